@@ -1,0 +1,173 @@
+//! `deployment.toml`: what exists, whether installed or not. Written by people, only read by us.
+
+use std::collections::BTreeMap;
+
+use crate::names::{FileName, Folded, Kb, RelPath};
+
+/// The platform of a server that names none.
+pub const DEFAULT_PLATFORM: &str = "x86";
+
+/// A checked `deployment.toml`.
+///
+/// Everything is kept in the document's order; the `…Id` types are positions in these lists. Look-ups
+/// fold case and know the aliases.
+#[derive(Debug, Clone, Default)]
+pub struct Description {
+    /// The site's name, for people.
+    pub name: String,
+    /// The product of the deployment.
+    pub product: String,
+    /// Its version.
+    pub product_version: String,
+    /// The folder of the installer share, at the root.
+    pub share: Option<FileName>,
+    /// Rollups applied before rollup kept the record, oldest first.
+    pub level: Vec<Kb>,
+    /// Every role the product knows.
+    pub roles: Vec<Role>,
+    /// The servers.
+    pub servers: Vec<Server>,
+    /// Other products on the servers.
+    pub products: Vec<Product>,
+    /// What can be started.
+    pub services: Vec<Service>,
+    /// Every group: those of `[[groups]]` and every prefix of their paths, in the order of first mention.
+    pub groups: Vec<Group>,
+    /// Items and procedures of all groups, in the document's order.
+    pub items: Vec<Item>,
+    /// What the `rehearse` command leaves not installed.
+    pub rehearsal_not_installed: Vec<ItemId>,
+    pub(super) index: Index,
+}
+
+/// Position of a role in [`Description::roles`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId(pub usize);
+/// Position of a server in [`Description::servers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(pub usize);
+/// Position of a service in [`Description::services`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceId(pub usize);
+/// Position of a group in [`Description::groups`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub usize);
+/// Position of an item or procedure in [`Description::items`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId(pub usize);
+
+/// A role that servers hold.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The servers that hold it, in the document's order.
+    pub servers: Vec<ServerId>,
+}
+
+/// A server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its name; also the name of its folders.
+    pub name: FileName,
+    /// The roles it holds.
+    pub roles: Vec<RoleId>,
+    /// Such as `x64`; [`DEFAULT_PLATFORM`] where none is named.
+    pub platform: String,
+}
+
+/// Another product, only asked about.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// Its name. The same product may stand in several entries, with other servers.
+    pub name: String,
+    /// The service pack installed; 0 for none.
+    pub service_pack: u32,
+    /// Where it is.
+    pub servers: Vec<ServerId>,
+}
+
+/// Anything that can be started.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name; also the name of its file.
+    pub name: FileName,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The role whose servers have it.
+    pub on: RoleId,
+}
+
+/// A node of the console tree that holds items or groups.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its path, which is also its folder.
+    pub path: RelPath,
+    /// Names that may stand for the last part of the path.
+    pub aliases: Vec<String>,
+    /// The groups directly below it.
+    pub groups: Vec<GroupId>,
+    /// Its direct members, items and procedures, in the document's order.
+    pub items: Vec<ItemId>,
+}
+
+/// An entry of the console tree.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Its name, unique in the console together with the aliases of all others.
+    pub name: FileName,
+    /// Other names for it.
+    pub aliases: Vec<String>,
+    /// The group it is a direct member of.
+    pub group: GroupId,
+    /// With a role, one instance on each of its servers; without, one instance.
+    pub on: Option<RoleId>,
+    /// Component or procedure.
+    pub kind: ItemKind,
+    /// What must be installed for it; procedures can require, but nothing requires a procedure.
+    pub requires: Vec<ItemId>,
+    /// The line in `deployment.toml`, from 1.
+    pub line: u32,
+}
+
+/// What an entry of the console is.
+#[derive(Debug, Clone)]
+pub enum ItemKind {
+    /// Something that an installer installs.
+    Component {
+        /// Its installer's name in the share.
+        installer: FileName,
+        /// What the installer's ProductName must be.
+        product: String,
+        /// Whether it may be uninstalled.
+        removable: bool,
+    },
+    /// A procedure that can be run.
+    Procedure {
+        /// Names of the parameters it cannot do without.
+        needs: Vec<String>,
+        /// The stored answers.
+        parameters: BTreeMap<String, String>,
+    },
+}
+
+/// Look-ups by folded name; made once by the checks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    pub(super) roles: BTreeMap<Folded, RoleId>,
+    pub(super) servers: BTreeMap<Folded, ServerId>,
+    pub(super) services: BTreeMap<Folded, ServiceId>,
+    pub(super) groups: BTreeMap<Folded, GroupId>,
+    pub(super) items: BTreeMap<Folded, ItemId>,
+}
+
+/// One place where an item can be: the item itself, or the item on one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instance {
+    /// The item or procedure.
+    pub item: ItemId,
+    /// The server, where the item has a role.
+    pub server: Option<ServerId>,
+}

@@ -1,0 +1,291 @@
+//! What the author wrote, and what we may rely on once it is checked.
+//!
+//! A manifest is the TOML file of one rollup. It has two shapes: the spanned table, where every
+//! mistake is found and shown at its place, and [`Manifest`], which is what survives the checks.
+//! Later stages ask nothing again; they only resolve names against a deployment.
+
+use std::collections::BTreeMap;
+
+use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
+
+/// A rollup's manifest without mistakes.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// Identity and relations.
+    pub rollup: Rollup,
+    /// What must be so before anything is staged, in the document's order.
+    pub prerequisites: Vec<Prerequisite>,
+    /// The actions, in the document's order, which is the order of the run.
+    pub steps: Vec<Step>,
+    /// The file table with its pins, in the document's order.
+    pub files: Vec<PayloadFile>,
+    /// SHA-256 of the manifest's bytes.
+    pub digest: Digest,
+}
+
+/// `[rollup]` and `[article]`: what the rollup is, and how it relates to others.
+#[derive(Debug, Clone)]
+pub struct Rollup {
+    /// Identifies the rollup, together with the revision.
+    pub kb: Kb,
+    /// The article's revision; `1.0` where the manifest gives none.
+    pub revision: Version,
+    /// A label for people.
+    pub title: String,
+    /// The product that the deployment must be of.
+    pub product: String,
+    /// The versions of the product that the rollup is for; never empty.
+    pub product_versions: Vec<String>,
+    /// The part of the product it is about, for people.
+    pub scope: Option<String>,
+    /// The day of release, `YYYY-MM-DD`.
+    pub released: Option<String>,
+    /// Where the article is.
+    pub url: Option<String>,
+    /// The day the article was last reviewed, `YYYY-MM-DD`.
+    pub reviewed: Option<String>,
+    /// Rollups all of which is in this one.
+    pub includes: Vec<Kb>,
+    /// Rollups that must not be applied any more.
+    pub replaces: Vec<Kb>,
+    /// Rollups that must be in force, or included by one in force.
+    pub requires: Vec<Kb>,
+    /// What it mends, for preview and report.
+    pub fixes: Vec<String>,
+    /// What the operator should know, for preview and report.
+    pub notes: Vec<String>,
+}
+
+/// A condition on the deployment, with the line it stands on.
+#[derive(Debug, Clone)]
+pub struct Prerequisite {
+    /// The line in the manifest, from 1.
+    pub line: u32,
+    /// What is asked.
+    pub condition: Condition,
+}
+
+/// What a prerequisite asks.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// Another product, at least at this service pack on every server that has it; with `on`, every
+    /// server of that role must have it.
+    Product {
+        /// The product's name.
+        product: String,
+        /// The lowest service pack that will do; 0 where none is named.
+        service_pack: u32,
+        /// The role whose servers must all have it.
+        on: Option<String>,
+    },
+    /// An item that must be installed (everywhere it can be).
+    Item {
+        /// The item's name or alias.
+        item: String,
+    },
+    /// What only a person can check; asked before anything is staged.
+    Confirm {
+        /// What `--confirm ID` names.
+        id: String,
+        /// The question.
+        question: String,
+    },
+}
+
+/// One action on its targets.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The author's name for it; unique without regard to case.
+    pub id: String,
+    /// What it is for, in the author's words; the id where there is none.
+    pub title: String,
+    /// The line in the manifest on which the step begins, from 1.
+    pub line: u32,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Removes items as one batch.
+    Uninstall(Selection),
+    /// Puts items in place as one batch.
+    Install(InstallTargets),
+    /// Puts payload files somewhere.
+    Copy {
+        /// Which ones.
+        files: CopyFiles,
+        /// Where to.
+        to: CopyTarget,
+    },
+    /// Runs installer packages on every server of a role, outside the console.
+    Run {
+        /// The packages, in order.
+        files: Vec<Listed>,
+        /// Where.
+        on: Servers,
+    },
+    /// Runs procedures as one batch.
+    Initialize {
+        /// Which ones.
+        items: Selection,
+        /// Parameters given here, by procedure as the author wrote its name; they win over stored ones.
+        parameters: BTreeMap<String, BTreeMap<String, String>>,
+    },
+    /// Changes a service on one server after another.
+    Service {
+        /// How.
+        verb: ServiceVerb,
+        /// The service's name or alias.
+        service: String,
+        /// The role; the service's own where the step names none.
+        on: Option<Servers>,
+        /// Narrows to the servers of this platform where there is no `on` either.
+        platform: Option<String>,
+    },
+    /// What only a person can do: the run waits.
+    Manual {
+        /// What to do.
+        instructions: String,
+        /// How to take it back; without it the step is a point of no return.
+        undo: Option<String>,
+        /// Whether it may be skipped.
+        optional: bool,
+        /// Whose servers are shown with the instructions.
+        on: Option<Servers>,
+    },
+}
+
+/// `start`, `stop`, `restart`, `enable` or `disable`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceVerb {
+    /// Makes it run; refused where it is disabled.
+    Start,
+    /// Makes it not run.
+    Stop,
+    /// Stop, then start.
+    Restart,
+    /// Lets it be started.
+    Enable,
+    /// Keeps it from being started; what runs goes on.
+    Disable,
+}
+
+/// Servers chosen by role, maybe narrowed by platform.
+#[derive(Debug, Clone)]
+pub struct Servers {
+    /// The role's name or alias.
+    pub role: String,
+    /// Only servers of this platform, such as `x64`.
+    pub platform: Option<String>,
+}
+
+/// Items chosen by name below a group, or whole groups.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// `items."GROUP" = [names]`: direct members.
+    pub items: Vec<GroupItems>,
+    /// `groups = [...]`: everything below.
+    pub groups: Vec<Listed>,
+    /// Only instances on servers of this role, where the step has `on` or `platform`.
+    pub on: Option<Servers>,
+    /// Only instances on servers of this platform, where the step has no `on`.
+    pub platform: Option<String>,
+}
+
+/// Members of one group, in the author's spelling.
+#[derive(Debug, Clone)]
+pub struct GroupItems {
+    /// The group's path or alias, as the author wrote it.
+    pub group: Listed,
+    /// Names or aliases of direct members.
+    pub names: Vec<Listed>,
+}
+
+/// A name in a list, with the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// As the author spelled it.
+    pub name: String,
+    /// The line in the manifest, from 1.
+    pub line: u32,
+}
+
+/// What an `install` step puts in place.
+#[derive(Debug, Clone)]
+pub enum InstallTargets {
+    /// These.
+    Chosen(Selection),
+    /// Exactly what an earlier step removed, where it was.
+    RemovedBy {
+        /// The id of that step, in the spelling of that step.
+        step: String,
+        /// The line of the key.
+        line: u32,
+    },
+}
+
+/// What a `copy` step copies.
+#[derive(Debug, Clone)]
+pub enum CopyFiles {
+    /// These; each stands in the file table.
+    Named(Vec<Listed>),
+    /// The rows that no other step copies or runs and that are not `unused`.
+    Others {
+        /// Their names in the table's spelling, already worked out.
+        names: Vec<FileName>,
+        /// The line of the key.
+        line: u32,
+    },
+}
+
+/// Where a `copy` step copies to.
+#[derive(Debug, Clone)]
+pub enum CopyTarget {
+    /// The installer share.
+    Share,
+    /// A folder below `Files/` of every server of a role.
+    Servers {
+        /// Which servers.
+        on: Servers,
+        /// The folder below `Files`; `None` is `Files` itself (`to = "."`).
+        folder: Option<RelPath>,
+    },
+}
+
+/// One row of the file table, with its pin.
+#[derive(Debug, Clone)]
+pub struct PayloadFile {
+    /// The name in the table's spelling; unique without regard to case.
+    pub name: FileName,
+    /// Size in bytes, where documented.
+    pub size: Option<u64>,
+    /// Time of the last change, UTC, to the minute, in seconds since 1970, where documented.
+    pub modified: Option<i64>,
+    /// Such as `x86`, where documented.
+    pub platform: Option<String>,
+    /// The file's version, where documented.
+    pub version: Option<String>,
+    /// Why no step deploys it.
+    pub unused: Option<String>,
+    /// The pinned SHA-256.
+    pub sha256: Option<Digest>,
+    /// The line of the row, from 1.
+    pub line: u32,
+}
+
+impl Manifest {
+    /// The row of a file, whatever the case of `name`.
+    ///
+    /// Linear; callers with many names make an index with [`Manifest::rows`].
+    pub fn file(&self, name: &str) -> Option<&PayloadFile> {
+        let wanted = Folded::of(name);
+        self.files.iter().find(|row| row.name.folded() == wanted)
+    }
+
+    /// All rows by their folded name.
+    pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
+        self.files.iter().map(|row| (row.name.folded(), row)).collect()
+    }
+}

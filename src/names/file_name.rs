@@ -1,0 +1,155 @@
+//! One name in a folder, such as a manifest, an installer or a vendor may give it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Folded;
+
+/// The longest name that NTFS stores, in UTF-16 units.
+const LONGEST_NAME: usize = 255;
+
+/// The name of one file or folder that Windows would accept too, whatever system runs us.
+///
+/// Parsing is the only way to make one: never empty, no separator, no `.` or `..`, no device
+/// name, no trailing dot or space, none of the characters that Windows refuses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FileName(String);
+
+/// Why a text is no [`FileName`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// Nothing there.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// `.` or `..`.
+    #[error("`{0}` is not a name but a way to another folder")]
+    Dots(String),
+    /// A separator: a path where a name belongs.
+    #[error("a name cannot contain the path separator `{0}`")]
+    Separator(char),
+    /// A character that Windows refuses in names, control characters among them.
+    #[error("Windows refuses the character `{}` in a name", .0.escape_default())]
+    Character(char),
+    /// A device name such as `NUL` or `COM1.txt`.
+    #[error("`{0}` is the name of a device on Windows")]
+    Device(String),
+    /// A trailing dot or space, which Windows silently drops.
+    #[error("Windows drops a dot or a space at the end of a name")]
+    Trailing,
+    /// Longer than 255 UTF-16 units.
+    #[error("a name has at most 255 characters, this one has {0}")]
+    TooLong(usize),
+}
+
+impl FileName {
+    /// Takes a name, or says what is wrong with it.
+    pub fn parse(name: &str) -> Result<Self, NameFault> {
+        match fault(name) {
+            None => Ok(Self(name.to_owned())),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    /// The name as it was spelled.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name for comparing.
+    pub fn folded(&self) -> Folded {
+        Folded::of(&self.0)
+    }
+
+    /// Whether the name ends in `.msi`, in any case.
+    pub fn is_msi(&self) -> bool {
+        let name = self.0.as_bytes();
+        name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b".msi")
+    }
+}
+
+fn fault(name: &str) -> Option<NameFault> {
+    if name.is_empty() {
+        return Some(NameFault::Empty);
+    }
+    if name == "." || name == ".." {
+        return Some(NameFault::Dots(name.to_owned()));
+    }
+    for c in name.chars() {
+        match c {
+            '/' | '\\' => return Some(NameFault::Separator(c)),
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' => return Some(NameFault::Character(c)),
+            c if c.is_control() => return Some(NameFault::Character(c)),
+            _ => {}
+        }
+    }
+    if name.ends_with(['.', ' ']) {
+        return Some(NameFault::Trailing);
+    }
+    if is_device(name) {
+        return Some(NameFault::Device(name.to_owned()));
+    }
+    let length = name.encode_utf16().count();
+    (length > LONGEST_NAME).then_some(NameFault::TooLong(length))
+}
+
+/// Device names count with any extension and with spaces before it: `nul.txt`, `COM1 .log`.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ').to_ascii_uppercase();
+    match stem.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
+        _ => match stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")) {
+            Some(digit) => {
+                let mut digits = digit.chars();
+                matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+            }
+            None => false,
+        },
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for FileName {
+    type Error = NameFault;
+
+    fn try_from(name: String) -> Result<Self, NameFault> {
+        match fault(&name) {
+            None => Ok(Self(name)),
+            Some(fault) => Err(fault),
+        }
+    }
+}
+
+impl From<FileName> for String {
+    fn from(name: FileName) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_windows_or_a_path_would_turn_into_something_else_are_refused() {
+        for bad in [
+            "", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b", "a\u{7}b", "con .x",
+        ] {
+            assert!(FileName::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+        assert!(FileName::parse(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn ordinary_names_pass() {
+        for good in ["Exchange2007Provider.msi", "COM10", "console", ".hidden", "Über uns.dll", "nullable.txt"] {
+            assert!(FileName::parse(good).is_ok(), "{good:?} was refused");
+        }
+    }
+}

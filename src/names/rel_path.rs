@@ -1,0 +1,157 @@
+//! A place inside a deployment, a package or a run folder.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Folded;
+
+/// The deepest path we follow; far beyond what Windows can open.
+const DEEPEST: usize = 128;
+
+/// A path below some folder, its parts joined by `/`; it cannot leave that folder.
+///
+/// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
+/// names that Windows accepts: an operator's files have whatever names they have. It compares and
+/// sorts by bytes; [`RelPath::folded`] compares as the file systems of the field do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RelPath(String);
+
+/// Why a text is no [`RelPath`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathFault {
+    /// Nothing there.
+    #[error("a path cannot be empty")]
+    Empty,
+    /// It starts at the root, or has two separators in a row, or one at its end.
+    #[error("`{0}` has an empty part")]
+    EmptyPart(String),
+    /// It could leave its folder.
+    #[error("`{0}` leads to another folder by `.` or `..`")]
+    Dots(String),
+    /// A NUL byte, which no system takes.
+    #[error("a path cannot contain a NUL byte")]
+    Nul,
+    /// More parts than we follow.
+    #[error("a path has at most {DEEPEST} parts")]
+    TooDeep,
+}
+
+impl RelPath {
+    /// Takes a path whose parts are joined by `/`, or says what is wrong with it.
+    pub fn parse(path: &str) -> Result<Self, PathFault> {
+        Self::try_from(path.to_owned())
+    }
+
+    /// The path with one more part, or several joined by `/`.
+    pub fn join(&self, below: &str) -> Result<Self, PathFault> {
+        Self::try_from(format!("{}/{below}", self.0))
+    }
+
+    /// The path that leads to `below`, seen from this folder.
+    pub fn with(&self, below: &RelPath) -> Self {
+        Self(format!("{}/{}", self.0, below.0))
+    }
+
+    /// As it is written, parts joined by `/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The parts, outermost first.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The last part.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The folder it lies in, if that is not the root itself.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+    }
+
+    /// Every folder on the way, outermost first, without the path itself.
+    pub fn ancestors(&self) -> impl Iterator<Item = RelPath> + '_ {
+        self.0.match_indices('/').map(|(at, _)| Self(self.0[..at].to_owned()))
+    }
+
+    /// The rest of this path below `folder`, if it lies there. Spelling counts.
+    pub fn below(&self, folder: &RelPath) -> Option<RelPath> {
+        let rest = self.0.strip_prefix(&folder.0)?.strip_prefix('/')?;
+        Some(Self(rest.to_owned()))
+    }
+
+    /// The path for comparing without regard to case.
+    pub fn folded(&self) -> Folded {
+        Folded::of(&self.0)
+    }
+
+    /// The path in the form that the standard library takes.
+    pub fn to_path(&self) -> PathBuf {
+        self.parts().collect()
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for RelPath {
+    type Error = PathFault;
+
+    fn try_from(path: String) -> Result<Self, PathFault> {
+        if path.is_empty() {
+            return Err(PathFault::Empty);
+        }
+        if path.contains('\0') {
+            return Err(PathFault::Nul);
+        }
+        let mut depth = 0;
+        for part in path.split('/') {
+            depth += 1;
+            match part {
+                "" => return Err(PathFault::EmptyPart(path)),
+                "." | ".." => return Err(PathFault::Dots(path)),
+                _ => {}
+            }
+        }
+        if depth > DEEPEST {
+            return Err(PathFault::TooDeep);
+        }
+        Ok(Self(path))
+    }
+}
+
+impl From<RelPath> for String {
+    fn from(path: RelPath) -> Self {
+        path.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_leaves_its_folder() {
+        for bad in ["", "/etc", "a//b", "a/", "..", "a/../b", "./a", "a\0b"] {
+            assert!(RelPath::parse(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn ancestors_are_listed_outermost_first() {
+        let path = RelPath::parse("a/b/c").expect("a valid path");
+        let found: Vec<_> = path.ancestors().map(String::from).collect();
+        assert_eq!(found, ["a", "a/b"]);
+        assert_eq!(path.below(&RelPath::parse("a").expect("valid")).map(String::from).as_deref(), Some("b/c"));
+        assert_eq!(path.below(&RelPath::parse("a/b/c").expect("valid")), None);
+    }
+}
