@@ -1,1 +1,8 @@
+//! An installer for update rollups: a manifest and a deployment become a plan, and the plan a
+//! change that happens whole or not at all.
+//!
+//! The modules stand in reading order; each uses only those above it.
+
 pub mod names;
+pub mod manifest;
+pub mod deployment;

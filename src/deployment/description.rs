@@ -11,7 +11,7 @@ pub const DEFAULT_PLATFORM: &str = "x86";
 ///
 /// Everything is kept in the document's order; the `…Id` types are positions in these lists. Look-ups
 /// fold case and know the aliases.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Description {
     /// The site's name, for people.
     pub name: String,
@@ -20,7 +20,7 @@ pub struct Description {
     /// Its version.
     pub product_version: String,
     /// The folder of the installer share, at the root.
-    pub share: Option<FileName>,
+    pub share: FileName,
     /// Rollups applied before rollup kept the record, oldest first.
     pub level: Vec<Kb>,
     /// Every role the product knows.
@@ -170,4 +170,69 @@ pub struct Instance {
     pub item: ItemId,
     /// The server, where the item has a role.
     pub server: Option<ServerId>,
+}
+
+impl Description {
+    /// A role by name or alias.
+    pub fn role(&self, name: &str) -> Option<RoleId> {
+        self.index.roles.get(&Folded::of(name)).copied()
+    }
+
+    /// A server by name.
+    pub fn server(&self, name: &str) -> Option<ServerId> {
+        self.index.servers.get(&Folded::of(name)).copied()
+    }
+
+    /// A service by name or alias.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.index.services.get(&Folded::of(name)).copied()
+    }
+
+    /// A group by its path; each part but the first ones may be an alias of the group it stands for.
+    pub fn group(&self, path: &str) -> Option<GroupId> {
+        self.index.groups.get(&Folded::of(path)).copied()
+    }
+
+    /// An item or procedure by name or alias.
+    pub fn item(&self, name: &str) -> Option<ItemId> {
+        self.index.items.get(&Folded::of(name)).copied()
+    }
+
+    /// Everything in a group and below it, in the document's order.
+    pub fn items_below(&self, group: GroupId) -> Vec<ItemId> {
+        let mut found = Vec::new();
+        let mut left = vec![group];
+        while let Some(group) = left.pop() {
+            found.extend(&self.groups[group.0].items);
+            left.extend(&self.groups[group.0].groups);
+        }
+        found.sort_unstable();
+        found
+    }
+
+    /// Every place where an item can be, in the order of the servers.
+    pub fn instances(&self, item: ItemId) -> Vec<Instance> {
+        match self.items[item.0].on {
+            None => vec![Instance { item, server: None }],
+            Some(role) => {
+                self.roles[role.0].servers.iter().map(|&server| Instance { item, server: Some(server) }).collect()
+            }
+        }
+    }
+
+    /// The folder of an instance, in the spelling of `deployment.toml`.
+    pub fn folder(&self, instance: Instance) -> RelPath {
+        let item = &self.items[instance.item.0];
+        let mut path = format!("{}/{}", self.groups[item.group.0].path, item.name);
+        if let Some(server) = instance.server {
+            path = format!("{path}/{}", self.servers[server.0].name);
+        }
+        RelPath::parse(&path).expect("groups, items and servers are checked names")
+    }
+
+    /// The file that holds a service's state on a server.
+    pub fn service_file(&self, service: ServiceId, server: ServerId) -> RelPath {
+        let path = format!("Servers/{}/Services/{}.toml", self.servers[server.0].name, self.services[service.0].name);
+        RelPath::parse(&path).expect("servers and services are checked names")
+    }
 }

@@ -138,9 +138,9 @@ mod tests {
 
     #[test]
     fn names_that_windows_or_a_path_would_turn_into_something_else_are_refused() {
-        for bad in [
-            "", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b", "a\u{7}b", "con .x",
-        ] {
+        for bad in
+            ["", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b", "a\u{7}b", "con .x"]
+        {
             assert!(FileName::parse(bad).is_err(), "{bad:?} was accepted");
         }
         assert!(FileName::parse(&"x".repeat(256)).is_err());
