@@ -1,3 +1,5 @@
 //! The tree on disk, and the one folder that changes it.
 
 pub mod description;
+pub mod records;
+pub mod tree;

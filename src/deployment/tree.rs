@@ -1,0 +1,315 @@
+//! Reading a folder without ever leaving it.
+//!
+//! Every open and every look starts at the handle of the root and goes one component at a time
+//! without following links. `walkdir` supplies names only.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::fs::{Dir, FileTypeExt, MetadataExt, OpenOptions, OpenOptionsExt};
+use rustix::fs::OFlags;
+use walkdir::WalkDir;
+
+use crate::names::{Digest, Hasher, RelPath, Shown};
+
+/// The most entries that a walk takes in.
+const MOST_ENTRIES: usize = 50_000_000;
+/// How much is read at once when a file is hashed or copied.
+const CHUNK: usize = 256 * 1024;
+
+/// Something the disk refused.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`", Shown(.path))]
+pub struct DiskError {
+    /// What was tried, such as `open`.
+    pub action: &'static str,
+    /// Where, as people know it.
+    pub path: String,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl DiskError {
+    /// Ties an error of the system to what was tried and where.
+    pub fn new(action: &'static str, path: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self { action, path: path.into(), source: source.into() }
+    }
+
+    /// Whether nothing is there.
+    pub fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// A folder, opened once: a deployment, a payload, or the share.
+#[derive(Debug)]
+pub struct Tree {
+    root: Dir,
+    path: PathBuf,
+}
+
+/// What kind of thing stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder.
+    Folder,
+    /// A regular file.
+    File,
+    /// A symbolic link or junction; never followed.
+    Link,
+    /// Anything else, named: a FIFO, a socket, a device.
+    Other(&'static str),
+}
+
+/// What a look at one path shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Its kind.
+    pub kind: Kind,
+    /// Size in bytes, of a file.
+    pub size: u64,
+    /// Device and inode: two names of one file agree in them.
+    pub identity: (u64, u64),
+    /// Permission bits.
+    pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// Time of the last change of the contents, in seconds since 1970.
+    pub modified: i64,
+}
+
+/// One entry found by a walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where, below the root of the tree.
+    pub path: RelPath,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What a walk found.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Everything with a name that can be told, sorted by path bytes within each folder.
+    pub found: Vec<Found>,
+    /// Names that are not UTF-8, made readable: their folder and name.
+    pub unreadable: Vec<String>,
+}
+
+/// Size and SHA-256 of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Size in bytes.
+    pub size: u64,
+    /// Its SHA-256.
+    pub sha256: Digest,
+}
+
+impl Tree {
+    /// Opens a folder of the machine.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let root = Dir::open_ambient_dir(path, cap_std::ambient_authority())
+            .map_err(|source| DiskError::new("open the folder", path.display().to_string(), source))?;
+        Ok(Self { root, path: path.to_owned() })
+    }
+
+    /// Where the folder is, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The handle of the folder itself.
+    pub fn root(&self) -> &Dir {
+        &self.root
+    }
+
+    /// Another handle on the same folder.
+    pub fn again(&self) -> Result<Self, DiskError> {
+        let root = self.root.try_clone().map_err(|e| DiskError::new("open", self.shown(None), e))?;
+        Ok(Self { root, path: self.path.clone() })
+    }
+
+    /// A path in this tree as people know it.
+    pub fn shown(&self, path: Option<&RelPath>) -> String {
+        match path {
+            None => self.path.display().to_string(),
+            Some(path) => self.path.join(path.to_path()).display().to_string(),
+        }
+    }
+
+    /// Opens a folder below the root, or the root itself.
+    pub fn folder(&self, path: Option<&RelPath>) -> Result<Dir, DiskError> {
+        let fail = |source| DiskError::new("open the folder", self.shown(path), source);
+        let Some(path) = path else {
+            return self.root.try_clone().map_err(fail);
+        };
+        let mut parts = path.parts();
+        let first = parts.next().unwrap_or_default();
+        let mut folder = self.root.open_dir_nofollow(first).map_err(fail)?;
+        for part in parts {
+            folder = folder.open_dir_nofollow(part).map_err(fail)?;
+        }
+        Ok(folder)
+    }
+
+    /// What stands at a path; `None` where nothing does. Links are seen, not followed.
+    pub fn look(&self, path: &RelPath) -> Result<Option<Look>, DiskError> {
+        let folder = match self.folder(path.parent().as_ref()) {
+            Ok(folder) => folder,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match folder.symlink_metadata(path.name()) {
+            Ok(metadata) => Ok(Some(look(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(DiskError::new("look at", self.shown(Some(path)), error)),
+        }
+    }
+
+    /// Opens a regular file for reading; anything else is refused without waiting for it.
+    pub fn file(&self, path: &RelPath) -> Result<File, DiskError> {
+        let fail = |source| DiskError::new("open", self.shown(Some(path)), source);
+        let folder = self.folder(path.parent().as_ref())?;
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let file = folder.open_with(path.name(), &options).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        match look(&metadata).kind {
+            Kind::File => Ok(file.into_std()),
+            kind => Err(fail(io::Error::other(format!("it is {}, not a file", kind.named())))),
+        }
+    }
+
+    /// Reads a text of at most `limit` bytes; `None` where nothing is.
+    pub fn text(&self, path: &RelPath, limit: u64) -> Result<Option<String>, DiskError> {
+        let fail = |source| DiskError::new("read", self.shown(Some(path)), source);
+        let file = match self.file(path) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > limit {
+            return Err(fail(io::Error::other(format!("it is longer than {limit} bytes"))));
+        }
+        String::from_utf8(bytes).map(Some).map_err(|_| fail(io::Error::other("it is not UTF-8 text")))
+    }
+
+    /// Hashes a file.
+    pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
+        let file = self.file(path)?;
+        hash(file).map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
+    }
+
+    /// Lists everything below a folder (or the root), names only. `.rollup` and what it is made
+    /// from is left out. A folder that is not there holds nothing.
+    pub fn walk(&self, below: Option<&RelPath>) -> Result<Listing, DiskError> {
+        let start = match below {
+            None => self.path.clone(),
+            Some(path) => self.path.join(path.to_path()),
+        };
+        let ours = |depth: usize, name: &std::ffi::OsStr| {
+            below.is_none() && depth == 1 && name.to_string_lossy().starts_with(".rollup")
+        };
+        let mut listing = Listing::default();
+        let walk = WalkDir::new(&start).min_depth(1).follow_links(false).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(|entry| !ours(entry.depth(), entry.file_name())) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) => continue,
+                Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
+            };
+            self.take_in(&mut listing, entry.path(), kind_of(entry.file_type()))?;
+        }
+        Ok(listing)
+    }
+
+    fn take_in(&self, listing: &mut Listing, path: &Path, kind: Kind) -> Result<(), DiskError> {
+        if listing.found.len() >= MOST_ENTRIES {
+            let too_many = io::Error::other(format!("more than {MOST_ENTRIES} entries"));
+            return Err(DiskError::new("list", self.shown(None), too_many));
+        }
+        let relative = path.strip_prefix(&self.path).unwrap_or(path);
+        match relative.to_str().map(RelPath::parse) {
+            Some(Ok(path)) => listing.found.push(Found { path, kind }),
+            _ => listing.unreadable.push(relative.to_string_lossy().into_owned()),
+        }
+        Ok(())
+    }
+}
+
+impl Kind {
+    /// With its article, for messages.
+    pub fn named(self) -> &'static str {
+        match self {
+            Kind::Folder => "a folder",
+            Kind::File => "a file",
+            Kind::Link => "a symbolic link",
+            Kind::Other(name) => name,
+        }
+    }
+}
+
+/// Size and SHA-256 of everything that is left to read.
+pub fn hash(mut file: impl Read) -> io::Result<FileFacts> {
+    let mut hasher = Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(FileFacts { size, sha256: hasher.finish() }),
+            Ok(read) => {
+                hasher.update(&chunk[..read]);
+                size += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn look(metadata: &cap_std::fs::Metadata) -> Look {
+    let file_type = metadata.file_type();
+    let kind = if file_type.is_dir() {
+        Kind::Folder
+    } else if file_type.is_file() {
+        Kind::File
+    } else if file_type.is_symlink() {
+        Kind::Link
+    } else if file_type.is_fifo() {
+        Kind::Other("a FIFO")
+    } else if file_type.is_socket() {
+        Kind::Other("a socket")
+    } else {
+        Kind::Other("a device")
+    };
+    Look {
+        kind,
+        size: metadata.len(),
+        identity: (metadata.dev(), metadata.ino()),
+        mode: metadata.mode() & 0o7777,
+        owner: (metadata.uid(), metadata.gid()),
+        modified: metadata.mtime(),
+    }
+}
+
+fn kind_of(file_type: std::fs::FileType) -> Kind {
+    use std::os::unix::fs::FileTypeExt as _;
+    if file_type.is_dir() {
+        Kind::Folder
+    } else if file_type.is_file() {
+        Kind::File
+    } else if file_type.is_symlink() {
+        Kind::Link
+    } else if file_type.is_fifo() {
+        Kind::Other("a FIFO")
+    } else if file_type.is_socket() {
+        Kind::Other("a socket")
+    } else {
+        Kind::Other("a device")
+    }
+}
