@@ -6,3 +6,4 @@
 pub mod names;
 pub mod manifest;
 pub mod deployment;
+pub mod journal;

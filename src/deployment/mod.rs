@@ -1,5 +1,6 @@
 //! The tree on disk, and the one folder that changes it.
 
 pub mod description;
+pub mod locked;
 pub mod records;
 pub mod tree;

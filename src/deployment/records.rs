@@ -390,10 +390,7 @@ mod tests {
             version: "4.0.300".parse().expect("a version"),
             product_code: "{A}".to_owned(),
             upgrade_code: None,
-            installer: InstallerRecord {
-                name: FileName::parse("A'b.msi").expect("a name"),
-                sha256: Digest::of(b""),
-            },
+            installer: InstallerRecord { name: FileName::parse("A'b.msi").expect("a name"), sha256: Digest::of(b"") },
             files: [(path, file)].into(),
         };
         ItemRecord::installed(Some(("952076".parse().expect("a KB"), "1.0".parse().expect("a revision"))), installed)

@@ -52,7 +52,7 @@ pub struct Tree {
 }
 
 /// What kind of thing stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A folder.
     Folder,
@@ -203,6 +203,26 @@ impl Tree {
     pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
         let file = self.file(path)?;
         hash(file).map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
+    }
+
+    /// The names directly in a folder, sorted; a folder that is not there holds none. Names that
+    /// are not UTF-8 are left out: nothing of ours has one.
+    pub fn names(&self, at: &RelPath) -> Result<Vec<(String, Kind)>, DiskError> {
+        let fail = |source| DiskError::new("list", self.shown(Some(at)), source);
+        let folder = match self.folder(Some(at)) {
+            Ok(folder) => folder,
+            Err(error) if error.is_missing() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in folder.entries().map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            if let Ok(name) = entry.file_name().into_string() {
+                names.push((name, look(&entry.metadata().map_err(fail)?).kind));
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Lists everything below a folder (or the root), names only. `.rollup` and what it is made

@@ -1,0 +1,425 @@
+//! The few records of a run, safe across a crash.
+//!
+//! A journal is a text file in the run's folder, only ever appended to. Each record is one line:
+//!
+//! ```text
+//! <number, from 1> <checksum, 16 hexadecimal digits> <record, one line of JSON>
+//! ```
+//!
+//! The checksum is the beginning of the SHA-256 over the checksum of the line before, the number
+//! and the JSON, so a line can neither change nor move unseen. At most the last line can be torn
+//! by a death; it is then as if it had not been written. Anything else that does not check is
+//! damage, which is told and never guessed at.
+//!
+//! The journal says *that* a run is due in a direction. How far it got, only the slots say.
+
+mod state;
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::{DiskError, Tree};
+use crate::names::{Digest, Kb, RelPath, Version};
+
+pub use state::{Run, RunState, runs};
+
+/// The version of the journal's format.
+pub const FORMAT: u32 = 1;
+/// The longest journal that is read, in bytes.
+const LONGEST: u64 = 64 * 1024 * 1024;
+
+/// What one line of the journal says, with the time it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When, UTC.
+    pub at: String,
+    /// What.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Record {
+    /// This folder is a run.
+    Opened(Box<Opened>),
+    /// Staging is whole: everything is on disk and was read back.
+    Staged {
+        /// SHA-256 over all `new` objects as they were staged.
+        new: Digest,
+    },
+    /// From here on `resume` and `undo` are due.
+    Committing,
+    /// A person did a manual step.
+    Confirmed {
+        /// The step's id.
+        step: String,
+        /// Who said so.
+        by: String,
+        /// What was said.
+        answer: Answer,
+    },
+    /// An unfinished run goes in this direction from here on.
+    Turned {
+        /// Where to.
+        direction: Direction,
+        /// Why.
+        why: String,
+    },
+    /// A finished run goes back.
+    Reopened {
+        /// Why.
+        why: String,
+    },
+    /// At rest.
+    Closed {
+        /// How it ended.
+        outcome: Outcome,
+        /// The measured digest of what stands at the live paths.
+        measured: Digest,
+    },
+}
+
+/// The first record of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Version of the program.
+    pub tool: String,
+    /// Who.
+    pub user: String,
+    /// Where from.
+    pub host: String,
+    /// The rollup.
+    pub kb: Kb,
+    /// Its article revision.
+    pub revision: Version,
+    /// Its title.
+    pub title: String,
+    /// What it includes.
+    pub includes: Vec<Kb>,
+    /// What it replaces.
+    pub replaces: Vec<Kb>,
+    /// SHA-256 of the manifest.
+    pub manifest: Digest,
+    /// Digest of the plan.
+    pub plan: Digest,
+    /// The `confirm` prerequisites that were answered with yes, by id.
+    pub confirmed: Vec<String>,
+}
+
+/// Which way a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// To the planned state.
+    Forward,
+    /// To the state before.
+    Back,
+}
+
+/// What was said at a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// It was optional, and left out.
+    Skipped,
+    /// On the way back: it is taken back.
+    TakenBack,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The planned state stands.
+    Applied,
+    /// The state before stands again.
+    Undone,
+}
+
+/// Why a journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalFault {
+    /// Something in it was changed, lost or moved.
+    #[error("the journal `{path}` is damaged in line {line}: {what}")]
+    Damaged {
+        /// Which journal.
+        path: String,
+        /// The line, from 1.
+        line: usize,
+        /// What does not check.
+        what: &'static str,
+    },
+    /// Written by a later version.
+    #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
+    TooNew {
+        /// Which journal.
+        path: String,
+        /// Its format.
+        format: u32,
+    },
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// A journal as it was read: the good records, and where they end.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// The records, oldest first.
+    pub entries: Vec<Entry>,
+    /// Bytes of the good lines; what follows is torn.
+    good: u64,
+    /// Checksum of the last good line.
+    last: String,
+}
+
+impl Journal {
+    /// Reads the journal of a run; one that is not there is empty.
+    pub fn read(tree: &Tree, at: &RelPath) -> Result<Self, JournalFault> {
+        let text = match tree.file(at) {
+            Err(error) if error.is_missing() => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+            Ok(file) => {
+                let mut bytes = Vec::new();
+                let read = io::Read::read_to_end(&mut io::Read::take(file, LONGEST), &mut bytes);
+                read.map_err(|e| DiskError::new("read", tree.shown(Some(at)), e))?;
+                bytes
+            }
+        };
+        Self::parse(&text).map_err(|fault| fault.at(tree.shown(Some(at))))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, LineFault> {
+        let mut journal = Self::default();
+        let mut left = bytes;
+        while !left.is_empty() {
+            let line = journal.entries.len() + 1;
+            let Some(end) = left.iter().position(|&byte| byte == b'\n') else {
+                return Ok(journal);
+            };
+            let (text, rest) = (&left[..end], &left[end + 1..]);
+            match journal.take_in(text, line) {
+                Ok(()) => {}
+                // Only the last line can be torn, and a torn one may still end in a newline of
+                // an earlier write when the disk lost its middle.
+                Err(LineFault::Damaged(..)) if rest.is_empty() => return Ok(journal),
+                Err(fault) => return Err(fault),
+            }
+            journal.good += end as u64 + 1;
+            left = rest;
+        }
+        Ok(journal)
+    }
+
+    fn take_in(&mut self, line: &[u8], number: usize) -> Result<(), LineFault> {
+        let damaged = |what| LineFault::Damaged(number, what);
+        let text = str::from_utf8(line).map_err(|_| damaged("it is not text"))?;
+        let mut fields = text.splitn(3, ' ');
+        let (Some(count), Some(sum), Some(json)) = (fields.next(), fields.next(), fields.next()) else {
+            return Err(damaged("it is not a record"));
+        };
+        if count != number.to_string() {
+            return Err(damaged("its number is not the next one"));
+        }
+        if sum != checksum(&self.last, number, json) {
+            return Err(damaged("its checksum does not fit"));
+        }
+        if let Some(format) = later_format(json) {
+            return Err(LineFault::TooNew(format));
+        }
+        let entry = serde_json::from_str(json).map_err(|_| damaged("its record is unknown"))?;
+        self.entries.push(entry);
+        self.last = sum.to_owned();
+        Ok(())
+    }
+
+    /// The last good record.
+    pub fn last(&self) -> Option<&Record> {
+        self.entries.last().map(|entry| &entry.record)
+    }
+
+    /// Whether a manual step stands as done (or skipped) at this point.
+    pub fn confirmed(&self, step: &str) -> Option<Answer> {
+        self.entries.iter().rev().find_map(|entry| match &entry.record {
+            Record::Confirmed { step: named, answer, .. } if named == step => Some(*answer),
+            _ => None,
+        })
+    }
+
+    /// The record that opened the run.
+    pub fn opened(&self) -> Option<&Opened> {
+        match &self.entries.first()?.record {
+            Record::Opened(opened) => Some(opened),
+            _ => None,
+        }
+    }
+}
+
+/// A format later than ours, before the rest of the record is looked at.
+fn later_format(json: &str) -> Option<u32> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: Option<u32>,
+    }
+    serde_json::from_str::<Format>(json).ok()?.format.filter(|&format| format > FORMAT)
+}
+
+#[derive(Debug)]
+enum LineFault {
+    Damaged(usize, &'static str),
+    TooNew(u32),
+}
+
+impl LineFault {
+    fn at(self, path: String) -> JournalFault {
+        match self {
+            LineFault::Damaged(line, what) => JournalFault::Damaged { path, line, what },
+            LineFault::TooNew(format) => JournalFault::TooNew { path, format },
+        }
+    }
+}
+
+fn checksum(last: &str, number: usize, json: &str) -> String {
+    Digest::of(format!("{last} {number} {json}").as_bytes()).to_string()[..16].to_owned()
+}
+
+/// A journal that is being written.
+pub struct Writer {
+    at: RelPath,
+    file: File,
+    journal: Journal,
+    /// The path of the file that is given up when the disk is full.
+    reserve: RelPath,
+}
+
+/// Bytes kept aside so that the journal can be ended on a full disk.
+pub const RESERVE: usize = 64 * 1024;
+
+impl Writer {
+    /// Begins the journal of a new run.
+    pub fn begin(disk: &LockedDeployment, run: &RelPath) -> Result<Self, DiskError> {
+        let (at, reserve) = names(run);
+        disk.write(&reserve, &[0; RESERVE], None)?;
+        let file = disk.create(&at)?;
+        Ok(Self { at, file, journal: Journal::default(), reserve })
+    }
+
+    /// Goes on with a journal that was read, cutting off a torn line.
+    pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalFault> {
+        let (at, reserve) = names(run);
+        let journal = Journal::read(disk.tree(), &at)?;
+        let mut file = disk.reopen(&at)?;
+        let cut = file.set_len(journal.good).and_then(|()| file.seek(SeekFrom::End(0)));
+        cut.map_err(|e| DiskError::new("write", disk.tree().shown(Some(&at)), e))?;
+        Ok(Self { at, file, journal, reserve })
+    }
+
+    /// What stands in the journal so far.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Writes a record and brings it to disk, but for `opened`, which the barrier of staging does.
+    pub fn write(&mut self, disk: &LockedDeployment, record: Record) -> Result<(), DiskError> {
+        let synced = !matches!(record, Record::Opened(_));
+        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let entry = Entry { at, record };
+        let json = serde_json::to_string(&entry)
+            .map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.at)), io::Error::other(e)))?;
+        let number = self.journal.entries.len() + 1;
+        let sum = checksum(&self.journal.last, number, &json);
+        let line = format!("{number} {sum} {json}\n");
+        self.append(disk, line.as_bytes())?;
+        if synced {
+            disk.sync(&self.at, &self.file)?;
+        }
+        self.journal.good += line.len() as u64;
+        self.journal.entries.push(entry);
+        self.journal.last = sum;
+        Ok(())
+    }
+
+    /// A full disk gets back what was kept aside, and the line is written again from its start.
+    fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
+        match disk.append(&self.at, &mut self.file, line) {
+            Err(error) if error.source.kind() == io::ErrorKind::StorageFull => {
+                let again = |e| DiskError::new("write", disk.tree().shown(Some(&self.at)), e);
+                disk.reopen(&self.reserve)?.set_len(0).map_err(again)?;
+                self.file.set_len(self.journal.good).map_err(again)?;
+                self.file.seek(SeekFrom::Start(self.journal.good)).map_err(again)?;
+                disk.append(&self.at, &mut self.file, line)
+            }
+            written => written,
+        }
+    }
+}
+
+fn names(run: &RelPath) -> (RelPath, RelPath) {
+    let name = |name| run.join(name).expect("a plain name");
+    (name("journal"), name("reserve"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(records: Vec<Record>) -> Vec<String> {
+        let mut last = String::new();
+        let lines = records.into_iter().enumerate().map(|(at, record)| {
+            let json = serde_json::to_string(&Entry { at: "now".to_owned(), record }).expect("a plain record");
+            last = checksum(&last, at + 1, &json);
+            format!("{} {last} {json}\n", at + 1)
+        });
+        lines.collect()
+    }
+
+    fn three() -> Vec<String> {
+        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b"") };
+        lines(vec![Record::Staged { new: Digest::of(b"") }, Record::Committing, closed])
+    }
+
+    #[test]
+    fn a_whole_journal_is_read() {
+        let journal = Journal::parse(three().concat().as_bytes()).expect("it is whole");
+        assert_eq!(journal.entries.len(), 3);
+    }
+
+    #[test]
+    fn the_last_line_may_be_torn_anywhere() {
+        let lines = three();
+        let (whole, torn) = (lines[..2].concat(), &lines[2]);
+        for length in 0..torn.len() {
+            let journal = Journal::parse(format!("{whole}{}", &torn[..length]).as_bytes()).expect("only torn");
+            assert_eq!(journal.entries.len(), 2, "torn after {length} bytes");
+            assert_eq!(journal.good as usize, whole.len());
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_refused() {
+        let lines = three();
+        for (at, _) in lines[0].bytes().enumerate() {
+            let mut bytes = lines.concat().into_bytes();
+            bytes[at] ^= 0x01;
+            assert!(Journal::parse(&bytes).is_err(), "byte {at} was changed unseen");
+        }
+        assert!(Journal::parse([&lines[1][..], &lines[0], &lines[2]].concat().as_bytes()).is_err());
+        assert!(Journal::parse([&lines[0][..], &lines[2], &lines[2]].concat().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_later_format_is_named() {
+        let json = r#"{"at":"now","record":"opened","format":2,"news":true}"#;
+        let text = format!("1 {} {json}\n", checksum("", 1, json));
+        assert!(matches!(Journal::parse(text.as_bytes()), Err(LineFault::TooNew(2))));
+    }
+}
