@@ -5,5 +5,8 @@
 
 pub mod names;
 pub mod manifest;
+pub mod installer;
 pub mod deployment;
+pub mod payload;
+pub mod plan;
 pub mod journal;

@@ -235,4 +235,25 @@ impl Description {
         let path = format!("Servers/{}/Services/{}.toml", self.servers[server.0].name, self.services[service.0].name);
         RelPath::parse(&path).expect("servers and services are checked names")
     }
+
+    /// Every place of every item and procedure, in the document's order.
+    pub fn all_instances(&self) -> impl Iterator<Item = Instance> + '_ {
+        (0..self.items.len()).flat_map(|item| self.instances(ItemId(item)))
+    }
+
+    /// Every service on every server that has it, in the document's order.
+    pub fn all_services(&self) -> Vec<(ServiceId, ServerId)> {
+        let services = self.services.iter().enumerate();
+        let on = |role: RoleId| self.roles[role.0].servers.iter().copied();
+        services.flat_map(|(at, service)| on(service.on).map(move |server| (ServiceId(at), server))).collect()
+    }
+
+    /// An instance as people name it: the item, and its server where it has one.
+    pub fn shown(&self, instance: Instance) -> String {
+        let item = &self.items[instance.item.0].name;
+        match instance.server {
+            None => item.to_string(),
+            Some(server) => format!("{item} on {}", self.servers[server.0].name),
+        }
+    }
 }

@@ -3,4 +3,5 @@
 pub mod description;
 pub mod locked;
 pub mod records;
+pub mod snapshot;
 pub mod tree;

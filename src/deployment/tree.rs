@@ -208,8 +208,17 @@ impl Tree {
     /// The names directly in a folder, sorted; a folder that is not there holds none. Names that
     /// are not UTF-8 are left out: nothing of ours has one.
     pub fn names(&self, at: &RelPath) -> Result<Vec<(String, Kind)>, DiskError> {
-        let fail = |source| DiskError::new("list", self.shown(Some(at)), source);
-        let folder = match self.folder(Some(at)) {
+        self.names_in(Some(at))
+    }
+
+    /// The names directly in the root, sorted.
+    pub fn top(&self) -> Result<Vec<(String, Kind)>, DiskError> {
+        self.names_in(None)
+    }
+
+    fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, Kind)>, DiskError> {
+        let fail = |source| DiskError::new("list", self.shown(at), source);
+        let folder = match self.folder(at) {
             Ok(folder) => folder,
             Err(error) if error.is_missing() => return Ok(Vec::new()),
             Err(error) => return Err(error),

@@ -1,0 +1,358 @@
+//! Everything a plan needs to know about a deployment, read once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
+use super::locked::path;
+use super::records::{ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordFault, ServiceRecord};
+use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
+use crate::installer::{self, Beside, Contents, ReadSeek};
+use crate::names::{FileName, Folded, Kb, RelPath, Version};
+
+/// What a plan may touch, so that only this is hashed and opened.
+#[derive(Debug, Clone, Default)]
+pub struct Interest {
+    /// Items and procedures.
+    pub instances: BTreeSet<Instance>,
+    /// Files of the share that may be replaced or read.
+    pub share: BTreeSet<Folded>,
+    /// Those of them that may be installed from as they are.
+    pub packages: BTreeSet<Folded>,
+    /// Servers on which something may be run.
+    pub programs_on: BTreeSet<ServerId>,
+    /// Services that may change.
+    pub services: BTreeSet<(ServiceId, ServerId)>,
+    /// Files below the servers' `Files` that may be replaced.
+    pub files: BTreeSet<RelPath>,
+}
+
+/// What stands in a deployment. Look-ups fold case; paths come back in the spelling on disk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// What exists, whether installed or not.
+    pub description: Description,
+    /// Entries that differ only in case from another one: both.
+    pub clashes: Vec<(RelPath, RelPath)>,
+    /// Names on disk that are not UTF-8, made readable.
+    pub unreadable: Vec<String>,
+    /// Records that cannot be used, with the reason.
+    pub faults: Vec<(RelPath, String)>,
+    /// `level.toml`, where it exists.
+    pub level: Option<Level>,
+    /// What is free on the file system; `None` where it does not tell.
+    pub free: Option<Free>,
+    /// What the finished and unfinished runs tell; filled in by whoever read the journals.
+    pub past: Past,
+    nodes: BTreeMap<Folded, Found>,
+    facts: BTreeMap<RelPath, FileFacts>,
+    items: BTreeMap<Instance, ItemRecord>,
+    procedures: BTreeMap<Instance, ProcedureRecord>,
+    services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
+    programs: BTreeMap<Folded, ItemRecord>,
+    packages: BTreeMap<Folded, Result<Contents, String>>,
+}
+
+/// What is free on a file system, for whoever runs us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files and folders; the largest number where the file system does not count them.
+    pub inodes: u64,
+    /// Bytes in one block: every file takes whole ones.
+    pub block: u64,
+}
+
+fn free(tree: &Tree) -> Option<Free> {
+    let status = rustix::fs::fstatvfs(tree.root()).ok()?;
+    let inodes = if status.f_files == 0 { u64::MAX } else { status.f_favail };
+    Some(Free { bytes: status.f_bavail * status.f_frsize, inodes, block: status.f_frsize.max(512) })
+}
+
+/// What earlier runs left behind, as far as a plan has to know it.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// Finished runs that applied a rollup, oldest first.
+    pub applied: Vec<PastRun>,
+    /// The run in the way of another one, named, and how it is ended.
+    pub open: Option<OpenRun>,
+    /// What differs from the state that the run of the rollup at hand left; `None` where no such
+    /// run is known.
+    pub drift: Option<Vec<String>>,
+}
+
+/// A run that is neither finished nor undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Such as `0012-KB952076`.
+    pub name: String,
+    /// Where it stands, in words.
+    pub standing: String,
+}
+
+/// A finished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRun {
+    /// Its number.
+    pub number: u32,
+    /// The rollup.
+    pub kb: Kb,
+    /// Its article revision.
+    pub revision: Version,
+    /// What the rollup includes.
+    pub includes: Vec<Kb>,
+    /// What it replaces.
+    pub replaces: Vec<Kb>,
+}
+
+impl Snapshot {
+    /// Reads a deployment. `past` stays empty.
+    pub fn read(tree: &Tree, description: Description, interest: &Interest) -> Result<Self, DiskError> {
+        let listing = tree.walk(None)?;
+        let mut snapshot = Self {
+            description,
+            clashes: Vec::new(),
+            unreadable: listing.unreadable,
+            faults: Vec::new(),
+            level: None,
+            free: free(tree),
+            past: Past::default(),
+            nodes: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            items: BTreeMap::new(),
+            procedures: BTreeMap::new(),
+            services: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            packages: BTreeMap::new(),
+        };
+        snapshot.take_in_names(listing.found);
+        snapshot.read_records(tree)?;
+        snapshot.read_programs(tree)?;
+        snapshot.hash_interesting(tree, interest)?;
+        snapshot.open_packages(tree, interest)?;
+        Ok(snapshot)
+    }
+
+    fn take_in_names(&mut self, found: Vec<Found>) {
+        for found in found {
+            match self.nodes.entry(found.path.folded()) {
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    place.insert(found);
+                }
+                std::collections::btree_map::Entry::Occupied(first) => {
+                    self.clashes.push((first.get().path.clone(), found.path));
+                }
+            }
+        }
+    }
+
+    fn read_records(&mut self, tree: &Tree) -> Result<(), DiskError> {
+        let level = self.actual(&path("level.toml"));
+        if let Some(text) = self.text(tree, &level)? {
+            self.level = self.checked(&level, Level::parse(&text));
+        }
+        let instances: Vec<_> = self.description.all_instances().collect();
+        let read = |instance: &Instance| {
+            let file = self.actual(&self.description.folder(*instance).with(&path("state.toml")));
+            self.text(tree, &file).map(|text| text.map(|text| (*instance, file, text)))
+        };
+        let texts: Vec<_> = instances.par_iter().map(read).collect::<Result<_, _>>()?;
+        for (instance, file, text) in texts.into_iter().flatten() {
+            match self.description.items[instance.item.0].kind {
+                ItemKind::Component { .. } => {
+                    let record = self.checked(&file, ItemRecord::parse(&text));
+                    self.items.extend(record.map(|record| (instance, record)));
+                }
+                ItemKind::Procedure { .. } => {
+                    let record = self.checked(&file, ProcedureRecord::parse(&text));
+                    self.procedures.extend(record.map(|record| (instance, record)));
+                }
+            }
+        }
+        for (service, server) in self.description.all_services() {
+            let file = self.actual(&self.description.service_file(service, server));
+            if let Some(text) = self.text(tree, &file)? {
+                let record = self.checked(&file, ServiceRecord::parse(&text));
+                self.services.extend(record.map(|record| ((service, server), record)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What steps ran on servers stands at `Servers/SERVER/Programs/PRODUCT/state.toml`.
+    fn read_programs(&mut self, tree: &Tree) -> Result<(), DiskError> {
+        let servers = self.below(&path("Servers")).filter(|found| {
+            let mut parts = found.path.parts().skip(2);
+            found.path.parts().count() == 5
+                && parts.next().is_some_and(|part| crate::names::same_name(part, "Programs"))
+                && crate::names::same_name(found.path.name(), "state.toml")
+        });
+        let files: Vec<_> = servers.map(|found| found.path.clone()).collect();
+        for file in files {
+            if let Some(text) = self.text(tree, &file)? {
+                let record = self.checked(&file, ItemRecord::parse(&text));
+                let folder = file.parent().expect("five parts").folded();
+                self.programs.extend(record.map(|record| (folder, record)));
+            }
+        }
+        Ok(())
+    }
+
+    fn text(&self, tree: &Tree, file: &RelPath) -> Result<Option<String>, DiskError> {
+        match self.node(file) {
+            Some(found) if found.kind == Kind::File => tree.text(&found.path, LONGEST_RECORD),
+            // A link or a folder in its place is refused by the plan, where it matters.
+            _ => Ok(None),
+        }
+    }
+
+    fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordFault>) -> Option<T> {
+        record.map_err(|fault| self.faults.push((file.clone(), fault.to_string()))).ok()
+    }
+
+    fn hash_interesting(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
+        let mut wanted: BTreeSet<RelPath> = BTreeSet::new();
+        let mut want = |file: &RelPath| match self.node(file) {
+            Some(Found { path, kind: Kind::File }) => {
+                wanted.insert(path.clone());
+            }
+            _ => {}
+        };
+        for &instance in &interest.instances {
+            let folder = self.description.folder(instance);
+            want(&folder.with(&path("state.toml")));
+            let files = self.items.get(&instance).and_then(|record| record.installed.as_ref());
+            files.iter().flat_map(|i| i.files.keys()).for_each(|file| want(&in_files(&folder, file)));
+        }
+        for (folder, record) in &self.programs {
+            let Some(Found { path: folder, .. }) = self.nodes.get(folder) else { continue };
+            let server = folder.parts().nth(1).and_then(|name| self.description.server(name));
+            if server.is_some_and(|server| interest.programs_on.contains(&server)) {
+                want(&folder.with(&path("state.toml")));
+                let files = record.installed.as_ref();
+                files.iter().flat_map(|i| i.files.keys()).for_each(|file| want(&in_files(folder, file)));
+            }
+        }
+        for &(service, server) in &interest.services {
+            want(&self.description.service_file(service, server));
+        }
+        interest.files.iter().for_each(&mut want);
+        want(&path("level.toml"));
+        for name in &interest.share {
+            if let Some(found) = self.share_file(name) {
+                wanted.insert(found.path.clone());
+            }
+        }
+        let facts = |file: RelPath| tree.facts(&file).map(|facts| (file, facts));
+        self.facts = wanted.into_par_iter().map(facts).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    fn open_packages(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
+        for name in &interest.packages {
+            let Some(found) = self.share_file(name).filter(|found| found.kind == Kind::File) else { continue };
+            let file = tree.file(&found.path)?;
+            let mut beside = InShare { snapshot: self, tree };
+            let contents = installer::contents(std::io::BufReader::new(file), &mut beside);
+            self.packages.insert(name.clone(), contents.map_err(|error| error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// What stands at a path, whatever its case.
+    pub fn node(&self, path: &RelPath) -> Option<&Found> {
+        self.nodes.get(&path.folded())
+    }
+
+    /// Everything below a folder, sorted by folded path.
+    pub fn below(&self, folder: &RelPath) -> impl Iterator<Item = &Found> {
+        let prefix = format!("{}/", folder.folded().as_str());
+        let from = Folded::of(&prefix);
+        self.nodes.range(from..).map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
+    }
+
+    /// A path in the spelling on disk, as far as it exists.
+    pub fn actual(&self, wanted: &RelPath) -> RelPath {
+        if let Some(found) = self.node(wanted) {
+            return found.path.clone();
+        }
+        match wanted.parent() {
+            None => wanted.clone(),
+            Some(parent) => self.actual(&parent).join(wanted.name()).expect("the parts of a path"),
+        }
+    }
+
+    /// A file of the share, by folded name.
+    pub fn share_file(&self, name: &Folded) -> Option<&Found> {
+        let path = format!("{}/{}", self.description.share.folded().as_str(), name.as_str());
+        self.nodes.get(&Folded::of(&path))
+    }
+
+    /// Size and hash of a file of interest, by its path on disk.
+    pub fn facts(&self, path: &RelPath) -> Option<FileFacts> {
+        self.facts.get(path).copied()
+    }
+
+    /// The record of an item's instance.
+    pub fn item(&self, instance: Instance) -> Option<&ItemRecord> {
+        self.items.get(&instance)
+    }
+
+    /// The record of a procedure's instance.
+    pub fn procedure(&self, instance: Instance) -> Option<&ProcedureRecord> {
+        self.procedures.get(&instance)
+    }
+
+    /// The state of a service on a server; without a file it is running and enabled.
+    pub fn service(&self, service: ServiceId, server: ServerId) -> ServiceRecord {
+        self.services.get(&(service, server)).copied().unwrap_or_default()
+    }
+
+    /// The record of what a step ran, by its folder.
+    pub fn program(&self, folder: &RelPath) -> Option<&ItemRecord> {
+        self.programs.get(&folder.folded())
+    }
+
+    /// All records of what steps ran: the folder on disk and the record.
+    pub fn programs(&self) -> impl Iterator<Item = (&RelPath, &ItemRecord)> {
+        self.programs.iter().filter_map(|(folder, record)| Some((&self.nodes.get(folder)?.path, record)))
+    }
+
+    /// What is in a package of the share, by folded name, or why it cannot be used.
+    pub fn package(&self, name: &Folded) -> Option<&Result<Contents, String>> {
+        self.packages.get(name)
+    }
+
+    /// The level: `level.toml`, or before the first run what `deployment.toml` lists.
+    pub fn level(&self) -> Level {
+        self.level.clone().unwrap_or_else(|| {
+            let before = self.description.level.iter().copied();
+            Level::new(before.map(super::records::LevelEntry::before_records).collect())
+        })
+    }
+}
+
+/// The place of an installed file below its instance's folder.
+pub fn in_files(folder: &RelPath, file: &RelPath) -> RelPath {
+    folder.with(&path("files")).with(file)
+}
+
+/// Cabinets beside a package in the share.
+struct InShare<'a> {
+    snapshot: &'a Snapshot,
+    tree: &'a Tree,
+}
+
+impl Beside for InShare<'_> {
+    fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
+        match self.snapshot.share_file(&name.folded()) {
+            None => Ok(None),
+            Some(found) => {
+                let file = self.tree.file(&found.path).map_err(|error| error.source)?;
+                Ok(Some(Box::new(std::io::BufReader::new(file))))
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The folder with the rollup's files, as unpacked from the vendor's download.
+//!
+//! Its files are matched with the file table without regard to case, read once each, hashed on all
+//! cores, and opened where they are installers.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufReader, Seek};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
+use crate::installer::{self, Beside, Contents, InstallerError, ReadSeek};
+use crate::manifest::Manifest;
+use crate::names::{FileName, Folded, RelPath};
+
+/// A payload folder that was opened and listed.
+pub struct Payload {
+    tree: Tree,
+    files: BTreeMap<Folded, Found>,
+    clashes: Vec<(RelPath, RelPath)>,
+}
+
+/// What the files of a payload are.
+#[derive(Debug, Clone, Default)]
+pub struct PayloadFacts {
+    /// Files of the table that are there, by folded name.
+    pub files: BTreeMap<Folded, PayloadFact>,
+    /// What is there and in no row, as spelled on disk.
+    pub extra: Vec<String>,
+    /// Two entries that differ only in case.
+    pub clashes: Vec<(String, String)>,
+}
+
+/// One file of a payload.
+#[derive(Debug, Clone)]
+pub struct PayloadFact {
+    /// As spelled on disk.
+    pub name: String,
+    /// Size and hash; or what stands there instead of a file.
+    pub facts: Result<FileFacts, String>,
+    /// Time of the last change, in seconds since 1970.
+    pub modified: i64,
+    /// What is in it, where it is an installer; or why it is none.
+    pub package: Result<Contents, PackageFault>,
+}
+
+/// Why a file cannot be installed from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackageFault {
+    /// It is something else.
+    NotAPackage(String),
+    /// It is one, but damaged, unsafe or of a kind that cannot be used.
+    Unusable(String),
+}
+
+impl PackageFault {
+    /// The reason, in words.
+    pub fn why(&self) -> &str {
+        match self {
+            PackageFault::NotAPackage(why) | PackageFault::Unusable(why) => why,
+        }
+    }
+}
+
+impl Payload {
+    /// Opens a payload folder. Its files lie directly in it.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        let tree = Tree::open(path)?;
+        let mut files: BTreeMap<Folded, Found> = BTreeMap::new();
+        let mut clashes = Vec::new();
+        for (name, kind) in tree.top()? {
+            let Ok(path) = RelPath::parse(&name) else { continue };
+            match files.get(&path.folded()) {
+                Some(first) => clashes.push((first.path.clone(), path)),
+                None => {
+                    files.insert(path.folded(), Found { path, kind });
+                }
+            }
+        }
+        Ok(Self { tree, files, clashes })
+    }
+
+    /// The folder.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The path of a file in the folder, whatever its case.
+    pub fn path_of(&self, name: &FileName) -> Option<&RelPath> {
+        self.files.get(&name.folded()).map(|found| &found.path)
+    }
+
+    /// Reads every file of the table that is there.
+    pub fn facts(&self, manifest: &Manifest) -> Result<PayloadFacts, DiskError> {
+        let rows = manifest.rows();
+        let wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains_key(name)).collect();
+        let read = |(name, found): (&Folded, &Found)| self.fact(found).map(|fact| (name.clone(), fact));
+        let files = wanted.into_par_iter().map(read).collect::<Result<_, _>>()?;
+        let extra = self.files.iter().filter(|(name, _)| !rows.contains_key(name));
+        let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
+        Ok(PayloadFacts {
+            files,
+            extra: extra.map(|(_, found)| found.path.to_string()).collect(),
+            clashes: self.clashes.iter().map(both).collect(),
+        })
+    }
+
+    fn fact(&self, found: &Found) -> Result<PayloadFact, DiskError> {
+        let name = found.path.to_string();
+        if found.kind != Kind::File {
+            let why = format!("it is {}, not a file", found.kind.named());
+            let package = Err(PackageFault::NotAPackage(why.clone()));
+            return Ok(PayloadFact { name, facts: Err(why), modified: 0, package });
+        }
+        let mut file = self.tree.file(&found.path)?;
+        let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
+        let modified = file.metadata().and_then(|metadata| {
+            use std::os::unix::fs::MetadataExt;
+            Ok(metadata.mtime())
+        });
+        let facts = hash(&mut file).map_err(fail)?;
+        file.rewind().map_err(fail)?;
+        let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
+            Ok(contents) => Ok(contents),
+            Err(InstallerError::NotAPackage(why)) => Err(PackageFault::NotAPackage(why.to_string())),
+            Err(error) => Err(PackageFault::Unusable(error.to_string())),
+        };
+        Ok(PayloadFact { name, facts: Ok(facts), modified: modified.map_err(fail)?, package })
+    }
+}
+
+/// Cabinets that lie beside a package of the payload.
+struct BesideInPayload<'a>(&'a Payload);
+
+impl Beside for BesideInPayload<'_> {
+    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        match self.0.files.get(&name.folded()) {
+            None => Ok(None),
+            Some(found) => {
+                let file = self.0.tree.file(&found.path).map_err(|error| error.source)?;
+                Ok(Some(Box::new(BufReader::new(file))))
+            }
+        }
+    }
+}

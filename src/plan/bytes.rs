@@ -1,0 +1,48 @@
+//! Whether the disk is large enough.
+
+use super::refusal::{Reason, ReasonKind};
+use super::{NewWhat, Source, Swap};
+use crate::deployment::snapshot::Free;
+
+/// What a run keeps beside its slots (journal, reserve, events), generously.
+const OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;
+/// Files and folders beside its slots.
+const OVERHEAD_INODES: u64 = 16;
+
+/// Refuses a plan whose new objects, staged beside the old ones, do not fit. Sources count once
+/// more: installers are unpacked from verified copies.
+pub(super) fn too_much(swaps: &[Swap], sources: &[Source], free: Option<Free>) -> Option<Reason> {
+    let free = free?;
+    let blocks = |size: u64| size.div_ceil(free.block) * free.block;
+    let (mut bytes, mut inodes) = (OVERHEAD_BYTES, OVERHEAD_INODES);
+    for swap in swaps {
+        // The slot itself is a folder.
+        bytes += free.block;
+        inodes += 1 + swap.new.len() as u64;
+        for entry in &swap.new {
+            bytes += match &entry.what {
+                NewWhat::Folder => free.block,
+                NewWhat::File { size, .. } => blocks(*size),
+            };
+        }
+    }
+    bytes += sources.iter().map(|source| blocks(source.size)).sum::<u64>();
+    // The plan and the manifest are kept; the plan grows with what it describes.
+    bytes += swaps.iter().map(|swap| 1024 * (swap.new.len() + swap.old.len()) as u64).sum::<u64>();
+    inodes += sources.len() as u64;
+    // Some file systems count no inodes.
+    let scarce = free.inodes != u64::MAX && inodes > free.inodes;
+    if bytes <= free.bytes && !scarce {
+        return None;
+    }
+    let message = match scarce {
+        true => format!("the disk is too small: {inodes} more files and folders are needed, {} are free", free.inodes),
+        false => format!("the disk is too small: {} are needed, {} are free", mebibytes(bytes), mebibytes(free.bytes)),
+    };
+    let help = "make room on the file system of the deployment; nothing has changed";
+    Some(Reason::new(ReasonKind::NotReady, message).help(help))
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
+}

@@ -1,0 +1,548 @@
+//! Manifest, snapshot and payload facts in, operations out. No disk, no clock.
+//!
+//! The manifest says "the whole group, on every server"; the plan says which ones. It says exactly
+//! what will be written, so it also predicts what stands at and below every live path afterwards.
+//! The executor chooses nothing: it stages the new objects of the swaps and renames them in order.
+
+mod actions;
+mod bytes;
+mod payload_check;
+mod planner;
+mod refusal;
+mod requirements;
+mod resolve;
+mod standing;
+mod world;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::records::State;
+use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
+
+pub use planner::{Options, Planned, plan};
+pub use refusal::{Reason, ReasonKind, Refusal};
+pub use resolve::interest;
+
+/// The format of `plan.json`.
+pub const SCHEMA: u32 = 1;
+
+/// The ordered operations for one manifest, deployment and payload; a file that can be reviewed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// SHA-256 over everything that decides what the run does; absent where no payload was given,
+    /// since nobody can tell then what will be written.
+    pub digest: Option<Digest>,
+    /// The rollup.
+    pub rollup: PlannedRollup,
+    /// The name of the deployment, for people.
+    pub deployment: String,
+    /// The level before and after, oldest first, those in force only.
+    pub level: LevelChange,
+    /// What only a person can check, to be confirmed before anything is staged.
+    pub confirmations: Vec<Confirmation>,
+    /// What the operator should see before saying yes.
+    pub warnings: Vec<String>,
+    /// The steps, in the manifest's order.
+    pub steps: Vec<PlannedStep>,
+    /// What is without something it requires, while the run is under way.
+    pub meanwhile: Vec<Lacking>,
+    /// Every file the run reads, from the payload or from the share.
+    pub sources: Vec<Source>,
+    /// The renames, in order; numbered from 1.
+    pub swaps: Vec<Swap>,
+    /// What stands at and below every live path when the run is over.
+    pub prediction: Option<Prediction>,
+}
+
+/// The rollup of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRollup {
+    /// Identity.
+    pub kb: Kb,
+    /// Identity.
+    pub revision: Version,
+    /// For people.
+    pub title: String,
+    /// SHA-256 of the manifest.
+    pub manifest: Digest,
+    /// What it includes.
+    pub includes: Vec<Kb>,
+    /// What it replaces.
+    pub replaces: Vec<Kb>,
+}
+
+/// The rollups in force before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelChange {
+    /// Before the run.
+    pub before: Vec<Kb>,
+    /// After it.
+    pub after: Vec<Kb>,
+}
+
+/// A `confirm` prerequisite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// What `--confirm ID` names.
+    pub id: String,
+    /// The question.
+    pub question: String,
+}
+
+/// An instance that stays, and what it has to do without meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Lacking {
+    /// The instance, as people name it.
+    pub instance: String,
+    /// What it requires, as people name it.
+    pub without: String,
+    /// The id of the step that takes it away.
+    pub from: String,
+    /// The id of the step that brings it back.
+    pub to: String,
+}
+
+/// A step of the manifest, resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// The author's id.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// The action's keyword, such as `uninstall`.
+    pub action: String,
+    /// The line of the step in the manifest.
+    pub line: u32,
+    /// What changes, in order.
+    pub operations: Vec<Operation>,
+    /// What needs nothing, and why.
+    pub nothing: Vec<Idle>,
+    /// What the group also holds and the run leaves out, as people name it: not installed before.
+    pub left_out: Vec<String>,
+    /// A `manual` step: the run waits for a person.
+    pub gate: Option<Gate>,
+}
+
+/// Something a step names that is already as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// What, as people name it.
+    pub target: String,
+    /// Why nothing is done.
+    pub why: String,
+}
+
+/// What a person has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// The instructions.
+    pub instructions: String,
+    /// How it is taken back; without it there is no way back behind this step.
+    pub undo: Option<String>,
+    /// Whether it may be skipped.
+    pub optional: bool,
+    /// Where, as far as the manifest says.
+    pub servers: Vec<String>,
+}
+
+/// One concrete change to one instance, file or service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What is done.
+    pub kind: OperationKind,
+    /// To what, as people name it.
+    pub target: String,
+    /// The server, where there is one.
+    pub server: Option<String>,
+    /// Where it stands on disk.
+    pub at: RelPath,
+    /// What it replaces; going back, this stands again.
+    pub was: Side,
+    /// What stands afterwards.
+    pub becomes: Side,
+    /// The swap that does it.
+    pub swap: u32,
+    /// The line of the manifest it comes from.
+    pub line: u32,
+    /// The state that was seen, which is why it is done.
+    pub seen: String,
+}
+
+/// The kinds of operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperationKind {
+    /// An item goes.
+    Uninstall,
+    /// An item comes.
+    Install,
+    /// An installed item, or an existing file, gives way to another one.
+    Replace,
+    /// A file comes where none was.
+    Copy,
+    /// A package is installed outside the console.
+    Run,
+    /// A procedure runs.
+    Initialize,
+    /// A service starts.
+    Start,
+    /// A service stops.
+    Stop,
+    /// A service stops and starts, in one change of its file.
+    Restart,
+    /// A service may be started from now on.
+    Enable,
+    /// A service may not be started from now on.
+    Disable,
+}
+
+impl OperationKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OperationKind::Uninstall => "uninstall",
+            OperationKind::Install => "install",
+            OperationKind::Replace => "replace",
+            OperationKind::Copy => "copy",
+            OperationKind::Run => "run",
+            OperationKind::Initialize => "initialize",
+            OperationKind::Start => "start",
+            OperationKind::Stop => "stop",
+            OperationKind::Restart => "restart",
+            OperationKind::Enable => "enable",
+            OperationKind::Disable => "disable",
+        }
+    }
+
+    /// The sign before it in a preview.
+    pub fn sign(self) -> char {
+        match self {
+            OperationKind::Uninstall => '-',
+            OperationKind::Install | OperationKind::Run => '+',
+            OperationKind::Replace => '~',
+            OperationKind::Copy => '>',
+            OperationKind::Initialize => '*',
+            _ => '!',
+        }
+    }
+}
+
+/// One side of an operation: what stands before it, or after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Side {
+    /// Nothing.
+    Nothing,
+    /// An item or program.
+    Item {
+        /// Its state.
+        state: State,
+        /// What is installed, where something is: product version and the installer's hash.
+        version: Option<Version>,
+        /// SHA-256 of the installer.
+        installer: Option<Digest>,
+    },
+    /// A procedure.
+    Procedure {
+        /// Its state.
+        state: State,
+        /// What it was given.
+        parameters: BTreeMap<String, String>,
+    },
+    /// A file.
+    File {
+        /// In bytes.
+        size: u64,
+        /// Its SHA-256.
+        sha256: Digest,
+    },
+    /// A service.
+    Service {
+        /// Whether it runs.
+        running: bool,
+        /// Whether it may be started.
+        enabled: bool,
+        /// How often it was started.
+        starts: u64,
+    },
+    /// Known only once there is a payload.
+    Unknown,
+}
+
+/// A file that the run reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Where it is.
+    #[serde(flatten)]
+    pub at: SourceAt,
+    /// In bytes.
+    pub size: u64,
+    /// Its SHA-256; a file that has another one is refused.
+    pub sha256: Digest,
+    /// The cabinets that lie beside an installer, by position in [`Plan::sources`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<usize>,
+}
+
+/// Where a source is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case")]
+pub enum SourceAt {
+    /// In the payload, by its name in the file table.
+    Payload {
+        /// The name.
+        name: FileName,
+    },
+    /// In the share, as it was before the run.
+    Share {
+        /// Its path in the deployment.
+        path: RelPath,
+    },
+}
+
+/// Puts a new object at a live path and sets the old one aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swap {
+    /// From 1, in the order of the run; also the name of its slot.
+    pub number: u32,
+    /// The id of its step; `None` for the level, which is the last one.
+    pub step: Option<String>,
+    /// The path below the deployment at which it happens.
+    pub live: RelPath,
+    /// What stands there before, itself first; empty where nothing does.
+    pub old: Vec<Entry>,
+    /// What is staged, itself first. The parents of its travellers are among it.
+    pub new: Vec<NewEntry>,
+    /// The operator's files that move along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub travellers: Vec<RelPath>,
+}
+
+impl Swap {
+    /// Whether something stands at the live path before.
+    pub fn has_old(&self) -> bool {
+        !self.old.is_empty()
+    }
+}
+
+/// Something on disk at or below a live path, by its path below the deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Where.
+    pub path: RelPath,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum What {
+    /// A folder.
+    Folder,
+    /// A file of ours.
+    File {
+        /// In bytes.
+        size: u64,
+        /// Its SHA-256.
+        sha256: Digest,
+    },
+    /// An operator's file: known by name only.
+    Traveller,
+}
+
+/// An entry of a new object, with where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewEntry {
+    /// Where it will stand.
+    pub path: RelPath,
+    /// What it will be.
+    #[serde(flatten)]
+    pub what: NewWhat,
+}
+
+/// What an entry of a new object is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum NewWhat {
+    /// A folder.
+    Folder,
+    /// A file.
+    File {
+        /// In bytes.
+        size: u64,
+        /// Its SHA-256.
+        sha256: Digest,
+        /// Where its bytes come from.
+        #[serde(flatten)]
+        origin: Origin,
+    },
+}
+
+/// Where the bytes of a new file come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// They are these.
+    Text(String),
+    /// A whole source, by position in [`Plan::sources`].
+    Source(usize),
+    /// A file in a package.
+    Member(Member),
+}
+
+/// A file in a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The package, by position in [`Plan::sources`].
+    pub source: usize,
+    /// The file's path in the package.
+    pub path: RelPath,
+}
+
+impl NewEntry {
+    /// The entry without its origin.
+    pub fn entry(&self) -> Entry {
+        let what = match self.what {
+            NewWhat::Folder => What::Folder,
+            NewWhat::File { size, sha256, .. } => What::File { size, sha256 },
+        };
+        Entry { path: self.path.clone(), what }
+    }
+}
+
+/// What stands at and below every live path when the run is over, and its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// [`digest_of`] the entries.
+    pub digest: Digest,
+    /// Sorted by path bytes.
+    pub entries: Vec<Entry>,
+}
+
+/// SHA-256 over one line for every entry, in the order given: path, kind, size and SHA-256,
+/// parted by NUL bytes, which no path contains. A traveller counts by name only.
+pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
+    let mut hasher = Hasher::new();
+    for Entry { path, what } in entries {
+        let line = match what {
+            What::Folder => format!("{path}\0folder\0\0\n"),
+            What::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
+            What::Traveller => format!("{path}\0traveller\0\0\n"),
+        };
+        hasher.update(line.as_bytes());
+    }
+    hasher.finish()
+}
+
+impl Plan {
+    /// The canonical text: what stands in a run's folder.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
+        text.push('\n');
+        text
+    }
+
+    /// All live paths, each once, sorted.
+    pub fn live_paths(&self) -> Vec<&RelPath> {
+        let mut paths: Vec<_> = self.swaps.iter().map(|swap| &swap.live).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// The swaps of one step.
+    pub fn swaps_of<'a>(&'a self, step: Option<&'a str>) -> impl DoubleEndedIterator<Item = &'a Swap> {
+        self.swaps.iter().filter(move |swap| swap.step.as_deref() == step)
+    }
+
+    /// Whether anything changes but the level.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.steps.iter().flat_map(|step| &step.operations)
+    }
+
+    /// The last step behind which there is no way back, if there is one.
+    pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
+        self.steps.iter().rfind(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
+    }
+
+    /// Covers what the run does, not how it is told: neither titles nor reasons, which a later
+    /// version may word differently, nor absolute paths or numbers of runs.
+    fn sealed(&self) -> Digest {
+        #[derive(Serialize)]
+        struct Sealed<'a> {
+            schema: u32,
+            kb: Kb,
+            revision: &'a Version,
+            manifest: Digest,
+            level: &'a LevelChange,
+            steps: Vec<SealedStep<'a>>,
+            sources: &'a [Source],
+            swaps: &'a [Swap],
+            prediction: Option<Digest>,
+        }
+        #[derive(Serialize)]
+        struct SealedStep<'a> {
+            id: &'a str,
+            action: &'a str,
+            operations: Vec<(OperationKind, &'a RelPath, &'a Side, &'a Side, u32)>,
+            gate: bool,
+        }
+        let step = |step: &'_ PlannedStep| step.gate.is_some();
+        let steps = self.steps.iter().map(|planned| SealedStep {
+            id: &planned.id,
+            action: &planned.action,
+            operations: planned.operations.iter().map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap)).collect(),
+            gate: step(planned),
+        });
+        let sealed = Sealed {
+            schema: self.schema,
+            kb: self.rollup.kb,
+            revision: &self.rollup.revision,
+            manifest: self.rollup.manifest,
+            level: &self.level,
+            steps: steps.collect(),
+            sources: &self.sources,
+            swaps: &self.swaps,
+            prediction: self.prediction.as_ref().map(|prediction| prediction.digest),
+        };
+        Digest::of(&serde_json::to_vec(&sealed).expect("a plan holds nothing that JSON cannot"))
+    }
+}
+
+/// Why a `plan.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFault {
+    /// Not JSON of a plan.
+    #[error("it is not a plan: {0}")]
+    NotAPlan(String),
+    /// Written by a later version.
+    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
+    TooNew(u32),
+    /// Its digest does not fit its contents.
+    #[error("its digest does not fit its contents: it was changed by hand or damaged")]
+    Changed,
+}
+
+/// Reads a plan that a run kept, and checks its digest.
+pub fn parse(text: &str) -> Result<Plan, PlanFault> {
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: u32,
+    }
+    let fault = |error: serde_json::Error| PlanFault::NotAPlan(error.to_string());
+    let Schema { schema } = serde_json::from_str(text).map_err(fault)?;
+    if schema != SCHEMA {
+        return Err(PlanFault::TooNew(schema));
+    }
+    let plan: Plan = serde_json::from_str(text).map_err(fault)?;
+    match plan.digest == Some(plan.sealed()) {
+        true => Ok(plan),
+        false => Err(PlanFault::Changed),
+    }
+}

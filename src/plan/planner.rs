@@ -1,0 +1,545 @@
+//! The walk over the manifest that makes a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::refusal::{Reason, ReasonKind, Refusal};
+use super::requirements::{self, Absences};
+use super::resolve::Resolver;
+use super::standing::{self, Standing};
+use super::world::World;
+use super::{
+    Confirmation, Entry, LevelChange, NewEntry, NewWhat, Operation, Origin, Plan, PlannedRollup, PlannedStep,
+    Prediction, SCHEMA, Source, SourceAt, Swap, digest_of,
+};
+use crate::deployment::description::{Instance, ServerId, ServiceId};
+use crate::deployment::locked::path;
+use crate::deployment::records::{ItemRecord, ServiceRecord};
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::Kind;
+use crate::installer::Contents;
+use crate::manifest::{Condition, Manifest};
+use crate::names::{Digest, FileName, Folded, RelPath, Shown};
+use crate::payload::PayloadFacts;
+
+/// What the operator chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whether the install of a group also takes in what was never installed.
+    pub install_new: InstallNew,
+    /// Whether a rollup in force is applied anew.
+    pub again: Again,
+    /// Whether an older product version may replace a newer one.
+    pub downgrade: Downgrade,
+}
+
+/// What the install of a group does with members that were not installed before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InstallNew {
+    /// They are listed and left out.
+    #[default]
+    No,
+    /// They are installed too, as the article literally has it.
+    Yes,
+}
+
+/// What is done with a rollup that is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Again {
+    /// Nothing.
+    #[default]
+    No,
+    /// All its steps anew.
+    Yes,
+}
+
+/// What is done when an older version would replace a newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Downgrade {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is done.
+    Allow,
+}
+
+/// What planning came to.
+#[derive(Debug, Clone)]
+pub enum Planned {
+    /// There is something to do.
+    Plan(Box<Plan>),
+    /// There is not.
+    Nothing(Nothing),
+}
+
+/// Why there is nothing to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nothing {
+    /// In words.
+    pub why: String,
+    /// What the operator should know besides.
+    pub note: Option<String>,
+}
+
+/// Makes the plan of a manifest for a deployment.
+///
+/// Without payload facts it is a preview: it has neither digest nor prediction, and no swaps.
+///
+/// # Errors
+///
+/// All reasons why the rollup cannot be applied, at once.
+pub fn plan(
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    payload: Option<&PayloadFacts>,
+    options: Options,
+) -> Result<Planned, Refusal> {
+    let mut reasons = unusable(snapshot);
+    match standing::standing(manifest, snapshot, options.again) {
+        Standing::Nothing(nothing) if reasons.is_empty() => return Ok(Planned::Nothing(nothing)),
+        Standing::Nothing(_) | Standing::Apply => {}
+        // What a superseded rollup lacks besides is of no interest.
+        Standing::Refused(refused) => {
+            reasons.extend(refused);
+            Refusal::unless_empty(reasons.clone())?;
+        }
+    }
+    let mut planner = Planner::new(manifest, snapshot, payload, options);
+    planner.reasons = reasons;
+    planner.prerequisites();
+    planner.check_payload();
+    let steps = manifest.steps.iter().enumerate().map(|(at, step)| planner.step(at, step)).collect();
+    planner.finish(steps).map(|plan| Planned::Plan(Box::new(plan)))
+}
+
+/// What makes any plan impossible.
+fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
+    let fault = |(file, why): &(RelPath, String)| {
+        let message = format!("`{file}` cannot be used: {why}");
+        let help = "mend it by hand, or put it back from a backup";
+        Reason::new(ReasonKind::Invalid, message).help(help)
+    };
+    let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
+    if let Some(open) = &snapshot.past.open {
+        let message = format!("run {} is {}", open.name, open.standing);
+        let help = "`rollup resume` takes it to its end, `rollup undo` takes it back";
+        reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+    }
+    reasons
+}
+
+/// A file of the share as it is at some step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shared {
+    pub(super) at: SourceAt,
+    pub(super) size: u64,
+    pub(super) sha256: Digest,
+}
+
+/// What can be said about an installer of the share at some step.
+pub(super) enum Package<'a> {
+    Known(&'a Contents, Shared),
+    /// There is no payload to look into.
+    Unknown,
+    Missing,
+    Unusable(String),
+}
+
+/// A new object for a live path, before it becomes a swap.
+pub(super) struct Put {
+    pub(super) live: RelPath,
+    pub(super) new: Vec<NewEntry>,
+    pub(super) travellers: Vec<RelPath>,
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) payload: Option<&'a PayloadFacts>,
+    pub(super) options: Options,
+    pub(super) resolver: Resolver<'a>,
+    pub(super) world: World<'a>,
+    pub(super) reasons: Vec<Reason>,
+    pub(super) warnings: Vec<String>,
+    /// Items as the plan left them so far; what is not here is as the snapshot has it.
+    pub(super) items: BTreeMap<Instance, ItemRecord>,
+    pub(super) programs: BTreeMap<Folded, ItemRecord>,
+    pub(super) services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
+    /// Files of the share that a step replaced; `None` where no payload tells by what.
+    pub(super) share: BTreeMap<Folded, Option<Shared>>,
+    pub(super) removed_by: BTreeMap<Folded, Vec<Instance>>,
+    pub(super) absences: Absences,
+    pub(super) procedures_run: BTreeSet<Instance>,
+    pub(super) puts: Vec<Put>,
+    /// Deployed files without a pin.
+    pub(super) unpinned: usize,
+    sources: Vec<Source>,
+    source_of: BTreeMap<SourceAt, usize>,
+    swaps: Vec<Swap>,
+    /// Live paths whose surroundings were looked at already.
+    inspected: BTreeSet<Folded>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(
+        manifest: &'a Manifest,
+        snapshot: &'a Snapshot,
+        payload: Option<&'a PayloadFacts>,
+        options: Options,
+    ) -> Self {
+        Self {
+            manifest,
+            snapshot,
+            payload,
+            options,
+            resolver: Resolver::new(&snapshot.description),
+            world: World::new(snapshot),
+            reasons: Vec::new(),
+            warnings: Vec::new(),
+            items: BTreeMap::new(),
+            programs: BTreeMap::new(),
+            services: BTreeMap::new(),
+            share: BTreeMap::new(),
+            removed_by: BTreeMap::new(),
+            absences: BTreeMap::new(),
+            procedures_run: BTreeSet::new(),
+            puts: Vec::new(),
+            unpinned: 0,
+            sources: Vec::new(),
+            source_of: BTreeMap::new(),
+            swaps: Vec::new(),
+            inspected: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn refuse(&mut self, kind: ReasonKind, message: impl Into<String>, help: Option<&str>) {
+        self.reasons.push(Reason { kind, message: message.into(), help: help.map(str::to_owned) });
+    }
+
+    fn prerequisites(&mut self) {
+        for prerequisite in &self.manifest.prerequisites {
+            match &prerequisite.condition {
+                Condition::Product { product, service_pack, on } => self.product(product, *service_pack, on.as_deref()),
+                Condition::Item { item } => self.item_is_installed(item),
+                Condition::Confirm { .. } => {}
+            }
+        }
+    }
+
+    fn product(&mut self, product: &str, wanted: u32, on: Option<&str>) {
+        let site = &self.snapshot.description;
+        let entries = site.products.iter().filter(|entry| crate::names::same_name(&entry.name, product));
+        let has: BTreeMap<ServerId, u32> =
+            entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect();
+        let asked: Vec<ServerId> = match on {
+            None => has.keys().copied().collect(),
+            Some(role) => match site.role(role) {
+                Some(role) => site.roles[role.0].servers.clone(),
+                None => {
+                    let message = format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
+                    return self.refuse(ReasonKind::Invalid, message, None);
+                }
+            },
+        };
+        if has.is_empty() {
+            let message = format!("`{product}` is required, and no server has it");
+            return self.refuse(ReasonKind::NotReady, message, None);
+        }
+        for server in asked {
+            let name = &site.servers[server.0].name;
+            let told = match has.get(&server) {
+                Some(&found) if found >= wanted => continue,
+                Some(0) => format!("`{product}` on {name} has no service pack; service pack {wanted} is required"),
+                Some(found) => {
+                    format!("`{product}` on {name} has service pack {found}; service pack {wanted} is required")
+                }
+                None => format!("`{product}` is required on {name}, which does not have it"),
+            };
+            let help = "update the server, then say so in `products` of `deployment.toml`";
+            self.reasons.push(Reason::new(ReasonKind::NotReady, told).help(help));
+        }
+    }
+
+    fn item_is_installed(&mut self, name: &str) {
+        let site = &self.snapshot.description;
+        let Some(item) = site.item(name) else {
+            let message = format!("a prerequisite names the item `{name}`, which `deployment.toml` does not list");
+            return self.refuse(ReasonKind::Invalid, message, None);
+        };
+        for instance in site.instances(item) {
+            if !self.installed_before(instance) {
+                let message = format!("`{}` is required, and not installed", site.shown(instance));
+                self.reasons.push(Reason::new(ReasonKind::NotReady, message));
+            }
+        }
+    }
+
+    /// Whether an instance was installed (a procedure: ran) before the run.
+    pub(super) fn installed_before(&self, instance: Instance) -> bool {
+        let item = self.snapshot.item(instance).map(|record| record.state);
+        let state = item.or_else(|| self.snapshot.procedure(instance).map(|record| record.state));
+        state.is_some_and(|state| state.is_installed())
+    }
+
+    /// The record of an item as it is at this step.
+    pub(super) fn item_now(&self, instance: Instance) -> Option<&ItemRecord> {
+        self.items.get(&instance).or_else(|| self.snapshot.item(instance))
+    }
+
+    pub(super) fn installed_now(&self, instance: Instance) -> bool {
+        self.item_now(instance).is_some_and(|record| record.state.is_installed())
+    }
+
+    /// What the share holds under this name at this step.
+    pub(super) fn package(&self, name: &FileName) -> Package<'a> {
+        let folded = name.folded();
+        match self.share.get(&folded) {
+            Some(None) => return Package::Unknown,
+            Some(Some(shared)) => {
+                let SourceAt::Payload { name } = &shared.at else { return Package::Missing };
+                let fact = self.payload.and_then(|payload| payload.files.get(&name.folded()));
+                return match fact.map(|fact| &fact.package) {
+                    Some(Ok(contents)) => Package::Known(contents, shared.clone()),
+                    Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
+                    None => Package::Missing,
+                };
+            }
+            None => {}
+        }
+        let Some(found) = self.snapshot.share_file(&folded) else { return Package::Missing };
+        match (self.snapshot.package(&folded), self.snapshot.facts(&found.path)) {
+            (Some(Ok(contents)), Some(facts)) => {
+                let at = SourceAt::Share { path: found.path.clone() };
+                Package::Known(contents, Shared { at, size: facts.size, sha256: facts.sha256 })
+            }
+            (Some(Err(why)), _) => Package::Unusable(why.clone()),
+            _ => Package::Missing,
+        }
+    }
+
+    /// The position of a source, taken in where it is new.
+    pub(super) fn source(&mut self, shared: &Shared) -> usize {
+        if let Some(&at) = self.source_of.get(&shared.at) {
+            return at;
+        }
+        let at = self.sources.len();
+        self.source_of.insert(shared.at.clone(), at);
+        let Shared { at: place, size, sha256 } = shared.clone();
+        self.sources.push(Source { at: place, size, sha256, beside: Vec::new() });
+        at
+    }
+
+    /// Says which cabinets lie beside an installer.
+    pub(super) fn beside(&mut self, installer: usize, cabinets: Vec<usize>) {
+        self.sources[installer].beside = cabinets;
+    }
+
+    /// Makes the swaps of the step that was just walked, and says which one each put became.
+    ///
+    /// Where the parent of a live path is missing, the path is raised to the topmost missing folder,
+    /// and all that the step puts below it is one object.
+    pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
+        let puts = std::mem::take(&mut self.puts);
+        let raised: Vec<_> = puts.iter().map(|put| self.world.topmost_missing(&put.live)).collect();
+        let mut groups: BTreeMap<Folded, u32> = BTreeMap::new();
+        let mut numbers = Vec::new();
+        for (put, top) in puts.into_iter().zip(raised) {
+            let number = match top {
+                None => self.swap(step, put.live, put.new, put.travellers),
+                Some(top) => match groups.get(&top.folded()) {
+                    None => {
+                        let mut new = missing_folders(&top, &put.live);
+                        new.extend(put.new);
+                        let number = self.swap(step, top.clone(), new, put.travellers);
+                        groups.insert(top.folded(), number);
+                        number
+                    }
+                    Some(&number) => {
+                        self.widen(number, &top, put);
+                        number
+                    }
+                },
+            };
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    fn swap(&mut self, step: Option<&str>, live: RelPath, mut new: Vec<NewEntry>, travellers: Vec<RelPath>) -> u32 {
+        let number = self.swaps.len() as u32 + 1;
+        new.sort_by(|a, b| a.path.cmp(&b.path));
+        let old: Vec<Entry> = self.world.object(&live);
+        self.world.replace(&live, &new, &travellers);
+        let step = step.map(str::to_owned);
+        self.swaps.push(Swap { number, step, live, old, new, travellers });
+        number
+    }
+
+    /// Puts more below a folder that this step makes.
+    fn widen(&mut self, number: u32, top: &RelPath, put: Put) {
+        let swap = &mut self.swaps[number as usize - 1];
+        let there: BTreeSet<Folded> = swap.new.iter().map(|entry| entry.path.folded()).collect();
+        let more = missing_folders(top, &put.live).into_iter().chain(put.new);
+        swap.new.extend(more.filter(|entry| !there.contains(&entry.path.folded())));
+        swap.new.sort_by(|a, b| a.path.cmp(&b.path));
+        let (live, new) = (swap.live.clone(), swap.new.clone());
+        self.world.replace(&live, &new, &[]);
+    }
+
+    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only in
+    /// case, a name that is not UTF-8, a file where a folder must be.
+    pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
+        if !self.inspected.insert(live.folded()) {
+            return;
+        }
+        let strange = |path: &RelPath, kind: Kind| {
+            let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+            Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
+        };
+        let ancestors: Vec<_> = live.ancestors().filter_map(|folder| self.snapshot.node(&folder)).collect();
+        for found in ancestors.iter().filter(|found| found.kind != Kind::Folder) {
+            self.reasons.push(strange(&found.path, found.kind));
+        }
+        let Some(object) = self.snapshot.node(live) else { return };
+        if object.kind != expected {
+            self.reasons.push(strange(&object.path, object.kind));
+            return;
+        }
+        for found in self.snapshot.below(live) {
+            if !matches!(found.kind, Kind::File | Kind::Folder) {
+                self.reasons.push(strange(&found.path, found.kind));
+            }
+        }
+    }
+
+    fn refuse_clashes(&mut self) {
+        let touched = |path: &RelPath| {
+            let on_the_way = |live: &RelPath| live.folded() == path.folded() || live.ancestors().any(|a| a == *path);
+            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
+                || self.swaps.iter().any(|swap| on_the_way(&swap.live))
+        };
+        let clashes: Vec<_> = self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect();
+        for (a, b) in clashes {
+            let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
+            self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
+        }
+        let unreadable: Vec<_> = self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
+        for name in unreadable {
+            let message = format!("the name of `{}` is not UTF-8", Shown(&name));
+            self.refuse(ReasonKind::NotReady, message, Some("rename it"));
+        }
+    }
+
+    fn is_touched(&self, name: &str) -> bool {
+        let folded = Folded::of(name);
+        self.inspected.iter().any(|live| folded.as_str().starts_with(&format!("{}/", live.as_str())))
+    }
+
+    fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {
+        let ids: Vec<&str> = self.manifest.steps.iter().map(|step| step.id.as_str()).collect();
+        let before = self.snapshot.level();
+        let after = standing::level_after(self.manifest, &before);
+        let level = LevelChange {
+            before: before.in_force().map(|entry| entry.kb).collect(),
+            after: after.in_force().map(|entry| entry.kb).collect(),
+        };
+        self.put_text(&path("level.toml"), after.to_toml());
+        self.close_step(None);
+        self.compare_level();
+        self.refuse_clashes();
+        let at_end = |instance| self.installed_now(instance);
+        let end = requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
+        self.reasons.extend(end);
+        self.reasons.append(&mut self.resolver.reasons);
+        if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, self.snapshot.free) {
+            self.reasons.push(reason);
+        }
+        Refusal::unless_empty(std::mem::take(&mut self.reasons))?;
+        let rollup = &self.manifest.rollup;
+        let mut plan = Plan {
+            schema: SCHEMA,
+            digest: None,
+            rollup: PlannedRollup {
+                kb: rollup.kb,
+                revision: rollup.revision.clone(),
+                title: rollup.title.clone(),
+                manifest: self.manifest.digest,
+                includes: rollup.includes.clone(),
+                replaces: rollup.replaces.clone(),
+            },
+            deployment: self.snapshot.description.name.clone(),
+            level,
+            confirmations: confirmations(self.manifest),
+            warnings: self.warnings,
+            steps,
+            meanwhile: requirements::meanwhile(self.snapshot, &self.absences, &ids),
+            sources: self.sources,
+            swaps: self.swaps,
+            prediction: None,
+        };
+        match self.payload {
+            None => {
+                // Without a payload the new objects are guesses.
+                plan.swaps.clear();
+                plan.sources.clear();
+            }
+            Some(_) => {
+                plan.prediction = Some(predict(&self.world, &plan.swaps));
+                plan.digest = Some(plan.sealed());
+            }
+        }
+        Ok(plan)
+    }
+
+    /// From the first run on, `deployment.toml`'s `level` is only compared.
+    fn compare_level(&mut self) {
+        let Some(level) = &self.snapshot.level else { return };
+        for kb in &self.snapshot.description.level {
+            if !level.rollups.iter().any(|entry| entry.kb == *kb) {
+                self.warnings.push(format!(
+                    "`deployment.toml` lists {kb} in `level`, `level.toml` does not; since the first run only \
+                     `level.toml` counts"
+                ));
+            }
+        }
+    }
+
+    /// Puts a text file at a live path.
+    pub(super) fn put_text(&mut self, at: &RelPath, text: String) {
+        let live = self.world.actual(at);
+        self.inspect(&live, Kind::File);
+        self.world.load(&live, &[live.folded()].into());
+        let new = vec![text_entry(live.clone(), text)];
+        self.puts.push(Put { live, new, travellers: Vec::new() });
+    }
+}
+
+fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
+    let asked = manifest.prerequisites.iter().filter_map(|prerequisite| match &prerequisite.condition {
+        Condition::Confirm { id, question } => Some(Confirmation { id: id.clone(), question: question.clone() }),
+        _ => None,
+    });
+    asked.collect()
+}
+
+/// An entry whose bytes the plan itself holds.
+pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
+    let (size, sha256) = (text.len() as u64, Digest::of(text.as_bytes()));
+    NewEntry { path, what: NewWhat::File { size, sha256, origin: Origin::Text(text) } }
+}
+
+/// The folders from a topmost missing one down to the parent of a live path.
+fn missing_folders(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
+    let depth = top.parts().count();
+    let folders = live.ancestors().filter(|folder| folder.parts().count() >= depth);
+    folders.map(|path| NewEntry { path, what: NewWhat::Folder }).collect()
+}
+
+fn predict(world: &World<'_>, swaps: &[Swap]) -> Prediction {
+    let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
+    live.sort();
+    live.dedup();
+    let mut entries: Vec<Entry> = live.into_iter().flat_map(|live| world.object(live)).collect();
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    entries.dedup();
+    Prediction { digest: digest_of(&entries), entries }
+}

@@ -1,0 +1,261 @@
+//! Names of a manifest, resolved against a description: which instances, servers, services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::refusal::{Reason, ReasonKind};
+use crate::deployment::description::{
+    Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId,
+};
+use crate::deployment::snapshot::Interest;
+use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step};
+use crate::names::{Folded, RelPath};
+
+/// One instance that a step names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) instance: Instance,
+    /// The manifest line that names it or its group.
+    pub(super) line: u32,
+    /// Named by a group only, not by its own name.
+    pub(super) by_group: bool,
+}
+
+/// Resolves names; what does not exist goes into `reasons`.
+pub(super) struct Resolver<'a> {
+    description: &'a Description,
+    /// Where each item stands in the order of dependencies.
+    rank: Vec<usize>,
+    pub(super) reasons: Vec<Reason>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(description: &'a Description) -> Self {
+        Self { description, rank: ranks(description), reasons: Vec::new() }
+    }
+
+    /// The place of an item in the order of dependencies.
+    pub(super) fn rank(&self, item: ItemId) -> usize {
+        self.rank[item.0]
+    }
+
+    fn unknown(&mut self, step: &Step, what: &str, name: &str) {
+        let message = format!("step `{}` names the {what} `{name}`, which `deployment.toml` does not list", step.id);
+        let help = "`rollup validate --deployment` shows the place and the nearest name";
+        self.reasons.push(Reason::new(ReasonKind::Invalid, message).help(help));
+    }
+
+    /// The instances of a selection, each once, in the order of dependencies, then of the servers.
+    /// A procedure of a group is passed over by components and the reverse.
+    pub(super) fn instances(&mut self, step: &Step, selection: &Selection, procedures: bool) -> Vec<Target> {
+        let mut found: BTreeMap<Instance, Target> = BTreeMap::new();
+        for group in &selection.groups {
+            let Some(id) = self.group(step, &group.name) else { continue };
+            for item in self.description.items_below(id) {
+                if self.is_procedure(item) == procedures {
+                    self.add(step, &mut found, selection, item, (group.line, true));
+                }
+            }
+        }
+        for members in &selection.items {
+            let Some(group) = self.group(step, &members.group.name) else { continue };
+            for name in &members.names {
+                let item = self.description.item(&name.name);
+                match item.filter(|item| self.description.items[item.0].group == group) {
+                    Some(item) if self.is_procedure(item) == procedures => {
+                        self.add(step, &mut found, selection, item, (name.line, false));
+                    }
+                    Some(_) => {
+                        let kind = if procedures { "no procedure" } else { "a procedure" };
+                        let message = format!("step `{}` cannot {} `{}`: it is {kind}", step.id, verb(step), name.name);
+                        self.reasons.push(Reason::new(ReasonKind::Invalid, message));
+                    }
+                    None => self.unknown(step, "item", &format!("{}/{}", members.group.name, name.name)),
+                }
+            }
+        }
+        let mut found: Vec<_> = found.into_values().collect();
+        found.sort_by_key(|target| (self.rank[target.instance.item.0], target.instance));
+        found
+    }
+
+    fn add(
+        &mut self,
+        step: &Step,
+        found: &mut BTreeMap<Instance, Target>,
+        selection: &Selection,
+        item: ItemId,
+        (line, by_group): (u32, bool),
+    ) {
+        let on = selection.on.as_ref().map(|on| self.servers(step, on));
+        for instance in self.description.instances(item) {
+            let chosen = match (instance.server, &on) {
+                (Some(server), Some(on)) => on.contains(&server),
+                (Some(server), None) => self.has_platform(server, selection.platform.as_deref()),
+                (None, _) => true,
+            };
+            if chosen {
+                found.insert(instance, Target { instance, line, by_group });
+            }
+        }
+    }
+
+    fn group(&mut self, step: &Step, name: &str) -> Option<GroupId> {
+        let group = self.description.group(name);
+        if group.is_none() {
+            self.unknown(step, "group", name);
+        }
+        group
+    }
+
+    fn is_procedure(&self, item: ItemId) -> bool {
+        matches!(self.description.items[item.0].kind, ItemKind::Procedure { .. })
+    }
+
+    fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
+        platform.is_none_or(|platform| {
+            crate::names::same_name(&self.description.servers[server.0].platform, platform)
+        })
+    }
+
+    /// The servers of a role, narrowed by platform, in the description's order.
+    pub(super) fn servers(&mut self, step: &Step, on: &Servers) -> Vec<ServerId> {
+        match self.description.role(&on.role) {
+            Some(role) => self.of_role(role, on.platform.as_deref()),
+            None => {
+                self.unknown(step, "role", &on.role);
+                Vec::new()
+            }
+        }
+    }
+
+    fn of_role(&self, role: RoleId, platform: Option<&str>) -> Vec<ServerId> {
+        let servers = self.description.roles[role.0].servers.iter().copied();
+        servers.filter(|&server| self.has_platform(server, platform)).collect()
+    }
+
+    /// A service and its servers: those of the service's role, which hold the step's role too where it
+    /// names one.
+    pub(super) fn service(
+        &mut self,
+        step: &Step,
+        service: &str,
+        on: Option<&Servers>,
+        platform: Option<&str>,
+    ) -> Option<(ServiceId, Vec<ServerId>)> {
+        let Some(id) = self.description.service(service) else {
+            self.unknown(step, "service", service);
+            return None;
+        };
+        let own = self.of_role(self.description.services[id.0].on, platform);
+        let servers = match on {
+            None => own,
+            Some(on) => {
+                let chosen = self.servers(step, on);
+                own.into_iter().filter(|server| chosen.contains(server)).collect()
+            }
+        };
+        Some((id, servers))
+    }
+}
+
+fn verb(step: &Step) -> &'static str {
+    match step.action {
+        Action::Uninstall(_) => "uninstall",
+        Action::Initialize { .. } => "initialize",
+        _ => "install",
+    }
+}
+
+/// The place of every item in the order of dependencies: what is required comes first; what nothing
+/// orders stays in the order of the document.
+fn ranks(description: &Description) -> Vec<usize> {
+    let items = &description.items;
+    let mut missing: Vec<usize> = items.iter().map(|item| item.requires.len()).collect();
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
+    for (at, item) in items.iter().enumerate() {
+        item.requires.iter().for_each(|required| dependents[required.0].push(at));
+    }
+    let mut ready: BTreeSet<usize> = (0..items.len()).filter(|&at| missing[at] == 0).collect();
+    let mut ranks = vec![usize::MAX; items.len()];
+    let mut next = 0;
+    while let Some(at) = ready.pop_first() {
+        ranks[at] = next;
+        next += 1;
+        for &dependent in &dependents[at] {
+            missing[dependent] -= 1;
+            if missing[dependent] == 0 {
+                ready.insert(dependent);
+            }
+        }
+    }
+    ranks
+}
+
+/// What a plan of this manifest may touch in this deployment, so that only this is hashed.
+pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
+    let mut resolver = Resolver::new(description);
+    let mut interest = Interest::default();
+    for step in &manifest.steps {
+        match &step.action {
+            Action::Uninstall(selection) => {
+                let targets = resolver.instances(step, selection, false);
+                interest.instances.extend(targets.iter().map(|target| target.instance));
+            }
+            Action::Install(InstallTargets::Chosen(selection)) => {
+                let targets = resolver.instances(step, selection, false);
+                interest.instances.extend(targets.iter().map(|target| target.instance));
+            }
+            Action::Install(InstallTargets::RemovedBy { .. }) | Action::Manual { .. } => {}
+            Action::Initialize { items, .. } => {
+                let targets = resolver.instances(step, items, true);
+                interest.instances.extend(targets.iter().map(|target| target.instance));
+            }
+            Action::Copy { files, to } => copies(&mut interest, &mut resolver, step, files, to),
+            Action::Run { on, .. } => interest.programs_on.extend(resolver.servers(step, on)),
+            Action::Service { service, on, platform, .. } => {
+                let servers = resolver.service(step, service, on.as_ref(), platform.as_deref());
+                let pairs = servers.into_iter().flat_map(|(id, servers)| servers.into_iter().map(move |s| (id, s)));
+                interest.services.extend(pairs);
+            }
+        }
+    }
+    let copied = interest.share.clone();
+    for instance in &interest.instances {
+        if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
+            interest.share.insert(installer.folded());
+            if !copied.contains(&installer.folded()) {
+                interest.packages.insert(installer.folded());
+            }
+        }
+    }
+    interest
+}
+
+fn copies(interest: &mut Interest, resolver: &mut Resolver<'_>, step: &Step, files: &CopyFiles, to: &CopyTarget) {
+    let names: Vec<&str> = match files {
+        CopyFiles::Named(names) => names.iter().map(|listed| listed.name.as_str()).collect(),
+        CopyFiles::Others { names, .. } => names.iter().map(|name| name.as_str()).collect(),
+    };
+    match to {
+        CopyTarget::Share => interest.share.extend(names.into_iter().map(Folded::of)),
+        CopyTarget::Servers { on, folder } => {
+            for server in resolver.servers(step, on) {
+                for name in &names {
+                    interest.files.extend(server_file(resolver.description, server, folder.as_ref(), name));
+                }
+            }
+        }
+    }
+}
+
+/// The place of a copied file on a server, as `deployment.toml` and the step spell it.
+pub(super) fn server_file(
+    description: &Description,
+    server: ServerId,
+    folder: Option<&RelPath>,
+    name: &str,
+) -> Option<RelPath> {
+    let server = &description.servers[server.0].name;
+    let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
+    RelPath::parse(&format!("Servers/{server}/Files/{folder}{name}")).ok()
+}

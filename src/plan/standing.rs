@@ -1,0 +1,135 @@
+//! How the rollup at hand stands to those in force.
+
+use super::planner::{Again, Nothing};
+use super::refusal::{Reason, ReasonKind};
+use crate::deployment::records::{Level, LevelEntry};
+use crate::deployment::snapshot::Snapshot;
+use crate::manifest::Manifest;
+use crate::names::Kb;
+
+/// What follows from the level.
+pub(super) enum Standing {
+    /// There is something to do.
+    Apply,
+    /// It is in force already.
+    Nothing(Nothing),
+    /// It cannot be applied.
+    Refused(Vec<Reason>),
+}
+
+pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, again: Again) -> Standing {
+    let mut reasons = Vec::new();
+    let level = snapshot.level();
+    reasons.extend(wrong_product(manifest, snapshot));
+    reasons.extend(superseded(manifest, snapshot, &level));
+    reasons.extend(manifest.rollup.requires.iter().filter_map(|&kb| missing(kb, snapshot, &level)));
+    if !reasons.is_empty() {
+        return Standing::Refused(reasons);
+    }
+    let same = level.in_force().find(|entry| entry.kb == manifest.rollup.kb);
+    match same {
+        None => Standing::Apply,
+        Some(entry) => in_force(manifest, snapshot, entry, again),
+    }
+}
+
+fn in_force(manifest: &Manifest, snapshot: &Snapshot, entry: &LevelEntry, again: Again) -> Standing {
+    let kb = entry.kb;
+    let revision = &manifest.rollup.revision;
+    match &entry.revision {
+        Some(newer) if newer > revision => {
+            let message = format!("revision {newer} of {kb} is in force, which is newer than revision {revision}");
+            return Standing::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
+        }
+        Some(older) if older < revision => return Standing::Apply,
+        _ if again == Again::Yes => return Standing::Apply,
+        _ => {}
+    }
+    match &snapshot.past.drift {
+        None => Standing::Nothing(Nothing {
+            why: format!("{kb} is in force already"),
+            note: Some("no run of it is on record here, so nothing could be compared".to_owned()),
+        }),
+        Some(drift) if drift.is_empty() => Standing::Nothing(Nothing {
+            why: format!("{kb} revision {revision} is in force, and everything is as it was left"),
+            note: (entry.manifest != Some(manifest.digest)).then(|| {
+                "the manifest has changed since it was applied, but not its revision; \
+                 `--again` does all its steps anew"
+                    .to_owned()
+            }),
+        }),
+        Some(drift) => {
+            let changed = |what: &String| {
+                let message = format!("{kb} is in force, but changed since: {what}");
+                Reason::new(ReasonKind::Mismatch, message)
+            };
+            let mut reasons: Vec<_> = drift.iter().map(changed).collect();
+            if let Some(last) = reasons.last_mut() {
+                last.help = Some("`rollup apply --again` does all its steps anew".to_owned());
+            }
+            Standing::Refused(reasons)
+        }
+    }
+}
+
+fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
+    let (rollup, site) = (&manifest.rollup, &snapshot.description);
+    if rollup.product != site.product {
+        let message = format!("{} is for `{}`, this deployment is `{}`", rollup.kb, rollup.product, site.product);
+        return Some(Reason::new(ReasonKind::NotApplicable, message));
+    }
+    let known = rollup.product_versions.iter().any(|version| *version == site.product_version);
+    (!known).then(|| {
+        let versions = rollup.product_versions.join(", ");
+        let message =
+            format!("{} is for version {versions} of `{}`, this deployment has {}", rollup.kb, site.product, site.product_version);
+        Reason::new(ReasonKind::NotApplicable, message)
+    })
+}
+
+/// A rollup in force includes or replaces the one at hand.
+fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
+    let kb = manifest.rollup.kb;
+    let recorded = level.rollups.iter().rev().find(|entry| entry.kb == kb).and_then(|entry| entry.superseded_by);
+    let told = level.in_force().map(|entry| entry.kb).filter(|&other| other != kb).find(|&other| {
+        let runs = snapshot.past.applied.iter().rev();
+        let run = runs.into_iter().find(|run| run.kb == other);
+        run.is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
+    });
+    recorded.or(told).map(|by| {
+        let message = format!("{kb} is superseded: {by} is in force and includes or replaces it");
+        Reason::new(ReasonKind::NotApplicable, message).help("nothing has to be done: its fixes are in force")
+    })
+}
+
+/// A required rollup is neither in force nor included by one in force.
+fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
+    let included = |other: Kb| {
+        let run = snapshot.past.applied.iter().rev().find(|run| run.kb == other);
+        run.is_some_and(|run| run.includes.contains(&required))
+    };
+    let present = level.in_force().any(|entry| entry.kb == required || included(entry.kb));
+    (!present).then(|| {
+        let message = format!("{required} is required, and neither in force nor included by a rollup in force");
+        Reason::new(ReasonKind::NotReady, message).help(format!("apply {required} first"))
+    })
+}
+
+/// The level after this rollup: it stands last, and what it includes or replaces is superseded.
+pub(super) fn level_after(manifest: &Manifest, before: &Level) -> Level {
+    let rollup = &manifest.rollup;
+    let mut rollups: Vec<_> = before.rollups.iter().filter(|entry| entry.kb != rollup.kb).cloned().collect();
+    for entry in &mut rollups {
+        let superseded = rollup.includes.contains(&entry.kb) || rollup.replaces.contains(&entry.kb);
+        if superseded && entry.superseded_by.is_none() {
+            entry.superseded_by = Some(rollup.kb);
+        }
+    }
+    rollups.push(LevelEntry {
+        kb: rollup.kb,
+        revision: Some(rollup.revision.clone()),
+        manifest: Some(manifest.digest),
+        superseded_by: None,
+    });
+    Level::new(rollups)
+}

@@ -1,0 +1,160 @@
+//! The deployment as it will be, step by step: the snapshot, and over it what the plan changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Entry, NewEntry, NewWhat, What};
+use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::Kind;
+use crate::names::{Folded, RelPath};
+
+/// The simulated tree.
+pub(super) struct World<'a> {
+    snapshot: &'a Snapshot,
+    /// Entries of every object that was touched, and of what was made; `None` where one went.
+    changed: BTreeMap<Folded, Option<Entry>>,
+    /// Live paths whose object was taken over from the snapshot.
+    loaded: BTreeSet<Folded>,
+}
+
+/// What a new object takes over from the one it replaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The operator's folders, and those that lead to his files.
+    pub(super) folders: Vec<RelPath>,
+    /// The operator's files.
+    pub(super) travellers: Vec<RelPath>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, changed: BTreeMap::new(), loaded: BTreeSet::new() }
+    }
+
+    /// What stands at a path by now.
+    pub(super) fn kind(&self, path: &RelPath) -> Option<Kind> {
+        match self.changed.get(&path.folded()) {
+            Some(None) => None,
+            Some(Some(Entry { what: What::Folder, .. })) => Some(Kind::Folder),
+            Some(Some(_)) => Some(Kind::File),
+            None => self.snapshot.node(path).map(|found| found.kind),
+        }
+    }
+
+    /// The path in the spelling that stands by now, as far as it exists.
+    pub(super) fn actual(&self, wanted: &RelPath) -> RelPath {
+        match self.changed.get(&wanted.folded()) {
+            Some(Some(entry)) => return entry.path.clone(),
+            Some(None) => {}
+            None => {
+                if let Some(found) = self.snapshot.node(wanted) {
+                    return found.path.clone();
+                }
+            }
+        }
+        match wanted.parent() {
+            None => wanted.clone(),
+            Some(parent) => self.actual(&parent).join(wanted.name()).expect("the parts of a path"),
+        }
+    }
+
+    /// The topmost folder on the way to a path that does not exist yet, if its parent does not.
+    pub(super) fn topmost_missing(&self, path: &RelPath) -> Option<RelPath> {
+        path.ancestors().find(|folder| self.kind(folder).is_none())
+    }
+
+    /// Takes over the object at a live path from the snapshot, once. `ours` are the paths of our
+    /// files in it; every other file is an operator's.
+    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<Folded>) {
+        if !self.loaded.insert(live.folded()) || self.changed.contains_key(&live.folded()) {
+            return;
+        }
+        let Some(object) = self.snapshot.node(live) else { return };
+        for found in std::iter::once(object).chain(self.snapshot.below(live)) {
+            let folded = found.path.folded();
+            let what = match (found.kind, self.snapshot.facts(&found.path)) {
+                (Kind::Folder, _) => What::Folder,
+                (_, Some(facts)) if ours.contains(&folded) => What::File { size: facts.size, sha256: facts.sha256 },
+                _ => What::Traveller,
+            };
+            self.changed.insert(folded, Some(Entry { path: found.path.clone(), what }));
+        }
+    }
+
+    /// What stands at and below a live path that was loaded or made, itself first.
+    pub(super) fn object(&self, live: &RelPath) -> Vec<Entry> {
+        let folded = live.folded();
+        let prefix = Folded::of(&format!("{}/", folded.as_str()));
+        let itself = self.changed.get(&folded).into_iter();
+        let below = self.changed.range(prefix.clone()..);
+        let below = below.take_while(|(path, _)| path.as_str().starts_with(prefix.as_str())).map(|(_, entry)| entry);
+        let mut entries: Vec<_> = itself.chain(below).flatten().cloned().collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        entries
+    }
+
+    /// What of an object is the operator's, given the folders that only our files need.
+    pub(super) fn kept(&self, live: &RelPath) -> Kept {
+        let object = self.object(live);
+        let travellers: Vec<RelPath> =
+            object.iter().filter(|e| e.what == What::Traveller).map(|e| e.path.clone()).collect();
+        let folders = object.iter().filter(|e| e.what == What::Folder).map(|e| &e.path);
+        let mut ours: BTreeSet<RelPath> = BTreeSet::new();
+        for entry in object.iter().filter(|entry| matches!(entry.what, What::File { .. })) {
+            ours.extend(entry.path.ancestors());
+        }
+        let is_his = |folder: &RelPath| folder != live && !ours.contains(folder);
+        let mut needed: BTreeSet<RelPath> = folders.filter(|folder| is_his(folder)).cloned().collect();
+        let leading: Vec<_> = travellers.iter().chain(&needed).flat_map(|path| path.ancestors()).collect();
+        needed.extend(leading.into_iter().filter(|folder| folder.below(live).is_some()));
+        Kept { folders: needed.into_iter().collect(), travellers }
+    }
+
+    /// Puts a new object in place of the old one; travellers stay where they are.
+    pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], travellers: &[RelPath]) {
+        for entry in self.object(live) {
+            self.changed.insert(entry.path.folded(), None);
+        }
+        for entry in new {
+            self.changed.insert(entry.path.folded(), Some(entry.entry()));
+        }
+        for path in travellers {
+            let entry = Entry { path: path.clone(), what: What::Traveller };
+            self.changed.insert(path.folded(), Some(entry));
+        }
+        self.loaded.insert(live.folded());
+    }
+}
+
+/// Gives new entries the spelling of what they meet: a folder that stays, or a file that is
+/// replaced. The first traveller that a new entry would stand in place of is returned.
+pub(super) fn respell(new: &mut Vec<NewEntry>, old: &[Entry], kept: &Kept) -> Result<(), (RelPath, RelPath)> {
+    let spelled: BTreeMap<Folded, &RelPath> = old.iter().map(|entry| (entry.path.folded(), &entry.path)).collect();
+    let travellers: BTreeMap<Folded, &RelPath> = kept.travellers.iter().map(|path| (path.folded(), path)).collect();
+    let folders: BTreeSet<Folded> = kept.folders.iter().map(RelPath::folded).collect();
+    for entry in new.iter_mut() {
+        for prefix in entry.path.ancestors().chain([entry.path.clone()]) {
+            if let Some(&traveller) = travellers.get(&prefix.folded()) {
+                return Err((entry.path.clone(), traveller.clone()));
+            }
+        }
+        if matches!(entry.what, NewWhat::File { .. }) && folders.contains(&entry.path.folded()) {
+            return Err((entry.path.clone(), entry.path.clone()));
+        }
+        entry.path = spelling(&entry.path, &spelled);
+    }
+    let there: BTreeSet<Folded> = new.iter().map(|entry| entry.path.folded()).collect();
+    let missing = kept.folders.iter().filter(|folder| !there.contains(&folder.folded()));
+    new.extend(missing.map(|folder| NewEntry { path: folder.clone(), what: NewWhat::Folder }));
+    new.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(())
+}
+
+fn spelling(path: &RelPath, spelled: &BTreeMap<Folded, &RelPath>) -> RelPath {
+    if let Some(&found) = spelled.get(&path.folded()) {
+        return found.clone();
+    }
+    match path.parent() {
+        None => path.clone(),
+        Some(parent) => spelling(&parent, spelled).join(path.name()).expect("the parts of a path"),
+    }
+}
