@@ -5,4 +5,5 @@
 
 pub mod names;
 pub mod manifest;
+pub mod installer;
 pub mod deployment;
