@@ -1,0 +1,59 @@
+//! The compound file around a package: version 3, as the documented sizes need.
+
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::time::SystemTime;
+
+use cfb::{CompoundFile, Version};
+
+/// Where the header tells how many sectors map the others, and which these are.
+const MAPS_AT: usize = 44;
+const MAP_LIST_AT: usize = 76;
+const MOST_MAPS: usize = 109;
+const SECTOR: usize = 512;
+/// How many sectors one of them maps.
+const MAPPED: usize = SECTOR / 4;
+
+/// Copies what `msi` wrote, which is of version 4, into a file of version 3, streams in the order
+/// of their names.
+pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut from = CompoundFile::open(Cursor::new(database))?;
+    let mut to = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new()))?;
+    let clsid = *from.root_entry().clsid();
+    let mut paths: Vec<_> = from.read_root_storage().map(|entry| entry.path().to_owned()).collect();
+    paths.sort();
+    for path in paths {
+        let mut bytes = Vec::new();
+        from.open_stream(&path)?.read_to_end(&mut bytes)?;
+        to.create_stream(&path)?.write_all(&bytes)?;
+    }
+    to.set_storage_clsid("/", clsid)?;
+    // A clock time would make every build another file.
+    to.set_created_time("/", SystemTime::UNIX_EPOCH)?;
+    to.set_modified_time("/", SystemTime::UNIX_EPOCH)?;
+    to.flush()?;
+    let mut file = to.into_inner();
+    file.seek(SeekFrom::Start(0))?;
+    Ok(file.into_inner())
+}
+
+/// The same file, one sector longer.
+///
+/// When the last map of sectors is full, a sector more needs a map more, and files of one size in
+/// between do not come about by themselves. The map alone makes that size. `None` where the last
+/// map is not full, or the header has no place for another.
+pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
+    let sectors = file.len() / SECTOR - 1;
+    let maps = u32::from_le_bytes(file.get(MAPS_AT..MAPS_AT + 4)?.try_into().ok()?);
+    if sectors != maps as usize * MAPPED || maps as usize >= MOST_MAPS {
+        return None;
+    }
+    const FREE: [u8; 4] = [0xff; 4];
+    const MAP: [u8; 4] = [0xfd, 0xff, 0xff, 0xff];
+    let mut longer = file.to_vec();
+    longer.get_mut(MAPS_AT..MAPS_AT + 4)?.copy_from_slice(&(maps + 1).to_le_bytes());
+    let at = MAP_LIST_AT + 4 * maps as usize;
+    longer.get_mut(at..at + 4)?.copy_from_slice(&(sectors as u32).to_le_bytes());
+    longer.extend(MAP);
+    longer.extend(FREE.iter().cycle().take(SECTOR - MAP.len()));
+    Some(longer)
+}

@@ -1,0 +1,211 @@
+//! What a package to be made consists of: its files and folders with the keys that stand for them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::noise::noise;
+use super::{BuildError, Recipe};
+use crate::names::{FileName, Folded, RelPath, Version};
+
+/// The most files of a package: their sequence has 15 bits.
+const MOST_FILES: usize = 32_767;
+/// The most bytes of a package's files, well below what the formats take.
+const MOST_BYTES: u64 = 1 << 30;
+
+pub(super) struct Plan<'a> {
+    pub(super) name: &'a FileName,
+    pub(super) product: &'a str,
+    pub(super) version: &'a Version,
+    pub(super) product_code: String,
+    pub(super) upgrade_code: String,
+    /// Identifies this very package, another size of it included.
+    pub(super) package_code: Uuid,
+    /// The folders below that of the product, parents first.
+    pub(super) folders: Vec<Folder>,
+    /// In the order of the cabinet.
+    pub(super) files: Vec<File<'a>>,
+    pub(super) noise: Option<(RelPath, Vec<u8>)>,
+    pub(super) modified: Timestamp,
+}
+
+pub(super) struct Folder {
+    pub(super) key: String,
+    pub(super) parent: String,
+    /// `short|long`, or one name that is both.
+    pub(super) name: String,
+    pub(super) component: String,
+    pub(super) component_code: String,
+    path: Option<RelPath>,
+}
+
+pub(super) struct File<'a> {
+    pub(super) key: String,
+    pub(super) component: String,
+    /// `short|long`, or one name that is both.
+    pub(super) name: String,
+    pub(super) bytes: &'a [u8],
+}
+
+/// The key of the product's folder.
+pub(super) const PRODUCT_FOLDER: &str = "INSTALLDIR";
+
+impl<'a> Plan<'a> {
+    pub(super) fn of(recipe: &'a Recipe) -> Result<Self, BuildError> {
+        check_name(&recipe.product)?;
+        check_paths(recipe)?;
+        let modified = cabinet_time(recipe.modified).ok_or(BuildError::Modified(recipe.modified))?;
+        let version = &recipe.version;
+        let mut plan = Self {
+            name: &recipe.name,
+            product: &recipe.product,
+            version,
+            product_code: braced(guid(&["product", &recipe.product, version.as_str()])),
+            upgrade_code: braced(guid(&["upgrade", &recipe.product])),
+            package_code: guid(&["package", recipe.name.as_str(), version.as_str(), &format!("{:?}", recipe.size)]),
+            folders: Vec::new(),
+            files: Vec::new(),
+            noise: None,
+            modified,
+        };
+        plan.add_folder(None, "", short_and_long(&recipe.product, 'D', 0));
+        for (path, bytes) in &recipe.files {
+            plan.add_file(path, bytes);
+        }
+        let total: u64 = recipe.files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        match plan.files.len() < MOST_FILES && total.max(recipe.size.unwrap_or(0)) <= MOST_BYTES {
+            true => Ok(plan),
+            false => Err(BuildError::TooMuch(recipe.name.clone())),
+        }
+    }
+
+    /// Sets how much noise the package has, in a file named like it.
+    pub(super) fn set_noise(&mut self, recipe: &Recipe, length: u64) -> Result<(), BuildError> {
+        let name = recipe.name.as_str();
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let file = format!("{stem}.dat");
+        check_name(&file)?;
+        let path = RelPath::parse(&file).map_err(|_| BuildError::Characters(file))?;
+        if recipe.files.iter().any(|(other, _)| other.parts().next().map(Folded::of) == Some(path.folded())) {
+            return Err(BuildError::Twice(path));
+        }
+        self.noise = Some((path, noise(&[name, recipe.version.as_str()], length)));
+        Ok(())
+    }
+
+    /// Every file, the noise last.
+    pub(super) fn all_files(&self) -> impl Iterator<Item = File<'_>> {
+        let files = self.files.iter().map(|file| File { name: file.name.clone(), bytes: file.bytes, ..file.keys() });
+        let noise = self.noise.iter().map(|(path, bytes)| self.file(path, bytes, PRODUCT_FOLDER, self.files.len() + 1));
+        files.chain(noise)
+    }
+
+    fn add_file(&mut self, path: &RelPath, bytes: &'a [u8]) {
+        let mut folder = PRODUCT_FOLDER.to_owned();
+        for ancestor in path.ancestors() {
+            let known = self.folders.iter().find(|folder| folder.path.as_ref() == Some(&ancestor));
+            folder = match known {
+                Some(known) => known.key.clone(),
+                None => {
+                    let name = short_and_long(ancestor.name(), 'D', self.folders.len());
+                    self.add_folder(Some(ancestor), &folder, name)
+                }
+            };
+        }
+        let file = self.file(path, bytes, &folder, self.files.len() + 1);
+        self.files.push(file);
+    }
+
+    fn file<'b>(&self, path: &RelPath, bytes: &'b [u8], folder: &str, number: usize) -> File<'b> {
+        let component = component_of(folder);
+        File { key: format!("F{number}"), component, name: short_and_long(path.name(), 'F', number), bytes }
+    }
+
+    fn add_folder(&mut self, path: Option<RelPath>, parent: &str, name: String) -> String {
+        let (key, parent) = match self.folders.len() {
+            0 => (PRODUCT_FOLDER.to_owned(), "ProgramFilesFolder".to_owned()),
+            number => (format!("D{number}"), parent.to_owned()),
+        };
+        let place = path.as_ref().map_or("", RelPath::as_str);
+        let component_code = braced(guid(&["component", self.product, place]));
+        let component = component_of(&key);
+        self.folders.push(Folder { key: key.clone(), parent, name, component, component_code, path });
+        key
+    }
+}
+
+impl File<'_> {
+    fn keys(&self) -> File<'_> {
+        File { key: self.key.clone(), component: self.component.clone(), name: String::new(), bytes: &[] }
+    }
+}
+
+fn component_of(folder: &str) -> String {
+    format!("C_{folder}")
+}
+
+fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
+    // How each path is spelled, and whether it is a file; folders may come again, files may not.
+    let mut known: BTreeMap<Folded, (RelPath, bool)> = BTreeMap::new();
+    for (path, _) in &recipe.files {
+        path.parts().try_for_each(check_name)?;
+        let folders = path.ancestors().map(|folder| (folder, false));
+        for entry in folders.chain([(path.clone(), true)]) {
+            match known.get(&entry.0.folded()) {
+                Some(other) if *other != entry || entry.1 => return Err(BuildError::Twice(path.clone())),
+                Some(_) => {}
+                None => drop(known.insert(entry.0.folded(), entry)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), BuildError> {
+    FileName::parse(name).map_err(|source| BuildError::Name { name: name.to_owned(), source })?;
+    let (_, _, lossy) = encoding_rs::WINDOWS_1252.encode(name);
+    if lossy { Err(BuildError::Characters(name.to_owned())) } else { Ok(()) }
+}
+
+/// The time rounded down to even seconds, if cabinets can tell it.
+fn cabinet_time(modified: i64) -> Option<Timestamp> {
+    let time = Timestamp::from_second(modified - modified.rem_euclid(2)).ok()?;
+    let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
+    (1980..=2107).contains(&year).then_some(time)
+}
+
+/// Always the same for the same texts.
+fn guid(texts: &[&str]) -> Uuid {
+    Uuid::new_v3(&Uuid::NAMESPACE_URL, format!("rollup:rehearsal:{}", texts.join("\n")).as_bytes())
+}
+
+fn braced(guid: Uuid) -> String {
+    guid.braced().to_string().to_uppercase()
+}
+
+/// `short|long` where the name needs a short one beside it: eight characters, a dot, three.
+fn short_and_long(name: &str, letter: char, number: usize) -> String {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if (1..=8).contains(&stem.len()) && extension.len() <= 3 && plain(stem) && plain(extension) {
+        return name.to_owned();
+    }
+    let short: String = extension.chars().filter(char::is_ascii_alphanumeric).take(3).collect();
+    let dot = if short.is_empty() { "" } else { "." };
+    format!("{letter}{number:05}{dot}{}|{name}", short.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_names_get_a_short_one() {
+        assert_eq!(short_and_long("a.txt", 'F', 1), "a.txt");
+        assert_eq!(short_and_long("Provider.dll", 'F', 2), "Provider.dll");
+        assert_eq!(short_and_long("Provider.dll.config", 'F', 3), "F00003.CON|Provider.dll.config");
+        assert_eq!(short_and_long("Exchange 2007", 'D', 4), "D00004|Exchange 2007");
+        assert_eq!(short_and_long(".hidden", 'F', 5), "F00005.HID|.hidden");
+    }
+}

@@ -1,0 +1,281 @@
+//! The database of a package: enough tables for an installer engine to install and remove it.
+
+use std::io::{self, Cursor, Write};
+use std::time::{Duration, SystemTime};
+
+use md5::{Digest as _, Md5};
+use msi::{CodePage, Column, Insert, LanguageId, Package, PackageType, Value};
+
+use super::plan::{PRODUCT_FOLDER, Plan};
+
+type Database = Package<Cursor<Vec<u8>>>;
+
+/// The name of the stream with the cabinet.
+const CABINET: &str = "files.cab";
+const FEATURE: &str = "Complete";
+/// The property that lists the versions an upgrade replaces.
+const OLDER: &str = "OLDERVERSIONS";
+/// Windows Installer refuses databases in UTF-8, the library's default.
+const CODE_PAGE: CodePage = CodePage::Windows1252;
+
+/// Writes the database with its cabinet, as a compound file of version 4.
+pub(super) fn database(plan: &Plan<'_>, cabinet: &[u8]) -> io::Result<Vec<u8>> {
+    let mut database = Package::create(PackageType::Installer, Cursor::new(Vec::new()))?;
+    database.set_database_codepage(CODE_PAGE);
+    summary(&mut database, plan);
+    property(&mut database, plan)?;
+    directories(&mut database, plan)?;
+    feature(&mut database, plan)?;
+    files(&mut database, plan)?;
+    upgrade(&mut database, plan)?;
+    for (table, actions) in SEQUENCES {
+        sequence(&mut database, table, actions)?;
+    }
+    database.write_stream(CABINET)?.write_all(cabinet)?;
+    Ok(database.into_inner()?.into_inner())
+}
+
+fn summary(database: &mut Database, plan: &Plan<'_>) {
+    // The earliest version of the engine, and files that are packed under long names.
+    const ENGINE: i32 = 200;
+    const PACKED: i32 = 2;
+    let modified = plan.modified.as_second().unsigned_abs();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(modified);
+    let summary = database.summary_info_mut();
+    summary.set_codepage(CODE_PAGE);
+    summary.set_title("Installation Database");
+    summary.set_subject(plan.product);
+    summary.set_author(MANUFACTURER);
+    summary.set_keywords(&["Installer".to_owned()]);
+    summary.set_comments("Made for a rehearsal; it contains nothing of any product");
+    summary.set_arch("Intel");
+    summary.set_languages(&[LanguageId::from_id(1033)]);
+    summary.set_uuid(plan.package_code);
+    summary.set_creation_time(time);
+    summary.set_last_save_time(time);
+    summary.set_page_count(ENGINE);
+    summary.set_word_count(PACKED);
+    summary.set_creating_application("rollup");
+}
+
+const MANUFACTURER: &str = "rollup rehearsal";
+
+fn property(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+    let columns = vec![key("Property", 72), Column::build("Value").localizable().text_string(0)];
+    let values = [
+        ("ALLUSERS", "1"),
+        ("Manufacturer", MANUFACTURER),
+        ("ProductCode", plan.product_code.as_str()),
+        ("ProductLanguage", "1033"),
+        ("ProductName", plan.product),
+        ("ProductVersion", plan.version.as_str()),
+        ("SecureCustomProperties", OLDER),
+        ("UpgradeCode", plan.upgrade_code.as_str()),
+    ];
+    let rows = values.map(|(name, value)| vec![Value::from(name), Value::from(value)]);
+    fill(database, "Property", columns, rows.into())
+}
+
+fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+    let columns = vec![
+        key("Directory", 72),
+        Column::build("Directory_Parent").nullable().id_string(72),
+        Column::build("DefaultDir").localizable().string(255),
+    ];
+    let mut rows = vec![
+        vec![Value::from("TARGETDIR"), Value::Null, Value::from("SourceDir")],
+        vec![Value::from("ProgramFilesFolder"), Value::from("TARGETDIR"), Value::from("PFiles|Program Files")],
+    ];
+    let texts = |texts: [&str; 3]| texts.map(Value::from).to_vec();
+    rows.extend(plan.folders.iter().map(|folder| texts([&folder.key, &folder.parent, &folder.name])));
+    fill(database, "Directory", columns, rows)
+}
+
+/// The components, one for each folder with files, and the feature that they are parts of.
+fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+    let mut components = Vec::new();
+    let mut parts = Vec::new();
+    for folder in &plan.folders {
+        // The first file of the folder tells whether the component is there.
+        let Some(first) = plan.all_files().find(|file| file.component == folder.component) else { continue };
+        let [component, code, at, file] = [&folder.component, &folder.component_code, &folder.key, &first.key];
+        let [component, code, at, file] = [component, code, at, file].map(|text| Value::from(text.as_str()));
+        parts.push(vec![Value::from(FEATURE), component.clone()]);
+        components.push(vec![component, code, at, Value::Int(0), Value::Null, file]);
+    }
+    let columns = vec![
+        key("Component", 72),
+        Column::build("ComponentId").nullable().string(38),
+        Column::build("Directory_").id_string(72),
+        Column::build("Attributes").int16(),
+        Column::build("Condition").nullable().string(255),
+        Column::build("KeyPath").nullable().id_string(72),
+    ];
+    fill(database, "Component", columns, components)?;
+    let columns = vec![
+        key("Feature", 38),
+        Column::build("Feature_Parent").nullable().id_string(38),
+        Column::build("Title").nullable().localizable().text_string(64),
+        Column::build("Description").nullable().localizable().text_string(255),
+        Column::build("Display").nullable().int16(),
+        Column::build("Level").int16(),
+        Column::build("Directory_").nullable().id_string(72),
+        Column::build("Attributes").int16(),
+    ];
+    let (one, zero) = (Value::Int(1), Value::Int(0));
+    let title = Value::from(plan.product.chars().take(64).collect::<String>());
+    let folder = Value::from(PRODUCT_FOLDER);
+    let row = vec![Value::from(FEATURE), Value::Null, title, Value::Null, one.clone(), one, folder, zero];
+    fill(database, "Feature", columns, vec![row])?;
+    fill(database, "FeatureComponents", vec![key("Feature_", 38), key("Component_", 72)], parts)
+}
+
+fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+    let mut files = Vec::new();
+    let mut hashes = Vec::new();
+    for (file, sequence) in plan.all_files().zip(1..) {
+        let [key, component, name] = [&file.key, &file.component, &file.name].map(|text| Value::from(text.as_str()));
+        // Vital: the installation fails without it.
+        let (size, vital) = (Value::Int(file.bytes.len() as i32), Value::Int(512));
+        let sequence = Value::Int(sequence);
+        files.push(vec![key.clone(), component, name, size, Value::Null, Value::Null, vital, sequence]);
+        let parts = hash(file.bytes).map(Value::Int);
+        hashes.push([key, Value::Int(0)].into_iter().chain(parts).collect());
+    }
+    let last = Value::Int(i32::try_from(files.len()).unwrap_or(i32::MAX));
+    let columns = vec![
+        key("File", 72),
+        Column::build("Component_").id_string(72),
+        Column::build("FileName").localizable().string(255),
+        Column::build("FileSize").int32(),
+        Column::build("Version").nullable().string(72),
+        Column::build("Language").nullable().string(20),
+        Column::build("Attributes").nullable().int16(),
+        Column::build("Sequence").int16(),
+    ];
+    fill(database, "File", columns, files)?;
+    let mut columns = vec![key("File_", 72), Column::build("Options").int16()];
+    columns.extend((1..=4).map(|part| Column::build(format!("HashPart{part}")).int32()));
+    fill(database, "MsiFileHash", columns, hashes)?;
+    let columns = vec![
+        Column::build("DiskId").primary_key().int16(),
+        Column::build("LastSequence").int16(),
+        Column::build("DiskPrompt").nullable().localizable().text_string(64),
+        Column::build("Cabinet").nullable().string(255),
+        Column::build("VolumeLabel").nullable().string(32),
+        Column::build("Source").nullable().id_string(72),
+    ];
+    let cabinet = Value::from(format!("#{CABINET}"));
+    fill(database, "Media", columns, vec![vec![Value::Int(1), last, Value::Null, cabinet, Value::Null, Value::Null]])
+}
+
+/// The MD5 of a file, as the four numbers of a row.
+fn hash(bytes: &[u8]) -> [i32; 4] {
+    let hash: [u8; 16] = Md5::digest(bytes).into();
+    let mut parts = [0; 4];
+    for (part, bytes) in parts.iter_mut().zip(hash.chunks_exact(4)) {
+        *part = i32::from_le_bytes(bytes.try_into().unwrap_or_default());
+    }
+    parts
+}
+
+/// A newer version replaces the older ones.
+fn upgrade(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
+    const FROM_THE_FIRST: i32 = 256;
+    let columns = vec![
+        Column::build("UpgradeCode").primary_key().string(38),
+        Column::build("VersionMin").primary_key().nullable().string(20),
+        Column::build("VersionMax").primary_key().nullable().string(20),
+        Column::build("Language").primary_key().nullable().string(255),
+        Column::build("Attributes").primary_key().int32(),
+        Column::build("Remove").nullable().string(255),
+        Column::build("ActionProperty").id_string(72),
+    ];
+    let [code, first, version] = [&plan.upgrade_code, "0.0.0", plan.version.as_str()].map(Value::from);
+    let row = vec![code, first, version, Value::Null, Value::Int(FROM_THE_FIRST), Value::Null, Value::from(OLDER)];
+    fill(database, "Upgrade", columns, vec![row])
+}
+
+fn sequence(database: &mut Database, table: &str, actions: &[(&str, i32)]) -> io::Result<()> {
+    let columns = vec![
+        key("Action", 72),
+        Column::build("Condition").nullable().string(255),
+        Column::build("Sequence").nullable().int16(),
+    ];
+    let rows = actions.iter().map(|(action, at)| vec![Value::from(*action), Value::Null, Value::Int(*at)]);
+    fill(database, table, columns, rows.collect())
+}
+
+fn key(name: &str, length: usize) -> Column {
+    Column::build(name).primary_key().id_string(length)
+}
+
+fn fill(database: &mut Database, table: &str, columns: Vec<Column>, rows: Vec<Vec<Value>>) -> io::Result<()> {
+    database.create_table(table, columns)?;
+    database.insert_rows(Insert::into(table).rows(rows))
+}
+
+/// What the engine does, and in which order.
+const SEQUENCES: [(&str, &[(&str, i32)]); 5] = [
+    (
+        "InstallExecuteSequence",
+        &[
+            ("FindRelatedProducts", 25),
+            ("ValidateProductID", 700),
+            ("CostInitialize", 800),
+            ("FileCost", 900),
+            ("CostFinalize", 1000),
+            ("MigrateFeatureStates", 1200),
+            ("InstallValidate", 1400),
+            ("RemoveExistingProducts", 1450),
+            ("InstallInitialize", 1500),
+            ("ProcessComponents", 1600),
+            ("UnpublishFeatures", 1800),
+            ("RemoveFiles", 3500),
+            ("InstallFiles", 4000),
+            ("RegisterUser", 6000),
+            ("RegisterProduct", 6100),
+            ("PublishFeatures", 6300),
+            ("PublishProduct", 6400),
+            ("InstallFinalize", 6600),
+        ],
+    ),
+    (
+        "InstallUISequence",
+        &[
+            ("FindRelatedProducts", 25),
+            ("ValidateProductID", 700),
+            ("CostInitialize", 800),
+            ("FileCost", 900),
+            ("CostFinalize", 1000),
+            ("MigrateFeatureStates", 1200),
+            ("ExecuteAction", 1300),
+        ],
+    ),
+    (
+        "AdminExecuteSequence",
+        &[
+            ("CostInitialize", 800),
+            ("FileCost", 900),
+            ("CostFinalize", 1000),
+            ("InstallValidate", 1400),
+            ("InstallInitialize", 1500),
+            ("InstallAdminPackage", 3900),
+            ("InstallFiles", 4000),
+            ("InstallFinalize", 6600),
+        ],
+    ),
+    ("AdminUISequence", &[("CostInitialize", 800), ("FileCost", 900), ("CostFinalize", 1000), ("ExecuteAction", 1300)]),
+    (
+        "AdvtExecuteSequence",
+        &[
+            ("CostInitialize", 800),
+            ("CostFinalize", 1000),
+            ("InstallValidate", 1400),
+            ("InstallInitialize", 1500),
+            ("PublishFeatures", 6300),
+            ("PublishProduct", 6400),
+            ("InstallFinalize", 6600),
+        ],
+    ),
+];

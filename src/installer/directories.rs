@@ -1,0 +1,166 @@
+//! Where the folders of a package lie: each names its parent and itself.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+use super::InstallerError;
+use super::database::Database;
+use crate::names::FileName;
+
+/// The deepest folder we follow.
+const DEEPEST: usize = 100;
+/// The longest path we follow, in bytes.
+pub(super) const LONGEST_PATH: usize = 1024;
+/// The folder that an administrator chooses; everything lies below it.
+const TARGET: &str = "TARGETDIR";
+
+/// The table of directories, with the paths found so far.
+pub(super) struct Directories {
+    rows: BTreeMap<String, Directory>,
+    paths: BTreeMap<String, String>,
+}
+
+struct Directory {
+    parent: Option<String>,
+    /// What the folder adds to the path of its parent, if anything.
+    name: Option<String>,
+}
+
+impl Directories {
+    pub(super) fn read<R: Read + Seek>(
+        database: &Database,
+        compound: &mut cfb::CompoundFile<R>,
+    ) -> Result<Self, InstallerError> {
+        let table = database.table(compound, "Directory", ["Directory", "Directory_Parent", "DefaultDir"])?;
+        let mut rows = BTreeMap::new();
+        for row in table.rows() {
+            let key = row.key(0)?;
+            // A folder that is its own parent is a root, like one without a parent.
+            let parent = row.text(1)?.filter(|parent| *parent != key);
+            let name = added(&key, parent.is_none(), &row.text(2)?.unwrap_or_default());
+            if rows.insert(key, Directory { parent, name }).is_some() {
+                return Err(row.damaged("the directory is there twice"));
+            }
+        }
+        Ok(Self { rows, paths: BTreeMap::new() })
+    }
+
+    /// The path of a folder below the target, empty for the target itself.
+    pub(super) fn path(&mut self, key: &str) -> Result<&str, InstallerError> {
+        if !self.paths.contains_key(key) {
+            let path = self.walk(key)?;
+            self.paths.insert(key.to_owned(), path);
+        }
+        Ok(self.paths.get(key).map_or("", String::as_str))
+    }
+
+    fn walk(&self, key: &str) -> Result<String, InstallerError> {
+        let mut names = Vec::new();
+        let mut at = Some(key);
+        for _ in 0..DEEPEST {
+            let Some(key) = at.filter(|key| *key != TARGET) else { return joined(&names) };
+            match self.rows.get(key) {
+                Some(directory) => {
+                    names.extend(directory.name.as_deref());
+                    at = directory.parent.as_deref();
+                }
+                // The system's own folders need no row.
+                None => {
+                    names.push(key);
+                    at = None;
+                }
+            }
+        }
+        Err(InstallerError::table("Directory", format!("`{key}` lies in itself, or deeper than {DEEPEST} folders")))
+    }
+}
+
+/// The names of a walk, innermost first, as a path.
+fn joined(names: &[&str]) -> Result<String, InstallerError> {
+    let mut path = String::new();
+    for name in names.iter().rev() {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(&checked(name)?);
+    }
+    match path.len() {
+        ..=LONGEST_PATH => Ok(path),
+        _ => Err(InstallerError::refused(&path, "the path is too long")),
+    }
+}
+
+/// What a row adds to the path: the target's long name, nothing for `.`.
+fn added(key: &str, root: bool, default: &str) -> Option<String> {
+    let (target, source) = default.split_once(':').unwrap_or((default, ""));
+    // Where the files once lay is of no concern, but a path of any kind is not to be cut in two
+    // and taken for a name: kept whole, it is refused when a file wants to go there.
+    if source.contains([':', '/', '\\']) {
+        return Some(default.to_owned());
+    }
+    match long(target) {
+        // Many tools give the system's folders no name. This one has the same name everywhere.
+        "." if key == "ProgramFilesFolder" => Some("Program Files".to_owned()),
+        "." => None,
+        "SourceDir" if root => None,
+        name => Some(name.to_owned()),
+    }
+}
+
+/// The long one of `short|long`.
+pub(super) fn long(name: &str) -> &str {
+    name.split_once('|').map_or(name, |(_short, long)| long)
+}
+
+/// A name that may become a file or a folder on every system.
+pub(super) fn checked(name: &str) -> Result<String, InstallerError> {
+    FileName::parse(name).map(String::from).map_err(|fault| InstallerError::refused(name, fault.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directories(rows: &[(&str, Option<&str>, &str)]) -> Directories {
+        let row = |(key, parent, default): &(&str, Option<&str>, &str)| {
+            let name = added(key, parent.is_none(), default);
+            ((*key).to_owned(), Directory { parent: parent.map(str::to_owned), name })
+        };
+        Directories { rows: rows.iter().map(row).collect(), paths: BTreeMap::new() }
+    }
+
+    #[test]
+    fn folders_lie_where_their_target_names_say() {
+        let mut all = directories(&[
+            ("TARGETDIR", None, "SourceDir"),
+            ("ProgramFilesFolder", Some("TARGETDIR"), "PFiles|Program Files"),
+            ("INSTALLDIR", Some("ProgramFilesFolder"), "EXAMPL~1|Example Product:src|source"),
+            ("Same", Some("INSTALLDIR"), ".:elsewhere"),
+            ("Below", Some("Same"), "below"),
+            ("Wix", Some("ProgramFiles64Folder"), "x"),
+        ]);
+        let mut path = |key| all.path(key).map(str::to_owned).expect("a path");
+        assert_eq!(path("TARGETDIR"), "");
+        assert_eq!(path("INSTALLDIR"), "Program Files/Example Product");
+        assert_eq!(path("Same"), "Program Files/Example Product");
+        assert_eq!(path("Below"), "Program Files/Example Product/below");
+        assert_eq!(path("Wix"), "ProgramFiles64Folder/x", "a parent without a row stands for itself");
+        assert_eq!(path("SystemFolder"), "SystemFolder");
+    }
+
+    #[test]
+    fn folders_that_lie_in_each_other_end_the_walk() {
+        let mut all = directories(&[("A", Some("B"), "a"), ("B", Some("A"), "."), ("C", Some("B"), "c")]);
+        for key in ["A", "B", "C"] {
+            assert!(matches!(all.path(key), Err(InstallerError::Damaged { .. })), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_folder_cannot_lead_away() {
+        for name in ["..", "UP~1|..", "a/b", "a\\b", "C:\\x|C:\\y", "NUL", "x|con", "", "a.", "a|b|..", "..:ok"] {
+            let mut all = directories(&[("D", Some("TARGETDIR"), name)]);
+            assert!(matches!(all.path("D"), Err(InstallerError::Unsafe { .. })), "{name:?} was accepted");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What the tables say: who the package is, which files it brings, and where their bytes are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Seek};
+
+use super::code_page::CodePage;
+use super::database::{Database, Kind, encoded};
+use super::directories::{Directories, LONGEST_PATH, checked, long};
+use super::{Identity, InstallerError, PackagedFile};
+use crate::names::{FileName, Folded, RelPath, Shown};
+
+/// The tables that we read; others are of no concern.
+const TABLES: [&str; 7] = ["Property", "Directory", "Component", "File", "Media", "MsiFileHash", "ModuleSignature"];
+/// The most bytes of all paths of a package together.
+const MOST_PATH_BYTES: usize = 16 << 20;
+
+/// A package's tables, checked.
+pub(super) struct Layout {
+    pub(super) identity: Identity,
+    /// Sorted by path.
+    pub(super) files: Vec<PackagedFile>,
+    /// In the order of the table of media.
+    pub(super) cabinets: Vec<Cabinet>,
+}
+
+/// A cabinet, and what the package takes from it.
+pub(super) struct Cabinet {
+    pub(super) source: Source,
+    pub(super) wanted: BTreeMap<String, Wanted>,
+}
+
+/// Where a cabinet is.
+pub(super) enum Source {
+    /// In a stream of the package; its name as shown, and as stored.
+    Embedded { name: String, stream: String },
+    /// In a file beside the package.
+    Beside(FileName),
+}
+
+/// One file of a cabinet that the package lays down.
+pub(super) struct Wanted {
+    /// Which of [`Layout::files`] it is.
+    pub(super) file: usize,
+    /// Its MD5, where the package tells it.
+    pub(super) md5: Option<[u8; 16]>,
+}
+
+impl Layout {
+    /// Reads the tables, and tells the code page of the package's texts too.
+    pub(super) fn read<R: Read + Seek>(
+        compound: &mut cfb::CompoundFile<R>,
+    ) -> Result<(Self, CodePage), InstallerError> {
+        let database = Database::open(compound, &TABLES)?;
+        let identity = identity(&database, compound)?;
+        let mut rows = file_rows(&database, compound)?;
+        rows.sort_by(|a, b| a.path.cmp(&b.path));
+        check_paths(&rows)?;
+        let mut hashes = hashes(&database, compound)?;
+        let mut cabinets = Cabinets::read(&database, compound)?;
+        let mut files = Vec::with_capacity(rows.len());
+        for (file, row) in rows.into_iter().enumerate() {
+            let md5 = hashes.remove(&row.key);
+            cabinets.take(row.sequence, row.key, Wanted { file, md5 }, &row.path)?;
+            files.push(PackagedFile { path: row.path, size: row.size });
+        }
+        let layout = Self { identity, files, cabinets: cabinets.in_use() };
+        Ok((layout, database.code_page()))
+    }
+
+    pub(super) fn external_cabinets(&self) -> Vec<FileName> {
+        let beside = |cabinet: &Cabinet| match &cabinet.source {
+            Source::Beside(name) => Some(name.clone()),
+            Source::Embedded { .. } => None,
+        };
+        self.cabinets.iter().filter_map(beside).collect()
+    }
+}
+
+fn identity<R: Read + Seek>(
+    database: &Database,
+    compound: &mut cfb::CompoundFile<R>,
+) -> Result<Identity, InstallerError> {
+    const TABLE: &str = "Property";
+    let table = database.table(compound, TABLE, ["Property", "Value"])?;
+    let mut found = BTreeMap::new();
+    for row in table.rows() {
+        let name = row.key(0)?;
+        let known = ["ProductName", "ProductVersion", "ProductCode", "UpgradeCode", "Manufacturer"];
+        if known.contains(&name.as_str())
+            && let Some(value) = row.text(1)?
+        {
+            found.insert(name, value);
+        }
+    }
+    if database.has_table("ModuleSignature") && !found.contains_key("ProductCode") {
+        return Err(InstallerError::Unsupported("a merge module, which is part of other packages,".to_owned()));
+    }
+    let mut take = |name: &str| found.remove(name).filter(|value| !value.trim().is_empty());
+    let (upgrade_code, manufacturer) = (take("UpgradeCode"), take("Manufacturer"));
+    let mut required =
+        |name: &str| take(name).ok_or_else(|| InstallerError::table(TABLE, format!("it does not tell the `{name}`")));
+    let (product, version, product_code) =
+        (required("ProductName")?, required("ProductVersion")?, required("ProductCode")?);
+    let version = version.parse().map_err(|error| {
+        InstallerError::table(TABLE, format!("its `ProductVersion`: {}", Shown(&format!("{error}"))))
+    })?;
+    for code in upgrade_code.iter().chain([&product_code]) {
+        check_guid(code).ok_or_else(|| InstallerError::table(TABLE, format!("`{}` is no GUID", Shown(code))))?;
+    }
+    Ok(Identity { product, version, product_code, upgrade_code, manufacturer })
+}
+
+fn check_guid(code: &str) -> Option<()> {
+    let inner = code.strip_prefix('{')?.strip_suffix('}')?;
+    (inner.len() == 36 && uuid::Uuid::try_parse(inner).is_ok()).then_some(())
+}
+
+/// A row of the table of files, with the path its component gives it.
+struct FileRow {
+    key: String,
+    path: RelPath,
+    size: u64,
+    sequence: i32,
+}
+
+fn file_rows<R: Read + Seek>(
+    database: &Database,
+    compound: &mut cfb::CompoundFile<R>,
+) -> Result<Vec<FileRow>, InstallerError> {
+    let components = components(database, compound)?;
+    let mut directories = Directories::read(database, compound)?;
+    let columns = ["File", "Component_", "FileName", "FileSize", "Attributes", "Sequence"];
+    let table = database.table(compound, "File", columns)?;
+    let mut rows = Vec::new();
+    let mut keys = BTreeSet::new();
+    let mut bytes = 0;
+    for row in table.rows() {
+        let (key, component, name) = (row.key(0)?, row.key(1)?, row.key(2)?);
+        if !keys.insert(key.clone()) {
+            return Err(row.damaged("the file is there twice"));
+        }
+        let folder = components.get(&component).ok_or_else(|| row.damaged("its component is missing"))?;
+        let path = below(directories.path(folder)?, long(&name))?;
+        bytes += path.as_str().len();
+        if bytes > MOST_PATH_BYTES {
+            return Err(InstallerError::Unsupported(format!("a package with {MOST_PATH_BYTES} bytes of paths")));
+        }
+        let size = row.number(3)?.and_then(|size| u64::try_from(size).ok());
+        let size = size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
+        const NOT_COMPRESSED: i32 = 0x2000;
+        if row.number(4)?.unwrap_or(0) & NOT_COMPRESSED != 0 {
+            return Err(outside(&path));
+        }
+        let sequence = row.number(5)?.ok_or_else(|| row.damaged("the sequence of the file is missing"))?;
+        rows.push(FileRow { key, path, size, sequence });
+    }
+    Ok(rows)
+}
+
+fn outside(path: &RelPath) -> InstallerError {
+    InstallerError::Unsupported(format!("a file that is in no cabinet (`{}`)", Shown(path.as_str())))
+}
+
+fn below(folder: &str, name: &str) -> Result<RelPath, InstallerError> {
+    let name = checked(name)?;
+    let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+    if path.len() > LONGEST_PATH {
+        return Err(InstallerError::refused(&path, "the path is too long"));
+    }
+    RelPath::parse(&path).map_err(|fault| InstallerError::refused(&path, fault.to_string()))
+}
+
+/// The folder of each component.
+fn components<R: Read + Seek>(
+    database: &Database,
+    compound: &mut cfb::CompoundFile<R>,
+) -> Result<BTreeMap<String, String>, InstallerError> {
+    let table = database.table(compound, "Component", ["Component", "Directory_"])?;
+    let mut components = BTreeMap::new();
+    for row in table.rows() {
+        if components.insert(row.key(0)?, row.key(1)?).is_some() {
+            return Err(row.damaged("the component is there twice"));
+        }
+    }
+    Ok(components)
+}
+
+/// Refuses two names in one folder that are equal, or equal but for case.
+///
+/// The rows are sorted, but neighbours alone do not tell: `a/x` and `A/y` need not be neighbours.
+fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
+    struct Entry<'a> {
+        number: usize,
+        spelling: &'a str,
+        file: bool,
+    }
+    let mut entries: BTreeMap<(usize, Folded), Entry<'_>> = BTreeMap::new();
+    for row in rows {
+        let mut folder = 0;
+        let last = row.path.parts().count() - 1;
+        for (depth, part) in row.path.parts().enumerate() {
+            let number = entries.len() + 1;
+            let file = depth == last;
+            let refuse = |why: String| Err(InstallerError::refused(row.path.as_str(), why));
+            let Some(other) = entries.get(&(folder, Folded::of(part))) else {
+                entries.insert((folder, Folded::of(part)), Entry { number, spelling: part, file });
+                folder = number;
+                continue;
+            };
+            match (other.spelling == part, other.file, file) {
+                (true, false, false) => folder = other.number,
+                (true, true, true) => return refuse("two files of the package have this path".to_owned()),
+                (true, ..) => return refuse(format!("`{}` is both a file and a folder", Shown(part))),
+                (false, ..) => {
+                    let (one, two) = (Shown(other.spelling), Shown(part));
+                    return refuse(format!("`{one}` and `{two}` differ only in case"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The MD5 of the files whose hash the package tells.
+fn hashes<R: Read + Seek>(
+    database: &Database,
+    compound: &mut cfb::CompoundFile<R>,
+) -> Result<BTreeMap<String, [u8; 16]>, InstallerError> {
+    let columns = ["File_", "HashPart1", "HashPart2", "HashPart3", "HashPart4"];
+    let table = database.table(compound, "MsiFileHash", columns)?;
+    let mut hashes = BTreeMap::new();
+    for row in table.rows() {
+        let mut hash = [0; 16];
+        for (part, bytes) in hash.chunks_exact_mut(4).enumerate() {
+            // The smallest number of all and an empty cell are stored alike.
+            bytes.copy_from_slice(&row.number(part + 1)?.unwrap_or(i32::MIN).to_le_bytes());
+        }
+        hashes.insert(row.key(0)?, hash);
+    }
+    Ok(hashes)
+}
+
+/// The table of media: each row takes the files up to its last sequence.
+struct Cabinets {
+    /// By last sequence: which of `all`, `None` for files in no cabinet.
+    media: Vec<(i32, Option<usize>)>,
+    all: Vec<Cabinet>,
+}
+
+impl Cabinets {
+    fn read<R: Read + Seek>(database: &Database, compound: &mut cfb::CompoundFile<R>) -> Result<Self, InstallerError> {
+        let table = database.table(compound, "Media", ["DiskId", "LastSequence", "Cabinet"])?;
+        let mut rows = Vec::new();
+        for row in table.rows() {
+            rows.push((row.number(1)?.unwrap_or(0), row.number(0)?.unwrap_or(0), row.text(2)?));
+        }
+        rows.sort();
+        let mut cabinets = Self { media: Vec::with_capacity(rows.len()), all: Vec::new() };
+        // One cabinet may serve several rows.
+        let mut known = BTreeMap::new();
+        for (last, _disk, cabinet) in rows {
+            let at = match cabinet {
+                None => None,
+                Some(name) => Some(cabinets.number(&mut known, name)?),
+            };
+            cabinets.media.push((last, at));
+        }
+        Ok(cabinets)
+    }
+
+    fn number(&mut self, known: &mut BTreeMap<String, usize>, name: String) -> Result<usize, InstallerError> {
+        let source = match name.strip_prefix('#') {
+            Some(inner) => Source::Embedded { name: inner.to_owned(), stream: stream_name(inner)? },
+            None => Source::Beside(FileName::parse(&name).map_err(|fault| {
+                InstallerError::refused(&name, format!("a cabinet lies beside the package, and {fault}"))
+            })?),
+        };
+        let key = match &source {
+            Source::Embedded { .. } => name,
+            Source::Beside(name) => name.folded().as_str().to_owned(),
+        };
+        Ok(*known.entry(key).or_insert_with(|| {
+            self.all.push(Cabinet { source, wanted: BTreeMap::new() });
+            self.all.len() - 1
+        }))
+    }
+
+    fn take(&mut self, sequence: i32, key: String, wanted: Wanted, path: &RelPath) -> Result<(), InstallerError> {
+        let row = self.media.partition_point(|(last, _)| *last < sequence);
+        let Some((_, cabinet)) = self.media.get(row) else {
+            return Err(InstallerError::table("Media", format!("no row holds `{}`", Shown(path.as_str()))));
+        };
+        let cabinet = cabinet.and_then(|at| self.all.get_mut(at)).ok_or_else(|| outside(path))?;
+        cabinet.wanted.insert(key, wanted);
+        Ok(())
+    }
+
+    /// The cabinets that files come from.
+    fn in_use(self) -> Vec<Cabinet> {
+        self.all.into_iter().filter(|cabinet| !cabinet.wanted.is_empty()).collect()
+    }
+}
+
+/// A stream of the root; a separator would lead the reader of compound files elsewhere.
+fn stream_name(name: &str) -> Result<String, InstallerError> {
+    match name.is_empty() || name.contains(['/', '\\']) || name == "." || name == ".." {
+        false => Ok(encoded(name, Kind::File)),
+        true => Err(InstallerError::refused(name, "it is no name of a cabinet")),
+    }
+}

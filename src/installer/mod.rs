@@ -1,0 +1,164 @@
+//! What is inside an installer package, and how those of a rehearsal are made.
+//!
+//! A plan must know which files an installer would lay down before anything changes, and a run
+//! lays down exactly those, so packages are read here and never executed. A package is a compound
+//! file with the tables of a database and, inside it or beside it, cabinets with the files. It
+//! comes from somebody else: every name in it is checked before it becomes a path, every count and
+//! length has a limit before it is trusted, and memory stays small whatever the package claims.
+
+mod build;
+mod cabinet;
+mod code_page;
+mod contents;
+mod database;
+mod directories;
+mod error;
+mod folder;
+mod layout;
+#[cfg(test)]
+mod tests;
+mod unpack;
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{FileName, RelPath, Version};
+
+pub use build::{BuildError, Recipe, build_package, build_program};
+pub use contents::{Contents, ExternalCabinet, UnpackedFile, contents};
+pub use error::InstallerError;
+
+/// The largest package that the engine of Windows takes, in bytes.
+const LARGEST_PACKAGE: u64 = 2 << 30;
+
+/// A package, its tables read and checked, its files not yet unpacked.
+pub struct Installer<R> {
+    compound: cfb::CompoundFile<R>,
+    code_page: code_page::CodePage,
+    layout: layout::Layout,
+    external_cabinets: Vec<FileName>,
+}
+
+/// Which package it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The name of the product; never empty, but whatever else its vendor likes.
+    pub product: String,
+    /// The version of the product.
+    pub version: Version,
+    /// The GUID of this version of the product, in braces.
+    pub product_code: String,
+    /// The GUID that all versions of the product share, in braces.
+    pub upgrade_code: Option<String>,
+    /// Who made the product.
+    pub manufacturer: Option<String>,
+}
+
+/// A file that a package would lay down, as its tables tell it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackagedFile {
+    /// Where it goes, below the target folder.
+    pub path: RelPath,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Anything that is read from any place in it.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek + ?Sized> ReadSeek for T {}
+
+/// Opens what lies beside the package.
+pub trait Beside {
+    /// Opens a file by its name, compared without regard to case; `None` where it is not there.
+    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>>;
+}
+
+/// For a package that is looked at alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NothingBeside;
+
+impl Beside for NothingBeside {
+    fn open(&mut self, _name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        Ok(None)
+    }
+}
+
+/// Takes the files of a package.
+pub trait Sink {
+    /// Begins a file; its bytes are written to what this returns, which is flushed at their end.
+    ///
+    /// `modified` is in seconds since 1970, the cabinet's time read as UTC; `None` where that is no
+    /// date. What was written counts only when the whole package was unpacked without an error:
+    /// that a hash is wrong shows at the end of a file.
+    fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>>;
+}
+
+impl<R: Read + Seek> Installer<R> {
+    /// Reads the tables of a package and checks every name in them.
+    pub fn open(mut file: R) -> Result<Self, InstallerError> {
+        check_start(&mut file)?;
+        let mut compound =
+            cfb::CompoundFile::open(file).map_err(|error| InstallerError::reading("the compound file", error))?;
+        check_kind(&compound)?;
+        let (layout, code_page) = layout::Layout::read(&mut compound)?;
+        let external_cabinets = layout.external_cabinets();
+        Ok(Self { compound, code_page, layout, external_cabinets })
+    }
+
+    /// Which package it is.
+    pub fn identity(&self) -> &Identity {
+        &self.layout.identity
+    }
+
+    /// The files it would lay down, sorted by the bytes of their paths.
+    pub fn files(&self) -> &[PackagedFile] {
+        &self.layout.files
+    }
+
+    /// The cabinets that must lie beside the package.
+    pub fn external_cabinets(&self) -> &[FileName] {
+        &self.external_cabinets
+    }
+
+    /// Unpacks every file, in the order of the cabinets, in one pass over each.
+    pub fn unpack(&mut self, beside: &mut dyn Beside, sink: &mut dyn Sink) -> Result<(), InstallerError> {
+        for cabinet in &self.layout.cabinets {
+            unpack::unpack(&mut self.compound, self.code_page, cabinet, &self.layout.files, beside, sink)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the file begins like a compound file and is not larger than any package.
+fn check_start<R: Read + Seek>(file: &mut R) -> Result<(), InstallerError> {
+    const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+    let system = |source| InstallerError::Io { doing: "read the package".to_owned(), source };
+    let length = file.seek(SeekFrom::End(0)).map_err(system)?;
+    file.seek(SeekFrom::Start(0)).map_err(system)?;
+    let mut start = Vec::new();
+    file.take(8).read_to_end(&mut start).map_err(system)?;
+    file.seek(SeekFrom::Start(0)).map_err(system)?;
+    if start != COMPOUND_FILE {
+        return Err(InstallerError::NotAPackage("it is no compound file"));
+    }
+    match length {
+        ..=LARGEST_PACKAGE => Ok(()),
+        _ => Err(InstallerError::Unsupported("a package above 2 GiB".to_owned())),
+    }
+}
+
+/// Whether the compound file says of itself that it is an installer package.
+fn check_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), InstallerError> {
+    const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
+    const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;
+    const PATCH: u128 = 0x000c1086_0000_0000_c000_000000000046;
+    let unsupported = |what: &str| Err(InstallerError::Unsupported(what.to_owned()));
+    match compound.root_entry().clsid().as_u128() {
+        PACKAGE => Ok(()),
+        TRANSFORM => unsupported("a transform, which only changes another package,"),
+        PATCH => unsupported("a patch, which only changes what another package installed,"),
+        _ => Err(InstallerError::NotAPackage("it is a compound file of another kind")),
+    }
+}

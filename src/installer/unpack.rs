@@ -1,0 +1,171 @@
+//! One pass over the cabinets: every file goes to the sink, checked against the tables.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use md5::{Digest as _, Md5};
+
+use super::cabinet::{Cabinet, Entry};
+use super::code_page::CodePage;
+use super::folder::Blocks;
+use super::layout::{self, Source, Wanted};
+use super::{Beside, InstallerError, PackagedFile, ReadSeek, Sink};
+use crate::names::{FileName, Shown};
+
+/// Unpacks what the package takes from one of its cabinets.
+pub(super) fn unpack<R: Read + Seek>(
+    compound: &mut cfb::CompoundFile<R>,
+    code_page: CodePage,
+    cabinet: &layout::Cabinet,
+    files: &[PackagedFile],
+    beside: &mut dyn Beside,
+    sink: &mut dyn Sink,
+) -> Result<(), InstallerError> {
+    match &cabinet.source {
+        Source::Embedded { name, stream } => {
+            let place = format!("the cabinet `{}`", Shown(name));
+            if !compound.is_stream(stream) {
+                return Err(InstallerError::damaged(place, "the package does not hold it"));
+            }
+            let stream = compound.open_stream(stream).map_err(|error| InstallerError::reading(&place, error))?;
+            deliver(Cabinet::open(stream, place, code_page)?, cabinet, files, sink)
+        }
+        Source::Beside(name) => {
+            let (place, file) = open_beside(name, beside)?;
+            deliver(Cabinet::open(file, place, code_page)?, cabinet, files, sink)
+        }
+    }
+}
+
+fn open_beside(name: &FileName, beside: &mut dyn Beside) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
+    let place = format!("the cabinet `{}`", Shown(name.as_str()));
+    match beside.open(name) {
+        Ok(Some(file)) => Ok((place, file)),
+        Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
+        Err(source) => Err(InstallerError::Io { doing: format!("open {place}"), source }),
+    }
+}
+
+/// A file of the cabinet that the package lays down.
+struct Delivery<'a> {
+    entry: Entry,
+    file: &'a PackagedFile,
+    md5: Option<[u8; 16]>,
+}
+
+fn deliver<R: Read + Seek>(
+    mut cabinet: Cabinet<R>,
+    layout: &layout::Cabinet,
+    files: &[PackagedFile],
+    sink: &mut dyn Sink,
+) -> Result<(), InstallerError> {
+    let entries = std::mem::take(&mut cabinet.entries);
+    let embedded = matches!(layout.source, Source::Embedded { .. });
+    let mut folders = matched(entries, &layout.wanted, files, embedded, &cabinet.place)?;
+    // In the order of the cabinet, so that it is read once and no block serves two folders.
+    let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
+    order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
+    let mut end = 0;
+    for number in order {
+        if let Some(deliveries) = folders.remove(&number) {
+            end = deliver_folder(&mut cabinet, number, deliveries, end, sink)?;
+        }
+    }
+    Ok(())
+}
+
+/// Pairs the cabinet's files with the package's, by folder and in their order there.
+fn matched<'a>(
+    entries: Vec<Entry>,
+    wanted: &BTreeMap<String, Wanted>,
+    files: &'a [PackagedFile],
+    embedded: bool,
+    place: &str,
+) -> Result<BTreeMap<usize, Vec<Delivery<'a>>>, InstallerError> {
+    let mut left: BTreeMap<&str, &Wanted> = wanted.iter().map(|(key, wanted)| (key.as_str(), wanted)).collect();
+    let mut folders: BTreeMap<usize, Vec<Delivery<'a>>> = BTreeMap::new();
+    for entry in entries {
+        let damaged = |what: &str| Err(InstallerError::damaged(place, format!("`{}` {what}", Shown(&entry.name))));
+        let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
+            if wanted.contains_key(&entry.name) {
+                return damaged("is in it twice");
+            }
+            // A cabinet beside the package may serve other packages too.
+            if embedded {
+                return damaged("is in it, but no row of the package tells where it goes");
+            }
+            continue;
+        };
+        let Some(file) = files.get(*file) else { continue };
+        if u64::from(entry.size) != file.size {
+            let told = format!("has {} bytes, the package tells {}", entry.size, file.size);
+            return damaged(&told);
+        }
+        folders.entry(entry.folder).or_default().push(Delivery { entry, file, md5: *md5 });
+    }
+    match left.keys().next() {
+        None => Ok(folders),
+        Some(key) => Err(InstallerError::damaged(place, format!("`{}` is not in it", Shown(key)))),
+    }
+}
+
+/// Delivers the files of one folder and returns where its area ends, as far as it was read.
+fn deliver_folder<R: Read + Seek>(
+    cabinet: &mut Cabinet<R>,
+    number: usize,
+    mut deliveries: Vec<Delivery<'_>>,
+    free_from: u64,
+    sink: &mut dyn Sink,
+) -> Result<u64, InstallerError> {
+    let place = cabinet.place.as_str();
+    let Some(folder) = cabinet.folders.get(number).copied() else { return Ok(free_from) };
+    let start = u64::from(folder.start);
+    if start < free_from {
+        return Err(InstallerError::damaged(place, "two folders share blocks"));
+    }
+    cabinet.reader.seek(SeekFrom::Start(start)).map_err(|error| InstallerError::reading(place, error))?;
+    let mut blocks = Blocks::new(&mut cabinet.reader, place, folder, cabinet.block_reserve);
+    deliveries.sort_by_key(|delivery| (delivery.entry.start, delivery.entry.size));
+    let mut at = 0;
+    for delivery in &deliveries {
+        let gap = u64::from(delivery.entry.start).checked_sub(at);
+        match (gap, delivery.file.size) {
+            // A file without bytes may stand anywhere.
+            (_, 0) => deliver_file(&mut blocks, delivery, sink)?,
+            (None, _) => return Err(InstallerError::damaged(place, "two files share bytes")),
+            (Some(gap), size) => {
+                blocks.pass(gap, |_| Ok(()))?;
+                deliver_file(&mut blocks, delivery, sink)?;
+                at = u64::from(delivery.entry.start) + size;
+            }
+        }
+    }
+    Ok(start + blocks.consumed)
+}
+
+fn deliver_file<R: Read>(
+    blocks: &mut Blocks<'_, R>,
+    delivery: &Delivery<'_>,
+    sink: &mut dyn Sink,
+) -> Result<(), InstallerError> {
+    let Delivery { entry, file, md5 } = delivery;
+    let writing = |error| InstallerError::writing(&file.path, error);
+    let mut target = sink.file(file, entry.modified).map_err(writing)?;
+    let mut hash = md5.map(|_| Md5::new());
+    blocks.pass(file.size, |piece| {
+        if let Some(hash) = &mut hash {
+            hash.update(piece);
+        }
+        target.write_all(piece).map_err(writing)
+    })?;
+    target.flush().map_err(writing)?;
+    let found = hash.map(|hash| <[u8; 16]>::from(hash.finalize()));
+    // Some tools tell no hash, but zeros, for a file without bytes.
+    match file.size == 0 || found == *md5 {
+        true => Ok(()),
+        false => {
+            let path = Shown(file.path.as_str()).to_string();
+            Err(InstallerError::damaged(format!("the file `{path}`"), "its MD5 is not the one that the package tells"))
+        }
+    }
+}
