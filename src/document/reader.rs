@@ -1,6 +1,7 @@
 //! Walking a document's tables: every helper hands out a value with its place, or says what is wrong
 //! with it and hands out nothing.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -47,13 +48,18 @@ pub struct Reader<'s> {
     shapes: &'static [Shape],
     headers: Vec<Header<'s>>,
     broken: Vec<Span>,
+    suggestions: usize,
 }
+
+/// How many unknown names get a near spelling. A document with more of them is wrong in another way,
+/// and looking through all names for each would take for ever.
+const SUGGESTIONS: usize = 50;
 
 /// A `[header]` of the document.
 struct Header<'s> {
     start: usize,
     title: String,
-    entries: Option<&'s DeTable<'s>>,
+    entries: &'s DeTable<'s>,
 }
 
 /// Parses a document and walks it; `shapes` are all tables of its language, the top first.
@@ -78,7 +84,7 @@ pub fn read<T>(
         syntax::newer_than_1_0(source, &root, &mut own);
     }
     let headers = headers(source.text(), &root);
-    let mut reader = Reader { source, findings: own, shapes, headers, broken };
+    let mut reader = Reader { source, findings: own, shapes, headers, broken, suggestions: SUGGESTIONS };
     let top = Table { entries: &root, span: 0..0, shape: &shapes[0] };
     reader.schema(&top);
     reader.check_keys(&top);
@@ -184,19 +190,20 @@ impl Reader<'_> {
         })
     }
 
-    /// A list of texts, none of them empty; a list without entries is refused too.
+    /// A list of texts, none of them empty; the list may be.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
         let list = self.list(table, key, "a list of strings such as [\"…\"]")?;
-        if list.is_empty() {
-            let span = table.key(key).unwrap_or_default();
-            self.findings.add(Code::Empty, span, format!("`{key}` lists nothing")).help("fill it, or remove the key");
-        }
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
             let text = self.typed(key, value, "a list of strings", |value| value.as_str().map(str::to_owned));
             texts.extend(text.and_then(|text| self.filled(text, key)));
         }
         Some(texts)
+    }
+
+    /// The same, where no list at all is an empty one.
+    pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
+        self.texts(table, key).unwrap_or_default()
     }
 
     /// A table below a key.
@@ -248,6 +255,12 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// The spelling that may have been meant, for the first few unknown names of a document.
+    pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        self.suggestions = self.suggestions.checked_sub(1)?;
+        nearest(wanted, among)
     }
 
     fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
@@ -323,8 +336,9 @@ impl Reader<'_> {
     fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
         let keys = table.shape.keys;
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
+        let near = self.nearest(key.value, keys.iter().copied());
         let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
-        match nearest(key.value, keys.iter().copied()) {
+        match near {
             Some(near) => finding.did_you_mean(Some(near)),
             None => finding.help(format!("it has {}", listed(keys.iter().copied()))),
         };
@@ -334,16 +348,18 @@ impl Reader<'_> {
     /// table above that takes it and has it not yet.
     fn belongs(&self, table: &Table<'_>, key: &Placed<&str>) -> Option<String> {
         // Nobody slips a key into the braces of another table.
-        let here =
-            self.headers.iter().position(|header| header.start == table.span.start && header.entries.is_some())?;
+        let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
         let takes = |shape: &Shape| shape.keys.contains(&key.value);
+        if !self.shapes.iter().any(takes) {
+            return None;
+        }
         let above = |next: usize| self.source.line(self.headers[next].start);
         if takes(&self.shapes[0]) {
             return Some(format!("belongs above line {}", above(0)));
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            if shape.is_some_and(takes) && header.entries.is_some_and(|entries| !entries.contains_key(key.value)) {
+            if shape.is_some_and(takes) && !header.entries.contains_key(key.value) {
                 return Some(format!("belongs in {}, above line {}", header.title, above(at + 1)));
             }
         }
@@ -353,7 +369,7 @@ impl Reader<'_> {
     /// Gives the findings to the caller, without those that a syntax error may have caused.
     fn hand_over(mut self, findings: &mut Findings) {
         if !self.whole() {
-            let lines: Vec<u32> = self.broken.iter().map(|span| self.source.line(span.start)).collect();
+            let lines: BTreeSet<u32> = self.broken.iter().map(|span| self.source.line(span.start)).collect();
             let text = self.source.text();
             let header = |span: &&Span| {
                 let line = self.source.line_span(self.source.line(span.start));
@@ -406,11 +422,7 @@ fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
             match value.get_ref() {
                 DeValue::Table(inner) => {
                     if is_header(&value.span()) {
-                        found.push(Header {
-                            start: value.span().start,
-                            title: format!("[{path}]"),
-                            entries: Some(inner),
-                        });
+                        found.push(Header { start: value.span().start, title: format!("[{path}]"), entries: inner });
                     }
                     left.push((path + ".", inner));
                 }
@@ -418,7 +430,7 @@ fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
                     for element in array.iter().filter(|element| is_header(&element.span())) {
                         if let DeValue::Table(inner) = element.get_ref() {
                             let title = format!("[[{path}]]");
-                            found.push(Header { start: element.span().start, title, entries: Some(inner) });
+                            found.push(Header { start: element.span().start, title, entries: inner });
                             left.push((format!("{path}."), inner));
                         }
                     }
