@@ -4,6 +4,7 @@
 //! The modules stand in reading order; each uses only those above it.
 
 pub mod names;
+pub mod document;
 pub mod manifest;
 pub mod installer;
 pub mod deployment;

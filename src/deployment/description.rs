@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use super::describe::parse;
+use crate::document::nearest;
 use crate::names::{FileName, Folded, Kb, RelPath};
 
 /// The platform of a server that names none.
@@ -159,7 +161,9 @@ pub(super) struct Index {
     pub(super) roles: BTreeMap<Folded, RoleId>,
     pub(super) servers: BTreeMap<Folded, ServerId>,
     pub(super) services: BTreeMap<Folded, ServiceId>,
-    pub(super) groups: BTreeMap<Folded, GroupId>,
+    /// By the group above and one part of a path, which may be an alias. Whole paths would be as many
+    /// as the aliases of all parts multiplied.
+    pub(super) groups: BTreeMap<(Option<GroupId>, Folded), GroupId>,
     pub(super) items: BTreeMap<Folded, ItemId>,
 }
 
@@ -188,14 +192,42 @@ impl Description {
         self.index.services.get(&Folded::of(name)).copied()
     }
 
-    /// A group by its path; each part but the first ones may be an alias of the group it stands for.
+    /// A group by its path; each part may be an alias of the group it stands for.
     pub fn group(&self, path: &str) -> Option<GroupId> {
-        self.index.groups.get(&Folded::of(path)).copied()
+        let mut found = None;
+        for part in path.split('/') {
+            found = Some(*self.index.groups.get(&(found, Folded::of(part)))?);
+        }
+        found
     }
 
     /// An item or procedure by name or alias.
     pub fn item(&self, name: &str) -> Option<ItemId> {
         self.index.items.get(&Folded::of(name)).copied()
+    }
+
+    /// The role that may have been meant.
+    pub fn nearest_role(&self, wanted: &str) -> Option<&str> {
+        nearest(wanted, self.roles.iter().flat_map(|role| named(&role.name, &role.aliases)))
+    }
+
+    /// The service that may have been meant.
+    pub fn nearest_service(&self, wanted: &str) -> Option<&str> {
+        nearest(wanted, self.services.iter().flat_map(|service| named(service.name.as_str(), &service.aliases)))
+    }
+
+    /// The path of the group that may have been meant; a last part alone finds its whole path.
+    pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
+        let last = |group: &&Group| crate::names::same_name(group.path.name(), wanted);
+        match self.groups.iter().find(last) {
+            Some(group) => Some(group.path.as_str()),
+            None => nearest(wanted, self.groups.iter().map(|group| group.path.as_str())),
+        }
+    }
+
+    /// The item or procedure that may have been meant.
+    pub fn nearest_item(&self, wanted: &str) -> Option<&str> {
+        nearest(wanted, self.items.iter().flat_map(|item| named(item.name.as_str(), &item.aliases)))
     }
 
     /// Everything in a group and below it, in the document's order.
@@ -256,4 +288,9 @@ impl Description {
             Some(server) => format!("{item} on {}", self.servers[server.0].name),
         }
     }
+}
+
+/// A name, then its aliases.
+pub(super) fn named<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(name).chain(aliases.iter().map(String::as_str))
 }

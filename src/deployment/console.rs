@@ -1,0 +1,365 @@
+//! Reading the console tree of `deployment.toml`: groups, items, procedures, and what they require.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::describe::{Site, answers, values};
+use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
+use crate::document::{Code, Placed, Span, Table};
+use crate::names::{FileName, Folded, RelPath};
+
+pub(super) const GROUP: &str = "[[groups]]";
+pub(super) const ITEM: &str = "an entry of `items`";
+pub(super) const PROCEDURE: &str = "an entry of `procedures`";
+pub(super) const REQUIRES: &str = "[requires]";
+pub(super) const PARAMETERS: &str = "[parameters]";
+pub(super) const ANSWERS: &str = "an entry of `parameters`";
+
+/// Longer paths are more than many Windows programs can open, once a drive and a program's own folders
+/// stand around them.
+const LONG_PATH: usize = 240;
+
+/// The console while it is read.
+pub(super) struct Console<'r, 's> {
+    site: Site<'r, 's>,
+    /// Groups that have a `[[groups]]` of their own.
+    described: BTreeSet<GroupId>,
+    /// Where each item's name stands.
+    places: Vec<Span>,
+    /// An item's name could not be read, so that a name which seems unknown may be that one.
+    nameless: bool,
+}
+
+/// The keys of a group that its direct members inherit.
+struct Inherited {
+    group: GroupId,
+    on: Option<RoleId>,
+    removable: bool,
+}
+
+impl<'r, 's> Console<'r, 's> {
+    pub(super) fn new(site: Site<'r, 's>) -> Self {
+        Self { site, described: BTreeSet::new(), places: Vec::new(), nameless: false }
+    }
+
+    /// Reads all groups with their members.
+    pub(super) fn read(&mut self, top: &Table<'_>) {
+        if !top.has("groups") {
+            self.site.reader.missing(top, "groups", "[[groups]]");
+        }
+        for table in self.site.reader.tables(top, "groups", GROUP) {
+            self.group(&table);
+        }
+        self.overlaps();
+        self.long_paths();
+    }
+
+    /// Reads what speaks of items by name, and gives the site back.
+    pub(super) fn finish(mut self, top: &Table<'_>, rehearsal: &str) -> (Site<'r, 's>, Vec<ItemId>) {
+        self.requires(top);
+        self.parameters(top);
+        let rehearsed = match self.site.reader.table(top, "rehearsal", rehearsal) {
+            Some(table) => self.site.reader.texts_or_none(&table, "not_installed"),
+            None => Vec::new(),
+        };
+        let mut rehearsed: Vec<_> = rehearsed.iter().filter_map(|name| self.item(name)).collect();
+        rehearsed.sort_unstable();
+        rehearsed.dedup();
+        (self.site, rehearsed)
+    }
+
+    fn group(&mut self, table: &Table<'_>) {
+        let path = self.site.reader.required_text(table, "path", "path = \"Hosted Exchange/Exchange Provisioning\"");
+        let group = path.and_then(|path| self.path(path));
+        let aliases = self.site.aliases(table);
+        let on = self.on(table);
+        let removable = self.site.reader.flag(table, "removable").is_none_or(|removable| removable.value);
+        if let Some(group) = group {
+            self.group_aliases(group, aliases);
+        }
+        // Members of a group without a readable path are read all the same, for their own faults.
+        self.nameless |= group.is_none();
+        let inherited = Inherited { group: group.unwrap_or(GroupId(usize::MAX)), on, removable };
+        self.members(table, &inherited);
+    }
+
+    /// The group of a path, made with every group above it where they are new.
+    fn path(&mut self, path: Placed<String>) -> Option<GroupId> {
+        let path = self.site.reader.parsed(path, Code::BadName, RelPath::parse)?;
+        let mut above = None;
+        for (depth, part) in path.value.parts().enumerate() {
+            let name = Placed { value: part.to_owned(), span: path.span.clone() };
+            let name = self.site.file_name(name)?;
+            match depth {
+                0 => self.site.refuse_at_root(part, &path.span),
+                _ => self.site.refuse_in_folder(part, &path.span),
+            }
+            above = Some(self.node(above, &name)?);
+        }
+        let group = above?;
+        let new = self.described.insert(group);
+        self.site.twice_if(!new, &path, "group");
+        Some(group)
+    }
+
+    /// One node of a path: known already, in exactly this spelling, or new.
+    fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> Option<GroupId> {
+        let made = &mut self.site.made;
+        let key = (above, name.value.folded());
+        if let Some(&known) = made.index.groups.get(&key) {
+            let spelled = made.groups[known.0].path.name().to_owned();
+            if spelled != name.value.as_str() {
+                let message = format!("`{}` is spelled `{spelled}` before", name.value);
+                let finding = self.site.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+                finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
+            }
+            return Some(known);
+        }
+        let id = GroupId(made.groups.len());
+        let path = match above {
+            Some(above) => made.groups[above.0].path.join(name.value.as_str()),
+            None => RelPath::parse(name.value.as_str()),
+        };
+        let path = path.expect("a checked name below a checked path");
+        if let Some(above) = above {
+            made.groups[above.0].groups.push(id);
+        }
+        made.index.groups.insert(key, id);
+        made.groups.push(Group { path, aliases: Vec::new(), groups: Vec::new(), items: Vec::new() });
+        Some(id)
+    }
+
+    fn group_aliases(&mut self, group: GroupId, aliases: Vec<Placed<String>>) {
+        let parent = self.site.made.groups[group.0].path.parent();
+        let above = parent.and_then(|parent| self.site.made.group(parent.as_str()));
+        for alias in aliases {
+            if alias.value.contains('/') {
+                let message = format!("the alias `{}` is a path", alias.value);
+                let finding = self.site.reader.findings.add(Code::BadName, alias.span, message);
+                finding.help("an alias replaces the last part of its group's path; write only that part");
+                continue;
+            }
+            let index = &mut self.site.made.index.groups;
+            let taken = index.insert((above, Folded::of(&alias.value)), group).is_some();
+            self.site.twice_if(taken, &alias, "group");
+            self.site.made.groups[group.0].aliases.push(alias.value);
+        }
+    }
+
+    fn on(&mut self, table: &Table<'_>) -> Option<RoleId> {
+        let role = self.site.reader.text(table, "on")?;
+        self.site.role(&role)
+    }
+
+    fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
+        let items = self.site.reader.tables(table, "items", ITEM).into_iter().map(|member| (member, true));
+        let items: Vec<_> = items.collect();
+        let procedures =
+            self.site.reader.tables(table, "procedures", PROCEDURE).into_iter().map(|member| (member, false));
+        let mut members: Vec<_> = items.into_iter().chain(procedures).collect();
+        members.sort_by_key(|(member, _)| member.span().start);
+        for (member, component) in members {
+            self.member(&member, component, inherited);
+        }
+    }
+
+    fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
+        let name = self.site.reader.required_text(table, "name", "name = \"…\"");
+        let name = name.and_then(|name| self.site.file_name(name));
+        let aliases = self.site.aliases(table);
+        let on = if table.has("on") { self.on(table) } else { inherited.on };
+        let kind = match component {
+            true => self.component(table, name.as_ref(), inherited),
+            false => self.procedure(table),
+        };
+        let Some(name) = name else {
+            self.nameless = true;
+            return;
+        };
+        self.site.refuse_in_folder(name.value.as_str(), &name.span);
+        let made = &mut self.site.made;
+        let id = ItemId(made.items.len());
+        let line = self.site.reader.source.line(name.span.start);
+        if let Some(group) = made.groups.get_mut(inherited.group.0) {
+            group.items.push(id);
+        }
+        self.places.push(name.span.clone());
+        let own = Placed { value: name.value.to_string(), span: name.span };
+        for name in std::iter::once(&own).chain(&aliases) {
+            let taken = self.site.made.index.items.insert(Folded::of(&name.value), id).is_some();
+            self.site.twice_if(taken, name, "item");
+        }
+        let (aliases, group) = (values(aliases), inherited.group);
+        self.site.made.items.push(Item { name: name.value, aliases, group, on, kind, requires: Vec::new(), line });
+    }
+
+    fn component(&mut self, table: &Table<'_>, name: Option<&Placed<FileName>>, inherited: &Inherited) -> ItemKind {
+        let installer = self.site.reader.required_text(table, "installer", "installer = \"….msi\"");
+        let installer = installer.and_then(|installer| self.site.file_name(installer));
+        let product = self.site.reader.text(table, "product").and_then(|product| self.site.file_name(product));
+        let removable = self.site.reader.flag(table, "removable");
+        let name = || name.map(|name| name.value.clone());
+        // A missing name or installer is an error already, so the stand-in is never seen.
+        let stand_in = || FileName::parse("-").expect("an ordinary name");
+        let product = product.map(|product| product.value).or_else(name).unwrap_or_else(stand_in);
+        ItemKind::Component {
+            installer: installer.map_or_else(stand_in, |installer| installer.value),
+            product: product.to_string(),
+            removable: removable.map_or(inherited.removable, |removable| removable.value),
+        }
+    }
+
+    fn procedure(&mut self, table: &Table<'_>) -> ItemKind {
+        let needs = values(self.site.reader.texts_or_none(table, "needs"));
+        ItemKind::Procedure { needs, parameters: BTreeMap::new() }
+    }
+
+    /// The folder of an item is replaced as a whole, so no group may live in it.
+    fn overlaps(&mut self) {
+        for (item, span) in self.site.made.items.iter().zip(&self.places) {
+            let key = (Some(item.group), item.name.folded());
+            let Some(&below) = self.site.made.index.groups.get(&key) else { continue };
+            let path = &self.site.made.groups[below.0].path;
+            if Folded::of(path.name()) != item.name.folded() {
+                continue;
+            }
+            let message = format!("the folder of `{}` is that of the group `{path}`", item.name);
+            let finding = self.site.reader.findings.add(Code::Overlap, span.clone(), message);
+            finding.help("rename the item or the group");
+        }
+    }
+
+    fn long_paths(&mut self) {
+        let length = |text: &str| text.encode_utf16().count();
+        let made = &self.site.made;
+        let of_server = |&server: &super::description::ServerId| length(made.servers[server.0].name.as_str());
+        let longest: Vec<usize> =
+            made.roles.iter().map(|role| role.servers.iter().map(of_server).max().unwrap_or(0) + 1).collect();
+        for (item, span) in made.items.iter().zip(&self.places) {
+            let Some(group) = made.groups.get(item.group.0) else { continue };
+            let server = item.on.map_or(0, |role| longest[role.0]);
+            let whole = length(group.path.as_str()) + 1 + length(item.name.as_str()) + server;
+            if whole > LONG_PATH {
+                let message = format!("the folder of `{}` has a path of {whole} characters", item.name);
+                let finding = self.site.reader.findings.add(Code::LongPath, span.clone(), message);
+                finding.help(format!("keep it below {LONG_PATH}"));
+            }
+        }
+    }
+
+    /// An item or procedure that must be in the console, by name or alias.
+    fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        let found = self.site.made.item(&wanted.value);
+        if found.is_none() && !self.nameless {
+            let items = self.site.made.items.iter();
+            let names = items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
+            let near = self.site.reader.nearest(&wanted.value, names).map(str::to_owned);
+            self.site.unknown(wanted, "item", near.as_deref(), "describe it in its group");
+        }
+        found
+    }
+
+    fn requires(&mut self, top: &Table<'_>) {
+        let Some(table) = self.site.reader.table(top, "requires", REQUIRES) else { return };
+        let mut keys: BTreeMap<ItemId, Span> = BTreeMap::new();
+        for key in table.keys() {
+            let wanted = self.site.reader.texts_or_none(&table, key.value);
+            let key = Placed { value: key.value.to_owned(), span: key.span };
+            let item = self.item(&key);
+            let wanted: Vec<_> = wanted.iter().filter_map(|wanted| self.required(wanted)).collect();
+            let Some(item) = item else { continue };
+            let twice = keys.insert(item, key.span.clone()).is_some();
+            self.site.twice_if(twice, &key, "requirement");
+            let requires = &mut self.site.made.items[item.0].requires;
+            requires.extend(wanted);
+            requires.sort_unstable();
+            requires.dedup();
+        }
+        self.cycles(&keys);
+    }
+
+    fn required(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        let item = self.item(wanted)?;
+        if matches!(self.site.made.items[item.0].kind, ItemKind::Procedure { .. }) {
+            let message = format!("`{}` is a procedure, which nothing can require", wanted.value);
+            let finding = self.site.reader.findings.add(Code::RequiresProcedure, wanted.span.clone(), message);
+            finding.help("require the item that the procedure is about");
+            return None;
+        }
+        Some(item)
+    }
+
+    /// Walks the requirements depth first, without recursion: a chain may be as long as the console.
+    fn cycles(&mut self, keys: &BTreeMap<ItemId, Span>) {
+        let items = &self.site.made.items;
+        let mut done = vec![false; items.len()];
+        let mut at: Vec<Option<usize>> = vec![None; items.len()];
+        let mut found: Vec<Vec<ItemId>> = Vec::new();
+        for start in keys.keys() {
+            let mut path: Vec<(ItemId, usize)> = Vec::new();
+            let mut next = (!done[start.0]).then_some(*start);
+            loop {
+                if let Some(item) = next.take() {
+                    at[item.0] = Some(path.len());
+                    path.push((item, 0));
+                }
+                let Some((item, wanted)) = path.last_mut() else { break };
+                let Some(&required) = items[item.0].requires.get(*wanted) else {
+                    done[item.0] = true;
+                    at[item.0] = None;
+                    path.pop();
+                    continue;
+                };
+                *wanted += 1;
+                match at[required.0] {
+                    Some(from) => found.push(path[from..].iter().map(|&(item, _)| item).collect()),
+                    None if !done[required.0] => next = Some(required),
+                    None => {}
+                }
+            }
+        }
+        self.tell_cycles(found, keys);
+    }
+
+    /// One finding for each circle; of circles that share an item only the first.
+    fn tell_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
+        let mut told: BTreeSet<ItemId> = BTreeSet::new();
+        for circle in found {
+            if circle.iter().any(|item| told.contains(item)) {
+                continue;
+            }
+            told.extend(&circle);
+            let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
+            let shown: Vec<_> = circle.iter().take(6).map(name).collect();
+            let more = if circle.len() > 6 { " … requires " } else { " requires " };
+            let message = format!("{}{more}{}", shown.join(" requires "), name(&circle[0]));
+            let span = keys.get(&circle[0]).cloned().unwrap_or_default();
+            self.site.reader.findings.add(Code::Cycle, span, message).help("remove one of these requirements");
+        }
+    }
+
+    fn parameters(&mut self, top: &Table<'_>) {
+        let Some(table) = self.site.reader.table(top, "parameters", PARAMETERS) else { return };
+        for key in table.keys() {
+            let given = self.site.reader.table(&table, key.value, ANSWERS);
+            let key = Placed { value: key.value.to_owned(), span: key.span };
+            let item = self.item(&key);
+            let Some(given) = given else { continue };
+            let mut stored = BTreeMap::new();
+            for name in given.keys() {
+                let value = self.site.reader.any_text(&given, name.value);
+                stored.extend(value.map(|value| (name.value.to_owned(), value.value)));
+            }
+            let Some(item) = item else { continue };
+            match answers(&mut self.site.made.items[item.0].kind) {
+                Some(parameters) => parameters.extend(stored),
+                None => {
+                    let near =
+                        self.site.made.items.iter().filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+                    let near = near.map(|item| item.name.as_str());
+                    let near = self.site.reader.nearest(&key.value, near).map(str::to_owned);
+                    self.site.unknown(&key, "procedure", near.as_deref(), "only procedures have parameters");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Reading `deployment.toml`: the site, its roles, servers, products and services. The console tree is
+//! the larger half and has its own file.
+
+use std::collections::BTreeMap;
+
+use super::console::{self, Console};
+use super::description::{
+    DEFAULT_PLATFORM, Description, Index, ItemKind, Product, Role, RoleId, Server, ServerId, Service, ServiceId, named,
+};
+use crate::document::{Code, Findings, Placed, Reader, Shape, Source, Span, TOP, Table, read};
+use crate::names::{FileName, Folded, Kb};
+
+const ROLE: &str = "an entry of `roles`";
+const SERVER: &str = "an entry of `servers`";
+const PRODUCT: &str = "an entry of `products`";
+const SERVICE: &str = "an entry of `services`";
+const REHEARSAL: &str = "[rehearsal]";
+
+/// Every table of the language.
+const SHAPES: &[Shape] = &[
+    Shape {
+        title: TOP,
+        keys: &[
+            "schema",
+            "name",
+            "product",
+            "product_version",
+            "share",
+            "level",
+            "roles",
+            "servers",
+            "products",
+            "services",
+            "groups",
+            "requires",
+            "parameters",
+            "rehearsal",
+        ],
+    },
+    Shape { title: ROLE, keys: &["name", "aliases"] },
+    Shape { title: SERVER, keys: &["name", "roles", "platform"] },
+    Shape { title: PRODUCT, keys: &["name", "service_pack", "servers"] },
+    Shape { title: SERVICE, keys: &["name", "aliases", "on"] },
+    Shape { title: console::GROUP, keys: &["path", "aliases", "on", "removable", "items", "procedures"] },
+    Shape { title: console::ITEM, keys: &["name", "aliases", "installer", "product", "on", "removable"] },
+    Shape { title: console::PROCEDURE, keys: &["name", "aliases", "needs", "on"] },
+    Shape { title: console::REQUIRES, keys: &[] },
+    Shape { title: console::PARAMETERS, keys: &[] },
+    Shape { title: console::ANSWERS, keys: &[] },
+    Shape { title: REHEARSAL, keys: &["not_installed"] },
+];
+
+/// Names that stand at the root of a deployment or in the folder of an item.
+const AT_THE_ROOT: &[&str] = &[".rollup", "Servers", "files", "deployment.toml", "level.toml", "state.toml"];
+
+/// Names that stand in the folder of an item.
+const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
+
+/// Reads and checks a `deployment.toml`. Nothing comes back if there was an error.
+pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
+    let before = findings.errors();
+    let described = read(source, SHAPES, findings, |reader, top| Site::new(reader).describe(top))?;
+    described.filter(|_| findings.errors() == before)
+}
+
+/// What is described so far. `nameless` says that an entry's name could not be read, so that a name
+/// which seems unknown may be that one.
+pub(super) struct Site<'r, 's> {
+    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) made: Description,
+    nameless: Nameless,
+}
+
+#[derive(Default)]
+struct Nameless {
+    roles: bool,
+    servers: bool,
+}
+
+impl<'r, 's> Site<'r, 's> {
+    fn new(reader: &'r mut Reader<'s>) -> Self {
+        let share = FileName::parse("MSIShare").expect("an ordinary name");
+        let made = Description {
+            name: String::new(),
+            product: String::new(),
+            product_version: String::new(),
+            share,
+            level: Vec::new(),
+            roles: Vec::new(),
+            servers: Vec::new(),
+            products: Vec::new(),
+            services: Vec::new(),
+            groups: Vec::new(),
+            items: Vec::new(),
+            rehearsal_not_installed: Vec::new(),
+            index: Index::default(),
+        };
+        Self { reader, made, nameless: Nameless::default() }
+    }
+
+    fn describe(mut self, top: &Table<'_>) -> Option<Description> {
+        let name = self.reader.required_text(top, "name", "name = \"…\"");
+        let product = self.reader.required_text(top, "product", "product = \"…\"");
+        let version = self.reader.required_text(top, "product_version", "product_version = \"4.0\"");
+        let share = self.share(top);
+        self.level(top);
+        self.roles(top);
+        self.servers(top);
+        self.products(top);
+        self.services(top);
+        let mut console = Console::new(self);
+        console.read(top);
+        let (mut site, rehearsed) = console.finish(top, REHEARSAL);
+        site.made.rehearsal_not_installed = rehearsed;
+        let names = Description { name: name?.value, product: product?.value, share: share?, ..site.made };
+        Some(Description { product_version: version?.value, ..names })
+    }
+
+    fn share(&mut self, top: &Table<'_>) -> Option<FileName> {
+        let share = self.reader.required_text(top, "share", "share = \"MSIShare\"")?;
+        let share = self.file_name(share)?;
+        self.refuse_reserved(share.value.as_str(), &share.span, AT_THE_ROOT);
+        self.made.share = share.value.clone();
+        Some(share.value)
+    }
+
+    fn level(&mut self, top: &Table<'_>) {
+        for text in self.reader.texts_or_none(top, "level") {
+            let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
+            match self.made.level.contains(&kb.value) {
+                true => self.twice(kb.span, &kb.value.to_string(), "rollup"),
+                false => self.made.level.push(kb.value),
+            }
+        }
+    }
+
+    fn roles(&mut self, top: &Table<'_>) {
+        self.require(top, "roles", "roles = [{ name = \"engine\" }]");
+        for table in self.reader.tables(top, "roles", ROLE) {
+            let Some(name) = self.reader.required_text(&table, "name", "name = \"…\"") else {
+                self.nameless.roles = true;
+                continue;
+            };
+            let id = RoleId(self.made.roles.len());
+            let aliases = self.aliases(&table);
+            for name in std::iter::once(&name).chain(&aliases) {
+                let taken = self.made.index.roles.insert(Folded::of(&name.value), id).is_some();
+                self.twice_if(taken, name, "role");
+            }
+            self.made.roles.push(Role { name: name.value, aliases: values(aliases), servers: Vec::new() });
+        }
+    }
+
+    fn servers(&mut self, top: &Table<'_>) {
+        self.require(top, "servers", "servers = [{ name = \"MPS01\", roles = [\"engine\"] }]");
+        for table in self.reader.tables(top, "servers", SERVER) {
+            let name = self.reader.required_text(&table, "name", "name = \"MPS01\"");
+            let roles = self.reader.texts_or_none(&table, "roles");
+            let platform = self.reader.text(&table, "platform");
+            let Some(name) = name.and_then(|name| self.file_name(name)) else {
+                self.nameless.servers = true;
+                continue;
+            };
+            self.refuse_reserved(name.value.as_str(), &name.span, IN_A_FOLDER);
+            let id = ServerId(self.made.servers.len());
+            let taken = self.made.index.servers.insert(name.value.folded(), id).is_some();
+            self.twice_if(taken, &name, "server");
+            let mut held: Vec<RoleId> = roles.into_iter().filter_map(|role| self.role(&role)).collect();
+            held.sort_unstable();
+            held.dedup();
+            held.iter().for_each(|role| self.made.roles[role.0].servers.push(id));
+            let platform = platform.map_or_else(|| DEFAULT_PLATFORM.to_owned(), |platform| platform.value);
+            self.made.servers.push(Server { name: name.value, roles: held, platform });
+        }
+    }
+
+    fn products(&mut self, top: &Table<'_>) {
+        for table in self.reader.tables(top, "products", PRODUCT) {
+            let name = self.reader.required_text(&table, "name", "name = \"…\"");
+            let service_pack = self.reader.number(&table, "service_pack", 999_999_999);
+            self.require(&table, "servers", "servers = [\"…\"]");
+            let servers = self.reader.texts_or_none(&table, "servers");
+            let servers = servers.into_iter().filter_map(|server| self.server(&server)).collect();
+            let Some(name) = name else { continue };
+            // At most nine digits, so it fits.
+            let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
+            self.made.products.push(Product { name: name.value, service_pack, servers });
+        }
+    }
+
+    fn services(&mut self, top: &Table<'_>) {
+        for table in self.reader.tables(top, "services", SERVICE) {
+            let name = self.reader.required_text(&table, "name", "name = \"…\"");
+            let name = name.and_then(|name| self.file_name(name));
+            let aliases = self.aliases(&table);
+            let on = self.reader.required_text(&table, "on", "on = \"ROLE\"");
+            let on = on.and_then(|role| self.role(&role));
+            let (Some(name), Some(on)) = (name, on) else { continue };
+            let id = ServiceId(self.made.services.len());
+            let own = Placed { value: name.value.to_string(), span: name.span };
+            for name in std::iter::once(&own).chain(&aliases) {
+                let taken = self.made.index.services.insert(Folded::of(&name.value), id).is_some();
+                self.twice_if(taken, name, "service");
+            }
+            self.made.services.push(Service { name: name.value, aliases: values(aliases), on });
+        }
+    }
+
+    /// A role that must be described, by name or alias.
+    pub(super) fn role(&mut self, wanted: &Placed<String>) -> Option<RoleId> {
+        let found = self.made.role(&wanted.value);
+        if found.is_none() && !self.nameless.roles {
+            let names = self.made.roles.iter().flat_map(|role| named(&role.name, &role.aliases));
+            let near = self.reader.nearest(&wanted.value, names).map(str::to_owned);
+            self.unknown(wanted, "role", near.as_deref(), "add it to `roles`");
+        }
+        found
+    }
+
+    fn server(&mut self, wanted: &Placed<String>) -> Option<ServerId> {
+        let found = self.made.server(&wanted.value);
+        if found.is_none() && !self.nameless.servers {
+            let names = self.made.servers.iter().map(|server| server.name.as_str());
+            let near = self.reader.nearest(&wanted.value, names).map(str::to_owned);
+            self.unknown(wanted, "server", near.as_deref(), "add it to `servers`");
+        }
+        found
+    }
+
+    /// Says that a name stands for nothing.
+    pub(super) fn unknown(&mut self, wanted: &Placed<String>, kind: &str, near: Option<&str>, help: &str) {
+        let message = format!("there is no {kind} `{}`", wanted.value);
+        let finding = self.reader.findings.add(Code::UnknownHere, wanted.span.clone(), message);
+        match near {
+            Some(near) => finding.did_you_mean(Some(near)),
+            None => finding.help(help),
+        };
+    }
+
+    /// A list of other names, in the document's order.
+    pub(super) fn aliases(&mut self, table: &Table<'_>) -> Vec<Placed<String>> {
+        self.reader.texts_or_none(table, "aliases")
+    }
+
+    /// A name that is safe on disk, or a finding.
+    pub(super) fn file_name(&mut self, text: Placed<String>) -> Option<Placed<FileName>> {
+        self.reader.parsed(text, Code::BadName, FileName::parse)
+    }
+
+    /// Refuses the name of something that stands at a deployment's root.
+    pub(super) fn refuse_at_root(&mut self, name: &str, span: &Span) {
+        self.refuse_reserved(name, span, AT_THE_ROOT);
+        if Folded::of(name) == self.made.share.folded() {
+            let finding =
+                self.reader.findings.add(Code::Reserved, span.clone(), format!("`{name}` is the installer share"));
+            finding.help("give the group another name");
+        }
+    }
+
+    /// Refuses the name of something that stands in an item's folder.
+    pub(super) fn refuse_in_folder(&mut self, name: &str, span: &Span) {
+        self.refuse_reserved(name, span, IN_A_FOLDER);
+    }
+
+    fn refuse_reserved(&mut self, name: &str, span: &Span, reserved: &[&str]) {
+        let folded = Folded::of(name);
+        if reserved.iter().any(|reserved| Folded::of(reserved) == folded) {
+            let message = format!("`{name}` is a name that rollup keeps for itself");
+            self.reader.findings.add(Code::Reserved, span.clone(), message).help("choose another name");
+        }
+    }
+
+    /// Says that a name stands for two things.
+    pub(super) fn twice(&mut self, span: Span, name: &str, kind: &str) {
+        let message = format!("there are two {kind}s with the name `{name}`");
+        self.reader.findings.add(Code::DuplicateName, span, message).note("case does not count, and aliases are names");
+    }
+
+    pub(super) fn twice_if(&mut self, taken: bool, name: &Placed<impl ToString>, kind: &str) {
+        if taken {
+            self.twice(name.span.clone(), &name.value.to_string(), kind);
+        }
+    }
+
+    fn require(&mut self, table: &Table<'_>, key: &str, example: &str) {
+        if !table.has(key) {
+            self.reader.missing(table, key, example);
+        }
+    }
+}
+
+/// The values without their places.
+pub(super) fn values(placed: Vec<Placed<String>>) -> Vec<String> {
+    placed.into_iter().map(|placed| placed.value).collect()
+}
+
+/// The stored answers of a procedure, to be filled in once all procedures are known.
+pub(super) fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
+    match kind {
+        ItemKind::Procedure { parameters, .. } => Some(parameters),
+        ItemKind::Component { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");
+
+    fn found(text: &str) -> Vec<String> {
+        let source = Source::new("deployment.toml", text);
+        let mut findings = Findings::default();
+        let parsed = parse(&source, &mut findings);
+        assert_eq!(parsed.is_some(), findings.errors() == 0);
+        let shown = |finding: &&crate::document::Finding| {
+            let (line, _) = source.place(finding.span.start);
+            format!("{line} {} {}", finding.code, finding.message)
+        };
+        findings.sorted().iter().map(shown).collect()
+    }
+
+    /// A small site with more below it; lines of `rest` count from 7.
+    fn site(rest: &str) -> Vec<String> {
+        found(&format!(
+            "schema = 1\nname = \"a\"\nproduct = \"b\"\nproduct_version = \"1\"\nshare = \"Share\"\n\
+             roles = [{{ name = \"r\", aliases = [\"rr\"] }}]\nservers = [{{ name = \"S1\", roles = [\"R\"] }}]\n{rest}"
+        ))
+    }
+
+    #[test]
+    fn the_sample_has_no_findings_and_is_found_by_all_its_names() {
+        assert_eq!(found(SAMPLE), [""; 0]);
+        let description = parse(&Source::new("x", SAMPLE), &mut Findings::default()).expect("no errors");
+        let group = description.group("mps web service").expect("by alias");
+        assert_eq!(description.groups[group.0].path.as_str(), "MPS Web Services");
+        assert_eq!(description.items_below(group).len(), 9);
+        assert_eq!(description.items_below(description.group("Hosted Exchange").expect("a prefix")).len(), 16);
+        let item = description.item("hosted email 2007").expect("by alias");
+        assert_eq!(description.items[item.0].name.as_str(), "Exchange 2007 Hosted Email");
+        assert_eq!(description.items[item.0].requires.len(), 4);
+        let service = description.item("Hosted Email 2007 Web Service").expect("there");
+        let folders: Vec<_> = description
+            .instances(service)
+            .into_iter()
+            .map(|instance| description.folder(instance).to_string())
+            .collect();
+        assert_eq!(folders[1], "MPS Web Services/Hosted Email 2007 Web Service/PROV02");
+        let ItemKind::Component { removable, product, .. } =
+            &description.items[description.item("MPF Engine").expect("there").0].kind
+        else {
+            panic!("a component")
+        };
+        assert_eq!((*removable, product.as_str()), (false, "MPF Engine"));
+        assert_eq!(description.rehearsal_not_installed.len(), 2);
+        assert_eq!(description.nearest_group("Exchange Provisioning"), Some("Hosted Exchange/Exchange Provisioning"));
+    }
+
+    #[test]
+    fn an_alias_stands_in_the_middle_of_a_path_too() {
+        let text =
+            SAMPLE.replace("[requires]", "[[groups]]\npath = \"MPS Web Services/More\"\naliases = [\"M\"]\n[requires]");
+        let description = parse(&Source::new("x", text), &mut Findings::default()).expect("no errors");
+        let group = description.group("Web Services/m").expect("by both aliases");
+        assert_eq!(description.groups[group.0].path.as_str(), "MPS Web Services/More");
+    }
+
+    #[test]
+    fn names_that_collide_with_ours_or_each_other_are_refused() {
+        let text = "[[groups]]\npath = \"servers/x\"\n[[groups]]\npath = \"SHARE\"\n[[groups]]\npath = \"G\"\naliases = [\"servers\"]\n\
+                    items = [{ name = \"X\", installer = \"x.msi\" }, { name = \"x\", installer = \"a/b\" }, { name = \"files\", installer = \"f.msi\" }]\n\
+                    [[groups]]\npath = \"G/X\"\n[[groups]]\npath = \"g\"\n";
+        assert_eq!(
+            site(text),
+            [
+                "9 RU0501 `servers/x` is a name that rollup keeps for itself",
+                "11 RU0501 `SHARE` is the installer share",
+                "14 RU0108 there are two groups with the name `servers`",
+                "15 RU0502 the folder of `X` is that of the group `G/X`",
+                "15 RU0108 there are two items with the name `x`",
+                "15 RU0502 the folder of `x` is that of the group `G/X`",
+                "15 RU0107 a name cannot contain the path separator `/`",
+                "15 RU0501 `files` is a name that rollup keeps for itself",
+                "19 RU0108 `g` is spelled `G` before",
+                "19 RU0108 there are two groups with the name `g`",
+            ]
+            .map(|line| line.replace("`servers/x` is a", "`servers` is a"))
+        );
+    }
+
+    #[test]
+    fn requirements_are_checked() {
+        let text = "[[groups]]\npath = \"G\"\nitems = [{ name = \"A\", installer = \"a.msi\" }, { name = \"B\", installer = \"b.msi\" }]\n\
+                    procedures = [{ name = \"P\" }]\n[requires]\nA = [\"B\"]\nB = [\"a\"]\nP = [\"A\", \"Q\"]\nC = [\"A\"]\n[parameters]\nA = { x = \"1\" }\n";
+        let text = text.replace("P = [\"A\", \"Q\"]", "P = [\"A\", \"P\"]");
+        assert_eq!(
+            site(&text),
+            [
+                "13 RU0503 `A` requires `B` requires `A`",
+                "15 RU0504 `P` is a procedure, which nothing can require",
+                "16 RU0505 there is no item `C`",
+                "18 RU0505 there is no procedure `A`",
+            ]
+        );
+    }
+
+    #[test]
+    fn one_fault_does_not_cause_others() {
+        let broken = SAMPLE.replace("{ name = \"sql\" }", "{ nam = \"sql\" }");
+        assert_eq!(found(&broken).len(), 2, "{:?}", found(&broken));
+        let broken = SAMPLE.replace("name = \"MPF Engine\", ", "name = \"MPF Engine.\", ");
+        assert_eq!(found(&broken).len(), 1, "{:?}", found(&broken));
+        let broken = SAMPLE.replace("roles = [\"sql\"]", "roles = [\"sqll\"]");
+        assert_eq!(found(&broken), ["30 RU0505 there is no role `sqll`"]);
+    }
+
+    #[test]
+    fn paths_that_windows_cannot_open_are_a_warning() {
+        let long = "x".repeat(120);
+        let text = format!("[[groups]]\npath = \"{long}\"\nitems = [{{ name = \"{long}\", installer = \"x.msi\" }}]\n");
+        assert_eq!(site(&text)[0][..9], *"10 RU0109");
+    }
+}

@@ -1,0 +1,312 @@
+//! The catalogue: every kind of finding once, with what `rollup explain` tells about it.
+//!
+//! A code is never given a second meaning and never used again once it is gone, since the build
+//! scripts of others name it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Level;
+
+macro_rules! catalogue {
+    ($($name:ident = $number:literal, $level:ident, $title:literal, $explanation:literal;)*) => {
+        /// A kind of finding, such as `RU0201`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!("`", $number, "`: ", $title, ".")] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of their numbers.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The number that is printed and that `rollup explain` takes.
+            pub fn number(self) -> &'static str {
+                match self { $(Code::$name => $number,)* }
+            }
+
+            /// What it is about, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            /// How much it weighs where nobody says otherwise.
+            pub fn level(self) -> Level {
+                match self { $(Code::$name => Level::$level,)* }
+            }
+
+            /// What it means, with an example and the way out.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Code::$name => $explanation,)* }
+            }
+        }
+    };
+}
+
+catalogue! {
+    // The text itself.
+    Syntax = "RU0001", Error, "the document is not TOML",
+"A bracket, a quote or an equals sign is missing or stands in the wrong place:
+
+    kb = KB952076          # a text needs quotes
+    kb = \"KB952076\"
+
+While a document has such faults, nothing is said about missing keys or names, since they
+may stand in what could not be read. Mend these first and validate again.";
+    NewerToml = "RU0002", Error, "the document uses what only TOML 1.1 has",
+"Manifests and deployments are TOML 1.0, so that every editor and checker reads them. Newer are:
+inline tables over several lines or with a comma at their end, times without seconds, and the
+escapes `\\e` and `\\x`.
+
+    { name = \"a.msi\", size = 512, }     # a comma at the end
+    { name = \"a.msi\", size = 512 }
+
+Write an inline table on one line, give times their seconds (`18:32:00`), and write
+`\\u001B` for `\\e`.";
+    ByteOrderMark = "RU0003", Warning, "the document begins with a byte order mark",
+"Some editors put the invisible character U+FEFF at the start of a file. It is skipped here, but
+other readers of TOML refuse it. Save the file as `UTF-8`, not as `UTF-8 with BOM`.";
+    NotUtf8 = "RU0004", Error, "the document is not UTF-8",
+"TOML is UTF-8. The file has a byte that cannot stand there, mostly because it was saved in an
+older encoding such as Windows-1252. Save it as UTF-8.";
+    NulByte = "RU0005", Error, "the document contains a NUL byte",
+"No text contains one. The file was saved as UTF-16, is damaged, or is no text at all. Save it
+as UTF-8.";
+    TooLarge = "RU0006", Error, "the document is too large",
+"A document of 128 MiB or more is not read. A manifest with a hundred thousand rows has about
+ten; the file is probably something else.";
+    TooDeep = "RU0007", Error, "the document is nested too deeply",
+"Tables and lists may stand in each other sixteen deep, and a key may have sixteen parts. The
+deepest thing that a manifest or deployment needs is four.";
+    Schema = "RU0008", Error, "the schema is missing or unknown",
+"Every document says at its top which version of the language it is written in:
+
+    schema = 1
+
+A higher number was written for a newer `rollup`; take that one to read it.";
+
+    // Keys and values.
+    UnknownKey = "RU0101", Error, "a key that means nothing here",
+"Keys are never ignored, since a misspelled one would silently do nothing:
+
+    [rollup]
+    titel = \"...\"          # did you mean `title`?
+
+Correct the spelling, or remove the key.";
+    WrongType = "RU0102", Error, "a value of the wrong type",
+"Every key has one type:
+
+    files = \"a.msi\"        # a list is wanted, also for one
+    files = [\"a.msi\"]
+
+Dates and times have no quotes in TOML.";
+    MissingKey = "RU0103", Error, "a key is missing",
+"The table cannot do without the key that is named. The help of the finding shows what it looks
+like.";
+    MisplacedKey = "RU0104", Error, "a key landed in the wrong table",
+"In TOML a key belongs to the last header above it, whatever empty lines stand between:
+
+    [[prerequisites]]
+    product = \"Exchange Server 2007\"
+
+    title = \"...\"          # meant for [rollup], but this is the prerequisite
+
+Move the line up to its table; the finding says above which line.";
+    BadValue = "RU0105", Error, "a value that cannot be",
+"The value has the right type but not a form that means something, such as a KB number with
+letters in it, a revision that is not numbers joined by dots, or an action that there is none of.
+The finding says what would do.";
+    Empty = "RU0106", Error, "something is empty that must not be",
+"An empty text or list says nothing where it stands. Fill it, or remove the key.";
+    BadName = "RU0107", Error, "a name that is not safe as a file name",
+"Names of files, folders, items and servers become names on disk, on Windows too. So they have
+no path separator, none of the characters that Windows refuses, no dot or space at the end, and
+are not `..` nor the name of a device such as `NUL` or `COM1`.
+
+    name = \"sub/a.msi\"     # a file table lists names, not paths";
+    DuplicateName = "RU0108", Error, "two things have one name",
+"Names are compared without regard to case, as NTFS does, and aliases count as names:
+
+    { name = \"Hosted.msi\" },
+    { name = \"hosted.MSI\" },       # the same name again
+
+Rename or remove one of them.";
+    LongPath = "RU0109", Warning, "a path longer than many Windows programs can open",
+"Programs that know nothing of long paths open at most 260 characters, drive and program folders
+included. The path named here has more than 240 before that. Shorten a group or an item.";
+    BadTime = "RU0110", Error, "a time that is not UTC to the minute",
+"The file table lists times in UTC, and articles document them to the minute:
+
+    modified = 2008-03-31T18:32:00Z
+
+The `Z` says UTC; without it the time would mean another moment on every machine. Seconds are 00.";
+    OutOfRange = "RU0111", Error, "a number out of range",
+"Sizes are whole numbers from 0 to 9,223,372,036,854,775,807; a service pack has at most nine
+digits. No other number means anything there.";
+    OtherAction = "RU0112", Error, "a key of another action",
+"Which keys a step takes depends on its action:
+
+    action = \"uninstall\"
+    files = [\"a.msi\"]      # files belong to `copy` and `run`
+
+Remove the key, split the step, or correct the action.";
+    Contradiction = "RU0113", Error, "two keys that exclude each other",
+"Both say the same thing in different ways, and they could differ. Keep one:
+
+    files = [\"a.msi\"]
+    others = true          # all files that no other step names";
+
+    // The file table.
+    NotListed = "RU0201", Error, "a file is used but not in the file table",
+"Every file that a step copies or runs stands in `[payload] files`, or nothing could be checked
+about it. The name is misspelled in the step, or its row is missing:
+
+    files = [\"HostedMail.msi\"]     # did you mean `HostedEmail2007NS.msi`?";
+    Unused = "RU0202", Warning, "a file that no step uses",
+"The file table documents a file, and no step copies or runs it. The vendor may ship a tool for
+special cases, or the steps forgot it. Add it to a step; or say in the row why it is there:
+
+    { name = \"Hmoabupdate.msi\", unused = \"only for ...\" }";
+    Twins = "RU0203", Warning, "files that size and date cannot tell apart",
+"Two rows have the same size and date, so the file table would not notice if one had the name of
+the other. Pin the files with `rollup seal`: a SHA-256 tells them apart, and this becomes a note.";
+    OddMsiSize = "RU0204", Warning, "the size of an .msi is no multiple of 512",
+"An installer package is made of sectors of 512 bytes, so a size that is no multiple is mostly a
+typing mistake. Compare it with the article. If it is right, leave the warning.";
+    Spelling = "RU0205", Note, "a step and the file table differ in case",
+"Both names mean the same file, since case does not count. A new file gets the step's spelling.
+There is nothing to do; make the spellings agree to silence it.";
+    Unmeasured = "RU0206", Warning, "a file with neither size nor hash",
+"Nothing is known by which a wrong or damaged file would be noticed. Give the row its documented
+size, or pin the file with `rollup seal`.";
+    Unpinned = "RU0207", Warning, "files without a pinned hash",
+"Size and date do not prove what a file contains. `rollup seal MANIFEST --payload DIR` writes the
+SHA-256 of each file into `[payload.sha256]`. With `--require-hashes` this is an error.";
+    PinOfNothing = "RU0208", Error, "a pin of a file that is not in the file table",
+"`[payload.sha256]` pins rows of `[payload] files`, and there is no row of this name. Correct the
+name, or remove the pin.";
+    UsedAfterAll = "RU0209", Warning, "a file is marked unused, yet a step uses it",
+"The row says why no step deploys the file, and a step does. Remove `unused`, or the file from
+the step.";
+    NotAPackage = "RU0210", Error, "a file that cannot be run",
+"`run` installs Windows Installer packages (.msi) outside the console. Nothing else from a payload
+is ever executed. Use a `manual` step for a program that a person has to start.";
+
+    // Steps.
+    NoTargets = "RU0301", Error, "a step without targets",
+"The step says what to do but not to what. Give it `items` or `groups`, `files`, or a `service`,
+as its action wants.";
+    NeverPutBack = "RU0303", Warning, "items are removed and never put back",
+"A step uninstalls items that no later step installs, so they are gone after the rollup. If the
+rollup retires them, leave the warning; else install them again:
+
+    action = \"install\"
+    removed_by = \"uninstall\"       # exactly what that step removed, where it was";
+    NeverRemoved = "RU0304", Note, "items are installed that no step removed",
+"An `install` puts back what the run removed before. For items that are new with this rollup, or
+whose old version the installer replaces, there is nothing to do.";
+    RemovedBy = "RU0305", Error, "`removed_by` names no earlier step that removes something",
+"`removed_by` installs what an earlier `uninstall` step of the same manifest removed. Name the id
+of such a step, above this one.";
+    NotTakenBack = "RU0306", Warning, "a service is stopped or disabled and stays so",
+"No later step starts (or enables) the service again, so it is down after the rollup. Add a
+`start`, `restart` or `enable` step, unless that is meant.";
+
+    // Relations between rollups.
+    SelfRelation = "RU0401", Error, "a rollup that includes, replaces or requires itself",
+"A rollup relates to others. Its own number in `includes`, `replaces` or `requires` is mostly a
+copied line; put the other rollup's number there.";
+    Opposed = "RU0402", Error, "a rollup that is both required and replaced",
+"`requires` wants the other rollup in force, `replaces` wants it gone. Remove it from one of the
+lists.";
+
+    // The deployment.
+    Reserved = "RU0501", Error, "a name that rollup keeps for itself",
+"At the root of a deployment stand `.rollup`, `Servers`, the installer share, `deployment.toml`
+and `level.toml`; in the folder of an item `files` and `state.toml`. Groups, items and servers
+have other names.";
+    Overlap = "RU0502", Error, "two folders that lie in each other",
+"The folder of an item is replaced as a whole, so nothing else may live in it: an item cannot have
+the name of a group beside it. Rename one of them.";
+    Cycle = "RU0503", Error, "items that require each other in a circle",
+"`[requires]` gives the order in which items are installed, and a circle has none:
+
+    \"A\" = [\"B\"]
+    \"B\" = [\"A\"]
+
+Remove the line that is wrong.";
+    RequiresProcedure = "RU0504", Error, "something requires a procedure",
+"Procedures can require items, but nothing requires a procedure: it runs when a rollup says so and
+leaves nothing installed. Require the item instead.";
+    UnknownHere = "RU0505", Error, "a name that the deployment does not have",
+"Roles, servers, products' servers, services' roles and the names in `[requires]`, `[parameters]`
+and `[rehearsal]` must be described in the same file. Correct the spelling, or describe it.";
+
+    // A manifest against a deployment.
+    NoSuchGroup = "RU0601", Error, "a group that the deployment does not have",
+"The deployment lists its whole console, installed or not, so an unknown path is a mistake. Write
+the full path with `/` between its parts, such as `Hosted Exchange/Exchange Provisioning`.";
+    NoSuchItem = "RU0602", Error, "an item or procedure that the deployment does not have",
+"The deployment lists its whole console, installed or not, so an unknown name is a mistake. If
+the article calls it by another name, add that as an alias to `deployment.toml`.";
+    NoSuchRole = "RU0603", Error, "a role that the deployment does not have",
+"Manifests name roles, never servers. A role that no server holds is no mistake if it stands in
+`roles` of `deployment.toml`; this one does not.";
+    NoSuchService = "RU0604", Error, "a service that the deployment does not have",
+"Services stand in `services` of `deployment.toml`, with their aliases.";
+    NotAMember = "RU0605", Error, "an item that is in another group",
+"`items.\"GROUP\"` lists direct members of that group, as one sees them in the console after
+expanding it. The finding says where the item really is.";
+    WrongKind = "RU0606", Error, "a procedure where an item belongs, or the reverse",
+"`install` and `uninstall` take items, `initialize` takes procedures. Move the name to a step of
+the right action.";
+    NotRemovable = "RU0607", Error, "an item that may not be removed",
+"`deployment.toml` says `removable = false`: the platform cannot do without it, not even for a
+moment. Remove it from the step.";
+    Wider = "RU0608", Warning, "a group is installed that is wider than what was removed",
+"The step installs a whole group, and the group holds items that no earlier step removed. `apply`
+puts back what the run removed and lists the others; `--install-new` installs them too. To say it
+exactly:
+
+    removed_by = \"uninstall\"";
+    NoHostRestart = "RU0609", Note, "items on a role are replaced and no service there is restarted",
+"Programs may keep the old files loaded until their host restarts, such as web services in IIS.
+Add a `restart` step for a service of that role, if the vendor agrees.";
+    ByAlias = "RU0610", Note, "a group is named by its other name",
+"The name is an alias in `deployment.toml`, so it means the group. There is nothing to do.";
+    NoSuchProduct = "RU0611", Warning, "a product that the deployment does not have",
+"A prerequisite asks for a product that stands on no server, so the plan will be refused here. It
+may be misspelled.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.number())
+    }
+}
+
+/// A text is no code of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no finding `{0}`; codes look like `RU0201`")]
+pub struct NoSuchCode(String);
+
+impl FromStr for Code {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        let found = Self::ALL.iter().find(|code| code.number().eq_ignore_ascii_case(text));
+        found.copied().ok_or_else(|| NoSuchCode(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_own_number_and_they_ascend() {
+        assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+        assert_eq!("ru0201".parse(), Ok(Code::NotListed));
+        assert!("RU9999".parse::<Code>().is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! A TOML file as its author wrote it.
+//!
+//! Manifests and deployments are written by people, and a person wants every mistake at once, each
+//! at its place and with a way out. So a document is walked as spanned tables and not handed to
+//! serde, which would stop at the first fault. This folder knows TOML, places and messages, and
+//! nothing about rollups but the catalogue of [`Code`]s, which names each finding exactly once.
+
+mod codes;
+mod findings;
+mod nearest;
+mod reader;
+mod render;
+mod source;
+mod syntax;
+
+pub use codes::Code;
+pub use findings::{Finding, Findings, Level, Span};
+pub use nearest::nearest;
+pub use reader::{Placed, Reader, Shape, TOP, Table, read};
+pub use render::{FindingRecord, Look, text_of};
+pub use source::Source;

@@ -1,0 +1,49 @@
+//! What the author may have meant.
+
+/// The candidate that is spelled most like `wanted`, if one is near enough to be meant.
+///
+/// Case does not count. Of equally near ones the first wins, so the answer is the same every time.
+pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Longer texts are no slips of the pen, and the comparison is quadratic in their length.
+    if wanted.len() > 200 {
+        return None;
+    }
+    let folded = wanted.to_lowercase();
+    let mut best: Option<(f64, &str)> = None;
+    for candidate in among.filter(|candidate| candidate.len() <= 200) {
+        let near = likeness(&folded, &candidate.to_lowercase());
+        if near > best.map_or(0.6, |(score, _)| score) {
+            best = Some((near, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// From 0 to 1. Edits count against the length; a longer name that contains the shorter one whole
+/// is near too, so that `rollup` finds `rollups` and `MPS Web` finds `MPS Web Services`.
+fn likeness(a: &str, b: &str) -> f64 {
+    // A length that differs by more than half cannot reach the bar by edits.
+    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    let contained = short.len() >= 4 && long.contains(short);
+    let by_parts = if contained { 0.61 + 0.3 * short.len() as f64 / long.len() as f64 } else { 0.0 };
+    if short.len() * 2 < long.len() {
+        return by_parts;
+    }
+    strsim::normalized_damerau_levenshtein(a, b).max(by_parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_finds_what_was_meant() {
+        let names = ["MPS Web Services", "Hosted Exchange", "files", "fixes"];
+        let near = |wanted| nearest(wanted, names.iter().copied());
+        assert_eq!(near("mps web servces"), Some("MPS Web Services"));
+        assert_eq!(near("MPS Web"), Some("MPS Web Services"));
+        assert_eq!(near("fies"), Some("files"));
+        assert_eq!(near("something else"), None);
+        assert_eq!(near(&"x".repeat(1000)), None);
+    }
+}

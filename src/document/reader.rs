@@ -1,0 +1,521 @@
+//! Walking a document's tables: every helper hands out a value with its place, or says what is wrong
+//! with it and hands out nothing.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use toml::value::Datetime;
+
+use super::{Code, Findings, Source, Span, nearest, syntax};
+
+/// A value with the place where it stands.
+#[derive(Debug, Clone)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One table of a language: what it is called and which keys it has.
+#[derive(Debug)]
+pub struct Shape {
+    /// The header, such as `[rollup]`; for a table that has none, what people call it.
+    pub title: &'static str,
+    /// Every key that means something in it.
+    pub keys: &'static [&'static str],
+}
+
+/// The title of the shape of a document's top.
+pub const TOP: &str = "the top of the document";
+
+/// A table of the document, with the shape that it should have.
+#[derive(Debug, Clone)]
+pub struct Table<'t> {
+    entries: &'t DeTable<'t>,
+    span: Span,
+    shape: &'static Shape,
+}
+
+/// The document being walked, and what was found in it so far.
+pub struct Reader<'s> {
+    /// The document.
+    pub source: &'s Source,
+    /// What was found so far.
+    pub findings: Findings,
+    shapes: &'static [Shape],
+    headers: Vec<Header<'s>>,
+    broken: Vec<Span>,
+    suggestions: usize,
+}
+
+/// How many unknown names get a near spelling. A document with more of them is wrong in another way,
+/// and looking through all names for each would take for ever.
+const SUGGESTIONS: usize = 50;
+
+/// A `[header]` of the document.
+struct Header<'s> {
+    start: usize,
+    title: String,
+    entries: &'s DeTable<'s>,
+}
+
+/// Parses a document and walks it; `shapes` are all tables of its language, the top first.
+///
+/// Nothing comes back if the text cannot be a document at all. After a syntax error the walk still
+/// happens, for the faults that stand on lines of their own; whatever that error may have caused is not told.
+pub fn read<T>(
+    source: &Source,
+    shapes: &'static [Shape],
+    findings: &mut Findings,
+    walk: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> T,
+) -> Option<T> {
+    if let Some(refusal) = syntax::refuse(source) {
+        findings.push(refusal);
+        return None;
+    }
+    let mut own = Findings::default();
+    syntax::byte_order_mark(source, &mut own);
+    let (text, broken) = syntax::readable(source, findings);
+    let root = DeTable::parse_recoverable(&text).0.into_inner();
+    if broken.is_empty() {
+        syntax::newer_than_1_0(source, &root, &mut own);
+    }
+    let headers = headers(source.text(), &root);
+    let mut reader = Reader { source, findings: own, shapes, headers, broken, suggestions: SUGGESTIONS };
+    let top = Table { entries: &root, span: 0..0, shape: &shapes[0] };
+    reader.schema(&top);
+    reader.check_keys(&top);
+    let walked = walk(&mut reader, &top);
+    reader.hand_over(findings);
+    Some(walked)
+}
+
+impl<'t> Table<'t> {
+    /// Where it stands: its header, or the whole of an inline table.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Where a key stands.
+    pub fn key(&self, key: &str) -> Option<Span> {
+        self.entries.get_key_value(key).map(|(key, _)| key.span())
+    }
+
+    /// Whether it has a key.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// The keys that it has, in the document's order.
+    pub fn keys(&self) -> Vec<Placed<&'t str>> {
+        let mut keys: Vec<_> =
+            self.entries.keys().map(|key| Placed { value: key.get_ref().as_ref(), span: key.span() }).collect();
+        keys.sort_by_key(|key| key.span.start);
+        keys
+    }
+
+    fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.entries.get(key)
+    }
+}
+
+impl Reader<'_> {
+    /// Whether the text had no syntax error, so that what is not there is truly missing.
+    pub fn whole(&self) -> bool {
+        self.broken.is_empty()
+    }
+
+    /// A text that is not empty.
+    pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
+        let text = self.any_text(table, key)?;
+        self.filled(text, key)
+    }
+
+    /// A text, empty or not.
+    pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
+        let value = table.value(key)?;
+        self.typed(key, value, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A text that must be there; `example` is the line that would do.
+    pub fn required_text(&mut self, table: &Table<'_>, key: &str, example: &str) -> Option<Placed<String>> {
+        match table.has(key) {
+            true => self.text(table, key),
+            false => {
+                self.missing(table, key, example);
+                None
+            }
+        }
+    }
+
+    /// A boolean.
+    pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
+        let value = table.value(key)?;
+        self.typed(key, value, "true or false", DeValue::as_bool)
+    }
+
+    /// A whole number from zero up to `most`.
+    pub fn number(&mut self, table: &Table<'_>, key: &str, most: u64) -> Option<Placed<u64>> {
+        let value = table.value(key)?;
+        let raw = self.typed(key, value, "a whole number", |value| value.as_integer().cloned())?;
+        // A sign is no digit, so a negative number fails here too.
+        match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
+            Ok(number) if number <= most => Some(Placed { value: number, span: raw.span }),
+            _ => {
+                let message = format!("`{key}` is {}, which is not from 0 to {most}", raw.value);
+                self.findings.add(Code::OutOfRange, raw.span, message);
+                None
+            }
+        }
+    }
+
+    /// A day without a time, as `YYYY-MM-DD`.
+    pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
+        let value = table.value(key)?;
+        let day = |value: &DeValue<'_>| match value.as_datetime() {
+            Some(Datetime { date: Some(date), time: None, offset: None }) => Some(date.to_string()),
+            _ => None,
+        };
+        self.typed(key, value, "a day such as 2008-04-29, without quotes", day)
+    }
+
+    /// A date, a time or both.
+    pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
+        let value = table.value(key)?;
+        self.typed(key, value, "a time such as 2008-03-31T18:32:00Z, without quotes", |value| {
+            value.as_datetime().copied()
+        })
+    }
+
+    /// A list of texts, none of them empty; the list may be.
+    pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
+        let list = self.list(table, key, "a list of strings such as [\"…\"]")?;
+        let mut texts = Vec::with_capacity(list.len());
+        for value in list {
+            let text = self.typed(key, value, "a list of strings", |value| value.as_str().map(str::to_owned));
+            texts.extend(text.and_then(|text| self.filled(text, key)));
+        }
+        Some(texts)
+    }
+
+    /// The same, where no list at all is an empty one.
+    pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
+        self.texts(table, key).unwrap_or_default()
+    }
+
+    /// A table below a key.
+    pub fn table<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Option<Table<'t>> {
+        let value = table.value(key)?;
+        self.typed(key, value, "a table", |value| value.is_table().then_some(()))?;
+        let DeValue::Table(entries) = value.get_ref() else { return None };
+        let inner = Table { entries, span: value.span(), shape: self.shape(title) };
+        self.check_keys(&inner);
+        Some(inner)
+    }
+
+    /// A list of tables, inline or each with a header of its own.
+    pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Vec<Table<'t>> {
+        let wanted = if title.starts_with("[[") { title } else { "a list of tables such as [{ … }]" };
+        let Some(list) = self.list(table, key, wanted) else { return Vec::new() };
+        let shape = self.shape(title);
+        let mut tables = Vec::with_capacity(list.len());
+        for value in list {
+            if self.typed(key, value, "a list of tables", |value| value.is_table().then_some(())).is_none() {
+                continue;
+            }
+            let DeValue::Table(entries) = value.get_ref() else { continue };
+            let inner = Table { entries, span: value.span(), shape };
+            self.check_keys(&inner);
+            tables.push(inner);
+        }
+        tables
+    }
+
+    /// Says that a table lacks a key, and with which line it would have it.
+    pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
+        let title = table.shape.title;
+        let finding = self.findings.add(Code::MissingKey, table.span(), format!("{title} lacks `{key}`"));
+        finding.help(format!("add `{example}`"));
+    }
+
+    /// Parses a text further; what it cannot be is said with the parser's own words.
+    pub fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        text: Placed<String>,
+        code: Code,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<Placed<T>> {
+        match parse(&text.value) {
+            Ok(value) => Some(Placed { value, span: text.span }),
+            Err(error) => {
+                self.findings.add(code, text.span, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// The spelling that may have been meant, for the first few unknown names of a document.
+    pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        self.suggestions = self.suggestions.checked_sub(1)?;
+        nearest(wanted, among)
+    }
+
+    fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
+        if text.value.trim().is_empty() {
+            self.findings.add(Code::Empty, text.span, format!("`{key}` has an empty text"));
+            return None;
+        }
+        Some(text)
+    }
+
+    fn list<'t>(&mut self, table: &Table<'t>, key: &str, wanted: &str) -> Option<&'t [Spanned<DeValue<'t>>]> {
+        let value = table.value(key)?;
+        self.typed(key, value, wanted, |value| value.is_array().then_some(()))?;
+        value.get_ref().as_array().map(|array| &**array)
+    }
+
+    fn typed<'t, T>(
+        &mut self,
+        key: &str,
+        value: &'t Spanned<DeValue<'t>>,
+        wanted: &str,
+        take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
+    ) -> Option<Placed<T>> {
+        let taken = take(value.get_ref());
+        if taken.is_none() {
+            let found = value.get_ref().type_str();
+            let found = found.replace("array", "list").replace("datetime", "date or time");
+            let article = if found.starts_with('i') { "an" } else { "a" };
+            let message = format!("`{key}` has {article} {found} where {wanted} belongs");
+            self.findings.add(Code::WrongType, value.span(), message).label(format!("{wanted} is wanted"));
+        }
+        taken.map(|taken| Placed { value: taken, span: value.span() })
+    }
+
+    fn shape(&self, title: &str) -> &'static Shape {
+        let shapes = self.shapes;
+        shapes.iter().find(|shape| shape.title == title).expect("a table is asked for by the title of its shape")
+    }
+
+    fn schema(&mut self, top: &Table<'_>) {
+        if !top.has("schema") {
+            self.findings
+                .add(Code::Schema, 0..0, "the document does not say its schema")
+                .help("begin it with `schema = 1`");
+        } else if let Some(schema) = self.number(top, "schema", i64::MAX as u64)
+            && schema.value != 1
+        {
+            let message = format!("schema {} is unknown", schema.value);
+            let help = "this version of rollup understands schema 1; a newer one may understand it";
+            self.findings.add(Code::Schema, schema.span, message).label("1 is understood").help(help);
+        }
+    }
+
+    /// Keys that mean nothing in a table; a shape without keys takes any.
+    fn check_keys(&mut self, table: &Table<'_>) {
+        if table.shape.keys.is_empty() {
+            return;
+        }
+        for key in table.keys() {
+            if table.shape.keys.contains(&key.value) {
+                continue;
+            }
+            match self.belongs(table, &key) {
+                Some(place) => {
+                    let message = format!("`{}` landed in {}", key.value, table.shape.title);
+                    self.findings.add(Code::MisplacedKey, key.span, message).label(place);
+                }
+                None => self.unknown_key(table, &key),
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
+        let keys = table.shape.keys;
+        let message = format!("{} has no key `{}`", table.shape.title, key.value);
+        let near = self.nearest(key.value, keys.iter().copied());
+        let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
+        match near {
+            Some(near) => finding.did_you_mean(Some(near)),
+            None => finding.help(format!("it has {}", listed(keys.iter().copied()))),
+        };
+    }
+
+    /// Where a key that stands under the wrong header would mean something: the top, or the nearest
+    /// table above that takes it and has it not yet.
+    fn belongs(&self, table: &Table<'_>, key: &Placed<&str>) -> Option<String> {
+        // Nobody slips a key into the braces of another table.
+        let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
+        let takes = |shape: &Shape| shape.keys.contains(&key.value);
+        if !self.shapes.iter().any(takes) {
+            return None;
+        }
+        let above = |next: usize| self.source.line(self.headers[next].start);
+        if takes(&self.shapes[0]) {
+            return Some(format!("belongs above line {}", above(0)));
+        }
+        for (at, header) in self.headers.iter().enumerate().take(here).rev() {
+            let shape = self.shapes.iter().find(|shape| shape.title == header.title);
+            if shape.is_some_and(takes) && !header.entries.contains_key(key.value) {
+                return Some(format!("belongs in {}, above line {}", header.title, above(at + 1)));
+            }
+        }
+        None
+    }
+
+    /// Gives the findings to the caller, without those that a syntax error may have caused.
+    fn hand_over(mut self, findings: &mut Findings) {
+        if !self.whole() {
+            let lines: BTreeSet<u32> = self.broken.iter().map(|span| self.source.line(span.start)).collect();
+            let text = self.source.text();
+            let header = |span: &&Span| {
+                let line = self.source.line_span(self.source.line(span.start));
+                text[line].trim_start().starts_with('[')
+            };
+            // Behind a broken header the keys landed in another table.
+            let reliable = self.broken.iter().find(header).map_or(usize::MAX, |span| span.start);
+            let source = self.source;
+            self.findings.retain(|finding| {
+                let own_line = !lines.contains(&source.line(finding.span.start));
+                let placed = matches!(finding.code, Code::UnknownKey | Code::MisplacedKey);
+                own_line && stands_alone(finding.code) && (!placed || finding.span.start < reliable)
+            });
+        }
+        for finding in self.findings.into_list() {
+            findings.push(finding);
+        }
+    }
+}
+
+/// Whether such a finding is about what stands there, and not about what stands nowhere.
+fn stands_alone(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ByteOrderMark
+            | Code::UnknownKey
+            | Code::WrongType
+            | Code::MisplacedKey
+            | Code::BadValue
+            | Code::BadName
+            | Code::BadTime
+            | Code::OutOfRange
+            | Code::DuplicateName
+    )
+}
+
+/// Names in back quotes, joined by commas.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Every header, in the document's order. Tables that only the path of another header mentions have none.
+fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
+    let mut found = Vec::new();
+    let mut left: Vec<(String, &DeTable<'_>)> = vec![(String::new(), root)];
+    let is_header = |span: &Range<usize>| text[span.start..].starts_with('[');
+    while let Some((prefix, table)) = left.pop() {
+        for (key, value) in table {
+            let path = format!("{prefix}{}", key.get_ref());
+            match value.get_ref() {
+                DeValue::Table(inner) => {
+                    if is_header(&value.span()) {
+                        found.push(Header { start: value.span().start, title: format!("[{path}]"), entries: inner });
+                    }
+                    left.push((path + ".", inner));
+                }
+                DeValue::Array(array) => {
+                    for element in array.iter().filter(|element| is_header(&element.span())) {
+                        if let DeValue::Table(inner) = element.get_ref() {
+                            let title = format!("[[{path}]]");
+                            found.push(Header { start: element.span().start, title, entries: inner });
+                            left.push((format!("{path}."), inner));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    found.sort_by_key(|header| header.start);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPES: &[Shape] = &[
+        Shape { title: TOP, keys: &["schema", "rollup", "prerequisites", "name"] },
+        Shape { title: "[rollup]", keys: &["kb", "title"] },
+        Shape { title: "[[prerequisites]]", keys: &["product"] },
+    ];
+
+    fn found(text: &str) -> Vec<String> {
+        let source = Source::new("x", text);
+        let mut findings = Findings::default();
+        read(&source, SHAPES, &mut findings, |reader, top| {
+            if let Some(rollup) = reader.table(top, "rollup", "[rollup]") {
+                reader.required_text(&rollup, "kb", "kb = \"KB952076\"");
+            }
+            for prerequisite in reader.tables(top, "prerequisites", "[[prerequisites]]") {
+                reader.texts(&prerequisite, "product");
+            }
+        });
+        let line = |finding: &&super::super::Finding| {
+            let (line, _) = source.place(finding.span.start);
+            format!("{line} {} {} | {}", finding.code, finding.message, finding.label.as_deref().unwrap_or(""))
+        };
+        findings.sorted().iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+        let text =
+            "schema = 1\n[rollup]\nkb = \"x\"\n\n[[prerequisites]]\ntitle = \"a\"\nname = \"b\"\nprodct = [\"c\"]\n";
+        assert_eq!(
+            found(text),
+            [
+                "6 RU0104 `title` landed in [[prerequisites]] | belongs in [rollup], above line 5",
+                "7 RU0104 `name` landed in [[prerequisites]] | belongs above line 2",
+                "8 RU0101 [[prerequisites]] has no key `prodct` | did you mean `product`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_types_name_what_was_found_and_what_is_wanted() {
+        let text = "schema = 1\n[rollup]\nkb = 952076\n[prerequisites]\n";
+        assert_eq!(
+            found(text),
+            [
+                "3 RU0102 `kb` has an integer where a string belongs | a string is wanted",
+                "4 RU0102 `prerequisites` has a table where [[prerequisites]] belongs | [[prerequisites]] is wanted",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_hides_no_other_fault_and_causes_none() {
+        let text = "schema = 1\n[rollup]\nkb \"KB952076\"\ntitel = \"x\"\n[[prerequisites]]\nproduct = [1,\n";
+        assert_eq!(
+            found(text),
+            [
+                "3 RU0001 key with no value, expected `=` | ",
+                "4 RU0101 [rollup] has no key `titel` | did you mean `title`?",
+                "6 RU0001 unclosed array, expected `]` | ",
+            ]
+        );
+        assert_eq!(found("[rollup\nkb = \"a\"\nkb = \"b\"\n").len(), 2);
+    }
+
+    #[test]
+    fn the_schema_must_be_known() {
+        assert_eq!(found(""), ["1 RU0008 the document does not say its schema | "]);
+        assert_eq!(found("schema = 2"), ["1 RU0008 schema 2 is unknown | 1 is understood"]);
+        assert_eq!(found("schema = 1\0"), ["1 RU0005 a NUL byte, which no text contains | "]);
+        assert!(found("\u{feff}schema = 1\n")[0].contains("RU0003"));
+    }
+}

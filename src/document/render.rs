@@ -1,0 +1,226 @@
+//! Findings as people and programs read them.
+
+use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
+use serde::Serialize;
+
+use super::{Code, Finding, Findings, Level, Source};
+use crate::names::Shown;
+
+/// More notes of one kind than this are listed and not drawn.
+const NOTES_DRAWN: usize = 3;
+
+/// How wide a drawing may be, and whether it may use colour. Both are the caller's to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Columns of the screen; source lines are cut to fit.
+    pub width: usize,
+    /// Whether escape sequences for colour may be written.
+    pub color: bool,
+}
+
+/// A finding in the form that programs read.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingRecord<'a> {
+    /// The document's name.
+    pub file: &'a str,
+    /// Where it begins, from 1.
+    pub line: u32,
+    /// Where it begins in its line, in characters from 1.
+    pub column: u32,
+    /// The line on which it ends.
+    pub end_line: u32,
+    /// The column behind its last character.
+    pub end_column: u32,
+    /// Such as `RU0201`.
+    pub code: &'static str,
+    /// Its weight.
+    pub level: Level,
+    /// The finding itself.
+    pub message: &'a str,
+    /// The word at the carets.
+    pub label: Option<&'a str>,
+    /// More facts.
+    pub notes: &'a [String],
+    /// The way out.
+    pub help: Option<&'a str>,
+}
+
+impl Findings {
+    /// Everything found, drawn as `rustc` draws it; one empty line between two findings.
+    ///
+    /// A note that stands in many places of the document is drawn once, and the other places are
+    /// listed below it.
+    pub fn text(&self, source: &Source, look: &Look) -> String {
+        text_of(&self.sorted(), source, look)
+    }
+
+    /// Everything found, in the form that programs read.
+    pub fn records<'a>(&'a self, source: &'a Source) -> Vec<FindingRecord<'a>> {
+        self.sorted().into_iter().map(|finding| finding.record(source)).collect()
+    }
+}
+
+/// The same for a part of what was found, which its caller sorted and capped.
+pub fn text_of(sorted: &[&Finding], source: &Source, look: &Look) -> String {
+    let mut drawn: Vec<Code> = Vec::new();
+    let mut parts = Vec::new();
+    for (at, finding) in sorted.iter().enumerate() {
+        if drawn.contains(&finding.code) {
+            continue;
+        }
+        let like = |other: &&&Finding| other.code == finding.code && other.level == Level::Note;
+        let mut part = finding.text(source, look);
+        if finding.level == Level::Note && sorted.iter().filter(like).count() > NOTES_DRAWN {
+            drawn.push(finding.code);
+            part.push_str(&also(sorted[at + 1..].iter().filter(like), source));
+        }
+        parts.push(part);
+    }
+    parts.join("\n")
+}
+
+impl Finding {
+    /// One finding, drawn as `rustc` draws it. Whatever the document contains, no control character of it
+    /// reaches the terminal.
+    pub fn text(&self, source: &Source, look: &Look) -> String {
+        let (line, column) = source.place(self.span.start);
+        let excerpt = Excerpt::of(self, source, line);
+        let title = Shown(&self.message).to_string();
+        let mut annotation = AnnotationKind::Primary.span(excerpt.span);
+        if let Some(label) = &self.label {
+            annotation = annotation.label(Shown(label).to_string());
+        }
+        let snippet = Snippet::source(excerpt.text).line_start(line as usize).path("-").annotation(annotation);
+        let title = drawn(self.level).primary_title(title).id(self.code.number());
+        let notes = self.notes.iter().map(|note| Drawn::NOTE.message(Shown(note).to_string()));
+        let help = self.help.iter().map(|help| Drawn::HELP.message(Shown(help).to_string()));
+        let report = [title.element(snippet).elements(notes).elements(help)];
+        let renderer = if look.color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
+        let drawing = renderer.term_width(look.width.max(40)).render(&report);
+        placed(&drawing, &format!("{}:{line}:{column}", Shown(source.name())))
+    }
+
+    /// The finding in the form that programs read.
+    pub fn record<'a>(&'a self, source: &'a Source) -> FindingRecord<'a> {
+        let (line, column) = source.place(self.span.start);
+        let (end_line, end_column) = source.place(self.span.end.max(self.span.start));
+        FindingRecord {
+            file: source.name(),
+            line,
+            column,
+            end_line,
+            end_column,
+            code: self.code.number(),
+            level: self.level,
+            message: &self.message,
+            label: self.label.as_deref(),
+            notes: &self.notes,
+            help: self.help.as_deref(),
+        }
+    }
+}
+
+fn drawn(level: Level) -> Drawn<'static> {
+    match level {
+        Level::Error => Drawn::ERROR,
+        Level::Warning => Drawn::WARNING,
+        Level::Note => Drawn::NOTE,
+    }
+}
+
+fn also<'a, 'b: 'a>(others: impl Iterator<Item = &'a &'b Finding>, source: &Source) -> String {
+    let line = |finding: &&Finding| {
+        let (line, column) = source.place(finding.span.start);
+        format!("  also {line}:{column}: {}\n", Shown(&finding.message))
+    };
+    others.map(line).collect()
+}
+
+/// The source line of a finding, made safe and cut to the part around it; the span moves along.
+struct Excerpt {
+    text: String,
+    span: std::ops::Range<usize>,
+}
+
+/// Characters kept on each side of a finding in a very long line; the renderer cuts to the screen.
+const KEPT: usize = 400;
+
+impl Excerpt {
+    fn of(finding: &Finding, source: &Source, line: u32) -> Self {
+        let whole = source.line_span(line);
+        let start = source.floor(finding.span.start).clamp(whole.start, whole.end);
+        let end = source.floor(finding.span.end).clamp(start, whole.end);
+        let from = source.floor(start.saturating_sub(KEPT).max(whole.start));
+        let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
+        let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
+        let before = if from > whole.start { format!("…{}", safe(from..start)) } else { safe(from..start) };
+        let marked = safe(start..end.min(to));
+        let after = safe(end.min(to)..to);
+        let span = before.len()..before.len() + marked.len();
+        Self { text: format!("{before}{marked}{after}"), span }
+    }
+}
+
+/// Tabs stay, since the renderer lays them out; the byte order mark is not part of what the author sees.
+fn safe_line(text: &str) -> String {
+    let parts: Vec<_> = text.trim_start_matches('\u{feff}').split('\t').map(|part| Shown(part).to_string()).collect();
+    parts.join("\t")
+}
+
+/// The drawing with the true place: the renderer only saw an excerpt, and would print names unescaped.
+fn placed(drawing: &str, place: &str) -> String {
+    let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
+    if let Some(line) = lines.iter_mut().skip(1).find(|line| line.contains("--> ")) {
+        let after_arrow = line.find("--> ").unwrap_or_default() + "--> ".len();
+        let reset = line[after_arrow..].find('-').unwrap_or_default();
+        line.truncate(after_arrow + reset);
+        line.push_str(place);
+    }
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Look = Look { width: 80, color: false };
+
+    #[test]
+    fn a_finding_is_drawn_at_its_place() {
+        let source = Source::new("m.toml", "schema = 1\nfiles = [\"HostedMail.msi\"]\n");
+        let mut finding = Finding::new(Code::NotListed, 20..36, "`HostedMail.msi` is copied but not in the file table");
+        finding.label("did you mean `HostedEmail2007NS.msi`?").help("or add a row");
+        let text = finding.text(&source, &PLAIN);
+        let wanted = "\
+error[RU0201]: `HostedMail.msi` is copied but not in the file table
+ --> m.toml:2:10
+  |
+2 | files = [\"HostedMail.msi\"]
+  |          ^^^^^^^^^^^^^^^^ did you mean `HostedEmail2007NS.msi`?
+  |
+  = help: or add a row
+";
+        assert_eq!(text, wanted);
+        let colored = finding.text(&source, &Look { color: true, ..PLAIN });
+        assert!(colored.contains("m.toml:2:10\n"), "{colored}");
+    }
+
+    #[test]
+    fn a_hostile_document_does_not_drive_the_terminal() {
+        let source = Source::new("a\u{1b}]0;x\u{7}", "\u{9b}31m\u{1b}[2J = \"\u{202e}\"\t#\u{85}");
+        let mut finding = Finding::new(Code::UnknownKey, 0..7, "unknown key `\u{1b}[2J\n\u{9b}`");
+        finding.label("\u{9b}1m").note("\u{1b}").help("\u{7}");
+        let text = finding.text(&source, &PLAIN);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(!text.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn a_very_long_line_is_cut_and_the_column_stays_true() {
+        let text = format!("a = \"{}\" b", "x".repeat(1_000_000));
+        let end = text.len();
+        let source = Source::new("m.toml", text);
+        let drawn = Finding::new(Code::Syntax, end - 1..end, "what is `b`").text(&source, &PLAIN);
+        assert!(drawn.len() < 1000 && drawn.contains("m.toml:1:1000008\n"), "{drawn}");
+    }
+}

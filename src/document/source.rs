@@ -1,0 +1,133 @@
+//! The text of a document, and where in it something stands.
+
+use super::{Code, Finding};
+
+/// The largest document that is read; a manifest of a hundred thousand rows has a tenth of it.
+const LARGEST: usize = 128 << 20;
+
+/// A document's text, with the name under which it is shown.
+#[derive(Debug, Clone)]
+pub struct Source {
+    name: String,
+    text: String,
+    /// Byte offset of the first byte of every line.
+    lines: Vec<usize>,
+    /// Why the bytes cannot be read as a document at all.
+    fault: Option<Finding>,
+}
+
+impl Source {
+    /// A text at hand, with the name under which it is shown.
+    pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
+        let text = text.into();
+        let fault = unreadable(&text);
+        Self { name: name.into(), lines: line_starts(&text), text, fault }
+    }
+
+    /// The bytes of a file. What cannot be a document becomes the one finding of any attempt to parse it.
+    pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        if bytes.len() > LARGEST {
+            return Self { fault: Some(too_large(bytes.len())), ..Self::new(name, "") };
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::new(name, text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let wrong = error.as_bytes().get(at).copied().unwrap_or_default();
+                let fault = Finding::new(Code::NotUtf8, at..at + 1, format!("byte 0x{wrong:02X} is not UTF-8"))
+                    .with_help("save the file as UTF-8");
+                Self { fault: Some(fault), ..Self::new(name, text) }
+            }
+        }
+    }
+
+    /// The name under which it is shown, mostly the path as it was typed.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> u32 {
+        let line = self.lines.partition_point(|&start| start <= offset);
+        u32::try_from(line).unwrap_or(u32::MAX)
+    }
+
+    /// Line and column of a byte offset, both from 1; columns count characters.
+    pub fn place(&self, offset: usize) -> (u32, u32) {
+        let offset = self.floor(offset);
+        let line = self.line(offset);
+        let start = self.line_start(line);
+        let column = self.text[start..offset].chars().filter(|&c| c != '\u{feff}').count() + 1;
+        (line, u32::try_from(column).unwrap_or(u32::MAX))
+    }
+
+    /// The byte offsets between which a line stands, without its end.
+    pub(super) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
+        let start = self.line_start(line);
+        let end = self.lines.get(line as usize).copied().unwrap_or(self.text.len());
+        let kept = self.text[start..end].trim_end_matches(['\n', '\r']).len();
+        start..start + kept
+    }
+
+    /// The nearest character boundary at or before an offset.
+    pub(super) fn floor(&self, offset: usize) -> usize {
+        self.text.floor_char_boundary(offset.min(self.text.len()))
+    }
+
+    /// Why the bytes cannot be a document, if they cannot.
+    pub(super) fn fault(&self) -> Option<&Finding> {
+        self.fault.as_ref()
+    }
+
+    fn line_start(&self, line: u32) -> usize {
+        self.lines.get(line.saturating_sub(1) as usize).copied().unwrap_or(self.text.len())
+    }
+}
+
+fn unreadable(text: &str) -> Option<Finding> {
+    if text.len() > LARGEST {
+        return Some(too_large(text.len()));
+    }
+    let nul = text.find('\0')?;
+    let finding = Finding::new(Code::NulByte, nul..nul + 1, "a NUL byte, which no text contains");
+    Some(finding.with_help("this is no text file, or it was saved as UTF-16; save it as UTF-8"))
+}
+
+fn too_large(size: usize) -> Finding {
+    let message = format!("the document has {size} bytes, more than the {LARGEST} that are read");
+    Finding::new(Code::TooLarge, 0..0, message)
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let after_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(after_ends).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let source = Source::new("x", "a\nü = \"漢\" # z\r\nlast");
+        let z = source.text().find('z').expect("there");
+        assert_eq!(source.place(z), (2, 11));
+        assert_eq!(source.place(source.text().len()), (3, 5));
+        assert_eq!(&source.text()[source.line_span(2)], "ü = \"漢\" # z");
+        assert_eq!(source.place(usize::MAX), (3, 5));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_a_fault_with_a_place() {
+        let source = Source::from_bytes("x", b"a = 1\nb = \"\xff\"".to_vec());
+        let fault = source.fault().expect("a fault");
+        assert_eq!((fault.code, source.place(fault.span.start)), (Code::NotUtf8, (2, 6)));
+        assert!(Source::new("x", "a\0b").fault().is_some());
+    }
+}

@@ -1,0 +1,253 @@
+//! What can be said about a document before anybody knows what it is about.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use super::{Code, Finding, Findings, Source, Span};
+
+/// How deep brackets may nest, and how many dots a key may have.
+///
+/// toml's own limit is 80 for each, and 80 times 80 is more than the stack of a thread holds: its
+/// tables are built and dropped by recursion.
+const DEEPEST: usize = 16;
+
+/// Refuses what must not even be parsed.
+pub(super) fn refuse(source: &Source) -> Option<Finding> {
+    if let Some(fault) = source.fault() {
+        return Some(fault.clone());
+    }
+    let at = too_deep(source.text())?;
+    let message = format!("nested more than {DEEPEST} deep");
+    Some(Finding::new(Code::TooDeep, at..at + 1, message).with_help("nothing in this language needs more than four"))
+}
+
+/// A byte order mark is skipped, and said.
+pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
+    if source.text().starts_with('\u{feff}') {
+        let finding = findings.add(Code::ByteOrderMark, 0..0, "the document begins with a byte order mark");
+        finding.help("save it as UTF-8 without one");
+    }
+}
+
+/// How often a text is read again without the lines that were broken.
+const ROUNDS: usize = 4;
+
+/// Finds the syntax errors. Gives the text in which the broken lines are blank, and where they were.
+///
+/// After some errors the parser leaves out everything below them. Reading again without those lines
+/// finds the rest, and blanks keep every offset as it was.
+pub(super) fn readable<'s>(source: &'s Source, findings: &mut Findings) -> (Cow<'s, str>, Vec<Span>) {
+    let mut text = Cow::Borrowed(source.text());
+    let mut broken: Vec<Span> = Vec::new();
+    for _ in 0..ROUNDS {
+        let errors = DeTable::parse_recoverable(&text).1;
+        let lossy = errors.iter().any(|error| error.message() != "duplicate key");
+        let new = new_errors(source, errors, &broken, findings);
+        if new.is_empty() {
+            break;
+        }
+        if lossy {
+            for span in &new {
+                blank(text.to_mut(), source.line_span(source.line(span.start)));
+            }
+        }
+        broken.extend(new);
+        if !lossy {
+            break;
+        }
+    }
+    (text, broken)
+}
+
+fn blank(text: &mut String, line: Span) {
+    let spaces = " ".repeat(line.len());
+    text.replace_range(line, &spaces);
+}
+
+/// Turns the parser's errors into findings: one a line, and of a bracket that is never closed only
+/// where that first showed.
+fn new_errors(source: &Source, mut errors: Vec<Error>, known: &[Span], findings: &mut Findings) -> Vec<Span> {
+    errors.sort_by_key(|error| span_of(error, source).start);
+    let mut lines: BTreeSet<u32> = known.iter().map(|span| source.line(span.start)).collect();
+    let mut spans = Vec::new();
+    let mut in_brackets = false;
+    for error in &errors {
+        let span = span_of(error, source);
+        // An unclosed bracket swallows the lines below it, and each of them would be an error of its own.
+        let of_brackets = error.message().contains(" array") || error.message().contains("inline table");
+        let follower = in_brackets && of_brackets;
+        in_brackets = of_brackets;
+        if follower || !lines.insert(source.line(span.start)) {
+            continue;
+        }
+        findings.add(Code::Syntax, span.clone(), error.message());
+        spans.push(span);
+    }
+    spans
+}
+
+fn span_of(error: &Error, source: &Source) -> Span {
+    error.span().unwrap_or(source.text().len()..source.text().len())
+}
+
+/// The first place where brackets or the dots of a key go deeper than allowed.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut brackets, mut dots, mut at) = (0_usize, 0_usize, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'"' | b'\'' => {
+                at = behind_string(bytes, at);
+                continue;
+            }
+            b'[' | b'{' => (brackets, dots) = (brackets + 1, 0),
+            b']' | b'}' => (brackets, dots) = (brackets.saturating_sub(1), 0),
+            b'.' => dots += 1,
+            b',' | b'=' | b'\n' => dots = 0,
+            _ => {}
+        }
+        if brackets > DEEPEST || dots > DEEPEST {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// The offset behind a string that begins at `at`; an unclosed one ends with its line or the text.
+fn behind_string(bytes: &[u8], at: usize) -> usize {
+    let quote = bytes[at];
+    let long = bytes[at..].starts_with(&[quote; 3]);
+    let mut at = at + if long { 3 } else { 1 };
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'\\' if quote == b'"' => at += 1,
+            b'\n' if !long => return at,
+            _ if byte == quote && !long => return at + 1,
+            _ if byte == quote && bytes[at..].starts_with(&[quote; 3]) => return at + 3,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+/// Finds what TOML 1.0 does not have.
+pub(super) fn newer_than_1_0(source: &Source, root: &DeTable<'_>, findings: &mut Findings) {
+    let text = source.text();
+    let mut tables = vec![root];
+    let mut values: Vec<&Spanned<DeValue<'_>>> = Vec::new();
+    loop {
+        while let Some(value) = values.pop() {
+            let raw = text.get(value.span()).unwrap_or_default();
+            match value.get_ref() {
+                DeValue::String(_) => newer_escapes(raw, value.span().start, findings),
+                DeValue::Datetime(time) if time.time.is_some_and(|time| time.second.is_none()) => {
+                    let finding =
+                        findings.add(Code::NewerToml, value.span(), format!("the time `{raw}` has no seconds"));
+                    finding.help("TOML 1.0 wants them: `18:32:00`");
+                }
+                DeValue::Array(array) => values.extend(array.iter()),
+                DeValue::Table(table) => {
+                    if raw.starts_with('{') {
+                        newer_inline_table(text, value.span(), table, findings);
+                    }
+                    tables.push(table);
+                }
+                _ => {}
+            }
+        }
+        let Some(table) = tables.pop() else { return };
+        for (key, value) in table {
+            newer_escapes(text.get(key.span()).unwrap_or_default(), key.span().start, findings);
+            values.push(value);
+        }
+    }
+}
+
+fn newer_escapes(raw: &str, start: usize, findings: &mut Findings) {
+    if !raw.starts_with('"') {
+        return;
+    }
+    let mut bytes = raw.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        if byte != b'\\' {
+            continue;
+        }
+        if let Some((_, escape @ (b'e' | b'x'))) = bytes.next() {
+            let at = start + at;
+            let message = format!("the escape `\\{}` is newer than TOML 1.0", char::from(escape));
+            findings.add(Code::NewerToml, at..at + 2, message).help("write `\\u` and four hexadecimal digits");
+        }
+    }
+}
+
+fn newer_inline_table(text: &str, span: Span, table: &DeTable<'_>, findings: &mut Findings) {
+    let mut from = span.start;
+    let mut leaves = leaves(text, table);
+    leaves.sort_by_key(|leaf| leaf.start);
+    for leaf in &leaves {
+        if let Some(at) = text.get(from..leaf.start).and_then(|gap| gap.find('\n')) {
+            return over_lines(span.start..from + at, findings);
+        }
+        from = leaf.end;
+    }
+    let rest = text.get(from..span.end).unwrap_or_default();
+    if let Some(at) = rest.find('\n') {
+        return over_lines(span.start..from + at, findings);
+    }
+    if let Some(comma) = rest.find(',') {
+        let at = from + comma;
+        findings.add(Code::NewerToml, at..at + 1, "a comma at the end of an inline table").help("remove it");
+    }
+}
+
+fn over_lines(span: Span, findings: &mut Findings) {
+    let finding = findings.add(Code::NewerToml, span, "an inline table over several lines");
+    finding.help("write it on one line, or as a table with a header of its own");
+}
+
+/// Where the values of an inline table stand, those of dotted keys included.
+fn leaves(text: &str, table: &DeTable<'_>) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut left = vec![table];
+    while let Some(table) = left.pop() {
+        for (_, value) in table {
+            match value.get_ref() {
+                DeValue::Table(inner) if !text[value.span().start..].starts_with('{') => left.push(inner),
+                _ => found.push(value.span()),
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_bounded_before_anything_recurses() {
+        assert_eq!(too_deep(&format!("a = {}", "[".repeat(1000))), Some(4 + DEEPEST));
+        assert!(too_deep(&format!("a{} = 1", ".a".repeat(1000))).is_some());
+        assert!(too_deep(&"{a=".repeat(1000)).is_some());
+        let harmless = format!("a = \"{0}\"\nb = '{0}' # {0}\nc = '''\n{0}'''\nd = \"\\\"{0}\"", "[.".repeat(100));
+        assert_eq!(too_deep(&harmless), None);
+    }
+
+    #[test]
+    fn what_only_toml_1_1_has_is_found() {
+        let text = "a = { b = 1, }\nc = { d = [\n1\n], e.f = \"\"\"\n\"\"\" }\ng = { h = 1,\n i = 2 }\nj = 10:20\nk = \"\\\\e\\e\"\n";
+        let source = Source::new("x", text);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        assert!(errors.is_empty());
+        let mut findings = Findings::default();
+        newer_than_1_0(&source, root.get_ref(), &mut findings);
+        let places: Vec<_> = findings.sorted().iter().map(|finding| source.place(finding.span.start)).collect();
+        assert_eq!(places, [(1, 12), (6, 5), (8, 5), (9, 9)]);
+    }
+}
