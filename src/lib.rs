@@ -11,3 +11,4 @@ pub mod deployment;
 pub mod payload;
 pub mod plan;
 pub mod journal;
+pub mod run;

@@ -232,7 +232,8 @@ impl ProcedureRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRecord {
-    schema: u32,
+    /// [`SCHEMA`].
+    pub schema: u32,
     /// Whether it runs.
     pub running: bool,
     /// Whether it may be started.

@@ -183,13 +183,14 @@ impl Snapshot {
 
     /// What steps ran on servers stands at `Servers/SERVER/Programs/PRODUCT/state.toml`.
     fn read_programs(&mut self, tree: &Tree) -> Result<(), DiskError> {
-        let servers = self.below(&path("Servers")).filter(|found| {
+        let servers = path("Servers");
+        let programs = self.below(&servers).filter(|found| {
             let mut parts = found.path.parts().skip(2);
             found.path.parts().count() == 5
                 && parts.next().is_some_and(|part| crate::names::same_name(part, "Programs"))
                 && crate::names::same_name(found.path.name(), "state.toml")
         });
-        let files: Vec<_> = servers.map(|found| found.path.clone()).collect();
+        let files: Vec<_> = programs.map(|found| found.path.clone()).collect();
         for file in files {
             if let Some(text) = self.text(tree, &file)? {
                 let record = self.checked(&file, ItemRecord::parse(&text));

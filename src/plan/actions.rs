@@ -7,9 +7,7 @@ use super::planner::{Downgrade, InstallNew, Package, Planner, Put, Shared, text_
 use super::refusal::{Reason, ReasonKind};
 use super::resolve::{Target, server_file};
 use super::world::{Kept, respell};
-use super::{
-    Gate, Idle, Member, NewEntry, NewWhat, Operation, OperationKind, Origin, PlannedStep, Side, SourceAt,
-};
+use super::{Gate, Idle, Member, NewEntry, NewWhat, Operation, OperationKind, Origin, PlannedStep, Side, SourceAt};
 use crate::deployment::description::{Instance, ItemKind, ServerId, ServiceId};
 use crate::deployment::locked::path;
 use crate::deployment::records::{
@@ -18,7 +16,7 @@ use crate::deployment::records::{
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::Kind;
 use crate::installer::Contents;
-use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Selection, ServiceVerb, Servers, Step};
+use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Selection, Servers, ServiceVerb, Step};
 use crate::names::{FileName, Folded, Kb, RelPath, Version};
 
 /// What a step came to while its puts are still open: an operation knows its put, not yet its swap.
@@ -333,9 +331,15 @@ impl Planner<'_> {
             match found.filter(|found| found.sha256 == cabinet.sha256) {
                 Some(found) => beside.push(self.source(&found)),
                 None => {
-                    let message =
-                        format!("`{installer}` needs the cabinet `{}` beside it, which this step would not find", cabinet.name);
-                    self.refuse(ReasonKind::Mismatch, message, Some("let the step that copies the installer copy it too"));
+                    let message = format!(
+                        "`{installer}` needs the cabinet `{}` beside it, which this step would not find",
+                        cabinet.name
+                    );
+                    self.refuse(
+                        ReasonKind::Mismatch,
+                        message,
+                        Some("let the step that copies the installer copy it too"),
+                    );
                     return None;
                 }
             }
@@ -450,7 +454,8 @@ impl Planner<'_> {
             };
             let product = &contents.identity.product;
             if let Err(fault) = FileName::parse(product) {
-                let message = format!("`{installer}` cannot be run: its product `{product}` is no folder name: {fault}");
+                let message =
+                    format!("`{installer}` cannot be run: its product `{product}` is no folder name: {fault}");
                 return self.refuse(ReasonKind::Mismatch, message, None);
             }
             let folder = RelPath::parse(&format!("Servers/{server}/Programs/{product}")).expect("checked names");
@@ -530,12 +535,8 @@ impl Planner<'_> {
         let mut was = now;
         for (kind, becomes) in changes {
             self.put_text(&file, becomes.to_toml());
-            let place = Place {
-                target: name.to_string(),
-                server: Some(server.to_string()),
-                at: file.clone(),
-                line: step.line,
-            };
+            let place =
+                Place { target: name.to_string(), server: Some(server.to_string()), at: file.clone(), line: step.line };
             let sides = (service_side(was), service_side(becomes));
             draft.operation(kind, place, sides, was.shown().to_owned(), self.puts.len() - 1);
             was = becomes;

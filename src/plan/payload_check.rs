@@ -45,7 +45,8 @@ impl Planner<'_> {
         }
         for (a, b) in &payload.clashes {
             let message = format!("`{}` and `{}` in the payload differ only in case", Shown(a), Shown(b));
-            self.reasons.push(Reason::new(ReasonKind::Mismatch, message).help("remove the one that is not the vendor's"));
+            self.reasons
+                .push(Reason::new(ReasonKind::Mismatch, message).help("remove the one that is not the vendor's"));
         }
         if self.unpinned > 0 {
             let files = if self.unpinned == 1 { "file has" } else { "files have" };
@@ -104,7 +105,9 @@ fn compare(row: &PayloadFile, fact: &PayloadFact) -> Option<Reason> {
     let name = &row.name;
     let FileFacts { size, sha256 } = match &fact.facts {
         Ok(facts) => *facts,
-        Err(what) => return Some(mismatch(format!("`{name}` in the payload cannot be used: {what}"), "put the file there")),
+        Err(what) => {
+            return Some(mismatch(format!("`{name}` in the payload cannot be used: {what}"), "put the file there"));
+        }
     };
     let again = "unpack the vendor's download again";
     if let Some(wanted) = row.size.filter(|&wanted| wanted != size) {
@@ -137,8 +140,7 @@ fn unusable(row: &PayloadFile, fact: &PayloadFact, is_run: bool, belongs: Option
             let ForItem { item, product } = belongs?;
             let found = &contents.identity.product;
             (found != product).then(|| {
-                let message =
-                    format!("`{name}` should hold `{product}` for `{item}`, and holds `{}`", Shown(found));
+                let message = format!("`{name}` should hold `{product}` for `{item}`, and holds `{}`", Shown(found));
                 mismatch(message, "two files may be swapped; `rollup inspect` tells what each one holds")
             })
         }

@@ -8,8 +8,8 @@ use super::resolve::Resolver;
 use super::standing::{self, Standing};
 use super::world::World;
 use super::{
-    Confirmation, Entry, LevelChange, NewEntry, NewWhat, Operation, Origin, Plan, PlannedRollup, PlannedStep,
-    Prediction, SCHEMA, Source, SourceAt, Swap, digest_of,
+    Confirmation, Entry, LevelChange, NewEntry, NewWhat, Origin, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA,
+    Source, SourceAt, Swap, digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::locked::path;
@@ -235,7 +235,8 @@ impl<'a> Planner<'a> {
             Some(role) => match site.role(role) {
                 Some(role) => site.roles[role.0].servers.clone(),
                 None => {
-                    let message = format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
+                    let message =
+                        format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
                     return self.refuse(ReasonKind::Invalid, message, None);
                 }
             },
@@ -422,7 +423,8 @@ impl<'a> Planner<'a> {
             let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
             self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
         }
-        let unreadable: Vec<_> = self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
+        let unreadable: Vec<_> =
+            self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
         for name in unreadable {
             let message = format!("the name of `{}` is not UTF-8", Shown(&name));
             self.refuse(ReasonKind::NotReady, message, Some("rename it"));

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::description::{
-    Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId,
-};
+use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId};
 use crate::deployment::snapshot::Interest;
 use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step};
 use crate::names::{Folded, RelPath};
@@ -112,9 +110,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
-        platform.is_none_or(|platform| {
-            crate::names::same_name(&self.description.servers[server.0].platform, platform)
-        })
+        platform.is_none_or(|platform| crate::names::same_name(&self.description.servers[server.0].platform, platform))
     }
 
     /// The servers of a role, narrowed by platform, in the description's order.

@@ -81,8 +81,10 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     let known = rollup.product_versions.iter().any(|version| *version == site.product_version);
     (!known).then(|| {
         let versions = rollup.product_versions.join(", ");
-        let message =
-            format!("{} is for version {versions} of `{}`, this deployment has {}", rollup.kb, site.product, site.product_version);
+        let message = format!(
+            "{} is for version {versions} of `{}`, this deployment has {}",
+            rollup.kb, site.product, site.product_version
+        );
         Reason::new(ReasonKind::NotApplicable, message)
     })
 }

@@ -1,0 +1,246 @@
+//! Commit, resume and undo: the same walk, begun at different points.
+
+use super::check;
+use super::measure::{Measured, differences, measure};
+use super::stage::Staged;
+use super::swap::Slot;
+use super::walk::Walk;
+use super::{Event, Listener, RunError};
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
+use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
+use crate::names::{Digest, RelPath};
+use crate::plan::{Entry, Plan, What, digest_of, parse};
+
+/// The longest plan that is read back, in bytes.
+const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
+
+/// How a run came to rest, or why it did not.
+#[derive(Debug)]
+pub enum Ended {
+    /// The planned state stands.
+    Applied {
+        /// The measured digest.
+        measured: Digest,
+        /// Files that nobody predicted: an operator's, which came meanwhile.
+        came: Vec<RelPath>,
+    },
+    /// The state before stands; with the failure, where it was one that turned the run.
+    Undone {
+        /// What failed.
+        because: Option<RunError>,
+    },
+    /// The run stays open and can go on: a manual step waits.
+    Stopped(RunError),
+    /// The deployment is between states.
+    Stuck {
+        /// What failed first, where that is another thing.
+        because: Option<RunError>,
+        /// Why it could not be put back, or brought to its end.
+        error: RunError,
+    },
+}
+
+/// What was cleared away: the names of runs that died before they changed anything.
+pub type Cleared = Vec<String>;
+
+/// Throws away what died while staging. Every command that takes the lock begins with it.
+///
+/// # Errors
+///
+/// A run that is said to be only staged, but has set an object aside, is damaged.
+pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
+    if !disk.is_kept()? {
+        return Ok(Vec::new());
+    }
+    disk.empty_trash()?;
+    let mut cleared = Vec::new();
+    for run in runs(disk.tree())? {
+        if matches!(run.state(), RunState::Staging | RunState::Staged) {
+            untouched(disk, &run)?;
+        }
+        if run.state() == RunState::Staging {
+            disk.discard(&run.folder)?;
+            cleared.push(run.name().to_owned());
+        }
+    }
+    Ok(cleared)
+}
+
+/// A run that has not begun has set nothing aside; otherwise its journal lost a record.
+fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+    let slots = run.folder.join("slots").expect("a plain name");
+    for (name, _) in disk.tree().names(&slots)? {
+        let old = slots.join(&format!("{name}/old")).expect("names found in a folder");
+        if disk.tree().look(&old)?.is_some() {
+            let path = disk.tree().shown(Some(&run.folder.join("journal").expect("a plain name")));
+            let what = "a slot holds an old object, and no record says that the commit began";
+            let line = run.journal.entries.len() + 1;
+            return Err(JournalFault::Damaged { path, line, what }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Reads the plan of a run.
+pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
+    let at = run.join("plan.json").expect("a plain name");
+    let text = tree.text(&at, LONGEST_PLAN)?.unwrap_or_default();
+    parse(&text).map_err(|fault| RunError::Plan { path: tree.shown(Some(&at)), fault })
+}
+
+/// The second half of a run that was just staged.
+///
+/// # Errors
+///
+/// Only what happens before the first record of the commit: nothing has changed then.
+pub fn commit(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    staged: Staged,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
+    let Staged { run, mut journal } = staged;
+    check::forward(disk, plan, &run)?;
+    journal.write(disk, Record::Committing)?;
+    listener.tell(&Event::Committing);
+    Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener }))
+}
+
+/// Brings an unfinished run to its end.
+///
+/// # Errors
+///
+/// What keeps the walk from beginning; nothing has changed then.
+pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
+    let plan = load_plan(disk.tree(), &run.folder)?;
+    check::forward(disk, &plan, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.folder)?;
+    match run.state() {
+        RunState::Staged => journal.write(disk, Record::Committing)?,
+        RunState::Unfinished(Direction::Back) => turn(disk, &mut journal, Direction::Forward, "resume")?,
+        _ => {}
+    }
+    // What the dead process did goes to disk before anything follows it.
+    disk.barrier()?;
+    listener.tell(&Event::Committing);
+    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener }))
+}
+
+/// Takes an unfinished run back.
+///
+/// # Errors
+///
+/// What keeps the walk from beginning; nothing has changed then.
+pub fn undo(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
+    let plan = load_plan(disk.tree(), &run.folder)?;
+    check::back(disk, &plan, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.folder)?;
+    if run.state() == RunState::Unfinished(Direction::Forward) {
+        turn(disk, &mut journal, Direction::Back, "undo")?;
+    }
+    disk.barrier()?;
+    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener };
+    walk.listener.tell(&Event::Turned { back: true, why: "undo" });
+    Ok(go_back(&mut walk, None))
+}
+
+/// Throws away a run that was staged and not begun.
+pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+    untouched(disk, run)?;
+    Ok(disk.discard(&run.folder)?)
+}
+
+fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why: &str) -> Result<(), RunError> {
+    Ok(journal.write(disk, Record::Turned { direction, why: why.to_owned() })?)
+}
+
+fn go_forward(walk: &mut Walk<'_>) -> Ended {
+    let arrived = walk.forward().and_then(|()| bring_late_travellers(walk)).and_then(|()| compare_with_preview(walk));
+    match arrived.and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured)) {
+        Ok(Measured { digest, came }) => Ended::Applied { measured: digest, came },
+        Err(error @ RunError::Waiting { .. }) => Ended::Stopped(error),
+        // The disk lost something: whatever is done next could be lost likewise.
+        Err(error) if error.is_lost_write() => Ended::Stuck { because: None, error },
+        Err(error) => turn_back(walk, error),
+    }
+}
+
+/// A failure in the commit puts everything back.
+fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
+    let why = because.to_string();
+    walk.listener.tell(&Event::Turned { back: true, why: &why });
+    let turned =
+        check::back(walk.disk, walk.plan, walk.run).and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
+    match turned {
+        Ok(()) => go_back(walk, Some(because)),
+        Err(error) => Ended::Stuck { because: Some(because), error },
+    }
+}
+
+fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
+    let arrived = walk.back().and_then(|()| compare_with_before(walk));
+    match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
+        Ok(()) => Ended::Undone { because },
+        Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
+        Err(error) => Ended::Stuck { because, error },
+    }
+}
+
+fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
+    walk.journal.write(walk.disk, Record::Closed { outcome, measured })?;
+    walk.listener.tell(&Event::Closed { outcome });
+    Ok(())
+}
+
+/// Files that came into an old object after it was set aside move to where they would be now.
+fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
+    for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
+        for stayed in Slot::new(walk.disk, walk.run, swap).bring_late_travellers()? {
+            let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
+            walk.listener.tell(&Event::Notice { text: &text });
+        }
+    }
+    Ok(())
+}
+
+fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
+    let wanted = walk.plan.prediction.as_ref().map(|prediction| prediction.entries.as_slice()).unwrap_or_default();
+    // An operator may have taken a file of his away meanwhile; that is no failure of the run.
+    let ours: Vec<Entry> = wanted.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+    let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
+    let wrong = differences(walk.disk.tree(), &ours)?;
+    match wrong.is_empty() {
+        true => Ok(measured),
+        false => Err(RunError::Unpredicted(wrong.iter().map(ToString::to_string).collect())),
+    }
+}
+
+/// Every path stands again as the plan saw it.
+fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut wrong = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for swap in &walk.plan.swaps {
+        if !seen.insert(&swap.live) {
+            continue;
+        }
+        let lies_in_a_new_folder = walk.plan.swaps[..swap.number as usize - 1]
+            .iter()
+            .any(|earlier| !earlier.has_old() && swap.live.below(&earlier.live).is_some());
+        if lies_in_a_new_folder {
+            continue;
+        }
+        if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
+            wrong.push(format!("`{}` stands where nothing did", swap.live));
+        }
+        let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+        wrong.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
+        entries.extend(swap.old.iter().cloned());
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    match wrong.is_empty() {
+        true => Ok(digest_of(&entries)),
+        false => Err(RunError::Unpredicted(wrong)),
+    }
+}

@@ -1,0 +1,89 @@
+//! What stands on disk, compared with what should.
+
+use std::collections::BTreeMap;
+
+use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::names::{Digest, Folded, RelPath, Shown};
+use crate::plan::{Entry, What, digest_of};
+
+/// One difference between what should stand somewhere and what does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Where, below the deployment.
+    pub path: RelPath,
+    /// What is wrong there, in words.
+    pub what: String,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` {}", Shown(self.path.as_str()), self.what)
+    }
+}
+
+/// What was measured below the live paths.
+pub(super) struct Measured {
+    /// Digest over everything that stands there, files in nobody's record by name only.
+    pub(super) digest: Digest,
+    /// Files that nobody predicted: an operator's, which came meanwhile.
+    pub(super) came: Vec<RelPath>,
+}
+
+/// Compares entries with the disk. Spelling counts; a traveller has only to be there.
+pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, DiskError> {
+    let mut differences = Vec::new();
+    for entry in entries {
+        if let Some(what) = difference(tree, entry)? {
+            differences.push(Difference { path: entry.path.clone(), what });
+        }
+    }
+    Ok(differences)
+}
+
+fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
+    let Some(look) = tree.look(&entry.path)? else { return Ok(Some("is gone".to_owned())) };
+    Ok(match (&entry.what, look.kind) {
+        (What::Folder, Kind::Folder) | (What::Traveller, Kind::File) => None,
+        (What::File { size, .. }, Kind::File) if *size != look.size => {
+            Some(format!("has {} bytes, not {size}", look.size))
+        }
+        (What::File { sha256, .. }, Kind::File) => {
+            let found = tree.facts(&entry.path)?.sha256;
+            (found != *sha256).then(|| "has other contents".to_owned())
+        }
+        (What::Folder, kind) => Some(format!("is {}, not a folder", kind.named())),
+        (_, kind) => Some(format!("is {}, not a file", kind.named())),
+    })
+}
+
+/// Measures everything at and below the live paths; `wanted` tells which files are ours.
+pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Result<Measured, DiskError> {
+    let known: BTreeMap<Folded, &Entry> = wanted.iter().map(|entry| (entry.path.folded(), entry)).collect();
+    let mut came = Vec::new();
+    let mut found = Vec::new();
+    for &path in live {
+        let itself = tree.look(path)?.map(|look| (path.clone(), look.kind));
+        let below = match &itself {
+            Some((_, Kind::Folder)) => tree.walk(Some(path))?.found,
+            _ => Vec::new(),
+        };
+        for (path, kind) in itself.into_iter().chain(below.into_iter().map(|found| (found.path, found.kind))) {
+            let entry = known.get(&path.folded());
+            match (kind, entry.map(|entry| &entry.what)) {
+                (Kind::Folder, _) => found.push(Entry { path, what: What::Folder }),
+                (_, Some(What::File { .. })) => {
+                    let facts = tree.facts(&path)?;
+                    found.push(Entry { path, what: What::File { size: facts.size, sha256: facts.sha256 } });
+                }
+                (_, Some(_)) => found.push(Entry { path, what: What::Traveller }),
+                (_, None) => {
+                    came.push(path.clone());
+                    found.push(Entry { path, what: What::Traveller });
+                }
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.dedup();
+    Ok(Measured { digest: digest_of(&found), came })
+}

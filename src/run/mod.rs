@@ -1,0 +1,201 @@
+//! Stage, commit by swaps, and the same walk forward or back after a crash.
+//!
+//! A run has two halves. *Staging* copies, hashes and unpacks everything into the run's folder;
+//! nothing of the deployment has changed, and throwing the folder away undoes it. The *commit* is a
+//! list of swaps: renames, and nothing else.
+//!
+//! The disk alone says how far a run got. Recovery is therefore the same walk as the run: it looks
+//! at every slot in order and does what is left. What each barrier protects:
+//!
+//! | barrier | from then on |
+//! | --- | --- |
+//! | after staging | every `new` is whole; only now may `staged` say so |
+//! | `staged`, `committing`, `confirmed`, `turned`, `closed` (the journal alone) | the record is there before what it announces |
+//! | before the first rename of a resumed run | what the dead process did is on disk before anything follows it |
+//! | after every step | no rename of a later step can be on disk without all of this one |
+//! | before `closed` | the whole change is on disk before it is called finished |
+
+mod check;
+mod executor;
+mod measure;
+mod past;
+mod preflight;
+mod stage;
+mod swap;
+mod walk;
+
+use crate::deployment::tree::DiskError;
+use crate::journal::{JournalFault, Outcome};
+use crate::names::RelPath;
+use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
+
+pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
+pub use measure::{Difference, differences};
+pub use past::{past, standing};
+pub use preflight::{Risk, preflight, risk};
+pub use stage::{Asked, Staged, stage};
+
+/// Hears what a run does, and answers for the person in front of it.
+pub trait Listener {
+    /// Something happened.
+    fn tell(&mut self, event: &Event<'_>);
+    /// A manual step waits. `Reply::Stop` leaves the run where it is.
+    fn ask(&mut self, question: &Question<'_>) -> Reply;
+}
+
+/// What a run tells.
+#[derive(Debug, Clone)]
+pub enum Event<'a> {
+    /// A run's folder was made.
+    Opened {
+        /// Such as `0012-KB952076`.
+        run: &'a str,
+        /// Bytes that will be written.
+        bytes: u64,
+    },
+    /// A part of the staging was written.
+    Wrote {
+        /// Bytes, since the last such event.
+        bytes: u64,
+    },
+    /// Staging is whole.
+    Staged,
+    /// The first rename is due.
+    Committing,
+    /// A step begins, in this direction.
+    Step {
+        /// The step; `None` is the level.
+        step: Option<&'a PlannedStep>,
+        /// Going back.
+        back: bool,
+    },
+    /// An operation is done, or taken back.
+    Done {
+        /// Which.
+        operation: &'a Operation,
+        /// Going back.
+        back: bool,
+    },
+    /// A manual step was answered.
+    Answered {
+        /// The step.
+        step: &'a PlannedStep,
+        /// What was said.
+        answer: crate::journal::Answer,
+    },
+    /// The run goes the other way from here on.
+    Turned {
+        /// Going back.
+        back: bool,
+        /// Why.
+        why: &'a str,
+    },
+    /// Something the operator should know, which stops nothing.
+    Notice {
+        /// In words.
+        text: &'a str,
+    },
+    /// At rest.
+    Closed {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// A manual step that waits for a person.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The step.
+    pub step: &'a PlannedStep,
+    /// What is to be done: the instructions, or on the way back how they are taken back.
+    pub text: &'a str,
+    /// Whether it may be skipped.
+    pub optional: bool,
+    /// Where.
+    pub servers: &'a [String],
+    /// Going back.
+    pub back: bool,
+}
+
+/// What the person says to a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// It is left out; only where it is optional.
+    Skip,
+    /// Not now: the run stays open.
+    Stop,
+}
+
+/// Why a run did not get where it was going.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
+    /// The plan in the run's folder cannot be used.
+    #[error("`{path}` cannot be used: {fault}")]
+    Plan {
+        /// Where it is.
+        path: String,
+        /// Why.
+        fault: PlanFault,
+    },
+    /// A file that is read has changed since the plan was made.
+    #[error("`{path}` is not what the plan saw: {what}")]
+    Stale {
+        /// Where it is.
+        path: String,
+        /// What differs.
+        what: String,
+    },
+    /// Something cannot be begun; all reasons.
+    #[error("{}", .0.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))]
+    NotReady(Vec<Reason>),
+    /// What was staged is not there as it was written.
+    #[error("`{path}` was staged and is not what was written: {what}")]
+    Unfaithful {
+        /// Where it is.
+        path: String,
+        /// What differs.
+        what: String,
+    },
+    /// A swap found something that it must not touch.
+    #[error("{what}; look at `{live}` and at `{slot}`")]
+    Stranger {
+        /// What is wrong.
+        what: &'static str,
+        /// The live path.
+        live: RelPath,
+        /// The slot.
+        slot: RelPath,
+    },
+    /// The result is not the predicted one.
+    #[error("the result is not as previewed: {}", .0.join("; "))]
+    Unpredicted(Vec<String>),
+    /// A manual step waits.
+    #[error("the manual step `{step}` waits for a person")]
+    Waiting {
+        /// The step.
+        step: String,
+        /// Going back.
+        back: bool,
+    },
+    /// The way back ends behind a manual step that cannot be taken back.
+    #[error("the manual step `{step}` cannot be taken back")]
+    NoReturn {
+        /// The step.
+        step: String,
+    },
+}
+
+impl RunError {
+    /// Whether a barrier failed: the disk lost something that was written.
+    pub fn is_lost_write(&self) -> bool {
+        matches!(self, RunError::Disk(error) if error.action.starts_with("bring to disk"))
+    }
+}

@@ -1,0 +1,450 @@
+//! The first half of a run: everything slow, before anything changes.
+//!
+//! Every file that a step deploys is read once, and hashed while it is copied into the run's folder.
+//! Installers are unpacked from that verified copy. One barrier, then everything is read back from
+//! the disk and compared; only then may the journal say `staged`.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+
+use super::check::moved_to;
+use super::measure::differences;
+use super::swap::slot_folder;
+use super::{Event, Listener, RunError};
+use crate::deployment::locked::{Attributes, LockedDeployment, finish_file, host, path, user};
+use crate::deployment::tree::{DiskError, FileFacts, Kind};
+use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
+use crate::journal::{FORMAT, Opened, Record, Writer, runs};
+use crate::names::{FileName, Hasher, RelPath};
+use crate::payload::Payload;
+use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, digest_of};
+
+/// How much is read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A run that is staged whole.
+pub struct Staged {
+    /// Its folder, below the deployment.
+    pub run: RelPath,
+    /// Its journal, open for writing.
+    pub journal: Writer,
+}
+
+/// What of a run is not in its plan.
+pub struct Asked<'a> {
+    /// The manifest's text, which the run's folder keeps.
+    pub manifest: &'a str,
+    /// The `confirm` prerequisites that were answered with yes, by id.
+    pub confirmed: Vec<String>,
+}
+
+/// Stages a plan in a new run folder.
+///
+/// # Errors
+///
+/// Whatever failed; the folder is thrown away then, and nothing of the deployment has changed.
+pub fn stage(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    asked: &Asked<'_>,
+    payload: Option<&Payload>,
+    listener: &mut dyn Listener,
+) -> Result<Staged, RunError> {
+    let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
+    let name = format!("{number:04}-{}", plan.rollup.kb);
+    let run = path(".rollup/runs").join(&name).expect("a plain name");
+    let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
+    if staged.is_err() {
+        // What could not be staged may also not be removable; the next command clears it then.
+        let _ = disk.discard(&run);
+    }
+    staged
+}
+
+struct Stager<'a> {
+    disk: &'a LockedDeployment,
+    plan: &'a Plan,
+    run: RelPath,
+    payload: Option<&'a Payload>,
+    listener: &'a mut dyn Listener,
+    /// What new files and folders take over, by live path of the file or folder.
+    attributes: BTreeMap<RelPath, Attributes>,
+    /// Where the verified copy of each source lies.
+    copies: Vec<Option<RelPath>>,
+}
+
+impl<'a> Stager<'a> {
+    fn new(
+        disk: &'a LockedDeployment,
+        plan: &'a Plan,
+        run: RelPath,
+        payload: Option<&'a Payload>,
+        listener: &'a mut dyn Listener,
+    ) -> Self {
+        let copies = vec![None; plan.sources.len()];
+        Self { disk, plan, run, payload, listener, attributes: BTreeMap::new(), copies }
+    }
+
+    fn stage(mut self, asked: &Asked<'_>) -> Result<Staged, RunError> {
+        let journal = self.open(asked)?;
+        for swap in &self.plan.swaps {
+            self.make_slot(swap.number, &swap.live, &swap.new)?;
+        }
+        self.copy_sources()?;
+        self.unpack_members()?;
+        self.drop_sources()?;
+        self.disk.barrier()?;
+        self.read_back()?;
+        self.record(journal)
+    }
+
+    /// Makes the run's folder, and begins its journal.
+    fn open(&mut self, asked: &Asked<'_>) -> Result<Writer, RunError> {
+        let kept = self.disk.tree().look(&path(".rollup"))?;
+        let attributes = kept.map(|look| Attributes::same(&look)).unwrap_or(Attributes { mode: 0o755, owner: (0, 0) });
+        self.disk.make_folder(&self.run, attributes)?;
+        self.listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
+        let mut journal = Writer::begin(self.disk, &self.run)?;
+        let rollup = &self.plan.rollup;
+        let opened = Opened {
+            format: FORMAT,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            user: user(),
+            host: host(),
+            kb: rollup.kb,
+            revision: rollup.revision.clone(),
+            title: rollup.title.clone(),
+            includes: rollup.includes.clone(),
+            replaces: rollup.replaces.clone(),
+            manifest: rollup.manifest,
+            plan: self.plan.digest.expect("only a plan with a payload is run"),
+            confirmed: asked.confirmed.clone(),
+        };
+        journal.write(self.disk, Record::Opened(Box::new(opened)))?;
+        self.disk.write(&self.below("manifest.toml"), asked.manifest.as_bytes(), None)?;
+        self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
+        for name in ["slots", "sources"] {
+            self.disk.make_folder(&self.below(name), attributes)?;
+        }
+        Ok(journal)
+    }
+
+    fn below(&self, name: &str) -> RelPath {
+        self.run.join(name).expect("a plain name")
+    }
+
+    /// Bytes that staging writes into new objects.
+    fn bytes(&self) -> u64 {
+        let new = self.plan.swaps.iter().flat_map(|swap| &swap.new);
+        let size = |entry: &NewEntry| match entry.what {
+            NewWhat::File { size, .. } => size,
+            NewWhat::Folder => 0,
+        };
+        new.map(size).sum()
+    }
+
+    /// Makes the slot with its folders and its texts; other files follow.
+    fn make_slot(&mut self, number: u32, live: &RelPath, new: &[NewEntry]) -> Result<(), RunError> {
+        let slot = slot_folder(&self.run, number);
+        let kept = self.disk.tree().look(&self.run)?;
+        let attributes = kept.map(|look| Attributes::same(&look)).expect("the run's folder was just made");
+        self.disk.make_folder(&slot, attributes)?;
+        for entry in new {
+            let at = staged_at(&slot, live, &entry.path);
+            let attributes = self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Folder))?;
+            match &entry.what {
+                NewWhat::Folder => self.disk.make_folder(&at, attributes)?,
+                NewWhat::File { origin: Origin::Text(text), .. } => {
+                    self.disk.write(&at, text.as_bytes(), Some(attributes))?;
+                    self.listener.tell(&Event::Wrote { bytes: text.len() as u64 });
+                }
+                NewWhat::File { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Mode and owner of what stood at the same path before the run, else those of its folder.
+    fn attributes_of(&mut self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
+        if let Some(known) = self.attributes.get(live) {
+            return Ok(*known);
+        }
+        let wanted = if folder { Kind::Folder } else { Kind::File };
+        let attributes = match self.disk.tree().look(live)?.filter(|look| look.kind == wanted) {
+            Some(look) => Attributes::same(&look),
+            None => {
+                let parent = match live.parent() {
+                    Some(parent) => self.attributes_of(&parent, true)?,
+                    None => self.root_attributes()?,
+                };
+                let mode = if folder { parent.mode } else { parent.mode & 0o666 };
+                Attributes { mode, ..parent }
+            }
+        };
+        self.attributes.insert(live.clone(), attributes);
+        Ok(attributes)
+    }
+
+    fn root_attributes(&self) -> Result<Attributes, RunError> {
+        use cap_std::fs::MetadataExt;
+        let root = self.disk.tree().root().dir_metadata();
+        let root = root.map_err(|e| DiskError::new("look at", self.disk.tree().shown(None), e))?;
+        Ok(Attributes { mode: root.mode() & 0o7777, owner: (root.uid(), root.gid()) })
+    }
+
+    /// Copies every source once, hashing it on the way, and from that copy to wherever else it goes.
+    fn copy_sources(&mut self) -> Result<(), RunError> {
+        let mut places: Vec<Vec<(RelPath, RelPath)>> = vec![Vec::new(); self.plan.sources.len()];
+        for swap in &self.plan.swaps {
+            for entry in &swap.new {
+                if let NewWhat::File { origin: Origin::Source(source), .. } = &entry.what {
+                    let slot = slot_folder(&self.run, swap.number);
+                    places[*source].push((staged_at(&slot, &swap.live, &entry.path), entry.path.clone()));
+                }
+            }
+        }
+        for (source, places) in places.into_iter().enumerate() {
+            let spare = (self.below(&format!("sources/{source}")), None);
+            let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
+            let (first, live) = places.next().unwrap_or(spare);
+            let attributes = match &live {
+                Some(live) => self.attributes_of(live, false)?,
+                None => Attributes { mode: 0o600, owner: self.root_attributes()?.owner },
+            };
+            let modified = self.copy_source(source, &first, attributes)?;
+            self.copies[source] = Some(first.clone());
+            for (at, live) in places {
+                let attributes = self.attributes_of(&live.expect("only a spare has none"), false)?;
+                self.copy_again(&first, &at, attributes, Some(modified))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_source(&self, source: usize) -> Result<(File, String), RunError> {
+        match &self.plan.sources[source].at {
+            SourceAt::Share { path } => Ok((self.disk.tree().file(path)?, self.disk.tree().shown(Some(path)))),
+            SourceAt::Payload { name } => {
+                let missing = || {
+                    let not_there = io::Error::from(io::ErrorKind::NotFound);
+                    DiskError::new("find in the payload", name.as_str(), not_there)
+                };
+                let payload = self.payload.ok_or_else(missing)?;
+                let at = payload.path_of(name).ok_or_else(missing)?;
+                Ok((payload.tree().file(at)?, payload.tree().shown(Some(at))))
+            }
+        }
+    }
+
+    /// Copies and hashes in one pass; a file that is not the plan's is refused.
+    fn copy_source(&mut self, source: usize, to: &RelPath, attributes: Attributes) -> Result<i64, RunError> {
+        let (mut from, shown) = self.open_source(source)?;
+        let mut file = self.disk.create(to)?;
+        let facts = copy_and_hash(&mut from, &mut file, self.listener)
+            .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
+        let wanted = &self.plan.sources[source];
+        if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
+            let what = format!("SHA-256 {} with {} bytes, not {}", facts.sha256, facts.size, wanted.sha256);
+            return Err(RunError::Stale { path: shown, what });
+        }
+        let modified = from.metadata().map(|metadata| metadata.mtime());
+        let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
+        finish_file(&file, attributes, Some(modified))
+            .map_err(|e| DiskError::new("write", self.disk.tree().shown(Some(to)), e))?;
+        Ok(modified)
+    }
+
+    /// Copies a file that was verified already; the kernel does it, by a clone where it can. Never a
+    /// hard link: two servers' files are two files.
+    fn copy_again(
+        &mut self,
+        from: &RelPath,
+        to: &RelPath,
+        attributes: Attributes,
+        modified: Option<i64>,
+    ) -> Result<(), RunError> {
+        let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
+        let mut source = self.disk.tree().file(from)?;
+        let mut target = self.disk.create(to)?;
+        let bytes = io::copy(&mut source, &mut target).map_err(fail)?;
+        finish_file(&target, attributes, modified).map_err(fail)?;
+        self.listener.tell(&Event::Wrote { bytes });
+        Ok(())
+    }
+
+    /// Unpacks every installer once, and copies its files to wherever else they go.
+    fn unpack_members(&mut self) -> Result<(), RunError> {
+        let mut wanted: BTreeMap<usize, BTreeMap<RelPath, Vec<(RelPath, RelPath)>>> = BTreeMap::new();
+        for swap in &self.plan.swaps {
+            for entry in &swap.new {
+                if let NewWhat::File { origin: Origin::Member(Member { source, path }), .. } = &entry.what {
+                    let slot = slot_folder(&self.run, swap.number);
+                    let place = (staged_at(&slot, &swap.live, &entry.path), entry.path.clone());
+                    wanted.entry(*source).or_default().entry(path.clone()).or_default().push(place);
+                }
+            }
+        }
+        for (source, members) in wanted {
+            let times = self.unpack(source, &members)?;
+            for (member, places) in &members {
+                let first = &places[0].0;
+                for (at, live) in &places[1..] {
+                    let attributes = self.attributes_of(live, false)?;
+                    self.copy_again(first, at, attributes, times.get(member).copied().flatten())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack(
+        &mut self,
+        source: usize,
+        members: &BTreeMap<RelPath, Vec<(RelPath, RelPath)>>,
+    ) -> Result<BTreeMap<RelPath, Option<i64>>, RunError> {
+        let copy = self.copies[source].clone().expect("every source was copied");
+        let shown = self.disk.tree().shown(Some(&copy));
+        let mut attributes = BTreeMap::new();
+        for (member, places) in members {
+            attributes.insert(member.clone(), (places[0].0.clone(), self.attributes_of(&places[0].1, false)?));
+        }
+        let mut sink = ToSlots { disk: self.disk, attributes, times: BTreeMap::new(), listener: self.listener };
+        let mut beside = BesideCopies { disk: self.disk, plan: self.plan, copies: &self.copies, source };
+        let file = BufReader::new(self.disk.tree().file(&copy)?);
+        let unpacked = Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink));
+        unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
+        Ok(sink.times)
+    }
+
+    /// Copies that only served for unpacking are not kept.
+    fn drop_sources(&self) -> Result<(), RunError> {
+        Ok(self.disk.discard(&self.below("sources"))?)
+    }
+
+    /// Reads everything back from the disk itself, as far as the system can be made to.
+    fn read_back(&self) -> Result<(), RunError> {
+        for swap in &self.plan.swaps {
+            let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
+            let slot = slot_folder(&self.run, swap.number).join("new").expect("a plain name");
+            let staged = moved_to(&new, &swap.live, &slot);
+            for entry in staged.iter().filter(|entry| matches!(entry.what, crate::plan::What::File { .. })) {
+                forget(&self.disk.tree().file(&entry.path)?);
+            }
+            if let Some(found) = differences(self.disk.tree(), &staged)?.into_iter().next() {
+                let path = self.disk.tree().shown(Some(&found.path));
+                return Err(RunError::Unfaithful { path, what: found.what });
+            }
+        }
+        Ok(())
+    }
+
+    fn record(self, mut journal: Writer) -> Result<Staged, RunError> {
+        let new: Vec<Entry> = self.plan.swaps.iter().flat_map(|swap| swap.new.iter().map(NewEntry::entry)).collect();
+        journal.write(self.disk, Record::Staged { new: digest_of(&new) })?;
+        self.listener.tell(&Event::Staged);
+        Ok(Staged { run: self.run, journal })
+    }
+}
+
+/// Where a part of a new object lies while it is staged.
+fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
+    let new = slot.join("new").expect("a plain name");
+    entry.below(live).map_or(new.clone(), |below| new.with(&below))
+}
+
+/// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
+fn forget(file: &File) {
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+}
+
+fn copy_and_hash(from: &mut File, to: &mut File, listener: &mut dyn Listener) -> io::Result<FileFacts> {
+    let mut hasher = Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        let read = match from.read(&mut chunk) {
+            Ok(0) => return Ok(FileFacts { size, sha256: hasher.finish() }),
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&chunk[..read]);
+        to.write_all(&chunk[..read])?;
+        size += read as u64;
+        listener.tell(&Event::Wrote { bytes: read as u64 });
+    }
+}
+
+/// Writes the files of a package where the first instance of each is staged.
+struct ToSlots<'a> {
+    disk: &'a LockedDeployment,
+    attributes: BTreeMap<RelPath, (RelPath, Attributes)>,
+    times: BTreeMap<RelPath, Option<i64>>,
+    listener: &'a mut dyn Listener,
+}
+
+impl Sink for ToSlots<'_> {
+    fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
+        self.times.insert(file.path.clone(), modified);
+        match self.attributes.get(&file.path) {
+            // Another part of the package that this plan does not need.
+            None => Ok(Box::new(io::sink())),
+            Some((at, attributes)) => {
+                let target = self.disk.create(at).map_err(io::Error::other)?;
+                self.listener.tell(&Event::Wrote { bytes: file.size });
+                Ok(Box::new(Unpacking { file: target, attributes: *attributes, modified }))
+            }
+        }
+    }
+}
+
+/// A file of a package on its way to disk; it gets its attributes when it is whole.
+struct Unpacking {
+    file: File,
+    attributes: Attributes,
+    modified: Option<i64>,
+}
+
+impl Write for Unpacking {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Unpacking {
+    fn drop(&mut self) {
+        // Attributes are no promise that a failure could break: contents are read back and compared.
+        let _ = finish_file(&self.file, self.attributes, self.modified);
+    }
+}
+
+/// The verified copies of the cabinets that belong to an installer.
+struct BesideCopies<'a> {
+    disk: &'a LockedDeployment,
+    plan: &'a Plan,
+    copies: &'a [Option<RelPath>],
+    source: usize,
+}
+
+impl Beside for BesideCopies<'_> {
+    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        for &cabinet in &self.plan.sources[self.source].beside {
+            let known = match &self.plan.sources[cabinet].at {
+                SourceAt::Payload { name } => name.folded(),
+                SourceAt::Share { path } => crate::names::Folded::of(path.name()),
+            };
+            if let (true, Some(copy)) = (known == name.folded(), &self.copies[cabinet]) {
+                let mut file = self.disk.tree().file(copy).map_err(|error| error.source)?;
+                file.rewind()?;
+                return Ok(Some(Box::new(BufReader::new(file))));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,273 @@
+//! One swap, forward and back.
+//!
+//! No record says how far a swap got; the names `new` and `old` in its slot do. N stands for the one,
+//! O for the other, L for the live path.
+//!
+//! | had old | N | O | state | forward | back |
+//! | --- | --- | --- | --- | --- | --- |
+//! | yes | yes | no | not begun | L to O, travel, N to L | nothing |
+//! | yes | yes | yes | between | travel, N to L | travel back, O to L |
+//! | yes | no | yes | done | nothing | L to N, travel back, O to L |
+//! | no | yes | - | not begun | N to L | nothing |
+//! | no | no | - | done | nothing | L to N |
+//!
+//! After a power cut a rename may be half on disk: one file under two names. The earlier name of
+//! O, L, N counts, and the later one is taken away, so that the rename is done again.
+
+use crate::deployment::locked::{Attributes, LockedDeployment};
+use crate::deployment::tree::{Kind, Look};
+use crate::names::{Folded, RelPath};
+use crate::plan::{NewWhat, Swap, What};
+
+use super::RunError;
+
+/// A swap and its slot in the run's folder.
+pub(super) struct Slot<'a> {
+    pub(super) disk: &'a LockedDeployment,
+    pub(super) swap: &'a Swap,
+    folder: RelPath,
+}
+
+/// How far a swap got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    NotBegun,
+    Between,
+    Done,
+}
+
+/// What a walk over one slot found to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moved {
+    Nothing,
+    Something,
+}
+
+/// The folder of a swap's slot.
+pub(super) fn slot_folder(run: &RelPath, number: u32) -> RelPath {
+    run.join(&format!("slots/{number}")).expect("plain names")
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn new(disk: &'a LockedDeployment, run: &RelPath, swap: &'a Swap) -> Self {
+        Self { disk, swap, folder: slot_folder(run, swap.number) }
+    }
+
+    pub(super) fn new_path(&self) -> RelPath {
+        self.folder.join("new").expect("a plain name")
+    }
+
+    pub(super) fn old_path(&self) -> RelPath {
+        self.folder.join("old").expect("a plain name")
+    }
+
+    fn look(&self, at: &RelPath) -> Result<Option<Look>, RunError> {
+        Ok(self.disk.tree().look(at)?)
+    }
+
+    fn stranger(&self, what: &'static str) -> RunError {
+        RunError::Stranger { what, live: self.swap.live.clone(), slot: self.folder.clone() }
+    }
+
+    /// How far the swap got, by the two names alone.
+    pub(super) fn progress(&self) -> Result<Progress, RunError> {
+        let new = self.look(&self.new_path())?.is_some();
+        let old = self.look(&self.old_path())?.is_some();
+        match (self.swap.has_old(), new, old) {
+            (true, true, false) | (false, true, _) => Ok(Progress::NotBegun),
+            (true, true, true) => Ok(Progress::Between),
+            (true, false, true) | (false, false, _) => Ok(Progress::Done),
+            (true, false, false) => Err(self.stranger("both the new and the old object are gone")),
+        }
+    }
+
+    /// Takes away the later name of a file that a power cut left under two.
+    fn mend_names(&self) -> Result<(), RunError> {
+        let Some(live) = self.look(&self.swap.live)? else { return Ok(()) };
+        for (name, later) in [(self.old_path(), self.swap.live.clone()), (self.new_path(), self.new_path())] {
+            let twice = self.look(&name)?.is_some_and(|look| look.identity == live.identity);
+            if twice && live.kind == Kind::File {
+                self.disk.remove_file(&later)?;
+                return Ok(());
+            }
+            if twice {
+                return Err(self.stranger("one folder stands under two names"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Swaps the new object in. May be called again at any time: it looks at what stands where, and
+    /// does what is left.
+    pub(super) fn forward(&self) -> Result<Moved, RunError> {
+        if self.progress()? == Progress::Done {
+            return Ok(Moved::Nothing);
+        }
+        self.mend_names()?;
+        match self.progress()? {
+            Progress::NotBegun if self.swap.has_old() => {
+                self.set_aside()?;
+                self.travel()?;
+                self.put_in_place()?;
+            }
+            Progress::NotBegun => self.put_in_place()?,
+            Progress::Between => {
+                self.travel()?;
+                self.put_in_place()?;
+            }
+            // Mending the names finished it.
+            Progress::Done => {}
+        }
+        Ok(Moved::Something)
+    }
+
+    /// Swaps the old object back in. May be called again at any time, like [`Slot::forward`].
+    pub(super) fn back(&self) -> Result<Moved, RunError> {
+        if self.progress()? == Progress::NotBegun {
+            // A file may still stand under two names; the live one is not ours to keep.
+            self.mend_names()?;
+            if self.progress()? == Progress::NotBegun {
+                return Ok(Moved::Nothing);
+            }
+        } else {
+            self.mend_names()?;
+        }
+        if self.progress()? == Progress::Done {
+            self.take_out()?;
+        }
+        if self.swap.has_old() {
+            self.travel_back()?;
+            self.put_back()?;
+        }
+        Ok(Moved::Something)
+    }
+
+    /// L to O.
+    fn set_aside(&self) -> Result<(), RunError> {
+        match self.look(&self.swap.live)? {
+            None => Err(self.stranger("nothing stands at the live path, where the plan saw something")),
+            Some(_) => Ok(self.disk.rename(&self.swap.live, &self.old_path())?),
+        }
+    }
+
+    /// N to L.
+    fn put_in_place(&self) -> Result<(), RunError> {
+        self.must_be_free()?;
+        Ok(self.disk.rename(&self.new_path(), &self.swap.live)?)
+    }
+
+    /// L to N.
+    fn take_out(&self) -> Result<(), RunError> {
+        match self.look(&self.swap.live)? {
+            None => Err(self.stranger("what the run put at the live path is gone")),
+            Some(_) => Ok(self.disk.rename(&self.swap.live, &self.new_path())?),
+        }
+    }
+
+    /// O to L.
+    fn put_back(&self) -> Result<(), RunError> {
+        self.must_be_free()?;
+        Ok(self.disk.rename(&self.old_path(), &self.swap.live)?)
+    }
+
+    fn must_be_free(&self) -> Result<(), RunError> {
+        match self.look(&self.swap.live)? {
+            None => Ok(()),
+            Some(_) => Err(self.stranger("something that the plan did not see stands at the live path")),
+        }
+    }
+
+    /// The operator's files move from O into N.
+    fn travel(&self) -> Result<(), RunError> {
+        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        self.move_strangers(&self.old_path(), &self.new_path(), &ours, Later::Target)
+    }
+
+    /// The operator's files move from N back into O.
+    fn travel_back(&self) -> Result<(), RunError> {
+        let ours = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::File { .. }));
+        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        self.move_strangers(&self.new_path(), &self.old_path(), &ours, Later::Source)
+    }
+
+    /// What an operator's process still wrote into the old object, after the new one was in place,
+    /// moves to L. A name that L has already stays where it is, and is returned.
+    pub(super) fn bring_late_travellers(&self) -> Result<Vec<RelPath>, RunError> {
+        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        let mut stayed = Vec::new();
+        for (from, below) in self.strangers(&self.old_path(), &ours)? {
+            let to = self.swap.live.with(&below);
+            match (self.look(&from)?, self.look(&to)?) {
+                (Some(here), Some(there)) if here.identity == there.identity => self.disk.remove_file(&to)?,
+                (Some(_), Some(_)) => {
+                    stayed.push(from);
+                    continue;
+                }
+                _ => {}
+            }
+            self.make_parents(&to, &self.swap.live)?;
+            self.disk.rename(&from, &to)?;
+        }
+        Ok(stayed)
+    }
+
+    /// Files in an object of ours that are none of ours: where they are, and their place below it.
+    fn strangers(&self, object: &RelPath, ours: &[&RelPath]) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+        match self.look(object)? {
+            Some(look) if look.kind == Kind::Folder => {}
+            _ => return Ok(Vec::new()),
+        }
+        let below = |path: &RelPath| path.below(&self.swap.live).map(|path| path.folded());
+        let ours: std::collections::BTreeSet<Folded> = ours.iter().filter_map(|path| below(path)).collect();
+        let found = self.disk.tree().walk(Some(object))?.found.into_iter();
+        let files = found.filter(|found| found.kind != Kind::Folder);
+        let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
+        Ok(placed.filter(|(_, below)| !ours.contains(&below.folded())).collect())
+    }
+
+    fn move_strangers(&self, from: &RelPath, to: &RelPath, ours: &[&RelPath], later: Later) -> Result<(), RunError> {
+        for (source, below) in self.strangers(from, ours)? {
+            let target = to.with(&below);
+            let (here, there) = (self.look(&source)?, self.look(&target)?);
+            match (here, there) {
+                (Some(here), Some(there)) if here.identity == there.identity => match later {
+                    // Of O and N, N is the later one: going forward the move is done again, going
+                    // back it is finished.
+                    Later::Target => self.disk.remove_file(&target)?,
+                    Later::Source => {
+                        self.disk.remove_file(&source)?;
+                        continue;
+                    }
+                },
+                (_, Some(_)) => {
+                    return Err(self.stranger("an operator's file stands in both the new and the old object"));
+                }
+                _ => {}
+            }
+            self.make_parents(&target, to)?;
+            self.disk.rename(&source, &target)?;
+        }
+        Ok(())
+    }
+
+    /// An operator's folder that came after the staging is made anew on the other side.
+    fn make_parents(&self, path: &RelPath, object: &RelPath) -> Result<(), RunError> {
+        for folder in path.ancestors().filter(|folder| folder.below(object).is_some()) {
+            if self.look(&folder)?.is_none() {
+                let parent = folder.parent().expect("it lies below an object");
+                let look = self.look(&parent)?.ok_or_else(|| self.stranger("a folder is gone"))?;
+                self.disk.make_folder(&folder, Attributes::same(&look))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Which of the two places of a traveller counts as the later one.
+#[derive(Clone, Copy)]
+enum Later {
+    Source,
+    Target,
+}

@@ -1,0 +1,110 @@
+//! The walk over the swaps, in order or in reverse, with a barrier behind every step.
+
+use super::swap::{Moved, Slot};
+use super::{Event, Listener, Question, Reply, RunError};
+use crate::deployment::locked::{LockedDeployment, user};
+use crate::journal::{Answer, Record, Writer};
+use crate::names::RelPath;
+use crate::plan::{Gate, Plan, PlannedStep};
+
+/// A run that is being walked.
+pub(super) struct Walk<'a> {
+    pub(super) disk: &'a LockedDeployment,
+    pub(super) plan: &'a Plan,
+    pub(super) run: &'a RelPath,
+    pub(super) journal: &'a mut Writer,
+    pub(super) listener: &'a mut dyn Listener,
+}
+
+impl Walk<'_> {
+    /// To the planned state. May be called at any time, whatever is done already.
+    pub(super) fn forward(&mut self) -> Result<(), RunError> {
+        let plan = self.plan;
+        for step in plan.steps.iter().map(Some).chain([None]) {
+            self.listener.tell(&Event::Step { step, back: false });
+            let mut moved = Moved::Nothing;
+            for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
+                if Slot::new(self.disk, self.run, swap).forward()? == Moved::Something {
+                    moved = Moved::Something;
+                }
+                self.tell_done(step, swap.number, false);
+            }
+            if moved == Moved::Something {
+                self.disk.barrier()?;
+            }
+            if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
+                self.pass(step, gate)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// To the state before. Ends at a manual step that cannot be taken back.
+    pub(super) fn back(&mut self) -> Result<(), RunError> {
+        let plan = self.plan;
+        for step in plan.steps.iter().map(Some).chain([None]).rev() {
+            if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
+                self.pass_back(step, gate)?;
+            }
+            let mut moved = Moved::Nothing;
+            let mut told = false;
+            for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
+                if Slot::new(self.disk, self.run, swap).back()? == Moved::Something {
+                    moved = Moved::Something;
+                    if !told {
+                        self.listener.tell(&Event::Step { step, back: true });
+                        told = true;
+                    }
+                    self.tell_done(step, swap.number, true);
+                }
+            }
+            if moved == Moved::Something {
+                self.disk.barrier()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_done(&mut self, step: Option<&PlannedStep>, swap: u32, back: bool) {
+        for operation in step.iter().flat_map(|step| &step.operations).filter(|o| o.swap == swap) {
+            self.listener.tell(&Event::Done { operation, back });
+        }
+    }
+
+    /// Waits for a person, unless the journal knows the answer already.
+    fn pass(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
+        if matches!(self.journal.journal().confirmed(&step.id), Some(Answer::Done | Answer::Skipped)) {
+            return Ok(());
+        }
+        let question =
+            Question { step, text: &gate.instructions, optional: gate.optional, servers: &gate.servers, back: false };
+        let answer = match self.listener.ask(&question) {
+            Reply::Done => Answer::Done,
+            Reply::Skip if gate.optional => Answer::Skipped,
+            _ => return Err(RunError::Waiting { step: step.id.clone(), back: false }),
+        };
+        self.confirm(step, answer)
+    }
+
+    /// What was done by hand is taken back by hand; without a text for it the way ends here.
+    fn pass_back(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
+        if self.journal.journal().confirmed(&step.id) != Some(Answer::Done) {
+            return Ok(());
+        }
+        let Some(undo) = &gate.undo else {
+            return Err(RunError::NoReturn { step: step.id.clone() });
+        };
+        let question = Question { step, text: undo, optional: false, servers: &gate.servers, back: true };
+        match self.listener.ask(&question) {
+            Reply::Done => self.confirm(step, Answer::TakenBack),
+            _ => Err(RunError::Waiting { step: step.id.clone(), back: true }),
+        }
+    }
+
+    fn confirm(&mut self, step: &PlannedStep, answer: Answer) -> Result<(), RunError> {
+        let record = Record::Confirmed { step: step.id.clone(), by: user(), answer };
+        self.journal.write(self.disk, record)?;
+        self.listener.tell(&Event::Answered { step, answer });
+        Ok(())
+    }
+}
