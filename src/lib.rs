@@ -12,3 +12,5 @@ pub mod payload;
 pub mod plan;
 pub mod journal;
 pub mod run;
+pub mod verify;
+pub mod rehearse;

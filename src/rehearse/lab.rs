@@ -1,0 +1,126 @@
+//! The folder of a lab, and what it is made from.
+
+use std::fs::{self, File, FileTimes};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::{LabError, SAMPLE, disk, payload, site};
+use crate::deployment::description::Description;
+use crate::manifest::Manifest;
+
+/// The mark by which a lab is known again, so that `--replace` removes nothing else.
+const MARK: &str = ".rollup-lab";
+
+/// A lab, ready.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// The deployment.
+    pub deployment: PathBuf,
+    /// The payload.
+    pub payload: PathBuf,
+}
+
+/// What is done with a lab that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnExisting {
+    /// It is left alone.
+    Refuse,
+    /// It is removed, if `rehearse` made it.
+    Replace,
+}
+
+/// Makes a lab in `folder`: the sample in its state before the rollup, or a copy of `own`, and a
+/// built payload unless `real` is given.
+pub fn prepare(
+    manifest: &Manifest,
+    description: &Description,
+    folder: &Path,
+    own: Option<&Path>,
+    real: Option<&Path>,
+    existing: OnExisting,
+) -> Result<Lab, LabError> {
+    make_room(folder, existing)?;
+    let built = match real {
+        Some(_) => None,
+        None => Some(payload::contents(manifest, description)?),
+    };
+    fs::create_dir_all(folder).map_err(disk("make the folder", folder))?;
+    let mark = folder.join(MARK);
+    fs::write(&mark, "made by `rollup rehearse`, which may replace it\n").map_err(disk("write", &mark))?;
+    let deployment = folder.join("deployment");
+    match own {
+        Some(own) => copy_tree(own, &deployment)?,
+        None => site::build(description, SAMPLE, &deployment)?,
+    }
+    let payload = match (real, built) {
+        (Some(real), _) => real.to_owned(),
+        (None, built) => {
+            let at = folder.join("payload");
+            payload::write(built.unwrap_or_default(), &at)?;
+            at
+        }
+    };
+    Ok(Lab { deployment, payload })
+}
+
+fn make_room(folder: &Path, existing: OnExisting) -> Result<(), LabError> {
+    let Ok(mut entries) = fs::read_dir(folder) else {
+        return match folder.symlink_metadata() {
+            Ok(_) => Err(LabError::NotALab(folder.to_owned())),
+            Err(_) => Ok(()),
+        };
+    };
+    if entries.next().is_none() {
+        return Ok(());
+    }
+    if !folder.join(MARK).is_file() {
+        return Err(LabError::NotALab(folder.to_owned()));
+    }
+    match existing {
+        OnExisting::Refuse => Err(LabError::Exists(folder.to_owned())),
+        OnExisting::Replace => fs::remove_dir_all(folder).map_err(disk("remove", folder)),
+    }
+}
+
+/// Copies a deployment with permissions and times, but without what rollup keeps in it: the runs
+/// stay where they were made.
+fn copy_tree(from: &Path, to: &Path) -> Result<(), LabError> {
+    let ours = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
+    for entry in WalkDir::new(from).into_iter().filter_entry(|entry| !ours(entry)) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(from).to_owned();
+            LabError::Disk { action: "list", path, source: error.into() }
+        })?;
+        let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
+        let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
+        copy_entry(&entry, &target)?;
+    }
+    Ok(())
+}
+
+fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<(), LabError> {
+    let kind = entry.file_type();
+    let fail = || disk("copy", entry.path());
+    let metadata = entry.metadata().map_err(|error| fail()(error.into()))?;
+    if kind.is_dir() {
+        fs::create_dir_all(target).map_err(fail())?;
+        return fs::set_permissions(target, metadata.permissions()).map_err(fail());
+    }
+    if kind.is_symlink() {
+        let points_to = fs::read_link(entry.path()).map_err(fail())?;
+        return std::os::unix::fs::symlink(points_to, target).map_err(fail());
+    }
+    if !kind.is_file() {
+        // A FIFO or a socket holds nothing that could be copied.
+        return Ok(());
+    }
+    fs::copy(entry.path(), target).map_err(fail())?;
+    let modified = metadata.modified().map_err(fail())?;
+    let copy = File::options().write(true).open(target);
+    match copy {
+        Ok(copy) => copy.set_times(FileTimes::new().set_modified(modified)).map_err(fail()),
+        // A copy that nobody may write keeps the time of its making.
+        Err(_) => Ok(()),
+    }
+}

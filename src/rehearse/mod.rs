@@ -1,0 +1,63 @@
+//! A sample deployment to try it all on.
+//!
+//! A *lab* is a folder with a `deployment` and a `payload`, made from a manifest. The deployment is
+//! the sample that is compiled into the program, or a copy of an operator's own. The payload is built:
+//! genuine installer packages of exactly the documented sizes and dates, or the operator's real one.
+
+mod lab;
+mod payload;
+mod site;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::installer::BuildError;
+use crate::names::{Digest, FileName};
+
+pub use lab::{Lab, OnExisting, prepare};
+pub use payload::build as build_payload;
+pub use site::build as build_site;
+
+/// `deployment.toml` of the sample.
+pub const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");
+/// The name under which [`SAMPLE`] is shown.
+pub const SAMPLE_NAME: &str = "the sample's deployment.toml";
+
+/// Why a lab could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// Something stands there already.
+    #[error("`{}` exists already", .0.display())]
+    Exists(PathBuf),
+    /// What stands there was made by somebody else.
+    #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
+    NotALab(PathBuf),
+    /// A file of the table cannot be built as documented.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The manifest pins other files than those that are built.
+    #[error("the manifest pins a real payload: `{name}` is pinned as {pinned}, and would be built as {built}")]
+    PinsOfARealPayload {
+        /// The first such file.
+        name: FileName,
+        /// Its pin.
+        pinned: Digest,
+        /// What is built under its name.
+        built: Digest,
+    },
+    /// The disk refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError {
+    let path = path.to_owned();
+    move |source| LabError::Disk { action, path, source }
+}

@@ -1,0 +1,112 @@
+//! Building the payload of a rehearsal: what the file table documents, and nothing of a vendor's.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, FileTimes};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::{LabError, disk};
+use crate::deployment::description::{Description, ItemKind};
+use crate::installer::{Recipe, build_package, build_program};
+use crate::manifest::{Manifest, PayloadFile};
+use crate::names::{Digest, FileName, RelPath, Version};
+
+/// The version of every new package whose row documents none.
+const NEW_VERSION: &str = "4.0.300";
+/// The version of every package of the state before.
+pub(super) const OLD_VERSION: &str = "4.0.200";
+/// The time of files that document none: the first day of 2008.
+pub(super) const SOME_TIME: i64 = 1_199_145_600;
+
+/// A file of the payload, whole in memory.
+pub(super) struct Built {
+    name: FileName,
+    bytes: Vec<u8>,
+    modified: i64,
+}
+
+/// Builds the payload of a manifest in a folder that does not exist yet.
+pub fn build(manifest: &Manifest, description: &Description, folder: &Path) -> Result<(), LabError> {
+    write(contents(manifest, description)?, folder)
+}
+
+/// Builds every file of the table and compares it with its pin.
+pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result<Vec<Built>, LabError> {
+    let products = products(description);
+    let build = |row: &PayloadFile| {
+        let product = products.get(&row.name.folded()).copied();
+        let modified = row.modified.unwrap_or(SOME_TIME);
+        let bytes = match (product, row.name.is_msi(), row.name.as_str().to_ascii_lowercase().ends_with(".exe")) {
+            (Some(_), _, _) | (None, true, _) => {
+                let product = product.map_or_else(|| stem(&row.name), str::to_owned);
+                let version = row.version.as_deref().and_then(|version| version.parse().ok());
+                let version = version.unwrap_or_else(|| NEW_VERSION.parse().expect("a version"));
+                build_package(&recipe(&row.name, &product, version, row.size, modified))?
+            }
+            (None, false, true) => build_program(&row.name, row.size.unwrap_or(64 * 1024))?,
+            (None, false, false) => plain(&row.name, row.size.unwrap_or(1024)),
+        };
+        let built = Digest::of(&bytes);
+        match row.sha256 {
+            Some(pinned) if pinned != built => {
+                Err(LabError::PinsOfARealPayload { name: row.name.clone(), pinned, built })
+            }
+            _ => Ok(Built { name: row.name.clone(), bytes, modified }),
+        }
+    };
+    manifest.files.iter().map(build).collect()
+}
+
+/// Writes what was built, with its documented times.
+pub(super) fn write(files: Vec<Built>, folder: &Path) -> Result<(), LabError> {
+    fs::create_dir_all(folder).map_err(disk("make the folder", folder))?;
+    for Built { name, bytes, modified } in files {
+        write_file(&folder.join(name.as_str()), &bytes, modified)?;
+    }
+    Ok(())
+}
+
+/// Writes a file with its time of change, in seconds since 1970.
+pub(super) fn write_file(at: &Path, bytes: &[u8], modified: i64) -> Result<(), LabError> {
+    fs::write(at, bytes).map_err(disk("write", at))?;
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(modified.max(0).unsigned_abs());
+    let file = File::options().write(true).open(at).map_err(disk("open", at))?;
+    file.set_times(FileTimes::new().set_modified(time)).map_err(disk("set the time of", at))
+}
+
+/// What to build for an installer: a library, its description, and a page to read.
+pub(super) fn recipe(name: &FileName, product: &str, version: Version, size: Option<u64>, modified: i64) -> Recipe {
+    let stem = stem(name);
+    let file = |path: String, text: String| (RelPath::parse(&path).expect("a plain path"), text.into_bytes());
+    let files = vec![
+        file(format!("{stem}.dll"), format!("{product} {version}: what the provisioning engine would load\n")),
+        file(
+            format!("{stem}.xml"),
+            format!(
+                "<product name=\"{}\" version=\"{version}\"/>\n",
+                product.replace('&', "&amp;").replace('"', "&quot;")
+            ),
+        ),
+        file("Documentation/Release notes.txt".to_owned(), format!("{product}, version {version}\n")),
+    ];
+    Recipe { name: name.clone(), product: product.to_owned(), version, size, files, modified }
+}
+
+fn products(description: &Description) -> BTreeMap<crate::names::Folded, &str> {
+    let named = description.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Component { installer, product, .. } => Some((installer.folded(), product.as_str())),
+        ItemKind::Procedure { .. } => None,
+    });
+    named.collect()
+}
+
+fn stem(name: &FileName) -> String {
+    let name = name.as_str();
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+}
+
+/// A file without a format: its name over and over.
+fn plain(name: &FileName, size: u64) -> Vec<u8> {
+    let line = format!("{name}\n");
+    line.bytes().cycle().take(usize::try_from(size).unwrap_or(usize::MAX)).collect()
+}

@@ -1,0 +1,153 @@
+//! Does every installed file, installer and state still match its record and what the runs left?
+//! Reads only.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+
+use crate::deployment::records::{InstallerRecord, ItemRecord};
+use crate::deployment::snapshot::{Snapshot, in_files};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
+use crate::journal::{Outcome, RunState, runs};
+use crate::names::{Digest, Folded, RelPath, Shown};
+use crate::plan::What;
+use crate::run::{RunError, load_plan};
+
+/// What a verification found.
+#[derive(Debug, Clone, Default)]
+pub struct Verified {
+    /// Installed items and programs.
+    pub items: usize,
+    /// Their files, and those that runs copied or wrote.
+    pub files: usize,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+    /// Drift per file or record, sorted by path.
+    pub drift: Vec<Drift>,
+    /// An operator's files beside the installed ones; they belong there as far as anybody knows.
+    pub beside: Vec<RelPath>,
+}
+
+/// One thing that does not match.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Drift {
+    /// Where, below the deployment.
+    pub path: RelPath,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+/// A file that should be what somebody recorded.
+struct Expected {
+    size: u64,
+    sha256: Digest,
+    /// By whom, for the message.
+    by: String,
+}
+
+/// Compares the deployment with its records and with what the finished runs left.
+pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
+    let mut expected: BTreeMap<RelPath, Expected> = BTreeMap::new();
+    let mut verified = Verified::default();
+    left_by_runs(tree, &mut expected)?;
+    let site = &snapshot.description;
+    for instance in site.all_instances() {
+        if let Some(record) = snapshot.item(instance) {
+            let folder = snapshot.actual(&site.folder(instance));
+            let shown = site.shown(instance);
+            take_in(snapshot, &folder, record, &shown, &mut expected, &mut verified);
+        }
+    }
+    for (folder, record) in snapshot.programs() {
+        let shown = folder.name().to_owned();
+        take_in(snapshot, folder, record, &shown, &mut expected, &mut verified);
+    }
+    for (file, why) in &snapshot.faults {
+        verified.drift.push(Drift { path: file.clone(), what: why.clone() });
+    }
+    compare(tree, snapshot, expected, &mut verified)?;
+    verified.drift.sort();
+    verified.drift.dedup();
+    Ok(verified)
+}
+
+/// What the runs that applied something left, later ones over earlier ones.
+fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Result<(), RunError> {
+    let runs = runs(tree)?;
+    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
+        let plan = load_plan(tree, &run.folder)?;
+        for live in plan.live_paths() {
+            expected.retain(|path, _| path != live && path.below(live).is_none());
+        }
+        for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
+            if let What::File { size, sha256 } = entry.what {
+                let by = format!("run {} left it", run.name());
+                expected.insert(entry.path, Expected { size, sha256, by });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the record of an installed item says, and whether its installer still lies in the share.
+fn take_in(
+    snapshot: &Snapshot,
+    folder: &RelPath,
+    record: &ItemRecord,
+    shown: &str,
+    expected: &mut BTreeMap<RelPath, Expected>,
+    verified: &mut Verified,
+) {
+    let installed = record.installed.as_ref().filter(|_| record.state.is_installed());
+    let files = installed.map(|installed| &installed.files);
+    let mut ours: Vec<Folded> = vec![folder.with(&RelPath::parse("state.toml").expect("a name")).folded()];
+    for (file, wanted) in files.into_iter().flatten() {
+        let at = snapshot.actual(&in_files(folder, file));
+        ours.push(at.folded());
+        let by = format!("`{}` was installed with it", Shown(shown));
+        expected.insert(at, Expected { size: wanted.size, sha256: wanted.sha256, by });
+    }
+    ours.sort();
+    let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
+    let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
+    verified.beside.extend(beside.map(|found| found.path.clone()));
+    if let Some(installed) = installed {
+        verified.items += 1;
+        let InstallerRecord { name, sha256 } = &installed.installer;
+        if let Some(found) = snapshot.share_file(&name.folded()) {
+            let by = format!("`{}` was installed from it", Shown(shown));
+            expected.entry(found.path.clone()).or_insert(Expected { size: u64::MAX, sha256: *sha256, by });
+        } else if !folder.as_str().starts_with("Servers/") {
+            let what = format!("is gone; `{}` was installed from it", Shown(shown));
+            let share = snapshot.description.share.as_str();
+            let path = RelPath::parse(&format!("{share}/{name}")).expect("checked names");
+            verified.drift.push(Drift { path, what });
+        }
+    }
+}
+
+fn compare(
+    tree: &Tree,
+    snapshot: &Snapshot,
+    expected: BTreeMap<RelPath, Expected>,
+    verified: &mut Verified,
+) -> Result<(), RunError> {
+    let check = |(path, wanted): (&RelPath, &Expected)| -> Result<(u64, Option<String>), DiskError> {
+        match snapshot.node(path).map(|found| (found.kind, &found.path)) {
+            None => Ok((0, Some(format!("is gone; {}", wanted.by)))),
+            Some((Kind::File, found)) => {
+                let FileFacts { size, sha256 } = tree.facts(found)?;
+                let same = sha256 == wanted.sha256 && (wanted.size == u64::MAX || wanted.size == size);
+                Ok((size, (!same).then(|| format!("has other contents; {} as {}", wanted.by, wanted.sha256.short()))))
+            }
+            Some((kind, _)) => Ok((0, Some(format!("is {}, not a file; {}", kind.named(), wanted.by)))),
+        }
+    };
+    let found: Vec<_> = expected.par_iter().map(check).collect::<Result<_, _>>()?;
+    verified.files = expected.len();
+    for (path, (bytes, what)) in expected.into_keys().zip(found) {
+        verified.bytes += bytes;
+        verified.drift.extend(what.map(|what| Drift { path, what }));
+    }
+    Ok(())
+}
