@@ -143,8 +143,8 @@ The `Z` says UTC; without it the time would mean another moment on every machine
     OutOfRange = "RU0111", Error, "a number out of range",
 "Sizes are whole numbers from 0 to 9,223,372,036,854,775,807; a service pack has at most nine
 digits. No other number means anything there.";
-    OtherAction = "RU0112", Error, "a key of another action",
-"Which keys a step takes depends on its action:
+    Unfitting = "RU0112", Error, "a key that does not go with the others",
+"Which keys a step takes depends on its action, and those of a prerequisite on what it asks:
 
     action = \"uninstall\"
     files = [\"a.msi\"]      # files belong to `copy` and `run`

@@ -17,5 +17,6 @@ pub use codes::Code;
 pub use findings::{Finding, Findings, Level, Span};
 pub use nearest::nearest;
 pub use reader::{Placed, Reader, Shape, TOP, Table, read};
+pub(crate) use reader::{listed, some_of};
 pub use render::{FindingRecord, Look, text_of};
 pub use source::Source;

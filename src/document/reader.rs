@@ -206,6 +206,11 @@ impl Reader<'_> {
         self.texts(table, key).unwrap_or_default()
     }
 
+    /// How many entries a list has, whatever they are; `None` if there is no list.
+    pub fn list_length(&self, table: &Table<'_>, key: &str) -> Option<usize> {
+        table.value(key)?.get_ref().as_array().map(|array| array.len())
+    }
+
     /// A table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Option<Table<'t>> {
         let value = table.value(key)?;
@@ -259,8 +264,13 @@ impl Reader<'_> {
 
     /// The spelling that may have been meant, for the first few unknown names of a document.
     pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        self.suggestion(|| nearest(wanted, among))
+    }
+
+    /// The same for a search of the caller's own.
+    pub fn suggestion<T>(&mut self, search: impl FnOnce() -> Option<T>) -> Option<T> {
         self.suggestions = self.suggestions.checked_sub(1)?;
-        nearest(wanted, among)
+        search()
     }
 
     fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
@@ -409,6 +419,20 @@ fn stands_alone(code: Code) -> bool {
 /// Names in back quotes, joined by commas.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The first few names in back quotes, and how many more there are.
+pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const TOLD: usize = 5;
+    let count = names.len();
+    let told = if count == TOLD + 1 { count } else { count.min(TOLD) };
+    let names: Vec<_> = names.take(told).map(|name| format!("`{name}`")).collect();
+    match (&names[..], count - told) {
+        ([], _) => "nothing".to_owned(),
+        ([one], 0) => one.clone(),
+        ([first @ .., last], 0) => format!("{} and {last}", first.join(", ")),
+        (all, more) => format!("{} and {more} more", all.join(", ")),
+    }
 }
 
 /// Every header, in the document's order. Tables that only the path of another header mentions have none.

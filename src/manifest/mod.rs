@@ -4,7 +4,17 @@
 //! mistake is found and shown at its place, and [`Manifest`], which is what survives the checks.
 //! Later stages ask nothing again; they only resolve names against a deployment.
 
+mod against;
+mod draft;
+mod parse;
+mod seal;
+mod steps;
+mod table;
+
 use std::collections::BTreeMap;
+
+pub use parse::{Checks, check_against, parse, parse_with};
+pub use seal::{SealError, seal};
 
 use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 

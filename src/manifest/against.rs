@@ -1,0 +1,262 @@
+//! Whether a manifest fits a deployment: its names exist there, and its steps touch what they may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ServiceVerb;
+use super::draft::*;
+use super::steps::{removed_by, selected};
+use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId};
+use crate::document::{Code, Placed, Reader, some_of};
+use crate::names::Folded;
+
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
+    let mut fit = Fit { reader, deployment };
+    for prerequisite in &draft.prerequisites {
+        if let Some(condition) = &prerequisite.condition {
+            fit.prerequisite(condition);
+        }
+    }
+    for step in &draft.steps {
+        fit.step(step);
+    }
+    fit.wider(draft);
+    fit.hosts(draft);
+}
+
+struct Fit<'r, 's, 'd> {
+    reader: &'r mut Reader<'s>,
+    deployment: &'d Description,
+}
+
+impl Fit<'_, '_, '_> {
+    fn prerequisite(&mut self, condition: &ConditionDraft) {
+        match condition {
+            ConditionDraft::Product { product, on, .. } => {
+                on.iter().for_each(|role| self.role(role));
+                self.product(product);
+            }
+            ConditionDraft::Item { item } => {
+                self.item(item);
+            }
+            ConditionDraft::Confirm { .. } => {}
+        }
+    }
+
+    fn product(&mut self, wanted: &Placed<String>) {
+        let deployment = self.deployment;
+        let folded = Folded::of(&wanted.value);
+        let mut names = deployment.products.iter().map(|product| product.name.as_str());
+        if names.any(|name| Folded::of(name) == folded) {
+            return;
+        }
+        let names = deployment.products.iter().map(|product| product.name.as_str());
+        let near = self.reader.nearest(&wanted.value, names);
+        let message = format!("no server has the product `{}`", wanted.value);
+        let finding = self.reader.findings.add(Code::NoSuchProduct, wanted.span.clone(), message);
+        finding.did_you_mean(near).help("the plan is refused where a product is missing");
+    }
+
+    fn step(&mut self, step: &StepDraft) {
+        step.on.iter().for_each(|role| self.role(role));
+        step.service.iter().for_each(|service| self.service(service));
+        let procedures = step.verb == Some(Verb::Initialize);
+        for (group, names) in &step.items {
+            let known = self.group(group);
+            for name in names {
+                self.member(step, known, name, procedures);
+            }
+        }
+        for group in &step.groups {
+            if let Some(known) = self.group(group) {
+                self.whole_group(step, known, group);
+            }
+        }
+        self.parameters(step);
+    }
+
+    fn role(&mut self, wanted: &Placed<String>) {
+        if self.deployment.role(&wanted.value).is_none() {
+            let near = self.reader.suggestion(|| self.deployment.nearest_role(&wanted.value));
+            self.unknown(Code::NoSuchRole, "role", wanted, near);
+        }
+    }
+
+    fn service(&mut self, wanted: &Placed<String>) {
+        if self.deployment.service(&wanted.value).is_none() {
+            let near = self.reader.suggestion(|| self.deployment.nearest_service(&wanted.value));
+            self.unknown(Code::NoSuchService, "service", wanted, near);
+        }
+    }
+
+    fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        let found = self.deployment.item(&wanted.value);
+        if found.is_none() {
+            let near = self.reader.suggestion(|| self.deployment.nearest_item(&wanted.value));
+            self.unknown(Code::NoSuchItem, "item", wanted, near);
+        }
+        found
+    }
+
+    fn group(&mut self, wanted: &Placed<String>) -> Option<GroupId> {
+        let Some(group) = self.deployment.group(&wanted.value) else {
+            let near = self.reader.suggestion(|| self.deployment.nearest_group(&wanted.value));
+            self.unknown(Code::NoSuchGroup, "group", wanted, near);
+            return None;
+        };
+        let path = &self.deployment.groups[group.0].path;
+        if path.folded() != Folded::of(&wanted.value) {
+            let message = format!("`{}` is another name of `{path}`", wanted.value);
+            self.reader.findings.add(Code::ByAlias, wanted.span.clone(), message);
+        }
+        Some(group)
+    }
+
+    fn unknown(&mut self, code: Code, kind: &str, wanted: &Placed<String>, near: Option<&str>) {
+        let message = format!("the deployment `{}` has no {kind} `{}`", self.deployment.name, wanted.value);
+        let finding = self.reader.findings.add(code, wanted.span.clone(), message);
+        match near {
+            Some(near) => finding.did_you_mean(Some(near)),
+            None => finding.help("`deployment.toml` lists everything that there is, installed or not"),
+        };
+    }
+
+    fn member(&mut self, step: &StepDraft, group: Option<GroupId>, name: &Placed<String>, procedures: bool) {
+        let Some(id) = self.item(name) else { return };
+        let item = &self.deployment.items[id.0];
+        let wrong_kind = match (&item.kind, procedures) {
+            (ItemKind::Procedure { .. }, false) => Some("a procedure"),
+            (ItemKind::Component { .. }, true) => Some("no procedure"),
+            _ => None,
+        };
+        if let Some(kind) = wrong_kind {
+            let message = format!("`{}` is {kind}", name.value);
+            let finding = self.reader.findings.add(Code::WrongKind, name.span.clone(), message);
+            finding.help("`initialize` runs procedures; `install` and `uninstall` take items");
+            return;
+        }
+        if let Some(group) = group.filter(|group| *group != item.group) {
+            let path = |group: GroupId| &self.deployment.groups[group.0].path;
+            let message = format!("`{}` is not directly in `{}`", name.value, path(group));
+            let finding = self.reader.findings.add(Code::NotAMember, name.span.clone(), message);
+            finding.label(format!("it is in `{}`", path(item.group))).help("list it under its own group");
+        }
+        if step.verb == Some(Verb::Uninstall) && matches!(item.kind, ItemKind::Component { removable: false, .. }) {
+            let message = format!("`{}` may not be removed", name.value);
+            self.reader.findings.add(Code::NotRemovable, name.span.clone(), message).help("remove it from the step");
+        }
+    }
+
+    fn whole_group(&mut self, step: &StepDraft, group: GroupId, named: &Placed<String>) {
+        let deployment = self.deployment;
+        let (mut components, mut fixed) = (0, Vec::new());
+        for item in deployment.items_below(group) {
+            if let ItemKind::Component { removable, .. } = &deployment.items[item.0].kind {
+                components += 1;
+                fixed.extend((!removable).then_some(deployment.items[item.0].name.as_str()));
+            }
+        }
+        if components == 0 {
+            let message = format!("the group `{}` holds no item", named.value);
+            let finding = self.reader.findings.add(Code::NoTargets, named.span.clone(), message);
+            finding.help("procedures are run by an `initialize` step, by their names");
+        }
+        if step.verb == Some(Verb::Uninstall) && !fixed.is_empty() {
+            let message = format!("`{}` holds {}, which may not be removed", named.value, some_of(fixed.into_iter()));
+            let finding = self.reader.findings.add(Code::NotRemovable, named.span.clone(), message);
+            finding.help("list the others under `items`");
+        }
+    }
+
+    fn parameters(&mut self, step: &StepDraft) {
+        if step.parameters.is_empty() {
+            return;
+        }
+        let named = step.items.iter().flat_map(|(_, names)| names);
+        let run: BTreeSet<ItemId> = named.filter_map(|name| self.deployment.item(&name.value)).collect();
+        for (procedure, _) in &step.parameters {
+            let Some(id) = self.item(procedure) else { continue };
+            let is_procedure = matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
+            let (code, message) = match is_procedure {
+                false => (Code::WrongKind, format!("`{}` is no procedure, so it has no parameters", procedure.value)),
+                true if run.contains(&id) => continue,
+                true => (Code::Unfitting, format!("`{}` does not run `{}`", step.name(), procedure.value)),
+            };
+            let finding = self.reader.findings.add(code, procedure.span.clone(), message);
+            finding.help("give parameters to a procedure that the step lists in `items`");
+        }
+    }
+
+    /// Whole groups that hold more than what earlier steps removed.
+    fn wider(&mut self, draft: &Draft) {
+        let deployment = self.deployment;
+        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+        for step in &draft.steps {
+            removed.extend(removed_by(step, deployment));
+            if step.verb != Some(Verb::Install) {
+                continue;
+            }
+            for named in &step.groups {
+                let Some(group) = deployment.group(&named.value) else { continue };
+                let below = deployment.items_below(group).into_iter();
+                let below = below.filter(|item| matches!(deployment.items[item.0].kind, ItemKind::Component { .. }));
+                let more: Vec<_> = below.filter(|item| !removed.contains(item)).collect();
+                if !more.is_empty() {
+                    let names = some_of(more.iter().map(|item| deployment.items[item.0].name.as_str()));
+                    let message = format!("`{}` is wider than what was removed: it also holds {names}", named.value);
+                    let finding = self.reader.findings.add(Code::Wider, named.span.clone(), message);
+                    finding.help("what the run removed is put back, and the rest only with `--install-new`");
+                }
+            }
+        }
+    }
+
+    /// Items on servers of a role, where no service of that role restarts afterwards.
+    fn hosts(&mut self, draft: &Draft) {
+        let deployment = self.deployment;
+        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+        let mut replaced: BTreeMap<RoleId, (usize, BTreeSet<ItemId>)> = BTreeMap::new();
+        for (at, step) in draft.steps.iter().enumerate() {
+            removed.extend(removed_by(step, deployment));
+            match (step.verb, &step.service) {
+                (Some(Verb::Install), _) => {
+                    let chosen = match step.removed_by {
+                        Some(_) => removed.clone(),
+                        None => selected(step, deployment).intersection(&removed).copied().collect(),
+                    };
+                    for item in chosen {
+                        if let Some(role) = deployment.items[item.0].on {
+                            let (last, items) = replaced.entry(role).or_default();
+                            *last = at;
+                            items.insert(item);
+                        }
+                    }
+                }
+                (Some(Verb::Service(ServiceVerb::Restart | ServiceVerb::Start)), Some(service)) => {
+                    let own = deployment.service(&service.value).map(|service| deployment.services[service.0].on);
+                    let on = step.on.as_ref().and_then(|on| deployment.role(&on.value));
+                    own.into_iter().chain(on).for_each(|role| drop(replaced.remove(&role)));
+                }
+                _ => {}
+            }
+        }
+        for (role, (at, items)) in replaced {
+            self.no_restart(role, &draft.steps[at], &items);
+        }
+    }
+
+    fn no_restart(&mut self, role: RoleId, step: &StepDraft, items: &BTreeSet<ItemId>) {
+        let deployment = self.deployment;
+        let services = deployment.services.iter().filter(|service| service.on == role);
+        let services: Vec<_> = services.map(|service| service.name.as_str()).collect();
+        if services.is_empty() {
+            return;
+        }
+        let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
+        let role = &deployment.roles[role.0].name;
+        let message =
+            format!("`{}` replaces items on `{role}`, and nothing there is restarted afterwards", step.name());
+        let finding = self.reader.findings.add(Code::NoHostRestart, step.place(), message);
+        finding.note(format!("replaced are {names}"));
+        finding.help(format!("{} could be restarted there, if the vendor agrees", some_of(services.into_iter())));
+    }
+}

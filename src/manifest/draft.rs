@@ -1,0 +1,294 @@
+//! A manifest as far as it could be read, every value with its place. What is missing or could not be read is
+//! `None` and has its finding already, so the checks look only at what is there.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::document::{Placed, Source, Span};
+
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) rollup: RollupDraft,
+    pub(super) prerequisites: Vec<PrerequisiteDraft>,
+    pub(super) steps: Vec<StepDraft>,
+    pub(super) payload: TableDraft,
+}
+
+#[derive(Default)]
+pub(super) struct RollupDraft {
+    pub(super) kb: Option<Placed<Kb>>,
+    pub(super) title: Option<Placed<String>>,
+    pub(super) product: Option<Placed<String>>,
+    pub(super) product_versions: Vec<String>,
+    pub(super) scope: Option<String>,
+    pub(super) released: Option<String>,
+    pub(super) includes: Vec<Placed<Kb>>,
+    pub(super) replaces: Vec<Placed<Kb>>,
+    pub(super) requires: Vec<Placed<Kb>>,
+    pub(super) fixes: Vec<String>,
+    pub(super) notes: Vec<String>,
+    pub(super) url: Option<String>,
+    pub(super) revision: Option<Version>,
+    pub(super) reviewed: Option<String>,
+}
+
+pub(super) struct PrerequisiteDraft {
+    pub(super) span: Span,
+    pub(super) condition: Option<ConditionDraft>,
+}
+
+pub(super) enum ConditionDraft {
+    Product { product: Placed<String>, service_pack: u32, on: Option<Placed<String>> },
+    Item { item: Placed<String> },
+    Confirm { id: Placed<String>, question: String },
+}
+
+/// What a step does, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Uninstall,
+    Install,
+    Copy,
+    Run,
+    Initialize,
+    Service(ServiceVerb),
+    Manual,
+}
+
+/// A step with every key that any action has; which of them it may have was checked while reading.
+pub(super) struct StepDraft {
+    pub(super) header: Span,
+    pub(super) id: Option<Placed<String>>,
+    pub(super) title: Option<String>,
+    pub(super) verb: Option<Verb>,
+    pub(super) items: Vec<(Placed<String>, Vec<Placed<String>>)>,
+    pub(super) groups: Vec<Placed<String>>,
+    pub(super) removed_by: Option<Placed<String>>,
+    pub(super) files: Vec<Placed<FileName>>,
+    pub(super) others: Option<Span>,
+    /// Worked out by the checks of the file table.
+    pub(super) other_names: Vec<FileName>,
+    pub(super) to: Option<To>,
+    pub(super) parameters: Vec<(Placed<String>, BTreeMap<String, String>)>,
+    pub(super) service: Option<Placed<String>>,
+    pub(super) on: Option<Placed<String>>,
+    pub(super) platform: Option<String>,
+    pub(super) instructions: Option<String>,
+    pub(super) undo: Option<String>,
+    pub(super) optional: bool,
+    /// A file's name could not be read.
+    pub(super) torn_files: bool,
+    /// Something of it could not be read.
+    pub(super) torn: bool,
+}
+
+pub(super) enum To {
+    Share,
+    Files,
+    Folder(RelPath),
+}
+
+#[derive(Default)]
+pub(super) struct TableDraft {
+    /// `[payload]`, if there is one.
+    pub(super) header: Option<Span>,
+    pub(super) rows: Vec<RowDraft>,
+    /// A row's name could not be read.
+    pub(super) nameless: bool,
+    /// `[payload.sha256]`, if there is one.
+    pub(super) pins_header: Option<Span>,
+    /// `None` for a pin that could not be read.
+    pub(super) pins: Vec<(Placed<FileName>, Option<Digest>)>,
+}
+
+pub(super) struct RowDraft {
+    pub(super) name: Placed<FileName>,
+    pub(super) size: Option<Placed<u64>>,
+    pub(super) modified: Option<Placed<i64>>,
+    pub(super) platform: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) unused: Option<Placed<String>>,
+    /// Something of it could not be read, so nothing is said about what it lacks.
+    pub(super) torn: bool,
+}
+
+impl StepDraft {
+    /// Where to point when the whole step is meant: its id, else its header.
+    pub(super) fn place(&self) -> Span {
+        self.id.as_ref().map_or_else(|| self.header.clone(), |id| id.span.clone())
+    }
+
+    /// What to call it.
+    pub(super) fn name(&self) -> &str {
+        self.id.as_ref().map_or("this step", |id| &id.value)
+    }
+}
+
+impl Draft {
+    /// The manifest, if nothing is missing.
+    pub(super) fn finish(mut self, source: &Source) -> Option<Manifest> {
+        self.spell_references();
+        let line = |span: &Span| source.line(span.start);
+        let rollup = self.rollup.finish()?;
+        let prerequisites = self.prerequisites.into_iter().map(|prerequisite| {
+            let line = line(&prerequisite.span);
+            Some(Prerequisite { line, condition: prerequisite.condition?.finish() })
+        });
+        let steps = self.steps.into_iter().map(|step| {
+            let line = line(&step.header);
+            step.finish(line, source)
+        });
+        Some(Manifest {
+            rollup,
+            prerequisites: prerequisites.collect::<Option<_>>()?,
+            steps: steps.collect::<Option<_>>()?,
+            files: self.payload.finish(source),
+            digest: Digest::of(source.text().as_bytes()),
+        })
+    }
+}
+
+impl Draft {
+    /// `removed_by` names a step in the spelling of that step.
+    fn spell_references(&mut self) {
+        let ids: BTreeMap<Folded, String> = self
+            .steps
+            .iter()
+            .filter_map(|step| step.id.as_ref())
+            .map(|id| (Folded::of(&id.value), id.value.clone()))
+            .collect();
+        for reference in self.steps.iter_mut().filter_map(|step| step.removed_by.as_mut()) {
+            if let Some(id) = ids.get(&Folded::of(&reference.value)) {
+                reference.value.clone_from(id);
+            }
+        }
+    }
+}
+
+impl RollupDraft {
+    fn finish(self) -> Option<Rollup> {
+        let numbers = |list: Vec<Placed<Kb>>| list.into_iter().map(|kb| kb.value).collect();
+        Some(Rollup {
+            kb: self.kb?.value,
+            revision: self.revision.or_else(|| "1.0".parse().ok())?,
+            title: self.title?.value,
+            product: self.product?.value,
+            product_versions: self.product_versions,
+            scope: self.scope,
+            released: self.released,
+            url: self.url,
+            reviewed: self.reviewed,
+            includes: numbers(self.includes),
+            replaces: numbers(self.replaces),
+            requires: numbers(self.requires),
+            fixes: self.fixes,
+            notes: self.notes,
+        })
+    }
+}
+
+impl ConditionDraft {
+    fn finish(self) -> Condition {
+        match self {
+            Self::Product { product, service_pack, on } => {
+                Condition::Product { product: product.value, service_pack, on: on.map(|on| on.value) }
+            }
+            Self::Item { item } => Condition::Item { item: item.value },
+            Self::Confirm { id, question } => Condition::Confirm { id: id.value, question },
+        }
+    }
+}
+
+impl StepDraft {
+    fn finish(self, line: u32, source: &Source) -> Option<Step> {
+        let id = self.id.as_ref()?.value.clone();
+        let title = self.title.clone().unwrap_or_else(|| id.clone());
+        Some(Step { id, title, line, action: self.action(source)? })
+    }
+
+    fn action(self, source: &Source) -> Option<Action> {
+        let on = self.servers();
+        Some(match self.verb? {
+            Verb::Uninstall => Action::Uninstall(self.selection(source)),
+            Verb::Install => Action::Install(match &self.removed_by {
+                Some(step) => {
+                    InstallTargets::RemovedBy { step: step.value.clone(), line: source.line(step.span.start) }
+                }
+                None => InstallTargets::Chosen(self.selection(source)),
+            }),
+            Verb::Copy => {
+                let to = match self.to? {
+                    To::Share => CopyTarget::Share,
+                    To::Files => CopyTarget::Servers { on: on?, folder: None },
+                    To::Folder(folder) => CopyTarget::Servers { on: on?, folder: Some(folder) },
+                };
+                let files = match self.others {
+                    Some(span) => CopyFiles::Others { names: self.other_names, line: source.line(span.start) },
+                    None => CopyFiles::Named(listed(&self.files, source)),
+                };
+                Action::Copy { files, to }
+            }
+            Verb::Run => Action::Run { files: listed(&self.files, source), on: on? },
+            Verb::Initialize => {
+                let items = self.selection(source);
+                let parameters = self.parameters.into_iter().map(|(procedure, given)| (procedure.value, given));
+                Action::Initialize { items, parameters: parameters.collect() }
+            }
+            Verb::Service(verb) => {
+                let platform = self.free_platform();
+                Action::Service { verb, service: self.service?.value, on, platform }
+            }
+            Verb::Manual => {
+                Action::Manual { instructions: self.instructions?, undo: self.undo, optional: self.optional, on }
+            }
+        })
+    }
+
+    fn servers(&self) -> Option<Servers> {
+        self.on.as_ref().map(|on| Servers { role: on.value.clone(), platform: self.platform.clone() })
+    }
+
+    /// The platform where no role stands beside it.
+    fn free_platform(&self) -> Option<String> {
+        self.platform.clone().filter(|_| self.on.is_none())
+    }
+
+    fn selection(&self, source: &Source) -> Selection {
+        let members = |(group, names): &(Placed<String>, Vec<Placed<String>>)| GroupItems {
+            group: one(group, source),
+            names: listed(names, source),
+        };
+        Selection {
+            items: self.items.iter().map(members).collect(),
+            groups: listed(&self.groups, source),
+            on: self.servers(),
+            platform: self.free_platform(),
+        }
+    }
+}
+
+impl TableDraft {
+    fn finish(self, source: &Source) -> Vec<PayloadFile> {
+        let pins: BTreeMap<Folded, Digest> =
+            self.pins.into_iter().filter_map(|(name, pin)| Some((name.value.folded(), pin?))).collect();
+        let row = |row: RowDraft| PayloadFile {
+            sha256: pins.get(&row.name.value.folded()).copied(),
+            line: source.line(row.name.span.start),
+            name: row.name.value,
+            size: row.size.map(|size| size.value),
+            modified: row.modified.map(|modified| modified.value),
+            platform: row.platform,
+            version: row.version,
+            unused: row.unused.map(|unused| unused.value),
+        };
+        self.rows.into_iter().map(row).collect()
+    }
+}
+
+fn one(name: &Placed<impl ToString>, source: &Source) -> Listed {
+    Listed { name: name.value.to_string(), line: source.line(name.span.start) }
+}
+
+fn listed(names: &[Placed<impl ToString>], source: &Source) -> Vec<Listed> {
+    names.iter().map(|name| one(name, source)).collect()
+}

@@ -1,0 +1,198 @@
+//! Checks of the file table: against the steps that use it, against itself, and its pins.
+
+use std::collections::BTreeMap;
+
+use super::draft::*;
+use crate::document::{Code, Finding, Level, Reader, some_of};
+use crate::names::Folded;
+
+/// The sectors that an installer package is made of.
+const SECTOR: u64 = 512;
+
+/// Rows by folded name.
+type Rows = BTreeMap<Folded, usize>;
+
+pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, require_hashes: bool) {
+    let rows = unique_rows(reader, &draft.payload);
+    let mut used = used_rows(reader, draft, &rows);
+    others(reader, draft, &mut used);
+    unused(reader, draft, &used);
+    let pins = pins(reader, &draft.payload, &rows);
+    let pinned = |row: &RowDraft| pins.contains_key(&row.name.value.folded());
+    sizes(reader, &draft.payload, &pinned);
+    twins(reader, &draft.payload, &pinned);
+    unpinned(reader, &draft.payload, &pinned, require_hashes);
+}
+
+fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
+    let mut rows = Rows::new();
+    for (at, row) in table.rows.iter().enumerate() {
+        if let Some(first) = rows.insert(row.name.value.folded(), at) {
+            let line = reader.source.line(table.rows[first].name.span.start);
+            let message = format!("there are two rows with the name `{}`; the first is on line {line}", row.name.value);
+            let finding = reader.findings.add(Code::DuplicateName, row.name.span.clone(), message);
+            finding.help("case does not count; remove or rename one");
+        }
+    }
+    rows
+}
+
+/// Which rows the steps name. A row that a misspelled name may have meant counts, so that one
+/// mistake is told once.
+fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
+    let table = &draft.payload;
+    let mut used = vec![false; table.rows.len()];
+    for file in draft.steps.iter().flat_map(|step| &step.files) {
+        if table.header.is_none() {
+            let message = format!("`{}` needs a file table, and the manifest has no [payload]", file.value);
+            let finding = reader.findings.add(Code::MissingKey, file.span.clone(), message);
+            finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
+            break;
+        }
+        match rows.get(&file.value.folded()) {
+            Some(&row) => {
+                let listed = &table.rows[row].name.value;
+                if listed != &file.value && !used[row] {
+                    let message = format!("`{}` is `{listed}` in the file table", file.value);
+                    reader.findings.add(Code::Spelling, file.span.clone(), message).label("case does not count");
+                }
+                used[row] = true;
+            }
+            None if table.nameless => {}
+            None => {
+                let names = table.rows.iter().map(|row| row.name.value.as_str());
+                let near = reader.nearest(file.value.as_str(), names).map(str::to_owned);
+                let message = format!("`{}` is not in the file table", file.value);
+                let finding = reader.findings.add(Code::NotListed, file.span.clone(), message);
+                finding.did_you_mean(near.as_deref()).help("correct the name, or add its row to `[payload] files`");
+                let meant = near.and_then(|near| rows.get(&Folded::of(&near)));
+                meant.into_iter().for_each(|&row| used[row] = true);
+            }
+        }
+    }
+    used
+}
+
+/// Works out what `others = true` stands for, and counts it as used.
+fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
+    let torn = draft.steps.iter().any(|step| step.torn_files) || draft.payload.nameless;
+    let mut first: Option<u32> = None;
+    for step in &mut draft.steps {
+        let Some(span) = step.others.clone() else { continue };
+        let line = reader.source.line(span.start);
+        if let Some(first) = first {
+            let message = format!("a step on line {first} takes all other files already");
+            reader.findings.add(Code::Contradiction, span, message).help("name the files of one of the two");
+            continue;
+        }
+        first = Some(line);
+        for (row, used) in draft.payload.rows.iter().zip(used.iter_mut()) {
+            if !*used && row.unused.is_none() {
+                *used = true;
+                step.other_names.push(row.name.value.clone());
+            }
+        }
+        if step.other_names.is_empty() && !torn {
+            let message = format!("the step `{}` has no targets: other steps use all files", step.name());
+            reader.findings.add(Code::NoTargets, span, message).help("remove the step, or name its files");
+        }
+    }
+}
+
+fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
+    let torn = draft.steps.iter().any(|step| step.torn_files);
+    for (row, &used) in draft.payload.rows.iter().zip(used) {
+        match (&row.unused, used) {
+            (Some(why), true) => {
+                let message = format!("`{}` is marked unused, yet a step uses it", row.name.value);
+                reader.findings.add(Code::UsedAfterAll, why.span.clone(), message).help("remove `unused`");
+            }
+            (None, false) if !torn => {
+                let message = format!("no step uses `{}`", row.name.value);
+                let finding = reader.findings.add(Code::Unused, row.name.span.clone(), message);
+                finding.help("add it to a step, or say why it is there: `unused = \"…\"`");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The pins of rows; the value says nothing.
+fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) -> BTreeMap<Folded, ()> {
+    let mut pins = BTreeMap::new();
+    for (name, _) in &table.pins {
+        let folded = name.value.folded();
+        if !rows.contains_key(&folded) && !table.nameless {
+            let names = table.rows.iter().map(|row| row.name.value.as_str());
+            let near = reader.nearest(name.value.as_str(), names).map(str::to_owned);
+            let message = format!("`{}` is pinned and not in the file table", name.value);
+            let finding = reader.findings.add(Code::PinOfNothing, name.span.clone(), message);
+            finding.did_you_mean(near.as_deref()).help("correct the name, or remove the pin");
+        }
+        if pins.insert(folded, ()).is_some() {
+            let message = format!("`{}` is pinned twice", name.value);
+            let finding = reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+            finding.help("case does not count; remove one");
+        }
+    }
+    pins
+}
+
+fn sizes(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
+    for row in &table.rows {
+        let name = &row.name.value;
+        match &row.size {
+            Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
+                let message = format!("`{name}` has {} bytes, which is no multiple of {SECTOR}", size.value);
+                let finding = reader.findings.add(Code::OddMsiSize, size.span.clone(), message);
+                finding.help("compare the size with the article");
+            }
+            None if !pinned(row) && !row.torn => {
+                let message = format!("`{name}` has neither a size nor a hash");
+                let finding = reader.findings.add(Code::Unmeasured, row.name.span.clone(), message);
+                finding.help("add its `size`, or pin it with `rollup seal`");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Rows that a swap could hide behind, once for each group of them.
+fn twins(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
+    let mut alike: BTreeMap<(u64, Option<i64>), Vec<&RowDraft>> = BTreeMap::new();
+    for row in table.rows.iter().filter(|row| !row.torn) {
+        if let Some(size) = &row.size {
+            alike.entry((size.value, row.modified.as_ref().map(|time| time.value))).or_default().push(row);
+        }
+    }
+    for ((size, modified), rows) in alike.into_iter().filter(|(_, rows)| rows.len() > 1) {
+        let names = some_of(rows.iter().map(|row| row.name.value.as_str()));
+        let same = if modified.is_some() { format!("size ({size}) and date") } else { format!("size ({size})") };
+        let message = format!("{names} have the same {same}");
+        let mut finding = Finding::new(Code::Twins, rows[0].name.span.clone(), message);
+        if rows.iter().all(|row| pinned(row)) {
+            finding.level(Level::Note).note("their hashes tell them apart");
+        } else {
+            finding.help("pin them with `rollup seal`, or one could stand under the name of the other");
+        }
+        reader.findings.push(finding);
+    }
+}
+
+fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool, required: bool) {
+    let open: Vec<_> = table.rows.iter().filter(|row| !pinned(row)).map(|row| row.name.value.as_str()).collect();
+    let Some(header) = table.pins_header.clone().or_else(|| table.header.clone()).filter(|_| !open.is_empty()) else {
+        return;
+    };
+    let message = match open.len() == table.rows.len() {
+        true => "no file of the table is pinned by its hash".to_owned(),
+        false => format!("{} of {} files are not pinned by a hash", open.len(), table.rows.len()),
+    };
+    let mut finding = Finding::new(Code::Unpinned, header, message);
+    if open.len() < table.rows.len() {
+        finding.note(format!("these are {}", some_of(open.into_iter())));
+    }
+    finding.level(if required { Level::Error } else { Level::Warning });
+    finding.help("`rollup seal MANIFEST --payload DIR` checks the files and writes their hashes");
+    reader.findings.push(finding);
+}
