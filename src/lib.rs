@@ -5,12 +5,13 @@
 
 pub mod names;
 pub mod document;
-pub mod manifest;
 pub mod installer;
 pub mod deployment;
+pub mod manifest;
 pub mod payload;
 pub mod plan;
 pub mod journal;
 pub mod run;
 pub mod verify;
 pub mod rehearse;
+pub mod cli;

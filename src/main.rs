@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rollup` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rollup::cli::main()
+}

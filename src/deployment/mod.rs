@@ -1,7 +1,7 @@
 //! The tree on disk, and the one folder that changes it.
 
 mod console;
-mod describe;
+pub mod describe;
 pub mod description;
 pub mod locked;
 pub mod records;

@@ -15,7 +15,7 @@ use crate::deployment::records::{
 };
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::Kind;
-use crate::installer::Contents;
+use crate::installer::{Contents, ExternalCabinet};
 use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Selection, Servers, ServiceVerb, Step};
 use crate::names::{FileName, Folded, Kb, RelPath, Version};
 
@@ -287,7 +287,7 @@ impl Planner<'_> {
         if before.is_some_and(|before| !self.may_replace(before, contents, installer, &shown)) {
             return None;
         }
-        let source = self.installer_source(&shared, contents, installer)?;
+        let source = self.installer_source(&shared, contents, installer, fresh)?;
         let kept = self.folder_object(&place.at, record.as_ref());
         let record_after = ItemRecord::installed(Some(self.brought()), installed_from(contents, installer, &shared));
         let mut new = laid_down(&place.at, contents, source);
@@ -324,10 +324,16 @@ impl Planner<'_> {
     }
 
     /// Takes an installer in as a source, together with the cabinets that must lie beside it.
-    fn installer_source(&mut self, shared: &Shared, contents: &Contents, installer: &FileName) -> Option<usize> {
+    fn installer_source(
+        &mut self,
+        shared: &Shared,
+        contents: &Contents,
+        installer: &FileName,
+        used: OperationKind,
+    ) -> Option<usize> {
         let mut beside = Vec::new();
         for cabinet in &contents.external_cabinets {
-            let found = self.cabinet(&cabinet.name, shared);
+            let found = self.cabinet(cabinet, shared, used);
             match found.filter(|found| found.sha256 == cabinet.sha256) {
                 Some(found) => beside.push(self.source(&found)),
                 None => {
@@ -351,18 +357,21 @@ impl Planner<'_> {
 
     /// A cabinet as it lies beside an installer: in the share at this step, or, for what is run from
     /// the payload, in the payload.
-    fn cabinet(&self, name: &FileName, installer: &Shared) -> Option<Shared> {
+    fn cabinet(&self, cabinet: &ExternalCabinet, installer: &Shared, used: OperationKind) -> Option<Shared> {
+        let name = &cabinet.name;
+        if used == OperationKind::Run {
+            return self.payload_file(name.as_str());
+        }
         if let Some(shared) = self.share.get(&name.folded()) {
             return shared.clone();
         }
         match &installer.at {
+            // It was read from the share together with the installer.
             SourceAt::Share { .. } => {
-                let found = self.snapshot.share_file(&name.folded())?;
-                let facts = self.snapshot.facts(&found.path)?;
-                let at = SourceAt::Share { path: found.path.clone() };
-                Some(Shared { at, size: facts.size, sha256: facts.sha256 })
+                let path = self.snapshot.share_file(&name.folded())?.path.clone();
+                Some(Shared { at: SourceAt::Share { path }, size: cabinet.size, sha256: cabinet.sha256 })
             }
-            SourceAt::Payload { .. } => self.payload_file(name.as_str()),
+            SourceAt::Payload { .. } => None,
         }
     }
 

@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
-pub use planner::{Options, Planned, plan};
+pub use payload_check::{Compared, compare_payload};
+pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;
 

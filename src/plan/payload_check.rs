@@ -2,92 +2,87 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::description::ItemKind;
+use crate::deployment::description::{Description, ItemKind};
 use crate::deployment::tree::FileFacts;
-use crate::manifest::{Action, CopyFiles, PayloadFile};
+use crate::manifest::{Action, CopyFiles, Manifest, PayloadFile};
 use crate::names::{Folded, Shown};
-use crate::payload::{PackageFault, PayloadFact};
+use crate::payload::{PackageFault, PayloadFact, PayloadFacts};
 
 /// How far a date may be off and still be told as another time zone, in seconds.
 const LARGEST_ZONE: i64 = 14 * 3600;
 
-impl Planner<'_> {
-    /// Compares every file that a step deploys with its row, its pin, and the item it is for. What
-    /// no step deploys is compared too, but only told.
-    pub(super) fn check_payload(&mut self) {
-        let Some(payload) = self.payload else { return };
-        let (deployed, run) = self.deployed();
-        let products = self.products();
-        for row in &self.manifest.files {
-            let name = row.name.folded();
-            let needed = deployed.contains(&name);
-            let Some(fact) = payload.files.get(&name) else {
-                if needed {
-                    let message = format!("`{}` is missing in the payload", row.name);
-                    self.refuse(ReasonKind::Mismatch, message, Some("unpack the vendor's download again"));
-                }
-                continue;
-            };
-            let mut found: Vec<Reason> = compare(row, fact).into_iter().collect();
-            if found.is_empty() && needed {
-                found.extend(unusable(row, fact, run.contains(&name), products.get(&name)));
-            }
-            match needed {
-                true => self.reasons.extend(found),
-                false => self.warnings.extend(found.into_iter().map(|reason| reason.message)),
-            }
-            self.warnings.extend(wrong_date(row, fact));
-            if row.sha256.is_none() && needed {
-                self.unpinned += 1;
-            }
-        }
-        for (a, b) in &payload.clashes {
-            let message = format!("`{}` and `{}` in the payload differ only in case", Shown(a), Shown(b));
-            self.reasons
-                .push(Reason::new(ReasonKind::Mismatch, message).help("remove the one that is not the vendor's"));
-        }
-        if self.unpinned > 0 {
-            let files = if self.unpinned == 1 { "file has" } else { "files have" };
-            self.warnings.push(format!(
-                "{} {files} no pinned SHA-256 in the manifest, so only name, size and product were compared",
-                self.unpinned
-            ));
-        }
-    }
+/// How a payload compares with its manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Compared {
+    /// What is wrong with files that steps deploy: the rollup cannot be applied.
+    pub reasons: Vec<Reason>,
+    /// What is wrong with files that no step deploys.
+    pub others: Vec<Reason>,
+    /// Everything worth a word that stops nothing.
+    pub warnings: Vec<String>,
+    /// Dates that differ, which are among the warnings too.
+    pub dates: Vec<String>,
+}
 
-    /// The folded names of files that steps deploy, and of those that steps run.
-    fn deployed(&self) -> (BTreeSet<Folded>, BTreeSet<Folded>) {
-        let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
-        for step in &self.manifest.steps {
-            match &step.action {
-                Action::Copy { files: CopyFiles::Named(names), .. } => {
-                    deployed.extend(names.iter().map(|listed| Folded::of(&listed.name)));
-                }
-                Action::Copy { files: CopyFiles::Others { names, .. }, .. } => {
-                    deployed.extend(names.iter().map(|name| name.folded()));
-                }
-                Action::Run { files, .. } => run.extend(files.iter().map(|listed| Folded::of(&listed.name))),
-                _ => {}
+/// Compares every file with its row, its pin and, where a deployment is known, the item it is for.
+pub fn compare_payload(manifest: &Manifest, site: Option<&Description>, payload: &PayloadFacts) -> Compared {
+    let (deployed, run) = deployed(manifest);
+    let products = site.map(products).unwrap_or_default();
+    let mut compared = Compared::default();
+    let mut unpinned = 0;
+    for row in &manifest.files {
+        let name = row.name.folded();
+        let needed = deployed.contains(&name);
+        let Some(fact) = payload.files.get(&name) else {
+            if needed {
+                let message = format!("`{}` is missing in the payload", row.name);
+                compared.reasons.push(mismatch(message, "unpack the vendor's download again"));
+            }
+            continue;
+        };
+        let found = wrong(row, fact).or_else(|| unusable(row, fact, run.contains(&name), products.get(&name)));
+        match needed {
+            true => compared.reasons.extend(found),
+            false => {
+                compared.warnings.extend(found.iter().map(|reason| reason.message.clone()));
+                compared.others.extend(found);
             }
         }
-        deployed.extend(run.iter().cloned());
-        (deployed, run)
+        compared.dates.extend(wrong_date(row, fact));
+        unpinned += usize::from(row.sha256.is_none() && needed);
     }
+    for (a, b) in &payload.clashes {
+        let message = format!("`{}` and `{}` in the payload differ only in case", Shown(a), Shown(b));
+        compared.reasons.push(mismatch(message, "remove the one that is not the vendor's"));
+    }
+    compared.warnings.extend(compared.dates.iter().cloned());
+    if unpinned > 0 {
+        let files = if unpinned == 1 { "file has" } else { "files have" };
+        compared.warnings.push(format!(
+            "{unpinned} {files} no pinned SHA-256 in the manifest, so only name, size and product were compared"
+        ));
+    }
+    compared
+}
 
-    /// The product that a file must hold, and the item that is installed from it.
-    fn products(&self) -> BTreeMap<Folded, ForItem> {
-        let items = self.snapshot.description.items.iter();
-        let named = items.filter_map(|item| match &item.kind {
-            ItemKind::Component { installer, product, .. } => {
-                let belongs = ForItem { item: item.name.to_string(), product: product.clone() };
-                Some((installer.folded(), belongs))
+/// The folded names of files that steps deploy, and of those that steps run.
+fn deployed(manifest: &Manifest) -> (BTreeSet<Folded>, BTreeSet<Folded>) {
+    let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
+    for step in &manifest.steps {
+        match &step.action {
+            Action::Copy { files: CopyFiles::Named(names), .. } => {
+                deployed.extend(names.iter().map(|listed| Folded::of(&listed.name)));
             }
-            ItemKind::Procedure { .. } => None,
-        });
-        named.collect()
+            Action::Copy { files: CopyFiles::Others { names, .. }, .. } => {
+                deployed.extend(names.iter().map(|name| name.folded()));
+            }
+            Action::Run { files, .. } => run.extend(files.iter().map(|listed| Folded::of(&listed.name))),
+            _ => {}
+        }
     }
+    deployed.extend(run.iter().cloned());
+    (deployed, run)
 }
 
 /// The item that is installed from a file.
@@ -96,12 +91,24 @@ struct ForItem {
     product: String,
 }
 
+/// The product that a file must hold, and the item that is installed from it.
+fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
+    let named = site.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Component { installer, product, .. } => {
+            let belongs = ForItem { item: item.name.to_string(), product: product.clone() };
+            Some((installer.folded(), belongs))
+        }
+        ItemKind::Procedure { .. } => None,
+    });
+    named.collect()
+}
+
 fn mismatch(message: String, help: &str) -> Reason {
     Reason::new(ReasonKind::Mismatch, message).help(help)
 }
 
 /// The first way in which a file differs from its row.
-fn compare(row: &PayloadFile, fact: &PayloadFact) -> Option<Reason> {
+fn wrong(row: &PayloadFile, fact: &PayloadFact) -> Option<Reason> {
     let name = &row.name;
     let FileFacts { size, sha256 } = match &fact.facts {
         Ok(facts) => *facts,
@@ -147,13 +154,13 @@ fn unusable(row: &PayloadFile, fact: &PayloadFact, is_run: bool, belongs: Option
     }
 }
 
-/// A wrong date is worth a word: copying changes it, but so does another edition.
+/// A wrong date is worth a word, since another edition has one too; but copying changes it, and where
+/// the hash is pinned it says nothing.
 fn wrong_date(row: &PayloadFile, fact: &PayloadFact) -> Option<String> {
-    let wanted = row.modified?;
+    let wanted = row.modified.filter(|_| row.sha256.is_none() && fact.facts.is_ok())?;
     // The table tells minutes.
     let off = fact.modified.div_euclid(60) * 60 - wanted;
-    let pinned = row.sha256.is_some();
-    if off == 0 || fact.facts.is_err() || pinned {
+    if off == 0 {
         return None;
     }
     Some(match off % 3600 == 0 && off.abs() <= LARGEST_ZONE {

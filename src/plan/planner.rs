@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::payload_check::compare_payload;
 use super::refusal::{Reason, ReasonKind, Refusal};
 use super::requirements::{self, Absences};
 use super::resolve::Resolver;
@@ -106,7 +107,11 @@ pub fn plan(
     let mut planner = Planner::new(manifest, snapshot, payload, options);
     planner.reasons = reasons;
     planner.prerequisites();
-    planner.check_payload();
+    if let Some(payload) = payload {
+        let compared = compare_payload(manifest, Some(&snapshot.description), payload);
+        planner.reasons.extend(compared.reasons);
+        planner.warnings.extend(compared.warnings);
+    }
     let steps = manifest.steps.iter().enumerate().map(|(at, step)| planner.step(at, step)).collect();
     planner.finish(steps).map(|plan| Planned::Plan(Box::new(plan)))
 }
@@ -170,8 +175,6 @@ pub(super) struct Planner<'a> {
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
     pub(super) puts: Vec<Put>,
-    /// Deployed files without a pin.
-    pub(super) unpinned: usize,
     sources: Vec<Source>,
     source_of: BTreeMap<SourceAt, usize>,
     swaps: Vec<Swap>,
@@ -203,7 +206,6 @@ impl<'a> Planner<'a> {
             absences: BTreeMap::new(),
             procedures_run: BTreeSet::new(),
             puts: Vec::new(),
-            unpinned: 0,
             sources: Vec::new(),
             source_of: BTreeMap::new(),
             swaps: Vec::new(),

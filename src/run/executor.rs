@@ -101,8 +101,13 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let Staged { run, mut journal } = staged;
-    check::forward(disk, plan, &run)?;
-    journal.write(disk, Record::Committing)?;
+    let begun =
+        check::forward(disk, plan, &run).and_then(|()| journal.write(disk, Record::Committing).map_err(RunError::from));
+    if let Err(error) = begun {
+        // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
+        let _ = disk.discard(&run);
+        return Err(error);
+    }
     listener.tell(&Event::Committing);
     Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener }))
 }

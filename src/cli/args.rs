@@ -1,0 +1,262 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Apply an update rollup to a deployment, whole or not at all.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rollup",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = "Examples:
+  rollup rehearse manifests/kb952076.toml          try it all on a sample, in ./lab
+  rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup status -d /srv/hmc40                      where things stand, and what to type
+
+Exit codes: 0 done or nothing to do, 10 undone, 11 needs attention, 12 stopped, 13 mismatch,
+14 stale plan, 15 not ready, 16 not applicable, 64 usage, 65 invalid, 66 no input, 74 io,
+75 locked, 130 interrupted."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check manifests and deployment.toml files: every mistake at once, at its place
+    #[command(after_help = "Examples:
+  rollup validate manifests/kb952076.toml
+  rollup validate manifests/*.toml --format json
+  rollup validate kb952076.toml -d /srv/hmc40 -p KB952076")]
+    Validate(Validate),
+    /// Show what applying a manifest would do; touches nothing
+    #[command(after_help = "Examples:
+  rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup plan kb952076.toml --format json > plan.json
+
+Without a payload there is a preview without digest: nobody can tell then what will be written.")]
+    Plan(Plan),
+    /// Apply a manifest: stage everything, then swap it in
+    #[command(after_help = "Examples:
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
+  rollup apply kb952076.toml --dry-run
+
+A failure puts everything back by itself. After a crash: `rollup status`.")]
+    Apply(Apply),
+    /// Take the unfinished run to its end
+    #[command(after_help = "Examples:
+  rollup resume -d /srv/hmc40
+  rollup resume -d /srv/hmc40 --yes --confirm update-database")]
+    Resume(Recover),
+    /// Take the unfinished run back
+    #[command(after_help = "Examples:
+  rollup undo -d /srv/hmc40
+  rollup undo -d /srv/hmc40 --yes")]
+    Undo(Recover),
+    /// Tell where things stand, and what to type: 0 at rest, 12 staged or unfinished, 11 needs attention
+    Status(Reading),
+    /// List the runs of a deployment
+    History(Reading),
+    /// Show the console tree with states
+    Tree(Reading),
+    /// Compare every installed file, installer and state with its record; reads only
+    #[command(after_help = "Exits with 0 where everything matches, with 13 where something drifted.")]
+    Verify(Reading),
+    /// Build a sample deployment and a payload, and apply the manifest there for real
+    #[command(after_help = "Examples:
+  rollup rehearse manifests/kb952076.toml
+  rollup rehearse manifests/kb952076.toml --prepare     stop before the apply
+  rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab    on a copy of yours")]
+    Rehearse(Rehearse),
+    /// Say what installer packages hold, or why they cannot be used
+    #[command(after_help = "Examples:
+  rollup inspect KB952076/HostedEmail2007NS.msi
+  rollup inspect KB952076/*.msi --format json")]
+    Inspect(Inspect),
+    /// Pin the SHA-256 of every payload file in the manifest
+    #[command(after_help = "Example:
+  rollup seal kb952076.toml -p KB952076")]
+    Seal(Seal),
+}
+
+/// Which deployment.
+#[derive(Debug, Args, Clone)]
+pub struct Deployment {
+    /// The deployment; else the nearest folder upwards with a deployment.toml
+    #[arg(short, long, value_name = "DIR", env = "ROLLUP_DEPLOYMENT", hide_env_values = true)]
+    pub deployment: Option<PathBuf>,
+}
+
+/// Which payload.
+#[derive(Debug, Args, Clone)]
+pub struct Payload {
+    /// The payload; else the folder beside the manifest that is named like its KB number
+    #[arg(short, long, value_name = "DIR", env = "ROLLUP_PAYLOAD", hide_env_values = true)]
+    pub payload: Option<PathBuf>,
+}
+
+/// What decides the plan.
+#[derive(Debug, Args, Clone, Copy)]
+pub struct Choices {
+    /// Let the install of a group also take in what was never installed
+    #[arg(long)]
+    pub install_new: bool,
+    /// Do all steps anew, though the rollup is in force
+    #[arg(long)]
+    pub again: bool,
+    /// Let an older product version replace a newer one
+    #[arg(long)]
+    pub allow_downgrade: bool,
+}
+
+/// Waiting for the lock.
+#[derive(Debug, Args, Clone, Copy)]
+pub struct Locking {
+    /// Wait this many seconds for another process to finish
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_timeout: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Manifests and deployment.toml files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Also check the manifests against this deployment
+    #[arg(short, long, value_name = "DIR")]
+    pub deployment: Option<PathBuf>,
+    /// Also check the files of this payload
+    #[arg(short, long, value_name = "DIR")]
+    pub payload: Option<PathBuf>,
+    /// How the findings are shown
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Make a missing pin an error
+    #[arg(long)]
+    pub require_hashes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The manifest
+    pub manifest: PathBuf,
+    #[command(flatten)]
+    pub deployment: Deployment,
+    #[command(flatten)]
+    pub payload: Payload,
+    #[command(flatten)]
+    pub choices: Choices,
+    /// How the plan is shown
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Say for every operation why it is there: the manifest's line, and the state that was seen
+    #[arg(long)]
+    pub why: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The manifest
+    pub manifest: PathBuf,
+    #[command(flatten)]
+    pub deployment: Deployment,
+    #[command(flatten)]
+    pub payload: Payload,
+    #[command(flatten)]
+    pub choices: Choices,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show the plan and stop; touches nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Answer a `confirm` prerequisite with yes (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub confirm: Vec<String>,
+    #[command(flatten)]
+    pub locking: Locking,
+}
+
+#[derive(Debug, Args)]
+pub struct Recover {
+    #[command(flatten)]
+    pub deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Say that a manual step was done, or taken back (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    pub confirm: Vec<String>,
+    #[command(flatten)]
+    pub locking: Locking,
+}
+
+#[derive(Debug, Args)]
+pub struct Reading {
+    #[command(flatten)]
+    pub deployment: Deployment,
+    /// How the answer is shown
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Rehearse {
+    /// The manifest
+    pub manifest: PathBuf,
+    /// Where the lab is made
+    #[arg(long, value_name = "DIR", default_value = "lab")]
+    pub r#in: PathBuf,
+    /// Replace a lab that an earlier rehearsal made
+    #[arg(long)]
+    pub replace: bool,
+    /// Stop before the apply, and leave the old state
+    #[arg(long)]
+    pub prepare: bool,
+    /// Rehearse on a copy of this deployment instead of the sample
+    #[arg(short, long, value_name = "DIR")]
+    pub deployment: Option<PathBuf>,
+    /// Rehearse with this payload instead of a built one
+    #[arg(short, long, value_name = "DIR")]
+    pub payload: Option<PathBuf>,
+    #[command(flatten)]
+    pub choices: Choices,
+    /// Answer a `confirm` prerequisite with yes (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub confirm: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Installer packages
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How the answer is shown
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Seal {
+    /// The manifest; only its `[payload.sha256]` is written
+    pub manifest: PathBuf,
+    #[command(flatten)]
+    pub payload: Payload,
+    /// Also compare the products with this deployment's items
+    #[arg(short, long, value_name = "DIR")]
+    pub deployment: Option<PathBuf>,
+}

@@ -1,0 +1,285 @@
+//! The commands about files of the author and the vendor: `validate`, `inspect`, `seal`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::args::{Format, Inspect, Seal, Validate};
+use super::exit::{Exit, Failure, chain};
+use super::inputs;
+use super::out::{self, BOLD, count, styled};
+use crate::deployment::describe;
+use crate::deployment::description::Description;
+use crate::deployment::tree::hash;
+use crate::document::{Findings, Level, Look, Source};
+use crate::installer::{self, Beside, Contents, ReadSeek};
+use crate::manifest::{self, Checks, Manifest};
+use crate::names::{Digest, FileName, Shown, same_name};
+use crate::payload::PayloadFacts;
+use crate::plan::{Reason, compare_payload};
+
+/// `rollup validate`.
+pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
+    let description = match &args.deployment {
+        Some(path) => Some(inputs::site(Some(path))?.description),
+        None => None,
+    };
+    let sources = args.files.iter().map(|path| inputs::source(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut records: Vec<Value> = Vec::new();
+    let mut payload_faults = Vec::new();
+    let (mut errors, mut warnings, mut notes) = (0, 0, 0);
+    for source in &sources {
+        let mut findings = Findings::default();
+        let checks = Checks { require_hashes: args.require_hashes, deployment: description.as_ref() };
+        let manifest = read(source, &checks, &mut findings);
+        let count = |level: Level| findings.sorted().into_iter().filter(|finding| finding.level == level).count();
+        errors += count(Level::Error);
+        warnings += count(Level::Warning);
+        notes += count(Level::Note);
+        match args.format {
+            Format::Json => records.extend(findings.records(source).iter().map(|record| json!(record))),
+            Format::Text if findings.is_empty() => {}
+            Format::Text => out::line(findings.text(source, &look()).trim_end()),
+        }
+        if let (Some(manifest), Some(payload)) = (manifest, &args.payload) {
+            payload_faults.extend(payload_reasons(&manifest, payload, description.as_ref())?);
+        }
+    }
+    errors += payload_faults.len();
+    let exit = if errors > 0 { Exit::Invalid } else { Exit::Ok };
+    if args.format == Format::Json {
+        let payload: Vec<_> =
+            payload_faults.iter().map(|reason| json!({ "message": reason.message, "help": reason.help })).collect();
+        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                               "errors": errors, "warnings": warnings, "notes": notes,
+                               "findings": records, "payload": payload });
+        out::line(format_args!("{document:#}"));
+        return Ok(exit);
+    }
+    for reason in &payload_faults {
+        out::line(format_args!("{}: {}", styled(out::BAD, "error"), reason.message));
+        if let Some(help) = &reason.help {
+            out::line(format_args!("  help: {help}"));
+        }
+    }
+    let files = count(sources.len(), "file", "files");
+    let errors = count(errors, "error", "errors");
+    out::line(format_args!(
+        "{files}: {errors}, {}, {}",
+        count(warnings, "warning", "warnings"),
+        count(notes, "note", "notes")
+    ));
+    Ok(exit)
+}
+
+/// A document that describes servers is a deployment's; any other one is taken for a manifest.
+fn read(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Option<Manifest> {
+    let named = Path::new(source.name()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if same_name(named, "deployment.toml") {
+        describe::parse(source, findings);
+        return None;
+    }
+    manifest::parse_with(source, checks, findings)
+}
+
+fn payload_reasons(manifest: &Manifest, folder: &Path, site: Option<&Description>) -> Result<Vec<Reason>, Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", folder.display())));
+    }
+    let facts = facts(manifest, folder)?;
+    for name in &facts.extra {
+        out::say(format_args!("note: `{}` lies in the payload and in no row of the file table", Shown(name)));
+    }
+    let compared = compare_payload(manifest, site, &facts);
+    compared.warnings.iter().for_each(out::warn);
+    Ok(compared.reasons)
+}
+
+fn facts(manifest: &Manifest, folder: &Path) -> Result<PayloadFacts, Failure> {
+    inputs::payload(folder)?.facts(manifest).map_err(|error| inputs::disk(&error))
+}
+
+fn look() -> Look {
+    let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    Look { width: out::width(), color }
+}
+
+/// `rollup inspect`.
+pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
+    let mut exit = Exit::Ok;
+    let mut documents = Vec::new();
+    for path in &args.files {
+        let inspected = inspect_one(path)?;
+        if inspected.contents.is_err() {
+            exit = Exit::Invalid;
+        }
+        match args.format {
+            Format::Json => documents.push(inspected.json()),
+            Format::Text => inspected.tell(),
+        }
+    }
+    if args.format == Format::Json {
+        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                               "files": documents });
+        out::line(format_args!("{document:#}"));
+    }
+    Ok(exit)
+}
+
+struct Inspected {
+    path: PathBuf,
+    size: u64,
+    sha256: Digest,
+    contents: Result<Contents, String>,
+}
+
+fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
+    let shown = path.display().to_string();
+    let fail = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
+        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
+    };
+    if !path.metadata().map_err(fail)?.is_file() {
+        return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
+    }
+    let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
+    let file = BufReader::new(File::open(path).map_err(fail)?);
+    let contents = installer::contents(file, &mut BesideFile(path)).map_err(|error| chain(&error));
+    Ok(Inspected { path: path.to_owned(), size: facts.size, sha256: facts.sha256, contents })
+}
+
+impl Inspected {
+    fn json(&self) -> Value {
+        let mut document = json!({ "file": self.path.display().to_string(), "size": self.size, "sha256": self.sha256 });
+        match &self.contents {
+            Ok(contents) => document["package"] = json!(contents),
+            Err(why) => document["error"] = json!(why),
+        }
+        document
+    }
+
+    fn tell(&self) {
+        out::line(styled(BOLD, Shown(&self.path.display().to_string())));
+        out::line(format_args!("  size          {} bytes", out::number(self.size)));
+        out::line(format_args!("  sha256        {}", self.sha256));
+        match &self.contents {
+            Err(why) => out::line(format_args!("  {}: {why}", styled(out::BAD, "cannot be used"))),
+            Ok(contents) => tell_contents(contents),
+        }
+    }
+}
+
+fn tell_contents(contents: &Contents) {
+    let identity = &contents.identity;
+    out::line(format_args!("  product       {}", Shown(&identity.product)));
+    out::line(format_args!("  version       {}", identity.version));
+    out::line(format_args!("  product code  {}", Shown(&identity.product_code)));
+    out::line(format_args!("  upgrade code  {}", Shown(identity.upgrade_code.as_deref().unwrap_or("none"))));
+    if let Some(manufacturer) = &identity.manufacturer {
+        out::line(format_args!("  manufacturer  {}", Shown(manufacturer)));
+    }
+    for cabinet in &contents.external_cabinets {
+        out::line(format_args!("  needs         {} beside it", Shown(cabinet.name.as_str())));
+    }
+    out::line(format_args!("  {}", count(contents.files.len(), "file:", "files:")));
+    for file in &contents.files {
+        out::line(format_args!("    {:>13}  {}  {}", out::number(file.size), file.sha256, Shown(file.path.as_str())));
+    }
+}
+
+/// What lies in the folder of a package, whatever the case of its name.
+struct BesideFile<'a>(&'a Path);
+
+impl Beside for BesideFile<'_> {
+    fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
+        let folder = self.0.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|found| same_name(found, name.as_str()))
+                && entry.file_type()?.is_file()
+            {
+                return Ok(Some(Box::new(BufReader::new(File::open(entry.path())?))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// `rollup seal`.
+pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
+    let description = match &args.deployment {
+        Some(path) => Some(inputs::site(Some(path))?.description),
+        None => None,
+    };
+    let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
+    let kb = loaded.manifest.rollup.kb;
+    let Some(folder) = inputs::payload_folder(args.payload.payload.as_deref(), &args.manifest, kb)? else {
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("no payload was given, and no folder `{kb}` lies beside the manifest"),
+        )
+        .next("say where the rollup's files are: `--payload DIR`"));
+    };
+    out::say(format_args!("payload {}", folder.display()));
+    let facts = facts(&loaded.manifest, &folder)?;
+    let mut unpinned = loaded.manifest.clone();
+    unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
+    let pins = pins(&unpinned, description.as_ref(), &facts)?;
+    let text = loaded.source.text();
+    let sealed = manifest::seal(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    if sealed == text {
+        out::line(format_args!("nothing to do: {} pinned already", count(pins.len(), "file is", "files are")));
+        return Ok(Exit::Ok);
+    }
+    replace(&args.manifest, &sealed)?;
+    out::line(format_args!("pinned {} in {}", count(pins.len(), "file", "files"), args.manifest.display()));
+    Ok(Exit::Ok)
+}
+
+/// Only what agrees with name, size and product of the table is pinned; all reasons at once.
+fn pins(
+    manifest: &Manifest,
+    description: Option<&Description>,
+    facts: &PayloadFacts,
+) -> Result<Vec<(FileName, Digest)>, Failure> {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut pins = Vec::new();
+    for row in &manifest.files {
+        match facts.files.get(&row.name.folded()).map(|fact| &fact.facts) {
+            Some(Ok(found)) => pins.push((row.name.clone(), found.sha256)),
+            Some(Err(what)) => reasons.push(format!("`{}` cannot be pinned: {what}", row.name)),
+            None => reasons.push(format!("`{}` is missing in the payload", row.name)),
+        }
+    }
+    let compared = compare_payload(manifest, description, facts);
+    reasons.extend(compared.reasons.into_iter().map(|reason| reason.message));
+    reasons.extend(compared.others.into_iter().map(|reason| reason.message));
+    reasons.sort();
+    reasons.dedup();
+    compared.dates.iter().for_each(out::warn);
+    if reasons.is_empty() {
+        return Ok(pins);
+    }
+    Err(Failure { reasons, ..Failure::new(Exit::Mismatch, "").now("the manifest was not changed") })
+}
+
+/// Writes the whole file beside the old one first, so that a full disk leaves the old one.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let beside = path.with_extension("toml.new");
+    let write = || -> io::Result<()> {
+        let mut file = File::options().write(true).create_new(true).open(&beside)?;
+        file.set_permissions(path.metadata()?.permissions())?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            let _ = std::fs::remove_file(&beside);
+        }
+        Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", beside.display()))
+            .now("the manifest was not changed")
+    })
+}

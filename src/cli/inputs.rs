@@ -1,0 +1,208 @@
+//! Finding and reading what a command works on: the deployment, the manifest, the payload.
+
+use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, Failure};
+use super::out;
+use crate::deployment::describe;
+use crate::deployment::description::Description;
+use crate::deployment::locked::{LockError, check_format, path as rel, read_owner};
+use crate::deployment::tree::{DiskError, Tree};
+use crate::document::{Findings, Look, Source};
+use crate::journal::{JournalFault, runs};
+use crate::manifest::{self, Checks, Manifest};
+use crate::names::Kb;
+use crate::payload::Payload;
+use crate::run::RunError;
+
+/// How often a reader looks again when a writer moved in between.
+const LOOKS: usize = 5;
+
+/// An opened deployment.
+pub(super) struct Site {
+    pub(super) tree: Tree,
+    pub(super) description: Description,
+    /// How it was found, in words.
+    pub(super) how: &'static str,
+}
+
+/// A manifest without errors, with its text.
+pub(super) struct Loaded {
+    pub(super) manifest: Manifest,
+    pub(super) source: Source,
+}
+
+/// Opens the deployment that was given, or the nearest one upwards.
+pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
+    let (path, how) = match given {
+        Some(path) => (path.to_owned(), "as given"),
+        None => (nearest()?, "found upwards from here"),
+    };
+    if !path.is_dir() {
+        return Err(Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display())));
+    }
+    let tree = Tree::open(&path).map_err(|error| disk(&error))?;
+    let description = description(&tree)?;
+    check_format(&tree).map_err(|error| locked(&error))?;
+    Ok(Site { tree, description, how })
+}
+
+fn nearest() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
+    let found = here.ancestors().find(|folder| folder.join("deployment.toml").is_file());
+    found.map(Path::to_owned).ok_or_else(|| {
+        Failure::new(Exit::Usage, "no deployment was given, and no folder upwards from here has a `deployment.toml`")
+            .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
+    })
+}
+
+fn description(tree: &Tree) -> Result<Description, Failure> {
+    let at = rel("deployment.toml");
+    let shown = tree.shown(Some(&at));
+    let text = tree.text(&at, 256 << 20).map_err(|error| disk(&error))?.ok_or_else(|| {
+        let reason = format!("`{}` is no deployment: it has no `deployment.toml`", tree.path().display());
+        Failure::new(Exit::NoInput, reason)
+    })?;
+    let source = Source::from_bytes(shown, text.into_bytes());
+    let mut findings = Findings::default();
+    let description = describe::parse(&source, &mut findings);
+    description.ok_or_else(|| invalid(&source, findings))
+}
+
+/// Reads a file that was typed on the command line.
+pub(super) fn source(path: &Path) -> Result<Source, Failure> {
+    let shown = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Source::from_bytes(shown, bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")))
+        }
+        Err(error) => Err(Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}"))),
+    }
+}
+
+/// Reads a manifest, and checks it against the deployment it is meant for.
+pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<Loaded, Failure> {
+    let source = source(path)?;
+    let mut findings = Findings::default();
+    let checks = Checks { require_hashes: false, deployment };
+    match manifest::parse_with(&source, &checks, &mut findings) {
+        Some(manifest) => Ok(Loaded { manifest, source }),
+        None => Err(invalid(&source, findings)),
+    }
+}
+
+/// Shows the errors among the findings; the rest is for `rollup validate`.
+fn invalid(source: &Source, mut findings: Findings) -> Failure {
+    findings.retain(|finding| finding.level == crate::document::Level::Error);
+    out::say(findings.text(source, &look()).trim_end());
+    let errors = out::count(findings.errors(), "error", "errors");
+    Failure::new(Exit::Invalid, format_args!("`{}` has {errors}", source.name()))
+        .now("nothing was begun")
+        .next(format!("mend the file, then `rollup validate {}`", source.name()))
+}
+
+/// How findings are drawn on standard error.
+pub(super) fn look() -> Look {
+    let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+    Look { width: out::width(), color }
+}
+
+/// The payload that was given, or the folder beside the manifest that is named like its KB number.
+pub(super) fn payload_folder(given: Option<&Path>, manifest: &Path, kb: Kb) -> Result<Option<PathBuf>, Failure> {
+    if let Some(given) = given {
+        return match given.is_dir() {
+            true => Ok(Some(given.to_owned())),
+            false => Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()))),
+        };
+    }
+    let beside = manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(beside).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse() == Ok(kb)))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    found.sort();
+    Ok(found.into_iter().next())
+}
+
+/// Opens a payload folder.
+pub(super) fn payload(folder: &Path) -> Result<Payload, Failure> {
+    Payload::open(folder).map_err(|error| disk(&error))
+}
+
+/// Reads while others may write: looks at the journals before and after, and again when they moved.
+pub(super) fn quietly<T>(tree: &Tree, mut read: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    for _ in 0..LOOKS {
+        let before = marks(tree)?;
+        let value = read();
+        if marks(tree)? == before {
+            return value;
+        }
+    }
+    Err(busy(tree))
+}
+
+/// What a writer changes first and last: the number of records of every run.
+fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
+    let runs = runs(tree).map_err(|fault| journal(&fault))?;
+    Ok(runs.iter().map(|run| (run.number, run.journal.entries.len())).collect())
+}
+
+/// Somebody is at work: who.
+pub(super) fn busy(tree: &Tree) -> Failure {
+    locked(&LockError::Held { owner: read_owner(tree) })
+}
+
+/// A failure of the lock.
+pub(super) fn locked(error: &LockError) -> Failure {
+    match error {
+        LockError::Held { .. } => Failure::new(Exit::Locked, error)
+            .now("this command changed nothing")
+            .next("wait for it, or let `--lock-timeout SECONDS` wait; `rollup status` tells how far it is"),
+        LockError::TooNew(_) => Failure::new(Exit::Invalid, error).next("use the rollup that wrote it, or a later one"),
+        LockError::Disk(error) => disk(error),
+    }
+}
+
+/// A failure of the disk before anything was begun.
+pub(super) fn disk(error: &DiskError) -> Failure {
+    let exit = if error.is_missing() { Exit::NoInput } else { Exit::Io };
+    Failure::caused(exit, error).now("this command changed nothing")
+}
+
+/// A journal that cannot be used.
+pub(super) fn journal(fault: &JournalFault) -> Failure {
+    match fault {
+        JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
+            .now("nobody can tell from it how far the run is; nothing was touched")
+            .next("the slots still tell: see \"By hand\" in the README"),
+        JournalFault::TooNew { .. } => Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it"),
+        JournalFault::Disk(error) => disk(error),
+    }
+}
+
+/// A failure of a run before its commit began.
+pub(super) fn not_begun(error: &RunError) -> Failure {
+    let now = "nothing of the deployment has changed";
+    match error {
+        RunError::Disk(error) => Failure::caused(Exit::Io, error).now(now),
+        RunError::Journal(fault) => journal(fault),
+        RunError::Plan { .. } => Failure::new(Exit::Invalid, error).now(now),
+        RunError::Stale { .. } => {
+            Failure::new(Exit::StalePlan, error).now(now).next("plan again: `rollup plan` shows what is different")
+        }
+        RunError::NotReady(reasons) => {
+            let mut failure = Failure::new(Exit::NotReady, "").now(now);
+            failure.reasons = reasons.iter().map(|reason| reason.message.clone()).collect();
+            failure.next = reasons.iter().filter_map(|reason| reason.help.clone()).collect();
+            failure.next.dedup();
+            failure
+        }
+        RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
+        RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),
+        RunError::Waiting { .. } => Failure::new(Exit::Stopped, error),
+        RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
+    }
+}

@@ -1,0 +1,64 @@
+//! Words in, words out: arguments, messages, progress, exit codes.
+//!
+//! Results go to standard output; messages, progress and prompts to standard error. Every failure
+//! says what is wrong, what is true now, and what to type next.
+
+mod apply;
+mod args;
+mod documents;
+mod exit;
+mod inputs;
+mod out;
+mod preview;
+mod progress;
+mod reading;
+mod recover;
+mod rehearse;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+use recover::Way;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // What cannot be written is dropped, as everywhere.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+                _ => Exit::Usage.into(),
+            };
+        }
+    };
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out::fail(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Validate(args) => documents::validate(args),
+        Command::Plan(args) => apply::plan(args),
+        Command::Apply(args) => apply::apply(args),
+        Command::Resume(args) => recover::recover(args, Way::Forward),
+        Command::Undo(args) => recover::recover(args, Way::Back),
+        Command::Status(args) => reading::status(args),
+        Command::History(args) => reading::history(args),
+        Command::Tree(args) => reading::tree(args),
+        Command::Verify(args) => reading::verify(args),
+        Command::Rehearse(args) => rehearse::rehearse(args),
+        Command::Inspect(args) => documents::inspect(args),
+        Command::Seal(args) => documents::seal(args),
+    }
+}

@@ -1,0 +1,139 @@
+//! Writing to the terminal. A closed or full one never fails a run, so no `print!` macros: what
+//! cannot be written is dropped.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::exit::Failure;
+
+/// What goes wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What deserves a look.
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
+/// What is well.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What leads the eye.
+pub(super) const BOLD: Style = Style::new().bold();
+/// What may be passed over.
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// A text in a style; `NO_COLOR` and pipes take the style off again.
+pub(super) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A line of result, to standard output.
+pub(super) fn line(text: impl Display) {
+    let _ = writeln!(anstream::stdout().lock(), "{text}");
+}
+
+/// A line of message, to standard error.
+pub(super) fn say(text: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// A warning, to standard error.
+pub(super) fn warn(text: impl Display) {
+    say(format_args!("{}: {text}", styled(WARN, "warning")));
+}
+
+/// A failure, to standard error.
+pub(super) fn fail(failure: &Failure) {
+    let label = styled(BAD, "error");
+    for reason in &failure.reasons {
+        say(format_args!("{label}: {reason}"));
+    }
+    if let Some(now) = &failure.now {
+        say(format_args!("{}: {now}", styled(BOLD, "now")));
+    }
+    for next in &failure.next {
+        say(format_args!("{}: {next}", styled(BOLD, "next")));
+    }
+}
+
+/// Whether somebody can be asked: both ends of the conversation are a terminal.
+pub(super) fn can_ask() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question, and returns the answer without surrounding space; empty at the end of input.
+pub(super) fn ask(question: &str) -> String {
+    let _ = write!(anstream::stderr().lock(), "{question} ");
+    let _ = anstream::stderr().flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    answer.trim().to_owned()
+}
+
+/// Whether an answer means yes.
+pub(super) fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// Columns of the screen that results go to; 100 where it is no terminal.
+pub(super) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = std::io::stdout().is_terminal().then(screen).flatten();
+    terminal.or(columns).unwrap_or(100).clamp(40, 400)
+}
+
+fn screen() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// A number with separators between the thousands.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", number(count as u64), if count == 1 { one } else { many })
+}
+
+/// A text broken into lines of at most `width` columns, each after the first with `indent` before it.
+pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        let used = last.chars().count() + usize::from(!last.is_empty());
+        if !last.is_empty() && used + word.chars().count() + indent.len() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.join(&format!("\n{indent}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(372_736), "372,736");
+        assert_eq!(number(1_000), "1,000");
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 8, "  "), "one\n  two\n  three");
+        assert_eq!(wrapped("short", 80, ""), "short");
+    }
+}

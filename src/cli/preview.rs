@@ -1,0 +1,181 @@
+//! A plan as text.
+
+use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
+use crate::names::Shown;
+use crate::plan::{NewWhat, Operation, Plan, PlannedStep, Side};
+
+/// Whether every operation says why it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Told,
+    Left,
+}
+
+/// The plan, line by line, no wider than `width` where words allow it.
+pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
+    let mut lines = Vec::new();
+    let rollup = &plan.rollup;
+    let head = format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title));
+    lines.push(styled(BOLD, wrapped(&head, width, "  ")));
+    let level = |kbs: &[crate::names::Kb]| match kbs {
+        [] => "nothing".to_owned(),
+        kbs => kbs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    };
+    lines.push(format!("in force: {} now, {} afterwards", level(&plan.level.before), level(&plan.level.after)));
+    lines.push(match &plan.digest {
+        Some(digest) => format!("plan {digest}"),
+        None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
+    });
+    if let Some(step) = plan.point_of_no_return() {
+        let text =
+            format!("step `{}` cannot be taken back: from there on there is no way to the state before", step.id);
+        lines.push(styled(WARN, wrapped(&text, width, "  ")));
+    }
+    for confirmation in &plan.confirmations {
+        let text =
+            format!("to be confirmed first (`--confirm {}`): {}", confirmation.id, Shown(&confirmation.question));
+        lines.push(wrapped(&text, width, "  "));
+    }
+    for warning in &plan.warnings {
+        let text = wrapped(&format!("warning: {}", Shown(warning)), width, "  ");
+        lines.push(text.replacen("warning", &styled(WARN, "warning"), 1));
+    }
+    for (at, step) in plan.steps.iter().enumerate() {
+        lines.push(String::new());
+        step_lines(&mut lines, at + 1, step, width, why);
+    }
+    lines.push(String::new());
+    meanwhile(&mut lines, plan, width);
+    lines.push(summary(plan));
+    lines.join("\n")
+}
+
+fn step_lines(lines: &mut Vec<String>, at: usize, step: &PlannedStep, width: usize, why: Why) {
+    let head = wrapped(&format!("{at}. {}: {}", step.id, Shown(&step.title)), width, "   ");
+    lines.push(styled(BOLD, head));
+    if !step.left_out.is_empty() {
+        let warning = styled(WARN, "left out");
+        lines.push(format!("   {warning}, as never installed here (`--install-new` takes it in):"));
+        lines.extend(step.left_out.iter().map(|name| format!("     {}", Shown(name))));
+    }
+    if let Some(gate) = &step.gate {
+        let optional = if gate.optional { ", may be skipped" } else { "" };
+        lines.push(format!("   {} by hand{optional}; the run waits here", styled(WARN, "?")));
+        for line in gate.instructions.lines() {
+            lines.push(format!("     {}", wrapped(&Shown(line).to_string(), width - 5, "     ")));
+        }
+        if !gate.servers.is_empty() {
+            lines.push(format!("     on {}", gate.servers.join(", ")));
+        }
+        let undo = gate.undo.as_deref().unwrap_or("nobody says how: this is the point of no return");
+        lines.push(format!("     taken back: {}", wrapped(&Shown(undo).to_string(), width - 5, "     ")));
+    }
+    for group in grouped(&step.operations) {
+        operation_lines(lines, &group, width, why);
+    }
+    for idle in &step.nothing {
+        let text = format!("= nothing    {}: {}", Shown(&idle.target), Shown(&idle.why));
+        lines.push(styled(DIM, format_args!("   {}", wrapped(&text, width - 3, "                "))));
+    }
+}
+
+/// Operations in a row that do the same to the same on several servers share a line.
+fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+    let mut groups: Vec<Vec<&Operation>> = Vec::new();
+    for operation in operations {
+        let same = |other: &Operation| {
+            other.kind == operation.kind
+                && other.target == operation.target
+                && change(other) == change(operation)
+                && other.server.is_some()
+        };
+        match groups.last_mut() {
+            Some(group) if same(group[0]) => group.push(operation),
+            _ => groups.push(vec![operation]),
+        }
+    }
+    groups
+}
+
+fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
+    let first = group[0];
+    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
+    let target = match servers.is_empty() {
+        true => Shown(&first.target).to_string(),
+        false => format!("{} on {}", Shown(&first.target), Shown(&servers.join(", "))),
+    };
+    let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
+    let change = change(first);
+    let gap = width.saturating_sub(left.chars().count() + change.chars().count());
+    match gap {
+        0 | 1 => {
+            lines.push(wrapped(&left, width, "                ").replacen(left.trim_start(), &left, 1));
+            lines.push(format!("{:>width$}", change));
+        }
+        gap => lines.push(format!("{left}{}{change}", " ".repeat(gap))),
+    }
+    if why == Why::Told {
+        let reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
+        lines.push(styled(DIM, format_args!("                {}", wrapped(&reason, width - 16, "                "))));
+    }
+}
+
+/// What changes, in few words.
+fn change(operation: &Operation) -> String {
+    match (&operation.was, &operation.becomes) {
+        (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) if was == is => {
+            format!("{is}, other package")
+        }
+        (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) => format!("{was} -> {is}"),
+        (Side::Item { version: Some(was), .. }, _) => was.to_string(),
+        (_, Side::Item { version: Some(is), .. }) => is.to_string(),
+        (Side::File { size: was, sha256: old }, Side::File { size: is, sha256: new }) => {
+            format!("{} -> {} bytes, {} -> {}", number(*was), number(*is), &old.short()[..8], &new.short()[..8])
+        }
+        (_, Side::File { size, sha256 }) => format!("{} bytes, {}", number(*size), &sha256.short()[..8]),
+        (_, Side::Service { starts, .. }) => match operation.kind.word() {
+            "start" | "restart" => format!("start {starts}"),
+            _ => String::new(),
+        },
+        (_, Side::Procedure { parameters, .. }) => {
+            let pairs: Vec<_> =
+                parameters.iter().map(|(name, value)| format!("{}={}", Shown(name), Shown(value))).collect();
+            pairs.join(" ")
+        }
+        (_, Side::Unknown) => "known with a payload".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+    if plan.meanwhile.is_empty() {
+        return;
+    }
+    lines.push(styled(WARN, "meanwhile without something they require:"));
+    for lacking in &plan.meanwhile {
+        let text = format!(
+            "  {} is without {} from step {} to step {}",
+            Shown(&lacking.instance),
+            Shown(&lacking.without),
+            lacking.from,
+            lacking.to
+        );
+        lines.push(format!("  {}", wrapped(&text, width - 2, "    ")));
+    }
+    lines.push(String::new());
+}
+
+fn summary(plan: &Plan) -> String {
+    let operations = count(plan.operations().count(), "operation", "operations");
+    let steps = count(plan.steps.len(), "step", "steps");
+    if plan.digest.is_none() {
+        return format!("{operations} in {steps}");
+    }
+    let size = |what: &NewWhat| match what {
+        NewWhat::File { size, .. } => *size,
+        NewWhat::Folder => 0,
+    };
+    let bytes: u64 = plan.swaps.iter().flat_map(|swap| &swap.new).map(|entry| size(&entry.what)).sum();
+    let swaps = count(plan.swaps.len(), "swap", "swaps");
+    format!("{operations} in {steps}, by {swaps}; {} bytes to stage", out::number(bytes))
+}

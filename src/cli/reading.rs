@@ -1,0 +1,330 @@
+//! The commands that only read: `status`, `history`, `tree`, `verify`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::args::{Format, Reading};
+use super::exit::{Exit, Failure};
+use super::inputs::{self, Site};
+use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
+use crate::deployment::locked::{at_work, path as rel, read_owner};
+use crate::deployment::records::{Level, LevelEntry, State};
+use crate::deployment::snapshot::{Interest, Snapshot};
+use crate::deployment::tree::Tree;
+use crate::journal::{Direction, Outcome, Record, Run, RunState, runs};
+use crate::names::{RelPath, Shown};
+use crate::run::{load_plan, standing};
+use crate::verify::{Drift, verify as verify_tree};
+
+fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
+    runs(tree).map_err(|fault| inputs::journal(&fault))
+}
+
+fn level(site: &Site) -> Result<Level, Failure> {
+    let at = rel("level.toml");
+    let text = site.tree.text(&at, 16 << 20).map_err(|error| inputs::disk(&error))?;
+    match text {
+        None => Ok(Level::new(site.description.level.iter().copied().map(LevelEntry::before_records).collect())),
+        Some(text) => Level::parse(&text).map_err(|fault| {
+            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
+        }),
+    }
+}
+
+/// `rollup status`.
+pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let (level, runs) = inputs::quietly(&site.tree, || Ok((level(&site)?, all_runs(&site.tree)?)))?;
+    let working = at_work(&site.tree).map_err(|error| inputs::disk(&error))?;
+    let open = runs.iter().find(|run| run.is_open());
+    let exit = match open.map(Run::state) {
+        Some(RunState::Staged | RunState::Unfinished(_)) => Exit::Stopped,
+        _ => Exit::Ok,
+    };
+    if args.format == Format::Json {
+        let in_force: Vec<_> =
+            level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
+        let open = open.map(|run| json!({ "run": run.name(), "state": standing(run) }));
+        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                               "in_force": in_force, "open": open, "at_work": working });
+        out::line(format_args!("{document:#}"));
+        return Ok(exit);
+    }
+    let shown = site.tree.path().display();
+    out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(&site.description.name))));
+    level_lines(&level);
+    if working {
+        let owner = read_owner(&site.tree);
+        let who = owner
+            .map_or_else(|| "a process".to_owned(), |o| format!("process {} of {} ({})", o.process, o.user, o.doing));
+        out::line(format_args!("{}: {who} is changing it at this moment", styled(WARN, "at work")));
+    }
+    match open {
+        None => out::line(styled(GOOD, "at rest")),
+        Some(run) => open_lines(&site, run, working)?,
+    }
+    Ok(exit)
+}
+
+fn level_lines(level: &Level) {
+    if level.rollups.is_empty() {
+        out::line("no rollup is in force");
+    }
+    for entry in &level.rollups {
+        let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
+        let before = if entry.manifest.is_none() { ", applied before rollup kept the record" } else { "" };
+        match entry.superseded_by {
+            None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
+            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision} by {by}{before}", entry.kb))),
+        }
+    }
+}
+
+/// How far an open run is, and what to type.
+fn open_lines(site: &Site, run: &Run, working: bool) -> Result<(), Failure> {
+    let deployment = site.tree.path().display();
+    out::line(format_args!("{}: run {} is {}", styled(WARN, "open"), run.name(), standing(run)));
+    if let RunState::Unfinished(_) = run.state() {
+        let plan = load_plan(&site.tree, &run.folder).map_err(|error| inputs::not_begun(&error))?;
+        let slots = run.folder.join("slots").map_err(|fault| Failure::new(Exit::Failed, fault))?;
+        let there = |number: u32, name: &str| {
+            let at = slots.join(&format!("{number}/{name}")).expect("plain names");
+            site.tree.look(&at).map(|look| look.is_some()).map_err(|error| inputs::disk(&error))
+        };
+        let mut done = 0;
+        let mut current = None;
+        for swap in &plan.swaps {
+            match there(swap.number, "new")? {
+                false => done += 1,
+                true if current.is_none() => current = Some(swap),
+                true => {}
+            }
+        }
+        out::line(format_args!("  {done} of {} are in place", count(plan.swaps.len(), "swap", "swaps")));
+        if let Some(swap) = current {
+            let step = swap.step.as_deref().unwrap_or("level");
+            out::line(format_args!("  the first one that is not: {} (step {step}), `{}`", swap.number, swap.live));
+        }
+    }
+    if working {
+        return Ok(());
+    }
+    match run.state() {
+        RunState::Staging => out::line("next: any command that takes the lock clears it away, such as `rollup undo`"),
+        _ => {
+            out::line(format_args!("next: rollup resume -d {deployment}    takes it to its end"));
+            out::line(format_args!("  or: rollup undo -d {deployment}      takes it back"));
+        }
+    }
+    Ok(())
+}
+
+/// `rollup history`.
+pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let runs = inputs::quietly(&site.tree, || all_runs(&site.tree))?;
+    if args.format == Format::Json {
+        let runs: Vec<Value> = runs.iter().map(run_json).collect();
+        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs });
+        out::line(format_args!("{document:#}"));
+        return Ok(Exit::Ok);
+    }
+    if runs.is_empty() {
+        out::line("no run yet");
+    }
+    for run in &runs {
+        let opened = run.journal.opened();
+        let title = opened.map(|opened| Shown(&opened.title).to_string()).unwrap_or_default();
+        let revision = opened.map(|opened| opened.revision.to_string()).unwrap_or_default();
+        let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
+        let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
+        let plan = opened.map(|opened| opened.plan.short()).unwrap_or_default();
+        let style = match run.state() {
+            RunState::Closed(Outcome::Applied) => GOOD,
+            RunState::Closed(Outcome::Undone) => DIM,
+            _ => WARN,
+        };
+        out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style, standing(run))));
+        out::line(format_args!("    {} revision {revision}: {title}; plan {plan}", run.kb));
+    }
+    Ok(Exit::Ok)
+}
+
+fn run_json(run: &Run) -> Value {
+    let state = match run.state() {
+        RunState::Staging => "staging",
+        RunState::Staged => "staged",
+        RunState::Unfinished(Direction::Forward) => "unfinished",
+        RunState::Unfinished(Direction::Back) => "unfinished-back",
+        RunState::Closed(Outcome::Applied) => "applied",
+        RunState::Closed(Outcome::Undone) => "undone",
+    };
+    let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
+        Record::Closed { measured, .. } => Some(measured),
+        _ => None,
+    });
+    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state,
+            "opened": run.journal.entries.first().map(|entry| &entry.at),
+            "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
+            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured })
+}
+
+/// `rollup tree`.
+pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let (snapshot, touched) = inputs::quietly(&site.tree, || {
+        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
+        Ok((snapshot.map_err(|error| inputs::disk(&error))?, touched_by_open_run(&site.tree)?))
+    })?;
+    let view = View { snapshot: &snapshot, touched: &touched };
+    if args.format == Format::Json {
+        let site = &snapshot.description;
+        let instances: Vec<_> = site.all_instances().map(|instance| view.json(instance)).collect();
+        let document =
+            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "instances": instances });
+        out::line(format_args!("{document:#}"));
+        return Ok(Exit::Ok);
+    }
+    out::line(styled(BOLD, Shown(&snapshot.description.name)));
+    let site = &snapshot.description;
+    let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
+    top.for_each(|at| view.group(GroupId(at), 1));
+    if !touched.is_empty() {
+        out::line("a run is open: what it touched counts as unverified until it is closed");
+    }
+    Ok(Exit::Ok)
+}
+
+/// Live paths of the open run, if there is one.
+fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
+    let open = all_runs(tree)?.into_iter().find(|run| matches!(run.state(), RunState::Unfinished(_)));
+    let Some(open) = open else { return Ok(Vec::new()) };
+    let plan = load_plan(tree, &open.folder).map_err(|error| inputs::not_begun(&error))?;
+    Ok(plan.live_paths().into_iter().cloned().collect())
+}
+
+struct View<'a> {
+    snapshot: &'a Snapshot,
+    touched: &'a [RelPath],
+}
+
+impl View<'_> {
+    fn site(&self) -> &Description {
+        &self.snapshot.description
+    }
+
+    /// Only what passed is called verified: while its run is open, an item is not.
+    fn state(&self, instance: Instance) -> State {
+        let record = self.snapshot.item(instance).map(|record| record.state);
+        let procedure = self.snapshot.procedure(instance).map(|record| record.state);
+        let state = record.or(procedure).unwrap_or(State::NotInstalled);
+        let folder = self.site().folder(instance);
+        let open = self.touched.iter().any(|live| folder == *live || folder.below(live).is_some());
+        if open && state == State::Verified { State::Unverified } else { state }
+    }
+
+    fn version(&self, instance: Instance) -> Option<String> {
+        let installed = self.snapshot.item(instance)?.installed.as_ref()?;
+        Some(installed.version.to_string())
+    }
+
+    fn json(&self, instance: Instance) -> Value {
+        let item = &self.site().items[instance.item.0];
+        json!({ "path": self.site().folder(instance), "item": item.name,
+                "server": instance.server.map(|server| &self.site().servers[server.0].name),
+                "procedure": matches!(item.kind, ItemKind::Procedure { .. }),
+                "state": self.state(instance), "version": self.version(instance) })
+    }
+
+    fn group(&self, id: GroupId, depth: usize) {
+        let group = &self.site().groups[id.0];
+        out::line(format_args!("{}{}", "  ".repeat(depth), styled(BOLD, Shown(group.path.name()))));
+        group.groups.iter().for_each(|&below| self.group(below, depth + 1));
+        group.items.iter().for_each(|&item| self.item(item, depth + 1));
+    }
+
+    fn item(&self, id: ItemId, depth: usize) {
+        let item = &self.site().items[id.0];
+        let indent = "  ".repeat(depth);
+        let instances = self.site().instances(id);
+        if item.on.is_none() {
+            instances.iter().for_each(|&instance| self.instance(&indent, Shown(item.name.as_str()), instance));
+            return;
+        }
+        out::line(format_args!("{indent}{}", Shown(item.name.as_str())));
+        for instance in instances {
+            let server = instance.server.map(|server| self.site().servers[server.0].name.as_str()).unwrap_or_default();
+            self.instance(&format!("{indent}  "), Shown(server), instance);
+        }
+    }
+
+    fn instance(&self, indent: &str, name: Shown<'_>, instance: Instance) {
+        let state = self.state(instance);
+        let style = match state {
+            State::Verified => GOOD,
+            State::NotInstalled => DIM,
+            State::InstallFailed | State::VerifyFailed => BAD,
+            State::Unverified | State::UserInputNeeded => WARN,
+        };
+        let version = self.version(instance).map(|version| format!(" {version}")).unwrap_or_default();
+        let gap = 56_usize.saturating_sub(indent.len() + name.to_string().chars().count()).max(2);
+        out::line(format_args!("{indent}{name}{}{}{version}", " ".repeat(gap), styled(style, state.as_str())));
+    }
+}
+
+/// `rollup verify`.
+pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let (verified, open) = inputs::quietly(&site.tree, || {
+        let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
+        let snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
+        let verified = verify_tree(&site.tree, &snapshot).map_err(|error| inputs::not_begun(&error))?;
+        let open = all_runs(&site.tree)?.into_iter().find(|run| matches!(run.state(), RunState::Unfinished(_)));
+        Ok((verified, open))
+    })?;
+    if open.is_some() && at_work(&site.tree).map_err(|error| inputs::disk(&error))? {
+        return Err(inputs::busy(&site.tree));
+    }
+    let exit = if verified.drift.is_empty() && open.is_none() { Exit::Ok } else { Exit::Mismatch };
+    if args.format == Format::Json {
+        let drift: Vec<_> = verified.drift.iter().map(|d| json!({ "path": d.path, "what": d.what })).collect();
+        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                               "items": verified.items, "files": verified.files, "bytes": verified.bytes,
+                               "drift": drift, "beside": verified.beside });
+        out::line(format_args!("{document:#}"));
+        return Ok(exit);
+    }
+    if let Some(run) = &open {
+        out::line(format_args!(
+            "{}: run {} is {}; `rollup status` says what to type",
+            styled(WARN, "open"),
+            run.name(),
+            standing(run)
+        ));
+    }
+    let mut by_folder: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
+    verified.drift.iter().for_each(|drift| by_folder.entry(drift.path.parent()).or_default().push(drift));
+    for drift in by_folder.into_values().flatten() {
+        out::line(format_args!("{}: `{}` {}", styled(BAD, "drift"), Shown(drift.path.as_str()), drift.what));
+    }
+    for path in &verified.beside {
+        out::line(format_args!(
+            "{}: `{}` is an operator's; it is left alone",
+            styled(DIM, "beside"),
+            Shown(path.as_str())
+        ));
+    }
+    let items = count(verified.items, "installed item", "installed items");
+    let files = count(verified.files, "file", "files");
+    match verified.drift.len() {
+        0 => out::line(format_args!(
+            "{}: {items}, {files}, {} bytes",
+            styled(GOOD, "everything matches"),
+            out::number(verified.bytes)
+        )),
+        drift => out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences"))),
+    }
+    Ok(exit)
+}

@@ -1,0 +1,138 @@
+//! `resume` and `undo` of the unfinished run, and how any run is told to have ended.
+
+use std::time::Duration;
+
+use super::args::Recover;
+use super::exit::{Exit, Failure, chain};
+use super::inputs;
+use super::out;
+use super::progress::Progress;
+use crate::deployment::locked::LockedDeployment;
+use crate::journal::{Run, RunState, runs};
+use crate::run::{self, Cleared, Ended, RunError, clear_the_way, load_plan, standing, throw_away};
+
+/// Which way the unfinished run is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// To its end.
+    Forward,
+    /// To the state before.
+    Back,
+}
+
+/// `rollup resume` and `rollup undo`.
+pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let folder = site.tree.path().to_owned();
+    out::say(format_args!("deployment {} ({})", folder.display(), site.how));
+    if !args.yes && !out::can_ask() {
+        return Err(Failure::new(Exit::Usage, "nobody can be asked here: there is no terminal")
+            .now("nothing was begun")
+            .next("`--yes` goes on without asking"));
+    }
+    let verb = if way == Way::Forward { "resume" } else { "undo" };
+    let wait = Duration::from_secs(args.locking.lock_timeout);
+    let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
+    told_cleared(&cleared);
+    let open = runs(disk.tree()).map_err(|fault| inputs::journal(&fault))?.into_iter().find(Run::is_open);
+    let Some(open) = open else {
+        let what = if cleared.is_empty() { "no run is unfinished" } else { "nothing else is unfinished" };
+        out::line(format_args!("nothing to do: {what}"));
+        return Ok(Exit::Ok);
+    };
+    let plan = load_plan(disk.tree(), &open.folder).map_err(|error| inputs::not_begun(&error))?;
+    out::line(format_args!("run {} is {}", open.name(), standing(&open)));
+    out::line(match (way, open.state()) {
+        (Way::Back, RunState::Staged) => "it will be thrown away; nothing of the deployment has changed".to_owned(),
+        (Way::Back, _) => format!("it will be taken back: {} are looked at", swaps(plan.swaps.len())),
+        (Way::Forward, _) => format!("it will be taken to its end: {} are looked at", swaps(plan.swaps.len())),
+    });
+    if !args.yes && !out::is_yes(&out::ask("Go on? [y/N]")) {
+        return Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"));
+    }
+    if (way, open.state()) == (Way::Back, RunState::Staged) {
+        throw_away(&disk, &open).map_err(|error| inputs::not_begun(&error))?;
+        out::line("thrown away; nothing of the deployment has changed");
+        return Ok(Exit::Ok);
+    }
+    let mut progress = Progress::new(&folder, Some(&plan), &args.confirm);
+    progress.reopen(open.name());
+    let ended = match way {
+        Way::Forward => run::resume(&disk, &open, &mut progress),
+        Way::Back => run::undo(&disk, &open, &mut progress),
+    };
+    let command = |verb: &str| format!("rollup {verb} -d {}", folder.display());
+    let result = match ended {
+        Err(error) => Err(not_resumed(&error, &open, &command)),
+        Ok(Ended::Undone { because: None }) => {
+            out::line(format_args!("run {} is undone: everything is as it was before", open.name()));
+            Ok(Exit::Ok)
+        }
+        Ok(ended) => {
+            let applied = matches!(ended, Ended::Applied { .. });
+            let result = concluded(ended, &command("resume"), &command("undo"));
+            if applied {
+                out::line(format_args!("run {} is finished", open.name()));
+                out::line("as previewed");
+            }
+            result
+        }
+    };
+    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+    result
+}
+
+fn swaps(count: usize) -> String {
+    out::count(count, "swap", "swaps")
+}
+
+/// A walk that could not begin leaves the run as open as it was.
+fn not_resumed(error: &RunError, open: &Run, command: &dyn Fn(&str) -> String) -> Failure {
+    let failure = inputs::not_begun(error);
+    match (open.state(), error) {
+        (RunState::Staged, _) | (_, RunError::Journal(_)) => failure,
+        _ => Failure { exit: Exit::NeedsAttention, now: None, ..failure }
+            .now(format!("run {} is as it was: {}", open.name(), standing(open)))
+            .next(format!("mend what is named, then `{}` or `{}`", command("resume"), command("undo"))),
+    }
+}
+
+/// Says which dead runs were cleared away.
+pub(super) fn told_cleared(cleared: &Cleared) {
+    for name in cleared {
+        out::say(format_args!("run {name} died while staging and was cleared away: nothing had been begun"));
+    }
+}
+
+/// Tells how a run ended, but for its success.
+pub(super) fn concluded(ended: Ended, resume: &str, undo: &str) -> Result<Exit, Failure> {
+    match ended {
+        Ended::Applied { came, .. } => {
+            for path in came {
+                out::say(format_args!("note: `{path}` came while the run was under way, and was left where it is"));
+            }
+            Ok(Exit::Ok)
+        }
+        Ended::Undone { because } => {
+            let because = because.map_or_else(|| "undone".to_owned(), |error| chain(&error));
+            Err(Failure::new(Exit::Undone, because)
+                .now("everything was put back: the deployment is as it was before")
+                .next("mend what is named, then apply again"))
+        }
+        Ended::Stopped(error) => Err(Failure::new(Exit::Stopped, &error)
+            .now("everything up to there is on disk; the run is open")
+            .next(format!("do what the step says, then `{resume} --confirm STEP`, or `{undo}`"))),
+        Ended::Stuck { because, error } => {
+            let mut failure = Failure::caused(Exit::NeedsAttention, &error);
+            if let Some(because) = because {
+                failure.reasons.insert(0, chain(&because));
+            }
+            let now = match error.is_lost_write() {
+                true => "the disk reports write errors: what was written since the last barrier may be lost",
+                false => "the deployment is between states; nothing else was touched",
+            };
+            Err(failure.now(now).next(format!("look at what is named; then `{resume}` or `{undo}`")))
+        }
+    }
+}
