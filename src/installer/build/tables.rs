@@ -44,7 +44,11 @@ fn summary(database: &mut Database, plan: &Plan<'_>) {
     let summary = database.summary_info_mut();
     summary.set_codepage(CODE_PAGE);
     summary.set_title("Installation Database");
-    summary.set_subject(plan.product);
+    // The library measures this text in UTF-8 but writes it in the code page: any other character
+    // would put what follows in a wrong place. Nothing reads the product's name here.
+    if plan.product.is_ascii() {
+        summary.set_subject(plan.product);
+    }
     summary.set_author(MANUFACTURER);
     summary.set_keywords(&["Installer".to_owned()]);
     summary.set_comments("Made for a rehearsal; it contains nothing of any product");
