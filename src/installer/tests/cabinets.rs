@@ -45,7 +45,7 @@ fn lzx_with_literals_and_matches_is_read() {
 
 #[test]
 fn lzx_with_plain_bytes_in_several_blocks_is_read() {
-    let bytes: Vec<u8> = (0..100_000_u32).map(|number| (number * 7 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).map(|number| ((number * 7) >> 3) as u8).collect();
     let mut frames = bytes.chunks(32_768);
     let mut lzx = Lzx::begin();
     lzx.plain([1, 1, 1], frames.next().expect("a frame"), bytes.len());
