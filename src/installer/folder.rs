@@ -156,9 +156,9 @@ struct Sizes {
 
 /// Four bytes at a time, the lowest first; those left over have the highest first.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
-    let words = bytes.chunks_exact(4);
-    let rest = words.remainder().iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-    words.fold(rest, |sum, word| sum ^ word.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte)))
+    let (words, rest) = bytes.as_chunks();
+    let rest = rest.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    words.iter().fold(rest, |sum, word| sum ^ u32::from_le_bytes(*word))
 }
 
 /// Unpacks one block of exactly `size` bytes into `block`.

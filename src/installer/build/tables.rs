@@ -177,8 +177,8 @@ fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
 fn hash(bytes: &[u8]) -> [i32; 4] {
     let hash: [u8; 16] = Md5::digest(bytes).into();
     let mut parts = [0; 4];
-    for (part, bytes) in parts.iter_mut().zip(hash.chunks_exact(4)) {
-        *part = i32::from_le_bytes(bytes.try_into().unwrap_or_default());
+    for (part, bytes) in parts.iter_mut().zip(hash.as_chunks().0) {
+        *part = i32::from_le_bytes(*bytes);
     }
     parts
 }

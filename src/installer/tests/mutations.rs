@@ -120,3 +120,32 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let _ = blocks.pass(u64::from(size), |_| Ok(()));
     }
 }
+
+/// A compound file that is nothing but a directory, seven megabytes of it.
+fn nothing_but_a_directory() -> Vec<u8> {
+    const MAPS: u32 = 109;
+    const SECTORS: u32 = MAPS * 128;
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut file = vec![0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+    file.resize(24, 0);
+    // Version 3, lowest byte first, sectors of 512 bytes and of 64.
+    [0x3e_u16, 3, 0xfffe, 9, 6].iter().for_each(|half| file.extend(half.to_le_bytes()));
+    file.resize(44, 0);
+    // The maps come first, the directory behind them.
+    file.extend(words(&[MAPS, MAPS, 0, 4096, 0xffff_fffe, 0, 0xffff_fffe, 0]));
+    file.extend(words(&(0..MAPS).collect::<Vec<_>>()));
+    let next = (0..SECTORS).map(|sector| match sector {
+        ..MAPS => 0xffff_fffd,
+        _ if sector + 1 == SECTORS => 0xffff_fffe,
+        _ => sector + 1,
+    });
+    file.extend(words(&next.collect::<Vec<_>>()));
+    file.resize((SECTORS as usize + 1) * 512, 0);
+    file
+}
+
+#[test]
+fn a_directory_without_end_is_refused_before_it_fills_the_memory() {
+    let told = refusal(&nothing_but_a_directory());
+    assert_eq!(told, "the compound file is damaged: its directory is larger than that of any package");
+}
