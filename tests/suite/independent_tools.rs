@@ -107,6 +107,8 @@ fn the_properties_of_a_package_are_read_alike() {
     for line in ["Template: Intel;1033", "Version: 200 (c8)", "Source: 2 (2)"] {
         assert!(summary.contains(line), "{summary}");
     }
+    let code_page = run(folder.path(), "msiinfo", &["export", "it.msi", "_ForceCodepage"]);
+    assert!(code_page.contains("1252\t_ForceCodepage"), "{code_page}");
     let kind = run(folder.path(), "file", &["it.msi"]);
     assert!(kind.contains("MSI Installer") && kind.contains("Code page: 1252"), "{kind}");
 }
