@@ -20,6 +20,7 @@ mod ration;
 mod tests;
 mod unpack;
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,12 @@ pub trait Sink {
     /// date. What was written counts only when the whole package was unpacked without an error:
     /// that a hash is wrong shows at the end of a file.
     fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>>;
+}
+
+impl<R> fmt::Debug for Installer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installer").field("identity", &self.layout.identity).finish_non_exhaustive()
+    }
 }
 
 impl<R: Read + Seek> Installer<R> {

@@ -84,6 +84,17 @@ fn what_we_cannot_unpack_is_said() {
 }
 
 #[test]
+fn a_folder_that_nobody_needs_may_be_of_any_kind() {
+    let quantum = Folder { kind: 2, blocks: vec![(vec![1], 1)] };
+    let entry = |name, folder, size| Entry { name, folder, start: 0, size };
+    let shared = cabinet(&[quantum, plain(b"hello")], &[entry("other", 0, 1), entry("f", 1, 5)]);
+    let mut forge = Forge::valid();
+    forge.media = vec![(1, Some("shared.cab".into()))];
+    let files = unpack(&forge.build(), &mut Neighbours(vec![("shared.cab", shared)])).expect("its file");
+    assert_eq!(files.into_values().collect::<Vec<_>>(), [b"hello"]);
+}
+
+#[test]
 fn blocks_that_make_no_sense_are_damage() {
     let told = |kind, block: Vec<u8>, unpacks_to, size| {
         unpacked(size, one_folder(kind, vec![(block, unpacks_to)], size)).expect_err("damage").to_string()

@@ -116,7 +116,7 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let mut cabinet = cabinet.expect("a valid directory");
         let folder = cabinet.folders[0];
         io::Seek::seek(&mut cabinet.reader, io::SeekFrom::Start(u64::from(folder.start))).expect("in memory");
-        let mut blocks = crate::installer::folder::Blocks::new(&mut cabinet.reader, "it", folder, 0);
+        let mut blocks = crate::installer::folder::Blocks::new(&mut cabinet.reader, "it", folder, 0).expect("LZX");
         let _ = blocks.pass(u64::from(size), |_| Ok(()));
     }
 }

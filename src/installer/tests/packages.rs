@@ -46,10 +46,7 @@ fn same_cells<const N: usize>(package: &[u8], table: &'static str, columns: [&st
 
 #[test]
 fn a_file_that_is_no_package_is_told_from_a_damaged_one() {
-    let open = |bytes: &[u8]| match Installer::open(Cursor::new(bytes)) {
-        Err(error) => error,
-        Ok(_) => panic!("it was accepted"),
-    };
+    let open = |bytes: &[u8]| Installer::open(Cursor::new(bytes)).expect_err("a refusal");
     for bytes in [b"".as_slice(), b"MZ", b"MSCF and more of it"] {
         assert!(matches!(open(bytes), InstallerError::NotAPackage(_)));
     }
