@@ -4,7 +4,6 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::InstallerError;
 use super::code_page::CodePage;
-use super::folder::Compression;
 use crate::names::Shown;
 
 /// The most bytes of a name in a cabinet, its end mark included.
@@ -33,7 +32,8 @@ pub(super) struct Folder {
     /// Where its first block starts.
     pub(super) start: u32,
     pub(super) blocks: u16,
-    pub(super) compression: Compression,
+    /// The number of its compression, which matters only if a file is wanted from it.
+    pub(super) kind: u16,
 }
 
 /// A file in a folder.
@@ -110,7 +110,7 @@ fn folder<R: Read>(reader: &mut R, reserve: u8, place: &str) -> Result<Folder, I
     let mut fixed = Fields::<8>::read(reader).map_err(io)?;
     let (start, blocks, kind) = (fixed.u32(), fixed.u16(), fixed.u16());
     skip(reader, u64::from(reserve)).map_err(io)?;
-    Ok(Folder { start, blocks, compression: Compression::from_kind(kind, place)? })
+    Ok(Folder { start, blocks, kind })
 }
 
 fn entry<R: Read>(reader: &mut R, code_page: CodePage, folders: usize, place: &str) -> Result<Entry, InstallerError> {

@@ -3,6 +3,7 @@
 //! A reader of our own, because a damaged package must neither stop the program nor make it
 //! allocate what a number in the package asks for. Whatever is read has a limit first.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
@@ -13,15 +14,17 @@ use crate::names::Shown;
 /// The most texts we follow, far beyond the largest packages seen.
 const MOST_TEXTS: usize = 1 << 20;
 /// The most bytes of all texts together.
-const MOST_TEXT_BYTES: u64 = 32 << 20;
+const MOST_TEXT_BYTES: u64 = 16 << 20;
 /// The most bytes of one table.
 const MOST_TABLE_BYTES: u64 = 16 << 20;
 /// The most rows of a table that we walk.
-pub(super) const MOST_ROWS: usize = 100_000;
+const MOST_ROWS: usize = 100_000;
 /// The most columns of a table; the format itself allows 31.
 const MOST_COLUMNS: usize = 32;
 /// The longest text that can be a name or a property that we read, in bytes.
 const LONGEST_TEXT: usize = 2048;
+/// The most bytes of text that are read out of cells: many cells can name one long text.
+const MOST_BYTES_READ: usize = 64 << 20;
 
 /// The number that says which texts are referred to by three bytes.
 const LONG_REFERENCES: u32 = 0x8000_0000;
@@ -68,15 +71,20 @@ impl Database {
         if rows * width != bytes.len() {
             return Err(InstallerError::table(name, "its last row is cut off"));
         }
-        if rows > MOST_ROWS {
-            return Err(InstallerError::Unsupported(format!("a table `{name}` of {rows} rows")));
-        }
+        check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
         for (cell, wanted) in cells.iter_mut().zip(wanted) {
             *cell = place_of(columns, rows, wanted)
                 .ok_or_else(|| InstallerError::table(name, format!("it has no column `{wanted}`")))?;
         }
         Ok(Table { bytes, rows, cells, ..empty })
+    }
+}
+
+fn check_rows(table: &str, rows: usize) -> Result<(), InstallerError> {
+    match rows {
+        ..=MOST_ROWS => Ok(()),
+        _ => Err(InstallerError::Unsupported(format!("a table `{table}` of {rows} rows"))),
     }
 }
 
@@ -165,6 +173,7 @@ fn columns<R: Read + Seek>(
     };
     let text = pool.reference;
     let rows = bytes.len() / (2 * text + 4);
+    check_rows(NAME, rows)?;
     let cells = [(0, text), (rows * text, 2), (rows * (text + 2), text), (rows * (2 * text + 2), 2)];
     let table = Table { name: NAME, pool, bytes, rows, cells };
     let mut found: BTreeMap<&'static str, BTreeMap<i32, Column>> = BTreeMap::new();
@@ -212,6 +221,8 @@ struct Pool {
     /// Where each text starts and ends.
     spans: Vec<(u32, u32)>,
     bytes: Vec<u8>,
+    /// How many bytes of text may still be read out.
+    left: Cell<usize>,
 }
 
 impl Pool {
@@ -239,7 +250,7 @@ impl Pool {
             start = end;
         }
         let reference = if head & LONG_REFERENCES == 0 { 2 } else { 3 };
-        Ok(Self { code_page, reference, spans, bytes })
+        Ok(Self { code_page, reference, spans, bytes, left: Cell::new(MOST_BYTES_READ) })
     }
 
     /// The text of a number, which counts from 1.
@@ -250,6 +261,8 @@ impl Pool {
         if bytes.len() > LONGEST_TEXT {
             return Err(format!("the text {number} has {} bytes, too many for a name", bytes.len()));
         }
+        let left = self.left.get().checked_sub(bytes.len()).ok_or("there is more text than in any package")?;
+        self.left.set(left);
         let shown = || self.code_page.decode_for_showing(bytes);
         self.code_page
             .decode(bytes)

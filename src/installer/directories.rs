@@ -14,11 +14,8 @@ pub(super) const LONGEST_PATH: usize = 1024;
 /// The folder that an administrator chooses; everything lies below it.
 const TARGET: &str = "TARGETDIR";
 
-/// The table of directories, with the paths found so far.
-pub(super) struct Directories {
-    rows: BTreeMap<String, Directory>,
-    paths: BTreeMap<String, String>,
-}
+/// The table of directories.
+pub(super) struct Directories(BTreeMap<String, Directory>);
 
 struct Directory {
     parent: Option<String>,
@@ -42,24 +39,16 @@ impl Directories {
                 return Err(row.damaged("the directory is there twice"));
             }
         }
-        Ok(Self { rows, paths: BTreeMap::new() })
+        Ok(Self(rows))
     }
 
     /// The path of a folder below the target, empty for the target itself.
-    pub(super) fn path(&mut self, key: &str) -> Result<&str, InstallerError> {
-        if !self.paths.contains_key(key) {
-            let path = self.walk(key)?;
-            self.paths.insert(key.to_owned(), path);
-        }
-        Ok(self.paths.get(key).map_or("", String::as_str))
-    }
-
-    fn walk(&self, key: &str) -> Result<String, InstallerError> {
+    pub(super) fn path(&self, key: &str) -> Result<String, InstallerError> {
         let mut names = Vec::new();
         let mut at = Some(key);
         for _ in 0..DEEPEST {
             let Some(key) = at.filter(|key| *key != TARGET) else { return joined(&names) };
-            match self.rows.get(key) {
+            match self.0.get(key) {
                 Some(directory) => {
                     names.extend(directory.name.as_deref());
                     at = directory.parent.as_deref();
@@ -126,12 +115,12 @@ mod tests {
             let name = added(key, parent.is_none(), default);
             ((*key).to_owned(), Directory { parent: parent.map(str::to_owned), name })
         };
-        Directories { rows: rows.iter().map(row).collect(), paths: BTreeMap::new() }
+        Directories(rows.iter().map(row).collect())
     }
 
     #[test]
     fn folders_lie_where_their_target_names_say() {
-        let mut all = directories(&[
+        let all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
             ("ProgramFilesFolder", Some("TARGETDIR"), "PFiles|Program Files"),
             ("INSTALLDIR", Some("ProgramFilesFolder"), "EXAMPL~1|Example Product:src|source"),
@@ -139,7 +128,7 @@ mod tests {
             ("Below", Some("Same"), "below"),
             ("Wix", Some("ProgramFiles64Folder"), "x"),
         ]);
-        let mut path = |key| all.path(key).map(str::to_owned).expect("a path");
+        let path = |key| all.path(key).expect("a path");
         assert_eq!(path("TARGETDIR"), "");
         assert_eq!(path("INSTALLDIR"), "Program Files/Example Product");
         assert_eq!(path("Same"), "Program Files/Example Product");
@@ -150,7 +139,7 @@ mod tests {
 
     #[test]
     fn folders_that_lie_in_each_other_end_the_walk() {
-        let mut all = directories(&[("A", Some("B"), "a"), ("B", Some("A"), "."), ("C", Some("B"), "c")]);
+        let all = directories(&[("A", Some("B"), "a"), ("B", Some("A"), "."), ("C", Some("B"), "c")]);
         for key in ["A", "B", "C"] {
             assert!(matches!(all.path(key), Err(InstallerError::Damaged { .. })), "{key}");
         }
@@ -159,7 +148,7 @@ mod tests {
     #[test]
     fn a_folder_cannot_lead_away() {
         for name in ["..", "UP~1|..", "a/b", "a\\b", "C:\\x|C:\\y", "NUL", "x|con", "", "a.", "a|b|..", "..:ok"] {
-            let mut all = directories(&[("D", Some("TARGETDIR"), name)]);
+            let all = directories(&[("D", Some("TARGETDIR"), name)]);
             assert!(matches!(all.path("D"), Err(InstallerError::Unsafe { .. })), "{name:?} was accepted");
         }
     }

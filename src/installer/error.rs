@@ -52,7 +52,7 @@ impl InstallerError {
     }
 
     pub(super) fn refused(name: &str, why: impl Into<String>) -> Self {
-        Self::Unsafe { name: name.to_owned(), why: why.into() }
+        Self::Unsafe { name: name.to_owned(), why: Shown(&why.into()).to_string() }
     }
 
     /// A read that failed: a part that contradicts itself or ends too early is the package's

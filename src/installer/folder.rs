@@ -15,14 +15,14 @@ const LARGEST_BLOCK: usize = 32 * 1024;
 
 /// How the blocks of a folder are packed.
 #[derive(Clone, Copy)]
-pub(super) enum Compression {
+enum Compression {
     Stored,
     MsZip,
     Lzx(WindowSize),
 }
 
 impl Compression {
-    pub(super) fn from_kind(kind: u16, place: &str) -> Result<Self, InstallerError> {
+    fn from_kind(kind: u16, place: &str) -> Result<Self, InstallerError> {
         match kind & 0xf {
             0 => Ok(Self::Stored),
             1 => Ok(Self::MsZip),
@@ -74,14 +74,14 @@ enum Unpacker {
 
 impl<'a, R: Read> Blocks<'a, R> {
     /// The blocks of a folder; the reader stands at the first.
-    pub(super) fn new(reader: &'a mut R, place: &'a str, folder: Folder, reserve: u8) -> Self {
-        let unpacker = match folder.compression {
+    pub(super) fn new(reader: &'a mut R, place: &'a str, folder: Folder, reserve: u8) -> Result<Self, InstallerError> {
+        let unpacker = match Compression::from_kind(folder.kind, place)? {
             Compression::Stored => Unpacker::Stored,
             Compression::MsZip => Unpacker::MsZip { history: Vec::new() },
             Compression::Lzx(window) => Unpacker::Lzx(Box::new(Lzxd::new(window))),
         };
         let (packed, block) = (Vec::new(), Vec::new());
-        Self { reader, place, reserve, left: folder.blocks, unpacker, packed, block, taken: 0, consumed: 0 }
+        Ok(Self { reader, place, reserve, left: folder.blocks, unpacker, packed, block, taken: 0, consumed: 0 })
     }
 
     /// Gives the next `length` bytes to `take`, in pieces.
@@ -156,9 +156,9 @@ struct Sizes {
 
 /// Four bytes at a time, the lowest first; those left over have the highest first.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
-    let words = bytes.chunks_exact(4);
-    let rest = words.remainder().iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-    words.fold(rest, |sum, word| sum ^ word.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte)))
+    let (words, rest) = bytes.as_chunks();
+    let rest = rest.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+    words.iter().fold(rest, |sum, word| sum ^ u32::from_le_bytes(*word))
 }
 
 /// Unpacks one block of exactly `size` bytes into `block`.

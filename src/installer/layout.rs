@@ -1,6 +1,6 @@
 //! What the tables say: who the package is, which files it brings, and where their bytes are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 
 use super::code_page::CodePage;
@@ -13,6 +13,8 @@ use crate::names::{FileName, Folded, RelPath, Shown};
 const TABLES: [&str; 7] = ["Property", "Directory", "Component", "File", "Media", "MsiFileHash", "ModuleSignature"];
 /// The most bytes of all paths of a package together.
 const MOST_PATH_BYTES: usize = 16 << 20;
+/// The most bytes of all files together: a small package can claim, and unpack to, far too many.
+const MOST_FILE_BYTES: u64 = 16 << 30;
 
 /// A package's tables, checked.
 pub(super) struct Layout {
@@ -128,23 +130,15 @@ fn file_rows<R: Read + Seek>(
     compound: &mut cfb::CompoundFile<R>,
 ) -> Result<Vec<FileRow>, InstallerError> {
     let components = components(database, compound)?;
-    let mut directories = Directories::read(database, compound)?;
+    let directories = Directories::read(database, compound)?;
     let columns = ["File", "Component_", "FileName", "FileSize", "Attributes", "Sequence"];
     let table = database.table(compound, "File", columns)?;
     let mut rows = Vec::new();
-    let mut keys = BTreeSet::new();
-    let mut bytes = 0;
+    let (mut path_bytes, mut file_bytes) = (0, 0);
     for row in table.rows() {
         let (key, component, name) = (row.key(0)?, row.key(1)?, row.key(2)?);
-        if !keys.insert(key.clone()) {
-            return Err(row.damaged("the file is there twice"));
-        }
         let folder = components.get(&component).ok_or_else(|| row.damaged("its component is missing"))?;
-        let path = below(directories.path(folder)?, long(&name))?;
-        bytes += path.as_str().len();
-        if bytes > MOST_PATH_BYTES {
-            return Err(InstallerError::Unsupported(format!("a package with {MOST_PATH_BYTES} bytes of paths")));
-        }
+        let path = below(&directories.path(folder)?, long(&name))?;
         let size = row.number(3)?.and_then(|size| u64::try_from(size).ok());
         let size = size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
         const NOT_COMPRESSED: i32 = 0x2000;
@@ -152,9 +146,17 @@ fn file_rows<R: Read + Seek>(
             return Err(outside(&path));
         }
         let sequence = row.number(5)?.ok_or_else(|| row.damaged("the sequence of the file is missing"))?;
+        (path_bytes, file_bytes) = (path_bytes + path.as_str().len(), file_bytes + size);
+        if path_bytes > MOST_PATH_BYTES || file_bytes > MOST_FILE_BYTES {
+            return Err(InstallerError::Unsupported("a package with so many files".to_owned()));
+        }
         rows.push(FileRow { key, path, size, sequence });
     }
-    Ok(rows)
+    rows.sort_by(|a, b| a.key.cmp(&b.key));
+    match rows.windows(2).find(|pair| matches!(pair, [a, b] if a.key == b.key)) {
+        Some([twice, _]) => Err(InstallerError::table("File", format!("`{}` is there twice", Shown(&twice.key)))),
+        _ => Ok(rows),
+    }
 }
 
 fn outside(path: &RelPath) -> InstallerError {
@@ -231,9 +233,9 @@ fn hashes<R: Read + Seek>(
     let mut hashes = BTreeMap::new();
     for row in table.rows() {
         let mut hash = [0; 16];
-        for (part, bytes) in hash.chunks_exact_mut(4).enumerate() {
+        for (bytes, part) in hash.as_chunks_mut().0.iter_mut().zip(1..) {
             // The smallest number of all and an empty cell are stored alike.
-            bytes.copy_from_slice(&row.number(part + 1)?.unwrap_or(i32::MIN).to_le_bytes());
+            *bytes = row.number(part)?.unwrap_or(i32::MIN).to_le_bytes();
         }
         hashes.insert(row.key(0)?, hash);
     }

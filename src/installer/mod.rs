@@ -15,10 +15,12 @@ mod directories;
 mod error;
 mod folder;
 mod layout;
+mod ration;
 #[cfg(test)]
 mod tests;
 mod unpack;
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ const LARGEST_PACKAGE: u64 = 2 << 30;
 
 /// A package, its tables read and checked, its files not yet unpacked.
 pub struct Installer<R> {
-    compound: cfb::CompoundFile<R>,
+    compound: cfb::CompoundFile<ration::Rationed<R>>,
     code_page: code_page::CodePage,
     layout: layout::Layout,
     external_cabinets: Vec<FileName>,
@@ -95,12 +97,20 @@ pub trait Sink {
     fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>>;
 }
 
+impl<R> fmt::Debug for Installer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installer").field("identity", &self.layout.identity).finish_non_exhaustive()
+    }
+}
+
 impl<R: Read + Seek> Installer<R> {
     /// Reads the tables of a package and checks every name in them.
     pub fn open(mut file: R) -> Result<Self, InstallerError> {
-        check_start(&mut file)?;
+        let length = check_start(&mut file)?;
+        let (file, ration) = ration::Rationed::new(file, length);
         let mut compound =
             cfb::CompoundFile::open(file).map_err(|error| InstallerError::reading("the compound file", error))?;
+        ration.end();
         check_kind(&compound)?;
         let (layout, code_page) = layout::Layout::read(&mut compound)?;
         let external_cabinets = layout.external_cabinets();
@@ -131,8 +141,8 @@ impl<R: Read + Seek> Installer<R> {
     }
 }
 
-/// Whether the file begins like a compound file and is not larger than any package.
-fn check_start<R: Read + Seek>(file: &mut R) -> Result<(), InstallerError> {
+/// The length of a file that begins like a compound file and is not larger than any package.
+fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
     let system = |source| InstallerError::Io { doing: "read the package".to_owned(), source };
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;
@@ -144,7 +154,7 @@ fn check_start<R: Read + Seek>(file: &mut R) -> Result<(), InstallerError> {
         return Err(InstallerError::NotAPackage("it is no compound file"));
     }
     match length {
-        ..=LARGEST_PACKAGE => Ok(()),
+        ..=LARGEST_PACKAGE => Ok(length),
         _ => Err(InstallerError::Unsupported("a package above 2 GiB".to_owned())),
     }
 }

@@ -124,7 +124,7 @@ fn deliver_folder<R: Read + Seek>(
         return Err(InstallerError::damaged(place, "two folders share blocks"));
     }
     cabinet.reader.seek(SeekFrom::Start(start)).map_err(|error| InstallerError::reading(place, error))?;
-    let mut blocks = Blocks::new(&mut cabinet.reader, place, folder, cabinet.block_reserve);
+    let mut blocks = Blocks::new(&mut cabinet.reader, place, folder, cabinet.block_reserve)?;
     deliveries.sort_by_key(|delivery| (delivery.entry.start, delivery.entry.size));
     let mut at = 0;
     for delivery in &deliveries {

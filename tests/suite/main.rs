@@ -1,1 +1,3 @@
+//! What the program promises, one file for each behaviour.
 
+mod independent_tools;

@@ -64,6 +64,6 @@ fn date_and_time(at: Timestamp) -> Option<(u16, u16)> {
     let number = |part: i8| u16::try_from(part).ok();
     let year = u16::try_from(at.year() - 1980).ok()?;
     let date = year << 9 | number(at.month())? << 5 | number(at.day())?;
-    let time = number(at.hour())? << 11 | number(at.minute())? << 5 | number(at.second())? / 2;
+    let time = number(at.hour())? << 11 | number(at.minute())? << 5 | (number(at.second())? / 2);
     Some((date, time))
 }

@@ -1,7 +1,6 @@
 //! Bytes that no compressor shrinks and that are always the same for one seed.
 
-/// Noise for the texts of a seed. A text of the seed, its length and the noise's length are apart:
-/// longer noise begins with the shorter.
+/// So much noise, by the texts of a seed; longer noise begins with the shorter.
 pub(super) fn noise(seed: &[&str], length: u64) -> Vec<u8> {
     let mut state = seed.iter().fold(0xcbf2_9ce4_8422_2325, |hash, text| {
         // FNV-1a, with a mark after each text so that `a`, `bc` and `ab`, `c` differ.

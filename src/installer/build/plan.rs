@@ -40,6 +40,7 @@ pub(super) struct Folder {
     path: Option<RelPath>,
 }
 
+#[derive(Clone)]
 pub(super) struct File<'a> {
     pub(super) key: String,
     pub(super) component: String,
@@ -96,9 +97,8 @@ impl<'a> Plan<'a> {
 
     /// Every file, the noise last.
     pub(super) fn all_files(&self) -> impl Iterator<Item = File<'_>> {
-        let files = self.files.iter().map(|file| File { name: file.name.clone(), bytes: file.bytes, ..file.keys() });
         let noise = self.noise.iter().map(|(path, bytes)| self.file(path, bytes, PRODUCT_FOLDER, self.files.len() + 1));
-        files.chain(noise)
+        self.files.iter().cloned().chain(noise)
     }
 
     fn add_file(&mut self, path: &RelPath, bytes: &'a [u8]) {
@@ -132,12 +132,6 @@ impl<'a> Plan<'a> {
         let component = component_of(&key);
         self.folders.push(Folder { key: key.clone(), parent, name, component, component_code, path });
         key
-    }
-}
-
-impl File<'_> {
-    fn keys(&self) -> File<'_> {
-        File { key: self.key.clone(), component: self.component.clone(), name: String::new(), bytes: &[] }
     }
 }
 

@@ -44,7 +44,11 @@ fn summary(database: &mut Database, plan: &Plan<'_>) {
     let summary = database.summary_info_mut();
     summary.set_codepage(CODE_PAGE);
     summary.set_title("Installation Database");
-    summary.set_subject(plan.product);
+    // The library measures this text in UTF-8 but writes it in the code page: any other character
+    // would put what follows in a wrong place. Nothing reads the product's name here.
+    if plan.product.is_ascii() {
+        summary.set_subject(plan.product);
+    }
     summary.set_author(MANUFACTURER);
     summary.set_keywords(&["Installer".to_owned()]);
     summary.set_comments("Made for a rehearsal; it contains nothing of any product");
@@ -173,8 +177,8 @@ fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
 fn hash(bytes: &[u8]) -> [i32; 4] {
     let hash: [u8; 16] = Md5::digest(bytes).into();
     let mut parts = [0; 4];
-    for (part, bytes) in parts.iter_mut().zip(hash.chunks_exact(4)) {
-        *part = i32::from_le_bytes(bytes.try_into().unwrap_or_default());
+    for (part, bytes) in parts.iter_mut().zip(hash.as_chunks().0) {
+        *part = i32::from_le_bytes(*bytes);
     }
     parts
 }

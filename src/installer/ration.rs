@@ -1,0 +1,55 @@
+//! A limit on what opening a compound file may read.
+//!
+//! The library keeps the map of sectors and the directory of the compound file in memory, and a
+//! hostile file can be one large directory. What is read while it is opened is rationed by the
+//! size of the file; afterwards its streams are read piece by piece and need no ration.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Enough for every directory seen, thousands of streams.
+const DIRECTORY: u64 = 4 << 20;
+
+/// A reader with a ration.
+pub(super) struct Rationed<R> {
+    inner: R,
+    ration: Arc<AtomicU64>,
+}
+
+/// Ends the ration of a reader that was given away.
+pub(super) struct Ration(Arc<AtomicU64>);
+
+impl<R> Rationed<R> {
+    /// A ration for opening a compound file of this length: its map of sectors takes a 128th.
+    pub(super) fn new(inner: R, length: u64) -> (Self, Ration) {
+        let ration = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
+        (Self { inner, ration: Arc::clone(&ration) }, Ration(ration))
+    }
+}
+
+impl Ration {
+    pub(super) fn end(self) {
+        self.0.store(u64::MAX, Ordering::Relaxed);
+    }
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.ration.load(Ordering::Relaxed);
+        let read = self.inner.read(bytes)?;
+        if left != u64::MAX {
+            let left = left.checked_sub(read as u64).ok_or_else(|| {
+                io::Error::new(io::ErrorKind::InvalidData, "its directory is larger than that of any package")
+            })?;
+            self.ration.store(left, Ordering::Relaxed);
+        }
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Rationed<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}

@@ -1,0 +1,139 @@
+//! No name of a package leads out of its folder, or to another file than it seems.
+
+use super::forge::{Forge, file};
+use super::*;
+
+const BAD: [&str; 14] = [
+    "..",
+    "UP~1|..",
+    "a/b",
+    "a\\b",
+    "x|/etc/passwd",
+    "x|C:\\boot.ini",
+    "NUL",
+    "x|con.txt",
+    "COM1.log",
+    "a:b",
+    "a.",
+    "a|b ",
+    "tab\there",
+    "a|b|c",
+];
+
+fn assert_unsafe(package: &[u8], what: &str) {
+    match Installer::open(Cursor::new(package)) {
+        Err(InstallerError::Unsafe { .. }) => {}
+        Err(other) => panic!("{what}: {other}"),
+        Ok(installer) => panic!("{what} was accepted: {:?}", installer.files()),
+    }
+}
+
+#[test]
+fn a_file_with_a_bad_name_is_refused() {
+    for bad in BAD {
+        let mut forge = Forge::valid();
+        forge.files = vec![file("f", bad, 5, 1)];
+        assert_unsafe(&forge.build(), bad);
+    }
+}
+
+#[test]
+fn a_folder_with_a_bad_name_is_refused() {
+    for bad in BAD.into_iter().filter(|bad| *bad != "a:b") {
+        let mut forge = Forge::valid();
+        forge.add_directory("D", "ProgramFilesFolder", bad);
+        forge.add_directory("Below", "D", "below");
+        forge.components = vec![("c".into(), "Below".into())];
+        assert_unsafe(&forge.build(), bad);
+    }
+}
+
+#[test]
+fn the_key_of_a_folder_that_is_no_row_is_a_name_too() {
+    for (bad, accepted) in [("..", false), ("a/b", false), ("NUL", false), ("SystemFolder", true)] {
+        let mut forge = Forge::valid();
+        forge.components = vec![("c".into(), bad.into())];
+        match Installer::open(Cursor::new(forge.build())) {
+            Ok(installer) => {
+                assert!(accepted, "{bad}");
+                assert_eq!(installer.files().first().map(|file| file.path.as_str()), Some("SystemFolder/a.txt"));
+            }
+            Err(error) => assert!(!accepted && matches!(error, InstallerError::Unsafe { .. }), "{bad}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn folders_that_lie_in_each_other_are_refused() {
+    let mut forge = Forge::valid();
+    forge.add_directory("A", "B", "a");
+    forge.add_directory("B", "A", "b");
+    forge.components = vec![("c".into(), "A".into())];
+    assert_eq!(
+        refusal(&forge.build()),
+        "the table `Directory` is damaged: `A` lies in itself, or deeper than 100 folders"
+    );
+}
+
+#[test]
+fn names_that_meet_are_refused() {
+    let files = |names: &[(&str, &[u8])]| refusal(&Forge::with_files(names).build());
+    let twice = "`Program Files/a.txt` must not be laid down: two files of the package have this path";
+    assert_eq!(files(&[("a.txt", b""), ("A~1|a.txt", b"")]), twice);
+    let case = "`Program Files/a.txt` must not be laid down: `A.TXT` and `a.txt` differ only in case";
+    assert_eq!(files(&[("a.txt", b""), ("A.TXT", b"")]), case);
+    let umlaut = files(&[("über", b""), ("ÜBER", b"")]);
+    assert!(umlaut.contains("differ only in case"), "{umlaut}");
+}
+
+#[test]
+fn a_file_and_a_folder_of_one_name_are_refused() {
+    for (folder, told) in [("thing", "both a file and a folder"), ("THING", "differ only in case")] {
+        let mut forge = Forge::with_files(&[("thing", b"x"), ("inside", b"y")]);
+        forge.add_directory("D", "ProgramFilesFolder", folder);
+        forge.components.push(("d".into(), "D".into()));
+        forge.files[1].component = "d".into();
+        let refusal = refusal(&forge.build());
+        assert!(refusal.contains(told), "{refusal}");
+    }
+}
+
+#[test]
+fn two_spellings_of_one_folder_are_refused() {
+    let mut forge = Forge::with_files(&[("a", b"x"), ("b", b"y")]);
+    for (component, folder) in [("c1", "Bin"), ("c2", "bin")] {
+        forge.add_directory(folder, "ProgramFilesFolder", folder);
+        forge.components.push((component.into(), folder.into()));
+    }
+    (forge.files[0].component, forge.files[1].component) = ("c1".into(), "c2".into());
+    assert!(refusal(&forge.build()).contains("differ only in case"));
+}
+
+#[test]
+fn a_path_without_end_is_refused() {
+    let mut forge = Forge::valid();
+    let mut parent = "ProgramFilesFolder".to_owned();
+    for depth in 0..40 {
+        let key = format!("D{depth}");
+        forge.add_directory(&key, &parent, &"x".repeat(60));
+        parent = key;
+    }
+    forge.components = vec![("c".into(), parent)];
+    assert!(refusal(&forge.build()).ends_with("the path is too long"));
+}
+
+#[test]
+fn a_cabinet_is_never_looked_for_in_another_folder() {
+    for bad in ["../x.cab", "C:\\x.cab", "sub/x.cab", "nul", "#a/b", "#..", "#"] {
+        let mut forge = Forge::valid();
+        forge.media = vec![(1, Some(bad.into()))];
+        assert_unsafe(&forge.build(), bad);
+    }
+}
+
+#[test]
+fn control_characters_do_not_reach_a_terminal() {
+    let mut forge = Forge::valid();
+    forge.files = vec![file("f", "a\u{1b}[31m/b", 5, 1)];
+    assert!(refusal(&forge.build()).starts_with("`a\\u{1b}[31m/b` must not"));
+}
