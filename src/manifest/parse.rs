@@ -192,7 +192,10 @@ fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed
         let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
         match seen.insert(kb.value) {
             true => numbers.push(kb),
-            false => duplicate(reader, kb.span, format!("`{key}` lists `{}` twice", kb.value)),
+            false => {
+                let message = format!("`{key}` lists {} twice", kb.value);
+                reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+            }
         }
     }
     numbers
@@ -342,9 +345,12 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         torn_files: false,
         torn: false,
     };
-    draft.torn_files = table.has("files") && reader.list_length(table, "files") != Some(draft.files.len());
+    draft.torn_files = match table.has("files") {
+        true => reader.list_length(table, "files") != Some(draft.files.len()),
+        false => !table.is_clean(),
+    };
     draft.to = to(reader, table, &draft);
-    draft.torn = reader.findings.errors() > before;
+    draft.torn = reader.findings.errors() > before || !table.is_clean();
     if let Some(verb) = verb {
         targets(reader, table, &draft, verb);
     }
@@ -414,7 +420,7 @@ fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &
     let chosen = !draft.items.is_empty() || !draft.groups.is_empty() || !draft.files.is_empty();
     let other = draft.removed_by.is_some() || draft.others.is_some() || draft.service.is_some();
     // A target that could not be read has its finding already.
-    if chosen || other || (present > 0 && draft.torn) {
+    if chosen || other || (present > 0 && draft.torn) || !table.is_clean() {
         return;
     }
     let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
@@ -795,13 +801,7 @@ mod tests {
             .replace("product = \"Exchange Server 2007\"", "product = \"Exchange 2007\"");
         let found = found(&text, &Checks { require_hashes: false, deployment: Some(&deployment) });
         let found: Vec<_> = codes(&found, "RU0205").into_iter().filter(|code| code.starts_with("RU06")).collect();
-        assert_eq!(
-            found,
-            [
-                "RU0611", "RU0602", "RU0605", "RU0607", "RU0609", "RU0601", "RU0608", "RU0610", "RU0606", "RU0604",
-                "RU0603"
-            ]
-        );
+        assert_eq!(found, ["RU0611", "RU0602", "RU0605", "RU0607", "RU0601", "RU0610", "RU0606", "RU0604", "RU0603"]);
     }
 
     #[test]

@@ -1,1 +1,3 @@
+//! What `rollup` promises, one file for each behaviour.
 
+mod findings;
