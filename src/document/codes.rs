@@ -309,4 +309,12 @@ mod tests {
         assert_eq!("ru0201".parse(), Ok(Code::NotListed));
         assert!("RU9999".parse::<Code>().is_err());
     }
+
+    #[test]
+    fn every_code_is_explained_in_lines_that_fit_a_screen() {
+        for code in Code::ALL {
+            assert!(code.explanation().lines().count() > 0, "{code}");
+            assert!(code.explanation().lines().all(|line| line.chars().count() <= 100), "{code}");
+        }
+    }
 }

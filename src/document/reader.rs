@@ -67,12 +67,15 @@ pub struct Reader<'s> {
     broken: Vec<Span>,
     /// What tables seem to lack, only because the key is misspelled or stands elsewhere.
     strays: BTreeSet<(usize, String)>,
-    suggestions: usize,
+    patience: usize,
 }
 
-/// How many unknown names get a near spelling. A document with more of them is wrong in another way,
-/// and looking through all names for each would take for ever.
-const SUGGESTIONS: usize = 50;
+/// How many names are looked at to find near spellings, and headers to find where a key belongs. A document
+/// that needs more is wrong in another way, and looking through all names for each would take for ever.
+const PATIENCE: usize = 1_000_000;
+
+/// What a search of a caller's own is taken to cost.
+const SEARCH: usize = 5_000;
 
 /// A `[header]` of the document.
 struct Header<'s> {
@@ -97,14 +100,19 @@ pub fn read<T>(
     }
     let mut own = Findings::default();
     syntax::byte_order_mark(source, &mut own);
-    let (text, broken) = syntax::readable(source, findings);
-    let root = DeTable::parse_recoverable(&text).0.into_inner();
+    let (mut root, errors) = DeTable::parse_recoverable(source.text());
+    let mended = syntax::mend(source, errors, findings);
+    let (text, broken) = mended.unwrap_or_default();
+    if !broken.is_empty() {
+        root = DeTable::parse_recoverable(&text).0;
+    }
+    let root = root.into_inner();
     if broken.is_empty() {
         syntax::newer_than_1_0(source, &root, &mut own);
     }
     let headers = headers(source.text(), &root);
     let mut reader =
-        Reader { source, findings: own, shapes, headers, broken, strays: BTreeSet::new(), suggestions: SUGGESTIONS };
+        Reader { source, findings: own, shapes, headers, broken, strays: BTreeSet::new(), patience: PATIENCE };
     let top = Table { entries: &root, span: 0..0, shape: &shapes[0] };
     reader.schema(&top);
     reader.check_keys(&top);
@@ -288,14 +296,19 @@ impl Reader<'_> {
         }
     }
 
-    /// The spelling that may have been meant, for the first few unknown names of a document.
+    /// The spelling that may have been meant.
     pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-        self.suggestion(|| nearest(wanted, among))
+        let patience = &mut self.patience;
+        let looked_at = among.take_while(|_| {
+            *patience = patience.saturating_sub(1);
+            *patience > 0
+        });
+        nearest(wanted, looked_at)
     }
 
     /// The same for a search of the caller's own.
     pub fn suggestion<T>(&mut self, search: impl FnOnce() -> Option<T>) -> Option<T> {
-        self.suggestions = self.suggestions.checked_sub(1)?;
+        self.patience = self.patience.checked_sub(SEARCH)?;
         search()
     }
 
@@ -395,13 +408,14 @@ impl Reader<'_> {
 
     /// Where a key that stands under the wrong header would mean something: the top, or the nearest
     /// table above that takes it and has it not yet.
-    fn belongs(&self, table: &Table<'_>, key: &Placed<&str>) -> Option<(usize, &'static str, String)> {
+    fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(usize, &'static str, String)> {
         // Nobody slips a key into the braces of another table.
         let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
         let takes = |shape: &Shape| shape.keys.contains(&key.value);
-        if !self.shapes.iter().any(takes) {
+        if !self.shapes.iter().any(takes) || self.patience < here {
             return None;
         }
+        self.patience -= here;
         let above = |next: usize| self.source.line(self.headers[next].start);
         if takes(&self.shapes[0]) {
             return Some((0, TOP, format!("belongs above line {}", above(0))));

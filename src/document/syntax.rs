@@ -1,6 +1,5 @@
 //! What can be said about a document before anybody knows what it is about.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use toml::Spanned;
@@ -35,40 +34,55 @@ pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
 /// How often a text is read again without the lines that were broken.
 const ROUNDS: usize = 8;
 
-/// Finds the syntax errors. Gives the text in which the broken lines are blank, and where they were.
+/// Tells the syntax errors. Gives the text in which the broken lines are blank, and where they were, if
+/// there were any.
 ///
 /// After some errors the parser leaves out everything below them. Reading again without those lines
 /// finds the rest, and blanks keep every offset as it was.
-pub(super) fn readable<'s>(source: &'s Source, findings: &mut Findings) -> (Cow<'s, str>, Vec<Span>) {
-    let mut text = Cow::Borrowed(source.text());
+pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) -> Option<(String, Vec<Span>)> {
+    if errors.is_empty() {
+        return None;
+    }
+    let mut text = source.text().to_owned();
     let mut broken: Vec<Span> = Vec::new();
     for _ in 0..ROUNDS {
-        let errors = DeTable::parse_recoverable(&text).1;
         let lossy = errors.iter().any(|error| error.message() != "duplicate key");
-        let unclosed = |error: &Error| {
-            ["unclosed array,", "unclosed inline table"].iter().any(|start| error.message().starts_with(start))
-        };
-        let unclosed = errors.iter().any(unclosed);
-        let culprit = unclosed.then(|| never_closed(&text)).flatten();
-        let before = culprit.map_or(usize::MAX, |at| source.line_span(source.line(at)).start);
-        let mut new = new_errors(source, errors, before, &broken, findings);
-        for span in &new {
-            blank(text.to_mut(), source.line_span(source.line(span.start)));
-        }
-        if let Some(at) = culprit {
-            let what = if text[at..].starts_with('{') { "inline table" } else { "list" };
-            findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
-            let until = if what == "list" { next_header(&text, at) } else { source.line_span(source.line(at)).end };
-            blank(text.to_mut(), before..until);
-            new.push(at..at + 1);
-        }
+        let new = one_round(source, &mut text, errors, &broken, findings);
         let done = new.is_empty() || !lossy;
         broken.extend(new);
         if done {
             break;
         }
+        errors = DeTable::parse_recoverable(&text).1;
     }
-    (text, broken)
+    Some((text, broken))
+}
+
+/// Tells the errors of one reading that are not known yet, and blanks their lines.
+fn one_round(
+    source: &Source,
+    text: &mut String,
+    errors: Vec<Error>,
+    known: &[Span],
+    findings: &mut Findings,
+) -> Vec<Span> {
+    const UNCLOSED: [&str; 2] = ["unclosed array,", "unclosed inline table"];
+    let unclosed = |error: &Error| UNCLOSED.iter().any(|start| error.message().starts_with(start));
+    let culprit = errors.iter().any(unclosed).then(|| never_closed(text)).flatten();
+    let before = culprit.map_or(usize::MAX, |at| source.line_span(source.line(at)).start);
+    let mut new = new_errors(source, errors, before, known, findings);
+    for span in &new {
+        blank(text, source.line_span(source.line(span.start)));
+    }
+    if let Some(at) = culprit {
+        let list = text[at..].starts_with('[');
+        let what = if list { "list" } else { "inline table" };
+        findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
+        let until = if list { next_header(text, at) } else { source.line_span(source.line(at)).end };
+        blank(text, before..until);
+        new.push(at..at + 1);
+    }
+    new
 }
 
 /// Blanks a part of the text, all but the ends of its lines.

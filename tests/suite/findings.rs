@@ -108,11 +108,11 @@ fn the_shipped_documents_have_no_errors() {
 /// Every cut of a document, and every character of it changed into one that means something to TOML.
 #[test]
 fn no_damage_to_a_document_makes_the_parser_fall() {
-    let kinds: [(&str, fn(&Source, &mut Findings) -> bool); 2] = [
-        ("fixtures/faulty/ten-faults.toml", |source, findings| manifest::parse(source, findings).is_some()),
-        ("fixtures/faulty/deployment-requires.toml", |source, findings| description::parse(source, findings).is_some()),
-    ];
-    for (path, parse) in kinds {
+    let parse = |source: &Source, findings: &mut Findings| match source.name().contains("deployment") {
+        true => description::parse(source, findings).is_some(),
+        false => manifest::parse(source, findings).is_some(),
+    };
+    for path in ["fixtures/faulty/ten-faults.toml", "fixtures/faulty/deployment-requires.toml"] {
         let text = source(path).text().to_owned();
         for (at, old) in text.char_indices().step_by(3) {
             for new in ["", "\"", "'", "[", "{", "}", "]", "=", "\n", ".", "ü", "\u{1b}"] {
