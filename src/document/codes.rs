@@ -219,6 +219,16 @@ copied line; put the other rollup's number there.";
     Opposed = "RU0402", Error, "a rollup that is both required and replaced",
 "`requires` wants the other rollup in force, `replaces` wants it gone. Remove it from one of the
 lists.";
+    RelationCycle = "RU0403", Error, "manifests whose relations go in a circle",
+"Of the manifests that were validated together, each requires (or replaces, or includes) the next
+and the last one the first. No order of applying them satisfies that. One of the links is wrong.";
+    IncludesLeftOut = "RU0404", Warning, "an included rollup includes more than is listed",
+"A manifest that includes another includes what that one includes, and says so itself, since
+relations are read from the manifest at hand and guessed no further:
+
+    includes = [\"KB948755\", \"KB941777\"]     # the second is in the first
+
+List the others too.";
 
     // The deployment.
     Reserved = "RU0501", Error, "a name that rollup keeps for itself",

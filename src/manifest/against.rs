@@ -37,10 +37,18 @@ impl Fit<'_, '_, '_> {
                 on.iter().for_each(|role| self.role(role));
                 self.product(product);
             }
-            ConditionDraft::Item { item } => {
-                self.item(item);
-            }
+            ConditionDraft::Item { item } => self.installable(item),
             ConditionDraft::Confirm { .. } => {}
+        }
+    }
+
+    /// An item that can be installed, which a procedure cannot.
+    fn installable(&mut self, wanted: &Placed<String>) {
+        let Some(item) = self.item(wanted) else { return };
+        if matches!(self.deployment.items[item.0].kind, ItemKind::Procedure { .. }) {
+            let message = format!("`{}` is a procedure, which is never installed", wanted.value);
+            let finding = self.reader.findings.add(Code::WrongKind, wanted.span.clone(), message);
+            finding.help("ask for the item that the procedure is about");
         }
     }
 

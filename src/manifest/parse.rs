@@ -136,6 +136,18 @@ pub fn check_against(source: &Source, deployment: &Description, findings: &mut F
     }
 }
 
+/// Only the identity and relations of a manifest, whatever else is wrong with it.
+pub(super) fn rollup_of(source: &Source) -> RollupDraft {
+    let rollup = read(source, SHAPES, &mut Findings::default(), |reader, top| {
+        let mut rollup = RollupDraft::default();
+        if let Some(table) = reader.table(top, "rollup", ROLLUP) {
+            read_rollup(reader, &table, &mut rollup);
+        }
+        rollup
+    });
+    rollup.unwrap_or_default()
+}
+
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let mut rollup = RollupDraft::default();
     match reader.table(top, "rollup", ROLLUP) {
@@ -329,7 +341,7 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         title,
         verb,
         items: items(reader, table),
-        groups: unique_texts(reader, table, "groups"),
+        groups: groups(reader, table),
         removed_by: reader.text(table, "removed_by"),
         files: files(reader, table),
         others: others(reader, table),
@@ -464,6 +476,13 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, Vec
     }
     found.retain(|(_, names)| !names.is_empty());
     found
+}
+
+/// Whole groups, by paths that can be walked.
+fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<String>> {
+    let mut groups = unique_texts(reader, table, "groups");
+    groups.retain(|group| reader.parsed(group.clone(), Code::BadName, RelPath::parse).is_some());
+    groups
 }
 
 /// A list without repetitions, with a finding if it is empty.
