@@ -21,13 +21,13 @@ Exit codes: 0 done or nothing to do, 10 undone, 11 needs attention, 12 stopped, 
 14 stale plan, 15 not ready, 16 not applicable, 64 usage, 65 invalid, 66 no input, 74 io,
 75 locked, 130 interrupted."
 )]
-pub struct Cli {
+pub(super) struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Check manifests and deployment.toml files: every mistake at once, at its place
     #[command(after_help = "Examples:
   rollup validate manifests/kb952076.toml
@@ -87,44 +87,44 @@ A failure puts everything back by itself. After a crash: `rollup status`.")]
 
 /// Which deployment.
 #[derive(Debug, Args, Clone)]
-pub struct Deployment {
+pub(super) struct Deployment {
     /// The deployment; else the nearest folder upwards with a deployment.toml
     #[arg(short, long, value_name = "DIR", env = "ROLLUP_DEPLOYMENT", hide_env_values = true)]
-    pub deployment: Option<PathBuf>,
+    pub(super) deployment: Option<PathBuf>,
 }
 
 /// Which payload.
 #[derive(Debug, Args, Clone)]
-pub struct Payload {
+pub(super) struct Payload {
     /// The payload; else the folder beside the manifest that is named like its KB number
     #[arg(short, long, value_name = "DIR", env = "ROLLUP_PAYLOAD", hide_env_values = true)]
-    pub payload: Option<PathBuf>,
+    pub(super) payload: Option<PathBuf>,
 }
 
 /// What decides the plan.
 #[derive(Debug, Args, Clone, Copy)]
-pub struct Choices {
+pub(super) struct Choices {
     /// Let the install of a group also take in what was never installed
     #[arg(long)]
-    pub install_new: bool,
+    pub(super) install_new: bool,
     /// Do all steps anew, though the rollup is in force
     #[arg(long)]
-    pub again: bool,
+    pub(super) again: bool,
     /// Let an older product version replace a newer one
     #[arg(long)]
-    pub allow_downgrade: bool,
+    pub(super) allow_downgrade: bool,
 }
 
 /// Waiting for the lock.
 #[derive(Debug, Args, Clone, Copy)]
-pub struct Locking {
+pub(super) struct Locking {
     /// Wait this many seconds for another process to finish
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub lock_timeout: u64,
+    pub(super) lock_timeout: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people
     Text,
     /// For programs
@@ -132,131 +132,131 @@ pub enum Format {
 }
 
 #[derive(Debug, Args)]
-pub struct Validate {
+pub(super) struct Validate {
     /// Manifests and deployment.toml files
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// Also check the manifests against this deployment
     #[arg(short, long, value_name = "DIR")]
-    pub deployment: Option<PathBuf>,
+    pub(super) deployment: Option<PathBuf>,
     /// Also check the files of this payload
     #[arg(short, long, value_name = "DIR")]
-    pub payload: Option<PathBuf>,
+    pub(super) payload: Option<PathBuf>,
     /// How the findings are shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Make a missing pin an error
     #[arg(long)]
-    pub require_hashes: bool,
+    pub(super) require_hashes: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct Plan {
+pub(super) struct Plan {
     /// The manifest
-    pub manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub deployment: Deployment,
+    pub(super) deployment: Deployment,
     #[command(flatten)]
-    pub payload: Payload,
+    pub(super) payload: Payload,
     #[command(flatten)]
-    pub choices: Choices,
+    pub(super) choices: Choices,
     /// How the plan is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
     #[arg(long)]
-    pub why: bool,
+    pub(super) why: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct Apply {
+pub(super) struct Apply {
     /// The manifest
-    pub manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub deployment: Deployment,
+    pub(super) deployment: Deployment,
     #[command(flatten)]
-    pub payload: Payload,
+    pub(super) payload: Payload,
     #[command(flatten)]
-    pub choices: Choices,
+    pub(super) choices: Choices,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// Show the plan and stop; touches nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(super) dry_run: bool,
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
-    pub confirm: Vec<String>,
+    pub(super) confirm: Vec<String>,
     #[command(flatten)]
-    pub locking: Locking,
+    pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]
-pub struct Recover {
+pub(super) struct Recover {
     #[command(flatten)]
-    pub deployment: Deployment,
+    pub(super) deployment: Deployment,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// Say that a manual step was done, or taken back (may be repeated)
     #[arg(long, value_name = "STEP")]
-    pub confirm: Vec<String>,
+    pub(super) confirm: Vec<String>,
     #[command(flatten)]
-    pub locking: Locking,
+    pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]
-pub struct Reading {
+pub(super) struct Reading {
     #[command(flatten)]
-    pub deployment: Deployment,
+    pub(super) deployment: Deployment,
     /// How the answer is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
-pub struct Rehearse {
+pub(super) struct Rehearse {
     /// The manifest
-    pub manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     /// Where the lab is made
     #[arg(long, value_name = "DIR", default_value = "lab")]
-    pub r#in: PathBuf,
+    pub(super) r#in: PathBuf,
     /// Replace a lab that an earlier rehearsal made
     #[arg(long)]
-    pub replace: bool,
+    pub(super) replace: bool,
     /// Stop before the apply, and leave the old state
     #[arg(long)]
-    pub prepare: bool,
+    pub(super) prepare: bool,
     /// Rehearse on a copy of this deployment instead of the sample
     #[arg(short, long, value_name = "DIR")]
-    pub deployment: Option<PathBuf>,
+    pub(super) deployment: Option<PathBuf>,
     /// Rehearse with this payload instead of a built one
     #[arg(short, long, value_name = "DIR")]
-    pub payload: Option<PathBuf>,
+    pub(super) payload: Option<PathBuf>,
     #[command(flatten)]
-    pub choices: Choices,
+    pub(super) choices: Choices,
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
-    pub confirm: Vec<String>,
+    pub(super) confirm: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct Inspect {
+pub(super) struct Inspect {
     /// Installer packages
     #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// How the answer is shown
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]
-pub struct Seal {
+pub(super) struct Seal {
     /// The manifest; only its `[payload.sha256]` is written
-    pub manifest: PathBuf,
+    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub payload: Payload,
+    pub(super) payload: Payload,
     /// Also compare the products with this deployment's items
     #[arg(short, long, value_name = "DIR")]
-    pub deployment: Option<PathBuf>,
+    pub(super) deployment: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use crate::plan::ReasonKind;
 /// What a command came to, for the shell. No code is ever given another meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Exit {
+pub(super) enum Exit {
     /// Done, or nothing to do.
     Ok = 0,
     /// Anything not below: treat it as a defect.
@@ -43,7 +43,7 @@ pub enum Exit {
 
 impl Exit {
     /// Its name, as documents and the manual have it.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Exit::Ok => "ok",
             Exit::Failed => "failed",
@@ -84,43 +84,43 @@ impl From<ReasonKind> for Exit {
 
 /// Why a command failed: what is wrong, what is true now, and what to type next.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     /// For the shell.
-    pub exit: Exit,
+    pub(super) exit: Exit,
     /// What is wrong; several where there are several reasons.
-    pub reasons: Vec<String>,
+    pub(super) reasons: Vec<String>,
     /// What is true now.
-    pub now: Option<String>,
+    pub(super) now: Option<String>,
     /// What to do or to type next.
-    pub next: Vec<String>,
+    pub(super) next: Vec<String>,
 }
 
 impl Failure {
     /// A failure with one reason.
-    pub fn new(exit: Exit, reason: impl fmt::Display) -> Self {
+    pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
         Self { exit, reasons: vec![reason.to_string()], now: None, next: Vec::new() }
     }
 
     /// A failure whose reason is an error with its causes.
-    pub fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
+    pub(super) fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
         Self::new(exit, chain(error))
     }
 
     /// Says what is true now.
-    pub fn now(mut self, now: impl Into<String>) -> Self {
+    pub(super) fn now(mut self, now: impl Into<String>) -> Self {
         self.now = Some(now.into());
         self
     }
 
     /// Says what to type next.
-    pub fn next(mut self, next: impl Into<String>) -> Self {
+    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next.push(next.into());
         self
     }
 }
 
 /// An error and its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

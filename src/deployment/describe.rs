@@ -128,7 +128,10 @@ impl<'r, 's> Site<'r, 's> {
         for text in self.reader.texts_or_none(top, "level") {
             let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
             match self.made.level.contains(&kb.value) {
-                true => self.twice(kb.span, &kb.value.to_string(), "rollup"),
+                true => {
+                    let message = format!("`level` lists {} twice", kb.value);
+                    self.reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+                }
                 false => self.made.level.push(kb.value),
             }
         }
@@ -379,7 +382,7 @@ mod tests {
                 "15 RU0502 the folder of `X` is that of the group `G/X`",
                 "15 RU0108 there are two items with the name `x`",
                 "15 RU0502 the folder of `x` is that of the group `G/X`",
-                "15 RU0107 a name cannot contain the path separator `/`",
+                "15 RU0107 `a/b` cannot be used: a name cannot contain the path separator `/`",
                 "15 RU0501 `files` is a name that rollup keeps for itself",
                 "19 RU0108 `g` is spelled `G` before",
                 "19 RU0108 there are two groups with the name `g`",
@@ -407,7 +410,7 @@ mod tests {
     #[test]
     fn one_fault_does_not_cause_others() {
         let broken = SAMPLE.replace("{ name = \"sql\" }", "{ nam = \"sql\" }");
-        assert_eq!(found(&broken).len(), 2, "{:?}", found(&broken));
+        assert_eq!(found(&broken).len(), 1, "{:?}", found(&broken));
         let broken = SAMPLE.replace("name = \"MPF Engine\", ", "name = \"MPF Engine.\", ");
         assert_eq!(found(&broken).len(), 1, "{:?}", found(&broken));
         let broken = SAMPLE.replace("roles = [\"sql\"]", "roles = [\"sqll\"]");

@@ -219,6 +219,16 @@ copied line; put the other rollup's number there.";
     Opposed = "RU0402", Error, "a rollup that is both required and replaced",
 "`requires` wants the other rollup in force, `replaces` wants it gone. Remove it from one of the
 lists.";
+    RelationCycle = "RU0403", Error, "manifests whose relations go in a circle",
+"Of the manifests that were validated together, each requires (or replaces, or includes) the next
+and the last one the first. No order of applying them satisfies that. One of the links is wrong.";
+    IncludesLeftOut = "RU0404", Warning, "an included rollup includes more than is listed",
+"A manifest that includes another includes what that one includes, and says so itself, since
+relations are read from the manifest at hand and guessed no further:
+
+    includes = [\"KB948755\", \"KB941777\"]     # the second is in the first
+
+List the others too.";
 
     // The deployment.
     Reserved = "RU0501", Error, "a name that rollup keeps for itself",
@@ -308,5 +318,13 @@ mod tests {
         assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
         assert_eq!("ru0201".parse(), Ok(Code::NotListed));
         assert!("RU9999".parse::<Code>().is_err());
+    }
+
+    #[test]
+    fn every_code_is_explained_in_lines_that_fit_a_screen() {
+        for code in Code::ALL {
+            assert!(code.explanation().lines().count() > 0, "{code}");
+            assert!(code.explanation().lines().all(|line| line.chars().count() <= 100), "{code}");
+        }
     }
 }

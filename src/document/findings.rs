@@ -107,8 +107,8 @@ pub struct Findings {
 impl Findings {
     /// Adds a finding at its default level; the rest of it is said on what comes back.
     ///
-    /// What is added here counts as an error if its code is one; a level changed afterwards is
-    /// seen by [`Findings::sorted`] only, so use [`Findings::push`] to make a warning an error.
+    /// For [`Findings::errors`] it counts as what its code is; a level that is changed afterwards is seen by
+    /// [`Findings::count`] and in what is shown.
     pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
         self.push(Finding::new(code, span, message))
     }
@@ -120,9 +120,14 @@ impl Findings {
         self.list.last_mut().expect("pushed just now")
     }
 
-    /// How many errors were added so far, to see whether one more came.
+    /// How many errors were added so far, in constant time, to see whether one more came.
     pub fn errors(&self) -> usize {
         self.errors
+    }
+
+    /// How many findings have a level now, each counted once.
+    pub fn count(&self, level: Level) -> usize {
+        self.sorted().iter().filter(|finding| finding.level == level).count()
     }
 
     /// Whether nothing was found.

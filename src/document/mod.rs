@@ -13,7 +13,7 @@ mod render;
 mod source;
 mod syntax;
 
-pub use codes::Code;
+pub use codes::{Code, NoSuchCode};
 pub use findings::{Finding, Findings, Level, Span};
 pub use nearest::nearest;
 pub use reader::{Placed, Reader, Shape, TOP, Table, read};

@@ -31,6 +31,23 @@ pub struct Shape {
 /// The title of the shape of a document's top.
 pub const TOP: &str = "the top of the document";
 
+/// What a key should have, and what that looks like.
+struct Wanted {
+    what: &'static str,
+    like: &'static str,
+}
+
+const TEXT: Wanted = Wanted { what: "a string", like: "write it in quotes: `\"…\"`" };
+const TEXTS: Wanted = Wanted { what: "a list of strings", like: "write a list, also of one: `[\"…\"]`" };
+const FLAG: Wanted = Wanted { what: "true or false", like: "write `true` or `false`, without quotes" };
+const NUMBER: Wanted = Wanted { what: "a whole number", like: "write only digits, without quotes" };
+const DAY: Wanted = Wanted { what: "a day", like: "write it like `2008-04-29`, without quotes" };
+const TIME: Wanted = Wanted { what: "a time", like: "write it like `2008-03-31T18:32:00Z`, without quotes" };
+const TABLE: Wanted = Wanted { what: "a table", like: "write `{ … }`, or a header" };
+const ROW: Wanted = Wanted { what: "a table", like: "write `{ name = \"…\" }`" };
+const TABLES: Wanted = Wanted { what: "a list of tables", like: "write `[{ … }]`, also for one" };
+const HEADERS: Wanted = Wanted { what: "a list of tables", like: "write each with two brackets: `[[…]]`" };
+
 /// A table of the document, with the shape that it should have.
 #[derive(Debug, Clone)]
 pub struct Table<'t> {
@@ -48,12 +65,17 @@ pub struct Reader<'s> {
     shapes: &'static [Shape],
     headers: Vec<Header<'s>>,
     broken: Vec<Span>,
-    suggestions: usize,
+    /// What tables seem to lack, only because the key is misspelled or stands elsewhere.
+    strays: BTreeSet<(usize, String)>,
+    patience: usize,
 }
 
-/// How many unknown names get a near spelling. A document with more of them is wrong in another way,
-/// and looking through all names for each would take for ever.
-const SUGGESTIONS: usize = 50;
+/// How many names are looked at to find near spellings, and headers to find where a key belongs. A document
+/// that needs more is wrong in another way, and looking through all names for each would take for ever.
+const PATIENCE: usize = 1_000_000;
+
+/// What a search of a caller's own is taken to cost.
+const SEARCH: usize = 5_000;
 
 /// A `[header]` of the document.
 struct Header<'s> {
@@ -78,13 +100,19 @@ pub fn read<T>(
     }
     let mut own = Findings::default();
     syntax::byte_order_mark(source, &mut own);
-    let (text, broken) = syntax::readable(source, findings);
-    let root = DeTable::parse_recoverable(&text).0.into_inner();
+    let (mut root, errors) = DeTable::parse_recoverable(source.text());
+    let mended = syntax::mend(source, errors, findings);
+    let (text, broken) = mended.unwrap_or_default();
+    if !broken.is_empty() {
+        root = DeTable::parse_recoverable(&text).0;
+    }
+    let root = root.into_inner();
     if broken.is_empty() {
         syntax::newer_than_1_0(source, &root, &mut own);
     }
     let headers = headers(source.text(), &root);
-    let mut reader = Reader { source, findings: own, shapes, headers, broken, suggestions: SUGGESTIONS };
+    let mut reader =
+        Reader { source, findings: own, shapes, headers, broken, strays: BTreeSet::new(), patience: PATIENCE };
     let top = Table { entries: &root, span: 0..0, shape: &shapes[0] };
     reader.schema(&top);
     reader.check_keys(&top);
@@ -107,6 +135,11 @@ impl<'t> Table<'t> {
     /// Whether it has a key.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
+    }
+
+    /// Whether it has only keys that mean something in it.
+    pub fn is_clean(&self) -> bool {
+        self.shape.keys.is_empty() || self.entries.keys().all(|key| self.shape.keys.contains(&key.get_ref().as_ref()))
     }
 
     /// The keys that it has, in the document's order.
@@ -137,7 +170,7 @@ impl Reader<'_> {
     /// A text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         let value = table.value(key)?;
-        self.typed(key, value, "a string", |value| value.as_str().map(str::to_owned))
+        self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))
     }
 
     /// A text that must be there; `example` is the line that would do.
@@ -154,13 +187,13 @@ impl Reader<'_> {
     /// A boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
         let value = table.value(key)?;
-        self.typed(key, value, "true or false", DeValue::as_bool)
+        self.typed(key, value, FLAG, DeValue::as_bool)
     }
 
     /// A whole number from zero up to `most`.
     pub fn number(&mut self, table: &Table<'_>, key: &str, most: u64) -> Option<Placed<u64>> {
         let value = table.value(key)?;
-        let raw = self.typed(key, value, "a whole number", |value| value.as_integer().cloned())?;
+        let raw = self.typed(key, value, NUMBER, |value| value.as_integer().cloned())?;
         // A sign is no digit, so a negative number fails here too.
         match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
             Ok(number) if number <= most => Some(Placed { value: number, span: raw.span }),
@@ -179,23 +212,21 @@ impl Reader<'_> {
             Some(Datetime { date: Some(date), time: None, offset: None }) => Some(date.to_string()),
             _ => None,
         };
-        self.typed(key, value, "a day such as 2008-04-29, without quotes", day)
+        self.typed(key, value, DAY, day)
     }
 
     /// A date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
         let value = table.value(key)?;
-        self.typed(key, value, "a time such as 2008-03-31T18:32:00Z, without quotes", |value| {
-            value.as_datetime().copied()
-        })
+        self.typed(key, value, TIME, |value| value.as_datetime().copied())
     }
 
     /// A list of texts, none of them empty; the list may be.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
-        let list = self.list(table, key, "a list of strings such as [\"…\"]")?;
+        let list = self.list(table, key, TEXTS)?;
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
-            let text = self.typed(key, value, "a list of strings", |value| value.as_str().map(str::to_owned));
+            let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned));
             texts.extend(text.and_then(|text| self.filled(text, key)));
         }
         Some(texts)
@@ -214,7 +245,7 @@ impl Reader<'_> {
     /// A table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Option<Table<'t>> {
         let value = table.value(key)?;
-        self.typed(key, value, "a table", |value| value.is_table().then_some(()))?;
+        self.typed(key, value, TABLE, |value| value.is_table().then_some(()))?;
         let DeValue::Table(entries) = value.get_ref() else { return None };
         let inner = Table { entries, span: value.span(), shape: self.shape(title) };
         self.check_keys(&inner);
@@ -223,12 +254,12 @@ impl Reader<'_> {
 
     /// A list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Vec<Table<'t>> {
-        let wanted = if title.starts_with("[[") { title } else { "a list of tables such as [{ … }]" };
+        let wanted = if title.starts_with("[[") { HEADERS } else { TABLES };
         let Some(list) = self.list(table, key, wanted) else { return Vec::new() };
         let shape = self.shape(title);
         let mut tables = Vec::with_capacity(list.len());
         for value in list {
-            if self.typed(key, value, "a list of tables", |value| value.is_table().then_some(())).is_none() {
+            if self.typed(key, value, ROW, |value| value.is_table().then_some(())).is_none() {
                 continue;
             }
             let DeValue::Table(entries) = value.get_ref() else { continue };
@@ -241,9 +272,8 @@ impl Reader<'_> {
 
     /// Says that a table lacks a key, and with which line it would have it.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
-        let title = table.shape.title;
-        let finding = self.findings.add(Code::MissingKey, table.span(), format!("{title} lacks `{key}`"));
-        finding.help(format!("add `{example}`"));
+        let message = lacks(table.shape.title, key);
+        self.findings.add(Code::MissingKey, table.span(), message).help(format!("add `{example}`"));
     }
 
     /// Parses a text further; what it cannot be is said with the parser's own words.
@@ -256,20 +286,29 @@ impl Reader<'_> {
         match parse(&text.value) {
             Ok(value) => Some(Placed { value, span: text.span }),
             Err(error) => {
-                self.findings.add(code, text.span, error.to_string());
+                let mut message = error.to_string();
+                if !message.contains(&text.value) {
+                    message = format!("`{}` cannot be used: {message}", text.value);
+                }
+                self.findings.add(code, text.span, message);
                 None
             }
         }
     }
 
-    /// The spelling that may have been meant, for the first few unknown names of a document.
+    /// The spelling that may have been meant.
     pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-        self.suggestion(|| nearest(wanted, among))
+        let patience = &mut self.patience;
+        let looked_at = among.take_while(|_| {
+            *patience = patience.saturating_sub(1);
+            *patience > 0
+        });
+        nearest(wanted, looked_at)
     }
 
     /// The same for a search of the caller's own.
     pub fn suggestion<T>(&mut self, search: impl FnOnce() -> Option<T>) -> Option<T> {
-        self.suggestions = self.suggestions.checked_sub(1)?;
+        self.patience = self.patience.checked_sub(SEARCH)?;
         search()
     }
 
@@ -281,7 +320,7 @@ impl Reader<'_> {
         Some(text)
     }
 
-    fn list<'t>(&mut self, table: &Table<'t>, key: &str, wanted: &str) -> Option<&'t [Spanned<DeValue<'t>>]> {
+    fn list<'t>(&mut self, table: &Table<'t>, key: &str, wanted: Wanted) -> Option<&'t [Spanned<DeValue<'t>>]> {
         let value = table.value(key)?;
         self.typed(key, value, wanted, |value| value.is_array().then_some(()))?;
         value.get_ref().as_array().map(|array| &**array)
@@ -291,16 +330,22 @@ impl Reader<'_> {
         &mut self,
         key: &str,
         value: &'t Spanned<DeValue<'t>>,
-        wanted: &str,
+        wanted: Wanted,
         take: impl FnOnce(&'t DeValue<'t>) -> Option<T>,
     ) -> Option<Placed<T>> {
         let taken = take(value.get_ref());
         if taken.is_none() {
-            let found = value.get_ref().type_str();
-            let found = found.replace("array", "list").replace("datetime", "date or time");
-            let article = if found.starts_with('i') { "an" } else { "a" };
-            let message = format!("`{key}` has {article} {found} where {wanted} belongs");
-            self.findings.add(Code::WrongType, value.span(), message).label(format!("{wanted} is wanted"));
+            let found = match value.get_ref() {
+                DeValue::String(_) => "a string",
+                DeValue::Integer(_) => "a whole number",
+                DeValue::Float(_) => "a number with a fraction",
+                DeValue::Boolean(_) => "true or false",
+                DeValue::Datetime(_) => "a date or time",
+                DeValue::Array(_) => "a list",
+                DeValue::Table(_) => "a table",
+            };
+            let message = format!("`{key}` has {found} where {} belongs", wanted.what);
+            self.findings.add(Code::WrongType, value.span(), message).label(wanted.like);
         }
         taken.map(|taken| Placed { value: taken, span: value.span() })
     }
@@ -311,7 +356,12 @@ impl Reader<'_> {
     }
 
     fn schema(&mut self, top: &Table<'_>) {
+        let elsewhere = |reader: &Self| reader.headers.iter().any(|header| header.entries.contains_key("schema"));
         if !top.has("schema") {
+            // One that landed in another table is told there.
+            if elsewhere(self) {
+                return;
+            }
             self.findings
                 .add(Code::Schema, 0..0, "the document does not say its schema")
                 .help("begin it with `schema = 1`");
@@ -334,7 +384,8 @@ impl Reader<'_> {
                 continue;
             }
             match self.belongs(table, &key) {
-                Some(place) => {
+                Some((start, title, place)) => {
+                    self.strays.insert((start, lacks(title, key.value)));
                     let message = format!("`{}` landed in {}", key.value, table.shape.title);
                     self.findings.add(Code::MisplacedKey, key.span, message).label(place);
                 }
@@ -347,6 +398,7 @@ impl Reader<'_> {
         let keys = table.shape.keys;
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
         let near = self.nearest(key.value, keys.iter().copied());
+        self.strays.extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
         let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
@@ -356,21 +408,25 @@ impl Reader<'_> {
 
     /// Where a key that stands under the wrong header would mean something: the top, or the nearest
     /// table above that takes it and has it not yet.
-    fn belongs(&self, table: &Table<'_>, key: &Placed<&str>) -> Option<String> {
+    fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(usize, &'static str, String)> {
         // Nobody slips a key into the braces of another table.
         let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
         let takes = |shape: &Shape| shape.keys.contains(&key.value);
-        if !self.shapes.iter().any(takes) {
+        if !self.shapes.iter().any(takes) || self.patience < here {
             return None;
         }
+        self.patience -= here;
         let above = |next: usize| self.source.line(self.headers[next].start);
         if takes(&self.shapes[0]) {
-            return Some(format!("belongs above line {}", above(0)));
+            return Some((0, TOP, format!("belongs above line {}", above(0))));
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            if shape.is_some_and(takes) && !header.entries.contains_key(key.value) {
-                return Some(format!("belongs in {}, above line {}", header.title, above(at + 1)));
+            if let Some(shape) = shape.filter(|shape| takes(shape))
+                && !header.entries.contains_key(key.value)
+            {
+                let place = format!("belongs in {}, above line {}", header.title, above(at + 1));
+                return Some((header.start, shape.title, place));
             }
         }
         None
@@ -378,6 +434,10 @@ impl Reader<'_> {
 
     /// Gives the findings to the caller, without those that a syntax error may have caused.
     fn hand_over(mut self, findings: &mut Findings) {
+        let strays = std::mem::take(&mut self.strays);
+        self.findings.retain(|finding| {
+            finding.code != Code::MissingKey || !strays.contains(&(finding.span.start, finding.message.clone()))
+        });
         if !self.whole() {
             let lines: BTreeSet<u32> = self.broken.iter().map(|span| self.source.line(span.start)).collect();
             let text = self.source.text();
@@ -398,6 +458,10 @@ impl Reader<'_> {
             findings.push(finding);
         }
     }
+}
+
+fn lacks(title: &str, key: &str) -> String {
+    format!("{title} lacks `{key}`")
 }
 
 /// Whether such a finding is about what stands there, and not about what stands nowhere.
@@ -515,8 +579,8 @@ mod tests {
         assert_eq!(
             found(text),
             [
-                "3 RU0102 `kb` has an integer where a string belongs | a string is wanted",
-                "4 RU0102 `prerequisites` has a table where [[prerequisites]] belongs | [[prerequisites]] is wanted",
+                "3 RU0102 `kb` has a whole number where a string belongs | write it in quotes: `\"…\"`",
+                "4 RU0102 `prerequisites` has a table where a list of tables belongs | write each with two brackets: `[[…]]`",
             ]
         );
     }
@@ -529,7 +593,7 @@ mod tests {
             [
                 "3 RU0001 key with no value, expected `=` | ",
                 "4 RU0101 [rollup] has no key `titel` | did you mean `title`?",
-                "6 RU0001 unclosed array, expected `]` | ",
+                "6 RU0001 this list is never closed | ",
             ]
         );
         assert_eq!(found("[rollup\nkb = \"a\"\nkb = \"b\"\n").len(), 2);

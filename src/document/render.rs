@@ -65,7 +65,7 @@ pub fn text_of(sorted: &[&Finding], source: &Source, look: &Look) -> String {
     let mut drawn: Vec<Code> = Vec::new();
     let mut parts = Vec::new();
     for (at, finding) in sorted.iter().enumerate() {
-        if drawn.contains(&finding.code) {
+        if finding.level == Level::Note && drawn.contains(&finding.code) {
             continue;
         }
         let like = |other: &&&Finding| other.code == finding.code && other.level == Level::Note;
@@ -203,6 +203,19 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
         assert_eq!(text, wanted);
         let colored = finding.text(&source, &Look { color: true, ..PLAIN });
         assert!(colored.contains("m.toml:2:10\n"), "{colored}");
+    }
+
+    #[test]
+    fn many_notes_of_one_kind_are_drawn_once_and_listed() {
+        let source = Source::new("m.toml", "a\nb\nc\nd\ne\n");
+        let mut findings = Findings::default();
+        for at in [0, 2, 4, 6] {
+            findings.add(Code::Spelling, at..at + 1, format!("spelling {at}"));
+        }
+        findings.add(Code::Spelling, 8..9, "one that weighs more").level(Level::Warning);
+        let text = findings.text(&source, &PLAIN);
+        assert!(text.contains("^\n  also 2:1: spelling 2\n  also 3:1: spelling 4\n  also 4:1: spelling 6\n"), "{text}");
+        assert!(text.contains("warning[RU0205]: one that weighs more\n --> m.toml:5:1\n"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What can be said about a document before anybody knows what it is about.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use toml::Spanned;
@@ -33,60 +32,134 @@ pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
 }
 
 /// How often a text is read again without the lines that were broken.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 8;
 
-/// Finds the syntax errors. Gives the text in which the broken lines are blank, and where they were.
+/// Tells the syntax errors. Gives the text in which the broken lines are blank, and where they were, if
+/// there were any.
 ///
 /// After some errors the parser leaves out everything below them. Reading again without those lines
 /// finds the rest, and blanks keep every offset as it was.
-pub(super) fn readable<'s>(source: &'s Source, findings: &mut Findings) -> (Cow<'s, str>, Vec<Span>) {
-    let mut text = Cow::Borrowed(source.text());
+pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) -> Option<(String, Vec<Span>)> {
+    if errors.is_empty() {
+        return None;
+    }
+    let mut text = source.text().to_owned();
     let mut broken: Vec<Span> = Vec::new();
     for _ in 0..ROUNDS {
-        let errors = DeTable::parse_recoverable(&text).1;
         let lossy = errors.iter().any(|error| error.message() != "duplicate key");
-        let new = new_errors(source, errors, &broken, findings);
-        if new.is_empty() {
-            break;
-        }
-        if lossy {
-            for span in &new {
-                blank(text.to_mut(), source.line_span(source.line(span.start)));
-            }
-        }
+        let new = one_round(source, &mut text, errors, &broken, findings);
+        let done = new.is_empty() || !lossy;
         broken.extend(new);
-        if !lossy {
+        if done {
             break;
         }
+        errors = DeTable::parse_recoverable(&text).1;
     }
-    (text, broken)
+    Some((text, broken))
 }
 
-fn blank(text: &mut String, line: Span) {
-    let spaces = " ".repeat(line.len());
-    text.replace_range(line, &spaces);
+/// Tells the errors of one reading that are not known yet, and blanks their lines.
+fn one_round(
+    source: &Source,
+    text: &mut String,
+    errors: Vec<Error>,
+    known: &[Span],
+    findings: &mut Findings,
+) -> Vec<Span> {
+    const UNCLOSED: [&str; 2] = ["unclosed array,", "unclosed inline table"];
+    let unclosed = |error: &Error| UNCLOSED.iter().any(|start| error.message().starts_with(start));
+    let culprit = errors.iter().any(unclosed).then(|| never_closed(text)).flatten();
+    let before = culprit.map_or(usize::MAX, |at| source.line_span(source.line(at)).start);
+    let mut new = new_errors(source, errors, before, known, findings);
+    for span in &new {
+        blank(text, source.line_span(source.line(span.start)));
+    }
+    if let Some(at) = culprit {
+        let list = text[at..].starts_with('[');
+        let what = if list { "list" } else { "inline table" };
+        findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
+        let until = if list { next_header(text, at) } else { source.line_span(source.line(at)).end };
+        blank(text, before..until);
+        new.push(at..at + 1);
+    }
+    new
 }
 
-/// Turns the parser's errors into findings: one a line, and of a bracket that is never closed only
-/// where that first showed.
-fn new_errors(source: &Source, mut errors: Vec<Error>, known: &[Span], findings: &mut Findings) -> Vec<Span> {
+/// Blanks a part of the text, all but the ends of its lines.
+fn blank(text: &mut String, part: Span) {
+    let blanks = text[part.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    let blanks: String = blanks.collect();
+    text.replace_range(part, &blanks);
+}
+
+/// The first bracket that is never closed, or closed by one of the other kind.
+///
+/// An unclosed bracket swallows the lines below it, and to the parser each of them is an error of its own.
+fn never_closed(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut open: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'"' | b'\'' => {
+                at = behind_string(bytes, at);
+                continue;
+            }
+            b'[' | b'{' => open.push(at),
+            // A header ends with its line; its own errors are the parser's to tell.
+            b'\n' if open.first().is_some_and(|&first| begins_line(text, first)) => open.clear(),
+            b']' | b'}' => match open.pop() {
+                // In ASCII each closing bracket stands two behind its opening one.
+                Some(opening) if bytes[opening] + 2 != byte => return Some(opening),
+                _ => {}
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    open.first().copied()
+}
+
+/// Whether only blanks stand before an offset on its line.
+fn begins_line(text: &str, at: usize) -> bool {
+    text[..at].rsplit('\n').next().is_some_and(|before| before.trim().is_empty())
+}
+
+/// Where the next line begins that looks like a header.
+fn next_header(text: &str, at: usize) -> usize {
+    text[at..].find("\n[").map_or(text.len(), |line| at + line + 1)
+}
+
+/// Turns the parser's errors before an offset into findings, one a line.
+fn new_errors(
+    source: &Source,
+    mut errors: Vec<Error>,
+    before: usize,
+    known: &[Span],
+    findings: &mut Findings,
+) -> Vec<Span> {
+    errors.retain(|error| span_of(error, source).start < before);
     errors.sort_by_key(|error| span_of(error, source).start);
     let mut lines: BTreeSet<u32> = known.iter().map(|span| source.line(span.start)).collect();
     let mut spans = Vec::new();
-    let mut in_brackets = false;
     for error in &errors {
         let span = span_of(error, source);
-        // An unclosed bracket swallows the lines below it, and each of them would be an error of its own.
-        let of_brackets = error.message().contains(" array") || error.message().contains("inline table");
-        let follower = in_brackets && of_brackets;
-        in_brackets = of_brackets;
-        if follower || !lines.insert(source.line(span.start)) {
-            continue;
+        if lines.insert(source.line(span.start)) {
+            findings.add(Code::Syntax, span.clone(), plain(error.message()));
+            spans.push(span);
         }
-        findings.add(Code::Syntax, span.clone(), error.message());
-        spans.push(span);
     }
     spans
+}
+
+/// The parser's words, where they would send an author the wrong way.
+fn plain(message: &str) -> &str {
+    match message {
+        "string values must be quoted, expected literal string" => "a text needs quotes",
+        "duplicate key" => "this key is here already",
+        _ => message,
+    }
 }
 
 fn span_of(error: &Error, source: &Source) -> Span {

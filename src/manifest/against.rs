@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::steps::{removed_by, selected};
+use super::steps::{all_known, removed_by, selected};
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId};
 use crate::document::{Code, Placed, Reader, some_of};
 use crate::names::Folded;
@@ -19,8 +19,10 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     for step in &draft.steps {
         fit.step(step);
     }
-    fit.wider(draft);
-    fit.hosts(draft);
+    if all_known(draft, deployment) {
+        fit.wider(draft);
+        fit.hosts(draft);
+    }
 }
 
 struct Fit<'r, 's, 'd> {
@@ -35,10 +37,18 @@ impl Fit<'_, '_, '_> {
                 on.iter().for_each(|role| self.role(role));
                 self.product(product);
             }
-            ConditionDraft::Item { item } => {
-                self.item(item);
-            }
+            ConditionDraft::Item { item } => self.installable(item),
             ConditionDraft::Confirm { .. } => {}
+        }
+    }
+
+    /// An item that can be installed, which a procedure cannot.
+    fn installable(&mut self, wanted: &Placed<String>) {
+        let Some(item) = self.item(wanted) else { return };
+        if matches!(self.deployment.items[item.0].kind, ItemKind::Procedure { .. }) {
+            let message = format!("`{}` is a procedure, which is never installed", wanted.value);
+            let finding = self.reader.findings.add(Code::WrongKind, wanted.span.clone(), message);
+            finding.help("ask for the item that the procedure is about");
         }
     }
 
@@ -256,7 +266,7 @@ impl Fit<'_, '_, '_> {
         let message =
             format!("`{}` replaces items on `{role}`, and nothing there is restarted afterwards", step.name());
         let finding = self.reader.findings.add(Code::NoHostRestart, step.place(), message);
-        finding.note(format!("replaced are {names}"));
+        finding.note(format!("it replaces {names}"));
         finding.help(format!("{} could be restarted there, if the vendor agrees", some_of(services.into_iter())));
     }
 }

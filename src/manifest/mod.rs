@@ -7,6 +7,7 @@
 mod against;
 mod draft;
 mod parse;
+mod relations;
 mod seal;
 mod steps;
 mod table;
@@ -14,6 +15,7 @@ mod table;
 use std::collections::BTreeMap;
 
 pub use parse::{Checks, check_against, parse, parse_with};
+pub use relations::check_together;
 pub use seal::{SealError, seal};
 
 use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};

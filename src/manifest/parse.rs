@@ -136,6 +136,18 @@ pub fn check_against(source: &Source, deployment: &Description, findings: &mut F
     }
 }
 
+/// Only the identity and relations of a manifest, whatever else is wrong with it.
+pub(super) fn rollup_of(source: &Source) -> RollupDraft {
+    let rollup = read(source, SHAPES, &mut Findings::default(), |reader, top| {
+        let mut rollup = RollupDraft::default();
+        if let Some(table) = reader.table(top, "rollup", ROLLUP) {
+            read_rollup(reader, &table, &mut rollup);
+        }
+        rollup
+    });
+    rollup.unwrap_or_default()
+}
+
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let mut rollup = RollupDraft::default();
     match reader.table(top, "rollup", ROLLUP) {
@@ -192,7 +204,10 @@ fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed
         let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
         match seen.insert(kb.value) {
             true => numbers.push(kb),
-            false => duplicate(reader, kb.span, format!("`{key}` lists `{}` twice", kb.value)),
+            false => {
+                let message = format!("`{key}` lists {} twice", kb.value);
+                reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+            }
         }
     }
     numbers
@@ -326,7 +341,7 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         title,
         verb,
         items: items(reader, table),
-        groups: unique_texts(reader, table, "groups"),
+        groups: groups(reader, table),
         removed_by: reader.text(table, "removed_by"),
         files: files(reader, table),
         others: others(reader, table),
@@ -342,9 +357,12 @@ fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         torn_files: false,
         torn: false,
     };
-    draft.torn_files = table.has("files") && reader.list_length(table, "files") != Some(draft.files.len());
+    draft.torn_files = match table.has("files") {
+        true => reader.list_length(table, "files") != Some(draft.files.len()),
+        false => !table.is_clean(),
+    };
     draft.to = to(reader, table, &draft);
-    draft.torn = reader.findings.errors() > before;
+    draft.torn = reader.findings.errors() > before || !table.is_clean();
     if let Some(verb) = verb {
         targets(reader, table, &draft, verb);
     }
@@ -414,7 +432,7 @@ fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &
     let chosen = !draft.items.is_empty() || !draft.groups.is_empty() || !draft.files.is_empty();
     let other = draft.removed_by.is_some() || draft.others.is_some() || draft.service.is_some();
     // A target that could not be read has its finding already.
-    if chosen || other || (present > 0 && draft.torn) {
+    if chosen || other || (present > 0 && draft.torn) || !table.is_clean() {
         return;
     }
     let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
@@ -458,6 +476,13 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, Vec
     }
     found.retain(|(_, names)| !names.is_empty());
     found
+}
+
+/// Whole groups, by paths that can be walked.
+fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<String>> {
+    let mut groups = unique_texts(reader, table, "groups");
+    groups.retain(|group| reader.parsed(group.clone(), Code::BadName, RelPath::parse).is_some());
+    groups
 }
 
 /// A list without repetitions, with a finding if it is empty.
@@ -795,13 +820,7 @@ mod tests {
             .replace("product = \"Exchange Server 2007\"", "product = \"Exchange 2007\"");
         let found = found(&text, &Checks { require_hashes: false, deployment: Some(&deployment) });
         let found: Vec<_> = codes(&found, "RU0205").into_iter().filter(|code| code.starts_with("RU06")).collect();
-        assert_eq!(
-            found,
-            [
-                "RU0611", "RU0602", "RU0605", "RU0607", "RU0609", "RU0601", "RU0608", "RU0610", "RU0606", "RU0604",
-                "RU0603"
-            ]
-        );
+        assert_eq!(found, ["RU0611", "RU0602", "RU0605", "RU0607", "RU0601", "RU0610", "RU0606", "RU0604", "RU0603"]);
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(super) fn check_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: Opt
     let readable = draft.steps.iter().all(|step| !step.torn && step.verb.is_some());
     if readable {
         match deployment {
-            Some(deployment) => resolved_flow(reader, draft, deployment),
+            // Names that the deployment does not have are told first; what they would prove is unknown.
+            Some(deployment) if all_known(draft, deployment) => resolved_flow(reader, draft, deployment),
+            Some(_) => {}
             None => worded_flow(reader, draft),
         }
         services(reader, draft, deployment);
@@ -86,6 +88,15 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
             never_removed(reader, step, &new);
         }
     }
+}
+
+/// Whether the deployment has every item and group that the steps name.
+pub(super) fn all_known(draft: &Draft, deployment: &Description) -> bool {
+    let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
+    selecting.all(|step| {
+        step.groups.iter().all(|group| deployment.group(&group.value).is_some())
+            && step.items.iter().flat_map(|(_, names)| names).all(|name| deployment.item(&name.value).is_some())
+    })
 }
 
 /// The components that a step takes away.

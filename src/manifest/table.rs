@@ -42,7 +42,9 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
 fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
     let table = &draft.payload;
     let mut used = vec![false; table.rows.len()];
-    for file in draft.steps.iter().flat_map(|step| &step.files) {
+    let users = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Copy | Verb::Run) | None));
+    let files = users.flat_map(|step| step.files.iter().map(move |file| (step.verb, file)));
+    for (verb, file) in files {
         if table.header.is_none() {
             let message = format!("`{}` needs a file table, and the manifest has no [payload]", file.value);
             let finding = reader.findings.add(Code::MissingKey, file.span.clone(), message);
@@ -62,7 +64,8 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
             None => {
                 let names = table.rows.iter().map(|row| row.name.value.as_str());
                 let near = reader.nearest(file.value.as_str(), names).map(str::to_owned);
-                let message = format!("`{}` is not in the file table", file.value);
+                let verb = if verb == Some(Verb::Run) { "run" } else { "copied" };
+                let message = format!("`{}` is {verb} but not in the file table", file.value);
                 let finding = reader.findings.add(Code::NotListed, file.span.clone(), message);
                 finding.did_you_mean(near.as_deref()).help("correct the name, or add its row to `[payload] files`");
                 let meant = near.and_then(|near| rows.get(&Folded::of(&near)));

@@ -1,3 +1,4 @@
-//! What the program promises, one file for each behaviour.
+//! The promises, one file per behaviour.
 
+mod findings;
 mod independent_tools;
