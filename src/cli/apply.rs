@@ -80,9 +80,9 @@ impl Job {
         let manifest = &self.loaded.manifest;
         let description = self.site.description.clone();
         let interest = interest(manifest, &description);
-        let snapshot = Snapshot::read(self.tree(), description, &interest).map_err(|error| inputs::disk(&error))?;
-        let past = run::past(self.tree(), manifest.rollup.kb).map_err(|error| inputs::not_begun(&error))?;
-        let snapshot = Snapshot { past, ..snapshot };
+        let snapshot = Snapshot::read(self.tree(), description, &interest);
+        let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
+        snapshot.past = run::past(self.tree(), manifest.rollup.kb).map_err(|error| inputs::not_begun(&error))?;
         crate::plan::plan(manifest, &snapshot, facts, self.options).map_err(|refusal| refused(&refusal))
     }
 

@@ -222,7 +222,7 @@ impl LockedDeployment {
         let fail = |e: io::Error| DiskError::new("make the folder", self.tree.shown(Some(at)), e);
         let parent = self.tree.folder(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
-        let folder = parent.open_dir_nofollow(at.name()).map_err(fail)?;
+        let folder = readable(&parent, at.name()).map_err(fail)?;
         set_attributes(&folder, attributes).map_err(fail)
     }
 
@@ -399,8 +399,14 @@ pub fn read_owner(tree: &Tree) -> Option<Owner> {
 }
 
 fn handle(tree: &Tree) -> Result<File, DiskError> {
-    let open = || -> io::Result<File> { Dir::reopen_dir(tree.root()).map(Dir::into_std_file) };
-    open().map_err(|e| DiskError::new("open", tree.shown(None), e))
+    readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))
+}
+
+/// A folder opened so that it can be locked, synced and changed, which the handles of `cap-std`,
+/// mere paths on Linux, cannot be.
+fn readable(parent: &Dir, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
 }
 
 fn set_attributes(object: impl rustix::fd::AsFd, attributes: Attributes) -> io::Result<()> {
