@@ -104,7 +104,10 @@ fn never_closed(text: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'#' => {
+                at += bytes[at..].iter().take_while(|&&b| b != b'\n').count();
+                continue;
+            }
             b'"' | b'\'' => {
                 at = behind_string(bytes, at);
                 continue;
@@ -181,7 +184,10 @@ fn too_deep(text: &str) -> Option<usize> {
     let (mut brackets, mut dots, mut at) = (0_usize, 0_usize, 0);
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'#' => {
+                at += bytes[at..].iter().take_while(|&&b| b != b'\n').count();
+                continue;
+            }
             b'"' | b'\'' => {
                 at = behind_string(bytes, at);
                 continue;
