@@ -73,8 +73,8 @@ older encoding such as Windows-1252. Save it as UTF-8.";
 "No text contains one. The file was saved as UTF-16, is damaged, or is no text at all. Save it
 as UTF-8.";
     TooLarge = "RU0006", Error, "the document is too large",
-"A document of 128 MiB or more is not read. A manifest with a hundred thousand rows has about
-ten; the file is probably something else.";
+"A document of more than 32 MiB is not read. A manifest with a hundred thousand rows and their
+hashes has 18; the file is probably something else.";
     TooDeep = "RU0007", Error, "the document is nested too deeply",
 "Tables and lists may stand in each other sixteen deep, and a key may have sixteen parts. The
 deepest thing that a manifest or deployment needs is four.";

@@ -34,6 +34,9 @@ pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
 /// How often a text is read again without the lines that were broken.
 const ROUNDS: usize = 8;
 
+/// How many syntax errors are told; a text with more is no TOML at all.
+const TOLD: usize = 1_000;
+
 /// Tells the syntax errors. Gives the text in which the broken lines are blank, and where they were, if
 /// there were any.
 ///
@@ -48,7 +51,7 @@ pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findi
     for _ in 0..ROUNDS {
         let lossy = errors.iter().any(|error| error.message() != "duplicate key");
         let new = one_round(source, &mut text, errors, &broken, findings);
-        let done = new.is_empty() || !lossy;
+        let done = new.is_empty() || !lossy || new.len() > TOLD;
         broken.extend(new);
         if done {
             break;
@@ -101,7 +104,10 @@ fn never_closed(text: &str) -> Option<usize> {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'#' => {
+                at += bytes[at..].iter().take_while(|&&b| b != b'\n').count();
+                continue;
+            }
             b'"' | b'\'' => {
                 at = behind_string(bytes, at);
                 continue;
@@ -145,10 +151,16 @@ fn new_errors(
     let mut spans = Vec::new();
     for error in &errors {
         let span = span_of(error, source);
-        if lines.insert(source.line(span.start)) {
-            findings.add(Code::Syntax, span.clone(), plain(error.message()));
-            spans.push(span);
+        if !lines.insert(source.line(span.start)) {
+            continue;
         }
+        let told = known.len() + spans.len();
+        if told <= TOLD {
+            let message =
+                if told < TOLD { plain(error.message()) } else { "too many faults; this is the last one told" };
+            findings.add(Code::Syntax, span.clone(), message);
+        }
+        spans.push(span);
     }
     spans
 }
@@ -172,7 +184,10 @@ fn too_deep(text: &str) -> Option<usize> {
     let (mut brackets, mut dots, mut at) = (0_usize, 0_usize, 0);
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'#' => at += bytes[at..].iter().take_while(|&&b| b != b'\n').count(),
+            b'#' => {
+                at += bytes[at..].iter().take_while(|&&b| b != b'\n').count();
+                continue;
+            }
             b'"' | b'\'' => {
                 at = behind_string(bytes, at);
                 continue;

@@ -80,7 +80,7 @@ fn the_faulty_documents_show_nearly_every_code() {
         let (_, findings, _) = validate(&path);
         left.retain(|code| findings.sorted().iter().all(|finding| finding.code != *code));
     }
-    // No fixture of 128 MiB; NUL bytes make git take a text for a binary; the last two need several manifests.
+    // No fixture of 32 MiB; NUL bytes make git take a text for a binary; the last two need several manifests.
     assert_eq!(left, [Code::NulByte, Code::TooLarge, Code::RelationCycle, Code::IncludesLeftOut]);
 }
 
