@@ -8,12 +8,12 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::preview::{self, Why};
 use super::progress::Progress;
-use super::{out, recover};
+use super::{out, recover, summary};
 use crate::deployment::locked::{LockedDeployment, at_work};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::Tree;
 use crate::payload::{Payload, PayloadFacts};
-use crate::plan::{Again, Downgrade, InstallNew, Nothing, OperationKind, Options, Plan, Planned, Refusal, interest};
+use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
 use crate::run::{self, Asked, Ended, Risk, RunError, clear_the_way, preflight, risk};
 
 impl From<Choices> for Options {
@@ -41,6 +41,14 @@ pub(super) struct Asking<'a> {
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) wait: Duration,
+    pub(super) preview: Preview,
+}
+
+/// Whether the plan is shown before it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Preview {
+    Shown,
+    LeftOut,
 }
 
 impl Job {
@@ -177,7 +185,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
             .next("`--yes` applies without asking; `--dry-run` only shows the plan"));
     }
     let wait = Duration::from_secs(args.locking.lock_timeout);
-    run_job(&job, &Asking { yes: args.yes, confirm: &args.confirm, wait })
+    run_job(&job, &Asking { yes: args.yes, confirm: &args.confirm, wait, preview: Preview::Shown })
 }
 
 fn dry_run(job: &Job) -> Result<Exit, Failure> {
@@ -210,7 +218,9 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
     };
-    out::line(preview::text(&plan, out::width(), Why::Left));
+    if asking.preview == Preview::Shown {
+        out::line(preview::text(&plan, out::width(), Why::Left));
+    }
     ready(job, &plan)?;
     warn_of_risk(job.tree());
     let confirmed = confirmations(job, &plan, asking)?;
@@ -299,35 +309,13 @@ fn conclude(
     progress.end(exit);
     if let Ok(Exit::Ok) = &result {
         let run = progress.run.clone().unwrap_or_default();
-        out::line(format_args!("\napplied {} as run {run}: {}", plan.rollup.kb, tally(&progress.done)));
+        out::line(format_args!("\napplied {} as run {run}:", plan.rollup.kb));
+        summary::lines(plan).iter().for_each(|line| out::line(format_args!("  {line}")));
         let commit = committed.unwrap_or_default();
         out::line(format_args!("staged in {}, committed in {}", duration(staging), duration(commit)));
         out::line("as previewed");
     }
     result
-}
-
-/// What was done, counted by kind.
-pub(super) fn tally(done: &[OperationKind]) -> String {
-    let kinds = [
-        (OperationKind::Uninstall, "uninstalled"),
-        (OperationKind::Install, "installed"),
-        (OperationKind::Replace, "replaced"),
-        (OperationKind::Copy, "copied"),
-        (OperationKind::Run, "run"),
-        (OperationKind::Initialize, "procedures run"),
-        (OperationKind::Stop, "stopped"),
-        (OperationKind::Start, "started"),
-        (OperationKind::Restart, "restarted"),
-        (OperationKind::Enable, "enabled"),
-        (OperationKind::Disable, "disabled"),
-    ];
-    let counted = kinds.iter().map(|(kind, word)| (done.iter().filter(|done| *done == kind).count(), word));
-    let told: Vec<_> = counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-    match told.is_empty() {
-        true => "nothing but the level".to_owned(),
-        false => told.join(", "),
-    }
 }
 
 fn duration(duration: Duration) -> String {

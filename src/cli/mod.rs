@@ -14,6 +14,7 @@ mod progress;
 mod reading;
 mod recover;
 mod rehearse;
+mod summary;
 
 use std::process::ExitCode;
 

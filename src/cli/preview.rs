@@ -4,6 +4,9 @@ use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
 use crate::names::Shown;
 use crate::plan::{NewWhat, Operation, Plan, PlannedStep, Side};
 
+/// Where the names of operations begin.
+const INDENT: usize = 16;
+
 /// Whether every operation says why it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
@@ -74,8 +77,9 @@ fn step_lines(lines: &mut Vec<String>, at: usize, step: &PlannedStep, width: usi
         operation_lines(lines, &group, width, why);
     }
     for idle in &step.nothing {
-        let text = format!("= nothing    {}: {}", Shown(&idle.target), Shown(&idle.why));
-        lines.push(styled(DIM, format_args!("   {}", wrapped(&text, width - 3, "                "))));
+        let text = format!("{}: {}", Shown(&idle.target), Shown(&idle.why));
+        let text = wrapped(&text, width, &" ".repeat(INDENT));
+        lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
     }
 }
 
@@ -104,19 +108,22 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         true => Shown(&first.target).to_string(),
         false => format!("{} on {}", Shown(&first.target), Shown(&servers.join(", "))),
     };
+    let target = wrapped(&target, width, &" ".repeat(INDENT));
     let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
     let change = change(first);
-    let gap = width.saturating_sub(left.chars().count() + change.chars().count());
-    match gap {
+    let used = left.lines().last().map_or(0, |line| line.chars().count());
+    match width.saturating_sub(used + change.chars().count()) {
+        _ if change.is_empty() => lines.push(left),
         0 | 1 => {
-            lines.push(wrapped(&left, width, "                ").replacen(left.trim_start(), &left, 1));
-            lines.push(format!("{:>width$}", change));
+            lines.push(left);
+            lines.push(format!("{change:>width$}"));
         }
         gap => lines.push(format!("{left}{}{change}", " ".repeat(gap))),
     }
     if why == Why::Told {
         let reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
-        lines.push(styled(DIM, format_args!("                {}", wrapped(&reason, width - 16, "                "))));
+        let indent = " ".repeat(INDENT);
+        lines.push(styled(DIM, format_args!("{indent}{}", wrapped(&reason, width, &indent))));
     }
 }
 

@@ -4,15 +4,16 @@
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::out;
+use super::summary::past;
 use crate::journal::{Answer, Outcome};
 use crate::names::Shown;
-use crate::plan::{Operation, OperationKind, Plan};
+use crate::plan::{Operation, Plan};
 use crate::run::{Event, Listener, Question, Reply};
 
 /// Tells a run's events to the operator, and asks in front of manual steps.
@@ -24,12 +25,8 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     operations: u64,
     events: Option<File>,
-    /// What was done so far, for the summary.
-    pub(super) done: Vec<OperationKind>,
     /// When the first rename was due.
     pub(super) committing: Option<Instant>,
-    /// How long staging took.
-    pub(super) staging: Duration,
     /// The run's name.
     pub(super) run: Option<String>,
 }
@@ -43,9 +40,7 @@ impl Progress {
             bar: None,
             operations: plan.map_or(0, |plan| plan.operations().count() as u64),
             events: None,
-            done: Vec::new(),
             committing: None,
-            staging: Duration::ZERO,
             run: None,
         }
     }
@@ -115,10 +110,7 @@ impl Listener for Progress {
                     bar.inc(*bytes);
                 }
             }
-            Event::Staged => {
-                self.finish_bar();
-                self.staging = self.begun.elapsed();
-            }
+            Event::Staged => self.finish_bar(),
             Event::Committing => {
                 self.committing = Some(Instant::now());
                 self.line("committing");
@@ -130,18 +122,13 @@ impl Listener for Progress {
                     self.line(&format!("{sign}step {}: {}", step.id, Shown(&step.title)));
                 }
             }
-            Event::Done { operation, back } => {
-                if !back {
-                    self.done.push(operation.kind);
+            Event::Done { operation, back } => match &self.bar {
+                Some(bar) => {
+                    bar.inc(1);
+                    bar.set_message(operation.target.clone());
                 }
-                match &self.bar {
-                    Some(bar) => {
-                        bar.inc(1);
-                        bar.set_message(operation.target.clone());
-                    }
-                    None => out::say(format_args!("  {}", done(operation, *back))),
-                }
-            }
+                None => out::say(format_args!("  {}", done(operation, *back))),
+            },
             Event::Answered { step, answer } => {
                 let how = match answer {
                     Answer::Done => "done",
@@ -199,22 +186,6 @@ fn done(operation: &Operation, back: bool) -> String {
     let word = if back { "took back" } else { past(operation.kind) };
     let what = if back { format!("{} of ", operation.kind.word()) } else { String::new() };
     format!("{word} {what}{}{on}", Shown(&operation.target))
-}
-
-fn past(kind: OperationKind) -> &'static str {
-    match kind {
-        OperationKind::Uninstall => "uninstalled",
-        OperationKind::Install => "installed",
-        OperationKind::Replace => "replaced",
-        OperationKind::Copy => "copied",
-        OperationKind::Run => "ran",
-        OperationKind::Initialize => "initialized with",
-        OperationKind::Start => "started",
-        OperationKind::Stop => "stopped",
-        OperationKind::Restart => "restarted",
-        OperationKind::Enable => "enabled",
-        OperationKind::Disable => "disabled",
-    }
 }
 
 fn as_json(event: &Event<'_>) -> Option<Value> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::apply::{Asking, Job, run_job};
+use super::apply::{Asking, Job, Preview, run_job};
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::{inputs, out, reading};
@@ -34,7 +34,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
-    let asking = Asking { yes: true, confirm: &args.confirm, wait: Duration::ZERO };
+    let asking = Asking { yes: true, confirm: &args.confirm, wait: Duration::ZERO, preview: Preview::LeftOut };
     run_job(&job, &asking)?;
     let deployment = Deployment { deployment: Some(lab.deployment.clone()) };
     let exit = reading::verify(&Reading { deployment, format: Format::Text })?;

@@ -215,11 +215,10 @@ impl Snapshot {
 
     fn hash_interesting(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
         let mut wanted: BTreeSet<RelPath> = BTreeSet::new();
-        let mut want = |file: &RelPath| match self.node(file) {
-            Some(Found { path, kind: Kind::File }) => {
+        let mut want = |file: &RelPath| {
+            if let Some(Found { path, kind: Kind::File }) = self.node(file) {
                 wanted.insert(path.clone());
             }
-            _ => {}
         };
         for &instance in &interest.instances {
             let folder = self.description.folder(instance);

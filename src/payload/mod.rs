@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -115,10 +116,7 @@ impl Payload {
         }
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
-        let modified = file.metadata().and_then(|metadata| {
-            use std::os::unix::fs::MetadataExt;
-            Ok(metadata.mtime())
-        });
+        let modified = file.metadata().map(|metadata| metadata.mtime());
         let facts = hash(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
         let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {

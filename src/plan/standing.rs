@@ -78,7 +78,7 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
         let message = format!("{} is for `{}`, this deployment is `{}`", rollup.kb, rollup.product, site.product);
         return Some(Reason::new(ReasonKind::NotApplicable, message));
     }
-    let known = rollup.product_versions.iter().any(|version| *version == site.product_version);
+    let known = rollup.product_versions.contains(&site.product_version);
     (!known).then(|| {
         let versions = rollup.product_versions.join(", ");
         let message = format!(

@@ -77,8 +77,9 @@ pub(super) fn write_file(at: &Path, bytes: &[u8], modified: i64) -> Result<(), L
 /// What to build for an installer: a library, its description, and a page to read.
 pub(super) fn recipe(name: &FileName, product: &str, version: Version, size: Option<u64>, modified: i64) -> Recipe {
     let stem = stem(name);
+    let was = version.as_str() == OLD_VERSION;
     let file = |path: String, text: String| (RelPath::parse(&path).expect("a plain path"), text.into_bytes());
-    let files = vec![
+    let mut files = vec![
         file(format!("{stem}.dll"), format!("{product} {version}: what the provisioning engine would load\n")),
         file(
             format!("{stem}.xml"),
@@ -89,6 +90,10 @@ pub(super) fn recipe(name: &FileName, product: &str, version: Version, size: Opt
         ),
         file("Documentation/Release notes.txt".to_owned(), format!("{product}, version {version}\n")),
     ];
+    if was {
+        // Gone in the new version: an update is more than replacing files.
+        files.push(file("Documentation/Known issues.txt".to_owned(), format!("{product}: see the next version\n")));
+    }
     Recipe { name: name.clone(), product: product.to_owned(), version, size, files, modified }
 }
 
