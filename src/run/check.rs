@@ -21,7 +21,8 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         }
         let new: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
         unfaithful(disk, &moved_to(&new, &swap.live, &slot.new_path()))?;
-        if progress == Progress::NotBegun && waiting.insert(&swap.live) {
+        let first = waiting.insert(&swap.live);
+        if first && progress == Progress::NotBegun {
             as_seen(disk, &swap.live, &swap.old)?;
         }
     }
