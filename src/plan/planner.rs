@@ -453,6 +453,10 @@ impl<'a> Planner<'a> {
         let at_end = |instance| self.installed_now(instance);
         let end = requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
         self.reasons.extend(end);
+        let came = self.items.iter().filter(|(_, record)| record.state.is_installed()).map(|(&instance, _)| instance);
+        let came = came.chain(self.procedures_run.iter().copied());
+        let lacking = requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
+        self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
         if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, self.snapshot.free) {
             self.reasons.push(reason);

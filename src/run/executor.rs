@@ -50,6 +50,7 @@ pub type Cleared = Vec<String>;
 ///
 /// A run that is said to be only staged, but has set an object aside, is damaged.
 pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
+    disk.clear_unfinished()?;
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, StatxFlags};
 
+use crate::deployment::locked::path;
 use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind, What};
@@ -26,7 +28,8 @@ pub enum Risk {
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     let home = mount_of(tree, None)?;
     let mut reasons = Vec::new();
-    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None]);
+    // `.rollup` itself must lie on the same mount, where it exists.
+    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
     for swap in &plan.swaps {
         folders.insert(swap.live.parent());
         folders.extend(swap.live.ancestors().map(Some));
@@ -34,8 +37,8 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         folders.extend(inside.map(|entry| Some(entry.path.clone())));
     }
     for folder in folders {
-        if let Some(path) = &folder
-            && tree.look(path)?.is_none_or(|look| look.kind != Kind::Folder)
+        if let Some(at) = &folder
+            && tree.look(at)?.is_none_or(|look| look.kind != Kind::Folder)
         {
             continue;
         }
@@ -50,6 +53,11 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
             reasons.push(Reason::new(ReasonKind::NotReady, message).help("give the user who runs rollup the right to"));
         }
     }
+    for (mount, live) in mounts_on(tree, plan)? {
+        let message = format!("a file system is mounted at `{}`, on the way of `{live}`", Shown(&mount));
+        let help = "unmount it: a mount cannot be renamed, and would travel with what it lies in";
+        reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+    }
     for swap in plan.swaps.iter().filter(|swap| swap.old.len() == 1) {
         if let (Some(at), true) = (tree.look(&swap.live)?, is_fixed(tree, &swap.live)?)
             && at.kind == Kind::File
@@ -59,6 +67,46 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         }
     }
     Ok(reasons)
+}
+
+/// Mount points at, below or above a live path, by the system's own table; a mounted file is seen only
+/// there.
+fn mounts_on<'a>(tree: &Tree, plan: &'a Plan) -> Result<Vec<(String, &'a RelPath)>, DiskError> {
+    let fail = |e| DiskError::new("find the way to", tree.shown(None), e);
+    let root = std::fs::canonicalize(tree.path()).map_err(fail)?;
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped);
+    let inside =
+        points.filter_map(|point| Some((Path::new(&point).strip_prefix(&root).ok()?.to_str()?.to_owned(), point)));
+    let mut found = Vec::new();
+    for (below, point) in inside.filter(|(below, _)| !below.is_empty()) {
+        let Ok(mount) = RelPath::parse(&below) else { continue };
+        let hit = |live: &&RelPath| **live == mount || mount.below(live).is_some() || live.below(&mount).is_some();
+        if let Some(live) = plan.live_paths().into_iter().find(hit) {
+            found.push((point, live));
+        }
+    }
+    Ok(found)
+}
+
+/// The table of mounts writes a space as `\040`, and so on.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut left = text.as_bytes();
+    while let Some((&byte, rest)) = left.split_first() {
+        let code = rest.get(..3).filter(|_| byte == b'\\').and_then(|code| str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 8).ok()) {
+            Some(code) => {
+                bytes.push(code);
+                left = &rest[3..];
+            }
+            None => {
+                bytes.push(byte);
+                left = rest;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Mount and device of a folder.
@@ -101,5 +149,16 @@ pub fn risk(tree: &Tree) -> Risk {
         0x6573_5546 => Risk::ProcessOnly("FUSE"),
         0x4d44 | 0x2011_BAB0 => Risk::ProcessOnly("FAT"),
         _ => Risk::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_mounts_is_read_with_its_escapes() {
+        assert_eq!(unescaped("/srv/a\\040b\\134c"), "/srv/a b\\c");
+        assert_eq!(unescaped("/srv/plain\\"), "/srv/plain\\");
     }
 }
