@@ -106,6 +106,11 @@ impl Planner<'_> {
         }
     }
 
+    fn inspect_instance(&mut self, instance: Instance) {
+        let folder = self.snapshot.description.folder(instance);
+        self.inspect_record(&folder, &folder.with(&path("state.toml")));
+    }
+
     /// Takes over the folder of an instance or program into the world, and says what of it is the
     /// operator's.
     fn folder_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
@@ -150,6 +155,7 @@ impl Planner<'_> {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
         let Some(record) = self.item_now(target.instance).filter(|record| record.state.is_installed()).cloned() else {
+            self.inspect_instance(target.instance);
             return draft.idle(shown, "it is not installed");
         };
         if let ItemKind::Component { removable: false, .. } = site.items[target.instance.item.0].kind {
@@ -207,6 +213,7 @@ impl Planner<'_> {
             match installed {
                 true => return draft.idle(shown, "it is installed, and this run did not remove it"),
                 false if self.options.install_new == InstallNew::No => {
+                    self.inspect_instance(target.instance);
                     draft.left_out.push(shown);
                     return;
                 }
@@ -537,6 +544,9 @@ impl Planner<'_> {
             return self.refuse(ReasonKind::NotReady, message, Some("enable it first, by a step or by hand"));
         }
         let file = self.world.actual(&site.service_file(at.0, at.1));
+        if let Some(folder) = file.parent() {
+            self.inspect_record(&folder, &file);
+        }
         let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
         if changes.is_empty() {
             return draft.idle(shown, format!("it is {} already", now.shown()));

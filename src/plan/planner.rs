@@ -414,6 +414,20 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Refuses what hides a record: an item does not count as not installed because a link stands
+    /// where its folder should be.
+    pub(super) fn inspect_record(&mut self, live: &RelPath, record: &RelPath) {
+        let folders: Vec<RelPath> = live.ancestors().chain([live.clone()]).collect();
+        let expected = folders.into_iter().map(|path| (path, Kind::Folder)).chain([(record.clone(), Kind::File)]);
+        for (path, expected) in expected {
+            if let Some(found) = self.snapshot.node(&path).filter(|found| found.kind != expected) {
+                let message = format!("`{}` is {}", Shown(found.path.as_str()), found.kind.named());
+                let help = "rollup follows no links and reads files only; put the real thing there";
+                self.reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+            }
+        }
+    }
+
     fn refuse_clashes(&mut self) {
         let touched = |path: &RelPath| {
             let on_the_way = |live: &RelPath| live.folded() == path.folded() || live.ancestors().any(|a| a == *path);

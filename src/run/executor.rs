@@ -185,7 +185,7 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
 }
 
 fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
-    let arrived = walk.back().and_then(|()| compare_with_before(walk));
+    let arrived = walk.back().and_then(|()| tell_of_left_behind(walk)).and_then(|()| compare_with_before(walk));
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
         Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
@@ -204,6 +204,17 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
         for stayed in Slot::new(walk.disk, walk.run, swap).bring_late_travellers()? {
             let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
+            walk.listener.tell(&Event::Notice { text: &text });
+        }
+    }
+    Ok(())
+}
+
+/// What others put into a folder that the run had made has no place in the state before.
+fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
+    for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
+        for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
+            let text = format!("`{left}` was put into a folder that the run had made, and is kept there");
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }

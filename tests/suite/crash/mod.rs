@@ -3,6 +3,7 @@
 
 mod site;
 mod tree;
+mod two_names;
 
 use std::io;
 use std::path::Path;
@@ -106,6 +107,13 @@ fn is_finished(deployment: &Path) -> bool {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
+}
+
+/// Whether a run has begun its commit and not ended it.
+fn is_committing(deployment: &Path) -> bool {
+    let tree = Folder::open(deployment).expect("the deployment is there");
+    let runs = runs(&tree).expect("the journals can be read");
+    runs.first().is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
 }
 
 /// How many changes a whole apply makes.
