@@ -384,7 +384,7 @@ impl Planner<'_> {
 
     /// A payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
-        let row = self.manifest.file(name)?;
+        let row = *self.rows.get(&Folded::of(name))?;
         let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
         Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
     }
@@ -450,7 +450,7 @@ impl Planner<'_> {
     }
 
     fn run(&mut self, step: &Step, (name, line): (&str, u32), on: &Servers, draft: &mut Draft) {
-        let Some(row) = self.manifest.file(name) else { return };
+        let Some(&row) = self.rows.get(&Folded::of(name)) else { return };
         let installer = row.name.clone();
         let payload = self.payload;
         let contents = payload.and_then(|payload| payload.files.get(&installer.folded())?.package.as_ref().ok());

@@ -1,5 +1,7 @@
 //! Commit, resume and undo: the same walk, begun at different points.
 
+use std::collections::BTreeSet;
+
 use super::check;
 use super::measure::{Measured, differences, measure};
 use super::stage::Staged;
@@ -237,15 +239,12 @@ fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
 fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        if !seen.insert(&swap.live) {
-            continue;
-        }
-        let lies_in_a_new_folder = walk.plan.swaps[..swap.number as usize - 1]
-            .iter()
-            .any(|earlier| !earlier.has_old() && swap.live.below(&earlier.live).is_some());
-        if lies_in_a_new_folder {
+        // Only the first swap of a path met the state before; none below a folder that the run made did.
+        let first = !swap.live.lies_in(&seen);
+        seen.insert(&swap.live);
+        if !first {
             continue;
         }
         if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
