@@ -2,3 +2,8 @@
 
 mod findings;
 mod independent_tools;
+mod listing;
+mod payload;
+mod read_only;
+mod story;
+mod world;
