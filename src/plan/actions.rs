@@ -227,6 +227,8 @@ impl Planner<'_> {
                 format!("`{shown}` needs the installer `{installer}`, which is not in the share at this step"),
                 Some("put it into the share, or let a `copy` step bring it"),
             ),
+            // A file of the payload that cannot be used was told when the payload was compared.
+            Package::Unusable(_) if self.share.contains_key(&installer.folded()) => {}
             Package::Unusable(why) => {
                 let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
                 self.refuse(ReasonKind::Mismatch, message, None);
@@ -236,17 +238,21 @@ impl Planner<'_> {
                 let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
                 let sides = (item_side(record.as_ref()), Side::Unknown);
                 draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
-                self.come_back(at, target.instance, placeholder(product, installer));
+            }
+            Package::Known(contents, _) if contents.identity.product != *product => {
+                self.refuse_product(installer, &shown, product, contents);
             }
             Package::Known(contents, shared) => {
-                if contents.identity.product != *product {
-                    return self.refuse_product(installer, &shown, product, contents);
-                }
                 let come = Coming { contents, shared, installer, before: before.as_ref(), record, shown };
                 if let Some(record) = self.lay_down(place, come, OperationKind::Install, draft) {
-                    self.come_back(at, target.instance, record);
+                    return self.come_back(at, target.instance, record);
                 }
             }
+        }
+        // Where the install is refused, what requires the item would only be told as well, and by a
+        // reason that hides the first one.
+        if !self.installed_now(target.instance) {
+            self.come_back(at, target.instance, placeholder(product, installer));
         }
     }
 
