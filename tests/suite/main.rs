@@ -5,5 +5,6 @@ mod independent_tools;
 mod listing;
 mod payload;
 mod read_only;
+mod readiness;
 mod story;
 mod world;
