@@ -149,6 +149,8 @@ impl Planner<'_> {
     fn uninstall_one(&mut self, at: usize, step: &Step, target: Target, draft: &mut Draft) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
         let Some(record) = self.item_now(target.instance).filter(|record| record.state.is_installed()).cloned() else {
             return draft.idle(shown, "it is not installed");
         };
@@ -156,7 +158,6 @@ impl Planner<'_> {
             let message = format!("step `{}` uninstalls `{shown}`, which may not be removed", step.id);
             return self.refuse(ReasonKind::NotReady, message, Some("`deployment.toml` says so: `removable = false`"));
         }
-        let place = self.instance_place(target.instance, target.line);
         let kept = self.folder_object(&place.at, Some(&record));
         let (kb, revision) = self.brought();
         let removed = ItemRecord::removed(kb, revision);
@@ -201,6 +202,8 @@ impl Planner<'_> {
 
     fn install_one(&mut self, at: usize, target: Target, draft: &mut Draft) {
         let shown = self.snapshot.description.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
         let removed_here = self.absences.contains_key(&target.instance);
         let installed = self.installed_now(target.instance);
         if target.by_group && !removed_here {
@@ -218,7 +221,6 @@ impl Planner<'_> {
         else {
             return;
         };
-        let place = self.instance_place(target.instance, target.line);
         let record = self.item_now(target.instance).cloned();
         let before = self.snapshot.item(target.instance).and_then(|record| record.installed.clone());
         match self.package(installer) {

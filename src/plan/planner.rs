@@ -394,14 +394,7 @@ impl<'a> Planner<'a> {
         if !self.inspected.insert(live.folded()) {
             return;
         }
-        let strange = |path: &RelPath, kind: Kind| {
-            let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
-            Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
-        };
-        let ancestors: Vec<_> = live.ancestors().filter_map(|folder| self.snapshot.node(&folder)).collect();
-        for found in ancestors.iter().filter(|found| found.kind != Kind::Folder) {
-            self.reasons.push(strange(&found.path, found.kind));
-        }
+        self.inspect_way(live);
         let Some(object) = self.snapshot.node(live) else { return };
         if object.kind != expected {
             self.reasons.push(strange(&object.path, object.kind));
@@ -411,6 +404,23 @@ impl<'a> Planner<'a> {
             if !matches!(found.kind, Kind::File | Kind::Folder) {
                 self.reasons.push(strange(&found.path, found.kind));
             }
+        }
+    }
+
+    /// Every folder on the way to a path must be one.
+    fn inspect_way(&mut self, path: &RelPath) {
+        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
+        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
+        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
+    }
+
+    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
+    /// would be taken for one that is not, and left as it is.
+    pub(super) fn inspect_record(&mut self, live: &RelPath) {
+        let record = live.with(&path("state.toml"));
+        self.inspect_way(&record);
+        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
+            self.reasons.push(strange(&found.path, found.kind));
         }
     }
 
@@ -515,6 +525,12 @@ impl<'a> Planner<'a> {
         let new = vec![text_entry(live.clone(), text)];
         self.puts.push(Put { live, new, travellers: Vec::new() });
     }
+}
+
+/// Something that no swap can go by.
+fn strange(path: &RelPath, kind: Kind) -> Reason {
+    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
 }
 
 fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
