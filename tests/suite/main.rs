@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod disk;
 mod findings;
 mod independent_tools;
 mod listing;
@@ -7,4 +8,5 @@ mod payload;
 mod read_only;
 mod readiness;
 mod story;
+mod travellers;
 mod world;
