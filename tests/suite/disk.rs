@@ -250,12 +250,15 @@ fn a_folder_that_may_not_be_written_to_is_named() {
 #[test]
 #[ignore = "needs root and chattr"]
 fn an_immutable_file_is_named() {
-    for (path, mark) in [
-        ("MSIShare/HostedEmail2007NS.msi", "+i"),
-        ("Servers/MPS01/Services/Provisioning Engine.toml", "+a"),
-        (PROVIDER, "+i"),
+    for (path, mark, words) in [
+        ("MSIShare/HostedEmail2007NS.msi", "+i", "is marked immutable or append-only"),
+        ("Servers/MPS01/Services/Provisioning Engine.toml", "+a", "is marked immutable or append-only"),
+        (PROVIDER, "+i", "cannot be written to"),
+        (PROVIDER, "+a", "is marked immutable or append-only"),
+        (&format!("{PROVIDER}/files/his.txt"), "+i", "is marked immutable or append-only"),
+        ("MSIShare", "+a", "is marked immutable or append-only"),
     ] {
-        let world = World::with_deployment();
+        let world = World::with_deployment().put(&format!("{PROVIDER}/files/his.txt"), "his own");
         let chattr = |mark: &str| {
             let status = Command::new("chattr").arg(mark).arg(world.live(path)).status();
             assert!(status.expect("chattr can be run").success(), "this file system has no such marks");
@@ -263,7 +266,7 @@ fn an_immutable_file_is_named() {
         chattr(mark);
         let ran = world.run(APPLY);
         chattr(&mark.replace('+', "-"));
-        ran.exits_with(exit::NOT_READY).says(path).says("immutable or append-only").tree_is_unchanged();
+        ran.exits_with(exit::NOT_READY).says(&format!("{path}` {words}")).tree_is_unchanged();
     }
 }
 
