@@ -383,14 +383,7 @@ impl<'a> Planner<'a> {
         if !self.inspected.insert(live.folded()) {
             return;
         }
-        let strange = |path: &RelPath, kind: Kind| {
-            let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
-            Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
-        };
-        let ancestors: Vec<_> = live.ancestors().filter_map(|folder| self.snapshot.node(&folder)).collect();
-        for found in ancestors.iter().filter(|found| found.kind != Kind::Folder) {
-            self.reasons.push(strange(&found.path, found.kind));
-        }
+        self.inspect_way(live);
         let Some(object) = self.snapshot.node(live) else { return };
         if object.kind != expected {
             self.reasons.push(strange(&object.path, object.kind));
@@ -403,17 +396,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Refuses what hides a record: an item does not count as not installed because a link stands
-    /// where its folder should be.
-    pub(super) fn inspect_record(&mut self, live: &RelPath, record: &RelPath) {
-        let folders: Vec<RelPath> = live.ancestors().chain([live.clone()]).collect();
-        let expected = folders.into_iter().map(|path| (path, Kind::Folder)).chain([(record.clone(), Kind::File)]);
-        for (path, expected) in expected {
-            if let Some(found) = self.snapshot.node(&path).filter(|found| found.kind != expected) {
-                let message = format!("`{}` is {}", Shown(found.path.as_str()), found.kind.named());
-                let help = "rollup follows no links and reads files only; put the real thing there";
-                self.reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
-            }
+    /// Every folder on the way to a path must be one.
+    fn inspect_way(&mut self, path: &RelPath) {
+        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
+        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
+        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
+    }
+
+    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
+    /// would be taken for one that is not, and left as it is.
+    pub(super) fn inspect_record(&mut self, live: &RelPath) {
+        let record = live.with(&path("state.toml"));
+        self.inspect_way(&record);
+        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
+            self.reasons.push(strange(&found.path, found.kind));
         }
     }
 
@@ -522,6 +518,12 @@ impl<'a> Planner<'a> {
         let new = vec![text_entry(live.clone(), text)];
         self.puts.push(Put { live, new, travellers: Vec::new() });
     }
+}
+
+/// Something that no swap can go by.
+fn strange(path: &RelPath, kind: Kind) -> Reason {
+    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
 }
 
 fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {

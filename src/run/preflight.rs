@@ -1,10 +1,9 @@
 //! What can be found out before anything is written: can every object be renamed into `.rollup`?
 
-use std::collections::BTreeSet;
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{Access, AtFlags, StatxFlags};
+use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
 use crate::deployment::locked::path;
 use crate::deployment::tree::{DiskError, Kind, Tree};
@@ -26,7 +25,7 @@ pub enum Risk {
 
 /// Checks every folder that the plan touches: same mount and device, writable, no mount below.
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
-    let home = mount_of(tree, None)?;
+    let home = mount_of(&look_at_folder(tree, None)?);
     let mut reasons = Vec::new();
     // `.rollup` itself must lie on the same mount, where it exists.
     let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
@@ -43,79 +42,74 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
             continue;
         }
         let shown = tree.shown(folder.as_ref());
-        if mount_of(tree, folder.as_ref())? != home {
-            let message = format!("`{}` lies on another mount than the deployment", Shown(&shown));
-            let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole \
-                        deployment";
-            reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+        let found = look_at_folder(tree, folder.as_ref())?;
+        if mount_of(&found) != home {
+            reasons.push(another_mount(&shown));
         } else if let Some(why) = not_writable(tree, folder.as_ref())? {
             let message = format!("`{}` cannot be written to: {why}", Shown(&shown));
             reasons.push(Reason::new(ReasonKind::NotReady, message).help("give the user who runs rollup the right to"));
+        } else if is_fixed(&found) {
+            reasons.push(fixed(&shown));
         }
     }
-    for (mount, live) in mounts_on(tree, plan)? {
-        let message = format!("a file system is mounted at `{}`, on the way of `{live}`", Shown(&mount));
-        let help = "unmount it: a mount cannot be renamed, and would travel with what it lies in";
-        reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+    let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
+    for swap in &plan.swaps {
+        for entry in swap.old.iter().filter(|entry| entry.what != What::Folder) {
+            // The others move together with their folder.
+            *files.entry(&entry.path).or_default() |= entry.path == swap.live || entry.what == What::Traveller;
+        }
     }
-    for swap in plan.swaps.iter().filter(|swap| swap.old.len() == 1) {
-        if let (Some(at), true) = (tree.look(&swap.live)?, is_fixed(tree, &swap.live)?)
-            && at.kind == Kind::File
-        {
-            let message = format!("`{}` is marked immutable or append-only", Shown(&tree.shown(Some(&swap.live))));
-            reasons.push(Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away"));
+    for (file, is_renamed) in files {
+        // What an earlier swap of this run brings is not there yet.
+        if tree.look(file)?.is_none() {
+            continue;
+        }
+        let found = look_at_file(tree, file)?;
+        let shown = tree.shown(Some(file));
+        // A single file can be a mount point, too.
+        if mount_of(&found) != home {
+            reasons.push(another_mount(&shown));
+        } else if is_renamed && is_fixed(&found) {
+            reasons.push(fixed(&shown));
         }
     }
     Ok(reasons)
 }
 
-/// Mount points at, below or above a live path, by the system's own table; a mounted file is seen only
-/// there.
-fn mounts_on<'a>(tree: &Tree, plan: &'a Plan) -> Result<Vec<(String, &'a RelPath)>, DiskError> {
-    let fail = |e| DiskError::new("find the way to", tree.shown(None), e);
-    let root = std::fs::canonicalize(tree.path()).map_err(fail)?;
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped);
-    let inside =
-        points.filter_map(|point| Some((Path::new(&point).strip_prefix(&root).ok()?.to_str()?.to_owned(), point)));
-    let mut found = Vec::new();
-    for (below, point) in inside.filter(|(below, _)| !below.is_empty()) {
-        let Ok(mount) = RelPath::parse(&below) else { continue };
-        let hit = |live: &&RelPath| **live == mount || mount.below(live).is_some() || live.below(&mount).is_some();
-        if let Some(live) = plan.live_paths().into_iter().find(hit) {
-            found.push((point, live));
-        }
-    }
-    Ok(found)
+fn another_mount(shown: &str) -> Reason {
+    let message = format!("`{}` lies on another mount than the deployment", Shown(shown));
+    let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment";
+    Reason::new(ReasonKind::NotReady, message).help(help)
 }
 
-/// The table of mounts writes a space as `\040`, and so on.
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut left = text.as_bytes();
-    while let Some((&byte, rest)) = left.split_first() {
-        let code = rest.get(..3).filter(|_| byte == b'\\').and_then(|code| str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 8).ok()) {
-            Some(code) => {
-                bytes.push(code);
-                left = &rest[3..];
-            }
-            None => {
-                bytes.push(byte);
-                left = rest;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+fn fixed(shown: &str) -> Reason {
+    let message = format!("`{}` is marked immutable or append-only", Shown(shown));
+    Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away")
 }
 
-/// Mount and device of a folder.
-fn mount_of(tree: &Tree, path: Option<&RelPath>) -> Result<(u64, u32, u32), DiskError> {
+fn look_at_folder(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
     let folder = tree.folder(path)?;
-    let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-    let found = rustix::fs::statx(folder.as_fd(), c"", AtFlags::EMPTY_PATH, flags)
-        .map_err(|e| DiskError::new("look at", tree.shown(path), e))?;
-    Ok((found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor))
+    look_at(folder.as_fd(), "", AtFlags::EMPTY_PATH).map_err(|e| DiskError::new("look at", tree.shown(path), e))
+}
+
+fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
+    let folder = tree.folder(path.parent().as_ref())?;
+    look_at(folder.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))
+}
+
+fn look_at(folder: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
+    rustix::fs::statx(folder, name, how, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
+}
+
+/// Mount and device: renames stay within one.
+fn mount_of(found: &Statx) -> (u64, u32, u32) {
+    (found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor)
+}
+
+/// What the system lets nobody rename.
+fn is_fixed(found: &Statx) -> bool {
+    found.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
 }
 
 fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
@@ -125,16 +119,6 @@ fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, D
         Ok(()) => Ok(None),
         Err(errno) => Ok(Some(std::io::Error::from(errno).to_string())),
     }
-}
-
-/// A file that the system lets nobody rename.
-fn is_fixed(tree: &Tree, path: &RelPath) -> Result<bool, DiskError> {
-    let folder = tree.folder(path.parent().as_ref())?;
-    let flags = StatxFlags::BASIC_STATS;
-    let found = rustix::fs::statx(folder.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW, flags)
-        .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))?;
-    let fixed = rustix::fs::StatxAttributes::IMMUTABLE | rustix::fs::StatxAttributes::APPEND;
-    Ok(found.stx_attributes.intersects(fixed))
 }
 
 /// What the file system of a deployment keeps across a crash.
@@ -149,16 +133,5 @@ pub fn risk(tree: &Tree) -> Risk {
         0x6573_5546 => Risk::ProcessOnly("FUSE"),
         0x4d44 | 0x2011_BAB0 => Risk::ProcessOnly("FAT"),
         _ => Risk::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_of_mounts_is_read_with_its_escapes() {
-        assert_eq!(unescaped("/srv/a\\040b\\134c"), "/srv/a b\\c");
-        assert_eq!(unescaped("/srv/plain\\"), "/srv/plain\\");
     }
 }
