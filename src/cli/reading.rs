@@ -74,10 +74,10 @@ fn level_lines(level: &Level) {
     }
     for entry in &level.rollups {
         let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
-        let before = if entry.manifest.is_none() { ", applied before rollup kept the record" } else { "" };
+        let before = if entry.manifest.is_none() { " (applied before rollup kept the record)" } else { "" };
         match entry.superseded_by {
             None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
-            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision} by {by}{before}", entry.kb))),
+            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision}{before}, by {by}", entry.kb))),
         }
     }
 }
@@ -303,10 +303,15 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             standing(run)
         ));
     }
+    let width = out::width();
     let mut by_folder: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
     verified.drift.iter().for_each(|drift| by_folder.entry(drift.path.parent()).or_default().push(drift));
     for drift in by_folder.into_values().flatten() {
-        out::line(format_args!("{}: `{}` {}", styled(BAD, "drift"), Shown(drift.path.as_str()), drift.what));
+        let path = format!("`{}`", Shown(drift.path.as_str()));
+        // A path stays in one piece; what is told about it goes below where the line would be too long.
+        let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
+        let gap = if fits { " " } else { "\n       " };
+        out::line(format_args!("{}: {path}{gap}{}", styled(BAD, "drift"), drift.what));
     }
     for path in &verified.beside {
         out::line(format_args!(
@@ -318,12 +323,17 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let items = count(verified.items, "installed item", "installed items");
     let files = count(verified.files, "file", "files");
     match verified.drift.len() {
-        0 => out::line(format_args!(
-            "{}: {items}, {files}, {} bytes",
-            styled(GOOD, "everything matches"),
-            out::number(verified.bytes)
-        )),
-        drift => out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences"))),
+        0 => {
+            let matches = if open.is_some() { "what stands now matches its records" } else { "everything matches" };
+            let bytes = out::number(verified.bytes);
+            out::line(format_args!("{}: {items}, {files}, {bytes} bytes", styled(GOOD, matches)));
+        }
+        drift => {
+            out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences")));
+            if open.is_none() {
+                out::line("next: put back what is named, or let `rollup apply --again` do a rollup's steps anew");
+            }
+        }
     }
     Ok(exit)
 }
