@@ -128,13 +128,6 @@ impl World {
         world
     }
 
-    /// Another world in the same state.
-    pub(crate) fn twin(&self) -> Self {
-        let world = Self { folder: TempDir::new().expect("a temporary folder") };
-        copy_tree(self.folder.path(), world.folder.path());
-        world
-    }
-
     /// Writes a manifest as `NAME.toml`, and builds its payload beside it where its KB number says.
     #[track_caller]
     pub(crate) fn manifest(self, name: &str, text: &str) -> Self {
@@ -267,7 +260,8 @@ impl World {
 
     /// Runs the program with these words, parted by spaces (`'…'` keeps them together), and no terminal.
     pub(crate) fn run(&self, words: &str) -> Ran<'_> {
-        let before = Before { tree: Listing::of(&self.deployment()), strict: Listing::strict(&self.deployment()) };
+        let strict = Listing::strict(&self.deployment());
+        let before = Before { tree: strict.clone().of_the_deployment(), strict };
         let output = self.command(words).stdin(Stdio::null()).output().expect("the program can be run");
         Ran { world: self, words: words.to_owned(), before, output: Told::from(output) }
     }
