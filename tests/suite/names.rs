@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::readiness::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, KB952076, World, exit};
 
 /// Spells everything in the sample's console otherwise than `deployment.toml` and the manifest do.
