@@ -12,14 +12,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     propagate_version = true,
     max_term_width = 100,
     after_help = "Examples:
-  rollup rehearse manifests/kb952076.toml          try it all on a sample, in ./lab
+  rollup rehearse manifests/kb952076.toml    try it all on a sample, in ./lab
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup status -d /srv/hmc40                      where things stand, and what to type
+  rollup status -d /srv/hmc40                where things stand, what to type
 
-Exit codes: 0 done or nothing to do, 10 undone, 11 needs attention, 12 stopped, 13 mismatch,
-14 stale plan, 15 not ready, 16 not applicable, 64 usage, 65 invalid, 66 no input, 74 io,
-75 locked, 130 interrupted."
+Exit codes:
+  0 done, or nothing to do    13 mismatch          65 invalid
+  1 failed                    14 stale plan        66 no input
+  10 undone                   15 not ready         74 io
+  11 needs attention          16 not applicable    75 locked
+  12 stopped, a run is open   64 usage             130 interrupted"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -39,7 +42,8 @@ pub(super) enum Command {
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
   rollup plan kb952076.toml --format json > plan.json
 
-Without a payload there is a preview without digest: nobody can tell then what will be written.")]
+Without a payload there is a preview without digest: nobody can tell then what
+will be written.")]
     Plan(Plan),
     /// Apply a manifest: stage everything, then swap it in
     #[command(after_help = "Examples:
@@ -59,7 +63,9 @@ A failure puts everything back by itself. After a crash: `rollup status`.")]
   rollup undo -d /srv/hmc40
   rollup undo -d /srv/hmc40 --yes")]
     Undo(Recover),
-    /// Tell where things stand, and what to type: 0 at rest, 12 staged or unfinished, 11 needs attention
+    /// Tell where things stand, and what to type
+    #[command(after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
+a journal is damaged.")]
     Status(Reading),
     /// List the runs of a deployment
     History(Reading),
@@ -71,8 +77,9 @@ A failure puts everything back by itself. After a crash: `rollup status`.")]
     /// Build a sample deployment and a payload, and apply the manifest there for real
     #[command(after_help = "Examples:
   rollup rehearse manifests/kb952076.toml
-  rollup rehearse manifests/kb952076.toml --prepare     stop before the apply
-  rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab    on a copy of yours")]
+  rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
+  rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
+                                                       on a copy of yours")]
     Rehearse(Rehearse),
     /// Say what installer packages hold, or why they cannot be used
     #[command(after_help = "Examples:
@@ -125,9 +132,8 @@ pub(super) struct Locking {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    // Without a help text of their own: one would blow every command's help up to twice its length.
     Text,
-    /// For programs
     Json,
 }
 
@@ -142,7 +148,7 @@ pub(super) struct Validate {
     /// Also check the files of this payload
     #[arg(short, long, value_name = "DIR")]
     pub(super) payload: Option<PathBuf>,
-    /// How the findings are shown
+    /// Show the findings to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     /// Make a missing pin an error
@@ -160,7 +166,7 @@ pub(super) struct Plan {
     pub(super) payload: Payload,
     #[command(flatten)]
     pub(super) choices: Choices,
-    /// How the plan is shown
+    /// Show the plan to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
@@ -209,7 +215,7 @@ pub(super) struct Recover {
 pub(super) struct Reading {
     #[command(flatten)]
     pub(super) deployment: Deployment,
-    /// How the answer is shown
+    /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
@@ -245,7 +251,7 @@ pub(super) struct Inspect {
     /// Installer packages
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
-    /// How the answer is shown
+    /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }

@@ -41,7 +41,7 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         match args.format {
             Format::Json => records.extend(findings.records(source).iter().map(|record| json!(record))),
             Format::Text if findings.is_empty() => {}
-            Format::Text => out::line(findings.text(source, &look()).trim_end()),
+            Format::Text => out::line(format_args!("{}\n", findings.text(source, &look()).trim_end())),
         }
         if let (Some(manifest), Some(payload)) = (manifest, &args.payload) {
             payload_faults.extend(payload_reasons(&manifest, payload, description.as_ref())?);
@@ -184,8 +184,15 @@ fn tell_contents(contents: &Contents) {
         out::line(format_args!("  needs         {} beside it", Shown(cabinet.name.as_str())));
     }
     out::line(format_args!("  {}", count(contents.files.len(), "file:", "files:")));
+    let longest = contents.files.iter().map(|file| Shown(file.path.as_str()).to_string().chars().count()).max();
+    // As much of the hashes as the screen has room for; JSON has the whole of them.
+    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
+        true => 64,
+        false => 12,
+    };
     for file in &contents.files {
-        out::line(format_args!("    {:>13}  {}  {}", out::number(file.size), file.sha256, Shown(file.path.as_str())));
+        let sha256 = &file.sha256.to_string()[..digits];
+        out::line(format_args!("    {:>13}  {sha256}  {}", out::number(file.size), Shown(file.path.as_str())));
     }
 }
 

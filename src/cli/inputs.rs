@@ -77,6 +77,7 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")))
         }
+        Err(_) if path.is_dir() => Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is a folder, not a file"))),
         Err(error) => Err(Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}"))),
     }
 }

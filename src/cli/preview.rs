@@ -2,7 +2,7 @@
 
 use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
 use crate::names::Shown;
-use crate::plan::{NewWhat, Operation, Plan, PlannedStep, Side};
+use crate::plan::{Idle, NewWhat, Operation, Plan, PlannedStep, Side};
 
 /// Where the names of operations begin.
 const INDENT: usize = 16;
@@ -27,7 +27,10 @@ pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     lines.push(format!("in force: {} now, {} afterwards", level(&plan.level.before), level(&plan.level.after)));
     lines.push(match &plan.digest {
         Some(digest) => format!("plan {digest}"),
-        None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
+        None => {
+            let text = "a preview without digest: no payload was given, so nobody can tell what will be written";
+            wrapped(text, width, "  ")
+        }
     });
     if let Some(step) = plan.point_of_no_return() {
         let text =
@@ -76,11 +79,23 @@ fn step_lines(lines: &mut Vec<String>, at: usize, step: &PlannedStep, width: usi
     for group in grouped(&step.operations) {
         operation_lines(lines, &group, width, why);
     }
-    for idle in &step.nothing {
-        let text = format!("{}: {}", Shown(&idle.target), Shown(&idle.why));
+    for (targets, why) in idle(&step.nothing) {
+        let text = format!("{}: {}", Shown(&targets.join(", ")), Shown(why));
         let text = wrapped(&text, width, &" ".repeat(INDENT));
         lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
     }
+}
+
+/// Targets in a row that are left alone for the same reason share it.
+fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
+    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
+    for idle in nothing {
+        match groups.last_mut() {
+            Some((targets, why)) if *why == idle.why => targets.push(&idle.target),
+            _ => groups.push((vec![&idle.target], &idle.why)),
+        }
+    }
+    groups
 }
 
 /// Operations in a row that do the same to the same on several servers share a line.
@@ -110,8 +125,11 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
     };
     let target = wrapped(&target, width, &" ".repeat(INDENT));
     let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
-    let change = change(first);
     let used = left.lines().last().map_or(0, |line| line.chars().count());
+    let mut change = change(first);
+    if let (true, Some(sizes)) = (used + 2 + change.chars().count() > width, sizes(first)) {
+        change = sizes;
+    }
     match width.saturating_sub(used + change.chars().count()) {
         _ if change.is_empty() => lines.push(left),
         0 | 1 => {
@@ -124,6 +142,16 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         let reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
         let indent = " ".repeat(INDENT);
         lines.push(styled(DIM, format_args!("{indent}{}", wrapped(&reason, width, &indent))));
+    }
+}
+
+/// Of a replaced file, what changes without the hashes: for screens where both do not fit.
+fn sizes(operation: &Operation) -> Option<String> {
+    match (&operation.was, &operation.becomes) {
+        (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
+            Some(format!("{} -> {} bytes", number(*was), number(*is)))
+        }
+        _ => None,
     }
 }
 
@@ -141,7 +169,7 @@ fn change(operation: &Operation) -> String {
         }
         (_, Side::File { size, sha256 }) => format!("{} bytes, {}", number(*size), &sha256.short()[..8]),
         (_, Side::Service { starts, .. }) => match operation.kind.word() {
-            "start" | "restart" => format!("start {starts}"),
+            "start" | "restart" => format!("start no. {starts}"),
             _ => String::new(),
         },
         (_, Side::Procedure { parameters, .. }) => {

@@ -1,6 +1,6 @@
 //! The commands that only read: `status`, `history`, `tree`, `verify`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -74,10 +74,10 @@ fn level_lines(level: &Level) {
     }
     for entry in &level.rollups {
         let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
-        let before = if entry.manifest.is_none() { ", applied before rollup kept the record" } else { "" };
+        let before = if entry.manifest.is_none() { " (applied before rollup kept the record)" } else { "" };
         match entry.superseded_by {
             None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
-            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision} by {by}{before}", entry.kb))),
+            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision}{before}, by {by}", entry.kb))),
         }
     }
 }
@@ -178,7 +178,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((snapshot.map_err(|error| inputs::disk(&error))?, touched_by_open_run(&site.tree)?))
     })?;
-    let view = View { snapshot: &snapshot, touched: &touched };
+    let view = View { snapshot: &snapshot, touched: touched.iter().collect() };
     if args.format == Format::Json {
         let site = &snapshot.description;
         let instances: Vec<_> = site.all_instances().map(|instance| view.json(instance)).collect();
@@ -207,7 +207,7 @@ fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
 
 struct View<'a> {
     snapshot: &'a Snapshot,
-    touched: &'a [RelPath],
+    touched: BTreeSet<&'a RelPath>,
 }
 
 impl View<'_> {
@@ -221,8 +221,7 @@ impl View<'_> {
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         let folder = self.site().folder(instance);
-        let open = self.touched.iter().any(|live| folder == *live || folder.below(live).is_some());
-        if open && state == State::Verified { State::Unverified } else { state }
+        if folder.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
     }
 
     fn version(&self, instance: Instance) -> Option<String> {
@@ -304,10 +303,15 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             standing(run)
         ));
     }
+    let width = out::width();
     let mut by_folder: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
     verified.drift.iter().for_each(|drift| by_folder.entry(drift.path.parent()).or_default().push(drift));
     for drift in by_folder.into_values().flatten() {
-        out::line(format_args!("{}: `{}` {}", styled(BAD, "drift"), Shown(drift.path.as_str()), drift.what));
+        let path = format!("`{}`", Shown(drift.path.as_str()));
+        // A path stays in one piece; what is told about it goes below where the line would be too long.
+        let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
+        let gap = if fits { " " } else { "\n       " };
+        out::line(format_args!("{}: {path}{gap}{}", styled(BAD, "drift"), drift.what));
     }
     for path in &verified.beside {
         out::line(format_args!(
@@ -319,12 +323,17 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let items = count(verified.items, "installed item", "installed items");
     let files = count(verified.files, "file", "files");
     match verified.drift.len() {
-        0 => out::line(format_args!(
-            "{}: {items}, {files}, {} bytes",
-            styled(GOOD, "everything matches"),
-            out::number(verified.bytes)
-        )),
-        drift => out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences"))),
+        0 => {
+            let matches = if open.is_some() { "what stands now matches its records" } else { "everything matches" };
+            let bytes = out::number(verified.bytes);
+            out::line(format_args!("{}: {items}, {files}, {bytes} bytes", styled(GOOD, matches)));
+        }
+        drift => {
+            out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences")));
+            if open.is_none() {
+                out::line("next: put back what is named, or let `rollup apply --again` do a rollup's steps anew");
+            }
+        }
     }
     Ok(exit)
 }

@@ -41,20 +41,13 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let shown = lab.deployment.display();
     out::line("where to look:");
     out::line(format_args!("  rollup tree -d {shown}       the console with its states"));
-    out::line(format_args!("  rollup history -d {shown}    the run"));
-    out::line(format_args!(
-        "  {shown}/.rollup/runs         its folder: manifest, plan, journal, events, the old objects"
-    ));
+    out::line(format_args!("  rollup history -d {shown}    the runs"));
+    out::line(format_args!("  {shown}/.rollup/runs         the run's folder, with the old objects"));
     Ok(exit)
 }
 
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
-    format!(
-        "rollup apply {} --deployment {} --payload {} --yes",
-        manifest.display(),
-        lab.deployment.display(),
-        lab.payload.display()
-    )
+    format!("rollup apply {} -d {} -p {}", manifest.display(), lab.deployment.display(), lab.payload.display())
 }
 
 fn sample() -> Result<Description, Failure> {

@@ -385,7 +385,7 @@ impl Planner<'_> {
 
     /// A payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
-        let row = self.manifest.file(name)?;
+        let row = *self.rows.get(&Folded::of(name))?;
         let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
         Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
     }
@@ -451,7 +451,7 @@ impl Planner<'_> {
     }
 
     fn run(&mut self, step: &Step, (name, line): (&str, u32), on: &Servers, draft: &mut Draft) {
-        let Some(row) = self.manifest.file(name) else { return };
+        let Some(&row) = self.rows.get(&Folded::of(name)) else { return };
         let installer = row.name.clone();
         let payload = self.payload;
         let contents = payload.and_then(|payload| payload.files.get(&installer.folded())?.package.as_ref().ok());
@@ -545,6 +545,7 @@ impl Planner<'_> {
             return self.refuse(ReasonKind::NotReady, message, Some("enable it first, by a step or by hand"));
         }
         let file = self.world.actual(&site.service_file(at.0, at.1));
+        self.inspect(&file, Kind::File);
         let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
         if changes.is_empty() {
             return draft.idle(shown, format!("it is {} already", now.shown()));

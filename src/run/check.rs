@@ -15,6 +15,10 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
+        if slot.progress()? != Progress::Done && !waiting.contains(&swap.live) {
+            // What a power cut left under two names would look like a stranger at the live path.
+            slot.mend_names()?;
+        }
         let progress = slot.progress()?;
         if progress == Progress::Done {
             continue;

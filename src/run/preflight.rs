@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
+use crate::deployment::locked::path;
 use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind, What};
@@ -26,7 +27,8 @@ pub enum Risk {
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     let home = mount_of(&look_at_folder(tree, None)?);
     let mut reasons = Vec::new();
-    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None]);
+    // `.rollup` itself must lie on the same mount, where it exists.
+    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
     for swap in &plan.swaps {
         folders.insert(swap.live.parent());
         folders.extend(swap.live.ancestors().map(Some));
@@ -34,8 +36,8 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         folders.extend(inside.map(|entry| Some(entry.path.clone())));
     }
     for folder in folders {
-        if let Some(path) = &folder
-            && tree.look(path)?.is_none_or(|look| look.kind != Kind::Folder)
+        if let Some(at) = &folder
+            && tree.look(at)?.is_none_or(|look| look.kind != Kind::Folder)
         {
             continue;
         }

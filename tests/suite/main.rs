@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod crash;
 mod disk;
 mod documents;
 mod findings;

@@ -207,7 +207,7 @@ fn a_rollup_stands_in_the_place_of_those_it_replaces() {
         .tree_is_unchanged();
     world.run("apply kb952076.toml --yes --again").exits_with(exit::NOT_APPLICABLE).tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
-    world.run("status").says("superseded: KB952076 revision 1.0 by KB999999").says("superseded: KB948755");
+    world.run("status").says("superseded: KB952076 revision 1.0, by KB999999").says("superseded: KB948755");
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn what_changed_since_is_named_by_a_second_apply() {
 #[test]
 fn after_an_apply_everything_matches_and_is_at_rest() {
     let world = World::with_deployment();
-    world.run("status").exits_with(exit::OK).says("in force: KB948755, applied before rollup kept the record");
+    world.run("status").exits_with(exit::OK).says("in force: KB948755 (applied before rollup kept the record)");
     world.run("history").exits_with(exit::OK).says("no run yet");
     world.run(APPLY).exits_with(exit::OK);
     world.run("verify").exits_with(exit::OK).says("everything matches").does_not_say("drift").does_not_say("beside");
