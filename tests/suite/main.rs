@@ -2,12 +2,18 @@
 
 mod crash;
 mod disk;
+mod documents;
 mod findings;
 mod independent_tools;
+mod language;
 mod listing;
+mod locks;
+mod names;
 mod payload;
 mod read_only;
 mod readiness;
+mod rehearsals;
+mod small;
 mod story;
 mod travellers;
 mod world;
