@@ -147,7 +147,8 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
             _ => WARN,
         };
         out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style, standing(run))));
-        out::line(format_args!("    {} revision {revision}: {title}; plan {plan}", run.kb));
+        let about = format!("{} revision {revision}: {title}; plan {plan}", run.kb);
+        out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
     }
     Ok(Exit::Ok)
 }
