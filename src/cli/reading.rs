@@ -112,10 +112,13 @@ fn open_lines(site: &Site, run: &Run, working: bool) -> Result<(), Failure> {
         return Ok(());
     }
     match run.state() {
-        RunState::Staging => out::line("next: any command that takes the lock clears it away, such as `rollup undo`"),
-        _ => {
+        RunState::Staging => {
+            out::line(format_args!("next: rollup undo -d {deployment}    clears it away, and so does the next apply"));
+        }
+        state => {
+            let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
             out::line(format_args!("next: rollup resume -d {deployment}    takes it to its end"));
-            out::line(format_args!("  or: rollup undo -d {deployment}      takes it back"));
+            out::line(format_args!("  or: rollup undo -d {deployment}      {back}"));
         }
     }
     Ok(())

@@ -45,8 +45,8 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
     out::line(format_args!("run {} is {}", open.name(), standing(&open)));
     out::line(match (way, open.state()) {
         (Way::Back, RunState::Staged) => "it will be thrown away; nothing of the deployment has changed".to_owned(),
-        (Way::Back, _) => format!("it will be taken back: {} are looked at", swaps(plan.swaps.len())),
-        (Way::Forward, _) => format!("it will be taken to its end: {} are looked at", swaps(plan.swaps.len())),
+        (Way::Back, _) => format!("it will be taken back, looking at {}", swaps(plan.swaps.len())),
+        (Way::Forward, _) => format!("it will be taken to its end, looking at {}", swaps(plan.swaps.len())),
     });
     if !args.yes && !out::is_yes(&out::ask("Go on? [y/N]")) {
         return Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"));
