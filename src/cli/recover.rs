@@ -89,8 +89,15 @@ fn swaps(count: usize) -> String {
 
 /// A walk that could not begin leaves the run as open as it was.
 fn not_resumed(error: &RunError, open: &Run, command: &dyn Fn(&str) -> String) -> Failure {
-    let failure = inputs::not_begun(error);
+    let mut failure = inputs::not_begun(error);
+    if matches!(error, RunError::Stale { .. }) {
+        // Planning again is no way out of an open run.
+        failure.next.clear();
+    }
     match (open.state(), error) {
+        (RunState::Staged, RunError::Stale { .. }) => {
+            failure.next(format!("`{}` throws away what was staged; then plan and apply anew", command("undo")))
+        }
         (RunState::Staged, _) | (_, RunError::Journal(_)) => failure,
         _ => Failure { exit: Exit::NeedsAttention, now: None, ..failure }
             .now(format!("run {} is as it was: {}", open.name(), standing(open)))
