@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod by_hand;
 mod crash;
 mod disk;
 mod documents;
@@ -15,5 +16,6 @@ mod readiness;
 mod rehearsals;
 mod small;
 mod story;
+mod transcripts;
 mod travellers;
 mod world;
