@@ -8,9 +8,10 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::preview::{self, Why};
 use super::progress::Progress;
+use super::recover::Next;
 use super::{out, recover, summary};
 use crate::deployment::locked::{LockedDeployment, at_work};
-use crate::deployment::snapshot::Snapshot;
+use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
@@ -91,11 +92,20 @@ impl Job {
         let snapshot = Snapshot::read(self.tree(), description, &interest);
         let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
         snapshot.past = run::past(self.tree(), manifest.rollup.kb).map_err(|error| inputs::not_begun(&error))?;
-        crate::plan::plan(manifest, &snapshot, facts, self.options).map_err(|refusal| refused(&refusal))
+        let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
+        planned.map_err(|refusal| match &snapshot.past.open {
+            None => refused(&refusal),
+            Some(open) => in_the_way(refused(&refusal), open, &Next(self.tree().path())),
+        })
     }
 
-    fn command(&self, verb: &str) -> String {
-        format!("rollup {verb} -d {}", self.tree().path().display())
+    /// The command line that does the same once more, as far as it decides the plan.
+    fn apply_again(&self) -> String {
+        let mut command = format!("rollup apply {} -d {}", out::typed(&self.typed), out::typed(self.tree().path()));
+        if let Some(payload) = &self.payload {
+            command.push_str(&format!(" -p {}", out::typed(payload)));
+        }
+        command
     }
 }
 
@@ -111,6 +121,14 @@ fn refused(refusal: &Refusal) -> Failure {
     failure.now("nothing of the deployment has changed")
 }
 
+/// An open run decides what is true now, and what comes first.
+fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
+    let mut failure = failure.now(format!("this command changed nothing; run {} is {}", open.name, open.standing));
+    let first = format!("`{}` takes the open run to its end, `{}` takes it back", next.resume(), next.undo());
+    failure.next.insert(0, first);
+    failure
+}
+
 /// `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     let job = Job::open(
@@ -123,7 +141,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     match preview_of(&job)? {
         Planned::Nothing(nothing) => told_nothing(&nothing, args.format),
         Planned::Plan(plan) => match args.format {
-            Format::Json => out::line(plan.to_json().trim_end()),
+            Format::Json => out::line(format_args!("{:#}", as_document(&plan))),
             Format::Text => {
                 let why = if args.why { Why::Told } else { Why::Left };
                 out::line(preview::text(&plan, out::width(), why));
@@ -131,6 +149,15 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
         },
     }
     Ok(Exit::Ok)
+}
+
+/// The plan with what every document says of the command that made it.
+fn as_document(plan: &Plan) -> serde_json::Value {
+    let mut document = serde_json::json!(plan);
+    document["outcome"] = Exit::Ok.name().into();
+    document["exit_code"] = (Exit::Ok as u8).into();
+    document["changed"] = false.into();
+    document
 }
 
 /// Plans without a lock. A run that somebody is working on is told as such, not as left behind.
@@ -228,7 +255,7 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Interrupted, "not applied").now("nothing has changed"));
     }
     disk.keep(&doing).map_err(|error| inputs::disk(&error))?;
-    let mut progress = Progress::new(job.tree().path(), Some(&plan), &[]);
+    let mut progress = Progress::new(job.tree(), Some(&plan), &[]);
     let asked = Asked { manifest: job.loaded.source.text(), confirmed };
     let payload = payload.as_ref().map(|(payload, _)| payload);
     let begun = Instant::now();
@@ -274,8 +301,7 @@ fn confirmations(job: &Job, plan: &Plan, asking: &Asking<'_>) -> Result<Vec<Stri
     failure.reasons =
         missing.iter().map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question)).collect();
     let flags: Vec<_> = missing.iter().map(|asked| format!("--confirm {}", asked.id)).collect();
-    let typed = job.typed.display();
-    Err(failure.next(format!("when it is so: `rollup apply {typed} {}`", flags.join(" "))))
+    Err(failure.next(format!("when it is so: `{} {}`", job.apply_again(), flags.join(" "))))
 }
 
 fn warn_of_risk(tree: &Tree) {
@@ -302,7 +328,7 @@ fn conclude(
     let committed = progress.committing.map(|at| at.elapsed());
     let staging = progress.committing.map_or(begun.elapsed(), |at| at.duration_since(begun));
     let result = ended.map_err(|error| inputs::not_begun(&error));
-    let result = result.and_then(|ended| recover::arrived(ended, &job.command("resume"), &job.command("undo")));
+    let result = result.and_then(|ended| recover::arrived(ended, &Next(job.tree().path())));
     progress.end(result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
     result.map(|(measured, came)| {
         let run = progress.run.clone().unwrap_or_default();

@@ -1,5 +1,8 @@
 //! Finding and reading what a command works on: the deployment, the manifest, the payload.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
@@ -69,17 +72,22 @@ fn description(tree: &Tree) -> Result<Description, Failure> {
     description.ok_or_else(|| invalid(&source, findings))
 }
 
-/// Reads a file that was typed on the command line.
+/// Reads a file that was typed on the command line. Anything but a file is refused without waiting for
+/// it, and no more is read than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
     let shown = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Source::from_bytes(shown, bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")))
-        }
-        Err(_) if path.is_dir() => Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is a folder, not a file"))),
-        Err(error) => Err(Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}"))),
+    let fail = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
+        _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
+    };
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fail)?;
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
     }
+    let mut bytes = Vec::new();
+    file.take(Source::LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(Source::from_bytes(shown, bytes))
 }
 
 /// Reads a manifest, and checks it against the deployment it is meant for.
@@ -174,8 +182,7 @@ pub(super) fn locked(error: &LockError) -> Failure {
 
 /// A failure of the disk before anything was begun.
 pub(super) fn disk(error: &DiskError) -> Failure {
-    let exit = if error.is_missing() { Exit::NoInput } else { Exit::Io };
-    Failure::caused(exit, error).now("this command changed nothing")
+    Failure::caused(Exit::Io, error).now("this command changed nothing")
 }
 
 /// A journal that cannot be used.

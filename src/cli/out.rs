@@ -3,10 +3,12 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
 use super::exit::Failure;
+use crate::names::Shown;
 
 /// What goes wrong.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -36,20 +38,20 @@ pub(super) fn say(text: impl Display) {
 
 /// A warning, to standard error.
 pub(super) fn warn(text: impl Display) {
-    say(format_args!("{}: {text}", styled(WARN, "warning")));
+    say(format_args!("{}: {}", styled(WARN, "warning"), Shown(&text.to_string())));
 }
 
 /// A failure, to standard error.
 pub(super) fn fail(failure: &Failure) {
     let label = styled(BAD, "error");
     for reason in &failure.reasons {
-        say(format_args!("{label}: {reason}"));
+        say(format_args!("{label}: {}", Shown(reason)));
     }
     if let Some(now) = &failure.now {
-        say(format_args!("{}: {now}", styled(BOLD, "now")));
+        say(format_args!("{}: {}", styled(BOLD, "now"), Shown(now)));
     }
     for next in &failure.next {
-        say(format_args!("{}: {next}", styled(BOLD, "next")));
+        say(format_args!("{}: {}", styled(BOLD, "next"), Shown(next)));
     }
 }
 
@@ -82,6 +84,16 @@ pub(super) fn width() -> usize {
 fn screen() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// A path to be typed: in quotes where a shell would take it apart.
+pub(super) fn typed(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 /// A number with separators between the thousands.
@@ -129,6 +141,13 @@ mod tests {
         assert_eq!(number(0), "0");
         assert_eq!(number(372_736), "372,736");
         assert_eq!(number(1_000), "1,000");
+    }
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(typed(Path::new("/srv/hmc40")), "/srv/hmc40");
+        assert_eq!(typed(Path::new("my dep")), "'my dep'");
+        assert_eq!(typed(Path::new("it's")), "'it'\\''s'");
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
         let text = wrapped(&format!("warning: {}", Shown(warning)), width, "  ");
         lines.push(text.replacen("warning", &styled(WARN, "warning"), 1));
     }
+    left_out(&mut lines, plan);
     for (at, step) in plan.steps.iter().enumerate() {
         lines.push(String::new());
         step_lines(&mut lines, at + 1, step, width, why);
@@ -56,14 +57,18 @@ pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     lines.join("\n")
 }
 
+/// What the groups also hold comes first: the article literally takes it in.
+fn left_out(lines: &mut Vec<String>, plan: &Plan) {
+    for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
+        let label = styled(WARN, "left out");
+        lines.push(format!("{label} of {}, as never installed here (`--install-new` takes it in):", step.id));
+        lines.extend(step.left_out.iter().map(|name| format!("  {}", Shown(name))));
+    }
+}
+
 fn step_lines(lines: &mut Vec<String>, at: usize, step: &PlannedStep, width: usize, why: Why) {
     let head = wrapped(&format!("{at}. {}: {}", step.id, Shown(&step.title)), width, "   ");
     lines.push(styled(BOLD, head));
-    if !step.left_out.is_empty() {
-        let warning = styled(WARN, "left out");
-        lines.push(format!("   {warning}, as never installed here (`--install-new` takes it in):"));
-        lines.extend(step.left_out.iter().map(|name| format!("     {}", Shown(name))));
-    }
     if let Some(gate) = &step.gate {
         let optional = if gate.optional { ", may be skipped" } else { "" };
         lines.push(format!("   {} by hand{optional}; the run waits here", styled(WARN, "?")));

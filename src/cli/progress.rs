@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,14 +10,17 @@ use serde_json::{Value, json};
 
 use super::out;
 use super::summary::past;
+use crate::deployment::locked::side_file;
+use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Outcome};
-use crate::names::Shown;
+use crate::names::{RelPath, Shown};
 use crate::plan::{Operation, Plan};
 use crate::run::{Event, Listener, Question, Reply};
 
 /// Tells a run's events to the operator, and asks in front of manual steps.
 pub(super) struct Progress {
-    deployment: PathBuf,
+    /// Where the events of the run are written.
+    tree: Option<Tree>,
     /// Steps that were confirmed on the command line.
     confirmed: Vec<String>,
     begun: Instant,
@@ -32,9 +34,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(deployment: &Path, plan: Option<&Plan>, confirmed: &[String]) -> Self {
+    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, confirmed: &[String]) -> Self {
         Self {
-            deployment: deployment.to_owned(),
+            tree: deployment.again().ok(),
             confirmed: confirmed.to_vec(),
             begun: Instant::now(),
             bar: None,
@@ -47,8 +49,8 @@ impl Progress {
 
     /// Goes on writing the events of a run that was opened earlier.
     pub(super) fn reopen(&mut self, run: &str) {
-        let folder = self.deployment.join(".rollup/runs").join(run);
-        self.events = File::options().append(true).create(true).open(folder.join("events.ndjson")).ok();
+        let at = RelPath::parse(&format!(".rollup/runs/{run}/events.ndjson")).ok();
+        self.events = self.tree.as_ref().zip(at).and_then(|(tree, at)| side_file(tree, &at));
         self.run = Some(run.to_owned());
     }
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::args::{Format, Reading};
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, chain};
 use super::inputs::{self, Site};
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use super::recover::Next;
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
 use crate::deployment::locked::{at_work, path as rel, read_owner};
 use crate::deployment::records::{Level, LevelEntry, State};
@@ -15,7 +16,7 @@ use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, Outcome, Record, Run, RunState, runs};
 use crate::names::{RelPath, Shown};
-use crate::run::{load_plan, standing};
+use crate::run::{how_far, load_plan, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
@@ -57,15 +58,19 @@ pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
     level_lines(&level);
     if working {
         let owner = read_owner(&site.tree);
-        let who = owner
-            .map_or_else(|| "a process".to_owned(), |o| format!("process {} of {} ({})", o.process, o.user, o.doing));
+        let who = owner.map_or_else(
+            || "a process".to_owned(),
+            |o| format!("process {} of {} ({})", o.process, Shown(&o.user), Shown(&o.doing)),
+        );
         out::line(format_args!("{}: {who} is changing it at this moment", styled(WARN, "at work")));
     }
     match open {
-        None => out::line(styled(GOOD, "at rest")),
-        Some(run) => open_lines(&site, run, working)?,
+        None => {
+            out::line(styled(GOOD, "at rest"));
+            Ok(Exit::Ok)
+        }
+        Some(run) => open_lines(&site, run, working),
     }
-    Ok(exit)
 }
 
 fn level_lines(level: &Level) {
@@ -83,45 +88,41 @@ fn level_lines(level: &Level) {
 }
 
 /// How far an open run is, and what to type.
-fn open_lines(site: &Site, run: &Run, working: bool) -> Result<(), Failure> {
-    let deployment = site.tree.path().display();
+fn open_lines(site: &Site, run: &Run, working: bool) -> Result<Exit, Failure> {
     out::line(format_args!("{}: run {} is {}", styled(WARN, "open"), run.name(), standing(run)));
     if let RunState::Unfinished(_) = run.state() {
-        let plan = load_plan(&site.tree, &run.folder).map_err(|error| inputs::not_begun(&error))?;
-        let slots = run.folder.join("slots").map_err(|fault| Failure::new(Exit::Failed, fault))?;
-        let there = |number: u32, name: &str| {
-            let at = slots.join(&format!("{number}/{name}")).expect("plain names");
-            site.tree.look(&at).map(|look| look.is_some()).map_err(|error| inputs::disk(&error))
-        };
-        let mut done = 0;
-        let mut current = None;
-        for swap in &plan.swaps {
-            match there(swap.number, "new")? {
-                false => done += 1,
-                true if current.is_none() => current = Some(swap),
-                true => {}
+        let plan = match load_plan(&site.tree, &run.folder) {
+            Ok(plan) => plan,
+            Err(error) => {
+                out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(&chain(&error))));
+                out::line("next: the slots still tell how far it is: see \"By hand\" in the README");
+                return Ok(Exit::NeedsAttention);
             }
-        }
+        };
+        let (done, first) = how_far(&site.tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
         out::line(format_args!("  {done} of {} are in place", count(plan.swaps.len(), "swap", "swaps")));
-        if let Some(swap) = current {
+        if let Some(swap) = first {
             let step = swap.step.as_deref().unwrap_or("level");
-            out::line(format_args!("  the first one that is not: {} (step {step}), `{}`", swap.number, swap.live));
+            let live = Shown(swap.live.as_str());
+            out::line(format_args!("  the first one that is not: {} (step {step}), `{live}`", swap.number));
         }
     }
     if working {
-        return Ok(());
+        return Ok(Exit::Stopped);
     }
+    let next = Next(site.tree.path());
     match run.state() {
         RunState::Staging => {
-            out::line(format_args!("next: rollup undo -d {deployment}    clears it away, and so does the next apply"));
+            out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
+            return Ok(Exit::Ok);
         }
         state => {
             let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
-            out::line(format_args!("next: rollup resume -d {deployment}    takes it to its end"));
-            out::line(format_args!("  or: rollup undo -d {deployment}      {back}"));
+            out::line(format_args!("next: {}    takes it to its end", next.resume()));
+            out::line(format_args!("  or: {}      {back}", next.undo()));
         }
     }
-    Ok(())
+    Ok(Exit::Stopped)
 }
 
 /// `rollup history`.

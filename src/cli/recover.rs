@@ -1,5 +1,6 @@
 //! `resume` and `undo` of the unfinished run, and how any run is told to have ended.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::args::Recover;
@@ -20,6 +21,27 @@ pub(super) enum Way {
     Forward,
     /// To the state before.
     Back,
+}
+
+/// What to type next, for one deployment.
+pub(super) struct Next<'a>(pub(super) &'a Path);
+
+impl Next<'_> {
+    fn command(&self, verb: &str) -> String {
+        format!("rollup {verb} -d {}", out::typed(self.0))
+    }
+
+    pub(super) fn resume(&self) -> String {
+        self.command("resume")
+    }
+
+    pub(super) fn undo(&self) -> String {
+        self.command("undo")
+    }
+
+    pub(super) fn status(&self) -> String {
+        self.command("status")
+    }
 }
 
 /// `rollup resume` and `rollup undo`.
@@ -43,35 +65,28 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
         out::line(format_args!("nothing to do: {what}"));
         return Ok(Exit::Ok);
     };
-    let plan = load_plan(disk.tree(), &open.folder).map_err(|error| inputs::not_begun(&error))?;
-    out::line(format_args!("run {} is {}", open.name(), standing(&open)));
-    out::line(match (way, open.state()) {
-        (Way::Back, RunState::Staged) => "it will be thrown away; nothing of the deployment has changed".to_owned(),
-        (Way::Back, _) => format!("it will be taken back, looking at {}", swaps(plan.swaps.len())),
-        (Way::Forward, _) => format!("it will be taken to its end, looking at {}", swaps(plan.swaps.len())),
-    });
-    if !args.yes && !out::is_yes(&out::ask("Go on? [y/N]")) {
-        return Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"));
-    }
     if (way, open.state()) == (Way::Back, RunState::Staged) {
-        throw_away(&disk, &open).map_err(|error| inputs::not_begun(&error))?;
-        out::line("thrown away; nothing of the deployment has changed");
-        return Ok(Exit::Ok);
+        return throw_staged_away(&disk, &open, args.yes);
     }
-    let mut progress = Progress::new(&folder, Some(&plan), &args.confirm);
+    let next = Next(&folder);
+    let plan = load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
+    out::line(format_args!("run {} is {}", open.name(), standing(&open)));
+    let how = if way == Way::Forward { "taken to its end" } else { "taken back" };
+    out::line(format_args!("it will be {how}, looking at {}", out::count(plan.swaps.len(), "swap", "swaps")));
+    asked(args.yes)?;
+    let mut progress = Progress::new(disk.tree(), Some(&plan), &args.confirm);
     progress.reopen(open.name());
     let ended = match way {
         Way::Forward => run::resume(&disk, &open, &mut progress),
         Way::Back => run::undo(&disk, &open, &mut progress),
     };
-    let command = |verb: &str| format!("rollup {verb} -d {}", folder.display());
     let result = match ended {
-        Err(error) => Err(not_resumed(&error, &open, &command)),
+        Err(error) => Err(not_walked(&error, &open, &next)),
         Ok(Ended::Undone { because: None }) => {
             out::line(format_args!("run {} is undone: everything is as it was before", open.name()));
             Ok(Exit::Ok)
         }
-        Ok(ended) => arrived(ended, &command("resume"), &command("undo")).map(|(measured, came)| {
+        Ok(ended) => arrived(ended, &next).map(|(measured, came)| {
             out::line(format_args!("run {} is finished", open.name()));
             told_compared(&plan, measured, &came);
             Exit::Ok
@@ -81,25 +96,40 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
     result
 }
 
-fn swaps(count: usize) -> String {
-    out::count(count, "swap", "swaps")
+fn asked(yes: bool) -> Result<(), Failure> {
+    match yes || out::is_yes(&out::ask("Go on? [y/N]")) {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since")),
+    }
+}
+
+fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
+    out::line(format_args!("run {} is {}", open.name(), standing(open)));
+    out::line("it will be thrown away");
+    asked(yes)?;
+    throw_away(disk, open).map_err(|error| inputs::not_begun(&error))?;
+    out::line("thrown away; nothing of the deployment has changed");
+    Ok(Exit::Ok)
 }
 
 /// A walk that could not begin leaves the run as open as it was.
-fn not_resumed(error: &RunError, open: &Run, command: &dyn Fn(&str) -> String) -> Failure {
-    let mut failure = inputs::not_begun(error);
-    if matches!(error, RunError::Stale { .. }) {
-        // Planning again is no way out of an open run.
-        failure.next.clear();
-    }
+fn not_walked(error: &RunError, open: &Run, next: &Next<'_>) -> Failure {
+    let failure = inputs::not_begun(error);
+    let now = format!("run {} is as it was: {}", open.name(), standing(open));
     match (open.state(), error) {
-        (RunState::Staged, RunError::Stale { .. }) => {
-            failure.next(format!("`{}` throws away what was staged; then plan and apply anew", command("undo")))
-        }
-        (RunState::Staged, _) | (_, RunError::Journal(_)) => failure,
-        _ => Failure { exit: Exit::NeedsAttention, now: None, ..failure }
-            .now(format!("run {} is as it was: {}", open.name(), standing(open)))
-            .next(format!("mend what is named, then `{}` or `{}`", command("resume"), command("undo"))),
+        (_, RunError::Journal(_)) => failure,
+        // Planning again is no way out of an open run.
+        (RunState::Staged, RunError::Stale { .. }) => Failure { next: Vec::new(), ..failure }
+            .next(format!("`{}` throws away what was staged; then plan and apply anew", next.undo())),
+        (RunState::Staged, _) => failure,
+        (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, next: Vec::new(), ..failure }
+            .now(now)
+            .next("the slots still tell how far it is: see \"By hand\" in the README"),
+        _ => Failure { exit: Exit::NeedsAttention, next: Vec::new(), ..failure }.now(now).next(format!(
+            "mend what is named, then `{}` or `{}`",
+            next.resume(),
+            next.undo()
+        )),
     }
 }
 
@@ -125,7 +155,7 @@ pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
 }
 
 /// What was measured of a run that arrived; every other end is a failure of the command.
-pub(super) fn arrived(ended: Ended, resume: &str, undo: &str) -> Result<(Digest, Vec<RelPath>), Failure> {
+pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelPath>), Failure> {
     match ended {
         Ended::Applied { measured, came } => Ok((measured, came)),
         Ended::Undone { because } => {
@@ -136,7 +166,7 @@ pub(super) fn arrived(ended: Ended, resume: &str, undo: &str) -> Result<(Digest,
         }
         Ended::Stopped(error) => Err(Failure::new(Exit::Stopped, &error)
             .now("everything up to there is on disk; the run is open")
-            .next(format!("do what the step says, then `{resume} --confirm STEP`, or `{undo}`"))),
+            .next(gate_help(&error, next).unwrap_or_else(|| next.status()))),
         Ended::Stuck { because, error } => {
             let mut failure = Failure::caused(Exit::NeedsAttention, &error);
             if let Some(because) = because {
@@ -146,7 +176,28 @@ pub(super) fn arrived(ended: Ended, resume: &str, undo: &str) -> Result<(Digest,
                 true => "the disk reports write errors: what was written since the last barrier may be lost",
                 false => "the deployment is between states; nothing else was touched",
             };
-            Err(failure.now(now).next(format!("look at what is named; then `{resume}` or `{undo}`")))
+            let otherwise = || format!("look at what is named; then `{}` or `{}`", next.resume(), next.undo());
+            Err(failure.now(now).next(gate_help(&error, next).unwrap_or_else(otherwise)))
         }
     }
+}
+
+/// What to type at a manual step, which depends on the way the run was going.
+fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
+    Some(match error {
+        RunError::Waiting { step, back: false } => format!(
+            "do what the step says, then `{} --confirm {step}`; or `{}` takes everything back",
+            next.resume(),
+            next.undo()
+        ),
+        RunError::Waiting { step, back: true } => format!(
+            "take the step back by hand, then `{} --confirm {step}`; or `{}` goes forward again",
+            next.undo(),
+            next.resume()
+        ),
+        RunError::NoReturn { .. } => {
+            format!("everything behind that step was put back; `{}` goes forward again from there", next.resume())
+        }
+        _ => return None,
+    })
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 use super::apply::{Asking, Job, Preview, run_job};
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
+use super::inputs::Site;
+use super::recover::Next;
 use super::{inputs, out, reading};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
+use crate::journal::{RunState, runs};
 use crate::rehearse::{Lab, LabError, OnExisting, SAMPLE, SAMPLE_NAME, prepare};
+use crate::run::standing;
 
 /// `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let description = match &args.deployment {
-        Some(own) => inputs::site(Some(own))?.description,
+        Some(own) => at_rest(inputs::site(Some(own))?)?,
         None => sample()?,
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
@@ -47,7 +51,22 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
 }
 
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
-    format!("rollup apply {} -d {} -p {}", manifest.display(), lab.deployment.display(), lab.payload.display())
+    let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
+    format!("rollup apply {} -d {deployment} -p {payload}", out::typed(manifest))
+}
+
+/// A copy of a deployment between states would rehearse nothing that is ever applied.
+fn at_rest(site: Site) -> Result<Description, Failure> {
+    let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
+    match runs.iter().find(|run| matches!(run.state(), RunState::Unfinished(_))) {
+        None => Ok(site.description),
+        Some(run) => {
+            let next = Next(site.tree.path());
+            Err(Failure::new(Exit::NotReady, format_args!("run {} is {}", run.name(), standing(run)))
+                .now("nothing was made")
+                .next(format!("`{}` takes it to its end, `{}` takes it back", next.resume(), next.undo())))
+        }
+    }
 }
 
 fn sample() -> Result<Description, Failure> {
@@ -62,6 +81,9 @@ fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)
             .now("it was left as it is")
             .next("`--replace` makes it anew; `--in DIR` makes another one"),
+        LabError::Inside(_) => {
+            Failure::new(Exit::Usage, error).now("nothing was made").next("`--in DIR` makes the lab somewhere else")
+        }
         LabError::NotALab(_) => {
             Failure::new(Exit::Usage, error).now("it was left as it is").next("`--in DIR` makes the lab somewhere else")
         }

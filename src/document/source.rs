@@ -2,10 +2,6 @@
 
 use super::{Code, Finding};
 
-/// The largest document that is read. A manifest of a hundred thousand pinned rows has 18 MB; the parser may need
-/// eighty times the size of a document that is made to hurt.
-const LARGEST: usize = 32 << 20;
-
 /// A document's text, with the name under which it is shown.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -18,6 +14,10 @@ pub struct Source {
 }
 
 impl Source {
+    /// The largest document that is read. A manifest of a hundred thousand pinned rows has 18 MB; the parser may need
+    /// eighty times the size of a document that is made to hurt.
+    pub const LARGEST: usize = 32 << 20;
+
     /// A text at hand, with the name under which it is shown.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -27,7 +27,7 @@ impl Source {
 
     /// The bytes of a file. What cannot be a document becomes the one finding of any attempt to parse it.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
-        if bytes.len() > LARGEST {
+        if bytes.len() > Self::LARGEST {
             return Self { fault: Some(too_large(bytes.len())), ..Self::new(name, "") };
         }
         match String::from_utf8(bytes) {
@@ -92,7 +92,7 @@ impl Source {
 }
 
 fn unreadable(text: &str) -> Option<Finding> {
-    if text.len() > LARGEST {
+    if text.len() > Source::LARGEST {
         return Some(too_large(text.len()));
     }
     let nul = text.find('\0')?;
@@ -101,7 +101,7 @@ fn unreadable(text: &str) -> Option<Finding> {
 }
 
 fn too_large(size: usize) -> Finding {
-    let message = format!("the document has {size} bytes, more than the {LARGEST} that are read");
+    let message = format!("the document has {size} bytes, more than the {} that are read", Source::LARGEST);
     Finding::new(Code::TooLarge, 0..0, message)
 }
 

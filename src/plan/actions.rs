@@ -113,8 +113,10 @@ impl Planner<'_> {
         let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
         ours.extend(files.iter().flat_map(|i| i.files.keys()).map(|file| in_files(live, file).folded()));
-        self.world.load(live, &ours);
-        self.warn_of_drift(live, record);
+        // What this run itself put there is not on disk yet.
+        if self.world.load(live, &ours) {
+            self.warn_of_drift(live, record);
+        }
         self.world.kept(live)
     }
 
@@ -293,6 +295,14 @@ impl Planner<'_> {
             return None;
         }
         if before.is_some_and(|before| !self.may_replace(before, contents, installer, &shown)) {
+            return None;
+        }
+        if !self.laid_down.insert(place.at.clone()) {
+            let message = format!(
+                "`{installer}` holds `{}`, which this step brings to the same place already",
+                contents.identity.product
+            );
+            self.refuse(ReasonKind::Mismatch, message, Some("take one of the two packages out of the step"));
             return None;
         }
         let source = self.installer_source(&shared, contents, installer, fresh)?;

@@ -98,10 +98,13 @@ pub fn plan(
     match standing::standing(manifest, snapshot, options.again) {
         Standing::Nothing(nothing) if reasons.is_empty() => return Ok(Planned::Nothing(nothing)),
         Standing::Nothing(_) | Standing::Apply => {}
-        // What a superseded rollup lacks besides is of no interest.
         Standing::Refused(refused) => {
+            // What a rollup lacks besides is of no interest where it is not to be applied at all.
+            let lacks_only = refused.iter().all(|reason| reason.kind == ReasonKind::NotReady);
             reasons.extend(refused);
-            Refusal::unless_empty(reasons.clone())?;
+            if !lacks_only {
+                Refusal::unless_empty(reasons.clone())?;
+            }
         }
     }
     let mut planner = Planner::new(manifest, snapshot, payload, options);
@@ -126,8 +129,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
     if let Some(open) = &snapshot.past.open {
         let message = format!("run {} is {}", open.name, open.standing);
-        let help = "`rollup resume` takes it to its end, `rollup undo` takes it back";
-        reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+        reasons.push(Reason::new(ReasonKind::NotReady, message));
     }
     reasons
 }
@@ -177,6 +179,8 @@ pub(super) struct Planner<'a> {
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
     pub(super) puts: Vec<Put>,
+    /// Where packages were laid down in this step.
+    pub(super) laid_down: BTreeSet<RelPath>,
     sources: Vec<Source>,
     source_of: BTreeMap<SourceAt, usize>,
     swaps: Vec<Swap>,
@@ -209,6 +213,7 @@ impl<'a> Planner<'a> {
             absences: BTreeMap::new(),
             procedures_run: BTreeSet::new(),
             puts: Vec::new(),
+            laid_down: BTreeSet::new(),
             sources: Vec::new(),
             source_of: BTreeMap::new(),
             swaps: Vec::new(),
@@ -345,6 +350,7 @@ impl<'a> Planner<'a> {
     /// and all that the step puts below it is one object.
     pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
         let puts = std::mem::take(&mut self.puts);
+        self.laid_down.clear();
         let mut objects: Vec<Put> = Vec::new();
         let mut raised: BTreeMap<Folded, usize> = BTreeMap::new();
         let mut object_of = Vec::new();

@@ -203,11 +203,14 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
                 let targets = resolver.instances(step, selection, false);
                 interest.instances.extend(targets.iter().map(|target| target.instance));
             }
-            Action::Install(InstallTargets::Chosen(selection)) => {
-                let targets = resolver.instances(step, selection, false);
-                interest.instances.extend(targets.iter().map(|target| target.instance));
+            Action::Install(targets) => {
+                if let InstallTargets::Chosen(selection) = targets {
+                    let targets = resolver.instances(step, selection, false);
+                    interest.instances.extend(targets.iter().map(|target| target.instance));
+                }
+                installers(&mut interest, description);
             }
-            Action::Install(InstallTargets::RemovedBy { .. }) | Action::Manual { .. } => {}
+            Action::Manual { .. } => {}
             Action::Initialize { items, .. } => {
                 let targets = resolver.instances(step, items, true);
                 interest.instances.extend(targets.iter().map(|target| target.instance));
@@ -221,16 +224,20 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
             }
         }
     }
-    let copied = interest.share.clone();
+    interest
+}
+
+/// The installers that the items so far may be installed from: those that no earlier step copied are
+/// taken from the share as they are.
+fn installers(interest: &mut Interest, description: &Description) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
-            interest.share.insert(installer.folded());
-            if !copied.contains(&installer.folded()) {
-                interest.packages.insert(installer.folded());
+            let installer = installer.folded();
+            if interest.share.insert(installer.clone()) {
+                interest.packages.insert(installer);
             }
         }
     }
-    interest
 }
 
 fn copies(interest: &mut Interest, resolver: &mut Resolver<'_>, step: &Step, files: &CopyFiles, to: &CopyTarget) {

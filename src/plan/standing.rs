@@ -3,7 +3,7 @@
 use super::planner::{Again, Nothing};
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::records::{Level, LevelEntry};
-use crate::deployment::snapshot::Snapshot;
+use crate::deployment::snapshot::{PastRun, Snapshot};
 use crate::manifest::Manifest;
 use crate::names::Kb;
 
@@ -92,29 +92,50 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
 /// A rollup in force includes or replaces the one at hand.
 fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
     let kb = manifest.rollup.kb;
-    let recorded = level.rollups.iter().rev().find(|entry| entry.kb == kb).and_then(|entry| entry.superseded_by);
     let told = level.in_force().map(|entry| entry.kb).filter(|&other| other != kb).find(|&other| {
-        let runs = snapshot.past.applied.iter().rev();
-        let run = runs.into_iter().find(|run| run.kb == other);
-        run.is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
+        run_of(other, snapshot).is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
     });
-    recorded.or(told).map(|by| {
-        let message = format!("{kb} is superseded: {by} is in force and includes or replaces it");
-        Reason::new(ReasonKind::NotApplicable, message).help("nothing has to be done: its fixes are in force")
-    })
+    let by = successor(kb, level).or(told)?;
+    let included = run_of(by, snapshot).is_some_and(|run| run.includes.contains(&kb));
+    let (how, help) = match included {
+        true => ("includes", "nothing has to be done: all of it is in force with that one"),
+        false => ("replaces", "it must not be applied any more"),
+    };
+    let message = format!("{kb} is superseded: {by} is in force and {how} it");
+    Some(Reason::new(ReasonKind::NotApplicable, message).help(help))
+}
+
+/// The rollup in force that stands in the place of this one, through all that superseded each other.
+fn successor(kb: Kb, level: &Level) -> Option<Kb> {
+    let by = |kb: Kb| level.rollups.iter().rev().find(|entry| entry.kb == kb)?.superseded_by;
+    let mut last = by(kb)?;
+    // A level is no longer than this, so a circle in it ends too.
+    for _ in &level.rollups {
+        match by(last) {
+            Some(next) => last = next,
+            None => return Some(last),
+        }
+    }
+    None
+}
+
+/// The last finished run that applied a rollup.
+fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
+    snapshot.past.applied.iter().rev().find(|run| run.kb == kb)
 }
 
 /// A required rollup is neither in force nor included by one in force.
 fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
-    let included = |other: Kb| {
-        let run = snapshot.past.applied.iter().rev().find(|run| run.kb == other);
-        run.is_some_and(|run| run.includes.contains(&required))
+    let included = |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
+    if level.in_force().any(|entry| entry.kb == required || included(entry.kb)) {
+        return None;
+    }
+    let message = format!("{required} is required, and neither in force nor included by a rollup in force");
+    let help = match successor(required, level) {
+        Some(by) => format!("{by} replaced {required}, which cannot be applied any more: ask who wrote the manifest"),
+        None => format!("apply {required} first"),
     };
-    let present = level.in_force().any(|entry| entry.kb == required || included(entry.kb));
-    (!present).then(|| {
-        let message = format!("{required} is required, and neither in force nor included by a rollup in force");
-        Reason::new(ReasonKind::NotReady, message).help(format!("apply {required} first"))
-    })
+    Some(Reason::new(ReasonKind::NotReady, message).help(help))
 }
 
 /// The level after this rollup: it stands last, and what it includes or replaces is superseded.

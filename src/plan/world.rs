@@ -63,12 +63,12 @@ impl<'a> World<'a> {
     }
 
     /// Takes over the object at a live path from the snapshot, once. `ours` are the paths of our
-    /// files in it; every other file is an operator's.
-    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<Folded>) {
+    /// files in it; every other file is an operator's. Says whether this was the first time.
+    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<Folded>) -> bool {
         if !self.loaded.insert(live.folded()) || self.changed.contains_key(&live.folded()) {
-            return;
+            return false;
         }
-        let Some(object) = self.snapshot.node(live) else { return };
+        let Some(object) = self.snapshot.node(live) else { return false };
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
             let folded = found.path.folded();
             let what = match (found.kind, self.snapshot.facts(&found.path)) {
@@ -78,6 +78,7 @@ impl<'a> World<'a> {
             };
             self.changed.insert(folded, Some(Entry { path: found.path.clone(), what }));
         }
+        true
     }
 
     /// What stands at and below a live path that was loaded or made, itself first.

@@ -40,6 +40,9 @@ pub fn prepare(
     real: Option<&Path>,
     existing: OnExisting,
 ) -> Result<Lab, LabError> {
+    if let Some(own) = own {
+        refuse_inside(folder, own)?;
+    }
     make_room(folder, existing)?;
     let built = match real {
         Some(_) => None,
@@ -62,6 +65,18 @@ pub fn prepare(
         }
     };
     Ok(Lab { deployment, payload })
+}
+
+/// A copy into itself would never end, and would stand in a deployment where nobody expects it.
+fn refuse_inside(folder: &Path, own: &Path) -> Result<(), LabError> {
+    let own = own.canonicalize().map_err(disk("find the way to", own))?;
+    let here = std::path::absolute(folder).map_err(disk("find the way to", folder))?;
+    // The lab itself may not exist yet; the nearest folder that does decides.
+    let nearest = here.ancestors().find_map(|folder| folder.canonicalize().ok());
+    match nearest.is_some_and(|nearest| nearest.starts_with(&own)) {
+        true => Err(LabError::Inside(folder.to_owned())),
+        false => Ok(()),
+    }
 }
 
 fn make_room(folder: &Path, existing: OnExisting) -> Result<(), LabError> {

@@ -32,6 +32,9 @@ pub enum LabError {
     /// What stands there was made by somebody else.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
+    /// The lab would lie in the deployment that is copied into it.
+    #[error("`{}` lies in the deployment that is to be copied", .0.display())]
+    Inside(PathBuf),
     /// A file of the table cannot be built as documented.
     #[error(transparent)]
     Build(#[from] BuildError),

@@ -32,7 +32,7 @@ use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{past, standing};
+pub use past::{how_far, past, standing};
 pub use preflight::{Risk, preflight, risk};
 pub use stage::{Asked, Staged, stage};
 

@@ -1,12 +1,13 @@
 //! What earlier runs left behind, told by their journals and plans.
 
 use super::measure::{Difference, differences};
+use super::swap::slot_folder;
 use super::{RunError, executor::load_plan};
 use crate::deployment::snapshot::{OpenRun, Past, PastRun};
-use crate::deployment::tree::Tree;
+use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Direction, Outcome, Run, RunState, runs};
-use crate::names::Kb;
-use crate::plan::Entry;
+use crate::names::{Kb, RelPath};
+use crate::plan::{Entry, Plan, Swap, What};
 
 /// Reads what a plan for this rollup has to know about earlier runs.
 pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
@@ -24,12 +25,27 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
     });
     let open = runs.iter().find(|run| run.is_open() && run.state() != RunState::Staging);
     let open = open.map(|run| OpenRun { name: run.name().to_owned(), standing: standing(run).to_owned() });
-    let of_kb = applied.clone().rfind(|run| run.kb == kb);
-    let drift = match of_kb {
-        Some(run) if open.is_none() => Some(drift(tree, run, applied.clone())?),
-        _ => None,
+    let known = applied.clone().any(|run| run.kb == kb);
+    let drift = match known && open.is_none() {
+        true => Some(drift(tree, kb, applied.clone())?),
+        false => None,
     };
     Ok(Past { applied: told.collect(), open, drift })
+}
+
+/// How many swaps of a run are in place, and the first one that is not. Looks only; a run that goes on
+/// meanwhile is further than this says.
+pub fn how_far<'a>(tree: &Tree, run: &RelPath, plan: &'a Plan) -> Result<(usize, Option<&'a Swap>), DiskError> {
+    let mut done = 0;
+    let mut first = None;
+    for swap in &plan.swaps {
+        let new = slot_folder(run, swap.number).join("new").expect("a plain name");
+        match tree.look(&new)? {
+            None => done += 1,
+            Some(_) => first = first.or(Some(swap)),
+        }
+    }
+    Ok((done, first))
 }
 
 /// Where an open run stands, in words.
@@ -44,15 +60,16 @@ pub fn standing(run: &Run) -> &'static str {
     }
 }
 
-/// What a run brought and no later run replaced, compared with the disk.
-fn drift<'a>(tree: &Tree, run: &Run, applied: impl Iterator<Item = &'a Run>) -> Result<Vec<String>, RunError> {
-    let plan = load_plan(tree, &run.folder)?;
-    let mut expected: Vec<Entry> = plan.prediction.map(|prediction| prediction.entries).unwrap_or_default();
-    for later in applied.filter(|later| later.number > run.number) {
-        let plan = load_plan(tree, &later.folder)?;
+/// What the runs of a rollup brought and no run of another one replaced since, compared with the disk.
+fn drift<'a>(tree: &Tree, kb: Kb, applied: impl Iterator<Item = &'a Run>) -> Result<Vec<String>, RunError> {
+    let mut expected: Vec<(Entry, Kb)> = Vec::new();
+    for run in applied {
+        let plan = load_plan(tree, &run.folder)?;
         let live = plan.live_paths().into_iter().collect();
-        expected.retain(|entry| !entry.path.lies_in(&live));
+        expected.retain(|(entry, _)| !entry.path.lies_in(&live));
+        let brought = plan.prediction.into_iter().flat_map(|prediction| prediction.entries);
+        expected.extend(brought.filter(|entry| entry.what != What::Traveller).map(|entry| (entry, run.kb)));
     }
-    expected.retain(|entry| entry.what != crate::plan::What::Traveller);
-    Ok(differences(tree, &expected)?.iter().map(Difference::to_string).collect())
+    let ours: Vec<Entry> = expected.into_iter().filter(|(_, by)| *by == kb).map(|(entry, _)| entry).collect();
+    Ok(differences(tree, &ours)?.iter().map(Difference::to_string).collect())
 }

@@ -37,6 +37,19 @@ pub struct Drift {
     pub what: String,
 }
 
+/// What looks like something that was never installed, and is not: a record that is no file, or files
+/// without one.
+fn hidden(snapshot: &Snapshot, folder: &RelPath) -> Option<Drift> {
+    let below = |name: &str| folder.join(name).expect("a plain name");
+    let record = snapshot.node(&below("state.toml"));
+    if let Some(found) = record.filter(|found| found.kind != Kind::File) {
+        return Some(Drift { path: found.path.clone(), what: format!("is {}, not a file", found.kind.named()) });
+    }
+    let files = below("files");
+    let lost = record.is_none() && snapshot.below(&files).any(|found| found.kind == Kind::File);
+    lost.then(|| Drift { path: files, what: "holds files, and no `state.toml` says what they are".to_owned() })
+}
+
 /// A file that should be what somebody recorded.
 struct Expected {
     size: u64,
@@ -52,10 +65,10 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     left_by_runs(tree, &mut expected)?;
     let site = &snapshot.description;
     for instance in site.all_instances() {
-        if let Some(record) = snapshot.item(instance) {
-            let folder = snapshot.actual(&site.folder(instance));
-            let shown = site.shown(instance);
-            take_in(snapshot, &folder, record, &shown, &mut expected, &mut verified);
+        let folder = snapshot.actual(&site.folder(instance));
+        match snapshot.item(instance) {
+            Some(record) => take_in(snapshot, &folder, record, &site.shown(instance), &mut expected, &mut verified),
+            None => verified.drift.extend(hidden(snapshot, &folder)),
         }
     }
     for (folder, record) in snapshot.programs() {
