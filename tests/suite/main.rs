@@ -15,5 +15,6 @@ mod readiness;
 mod rehearsals;
 mod small;
 mod story;
+mod telling;
 mod travellers;
 mod world;
