@@ -112,10 +112,13 @@ fn open_lines(site: &Site, run: &Run, working: bool) -> Result<(), Failure> {
         return Ok(());
     }
     match run.state() {
-        RunState::Staging => out::line("next: any command that takes the lock clears it away, such as `rollup undo`"),
-        _ => {
+        RunState::Staging => {
+            out::line(format_args!("next: rollup undo -d {deployment}    clears it away, and so does the next apply"));
+        }
+        state => {
+            let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
             out::line(format_args!("next: rollup resume -d {deployment}    takes it to its end"));
-            out::line(format_args!("  or: rollup undo -d {deployment}      takes it back"));
+            out::line(format_args!("  or: rollup undo -d {deployment}      {back}"));
         }
     }
     Ok(())
@@ -147,7 +150,8 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
             _ => WARN,
         };
         out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style, standing(run))));
-        out::line(format_args!("    {} revision {revision}: {title}; plan {plan}", run.kb));
+        let about = format!("{} revision {revision}: {title}; plan {plan}", run.kb);
+        out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
     }
     Ok(Exit::Ok)
 }

@@ -47,8 +47,8 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
     out::line(format_args!("run {} is {}", open.name(), standing(&open)));
     out::line(match (way, open.state()) {
         (Way::Back, RunState::Staged) => "it will be thrown away; nothing of the deployment has changed".to_owned(),
-        (Way::Back, _) => format!("it will be taken back: {} are looked at", swaps(plan.swaps.len())),
-        (Way::Forward, _) => format!("it will be taken to its end: {} are looked at", swaps(plan.swaps.len())),
+        (Way::Back, _) => format!("it will be taken back, looking at {}", swaps(plan.swaps.len())),
+        (Way::Forward, _) => format!("it will be taken to its end, looking at {}", swaps(plan.swaps.len())),
     });
     if !args.yes && !out::is_yes(&out::ask("Go on? [y/N]")) {
         return Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"));
@@ -87,8 +87,15 @@ fn swaps(count: usize) -> String {
 
 /// A walk that could not begin leaves the run as open as it was.
 fn not_resumed(error: &RunError, open: &Run, command: &dyn Fn(&str) -> String) -> Failure {
-    let failure = inputs::not_begun(error);
+    let mut failure = inputs::not_begun(error);
+    if matches!(error, RunError::Stale { .. }) {
+        // Planning again is no way out of an open run.
+        failure.next.clear();
+    }
     match (open.state(), error) {
+        (RunState::Staged, RunError::Stale { .. }) => {
+            failure.next(format!("`{}` throws away what was staged; then plan and apply anew", command("undo")))
+        }
         (RunState::Staged, _) | (_, RunError::Journal(_)) => failure,
         _ => Failure { exit: Exit::NeedsAttention, now: None, ..failure }
             .now(format!("run {} is as it was: {}", open.name(), standing(open)))

@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod by_hand;
 mod crash;
 mod disk;
 mod documents;
@@ -16,5 +17,6 @@ mod rehearsals;
 mod small;
 mod story;
 mod telling;
+mod transcripts;
 mod travellers;
 mod world;
