@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::check;
 use super::measure::{Measured, differences, measure};
 use super::stage::Staged;
-use super::swap::Slot;
+use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
-use crate::names::{Digest, RelPath};
+use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{Entry, Plan, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
@@ -70,14 +70,18 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     Ok(cleared)
 }
 
-/// A run that has not begun has set nothing aside; otherwise its journal lost a record.
+/// A run that has not begun has set nothing aside, and one that is staged whole still has every new
+/// object; otherwise its journal lost a record.
 fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     let slots = run.folder.join("slots").expect("a plain name");
-    for (name, _) in disk.tree().names(&slots)? {
-        let old = slots.join(&format!("{name}/old")).expect("names found in a folder");
-        if disk.tree().look(&old)?.is_some() {
+    for (slot, _) in disk.tree().names(&slots)? {
+        let there = |name: &str| {
+            let at = slots.join(&format!("{slot}/{name}")).expect("names found in a folder");
+            disk.tree().look(&at).map(|look| look.is_some())
+        };
+        if there("old")? || run.state() == RunState::Staged && !there("new")? {
             let path = disk.tree().shown(Some(&run.folder.join("journal").expect("a plain name")));
-            let what = "a slot holds an old object, and no record says that the commit began";
+            let what = "its slots show that the commit began, and no record says so";
             let line = run.journal.entries.len() + 1;
             return Err(JournalFault::Damaged { path, line, what }.into());
         }
@@ -104,15 +108,22 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let Staged { run, mut journal } = staged;
-    let begun =
-        check::forward(disk, plan, &run).and_then(|()| journal.write(disk, Record::Committing).map_err(RunError::from));
-    if let Err(error) = begun {
-        // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
-        let _ = disk.discard(&run);
-        return Err(error);
+    let seen = check::forward(disk, plan, &run);
+    let begun = seen.and_then(|witness| {
+        journal.write(disk, Record::Committing)?;
+        Ok(witness)
+    });
+    match begun {
+        Ok(witness) => {
+            listener.tell(&Event::Committing);
+            Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener, witness }))
+        }
+        Err(error) => {
+            // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
+            let _ = disk.discard(&run);
+            Err(error)
+        }
     }
-    listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener }))
 }
 
 /// Brings an unfinished run to its end.
@@ -122,7 +133,7 @@ pub fn commit(
 /// What keeps the walk from beginning; nothing has changed then.
 pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
-    check::forward(disk, &plan, &run.folder)?;
+    let witness = check::forward(disk, &plan, &run.folder)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
@@ -132,7 +143,7 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
     // What the dead process did goes to disk before anything follows it.
     disk.barrier()?;
     listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener }))
+    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness }))
 }
 
 /// Takes an unfinished run back.
@@ -148,7 +159,8 @@ pub fn undo(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> 
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
     disk.barrier()?;
-    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener };
+    let witness = check::Witness::new();
+    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
     walk.listener.tell(&Event::Turned { back: true, why: "undo" });
     Ok(go_back(&mut walk, None))
 }
@@ -187,7 +199,11 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
 }
 
 fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
-    let arrived = walk.back().and_then(|()| tell_of_left_behind(walk)).and_then(|()| compare_with_before(walk));
+    let arrived = begun(walk).and_then(|begun| {
+        walk.back()?;
+        tell_of_left_behind(walk)?;
+        compare_with_before(walk, &begun)
+    });
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
         Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
@@ -203,11 +219,19 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
 
 /// Files that came into an old object after it was set aside move to where they would be now.
 fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
+    let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
-        for stayed in Slot::new(walk.disk, walk.run, swap).bring_late_travellers()? {
+        let (moved, stayed) = Slot::new(walk.disk, walk.run, swap).bring_late_travellers()?;
+        if moved == Moved::Something {
+            any = moved;
+        }
+        for stayed in stayed {
             let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
             walk.listener.tell(&Event::Notice { text: &text });
         }
+    }
+    if any == Moved::Something {
+        walk.disk.barrier()?;
     }
     Ok(())
 }
@@ -235,8 +259,20 @@ fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
     }
 }
 
-/// Every path stands again as the plan saw it.
-fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
+/// The live paths that a walk back will touch.
+fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
+    let mut begun = BTreeSet::new();
+    for swap in &walk.plan.swaps {
+        if Slot::new(walk.disk, walk.run, swap).progress()? != Progress::NotBegun {
+            begun.insert(swap.live.clone());
+        }
+    }
+    Ok(begun)
+}
+
+/// Every path stands again as the plan saw it. What somebody changed where this walk touched nothing is
+/// told, and is no failure of it.
+fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
@@ -247,12 +283,20 @@ fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
         if !first {
             continue;
         }
+        let mut found = Vec::new();
         if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
-            wrong.push(format!("`{}` stands where nothing did", swap.live));
+            found.push(format!("`{}` stands where nothing did", Shown(swap.live.as_str())));
         }
         let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-        wrong.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
+        found.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
         entries.extend(swap.old.iter().cloned());
+        match begun.contains(&swap.live) {
+            true => wrong.append(&mut found),
+            false => found.iter().for_each(|text| {
+                let text = format!("{text}; somebody else changed it, and it was left as it is");
+                walk.listener.tell(&Event::Notice { text: &text });
+            }),
+        }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     match wrong.is_empty() {
