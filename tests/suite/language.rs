@@ -310,7 +310,7 @@ files = []
 fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
     let world = small_world(INSTALL_GROUP);
     let ran = world.run("plan small.toml").exits_with(exit::OK).says("left out, as never installed here");
-    ran.says("Namespace: it is installed, and this run did not remove it");
+    ran.says("Namespace, Core: it is installed, and this run did not remove it");
     assert_eq!(operations(&world.plan("small.toml")), ["uninstall Provider -", "install Provider -"]);
     let plan = world.plan("small.toml --install-new");
     assert_eq!(operations(&plan), ["uninstall Provider -", "install Provider -", "install Extra -"]);
@@ -575,4 +575,17 @@ fn behind_a_step_that_cannot_be_taken_back_there_is_no_way_back() {
     world.run("resume --yes --confirm second").exits_with(exit::OK);
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world.run("verify").exits_with(exit::OK);
+}
+
+#[test]
+fn what_somebody_changed_while_a_run_waited_is_not_overwritten() {
+    let by_hand = service(true, true, 77);
+    let world = stopped("").put(&engine("ENG02"), &by_hand);
+    let ran = world.run("resume --yes --confirm script").tree_is_unchanged();
+    ran.exits_with(11)
+        .says("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
+        .says("run 0001-KB100001 is as it was");
+    assert_eq!(world.read(&engine("ENG02")), by_hand);
+    let world = world.put(&engine("ENG02"), service(false, true, 0));
+    world.run("resume --yes --confirm script").exits_with(exit::OK);
 }

@@ -124,3 +124,30 @@ impl Entry {
         }
     }
 }
+
+#[test]
+fn a_listing_sees_every_kind_of_change() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let file = folder.path().join("file");
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    let changes: [(&str, &dyn Fn()); 6] = [
+        ("another byte", &|| fs::write(&file, "two").expect("written")),
+        ("another time", &|| crate::world::set_modified(&file, epoch)),
+        ("another mode", &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode")),
+        ("a new folder", &|| fs::create_dir(folder.path().join("new")).expect("made")),
+        ("a new link", &|| std::os::unix::fs::symlink("file", folder.path().join("link")).expect("linked")),
+        ("a file gone", &|| fs::remove_file(&file).expect("removed")),
+    ];
+    fs::write(&file, "one").expect("written");
+    for (what, change) in changes {
+        let (before, strict) = (Listing::of(folder.path()), Listing::strict(folder.path()));
+        change();
+        assert_ne!(before, Listing::of(folder.path()), "{what}");
+        assert_ne!(strict, Listing::strict(folder.path()), "{what}");
+    }
+    let (before, strict) = (Listing::of(folder.path()), Listing::strict(folder.path()));
+    fs::create_dir(folder.path().join(".rollup")).expect("made");
+    assert_eq!(before, Listing::of(folder.path()), "what rollup keeps is no part of the deployment");
+    assert_ne!(strict, Listing::strict(folder.path()), "but reading does not even make that");
+}

@@ -16,6 +16,7 @@ mod readiness;
 mod rehearsals;
 mod small;
 mod story;
+mod telling;
 mod transcripts;
 mod travellers;
 mod world;

@@ -184,3 +184,52 @@ fn a_file_of_ours_that_is_missing_is_told() {
     world.run(APPLY_SMALL).exits_with(exit::OK).says(&format!("warning: `{dll}` is missing"));
     world.run("verify").exits_with(exit::OK);
 }
+
+/// A run that removed the provider and waits for a person before it is installed again.
+fn waiting() -> World {
+    let by_hand = "[[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[[steps]]\nid = \"copy\"";
+    let world = small_world(&UPDATE_PROVIDER.replace("[[steps]]\nid = \"copy\"", by_hand));
+    world.at_terminal("apply small.toml --yes", "stop\n").exits_with(exit::STOPPED);
+    world
+}
+
+#[test]
+fn what_an_operator_adds_while_a_run_waits_comes_along_both_ways() {
+    let his = ["Things/Provider/his.txt", "Things/Provider/own/deep/his.txt", "Things/Provider/files/his.txt"];
+    for way in ["resume --yes --confirm wait", "undo --yes"] {
+        let world = his.into_iter().fold(waiting(), |world, path| world.put(path, format!("his own at {path}")));
+        let before = his.map(|path| identity(&world, path));
+        world.run(way).exits_with(exit::OK);
+        assert_eq!(his.map(|path| identity(&world, path)), before, "after `{way}`");
+        world.run("verify").exits_with(exit::OK).says("beside: `Things/Provider/files/his.txt`");
+    }
+}
+
+#[test]
+fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
+    for way in ["resume --yes --confirm wait", "undo --yes"] {
+        let by_hand =
+            "[[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[[steps]]\nid = \"copy\"";
+        let world = small_world(&UPDATE_PROVIDER.replace("[[steps]]\nid = \"copy\"", by_hand));
+        let world = world.put("Things/Provider/his.txt", "his own").put("Things/Provider/other.txt", "his own");
+        world.at_terminal("apply small.toml --yes", "stop\n").exits_with(exit::STOPPED);
+        let world = world.remove("Things/Provider/his.txt");
+        world.run(way).exits_with(exit::OK);
+        assert!(!world.live("Things/Provider/his.txt").exists() && world.live("Things/Provider/other.txt").exists());
+    }
+}
+
+#[test]
+fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
+    let dll = "Things/Provider/files/Program Files/Provider/Provider.dll";
+    for way in ["resume --yes --confirm wait", "undo --yes"] {
+        let world = waiting().put(dll, "his own, written while the run waited");
+        let ran = world.run(way);
+        let everywhere = Listing::strict(&world.deployment());
+        let digest = rollup::names::Digest::of(b"his own, written while the run waited");
+        let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
+        assert_eq!(kept.len(), 1, "after `{way}`");
+        ran.exits_with(11).does_not_say("as previewed").says("Things/Provider");
+        world.run("status").says("run 0001-KB100001");
+    }
+}
