@@ -301,21 +301,18 @@ fn conclude(
 ) -> Result<Exit, Failure> {
     let committed = progress.committing.map(|at| at.elapsed());
     let staging = progress.committing.map_or(begun.elapsed(), |at| at.duration_since(begun));
-    let result = match ended {
-        Err(error) => Err(inputs::not_begun(&error)),
-        Ok(ended) => recover::concluded(ended, &job.command("resume"), &job.command("undo")),
-    };
-    let exit = result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
-    progress.end(exit);
-    if let Ok(Exit::Ok) = &result {
+    let result = ended.map_err(|error| inputs::not_begun(&error));
+    let result = result.and_then(|ended| recover::arrived(ended, &job.command("resume"), &job.command("undo")));
+    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    result.map(|(measured, came)| {
         let run = progress.run.clone().unwrap_or_default();
         out::line(format_args!("\napplied {} as run {run}:", plan.rollup.kb));
         summary::lines(plan).iter().for_each(|line| out::line(format_args!("  {line}")));
         let commit = committed.unwrap_or_default();
         out::line(format_args!("staged in {}, committed in {}", duration(staging), duration(commit)));
-        out::line("as previewed");
-    }
-    result
+        recover::told_compared(plan, measured, &came);
+        Exit::Ok
+    })
 }
 
 fn duration(duration: Duration) -> String {

@@ -112,6 +112,13 @@ impl Failure {
         self
     }
 
+    /// As a document, for the commands that only read.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8, "changed": false,
+            "reasons": self.reasons, "now": self.now, "next": self.next })
+    }
+
     /// Says what to type next.
     pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next.push(next.into());

@@ -8,7 +8,7 @@ use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::locked::{LockError, check_format, path as rel, read_owner};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::document::{Findings, Look, Source};
+use crate::document::{Code, Findings, Look, Source};
 use crate::journal::{JournalFault, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::Kb;
@@ -97,8 +97,13 @@ pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<
 fn invalid(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == crate::document::Level::Error);
     out::say(findings.text(source, &look()).trim_end());
+    // A manifest that asks for too much is still a valid one.
+    let exit = match findings.sorted().iter().all(|finding| finding.code == Code::NotRemovable) {
+        true => Exit::NotReady,
+        false => Exit::Invalid,
+    };
     let errors = out::count(findings.errors(), "error", "errors");
-    Failure::new(Exit::Invalid, format_args!("`{}` has {errors}", source.name()))
+    Failure::new(exit, format_args!("`{}` has {errors}", source.name()))
         .now("nothing was begun")
         .next(format!("mend the file, then `rollup validate {}`", source.name()))
 }

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Format};
 use exit::{Exit, Failure};
 use recover::Way;
 
@@ -42,9 +42,24 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             out::fail(&failure);
+            if wants_json(&cli.command) {
+                out::line(format_args!("{:#}", failure.json()));
+            }
             failure.exit.into()
         }
     }
+}
+
+/// Whether a program reads the answer: it gets a document for a failure too.
+fn wants_json(command: &Command) -> bool {
+    let format = match command {
+        Command::Validate(args) => args.format,
+        Command::Plan(args) => args.format,
+        Command::Inspect(args) => args.format,
+        Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
+        _ => Format::Text,
+    };
+    format == Format::Json
 }
 
 fn run(command: &Command) -> Result<Exit, Failure> {

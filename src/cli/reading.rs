@@ -1,6 +1,6 @@
 //! The commands that only read: `status`, `history`, `tree`, `verify`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -182,7 +182,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         Ok((snapshot.map_err(|error| inputs::disk(&error))?, touched_by_open_run(&site.tree)?))
     })?;
-    let view = View { snapshot: &snapshot, touched: &touched };
+    let view = View { snapshot: &snapshot, touched: touched.iter().collect() };
     if args.format == Format::Json {
         let site = &snapshot.description;
         let instances: Vec<_> = site.all_instances().map(|instance| view.json(instance)).collect();
@@ -211,7 +211,7 @@ fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
 
 struct View<'a> {
     snapshot: &'a Snapshot,
-    touched: &'a [RelPath],
+    touched: BTreeSet<&'a RelPath>,
 }
 
 impl View<'_> {
@@ -225,8 +225,7 @@ impl View<'_> {
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         let folder = self.site().folder(instance);
-        let open = self.touched.iter().any(|live| folder == *live || folder.below(live).is_some());
-        if open && state == State::Verified { State::Unverified } else { state }
+        if folder.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
     }
 
     fn version(&self, instance: Instance) -> Option<String> {

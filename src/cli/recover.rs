@@ -9,6 +9,8 @@ use super::out;
 use super::progress::Progress;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Run, RunState, runs};
+use crate::names::{Digest, RelPath, Shown};
+use crate::plan::Plan;
 use crate::run::{self, Cleared, Ended, RunError, clear_the_way, load_plan, standing, throw_away};
 
 /// Which way the unfinished run is taken.
@@ -69,15 +71,11 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
             out::line(format_args!("run {} is undone: everything is as it was before", open.name()));
             Ok(Exit::Ok)
         }
-        Ok(ended) => {
-            let applied = matches!(ended, Ended::Applied { .. });
-            let result = concluded(ended, &command("resume"), &command("undo"));
-            if applied {
-                out::line(format_args!("run {} is finished", open.name()));
-                out::line("as previewed");
-            }
-            result
-        }
+        Ok(ended) => arrived(ended, &command("resume"), &command("undo")).map(|(measured, came)| {
+            out::line(format_args!("run {} is finished", open.name()));
+            told_compared(&plan, measured, &came);
+            Exit::Ok
+        }),
     };
     progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
     result
@@ -112,15 +110,24 @@ pub(super) fn told_cleared(cleared: &Cleared) {
     }
 }
 
-/// Tells how a run ended, but for its success.
-pub(super) fn concluded(ended: Ended, resume: &str, undo: &str) -> Result<Exit, Failure> {
+/// The last line of every apply: how the result compares with the preview. Files of others beside
+/// ours change nothing of it, but are told.
+pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
+    for path in came {
+        let path = Shown(path.as_str());
+        out::say(format_args!("note: `{path}` came while the run was under way, and was left where it is"));
+    }
+    let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
+    match predicted == Some(measured) {
+        true => out::line("as previewed"),
+        false => out::line("as previewed, but for an operator's files, which came or went meanwhile"),
+    }
+}
+
+/// What was measured of a run that arrived; every other end is a failure of the command.
+pub(super) fn arrived(ended: Ended, resume: &str, undo: &str) -> Result<(Digest, Vec<RelPath>), Failure> {
     match ended {
-        Ended::Applied { came, .. } => {
-            for path in came {
-                out::say(format_args!("note: `{path}` came while the run was under way, and was left where it is"));
-            }
-            Ok(Exit::Ok)
-        }
+        Ended::Applied { measured, came } => Ok((measured, came)),
         Ended::Undone { because } => {
             let because = because.map_or_else(|| "undone".to_owned(), |error| chain(&error));
             Err(Failure::new(Exit::Undone, because)

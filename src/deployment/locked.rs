@@ -17,6 +17,8 @@ use crate::names::RelPath;
 
 /// The version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
+/// The name of `.rollup` while it is made.
+const UNFINISHED: &str = ".rollup-new";
 
 /// A deployment that this process alone may change.
 pub struct LockedDeployment {
@@ -186,10 +188,8 @@ impl LockedDeployment {
         if self.is_kept()? {
             return Ok(());
         }
-        let raw = path(".rollup-new");
-        if self.tree.look(&raw)?.is_some() {
-            self.remove_tree(&raw)?;
-        }
+        let raw = path(UNFINISHED);
+        self.clear_unfinished()?;
         let root = self.tree.root().dir_metadata().map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
         let attributes = {
             use cap_std::fs::MetadataExt;
@@ -207,6 +207,15 @@ impl LockedDeployment {
         let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
         let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
         Ok(())
+    }
+
+    /// Clears away a `.rollup` that a death left half made.
+    pub fn clear_unfinished(&self) -> Result<(), DiskError> {
+        let raw = path(UNFINISHED);
+        match self.tree.look(&raw)? {
+            Some(_) => self.remove_tree(&raw),
+            None => Ok(()),
+        }
     }
 
     fn announce(&self, change: Change<'_>, action: &'static str, at: &RelPath) -> Result<(), DiskError> {
@@ -412,10 +421,16 @@ fn readable(parent: &Dir, name: &str) -> io::Result<File> {
 fn set_attributes(object: impl rustix::fd::AsFd, attributes: Attributes) -> io::Result<()> {
     let (user, group) = attributes.owner;
     let now = rustix::fs::fstat(&object)?;
+    let mut mode = attributes.mode;
     if (now.st_uid, now.st_gid) != (user, group) {
-        rustix::fs::fchown(&object, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))?;
+        match rustix::fs::fchown(&object, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
+            // Only root can give files away. What somebody else runs is his, and then never with the
+            // right to act as the owner it was meant for.
+            Err(rustix::io::Errno::PERM) => mode &= 0o1777,
+            changed => changed?,
+        }
     }
-    rustix::fs::fchmod(&object, Mode::from_raw_mode(attributes.mode))?;
+    rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
     Ok(())
 }
 

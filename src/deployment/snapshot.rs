@@ -241,7 +241,8 @@ impl Snapshot {
         interest.files.iter().for_each(&mut want);
         want(&path("level.toml"));
         for name in &interest.share {
-            if let Some(found) = self.share_file(name) {
+            // Anything but a file is refused by the plan, by name.
+            if let Some(found) = self.share_file(name).filter(|found| found.kind == Kind::File) {
                 wanted.insert(found.path.clone());
             }
         }

@@ -5,11 +5,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, FileTypeExt, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
+use rustix::fs::{FileType, OFlags};
 use walkdir::WalkDir;
 
 use crate::names::{Digest, Hasher, RelPath, Shown};
@@ -252,7 +253,7 @@ impl Tree {
                 Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) => continue,
                 Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
             };
-            self.take_in(&mut listing, entry.path(), kind_of(entry.file_type()))?;
+            self.take_in(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
         }
         Ok(listing)
     }
@@ -302,22 +303,8 @@ pub fn hash(mut file: impl Read) -> io::Result<FileFacts> {
 }
 
 fn look(metadata: &cap_std::fs::Metadata) -> Look {
-    let file_type = metadata.file_type();
-    let kind = if file_type.is_dir() {
-        Kind::Folder
-    } else if file_type.is_file() {
-        Kind::File
-    } else if file_type.is_symlink() {
-        Kind::Link
-    } else if file_type.is_fifo() {
-        Kind::Other("a FIFO")
-    } else if file_type.is_socket() {
-        Kind::Other("a socket")
-    } else {
-        Kind::Other("a device")
-    };
     Look {
-        kind,
+        kind: kind_of(metadata.mode()),
         size: metadata.len(),
         identity: (metadata.dev(), metadata.ino()),
         mode: metadata.mode() & 0o7777,
@@ -326,8 +313,19 @@ fn look(metadata: &cap_std::fs::Metadata) -> Look {
     }
 }
 
-fn kind_of(file_type: std::fs::FileType) -> Kind {
-    use std::os::unix::fs::FileTypeExt as _;
+fn kind_of(mode: u32) -> Kind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => Kind::Folder,
+        FileType::RegularFile => Kind::File,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo => Kind::Other("a FIFO"),
+        FileType::Socket => Kind::Other("a socket"),
+        _ => Kind::Other("a device"),
+    }
+}
+
+/// What a listing tells of an entry without a look at it.
+fn listed_kind(file_type: std::fs::FileType) -> Kind {
     if file_type.is_dir() {
         Kind::Folder
     } else if file_type.is_file() {

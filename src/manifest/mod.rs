@@ -288,14 +288,6 @@ pub struct PayloadFile {
 }
 
 impl Manifest {
-    /// The row of a file, whatever the case of `name`.
-    ///
-    /// Linear; callers with many names make an index with [`Manifest::rows`].
-    pub fn file(&self, name: &str) -> Option<&PayloadFile> {
-        let wanted = Folded::of(name);
-        self.files.iter().find(|row| row.name.folded() == wanted)
-    }
-
     /// All rows by their folded name.
     pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
         self.files.iter().map(|row| (row.name.folded(), row)).collect()

@@ -1,5 +1,6 @@
 //! A place inside a deployment, a package or a run folder.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -84,6 +85,11 @@ impl RelPath {
     pub fn below(&self, folder: &RelPath) -> Option<RelPath> {
         let rest = self.0.strip_prefix(&folder.0)?.strip_prefix('/')?;
         Some(Self(rest.to_owned()))
+    }
+
+    /// Whether this path, or a folder on the way to it, is one of these. Spelling counts.
+    pub fn lies_in(&self, places: &BTreeSet<&RelPath>) -> bool {
+        places.contains(self) || self.ancestors().any(|folder| places.contains(&folder))
     }
 
     /// The path for comparing without regard to case.

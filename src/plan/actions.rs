@@ -149,6 +149,8 @@ impl Planner<'_> {
     fn uninstall_one(&mut self, at: usize, step: &Step, target: Target, draft: &mut Draft) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
         let Some(record) = self.item_now(target.instance).filter(|record| record.state.is_installed()).cloned() else {
             return draft.idle(shown, "it is not installed");
         };
@@ -156,7 +158,6 @@ impl Planner<'_> {
             let message = format!("step `{}` uninstalls `{shown}`, which may not be removed", step.id);
             return self.refuse(ReasonKind::NotReady, message, Some("`deployment.toml` says so: `removable = false`"));
         }
-        let place = self.instance_place(target.instance, target.line);
         let kept = self.folder_object(&place.at, Some(&record));
         let (kb, revision) = self.brought();
         let removed = ItemRecord::removed(kb, revision);
@@ -201,6 +202,8 @@ impl Planner<'_> {
 
     fn install_one(&mut self, at: usize, target: Target, draft: &mut Draft) {
         let shown = self.snapshot.description.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
         let removed_here = self.absences.contains_key(&target.instance);
         let installed = self.installed_now(target.instance);
         if target.by_group && !removed_here {
@@ -218,7 +221,6 @@ impl Planner<'_> {
         else {
             return;
         };
-        let place = self.instance_place(target.instance, target.line);
         let record = self.item_now(target.instance).cloned();
         let before = self.snapshot.item(target.instance).and_then(|record| record.installed.clone());
         match self.package(installer) {
@@ -227,6 +229,8 @@ impl Planner<'_> {
                 format!("`{shown}` needs the installer `{installer}`, which is not in the share at this step"),
                 Some("put it into the share, or let a `copy` step bring it"),
             ),
+            // A file of the payload that cannot be used was told when the payload was compared.
+            Package::Unusable(_) if self.share.contains_key(&installer.folded()) => {}
             Package::Unusable(why) => {
                 let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
                 self.refuse(ReasonKind::Mismatch, message, None);
@@ -236,17 +240,21 @@ impl Planner<'_> {
                 let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
                 let sides = (item_side(record.as_ref()), Side::Unknown);
                 draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
-                self.come_back(at, target.instance, placeholder(product, installer));
+            }
+            Package::Known(contents, _) if contents.identity.product != *product => {
+                self.refuse_product(installer, &shown, product, contents);
             }
             Package::Known(contents, shared) => {
-                if contents.identity.product != *product {
-                    return self.refuse_product(installer, &shown, product, contents);
-                }
                 let come = Coming { contents, shared, installer, before: before.as_ref(), record, shown };
                 if let Some(record) = self.lay_down(place, come, OperationKind::Install, draft) {
-                    self.come_back(at, target.instance, record);
+                    return self.come_back(at, target.instance, record);
                 }
             }
+        }
+        // Where the install is refused, what requires the item would only be told as well, and by a
+        // reason that hides the first one.
+        if !self.installed_now(target.instance) {
+            self.come_back(at, target.instance, placeholder(product, installer));
         }
     }
 
@@ -377,7 +385,7 @@ impl Planner<'_> {
 
     /// A payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
-        let row = self.manifest.file(name)?;
+        let row = *self.rows.get(&Folded::of(name))?;
         let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
         Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
     }
@@ -443,7 +451,7 @@ impl Planner<'_> {
     }
 
     fn run(&mut self, step: &Step, (name, line): (&str, u32), on: &Servers, draft: &mut Draft) {
-        let Some(row) = self.manifest.file(name) else { return };
+        let Some(&row) = self.rows.get(&Folded::of(name)) else { return };
         let installer = row.name.clone();
         let payload = self.payload;
         let contents = payload.and_then(|payload| payload.files.get(&installer.folded())?.package.as_ref().ok());
@@ -537,6 +545,7 @@ impl Planner<'_> {
             return self.refuse(ReasonKind::NotReady, message, Some("enable it first, by a step or by hand"));
         }
         let file = self.world.actual(&site.service_file(at.0, at.1));
+        self.inspect(&file, Kind::File);
         let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
         if changes.is_empty() {
             return draft.idle(shown, format!("it is {} already", now.shown()));

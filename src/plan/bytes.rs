@@ -46,3 +46,19 @@ pub(super) fn too_much(swaps: &[Swap], sources: &[Source], free: Option<Free>) -
 fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_disk_is_told_with_both_figures() {
+        let free = |bytes, inodes| Some(Free { bytes, inodes, block: 4096 });
+        assert!(too_much(&[], &[], free(OVERHEAD_BYTES, OVERHEAD_INODES)).is_none());
+        let bytes = too_much(&[], &[], free(OVERHEAD_BYTES - 1, u64::MAX)).expect("one byte is missing");
+        assert_eq!(bytes.message, "the disk is too small: 4.0 MiB are needed, 4.0 MiB are free");
+        let inodes = too_much(&[], &[], free(u64::MAX, OVERHEAD_INODES - 1)).expect("one inode is missing");
+        assert!(inodes.message.contains("16 more files and folders"), "{}", inodes.message);
+        assert!(too_much(&[], &[], None).is_none(), "a file system that does not tell is trusted");
+    }
+}

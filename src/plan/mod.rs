@@ -6,6 +6,7 @@
 
 mod actions;
 mod bytes;
+mod file;
 mod payload_check;
 mod planner;
 mod refusal;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
+pub use file::{PlanFault, parse};
 pub use payload_check::{Compared, compare_payload};
 pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
@@ -442,13 +444,6 @@ pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
 }
 
 impl Plan {
-    /// The canonical text: what stands in a run's folder.
-    pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
-        text.push('\n');
-        text
-    }
-
     /// All live paths, each once, sorted.
     pub fn live_paths(&self) -> Vec<&RelPath> {
         let mut paths: Vec<_> = self.swaps.iter().map(|swap| &swap.live).collect();
@@ -471,79 +466,28 @@ impl Plan {
     pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
         self.steps.iter().rfind(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
     }
-
-    /// Covers what the run does, not how it is told: neither titles nor reasons, which a later
-    /// version may word differently, nor absolute paths or numbers of runs.
-    fn sealed(&self) -> Digest {
-        #[derive(Serialize)]
-        struct Sealed<'a> {
-            schema: u32,
-            kb: Kb,
-            revision: &'a Version,
-            manifest: Digest,
-            level: &'a LevelChange,
-            steps: Vec<SealedStep<'a>>,
-            sources: &'a [Source],
-            swaps: &'a [Swap],
-            prediction: Option<Digest>,
-        }
-        #[derive(Serialize)]
-        struct SealedStep<'a> {
-            id: &'a str,
-            action: &'a str,
-            operations: Vec<(OperationKind, &'a RelPath, &'a Side, &'a Side, u32)>,
-            gate: bool,
-        }
-        let step = |step: &'_ PlannedStep| step.gate.is_some();
-        let steps = self.steps.iter().map(|planned| SealedStep {
-            id: &planned.id,
-            action: &planned.action,
-            operations: planned.operations.iter().map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap)).collect(),
-            gate: step(planned),
-        });
-        let sealed = Sealed {
-            schema: self.schema,
-            kb: self.rollup.kb,
-            revision: &self.rollup.revision,
-            manifest: self.rollup.manifest,
-            level: &self.level,
-            steps: steps.collect(),
-            sources: &self.sources,
-            swaps: &self.swaps,
-            prediction: self.prediction.as_ref().map(|prediction| prediction.digest),
-        };
-        Digest::of(&serde_json::to_vec(&sealed).expect("a plan holds nothing that JSON cannot"))
-    }
 }
 
-/// Why a `plan.json` cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanFault {
-    /// Not JSON of a plan.
-    #[error("it is not a plan: {0}")]
-    NotAPlan(String),
-    /// Written by a later version.
-    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
-    TooNew(u32),
-    /// Its digest does not fit its contents.
-    #[error("its digest does not fit its contents: it was changed by hand or damaged")]
-    Changed,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Reads a plan that a run kept, and checks its digest.
-pub fn parse(text: &str) -> Result<Plan, PlanFault> {
-    #[derive(Deserialize)]
-    struct Schema {
-        schema: u32,
+    fn entry(path: &str, what: What) -> Entry {
+        Entry { path: RelPath::parse(path).expect("a valid path"), what }
     }
-    let fault = |error: serde_json::Error| PlanFault::NotAPlan(error.to_string());
-    let Schema { schema } = serde_json::from_str(text).map_err(fault)?;
-    if schema != SCHEMA {
-        return Err(PlanFault::TooNew(schema));
-    }
-    let plan: Plan = serde_json::from_str(text).map_err(fault)?;
-    match plan.digest == Some(plan.sealed()) {
-        true => Ok(plan),
-        false => Err(PlanFault::Changed),
+
+    #[test]
+    fn the_digest_covers_names_kinds_sizes_and_contents() {
+        let file = |size, bytes: &[u8]| What::File { size, sha256: Digest::of(bytes) };
+        let entries = [
+            entry("a", What::Folder),
+            entry("a", What::Traveller),
+            entry("a", file(1, b"x")),
+            entry("a", file(2, b"x")),
+            entry("a", file(1, b"y")),
+            entry("b", file(1, b"x")),
+        ];
+        let digests: std::collections::BTreeSet<_> = entries.iter().map(|entry| digest_of([entry])).collect();
+        assert_eq!(digests.len(), entries.len(), "two different entries have one digest");
     }
 }

@@ -18,7 +18,7 @@ use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::Kind;
 use crate::installer::Contents;
-use crate::manifest::{Condition, Manifest};
+use crate::manifest::{Condition, Manifest, PayloadFile};
 use crate::names::{Digest, FileName, Folded, RelPath, Shown};
 use crate::payload::PayloadFacts;
 
@@ -158,6 +158,8 @@ pub(super) struct Put {
 
 pub(super) struct Planner<'a> {
     pub(super) manifest: &'a Manifest,
+    /// The rows of the file table, by folded name.
+    pub(super) rows: BTreeMap<Folded, &'a PayloadFile>,
     pub(super) snapshot: &'a Snapshot,
     pub(super) payload: Option<&'a PayloadFacts>,
     pub(super) options: Options,
@@ -191,6 +193,7 @@ impl<'a> Planner<'a> {
     ) -> Self {
         Self {
             manifest,
+            rows: manifest.rows(),
             snapshot,
             payload,
             options,
@@ -342,50 +345,36 @@ impl<'a> Planner<'a> {
     /// and all that the step puts below it is one object.
     pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
         let puts = std::mem::take(&mut self.puts);
-        let raised: Vec<_> = puts.iter().map(|put| self.world.topmost_missing(&put.live)).collect();
-        let mut groups: BTreeMap<Folded, u32> = BTreeMap::new();
-        let mut numbers = Vec::new();
-        for (put, top) in puts.into_iter().zip(raised) {
-            let number = match top {
-                None => self.swap(step, put.live, put.new, put.travellers),
-                Some(top) => match groups.get(&top.folded()) {
-                    None => {
-                        let mut new = missing_folders(&top, &put.live);
-                        new.extend(put.new);
-                        let number = self.swap(step, top.clone(), new, put.travellers);
-                        groups.insert(top.folded(), number);
-                        number
-                    }
-                    Some(&number) => {
-                        self.widen(number, &top, put);
-                        number
-                    }
-                },
+        let mut objects: Vec<Put> = Vec::new();
+        let mut raised: BTreeMap<Folded, usize> = BTreeMap::new();
+        let mut object_of = Vec::new();
+        for put in puts {
+            let Some(top) = self.world.topmost_missing(&put.live) else {
+                object_of.push(objects.len());
+                objects.push(put);
+                continue;
             };
-            numbers.push(number);
+            let at = *raised.entry(top.folded()).or_insert(objects.len());
+            if at == objects.len() {
+                objects.push(Put { live: top.clone(), new: Vec::new(), travellers: put.travellers });
+            }
+            objects[at].new.extend(missing_folders(&top, &put.live).into_iter().chain(put.new));
+            object_of.push(at);
         }
-        numbers
+        let first = self.swaps.len() as u32 + 1;
+        objects.into_iter().for_each(|object| self.swap(step, object));
+        object_of.into_iter().map(|at| first + at as u32).collect()
     }
 
-    fn swap(&mut self, step: Option<&str>, live: RelPath, mut new: Vec<NewEntry>, travellers: Vec<RelPath>) -> u32 {
-        let number = self.swaps.len() as u32 + 1;
+    fn swap(&mut self, step: Option<&str>, object: Put) {
+        let Put { live, mut new, travellers } = object;
         new.sort_by(|a, b| a.path.cmp(&b.path));
+        // Two puts below one new folder both bring the folders on their way.
+        new.dedup_by(|a, b| a.path == b.path);
         let old: Vec<Entry> = self.world.object(&live);
         self.world.replace(&live, &new, &travellers);
-        let step = step.map(str::to_owned);
-        self.swaps.push(Swap { number, step, live, old, new, travellers });
-        number
-    }
-
-    /// Puts more below a folder that this step makes.
-    fn widen(&mut self, number: u32, top: &RelPath, put: Put) {
-        let swap = &mut self.swaps[number as usize - 1];
-        let there: BTreeSet<Folded> = swap.new.iter().map(|entry| entry.path.folded()).collect();
-        let more = missing_folders(top, &put.live).into_iter().chain(put.new);
-        swap.new.extend(more.filter(|entry| !there.contains(&entry.path.folded())));
-        swap.new.sort_by(|a, b| a.path.cmp(&b.path));
-        let (live, new) = (swap.live.clone(), swap.new.clone());
-        self.world.replace(&live, &new, &[]);
+        let number = self.swaps.len() as u32 + 1;
+        self.swaps.push(Swap { number, step: step.map(str::to_owned), live, old, new, travellers });
     }
 
     /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only in
@@ -394,14 +383,7 @@ impl<'a> Planner<'a> {
         if !self.inspected.insert(live.folded()) {
             return;
         }
-        let strange = |path: &RelPath, kind: Kind| {
-            let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
-            Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
-        };
-        let ancestors: Vec<_> = live.ancestors().filter_map(|folder| self.snapshot.node(&folder)).collect();
-        for found in ancestors.iter().filter(|found| found.kind != Kind::Folder) {
-            self.reasons.push(strange(&found.path, found.kind));
-        }
+        self.inspect_way(live);
         let Some(object) = self.snapshot.node(live) else { return };
         if object.kind != expected {
             self.reasons.push(strange(&object.path, object.kind));
@@ -411,6 +393,23 @@ impl<'a> Planner<'a> {
             if !matches!(found.kind, Kind::File | Kind::Folder) {
                 self.reasons.push(strange(&found.path, found.kind));
             }
+        }
+    }
+
+    /// Every folder on the way to a path must be one.
+    fn inspect_way(&mut self, path: &RelPath) {
+        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
+        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
+        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
+    }
+
+    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
+    /// would be taken for one that is not, and left as it is.
+    pub(super) fn inspect_record(&mut self, live: &RelPath) {
+        let record = live.with(&path("state.toml"));
+        self.inspect_way(&record);
+        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
+            self.reasons.push(strange(&found.path, found.kind));
         }
     }
 
@@ -453,6 +452,10 @@ impl<'a> Planner<'a> {
         let at_end = |instance| self.installed_now(instance);
         let end = requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
         self.reasons.extend(end);
+        let came = self.items.iter().filter(|(_, record)| record.state.is_installed()).map(|(&instance, _)| instance);
+        let came = came.chain(self.procedures_run.iter().copied());
+        let lacking = requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
+        self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
         if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, self.snapshot.free) {
             self.reasons.push(reason);
@@ -515,6 +518,12 @@ impl<'a> Planner<'a> {
         let new = vec![text_entry(live.clone(), text)];
         self.puts.push(Put { live, new, travellers: Vec::new() });
     }
+}
+
+/// Something that no swap can go by.
+fn strange(path: &RelPath, kind: Kind) -> Reason {
+    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
 }
 
 fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {

@@ -62,6 +62,30 @@ pub(super) fn check_end(
     reasons
 }
 
+/// Names what the run installs although something it requires is not installed. Only what the run
+/// itself takes away is a reason to refuse; the rest is told.
+pub(super) fn lacking(
+    snapshot: &Snapshot,
+    came: impl Iterator<Item = Instance>,
+    installed_at_end: impl Fn(Instance) -> bool,
+) -> Vec<String> {
+    let description = &snapshot.description;
+    let mut told = BTreeSet::new();
+    for instance in came {
+        let item = &description.items[instance.item.0];
+        for &required in &item.requires {
+            let same_role = item.on.is_some() && description.items[required.0].on == item.on;
+            let all = description.instances(required).into_iter();
+            let asked = all.filter(|other| !same_role || other.server == instance.server);
+            for missing in asked.filter(|&other| !installed_at_end(other)) {
+                let (shown, missing) = (description.shown(instance), description.shown(missing));
+                told.insert(format!("`{shown}` requires `{missing}`, which is not installed"));
+            }
+        }
+    }
+    told.into_iter().collect()
+}
+
 /// Names what stays installed all the time and is meanwhile without something it requires.
 pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]) -> Vec<Lacking> {
     let description = &snapshot.description;

@@ -18,6 +18,12 @@ pub(super) struct Target {
     pub(super) by_group: bool,
 }
 
+/// The servers that a step is narrowed to.
+struct Chosen<'a> {
+    on: Option<BTreeSet<ServerId>>,
+    platform: Option<&'a str>,
+}
+
 /// Resolves names; what does not exist goes into `reasons`.
 pub(super) struct Resolver<'a> {
     description: &'a Description,
@@ -46,11 +52,13 @@ impl<'a> Resolver<'a> {
     /// A procedure of a group is passed over by components and the reverse.
     pub(super) fn instances(&mut self, step: &Step, selection: &Selection, procedures: bool) -> Vec<Target> {
         let mut found: BTreeMap<Instance, Target> = BTreeMap::new();
+        let on = selection.on.as_ref().map(|on| self.servers(step, on).into_iter().collect());
+        let chosen = Chosen { on, platform: selection.platform.as_deref() };
         for group in &selection.groups {
             let Some(id) = self.group(step, &group.name) else { continue };
             for item in self.description.items_below(id) {
                 if self.is_procedure(item) == procedures {
-                    self.add(step, &mut found, selection, item, (group.line, true));
+                    self.add(&mut found, &chosen, item, (group.line, true));
                 }
             }
         }
@@ -60,7 +68,7 @@ impl<'a> Resolver<'a> {
                 let item = self.description.item(&name.name);
                 match item.filter(|item| self.description.items[item.0].group == group) {
                     Some(item) if self.is_procedure(item) == procedures => {
-                        self.add(step, &mut found, selection, item, (name.line, false));
+                        self.add(&mut found, &chosen, item, (name.line, false));
                     }
                     Some(_) => {
                         let kind = if procedures { "no procedure" } else { "a procedure" };
@@ -77,21 +85,19 @@ impl<'a> Resolver<'a> {
     }
 
     fn add(
-        &mut self,
-        step: &Step,
+        &self,
         found: &mut BTreeMap<Instance, Target>,
-        selection: &Selection,
+        chosen: &Chosen<'_>,
         item: ItemId,
         (line, by_group): (u32, bool),
     ) {
-        let on = selection.on.as_ref().map(|on| self.servers(step, on));
         for instance in self.description.instances(item) {
-            let chosen = match (instance.server, &on) {
+            let fits = match (instance.server, &chosen.on) {
                 (Some(server), Some(on)) => on.contains(&server),
-                (Some(server), None) => self.has_platform(server, selection.platform.as_deref()),
+                (Some(server), None) => self.has_platform(server, chosen.platform),
                 (None, _) => true,
             };
-            if chosen {
+            if fits {
                 found.insert(instance, Target { instance, line, by_group });
             }
         }
@@ -146,7 +152,7 @@ impl<'a> Resolver<'a> {
         let servers = match on {
             None => own,
             Some(on) => {
-                let chosen = self.servers(step, on);
+                let chosen: BTreeSet<ServerId> = self.servers(step, on).into_iter().collect();
                 own.into_iter().filter(|server| chosen.contains(server)).collect()
             }
         };

@@ -158,3 +158,48 @@ fn spelling(path: &RelPath, spelled: &BTreeMap<Folded, &RelPath>) -> RelPath {
         Some(parent) => spelling(&parent, spelled).join(path.name()).expect("the parts of a path"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Digest;
+    use crate::plan::Origin;
+
+    fn path(text: &str) -> RelPath {
+        RelPath::parse(text).expect("a valid path")
+    }
+
+    fn folder(at: &str) -> NewEntry {
+        NewEntry { path: path(at), what: NewWhat::Folder }
+    }
+
+    fn file(at: &str) -> NewEntry {
+        let origin = Origin::Text(String::new());
+        NewEntry { path: path(at), what: NewWhat::File { size: 0, sha256: Digest::of(b""), origin } }
+    }
+
+    fn kept(folders: &[&str], travellers: &[&str]) -> Kept {
+        let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect();
+        Kept { folders: paths(folders), travellers: paths(travellers) }
+    }
+
+    #[test]
+    fn new_entries_take_the_spelling_of_the_folders_that_stay() {
+        let old = [Entry { path: path("Item/FILES"), what: What::Folder }];
+        let mut new = vec![folder("Item/files"), file("Item/files/a.dll")];
+        let kept = kept(&["Item/FILES", "Item/FILES/his"], &["Item/FILES/his/notes.txt"]);
+        respell(&mut new, &old, &kept).expect("nothing stands in the way");
+        let paths: Vec<_> = new.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(paths, ["Item/FILES", "Item/FILES/a.dll", "Item/FILES/his"]);
+    }
+
+    #[test]
+    fn an_operators_file_is_never_stood_in_place_of() {
+        let clash = |new: NewEntry, kept: Kept| respell(&mut vec![new], &[], &kept);
+        assert!(clash(file("Item/A.DLL"), kept(&[], &["Item/a.dll"])).is_err());
+        // His file stands where our folder should be, and the reverse.
+        assert!(clash(file("Item/a/b.dll"), kept(&[], &["Item/A"])).is_err());
+        assert!(clash(file("Item/a"), kept(&["Item/A"], &[])).is_err());
+        assert!(clash(file("Item/a.dll"), kept(&[], &["Item/b.dll"])).is_ok());
+    }
+}

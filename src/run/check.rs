@@ -15,13 +15,18 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
+        if slot.progress()? != Progress::Done && !waiting.contains(&swap.live) {
+            // What a power cut left under two names would look like a stranger at the live path.
+            slot.mend_names()?;
+        }
         let progress = slot.progress()?;
         if progress == Progress::Done {
             continue;
         }
         let new: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
         unfaithful(disk, &moved_to(&new, &swap.live, &slot.new_path()))?;
-        if progress == Progress::NotBegun && waiting.insert(&swap.live) {
+        let first = waiting.insert(&swap.live);
+        if first && progress == Progress::NotBegun {
             as_seen(disk, &swap.live, &swap.old)?;
         }
     }

@@ -1,5 +1,7 @@
 //! Commit, resume and undo: the same walk, begun at different points.
 
+use std::collections::BTreeSet;
+
 use super::check;
 use super::measure::{Measured, differences, measure};
 use super::stage::Staged;
@@ -50,6 +52,7 @@ pub type Cleared = Vec<String>;
 ///
 /// A run that is said to be only staged, but has set an object aside, is damaged.
 pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
+    disk.clear_unfinished()?;
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }
@@ -184,7 +187,7 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
 }
 
 fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
-    let arrived = walk.back().and_then(|()| compare_with_before(walk));
+    let arrived = walk.back().and_then(|()| tell_of_left_behind(walk)).and_then(|()| compare_with_before(walk));
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
         Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
@@ -209,6 +212,17 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
+/// What others put into a folder that the run had made has no place in the state before.
+fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
+    for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
+        for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
+            let text = format!("`{left}` was put into a folder that the run had made, and is kept there");
+            walk.listener.tell(&Event::Notice { text: &text });
+        }
+    }
+    Ok(())
+}
+
 fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
     let wanted = walk.plan.prediction.as_ref().map(|prediction| prediction.entries.as_slice()).unwrap_or_default();
     // An operator may have taken a file of his away meanwhile; that is no failure of the run.
@@ -225,15 +239,12 @@ fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
 fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        if !seen.insert(&swap.live) {
-            continue;
-        }
-        let lies_in_a_new_folder = walk.plan.swaps[..swap.number as usize - 1]
-            .iter()
-            .any(|earlier| !earlier.has_old() && swap.live.below(&earlier.live).is_some());
-        if lies_in_a_new_folder {
+        // Only the first swap of a path met the state before; none below a folder that the run made did.
+        let first = !swap.live.lies_in(&seen);
+        seen.insert(&swap.live);
+        if !first {
             continue;
         }
         if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {

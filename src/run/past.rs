@@ -50,8 +50,8 @@ fn drift<'a>(tree: &Tree, run: &Run, applied: impl Iterator<Item = &'a Run>) -> 
     let mut expected: Vec<Entry> = plan.prediction.map(|prediction| prediction.entries).unwrap_or_default();
     for later in applied.filter(|later| later.number > run.number) {
         let plan = load_plan(tree, &later.folder)?;
-        let live = plan.live_paths();
-        expected.retain(|entry| !live.iter().any(|live| entry.path == **live || entry.path.below(live).is_some()));
+        let live = plan.live_paths().into_iter().collect();
+        expected.retain(|entry| !entry.path.lies_in(&live));
     }
     expected.retain(|entry| entry.what != crate::plan::What::Traveller);
     Ok(differences(tree, &expected)?.iter().map(Difference::to_string).collect())

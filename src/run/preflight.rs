@@ -1,10 +1,11 @@
 //! What can be found out before anything is written: can every object be renamed into `.rollup`?
 
-use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{Access, AtFlags, StatxFlags};
+use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
+use crate::deployment::locked::path;
 use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind, What};
@@ -24,9 +25,10 @@ pub enum Risk {
 
 /// Checks every folder that the plan touches: same mount and device, writable, no mount below.
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
-    let home = mount_of(tree, None)?;
+    let home = mount_of(&look_at_folder(tree, None)?);
     let mut reasons = Vec::new();
-    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None]);
+    // `.rollup` itself must lie on the same mount, where it exists.
+    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
     for swap in &plan.swaps {
         folders.insert(swap.live.parent());
         folders.extend(swap.live.ancestors().map(Some));
@@ -34,40 +36,80 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         folders.extend(inside.map(|entry| Some(entry.path.clone())));
     }
     for folder in folders {
-        if let Some(path) = &folder
-            && tree.look(path)?.is_none_or(|look| look.kind != Kind::Folder)
+        if let Some(at) = &folder
+            && tree.look(at)?.is_none_or(|look| look.kind != Kind::Folder)
         {
             continue;
         }
         let shown = tree.shown(folder.as_ref());
-        if mount_of(tree, folder.as_ref())? != home {
-            let message = format!("`{}` lies on another mount than the deployment", Shown(&shown));
-            let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole \
-                        deployment";
-            reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
+        let found = look_at_folder(tree, folder.as_ref())?;
+        if mount_of(&found) != home {
+            reasons.push(another_mount(&shown));
         } else if let Some(why) = not_writable(tree, folder.as_ref())? {
             let message = format!("`{}` cannot be written to: {why}", Shown(&shown));
             reasons.push(Reason::new(ReasonKind::NotReady, message).help("give the user who runs rollup the right to"));
+        } else if is_fixed(&found) {
+            reasons.push(fixed(&shown));
         }
     }
-    for swap in plan.swaps.iter().filter(|swap| swap.old.len() == 1) {
-        if let (Some(at), true) = (tree.look(&swap.live)?, is_fixed(tree, &swap.live)?)
-            && at.kind == Kind::File
-        {
-            let message = format!("`{}` is marked immutable or append-only", Shown(&tree.shown(Some(&swap.live))));
-            reasons.push(Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away"));
+    let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
+    for swap in &plan.swaps {
+        for entry in swap.old.iter().filter(|entry| entry.what != What::Folder) {
+            // The others move together with their folder.
+            *files.entry(&entry.path).or_default() |= entry.path == swap.live || entry.what == What::Traveller;
+        }
+    }
+    for (file, is_renamed) in files {
+        // What an earlier swap of this run brings is not there yet.
+        if tree.look(file)?.is_none() {
+            continue;
+        }
+        let found = look_at_file(tree, file)?;
+        let shown = tree.shown(Some(file));
+        // A single file can be a mount point, too.
+        if mount_of(&found) != home {
+            reasons.push(another_mount(&shown));
+        } else if is_renamed && is_fixed(&found) {
+            reasons.push(fixed(&shown));
         }
     }
     Ok(reasons)
 }
 
-/// Mount and device of a folder.
-fn mount_of(tree: &Tree, path: Option<&RelPath>) -> Result<(u64, u32, u32), DiskError> {
+fn another_mount(shown: &str) -> Reason {
+    let message = format!("`{}` lies on another mount than the deployment", Shown(shown));
+    let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment";
+    Reason::new(ReasonKind::NotReady, message).help(help)
+}
+
+fn fixed(shown: &str) -> Reason {
+    let message = format!("`{}` is marked immutable or append-only", Shown(shown));
+    Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away")
+}
+
+fn look_at_folder(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
     let folder = tree.folder(path)?;
-    let flags = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-    let found = rustix::fs::statx(folder.as_fd(), c"", AtFlags::EMPTY_PATH, flags)
-        .map_err(|e| DiskError::new("look at", tree.shown(path), e))?;
-    Ok((found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor))
+    look_at(folder.as_fd(), "", AtFlags::EMPTY_PATH).map_err(|e| DiskError::new("look at", tree.shown(path), e))
+}
+
+fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
+    let folder = tree.folder(path.parent().as_ref())?;
+    look_at(folder.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
+        .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))
+}
+
+fn look_at(folder: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
+    rustix::fs::statx(folder, name, how, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
+}
+
+/// Mount and device: renames stay within one.
+fn mount_of(found: &Statx) -> (u64, u32, u32) {
+    (found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor)
+}
+
+/// What the system lets nobody rename.
+fn is_fixed(found: &Statx) -> bool {
+    found.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
 }
 
 fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
@@ -77,16 +119,6 @@ fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, D
         Ok(()) => Ok(None),
         Err(errno) => Ok(Some(std::io::Error::from(errno).to_string())),
     }
-}
-
-/// A file that the system lets nobody rename.
-fn is_fixed(tree: &Tree, path: &RelPath) -> Result<bool, DiskError> {
-    let folder = tree.folder(path.parent().as_ref())?;
-    let flags = StatxFlags::BASIC_STATS;
-    let found = rustix::fs::statx(folder.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW, flags)
-        .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))?;
-    let fixed = rustix::fs::StatxAttributes::IMMUTABLE | rustix::fs::StatxAttributes::APPEND;
-    Ok(found.stx_attributes.intersects(fixed))
 }
 
 /// What the file system of a deployment keeps across a crash.

@@ -82,7 +82,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Takes away the later name of a file that a power cut left under two.
-    fn mend_names(&self) -> Result<(), RunError> {
+    pub(super) fn mend_names(&self) -> Result<(), RunError> {
         let Some(live) = self.look(&self.swap.live)? else { return Ok(()) };
         for (name, later) in [(self.old_path(), self.swap.live.clone()), (self.new_path(), self.new_path())] {
             let twice = self.look(&name)?.is_some_and(|look| look.identity == live.identity);
@@ -177,25 +177,34 @@ impl<'a> Slot<'a> {
         }
     }
 
+    /// Our files in the old object, by the live path.
+    fn old_files(&self) -> Vec<&RelPath> {
+        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        ours.map(|entry| &entry.path).collect()
+    }
+
+    /// Our files in the new object, by the live path.
+    fn new_files(&self) -> Vec<&RelPath> {
+        let ours = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::File { .. }));
+        ours.map(|entry| &entry.path).collect()
+    }
+
     /// The operator's files move from O into N.
     fn travel(&self) -> Result<(), RunError> {
-        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
-        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        let ours = self.old_files();
         self.move_strangers(&self.old_path(), &self.new_path(), &ours, Later::Target)
     }
 
     /// The operator's files move from N back into O.
     fn travel_back(&self) -> Result<(), RunError> {
-        let ours = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::File { .. }));
-        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        let ours = self.new_files();
         self.move_strangers(&self.new_path(), &self.old_path(), &ours, Later::Source)
     }
 
     /// What an operator's process still wrote into the old object, after the new one was in place,
     /// moves to L. A name that L has already stays where it is, and is returned.
     pub(super) fn bring_late_travellers(&self) -> Result<Vec<RelPath>, RunError> {
-        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
-        let ours: Vec<&RelPath> = ours.map(|entry| &entry.path).collect();
+        let ours = self.old_files();
         let mut stayed = Vec::new();
         for (from, below) in self.strangers(&self.old_path(), &ours)? {
             let to = self.swap.live.with(&below);
@@ -211,6 +220,12 @@ impl<'a> Slot<'a> {
             self.disk.rename(&from, &to)?;
         }
         Ok(stayed)
+    }
+
+    /// Files in the new object, while it is in the slot, that are none of ours.
+    pub(super) fn strangers_in_new(&self) -> Result<Vec<RelPath>, RunError> {
+        let ours = self.new_files();
+        Ok(self.strangers(&self.new_path(), &ours)?.into_iter().map(|(at, _)| at).collect())
     }
 
     /// Files in an object of ours that are none of ours: where they are, and their place below it.

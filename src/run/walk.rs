@@ -1,11 +1,13 @@
 //! The walk over the swaps, in order or in reverse, with a barrier behind every step.
 
+use std::collections::BTreeMap;
+
 use super::swap::{Moved, Slot};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::locked::{LockedDeployment, user};
 use crate::journal::{Answer, Record, Writer};
 use crate::names::RelPath;
-use crate::plan::{Gate, Plan, PlannedStep};
+use crate::plan::{Gate, Operation, Plan, PlannedStep};
 
 /// A run that is being walked.
 pub(super) struct Walk<'a> {
@@ -22,12 +24,13 @@ impl Walk<'_> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]) {
             self.listener.tell(&Event::Step { step, back: false });
+            let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
                 if Slot::new(self.disk, self.run, swap).forward()? == Moved::Something {
                     moved = Moved::Something;
                 }
-                self.tell_done(step, swap.number, false);
+                self.tell_done(&operations, swap.number, false);
             }
             if moved == Moved::Something {
                 self.disk.barrier()?;
@@ -46,6 +49,7 @@ impl Walk<'_> {
             if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
                 self.pass_back(step, gate)?;
             }
+            let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             let mut told = false;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
@@ -55,7 +59,7 @@ impl Walk<'_> {
                         self.listener.tell(&Event::Step { step, back: true });
                         told = true;
                     }
-                    self.tell_done(step, swap.number, true);
+                    self.tell_done(&operations, swap.number, true);
                 }
             }
             if moved == Moved::Something {
@@ -65,8 +69,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn tell_done(&mut self, step: Option<&PlannedStep>, swap: u32, back: bool) {
-        for operation in step.iter().flat_map(|step| &step.operations).filter(|o| o.swap == swap) {
+    fn tell_done(&mut self, operations: &BTreeMap<u32, Vec<&Operation>>, swap: u32, back: bool) {
+        for operation in operations.get(&swap).into_iter().flatten() {
             self.listener.tell(&Event::Done { operation, back });
         }
     }
@@ -107,4 +111,13 @@ impl Walk<'_> {
         self.listener.tell(&Event::Answered { step, answer });
         Ok(())
     }
+}
+
+/// The operations of a step, by the swap that does them.
+fn by_swap(step: Option<&PlannedStep>) -> BTreeMap<u32, Vec<&Operation>> {
+    let mut operations: BTreeMap<u32, Vec<&Operation>> = BTreeMap::new();
+    for operation in step.iter().flat_map(|step| &step.operations) {
+        operations.entry(operation.swap).or_default().push(operation);
+    }
+    operations
 }

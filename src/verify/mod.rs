@@ -76,9 +76,8 @@ fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Resu
     let runs = runs(tree)?;
     for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
         let plan = load_plan(tree, &run.folder)?;
-        for live in plan.live_paths() {
-            expected.retain(|path, _| path != live && path.below(live).is_none());
-        }
+        let live = plan.live_paths().into_iter().collect();
+        expected.retain(|path, _| !path.lies_in(&live));
         for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
             if let What::File { size, sha256 } = entry.what {
                 let by = format!("run {} left it", run.name());

@@ -1,0 +1,348 @@
+//! Reading a manifest into a draft, key by key, and then through all checks.
+
+mod step;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::*;
+use super::table as file_table;
+use super::{Manifest, ServiceVerb, against, steps};
+use crate::deployment::description::Description;
+use crate::document::{Code, Findings, Placed, Reader, Shape, Source, Span, TOP, Table, read};
+use crate::names::{Folded, Kb, Version};
+
+const ROLLUP: &str = "[rollup]";
+const ARTICLE: &str = "[article]";
+const PREREQUISITE: &str = "[[prerequisites]]";
+const STEP: &str = "[[steps]]";
+const PAYLOAD: &str = "[payload]";
+const ROW: &str = "a row of the file table";
+const PINS: &str = "[payload.sha256]";
+const ITEMS: &str = "`items`";
+const PARAMETERS: &str = "`parameters`";
+const GIVEN: &str = "an entry of `parameters`";
+
+/// Every table of the language.
+const SHAPES: &[Shape] = &[
+    Shape { title: TOP, keys: &["schema", "rollup", "article", "prerequisites", "steps", "payload"] },
+    Shape {
+        title: ROLLUP,
+        keys: &[
+            "kb",
+            "title",
+            "product",
+            "product_versions",
+            "scope",
+            "released",
+            "includes",
+            "replaces",
+            "requires",
+            "fixes",
+            "notes",
+        ],
+    },
+    Shape { title: ARTICLE, keys: &["url", "revision", "reviewed"] },
+    Shape { title: PREREQUISITE, keys: &["product", "service_pack", "on", "item", "confirm", "id"] },
+    Shape {
+        title: STEP,
+        keys: &[
+            "id",
+            "title",
+            "action",
+            "items",
+            "groups",
+            "removed_by",
+            "files",
+            "others",
+            "to",
+            "parameters",
+            "service",
+            "on",
+            "platform",
+            "instructions",
+            "undo",
+            "optional",
+        ],
+    },
+    Shape { title: PAYLOAD, keys: &["files", "sha256"] },
+    Shape { title: ROW, keys: &["name", "size", "modified", "platform", "version", "unused"] },
+    Shape { title: PINS, keys: &[] },
+    Shape { title: ITEMS, keys: &[] },
+    Shape { title: PARAMETERS, keys: &[] },
+    Shape { title: GIVEN, keys: &[] },
+];
+
+/// Every action, and the keys that it has beside `id`, `title` and `action`.
+const ACTIONS: &[(&str, Verb, &[&str])] = &[
+    ("uninstall", Verb::Uninstall, &["items", "groups", "on", "platform"]),
+    ("install", Verb::Install, &["items", "groups", "removed_by", "on", "platform"]),
+    ("copy", Verb::Copy, &["files", "others", "to", "on", "platform"]),
+    ("run", Verb::Run, &["files", "on", "platform"]),
+    ("initialize", Verb::Initialize, &["items", "parameters", "on", "platform"]),
+    ("start", Verb::Service(ServiceVerb::Start), &["service", "on", "platform"]),
+    ("stop", Verb::Service(ServiceVerb::Stop), &["service", "on", "platform"]),
+    ("restart", Verb::Service(ServiceVerb::Restart), &["service", "on", "platform"]),
+    ("enable", Verb::Service(ServiceVerb::Enable), &["service", "on", "platform"]),
+    ("disable", Verb::Service(ServiceVerb::Disable), &["service", "on", "platform"]),
+    ("manual", Verb::Manual, &["instructions", "undo", "optional", "on", "platform"]),
+];
+
+/// What is checked beyond the language itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Checks<'d> {
+    /// Whether a file without a pinned hash is an error.
+    pub require_hashes: bool,
+    /// The deployment whose names the manifest should use.
+    pub deployment: Option<&'d Description>,
+}
+
+/// Reads and checks a manifest by itself. Nothing comes back if there was an error.
+pub fn parse(source: &Source, findings: &mut Findings) -> Option<Manifest> {
+    parse_with(source, &Checks::default(), findings)
+}
+
+/// Reads a manifest and checks it as far as the caller can. Nothing comes back if there was an error.
+pub fn parse_with(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Option<Manifest> {
+    let before = findings.errors();
+    let draft = read(source, SHAPES, findings, |reader, top| {
+        let mut draft = draft(reader, top);
+        if reader.whole() {
+            file_table::check(reader, &mut draft, checks.require_hashes);
+            steps::check(reader, &draft, checks.deployment);
+        }
+        if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {
+            against::check(reader, &draft, deployment);
+        }
+        draft
+    })?;
+    if findings.errors() > before { None } else { draft.finish(source) }
+}
+
+/// Checks only whether a manifest fits a deployment; other faults are left to [`parse`].
+pub fn check_against(source: &Source, deployment: &Description, findings: &mut Findings) {
+    let mut own = Findings::default();
+    let checked = read(source, SHAPES, &mut own, |reader, top| {
+        let draft = draft(reader, top);
+        let mut found = Findings::default();
+        std::mem::swap(&mut found, &mut reader.findings);
+        steps::check_flow(reader, &draft, Some(deployment));
+        against::check(reader, &draft, deployment);
+        std::mem::swap(&mut found, &mut reader.findings);
+        found
+    });
+    for finding in checked.into_iter().flat_map(Findings::into_list) {
+        findings.push(finding);
+    }
+}
+
+/// Only the identity and relations of a manifest, whatever else is wrong with it.
+pub(super) fn rollup_of(source: &Source) -> RollupDraft {
+    let rollup = read(source, SHAPES, &mut Findings::default(), |reader, top| {
+        let mut rollup = RollupDraft::default();
+        if let Some(table) = reader.table(top, "rollup", ROLLUP) {
+            read_rollup(reader, &table, &mut rollup);
+        }
+        rollup
+    });
+    rollup.unwrap_or_default()
+}
+
+fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
+    let mut rollup = RollupDraft::default();
+    match reader.table(top, "rollup", ROLLUP) {
+        Some(table) => read_rollup(reader, &table, &mut rollup),
+        None if !top.has("rollup") => reader.missing(top, "rollup", ROLLUP),
+        None => {}
+    }
+    if let Some(table) = reader.table(top, "article", ARTICLE) {
+        article(reader, &table, &mut rollup);
+    }
+    let tables = reader.tables(top, "prerequisites", PREREQUISITE);
+    let prerequisites = tables.iter().map(|table| prerequisite(reader, table)).collect();
+    if !top.has("steps") {
+        reader.missing(top, "steps", STEP);
+    }
+    let tables = reader.tables(top, "steps", STEP);
+    let steps = tables.iter().map(|table| step::step(reader, table)).collect();
+    let draft = Draft { rollup, prerequisites, steps, payload: table::payload(reader, top) };
+    unique_ids(reader, &draft);
+    draft
+}
+
+fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
+    let kb = reader.required_text(table, "kb", "kb = \"KB952076\"");
+    rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::BadValue, str::parse));
+    rollup.title = reader.required_text(table, "title", "title = \"…\"");
+    rollup.product = reader.required_text(table, "product", "product = \"…\"");
+    rollup.product_versions = match reader.texts(table, "product_versions") {
+        Some(versions) => {
+            refuse_empty(reader, table, "product_versions");
+            plain(versions)
+        }
+        None if !table.has("product_versions") => {
+            reader.missing(table, "product_versions", "product_versions = [\"4.0\"]");
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
+    rollup.released = reader.day(table, "released").map(|day| day.value);
+    rollup.includes = relation(reader, table, "includes");
+    rollup.replaces = relation(reader, table, "replaces");
+    rollup.requires = relation(reader, table, "requires");
+    rollup.fixes = plain(reader.texts_or_none(table, "fixes"));
+    rollup.notes = plain(reader.texts_or_none(table, "notes"));
+    relations(reader, rollup);
+}
+
+fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed<Kb>> {
+    let texts = reader.texts_or_none(table, key);
+    let mut seen = BTreeSet::new();
+    let mut numbers = Vec::new();
+    for text in texts {
+        let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
+        match seen.insert(kb.value) {
+            true => numbers.push(kb),
+            false => {
+                let message = format!("`{key}` lists {} twice", kb.value);
+                reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+            }
+        }
+    }
+    numbers
+}
+
+fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
+    let own = rollup.kb.as_ref().map(|kb| kb.value);
+    let lists = [("includes", &rollup.includes), ("replaces", &rollup.replaces), ("requires", &rollup.requires)];
+    for (key, list) in lists {
+        for kb in list.iter().filter(|kb| Some(kb.value) == own) {
+            let message = format!("{} is this rollup itself, so it cannot stand in `{key}`", kb.value);
+            reader
+                .findings
+                .add(Code::SelfRelation, kb.span.clone(), message)
+                .help("name the other rollup, or remove it");
+        }
+    }
+    let replaced: BTreeSet<Kb> = rollup.replaces.iter().map(|kb| kb.value).collect();
+    for kb in rollup.requires.iter().filter(|kb| replaced.contains(&kb.value) && Some(kb.value) != own) {
+        let message = format!("{} is required to be in force and replaced", kb.value);
+        reader.findings.add(Code::Opposed, kb.span.clone(), message).help("remove it from `requires` or `replaces`");
+    }
+}
+
+fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
+    let revision = reader.text(table, "revision");
+    rollup.revision = revision
+        .and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Version>))
+        .map(|revision| revision.value);
+    rollup.reviewed = reader.day(table, "reviewed").map(|day| day.value);
+    let Some(url) = reader.text(table, "url") else { return };
+    if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
+        let finding = reader.findings.add(Code::BadValue, url.span, format!("`{}` is no web address", url.value));
+        finding.help("it begins with `http://` or `https://`");
+        return;
+    }
+    rollup.url = Some(url.value);
+}
+
+fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
+    let kinds: Vec<&str> = ["product", "item", "confirm"].into_iter().filter(|key| table.has(key)).collect();
+    let condition = match kinds[..] {
+        [kind] => condition(reader, table, kind),
+        [] => {
+            reader.missing(table, "product`, `item` or `confirm", "product = \"…\"");
+            None
+        }
+        [first, second, ..] => {
+            let span = table.key(second).unwrap_or_default();
+            let message = format!("one prerequisite cannot ask for `{first}` and `{second}`");
+            reader
+                .findings
+                .add(Code::Contradiction, span, message)
+                .help("write two, each with its `[[prerequisites]]`");
+            None
+        }
+    };
+    PrerequisiteDraft { span: table.span(), condition }
+}
+
+fn condition(reader: &mut Reader<'_>, table: &Table<'_>, kind: &str) -> Option<ConditionDraft> {
+    let keys: &[&str] = match kind {
+        "product" => &["product", "service_pack", "on"],
+        "item" => &["item"],
+        _ => &["confirm", "id"],
+    };
+    for key in table.keys() {
+        if !keys.contains(&key.value) && ["service_pack", "on", "id"].contains(&key.value) {
+            let message = format!("`{}` does not go with `{kind}`", key.value);
+            reader.findings.add(Code::Unfitting, key.span, message).help("remove it");
+        }
+    }
+    let subject = reader.text(table, kind);
+    match kind {
+        "product" => {
+            let service_pack = reader.number(table, "service_pack", 999_999_999);
+            let on = reader.text(table, "on");
+            // At most nine digits, so it fits.
+            let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
+            Some(ConditionDraft::Product { product: subject?, service_pack, on })
+        }
+        "item" => Some(ConditionDraft::Item { item: subject? }),
+        _ => {
+            let id = reader.required_text(table, "id", "id = \"backup-made\"");
+            let id = id.and_then(|id| checked_id(reader, id));
+            Some(ConditionDraft::Confirm { id: id?, question: subject?.value })
+        }
+    }
+}
+
+/// Ids are typed on the command line, so they need no quotes there.
+fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.value.starts_with('-') || !id.value.chars().all(plain) {
+        let message = format!("`{}` is no id", id.value);
+        let finding = reader.findings.add(Code::BadValue, id.span, message);
+        finding.help("an id has letters, digits, `-`, `_` and `.`, since it is typed on the command line");
+        return None;
+    }
+    Some(id)
+}
+
+fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut seen = BTreeMap::new();
+    for id in draft.steps.iter().filter_map(|step| step.id.as_ref()) {
+        if let Some(line) = seen.insert(Folded::of(&id.value), reader.source.line(id.span.start)) {
+            let message = format!("there are two steps with the id `{}`", id.value);
+            duplicate(reader, id.span.clone(), format!("{message}; the first is on line {line}"));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for prerequisite in &draft.prerequisites {
+        if let Some(ConditionDraft::Confirm { id, .. }) = &prerequisite.condition
+            && !seen.insert(Folded::of(&id.value))
+        {
+            duplicate(reader, id.span.clone(), format!("there are two prerequisites with the id `{}`", id.value));
+        }
+    }
+}
+
+pub(super) fn refuse_empty(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) {
+    if reader.list_length(table, key) == Some(0) {
+        let span = table.key(key).unwrap_or_default();
+        let message = format!("`{key}` lists nothing");
+        reader.findings.add(Code::Empty, span, message).help("fill it, or remove the key");
+    }
+}
+
+fn duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
+    reader.findings.add(Code::DuplicateName, span, message).help("case does not count; remove or rename one");
+}
+
+fn plain(texts: Vec<Placed<String>>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+#[cfg(test)]
+mod tests;

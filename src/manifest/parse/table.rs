@@ -1,0 +1,71 @@
+//! Reading the payload: the file table and its pins.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use toml::value::{Datetime, Offset};
+
+use super::super::draft::{RowDraft, TableDraft};
+use super::{PAYLOAD, PINS, ROW};
+use crate::document::{Code, Placed, Reader, Table};
+use crate::names::{Digest, FileName};
+
+pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
+    let mut draft = TableDraft::default();
+    let Some(payload) = reader.table(top, "payload", PAYLOAD) else { return draft };
+    draft.header = Some(payload.span());
+    for table in reader.tables(&payload, "files", ROW) {
+        match row(reader, &table) {
+            Some(row) => draft.rows.push(row),
+            None => draft.nameless = true,
+        }
+    }
+    if let Some(pins) = reader.table(&payload, "sha256", PINS) {
+        draft.pins_header = Some(pins.span());
+        for key in pins.keys() {
+            let digest = reader.text(&pins, key.value);
+            let digest = digest.and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Digest>));
+            let name = Placed { value: key.value.to_owned(), span: key.span };
+            let name = reader.parsed(name, Code::BadName, FileName::parse);
+            draft.pins.extend(name.map(|name| (name, digest.map(|digest| digest.value))));
+        }
+    }
+    draft
+}
+
+fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
+    let before = reader.findings.errors();
+    let name = reader.required_text(table, "name", "name = \"….msi\"");
+    let name = name.and_then(|name| reader.parsed(name, Code::BadName, FileName::parse));
+    let size = reader.number(table, "size", i64::MAX as u64);
+    let modified = reader.datetime(table, "modified").and_then(|time| moment(reader, &time));
+    let platform = reader.text(table, "platform").map(|platform| platform.value);
+    let version = reader.text(table, "version").map(|version| version.value);
+    let unused = reader.text(table, "unused");
+    let torn = reader.findings.errors() > before;
+    Some(RowDraft { name: name?, size, modified, platform, version, unused, torn })
+}
+
+/// A moment in UTC, to the minute, in seconds since 1970.
+fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
+    let wrong = match (time.value.date, time.value.time, time.value.offset) {
+        (Some(date), Some(clock), Some(Offset::Z)) => {
+            if clock.second.unwrap_or(0) != 0 || clock.nanosecond.unwrap_or(0) != 0 {
+                "articles document times to the minute, so the seconds are 00"
+            } else {
+                let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
+                let civil = DateTime::new(year, month, day, clock.hour as i8, clock.minute as i8, 0, 0);
+                match civil.and_then(|civil| civil.to_zoned(TimeZone::UTC)) {
+                    Ok(moment) => {
+                        return Some(Placed { value: moment.timestamp().as_second(), span: time.span.clone() });
+                    }
+                    Err(_) => "there is no such time",
+                }
+            }
+        }
+        (Some(_), Some(_), _) => "a `Z` at the end says that it is UTC",
+        _ => "a date and a time are wanted, such as 2008-03-31T18:32:00Z",
+    };
+    let message = format!("`modified` is {}, which is not UTC to the minute", time.value);
+    reader.findings.add(Code::BadTime, time.span.clone(), message).help(wrong);
+    None
+}

@@ -1,0 +1,200 @@
+//! What a manifest says, and what is said about one.
+
+use super::*;
+use crate::deployment::description;
+use crate::document::Level;
+use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, seal};
+use crate::names::Digest;
+
+const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
+const HMC40: &str = include_str!("../../../fixtures/hmc40/deployment.toml");
+
+fn deployment() -> Description {
+    description::parse(&Source::new("deployment.toml", HMC40), &mut Findings::default()).expect("no errors")
+}
+
+fn shown(source: &Source, findings: &Findings) -> Vec<String> {
+    let line = |finding: &&crate::document::Finding| {
+        let (line, _) = source.place(finding.span.start);
+        format!("{line} {} {} {}", finding.level, finding.code, finding.message)
+    };
+    findings.sorted().iter().map(line).collect()
+}
+
+fn found(text: &str, checks: &Checks<'_>) -> Vec<String> {
+    let source = Source::new("m.toml", text);
+    let mut findings = Findings::default();
+    let parsed = parse_with(&source, checks, &mut findings);
+    assert_eq!(parsed.is_some(), findings.errors() == 0, "{:?}", shown(&source, &findings));
+    shown(&source, &findings)
+}
+
+fn codes(found: &[String], without: &str) -> Vec<String> {
+    let code = |line: &String| line.split(' ').nth(2).map(str::to_owned);
+    found.iter().filter_map(code).filter(|code| code != without).collect()
+}
+
+/// KB952076 as its article has it: without the pins of what `rehearse` builds.
+fn unpinned() -> &'static str {
+    KB952076.split_once("[payload.sha256]").map_or(KB952076, |(text, _)| text)
+}
+
+fn sealed() -> String {
+    let manifest = parse(&Source::new("m.toml", KB952076), &mut Findings::default()).expect("no errors");
+    let pins: Vec<_> =
+        manifest.files.iter().map(|row| (row.name.clone(), Digest::of(row.name.as_str().as_bytes()))).collect();
+    seal(KB952076, &pins).expect("sealed")
+}
+
+#[test]
+fn kb952076_has_exactly_its_known_oddities() {
+    let found = found(&sealed(), &Checks { require_hashes: true, deployment: None });
+    assert_eq!(found.iter().filter(|line| line.contains("RU0205")).count(), 18);
+    assert_eq!(codes(&found, "RU0205"), ["RU0202", "RU0203", "RU0202", "RU0202"], "{found:#?}");
+}
+
+#[test]
+fn kb952076_on_the_sample_site_adds_what_the_article_does_not_see() {
+    let deployment = deployment();
+    let found = found(&sealed(), &Checks { require_hashes: true, deployment: Some(&deployment) });
+    let expected = ["RU0609", "RU0608", "RU0608", "RU0610", "RU0202", "RU0203", "RU0202", "RU0202"];
+    assert_eq!(codes(&found, "RU0205"), expected, "{found:#?}");
+    let mut findings = Findings::default();
+    let source = Source::new("m.toml", sealed());
+    check_against(&source, &deployment, &mut findings);
+    assert_eq!(codes(&shown(&source, &findings), ""), expected[..4], "{:#?}", shown(&source, &findings));
+}
+
+#[test]
+fn missing_pins_are_one_warning_and_an_error_where_hashes_are_required() {
+    let count = |level: &str, checks: &Checks<'_>| {
+        let code = format!("{level} RU0207");
+        found(unpinned(), checks).iter().filter(|line| line.contains(&code)).count()
+    };
+    assert_eq!(count("warning", &Checks::default()), 1);
+    assert_eq!(count("error", &Checks { require_hashes: true, deployment: None }), 1);
+}
+
+#[test]
+fn kb952076_is_read_as_it_was_written() {
+    let manifest = parse(&Source::new("m.toml", sealed()), &mut Findings::default()).expect("no errors");
+    assert_eq!(manifest.rollup.kb.to_string(), "KB952076");
+    assert_eq!((manifest.steps.len(), manifest.files.len()), (5, 21));
+    assert_eq!(manifest.files[0].modified, Some(1_206_988_320));
+    assert_eq!(manifest.files.iter().filter_map(|row| row.size).sum::<u64>(), 7_664_808);
+    let Action::Uninstall(selection) = &manifest.steps[0].action else { panic!("an uninstall step") };
+    assert_eq!(selection.items.iter().map(|group| group.names.len()).collect::<Vec<_>>(), [11, 7]);
+    assert!(manifest.files.iter().all(|row| row.sha256.is_some()));
+}
+
+/// A manifest with nothing to say about it, and more below; lines of `rest` count from 8.
+fn with(rest: &str) -> Vec<String> {
+    let text = format!(
+        "schema = 1\n[rollup]\nkb = \"952076\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n\n{rest}"
+    );
+    found(&text, &Checks::default())
+}
+
+const PAYLOAD: &str = "[payload]\nfiles = [{ name = \"a.msi\", size = 512 }, { name = \"b.msi\", size = 1024 }]\n";
+
+#[test]
+fn every_action_is_read() {
+    let text = format!(
+        "schema = 1\n[rollup]\nkb = \"kb1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n\
+         [[prerequisites]]\nitem = \"X\"\n[[prerequisites]]\nconfirm = \"Sure?\"\nid = \"sure\"\n\
+         [[steps]]\nid = \"d\"\naction = \"disable\"\nservice = \"S\"\nplatform = \"x64\"\n\
+         [[steps]]\nid = \"U\"\naction = \"uninstall\"\ngroups = [\"G\"]\non = \"r\"\n\
+         [[steps]]\nid = \"r\"\naction = \"run\"\nfiles = [\"a.msi\"]\non = \"r\"\nplatform = \"x64\"\n\
+         [[steps]]\nid = \"c\"\naction = \"copy\"\nothers = true\nto = \"x/y\"\non = \"r\"\n\
+         [[steps]]\nid = \"i\"\naction = \"install\"\nremoved_by = \"u\"\n\
+         [[steps]]\nid = \"p\"\naction = \"initialize\"\nitems.\"G/H\" = [\"P\"]\nparameters.P = {{ a = \"\", b = \"1\" }}\n\
+         [[steps]]\nid = \"e\"\naction = \"enable\"\nservice = \"s\"\n\
+         [[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"do\"\nundo = \"undo\"\noptional = true\non = \"r\"\n{PAYLOAD}"
+    );
+    let mut findings = Findings::default();
+    let source = Source::new("m.toml", text);
+    let manifest = parse(&source, &mut findings);
+    assert_eq!(codes(&shown(&source, &findings), "RU0207"), [""; 0], "{:#?}", shown(&source, &findings));
+    let steps = manifest.expect("no errors").steps;
+    assert!(
+        matches!(&steps[3].action, Action::Copy { files: CopyFiles::Others { names, .. }, to: CopyTarget::Servers { .. } } if names.len() == 1)
+    );
+    assert!(matches!(&steps[4].action, Action::Install(InstallTargets::RemovedBy { step, .. }) if step == "U"));
+}
+
+#[test]
+fn a_file_that_is_used_but_not_listed_is_told_once() {
+    let step = "[[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"share\"\nfiles = [\"a.msi\", \"bb.msi\"]\n";
+    let found = with(&format!("{step}{PAYLOAD}"));
+    assert_eq!(codes(&found, "RU0207"), ["RU0201"], "{found:#?}");
+}
+
+#[test]
+fn what_goes_should_come_back() {
+    let remove = "[[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"G/H\" = [\"A\", \"B\"]\n";
+    let install = |what: &str| with(&format!("{remove}[[steps]]\nid = \"i\"\naction = \"install\"\n{what}\n"));
+    assert_eq!(codes(&with(remove), ""), ["RU0303"]);
+    assert_eq!(codes(&install("groups = [\"g\"]"), ""), [""; 0]);
+    assert_eq!(codes(&install("removed_by = \"U\""), ""), [""; 0]);
+    assert_eq!(codes(&install("items.\"G/H\" = [\"A\"]"), ""), ["RU0303"]);
+    assert_eq!(codes(&install("items.\"G/H\" = [\"A\", \"B\", \"C\"]"), ""), ["RU0304"]);
+    assert_eq!(codes(&install("groups = [\"alias of G\"]"), ""), [""; 0]);
+    assert_eq!(codes(&install("removed_by = \"x\""), "RU0303"), ["RU0305"]);
+    assert_eq!(codes(&with("[[steps]]\nid = \"s\"\naction = \"stop\"\nservice = \"S\"\n"), ""), ["RU0306"]);
+}
+
+#[test]
+fn keys_that_do_not_fit_are_told() {
+    let found = with(&format!(
+        "[[prerequisites]]\nproduct = \"X\"\nitem = \"Y\"\n[[prerequisites]]\nitem = \"Y\"\nservice_pack = 1\n\
+         [[steps]]\nid = \"a b\"\naction = \"copi\"\n[[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"Share\"\n\
+         files = [\"a.msi\", \"A.MSI\"]\nothers = true\nservice = \"S\"\n[[steps]]\nid = \"C\"\naction = \"uninstall\"\n{PAYLOAD}"
+    ));
+    assert_eq!(
+        codes(&found, "RU0207"),
+        ["RU0113", "RU0112", "RU0105", "RU0105", "RU0103", "RU0108", "RU0113", "RU0112", "RU0108", "RU0301"],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_row_says_what_is_wrong_with_it() {
+    let rows = "{ name = \"a.msi\", size = 500, unused = \"x\" }, { name = \"A.msi\", unused = \"x\" }, { name = \"c\", size = -1, unused = \"x\" }, \
+                { name = \"d/e\" }, { name = \"f\", modified = 2008-03-31T18:32:00, unused = \"x\", size = 1 }, \
+                { name = \"g\", modified = 2008-03-31T18:32:01Z, unused = \"x\", size = 1 }, { name = \"h\", unused = \"x\", size = 1 }";
+    let found = with(&format!(
+        "[[steps]]\nid = \"m\"\naction = \"manual\"\ninstructions = \"x\"\n[payload]\nfiles = [{rows}]\n"
+    ));
+    assert_eq!(
+        codes(&found, "RU0207"),
+        ["RU0204", "RU0108", "RU0206", "RU0111", "RU0107", "RU0110", "RU0110"],
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn names_of_the_deployment_are_checked() {
+    let deployment = deployment();
+    let text = KB952076
+        .replace("\"Exchange 2007 Hosted Email\",", "\"Exchange 2007 Hosted Mail\",")
+        .replace("items.\"MPS Web Services\" = [ ", "items.\"MPS Web Services\" = [ \"MPF Engine\", ")
+        .replace("on = \"mps-engine\"", "on = \"mps-engin\"")
+        .replace("service = \"Provisioning Engine\"", "service = \"Provisioning\"")
+        .replace("\"Initialize Managed Email 2007\",", "\"Managed Email 2007\",")
+        .replace("\"Hosted Exchange\", ", "\"Hosted Exchang\", ")
+        .replace("product = \"Exchange Server 2007\"", "product = \"Exchange 2007\"");
+    let found = found(&text, &Checks { require_hashes: false, deployment: Some(&deployment) });
+    let found: Vec<_> = codes(&found, "RU0205").into_iter().filter(|code| code.starts_with("RU06")).collect();
+    assert_eq!(found, ["RU0611", "RU0602", "RU0605", "RU0607", "RU0601", "RU0610", "RU0606", "RU0604", "RU0603"]);
+}
+
+#[test]
+fn twins_are_a_warning_until_they_are_pinned() {
+    let level = |text: &str| {
+        let source = Source::new("m.toml", text);
+        let mut findings = Findings::default();
+        parse(&source, &mut findings);
+        findings.sorted().iter().find(|finding| finding.code == Code::Twins).map(|finding| finding.level)
+    };
+    assert_eq!((level(unpinned()), level(&sealed())), (Some(Level::Warning), Some(Level::Note)));
+}

@@ -1,0 +1,89 @@
+//! `plan.json`: a plan as a file, bound to its digest.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Gate, LevelChange, OperationKind, Plan, SCHEMA, Side, Source, Swap};
+use crate::names::{Digest, Kb, RelPath, Version};
+
+impl Plan {
+    /// The canonical text: what stands in a run's folder.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
+        text.push('\n');
+        text
+    }
+
+    /// Covers what the run does, not how it is told: neither titles nor reasons, which a later
+    /// version may word differently, nor absolute paths or numbers of runs.
+    pub(super) fn sealed(&self) -> Digest {
+        #[derive(Serialize)]
+        struct Sealed<'a> {
+            schema: u32,
+            kb: Kb,
+            revision: &'a Version,
+            manifest: Digest,
+            level: &'a LevelChange,
+            steps: Vec<SealedStep<'a>>,
+            sources: &'a [Source],
+            swaps: &'a [Swap],
+            prediction: Option<Digest>,
+        }
+        #[derive(Serialize)]
+        struct SealedStep<'a> {
+            id: &'a str,
+            action: &'a str,
+            operations: Vec<(OperationKind, &'a RelPath, &'a Side, &'a Side, u32)>,
+            gate: &'a Option<Gate>,
+        }
+        let steps = self.steps.iter().map(|planned| SealedStep {
+            id: &planned.id,
+            action: &planned.action,
+            operations: planned.operations.iter().map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap)).collect(),
+            gate: &planned.gate,
+        });
+        let sealed = Sealed {
+            schema: self.schema,
+            kb: self.rollup.kb,
+            revision: &self.rollup.revision,
+            manifest: self.rollup.manifest,
+            level: &self.level,
+            steps: steps.collect(),
+            sources: &self.sources,
+            swaps: &self.swaps,
+            prediction: self.prediction.as_ref().map(|prediction| prediction.digest),
+        };
+        Digest::of(&serde_json::to_vec(&sealed).expect("a plan holds nothing that JSON cannot"))
+    }
+}
+
+/// Why a `plan.json` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFault {
+    /// Not JSON of a plan.
+    #[error("it is not a plan: {0}")]
+    NotAPlan(String),
+    /// Written by a later version.
+    #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
+    TooNew(u32),
+    /// Its digest does not fit its contents.
+    #[error("its digest does not fit its contents: it was changed by hand or damaged")]
+    Changed,
+}
+
+/// Reads a plan that a run kept, and checks its digest.
+pub fn parse(text: &str) -> Result<Plan, PlanFault> {
+    #[derive(Deserialize)]
+    struct Schema {
+        schema: u32,
+    }
+    let fault = |error: serde_json::Error| PlanFault::NotAPlan(error.to_string());
+    let Schema { schema } = serde_json::from_str(text).map_err(fault)?;
+    if schema != SCHEMA {
+        return Err(PlanFault::TooNew(schema));
+    }
+    let plan: Plan = serde_json::from_str(text).map_err(fault)?;
+    match plan.digest == Some(plan.sealed()) {
+        true => Ok(plan),
+        false => Err(PlanFault::Changed),
+    }
+}

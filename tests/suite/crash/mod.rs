@@ -1,0 +1,256 @@
+//! Death and failure at every change of the disk: what stands afterwards is the old tree or the new
+//! one, whichever way the run is taken.
+
+mod site;
+mod tree;
+mod two_names;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rollup::deployment::locked::{Change, LockedDeployment, Watch};
+use rollup::deployment::tree::Tree as Folder;
+use rollup::journal::{RunState, runs};
+use rollup::run::{self, Ended, Event, Listener, Question, Reply, RunError};
+
+use site::Site;
+use tree::Tree;
+
+/// Hears nothing, and does every manual step at once.
+struct Willing;
+
+impl Listener for Willing {
+    fn tell(&mut self, _: &Event<'_>) {}
+
+    fn ask(&mut self, _: &Question<'_>) -> Reply {
+        Reply::Done
+    }
+}
+
+/// Counts changes; from the fatal one on, none gets through.
+struct Death {
+    seen: Arc<AtomicUsize>,
+    at: usize,
+}
+
+impl Watch for Death {
+    fn before(&self, _: Change<'_>) -> io::Result<()> {
+        match self.seen.fetch_add(1, Ordering::SeqCst) + 1 >= self.at {
+            true => Err(io::Error::other("the process is dead")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Lets one change fail, and all others through.
+struct Fault {
+    seen: Arc<AtomicUsize>,
+    at: usize,
+}
+
+impl Watch for Fault {
+    fn before(&self, _: Change<'_>) -> io::Result<()> {
+        match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            true => Err(io::Error::from_raw_os_error(5)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn lock(deployment: &Path) -> LockedDeployment {
+    let tree = Folder::open(deployment).expect("the deployment is there");
+    LockedDeployment::lock(tree, "test", Duration::ZERO).expect("nobody else is at work")
+}
+
+/// Applies the site's manifest as the command does.
+fn apply(site: &Site, deployment: &Path, watch: Option<Box<dyn Watch>>) -> Result<Ended, RunError> {
+    let mut disk = lock(deployment);
+    if let Some(watch) = watch {
+        disk = disk.watched(watch);
+    }
+    run::clear_the_way(&disk)?;
+    let plan = site.plan(deployment);
+    disk.keep("test")?;
+    let asked = run::Asked { manifest: &site.manifest_text, confirmed: Vec::new() };
+    let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing)?;
+    run::commit(&disk, &plan, staged, &mut Willing)
+}
+
+/// Which way an interrupted run is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Back,
+}
+
+/// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
+fn recover(deployment: &Path, way: Way, watch: Option<Box<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+    let mut disk = lock(deployment);
+    if let Some(watch) = watch {
+        disk = disk.watched(watch);
+    }
+    run::clear_the_way(&disk)?;
+    let open = runs(disk.tree())?.into_iter().find(|run| run.is_open());
+    let Some(open) = open else { return Ok(None) };
+    match (way, open.state()) {
+        (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
+        (Way::Back, _) => run::undo(&disk, &open, &mut Willing).map(Some),
+        (Way::Forward, _) => run::resume(&disk, &open, &mut Willing).map(Some),
+    }
+}
+
+/// Whether the only run is at rest.
+fn is_finished(deployment: &Path) -> bool {
+    let tree = Folder::open(deployment).expect("the deployment is there");
+    let runs = runs(&tree).expect("the journals can be read");
+    runs.first().is_some_and(|run| !run.is_open())
+}
+
+/// Whether a run has begun its commit and not ended it.
+fn is_committing(deployment: &Path) -> bool {
+    let tree = Folder::open(deployment).expect("the deployment is there");
+    let runs = runs(&tree).expect("the journals can be read");
+    runs.first().is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
+}
+
+/// How many changes a whole apply makes.
+fn changes(site: &Site) -> usize {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let copy = site.copy();
+    let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
+    assert!(matches!(apply(site, copy.path(), Some(Box::new(watch))), Ok(Ended::Applied { .. })));
+    seen.load(Ordering::SeqCst)
+}
+
+#[test]
+fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let (mut finished, mut taken_back, mut not_begun) = (0, 0, 0);
+    for at in 1..=changes(&site) {
+        for way in [Way::Forward, Way::Back] {
+            let copy = site.copy();
+            let watch = Death { seen: Arc::default(), at };
+            let died = apply(&site, copy.path(), Some(Box::new(watch)));
+            let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
+            assert!(failed, "death at change {at} went by unnoticed: {died:?}");
+            let recovered = recover(copy.path(), way, None);
+            let expected = match &recovered {
+                Ok(Some(Ended::Applied { .. })) if way == Way::Forward => {
+                    finished += 1;
+                    &after
+                }
+                Ok(Some(Ended::Undone { because: None })) if way == Way::Back => {
+                    taken_back += 1;
+                    &before
+                }
+                // The record that closes the run was written, if not yet synced.
+                Ok(None) if is_finished(copy.path()) => &after,
+                Ok(None) => {
+                    not_begun += 1;
+                    &before
+                }
+                other => panic!("death at change {at}, then {way:?}: {other:?}"),
+            };
+            expected.assert_same(&Tree::of(copy.path()), &format!("death at change {at}, then {way:?}"));
+        }
+    }
+    assert!(finished > 20 && taken_back > 20 && not_begun > 40, "{finished} {taken_back} {not_begun}");
+}
+
+#[test]
+fn a_recovery_that_dies_is_recovered_too() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let all = changes(&site);
+    // Some points spread over the commit; each recovery of them dies at each of its changes.
+    for at in [all - 60, all - 31, all - 12, all - 2] {
+        for first in [Way::Forward, Way::Back] {
+            for second in [Way::Forward, Way::Back] {
+                for inner in (1..).step_by(5) {
+                    let copy = site.copy();
+                    let watch = Death { seen: Arc::default(), at };
+                    let _ = apply(&site, copy.path(), Some(Box::new(watch)));
+                    let watch = Death { seen: Arc::default(), at: inner };
+                    let died = recover(copy.path(), first, Some(Box::new(watch)));
+                    if matches!(died, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None)) {
+                        break;
+                    }
+                    let told = format!("death at {at}, {first:?} dies at {inner}, then {second:?}");
+                    let recovered = recover(copy.path(), second, None).expect(&told);
+                    let last = if recovered.is_none() && first == Way::Back { first } else { second };
+                    let expected = if last == Way::Forward { &after } else { &before };
+                    expected.assert_same(&Tree::of(copy.path()), &told);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_of_any_change_loses_nothing() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let (mut undone, mut refused) = (0, 0);
+    for at in 1..=changes(&site) {
+        let copy = site.copy();
+        let watch = Fault { seen: Arc::default(), at };
+        let told = format!("failure of change {at}");
+        match apply(&site, copy.path(), Some(Box::new(watch))) {
+            Err(_) => {
+                refused += 1;
+                before.assert_same(&Tree::of(copy.path()), &told);
+            }
+            Ok(Ended::Undone { because: Some(_) }) => {
+                undone += 1;
+                before.assert_same(&Tree::of(copy.path()), &told);
+            }
+            // Clearing away what is not needed any more may fail without harm.
+            Ok(Ended::Applied { .. }) => after.assert_same(&Tree::of(copy.path()), &told),
+            // After a barrier that failed nothing more is done; nothing is lost either.
+            Ok(Ended::Stuck { error, .. }) => {
+                assert!(error.is_lost_write(), "{told}: {error}");
+                assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))), "{told}");
+                before.assert_same(&Tree::of(copy.path()), &told);
+            }
+            Ok(other) => panic!("{told}: {other:?}"),
+        }
+    }
+    assert!(undone > 20 && refused > 40, "{undone} {refused}");
+}
+
+#[test]
+fn a_stranger_at_a_live_path_is_never_replaced() {
+    let site = Site::new();
+    let all = changes(&site);
+    let live = site.plan(&site.folder()).live_paths().into_iter().cloned().collect::<Vec<_>>();
+    let mut met = 0;
+    for at in all / 2..=all {
+        let copy = site.copy();
+        let _ = apply(&site, copy.path(), Some(Box::new(Death { seen: Arc::default(), at })));
+        // A dead run may have left a live path empty, between the old object and the new one.
+        let there = |path: &std::path::PathBuf| path.exists();
+        let was = live.iter().filter(|path| there(&site.folder().join(path.to_path())));
+        let Some(gone) = was.map(|path| copy.path().join(path.to_path())).find(|path| !there(path)) else { continue };
+        std::fs::write(&gone, "mine").expect("its folder is there");
+        for way in [Way::Forward, Way::Back] {
+            let told = recover(copy.path(), way, None);
+            let refused = matches!(&told, Ok(Some(Ended::Stuck { error: RunError::Stranger { .. }, .. })));
+            assert!(refused, "death at {at}, {way:?}: {told:?}");
+            assert_eq!(std::fs::read_to_string(&gone).expect("it is still there"), "mine");
+        }
+        // Once it is moved away, the run goes on.
+        std::fs::remove_file(&gone).expect("it can be moved away");
+        let told = recover(copy.path(), Way::Back, None);
+        assert!(matches!(told, Ok(Some(Ended::Undone { .. }))), "death at {at}: {told:?}");
+        Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
+        met += 1;
+    }
+    assert!(met > 10, "only {met} strangers were met");
+}

@@ -1,0 +1,230 @@
+//! A small deployment and a rollup that does a little of everything.
+
+use std::path::{Path, PathBuf};
+
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
+use rollup::deployment::snapshot::Snapshot;
+use rollup::deployment::tree::Tree as Folder;
+use rollup::document::{Findings, Source};
+use rollup::manifest::{self, Manifest};
+use rollup::payload::Payload;
+use rollup::plan::{Options, Plan, Planned, interest, plan};
+use rollup::rehearse::{build_payload, build_site};
+use rollup::run;
+use tempfile::TempDir;
+use walkdir::WalkDir;
+
+use super::tree::Tree;
+use super::{Ended, apply};
+
+const DEPLOYMENT: &str = r#"
+schema = 1
+name = "small"
+product = "Product"
+product_version = "1"
+share = "Share"
+roles = [{ name = "engine" }, { name = "web" }]
+servers = [{ name = "E1", roles = ["engine"] }, { name = "W1", roles = ["web"] }, { name = "W2", roles = ["web"] }]
+services = [{ name = "Engine", on = "engine" }, { name = "Web", on = "web" }]
+
+[[groups]]
+path = "Group"
+items = [{ name = "Provider", installer = "Provider.msi" }]
+procedures = [{ name = "Prepare" }]
+
+[[groups]]
+path = "Web"
+on = "web"
+items = [{ name = "Site", installer = "Site.msi" }, { name = "New", installer = "New.msi" }]
+
+[requires]
+"Site" = ["Provider"]
+
+[rehearsal]
+not_installed = ["New"]
+"#;
+
+const MANIFEST: &str = r#"
+schema = 1
+
+[rollup]
+kb = "KB1"
+title = "A little of everything"
+product = "Product"
+product_versions = ["1"]
+
+[[steps]]
+id = "disable"
+action = "disable"
+service = "Engine"
+
+[[steps]]
+id = "uninstall"
+action = "uninstall"
+items."Group" = ["Provider"]
+items."Web" = ["Site"]
+
+[[steps]]
+id = "share"
+action = "copy"
+to = "share"
+files = ["Provider.msi", "Site.msi", "New.msi"]
+
+[[steps]]
+id = "by-hand"
+action = "manual"
+instructions = "do it"
+undo = "undo it"
+
+[[steps]]
+id = "files"
+action = "copy"
+to = "tools/new"
+on = "web"
+files = ["Tool.txt", "Other.txt"]
+
+[[steps]]
+id = "install"
+action = "install"
+removed_by = "uninstall"
+
+[[steps]]
+id = "install-new"
+action = "install"
+items."Web" = ["New"]
+
+[[steps]]
+id = "run"
+action = "run"
+on = "engine"
+files = ["Tool.msi"]
+
+[[steps]]
+id = "prepare"
+action = "initialize"
+items."Group" = ["Prepare"]
+
+[[steps]]
+id = "enable"
+action = "enable"
+service = "Engine"
+
+[[steps]]
+id = "restart"
+action = "restart"
+service = "Web"
+
+[payload]
+files = [
+  { name = "Provider.msi", size = 32768 },
+  { name = "Site.msi", size = 32768 },
+  { name = "New.msi", size = 32768 },
+  { name = "Tool.msi", size = 32768 },
+  { name = "Tool.txt", size = 100 },
+  { name = "Other.txt", size = 0 },
+]
+"#;
+
+/// A deployment in its state before, and what is applied to it.
+pub(super) struct Site {
+    folder: TempDir,
+    description: Description,
+    manifest: Manifest,
+    pub(super) manifest_text: String,
+    pub(super) payload: Payload,
+}
+
+impl Site {
+    /// Builds it: older packages installed, and an operator's files beside them.
+    pub(super) fn new() -> Self {
+        let folder = temporary();
+        let mut findings = Findings::default();
+        let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
+        let source = Source::new("manifest.toml", MANIFEST);
+        let manifest = manifest::parse(&source, &mut findings);
+        let (Some(description), Some(manifest)) = (described, manifest) else { panic!("{findings:#?}") };
+        let deployment = folder.path().join("deployment");
+        build_site(&description, DEPLOYMENT, &deployment).expect("the site can be built");
+        build_payload(&manifest, &description, &folder.path().join("payload")).expect("the payload can be built");
+        put(&deployment, "Group/Provider/files/Program Files/Provider/operator.ini", "mine");
+        put(&deployment, "Group/Provider/notes.txt", "mine");
+        put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
+        std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/folder")).expect("a folder");
+        let payload = Payload::open(&folder.path().join("payload")).expect("it was just built");
+        Self { folder, description, manifest, manifest_text: MANIFEST.to_owned(), payload }
+    }
+
+    /// The deployment in its state before; nothing changes it.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.folder.path().join("deployment")
+    }
+
+    /// A copy of it, times and all.
+    pub(super) fn copy(&self) -> Copy {
+        let copy = temporary();
+        let target = copy.path().join("deployment");
+        let source = self.folder.path().join("deployment");
+        for entry in WalkDir::new(&source) {
+            let entry = entry.expect("the site can be listed");
+            let below = entry.path().strip_prefix(&source).expect("it lies below");
+            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            if entry.file_type().is_dir() {
+                std::fs::create_dir(&at).expect("a new folder");
+                continue;
+            }
+            std::fs::copy(entry.path(), &at).expect("a file can be copied");
+            let modified = entry.metadata().expect("listed").modified().expect("files have times");
+            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            file.set_modified(modified).expect("a time can be set");
+        }
+        Copy { _folder: copy, deployment: target }
+    }
+
+    /// The plan for a deployment that is like this one.
+    pub(super) fn plan(&self, deployment: &Path) -> Plan {
+        let tree = Folder::open(deployment).expect("the deployment is there");
+        let interest = interest(&self.manifest, &self.description);
+        let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
+        let mut snapshot = snapshot.expect("the deployment can be read");
+        snapshot.past = run::past(&tree, self.manifest.rollup.kb).expect("the runs can be read");
+        let facts = self.payload.facts(&self.manifest).expect("the payload can be read");
+        match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
+            Ok(Planned::Plan(plan)) => *plan,
+            other => panic!("{other:#?}"),
+        }
+    }
+
+    /// The tree after an apply that nothing disturbs.
+    pub(super) fn applied(&self) -> Tree {
+        let copy = self.copy();
+        assert!(matches!(apply(self, copy.path(), None), Ok(Ended::Applied { .. })));
+        Tree::of(copy.path()).without_times()
+    }
+}
+
+/// A copy of the deployment, gone with its folder.
+pub(super) struct Copy {
+    _folder: TempDir,
+    deployment: PathBuf,
+}
+
+impl Copy {
+    pub(super) fn path(&self) -> &Path {
+        &self.deployment
+    }
+}
+
+/// A folder in memory where there is one: these tests are about names and order, and a barrier of a
+/// disk would only take their time.
+fn temporary() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    folder.expect("a temporary folder")
+}
+
+fn put(deployment: &Path, below: &str, text: &str) {
+    let at = deployment.join(below);
+    std::fs::create_dir_all(at.parent().expect("it lies below")).expect("folders can be made");
+    std::fs::write(at, text).expect("a file can be written");
+}

@@ -1,0 +1,126 @@
+//! Trees compared whole: every entry below a folder with everything that is promised of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rollup::names::Digest;
+use walkdir::WalkDir;
+
+/// Every entry below a folder, by its path there; the folder itself is the empty path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing(BTreeMap<PathBuf, Entry>);
+
+/// One entry, as far as it is promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// In words.
+    pub(crate) kind: &'static str,
+    /// Permission bits.
+    pub(crate) mode: u32,
+    /// User and group.
+    pub(crate) owner: (u32, u32),
+    /// In bytes; of files only.
+    pub(crate) size: u64,
+    /// Of files only.
+    pub(crate) sha256: Option<Digest>,
+    /// Where a link points to.
+    pub(crate) target: Option<PathBuf>,
+    /// Time of the last change, in nanoseconds; times of folders are no promise.
+    pub(crate) modified: Option<i128>,
+    /// What only a command that reads leaves as it is: the inode, and the times of everything.
+    touched: Option<Touched>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Touched {
+    inode: u64,
+    modified: i128,
+    changed: i128,
+}
+
+impl Listing {
+    /// What the commands that change a deployment promise about it: all but `.rollup`.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self::read(folder, false)
+    }
+
+    /// What the commands that only read promise: every name, byte, mode and time, `.rollup` included.
+    pub(crate) fn strict(folder: &Path) -> Self {
+        Self::read(folder, true)
+    }
+
+    fn read(folder: &Path, strict: bool) -> Self {
+        let ours = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
+        let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+        let walk = walk.filter_entry(|entry| strict || !ours(entry));
+        let entries = walk.map(|entry| {
+            let entry = entry.expect("a readable tree");
+            let below = entry.path().strip_prefix(folder).expect("it lies below").to_owned();
+            (below, Entry::read(entry.path(), strict))
+        });
+        Self(entries.collect())
+    }
+
+    /// The paths of all entries that a condition holds for.
+    pub(crate) fn paths(&self, is_it: impl Fn(&Path, &Entry) -> bool) -> Vec<PathBuf> {
+        self.0.iter().filter(|(path, entry)| is_it(path, entry)).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// The entry at a path.
+    pub(crate) fn get(&self, path: impl AsRef<Path>) -> Option<&Entry> {
+        self.0.get(path.as_ref())
+    }
+
+    /// Only what a condition holds for.
+    pub(crate) fn only(mut self, is_it: impl Fn(&Path) -> bool) -> Self {
+        self.0.retain(|path, _| is_it(path));
+        self
+    }
+
+    /// Without times: what two runs on two copies have in common.
+    pub(crate) fn without_times(mut self) -> Self {
+        self.0.values_mut().for_each(|entry| entry.modified = None);
+        self
+    }
+
+    /// Fails with every difference by name.
+    #[track_caller]
+    pub(crate) fn assert_same(&self, after: &Self) {
+        let mut differences = Vec::new();
+        for path in self.0.keys().chain(after.0.keys().filter(|path| !self.0.contains_key(*path))) {
+            let (was, is) = (self.get(path), after.get(path));
+            if was != is {
+                differences.push(format!("{}:\n  was {was:?}\n  is  {is:?}", path.display()));
+            }
+        }
+        assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
+    }
+}
+
+impl Entry {
+    fn read(path: &Path, strict: bool) -> Self {
+        let metadata = fs::symlink_metadata(path).expect("it was just listed");
+        let kind = metadata.file_type();
+        let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        Self {
+            kind: match () {
+                () if kind.is_dir() => "folder",
+                () if kind.is_file() => "file",
+                () if kind.is_symlink() => "link",
+                () if kind.is_fifo() => "fifo",
+                () if kind.is_socket() => "socket",
+                () => "device",
+            },
+            mode: metadata.mode() & 0o7777,
+            owner: (metadata.uid(), metadata.gid()),
+            size: if kind.is_file() { metadata.len() } else { 0 },
+            sha256: kind.is_file().then(|| Digest::of(&fs::read(path).expect("a readable file"))),
+            target: kind.is_symlink().then(|| fs::read_link(path).expect("a link")),
+            modified: (!kind.is_dir()).then_some(modified),
+            touched: strict.then_some(Touched { inode: metadata.ino(), modified, changed }),
+        }
+    }
+}
