@@ -25,8 +25,10 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         }
         let new: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
         unfaithful(disk, &moved_to(&new, &swap.live, &slot.new_path()))?;
-        let first = waiting.insert(&swap.live);
-        if first && progress == Progress::NotBegun {
+        // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
+        let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
+        let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
+        if progress == Progress::NotBegun && is_first {
             as_seen(disk, &swap.live, &swap.old)?;
         }
     }

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::listing::Listing;
-use crate::readiness::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, World, exit};
 
 /// An installed item of the sample.

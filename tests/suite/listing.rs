@@ -43,24 +43,24 @@ struct Touched {
 impl Listing {
     /// What the commands that change a deployment promise about it: all but `.rollup`.
     pub(crate) fn of(folder: &Path) -> Self {
-        Self::read(folder, false)
+        Self::strict(folder).of_the_deployment()
     }
 
     /// What the commands that only read promise: every name, byte, mode and time, `.rollup` included.
     pub(crate) fn strict(folder: &Path) -> Self {
-        Self::read(folder, true)
-    }
-
-    fn read(folder: &Path, strict: bool) -> Self {
-        let ours = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
-        let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
-        let walk = walk.filter_entry(|entry| strict || !ours(entry));
-        let entries = walk.map(|entry| {
+        let entries = WalkDir::new(folder).into_iter().map(|entry| {
             let entry = entry.expect("a readable tree");
             let below = entry.path().strip_prefix(folder).expect("it lies below").to_owned();
-            (below, Entry::read(entry.path(), strict))
+            (below, Entry::read(entry.path()))
         });
         Self(entries.collect())
+    }
+
+    /// Without what only reading commands promise.
+    pub(crate) fn of_the_deployment(mut self) -> Self {
+        self.0.retain(|path, _| !path.starts_with(".rollup"));
+        self.0.values_mut().for_each(|entry| entry.touched = None);
+        self
     }
 
     /// The paths of all entries that a condition holds for.
@@ -100,7 +100,7 @@ impl Listing {
 }
 
 impl Entry {
-    fn read(path: &Path, strict: bool) -> Self {
+    fn read(path: &Path) -> Self {
         let metadata = fs::symlink_metadata(path).expect("it was just listed");
         let kind = metadata.file_type();
         let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
@@ -120,7 +120,7 @@ impl Entry {
             sha256: kind.is_file().then(|| Digest::of(&fs::read(path).expect("a readable file"))),
             target: kind.is_symlink().then(|| fs::read_link(path).expect("a link")),
             modified: (!kind.is_dir()).then_some(modified),
-            touched: strict.then_some(Touched { inode: metadata.ino(), modified, changed }),
+            touched: Some(Touched { inode: metadata.ino(), modified, changed }),
         }
     }
 }

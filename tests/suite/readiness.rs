@@ -2,85 +2,8 @@
 
 use std::fs;
 
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, KB952076, World, exit};
-
-/// A site with a provider, a namespace on it, an item that was never installed, and a web service.
-pub(crate) const SMALL: &str = r#"
-schema = 1
-name = "small"
-product = "Sample"
-product_version = "1.0"
-share = "Share"
-roles = [{ name = "engine" }, { name = "web" }]
-servers = [
-  { name = "ENG01", roles = ["engine"] },
-  { name = "ENG02", roles = ["engine"], platform = "x64" },
-  { name = "WEB01", roles = ["web"] },
-]
-products = [{ name = "Database", service_pack = 2, servers = ["ENG01"] }]
-services = [{ name = "Engine", on = "engine" }, { name = "IIS", on = "web" }]
-
-[[groups]]
-path = "Things"
-items = [
-  { name = "Provider", installer = "Provider.msi" },
-  { name = "Namespace", installer = "Namespace.msi" },
-  { name = "Extra", installer = "Extra.msi" },
-  { name = "Core", installer = "Core.msi", removable = false },
-]
-procedures = [{ name = "Initialize Things", needs = ["controller"] }]
-
-[[groups]]
-path = "Web"
-on = "web"
-items = [{ name = "Site", installer = "Site.msi" }]
-
-[requires]
-"Namespace" = ["Provider"]
-"Site" = ["Namespace"]
-
-[parameters]
-"Initialize Things" = { controller = "dc1" }
-
-[rehearsal]
-not_installed = ["Extra"]
-"#;
-
-/// A manifest for [`SMALL`]: the rest of its `[rollup]`, then prerequisites, steps and payload.
-pub(crate) fn small(kb: &str, rest: &str) -> String {
-    format!(
-        "schema = 1\n[rollup]\nkb = \"{kb}\"\ntitle = \"A small rollup\"\nproduct = \"Sample\"\n\
-         product_versions = [\"1.0\"]\n{rest}"
-    )
-}
-
-/// A step that copies a newer installer of an item into the share, and the steps around it.
-pub(crate) const UPDATE_PROVIDER: &str = r#"
-[[steps]]
-id = "remove"
-action = "uninstall"
-items."Things" = ["Provider"]
-[[steps]]
-id = "copy"
-action = "copy"
-to = "share"
-files = ["Provider.msi"]
-[[steps]]
-id = "install"
-action = "install"
-removed_by = "remove"
-[payload]
-files = [{ name = "Provider.msi" }]
-"#;
-
-/// Apply the manifest `small.toml`.
-pub(crate) const APPLY_SMALL: &str = "apply small.toml --yes";
-
-/// [`SMALL`] and a manifest for it.
-#[track_caller]
-pub(crate) fn small_world(rest: &str) -> World {
-    World::with_site(SMALL).manifest("small", &small("KB100001", rest))
-}
 
 #[test]
 fn a_server_without_the_service_pack_is_named() {
@@ -159,7 +82,7 @@ fn a_parameter_of_the_manifest_wins_over_the_stored_one() {
     let given = format!(
         "{rest}parameters.\"Initialize Things\" = {{ controller = \"dc2\", more = \"yes\" }}\n[payload]\nfiles = []\n"
     );
-    let world = small_world(&given).with(|world| fs::create_dir_all(world.at("KB100001")).expect("made"));
+    let world = small_world(&given);
     world.run(APPLY_SMALL).exits_with(exit::OK).says("ran 1 procedure");
     let state: toml::Table = world.read("Things/Initialize Things/state.toml").parse().expect("a record");
     assert_eq!(state["parameters"]["controller"].as_str(), Some("dc2"));
@@ -175,8 +98,9 @@ fn an_item_that_may_not_be_removed_stays_even_if_it_came_back() {
 
 #[test]
 fn what_something_else_still_needs_does_not_go_for_good() {
-    let world = small_world("[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n[payload]\nfiles = []\n")
-        .with(|world| fs::create_dir_all(world.at("KB100001")).expect("made"));
+    let world = small_world(
+        "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n[payload]\nfiles = []\n",
+    );
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
@@ -188,8 +112,7 @@ fn what_something_else_still_needs_does_not_go_for_good() {
 fn what_nothing_needs_may_go_for_good() {
     let world = small_world(
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Namespace\"]\nitems.\"Web\" = [\"Site\"]\n[payload]\nfiles = []\n",
-    )
-    .with(|world| fs::create_dir_all(world.at("KB100001")).expect("made"));
+    );
     world.run(APPLY_SMALL).exits_with(exit::OK).says("removed 2 items");
     assert!(world.read("Web/Site/WEB01/state.toml").contains("state = \"not-installed\""));
     assert!(world.read("Web/Site/WEB01/state.toml").contains("kb = \"KB100001\""));
@@ -239,9 +162,7 @@ fn an_installer_of_another_product_is_refused_by_both_names() {
 fn an_installer_missing_in_the_share_is_named() {
     let steps = "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n\
                  [[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"remove\"\n[payload]\nfiles = []\n";
-    let world = small_world(steps)
-        .with(|world| fs::create_dir_all(world.at("KB100001")).expect("made"))
-        .remove("Share/Provider.msi");
+    let world = small_world(steps).remove("Share/Provider.msi");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, SystemTime};
 
 use crate::listing::Listing;
-use crate::readiness::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
+use crate::small::{APPLY_SMALL, SMALL, UPDATE_PROVIDER, small, small_world};
 use crate::world::{APPLY, World, exit, set_modified};
 
 const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
@@ -145,7 +145,6 @@ fn an_operators_files_stay_where_an_item_is_removed_for_good() {
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Web\" = [\"Site\"]\n[payload]\nfiles = []\n";
     let his = ["Web/Site/WEB01/files/his/web.config", "Web/Site/WEB01/his.txt"];
     let mut world = World::with_site(SMALL).manifest("small", &small("KB100001", rest));
-    fs::create_dir_all(world.at("KB100001")).expect("made");
     for path in his {
         world = world.put(path, "his own");
     }

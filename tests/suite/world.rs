@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -15,6 +17,7 @@ use rollup::document::{Findings, Look, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
 use rollup::rehearse::{OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
@@ -128,13 +131,6 @@ impl World {
         world
     }
 
-    /// Another world in the same state.
-    pub(crate) fn twin(&self) -> Self {
-        let world = Self { folder: TempDir::new().expect("a temporary folder") };
-        copy_tree(self.folder.path(), world.folder.path());
-        world
-    }
-
     /// Writes a manifest as `NAME.toml`, and builds its payload beside it where its KB number says.
     #[track_caller]
     pub(crate) fn manifest(self, name: &str, text: &str) -> Self {
@@ -143,7 +139,7 @@ impl World {
         let manifest = parsed(name, text, &description);
         fs::write(self.at(&format!("{name}.toml")), text).expect("written");
         let payload = self.at(&manifest.rollup.kb.to_string());
-        if !manifest.files.is_empty() && !payload.exists() {
+        if !payload.exists() {
             build_payload(&manifest, &description, &payload).expect("a payload that can be built");
         }
         self
@@ -267,9 +263,38 @@ impl World {
 
     /// Runs the program with these words, parted by spaces (`'…'` keeps them together), and no terminal.
     pub(crate) fn run(&self, words: &str) -> Ran<'_> {
-        let before = Before { tree: Listing::of(&self.deployment()), strict: Listing::strict(&self.deployment()) };
+        let strict = Listing::strict(&self.deployment());
+        let before = Before { tree: strict.clone().of_the_deployment(), strict };
         let output = self.command(words).stdin(Stdio::null()).output().expect("the program can be run");
         Ran { world: self, words: words.to_owned(), before, output: Told::from(output) }
+    }
+
+    /// Runs the program at a terminal, at which somebody types all this as soon as it is read.
+    pub(crate) fn at_terminal(&self, words: &str, typed: &str) -> Ran<'_> {
+        let strict = Listing::strict(&self.deployment());
+        let before = Before { tree: strict.clone().of_the_deployment(), strict };
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let ours = openpt(flags).and_then(|ours| grantpt(&ours).and(unlockpt(&ours)).map(|()| ours));
+        let ours = ours.expect("a terminal can be made");
+        let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("a plain name");
+        let mut ours = File::from(ours);
+        let no_control = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
+        let theirs =
+            || File::options().read(true).write(true).custom_flags(no_control).open(&name).expect("a terminal");
+        let mut command = self.command(words);
+        let mut child =
+            command.stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().expect("the program can be run");
+        // The other end is closed when nobody but the program has it, and the program has ended.
+        drop(command);
+        ours.write_all(typed.as_bytes()).expect("typed");
+        let mut told = Vec::new();
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = ours.read(&mut chunk) {
+            told.extend_from_slice(&chunk[..read]);
+        }
+        let code = child.wait().expect("it ended").code();
+        let output = Told { code, stdout: String::from_utf8_lossy(&told).into_owned(), stderr: String::new() };
+        Ran { world: self, words: words.to_owned(), before, output }
     }
 
     /// The program, not run yet.
@@ -389,11 +414,6 @@ impl<'w> Ran<'w> {
     /// Standard output.
     pub(crate) fn stdout(&self) -> &str {
         &self.output.stdout
-    }
-
-    /// The world, for what comes next.
-    pub(crate) fn then(self) -> &'w World {
-        self.world
     }
 }
 

@@ -1,0 +1,136 @@
+//! `rehearse` makes a lab, applies there for real, and touches nothing else.
+
+use std::fs;
+
+use crate::listing::Listing;
+use crate::world::{KB952076, World, exit};
+
+const REHEARSE: &str = "rehearse kb952076.toml --in lab";
+
+#[test]
+fn a_rehearsal_builds_applies_and_verifies() {
+    let world = World::with_deployment();
+    let ran = world.run(REHEARSE).exits_with(exit::OK).nothing_was_touched();
+    ran.says("made lab/deployment and lab/payload")
+        .says("applied KB952076 as run 0001-KB952076")
+        .says("as previewed")
+        .says("everything matches");
+    world.run("status -d lab/deployment").exits_with(exit::OK).says("in force: KB952076");
+    world.run("apply kb952076.toml --yes -d lab/deployment -p lab/payload").exits_with(exit::OK).says("nothing to do");
+}
+
+#[test]
+fn a_rehearsal_ends_as_an_apply_does() {
+    let (rehearsed, applied) = (World::with_deployment(), World::with_deployment());
+    rehearsed.run(REHEARSE).exits_with(exit::OK);
+    let applied = applied.run(crate::world::APPLY).exits_with(exit::OK).after().without_times();
+    applied.assert_same(&Listing::of(&rehearsed.at("lab/deployment")).without_times());
+}
+
+#[test]
+fn a_lab_that_is_there_is_replaced_only_when_told_so() {
+    let world = World::with_deployment();
+    world.run(REHEARSE).exits_with(exit::OK);
+    fs::write(world.at("lab/deployment/mark"), "of the first lab").expect("written");
+    let lab = Listing::strict(&world.at("lab"));
+    let ran = world.run(REHEARSE).exits_with(exit::USAGE);
+    ran.says("`lab` exists already").says("now: it was left as it is").says("`--replace` makes it anew");
+    lab.assert_same(&Listing::strict(&world.at("lab")));
+    world.run(&format!("{REHEARSE} --replace")).exits_with(exit::OK).says("everything matches");
+    assert!(!world.at("lab/deployment/mark").exists());
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_never_replaced() {
+    let world = World::with_deployment();
+    fs::create_dir(world.at("lab")).and_then(|()| fs::write(world.at("lab/thesis.txt"), "years")).expect("written");
+    fs::write(world.at("file"), "no folder").expect("written");
+    let before = Listing::strict(&world.at("lab"));
+    for options in ["", "--replace", "--prepare", "--prepare --replace"] {
+        let ran = world.run(&format!("{REHEARSE} {options}")).exits_with(exit::USAGE);
+        ran.says("`lab` was not made by `rollup rehearse`, so it is not replaced");
+        world.run(&format!("rehearse kb952076.toml --in file {options}")).exits_with(exit::USAGE);
+        world
+            .run(&format!("rehearse kb952076.toml --in deployment {options}"))
+            .exits_with(exit::USAGE)
+            .nothing_was_touched();
+    }
+    before.assert_same(&Listing::strict(&world.at("lab")));
+    assert_eq!(fs::read_to_string(world.at("file")).expect("there"), "no folder");
+}
+
+#[test]
+fn an_empty_folder_may_become_a_lab() {
+    let world = World::with_deployment();
+    fs::create_dir(world.at("lab")).expect("made");
+    world.run(&format!("{REHEARSE} --prepare")).exits_with(exit::OK);
+}
+
+#[test]
+fn a_prepared_lab_is_in_the_state_before_and_says_what_to_type() {
+    let world = World::with_deployment();
+    let ran =
+        world.run(&format!("{REHEARSE} --prepare")).exits_with(exit::OK).says("is in the state before the rollup");
+    let apply = ran.stdout().lines().find_map(|line| line.strip_prefix("next: rollup ")).expect("a next command");
+    world.run("status -d lab/deployment").exits_with(exit::OK).says("in force: KB948755").does_not_say("KB952076");
+    world.run(apply).exits_with(exit::OK).says("applied KB952076");
+    world.run("verify -d lab/deployment").exits_with(exit::OK);
+}
+
+#[test]
+fn a_rehearsal_on_a_copy_leaves_the_original_alone() {
+    let world = World::with_deployment()
+        .put("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files/his.txt", "his own")
+        .edit("deployment/deployment.toml", "name = \"hmc40\"", "name = \"mine\"");
+    let ran = world.run(&format!("{REHEARSE} -d deployment -p KB952076")).exits_with(exit::OK).nothing_was_touched();
+    ran.says("applied KB952076").says("beside: `Hosted Exchange/");
+    world.run("status -d lab/deployment").says("deployment mine in lab/deployment").says("in force: KB952076");
+    assert!(!world.at("lab/payload").exists());
+}
+
+#[test]
+fn a_copy_of_a_deployment_has_its_level_but_not_its_runs() {
+    let world = World::with_deployment();
+    world.run(crate::world::APPLY).exits_with(exit::OK);
+    world.run(&format!("{REHEARSE} -d deployment --prepare")).exits_with(exit::OK).nothing_was_touched();
+    world.run("history -d lab/deployment").says("no run yet");
+    world.run("status -d lab/deployment").says("in force: KB952076");
+}
+
+#[test]
+fn a_copy_is_the_same_in_names_bytes_modes_and_times() {
+    let world = World::with_deployment();
+    world.run(&format!("{REHEARSE} -d deployment --prepare")).exits_with(exit::OK);
+    Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
+}
+
+#[test]
+fn pins_of_a_real_payload_ask_for_it() {
+    let pin = "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504";
+    assert!(KB952076.contains(pin));
+    let world = World::with_deployment().edit("kb952076.toml", pin, &"ab".repeat(32));
+    let ran = world.run(REHEARSE).exits_with(exit::MISMATCH);
+    ran.says("the manifest pins a real payload: `Hostedemail2007ns.msi` is pinned as abab")
+        .says("rehearse with the real files: `--payload DIR`");
+    assert!(!world.at("lab").exists());
+}
+
+#[test]
+fn a_table_that_cannot_be_built_is_refused_before_anything_is_made() {
+    // No package is as small as that.
+    let world = World::with_deployment().without_pins().edit("kb952076.toml", "size = 312_320", "size = 512");
+    world.run(REHEARSE).exits_with(exit::MISMATCH).says("ostedemail2007ns.msi");
+    assert!(!world.at("lab").exists());
+}
+
+#[test]
+fn a_refused_rehearsal_ends_as_a_refused_apply() {
+    let world = World::with_deployment().truncate_payload("HostedEmail2007NS.msi");
+    world
+        .run(&format!("{REHEARSE} -p KB952076"))
+        .exits_with(exit::MISMATCH)
+        .says("`Hostedemail2007ns.msi` is too short");
+    for words in ["rehearse missing.toml", "rehearse kb952076.toml -p nowhere", "rehearse kb952076.toml -d nowhere"] {
+        world.run(words).exits_with(exit::NO_INPUT).nothing_was_touched();
+    }
+}

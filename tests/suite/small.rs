@@ -1,0 +1,81 @@
+//! A site of a few items, for the manifests that the promises about the language are tried with.
+
+use crate::world::World;
+
+/// A site with a provider, a namespace on it, an item that was never installed, and a web service.
+pub(crate) const SMALL: &str = r#"
+schema = 1
+name = "small"
+product = "Sample"
+product_version = "1.0"
+share = "Share"
+roles = [{ name = "engine" }, { name = "web" }]
+servers = [
+  { name = "ENG01", roles = ["engine"] },
+  { name = "ENG02", roles = ["engine"], platform = "x64" },
+  { name = "WEB01", roles = ["web"] },
+]
+products = [{ name = "Database", service_pack = 2, servers = ["ENG01"] }]
+services = [{ name = "Engine", on = "engine" }, { name = "IIS", on = "web" }]
+
+[[groups]]
+path = "Things"
+items = [
+  { name = "Provider", installer = "Provider.msi" },
+  { name = "Namespace", installer = "Namespace.msi" },
+  { name = "Extra", installer = "Extra.msi" },
+  { name = "Core", installer = "Core.msi", removable = false },
+]
+procedures = [{ name = "Initialize Things", needs = ["controller"] }]
+
+[[groups]]
+path = "Web"
+on = "web"
+items = [{ name = "Site", installer = "Site.msi" }]
+
+[requires]
+"Namespace" = ["Provider"]
+"Site" = ["Namespace"]
+
+[parameters]
+"Initialize Things" = { controller = "dc1" }
+
+[rehearsal]
+not_installed = ["Extra"]
+"#;
+
+/// A manifest for [`SMALL`]: the rest of its `[rollup]`, then prerequisites, steps and payload.
+pub(crate) fn small(kb: &str, rest: &str) -> String {
+    format!(
+        "schema = 1\n[rollup]\nkb = \"{kb}\"\ntitle = \"A small rollup\"\nproduct = \"Sample\"\n\
+         product_versions = [\"1.0\"]\n{rest}"
+    )
+}
+
+/// A step that copies a newer installer of an item into the share, and the steps around it.
+pub(crate) const UPDATE_PROVIDER: &str = r#"
+[[steps]]
+id = "remove"
+action = "uninstall"
+items."Things" = ["Provider"]
+[[steps]]
+id = "copy"
+action = "copy"
+to = "share"
+files = ["Provider.msi"]
+[[steps]]
+id = "install"
+action = "install"
+removed_by = "remove"
+[payload]
+files = [{ name = "Provider.msi" }]
+"#;
+
+/// Apply the manifest `small.toml`.
+pub(crate) const APPLY_SMALL: &str = "apply small.toml --yes";
+
+/// [`SMALL`] and a manifest for it.
+#[track_caller]
+pub(crate) fn small_world(rest: &str) -> World {
+    World::with_site(SMALL).manifest("small", &small("KB100001", rest))
+}
