@@ -207,6 +207,7 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
             failure
         }
         RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
+        RunError::SetAside { .. } | RunError::InTheWay { .. } => Failure::new(Exit::NeedsAttention, error),
         RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),
         RunError::Waiting { .. } => Failure::new(Exit::Stopped, error),
         RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),

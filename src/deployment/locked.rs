@@ -12,7 +12,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
 use serde::{Deserialize, Serialize};
 
-use super::tree::{DiskError, Look, Tree};
+use super::tree::{BRING_TO_DISK, DiskError, Look, Tree};
 use crate::names::RelPath;
 
 /// The version of everything below `.rollup`.
@@ -116,10 +116,11 @@ pub fn path(text: &str) -> RelPath {
 impl LockedDeployment {
     /// Takes the lock, waiting for it as long as `wait` says.
     pub fn lock(tree: Tree, doing: &str, wait: Duration) -> Result<Self, LockError> {
-        let deadline = Instant::now() + wait;
+        // A time too far off to be told is no limit.
+        let deadline = Instant::now().checked_add(wait);
         loop {
             match Self::try_lock(&tree) {
-                Err(LockError::Held { .. }) if Instant::now() < deadline => {
+                Err(LockError::Held { .. }) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => return Err(error),
@@ -202,6 +203,8 @@ impl LockedDeployment {
         self.write(&raw.join("format").expect("a plain name"), format!("{FORMAT}\n").as_bytes(), None)?;
         let lock = self.create(&raw.join("lock").expect("a plain name"))?;
         lock.try_lock().map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
+        // Whole before it has its name: half of it would keep every later command out.
+        self.barrier()?;
         self.rename(&raw, &path(".rollup"))?;
         self.lock = lock;
         let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
@@ -275,8 +278,8 @@ impl LockedDeployment {
 
     /// Brings one file to disk.
     pub fn sync(&self, at: &RelPath, file: &File) -> Result<(), DiskError> {
-        self.announce(Change::Sync(at), "write to disk", at)?;
-        file.sync_data().map_err(|e| DiskError::new("write to disk", self.tree.shown(Some(at)), e))
+        self.announce(Change::Sync(at), BRING_TO_DISK, at)?;
+        file.sync_data().map_err(|e| DiskError::new(BRING_TO_DISK, self.tree.shown(Some(at)), e))
     }
 
     fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
@@ -344,7 +347,7 @@ impl LockedDeployment {
     /// Brings everything written so far to disk. Never tried again when it fails: the system tells
     /// of a lost write only once.
     pub fn barrier(&self) -> Result<(), DiskError> {
-        let fail = |e: io::Error| DiskError::new("bring to disk what was written to", self.tree.shown(None), e);
+        let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
         if let Some(watch) = &self.watch {
             watch.before(Change::Barrier).map_err(fail)?;
         }
@@ -387,17 +390,23 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
 /// Whether somebody holds the lock of a deployment at this moment. Takes no lock itself, which
 /// could turn a writer away; the system's own table of locks tells.
 pub fn at_work(tree: &Tree) -> Result<bool, DiskError> {
-    let lock = match tree.look(&path(".rollup/lock"))? {
-        Some(look) => look.identity.1,
+    let look = match tree.look(&path(".rollup/lock"))? {
+        Some(look) => look.identity,
         None => rustix::fs::fstat(tree.root())
-            .map_err(|e| DiskError::new("look at", tree.shown(None), e))
-            .map(|status| status.st_ino)?,
+            .map(|status| (status.st_dev, status.st_ino))
+            .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,
     };
+    let (device, inode) = look;
+    let file = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
+    let owner = read_owner(tree).map(|owner| owner.process.to_string());
     // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers apart.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     Ok(table.lines().any(|line| {
-        let mut fields = line.split_ascii_whitespace();
-        fields.nth(1) == Some("FLOCK") && fields.nth(3).is_some_and(|file| file.ends_with(&format!(":{lock}")))
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else { return false };
+        // Some file systems (btrfs) tell another device here than a look at the file does.
+        let signed = owner.as_deref() == Some(process) && locked.ends_with(&format!(":{inode}"));
+        locked == file || signed
     }))
 }
 
@@ -432,6 +441,16 @@ fn set_attributes(object: impl rustix::fd::AsFd, attributes: Attributes) -> io::
     }
     rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
     Ok(())
+}
+
+/// Opens the file beside a run's journal that nobody needs: never a reason to fail, so never told.
+pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
+    let mut options = OpenOptions::new();
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    options.append(true).create(true).follow(FollowSymlinks::No).custom_flags(nonblocking);
+    let folder = tree.folder(at.parent().as_ref()).ok()?;
+    let file = folder.open_with(at.name(), &options).ok()?.into_std();
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|_| file)
 }
 
 /// Gives an open file of ours its permission bits, its owner and, where one is given, its time of

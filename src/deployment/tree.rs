@@ -20,6 +20,9 @@ const MOST_ENTRIES: usize = 50_000_000;
 /// How much is read at once when a file is hashed or copied.
 const CHUNK: usize = 256 * 1024;
 
+/// The action of a barrier, or of bringing one file to disk: when it fails, something was lost.
+pub const BRING_TO_DISK: &str = "bring to disk what was written to";
+
 /// Something the disk refused.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`", Shown(.path))]
@@ -37,6 +40,11 @@ impl DiskError {
     /// Ties an error of the system to what was tried and where.
     pub fn new(action: &'static str, path: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self { action, path: path.into(), source: source.into() }
+    }
+
+    /// Whether something that was written may be lost.
+    pub fn is_lost_write(&self) -> bool {
+        self.action == BRING_TO_DISK
     }
 
     /// Whether nothing is there.
@@ -78,8 +86,8 @@ pub struct Look {
     pub mode: u32,
     /// User and group.
     pub owner: (u32, u32),
-    /// Time of the last change of the contents, in seconds since 1970.
-    pub modified: i64,
+    /// Time of the last change of the contents: seconds since 1970, and nanoseconds.
+    pub modified: (i64, i64),
 }
 
 /// One entry found by a walk.
@@ -309,7 +317,7 @@ fn look(metadata: &cap_std::fs::Metadata) -> Look {
         identity: (metadata.dev(), metadata.ino()),
         mode: metadata.mode() & 0o7777,
         owner: (metadata.uid(), metadata.gid()),
-        modified: metadata.mtime(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
     }
 }
 

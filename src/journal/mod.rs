@@ -313,13 +313,11 @@ impl Writer {
         Ok(Self { at, file, journal: Journal::default(), reserve })
     }
 
-    /// Goes on with a journal that was read, cutting off a torn line.
+    /// Goes on with a journal that was read; the first record written cuts a torn line off.
     pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalFault> {
         let (at, reserve) = names(run);
         let journal = Journal::read(disk.tree(), &at)?;
-        let mut file = disk.reopen(&at)?;
-        let cut = file.set_len(journal.good).and_then(|()| file.seek(SeekFrom::End(0)));
-        cut.map_err(|e| DiskError::new("write", disk.tree().shown(Some(&at)), e))?;
+        let file = disk.reopen(&at)?;
         Ok(Self { at, file, journal, reserve })
     }
 
@@ -348,19 +346,30 @@ impl Writer {
         Ok(())
     }
 
-    /// A full disk gets back what was kept aside, and the line is written again from its start.
+    /// Writes behind the last good line, whatever an earlier failure left there. A full disk gets back
+    /// what was kept aside, and the line is written again from its start.
     fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
+        self.rewind(disk)?;
         match disk.append(&self.at, &mut self.file, line) {
-            Err(error) if error.source.kind() == io::ErrorKind::StorageFull => {
-                let again = |e| DiskError::new("write", disk.tree().shown(Some(&self.at)), e);
-                disk.reopen(&self.reserve)?.set_len(0).map_err(again)?;
-                self.file.set_len(self.journal.good).map_err(again)?;
-                self.file.seek(SeekFrom::Start(self.journal.good)).map_err(again)?;
+            Err(error) if is_full(&error) => {
+                let reserve = disk.reopen(&self.reserve)?;
+                reserve.set_len(0).map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.reserve)), e))?;
+                self.rewind(disk)?;
                 disk.append(&self.at, &mut self.file, line)
             }
             written => written,
         }
     }
+
+    fn rewind(&mut self, disk: &LockedDeployment) -> Result<(), DiskError> {
+        let good = self.journal.good;
+        let cut = self.file.set_len(good).and_then(|()| self.file.seek(SeekFrom::Start(good)));
+        cut.map(|_| ()).map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.at)), e))
+    }
+}
+
+fn is_full(error: &DiskError) -> bool {
+    matches!(error.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn names(run: &RelPath) -> (RelPath, RelPath) {

@@ -1,17 +1,25 @@
 //! Before the first rename in a direction: is everything that it still needs there, as it was written?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::RunError;
 use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
 use crate::deployment::locked::LockedDeployment;
-use crate::names::RelPath;
+use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, Plan, What};
+
+/// What was found at the live paths when they were compared with the plan: by swap, and then by entry
+/// of the old object, which file it was and when it was changed. Only compared within one process.
+pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
+
+/// Which file an entry is, and when its contents were last changed.
+pub(super) type Seen = ((u64, u64), (i64, i64));
 
 /// Going forward: every `new` still to be used is whole, and the first unfinished swap of every path
 /// meets what the plan saw.
-pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
+pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<Witness, RunError> {
+    let mut witness = Witness::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
@@ -30,18 +38,37 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
         if progress == Progress::NotBegun && is_first {
             as_seen(disk, &swap.live, &swap.old)?;
+            let seen = |entry: &Entry| Ok(disk.tree().look(&entry.path)?.map(|look| (look.identity, look.modified)));
+            let seen: Result<_, RunError> = swap.old.iter().map(seen).collect();
+            witness.insert(swap.number, seen?);
         }
     }
-    Ok(())
+    Ok(witness)
 }
 
-/// Going back: every `old` still to be used is whole.
+/// Going back: every `old` still to be used is whole, and no file of an operator's stands where it will
+/// bring one of ours.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
-    for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
+    let mut ours: BTreeMap<&RelPath, BTreeSet<Folded>> = BTreeMap::new();
+    let mut last: BTreeMap<&RelPath, Slot<'_>> = BTreeMap::new();
+    for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
-        if slot.progress()? != Progress::NotBegun {
-            let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-            unfaithful(disk, &moved_to(&ours, &swap.live, &slot.old_path()))?;
+        if slot.progress()? == Progress::NotBegun {
+            continue;
+        }
+        let old: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+        if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))? {
+            return Err(RunError::SetAside { path: disk.tree().shown(Some(&found.path)), what: found.what });
+        }
+        let files = old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        ours.entry(&swap.live).or_default().extend(files.map(|entry| entry.path.folded()));
+        last.insert(&swap.live, slot);
+    }
+    for (live, slot) in last {
+        for (at, below) in slot.strangers_in_place()? {
+            if ours.get(live).is_some_and(|ours| ours.contains(&live.with(&below).folded())) {
+                return Err(RunError::InTheWay { path: disk.tree().shown(Some(&at)) });
+            }
         }
     }
     Ok(())
@@ -57,10 +84,14 @@ pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec
 }
 
 fn unfaithful(disk: &LockedDeployment, entries: &[Entry]) -> Result<(), RunError> {
-    match differences(disk.tree(), entries)?.into_iter().next() {
+    match first_difference(disk, entries)? {
         None => Ok(()),
         Some(Difference { path, what }) => Err(RunError::Unfaithful { path: disk.tree().shown(Some(&path)), what }),
     }
+}
+
+fn first_difference(disk: &LockedDeployment, entries: &[Entry]) -> Result<Option<Difference>, RunError> {
+    Ok(differences(disk.tree(), entries)?.into_iter().next())
 }
 
 fn as_seen(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {
@@ -70,7 +101,7 @@ fn as_seen(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(),
     }
     // An operator's files may come and go: whatever is there travels.
     let ours: Vec<Entry> = old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-    match differences(disk.tree(), &ours)?.into_iter().next() {
+    match first_difference(disk, &ours)? {
         None => Ok(()),
         Some(Difference { path, what }) => Err(stale(&path, format!("it {what}"))),
     }

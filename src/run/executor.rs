@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::check;
 use super::measure::{Measured, differences, measure};
 use super::stage::Staged;
-use super::swap::Slot;
+use super::swap::{Moved, Slot};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
@@ -70,14 +70,18 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     Ok(cleared)
 }
 
-/// A run that has not begun has set nothing aside; otherwise its journal lost a record.
+/// A run that has not begun has set nothing aside, and one that is staged whole still has every new
+/// object; otherwise its journal lost a record.
 fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     let slots = run.folder.join("slots").expect("a plain name");
-    for (name, _) in disk.tree().names(&slots)? {
-        let old = slots.join(&format!("{name}/old")).expect("names found in a folder");
-        if disk.tree().look(&old)?.is_some() {
+    for (slot, _) in disk.tree().names(&slots)? {
+        let there = |name: &str| {
+            let at = slots.join(&format!("{slot}/{name}")).expect("names found in a folder");
+            disk.tree().look(&at).map(|look| look.is_some())
+        };
+        if there("old")? || run.state() == RunState::Staged && !there("new")? {
             let path = disk.tree().shown(Some(&run.folder.join("journal").expect("a plain name")));
-            let what = "a slot holds an old object, and no record says that the commit began";
+            let what = "its slots show that the commit began, and no record says so";
             let line = run.journal.entries.len() + 1;
             return Err(JournalFault::Damaged { path, line, what }.into());
         }
@@ -104,15 +108,22 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let Staged { run, mut journal } = staged;
-    let begun =
-        check::forward(disk, plan, &run).and_then(|()| journal.write(disk, Record::Committing).map_err(RunError::from));
-    if let Err(error) = begun {
-        // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
-        let _ = disk.discard(&run);
-        return Err(error);
+    let seen = check::forward(disk, plan, &run);
+    let begun = seen.and_then(|witness| {
+        journal.write(disk, Record::Committing)?;
+        Ok(witness)
+    });
+    match begun {
+        Ok(witness) => {
+            listener.tell(&Event::Committing);
+            Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener, witness }))
+        }
+        Err(error) => {
+            // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
+            let _ = disk.discard(&run);
+            Err(error)
+        }
     }
-    listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener }))
 }
 
 /// Brings an unfinished run to its end.
@@ -122,7 +133,7 @@ pub fn commit(
 /// What keeps the walk from beginning; nothing has changed then.
 pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
-    check::forward(disk, &plan, &run.folder)?;
+    let witness = check::forward(disk, &plan, &run.folder)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
@@ -132,7 +143,7 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
     // What the dead process did goes to disk before anything follows it.
     disk.barrier()?;
     listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener }))
+    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness }))
 }
 
 /// Takes an unfinished run back.
@@ -148,7 +159,8 @@ pub fn undo(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> 
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
     disk.barrier()?;
-    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener };
+    let witness = check::Witness::new();
+    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
     walk.listener.tell(&Event::Turned { back: true, why: "undo" });
     Ok(go_back(&mut walk, None))
 }
@@ -203,11 +215,19 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
 
 /// Files that came into an old object after it was set aside move to where they would be now.
 fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
+    let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
-        for stayed in Slot::new(walk.disk, walk.run, swap).bring_late_travellers()? {
+        let (moved, stayed) = Slot::new(walk.disk, walk.run, swap).bring_late_travellers()?;
+        if moved == Moved::Something {
+            any = moved;
+        }
+        for stayed in stayed {
             let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
             walk.listener.tell(&Event::Notice { text: &text });
         }
+    }
+    if any == Moved::Something {
+        walk.disk.barrier()?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | after staging | every `new` is whole; only now may `staged` say so |
 //! | `staged`, `committing`, `confirmed`, `turned`, `closed` (the journal alone) | the record is there before what it announces |
+//! | before `.rollup` gets its name | it is there whole, or not at all |
 //! | before the first rename of a resumed run | what the dead process did is on disk before anything follows it |
 //! | after every step | no rename of a later step can be on disk without all of this one |
 //! | before `closed` | the whole change is on disk before it is called finished |
@@ -164,6 +165,20 @@ pub enum RunError {
         /// What differs.
         what: String,
     },
+    /// An old object that was set aside is needed again, and has changed.
+    #[error("`{path}` was set aside and has changed since: {what}")]
+    SetAside {
+        /// Where it is.
+        path: String,
+        /// What differs.
+        what: String,
+    },
+    /// An operator's file stands where going back would put one of ours.
+    #[error("an operator's `{path}` stands where the state before has a file of ours")]
+    InTheWay {
+        /// Where it is.
+        path: String,
+    },
     /// A swap found something that it must not touch.
     #[error("{what}; look at `{live}` and at `{slot}`")]
     Stranger {
@@ -196,6 +211,6 @@ pub enum RunError {
 impl RunError {
     /// Whether a barrier failed: the disk lost something that was written.
     pub fn is_lost_write(&self) -> bool {
-        matches!(self, RunError::Disk(error) if error.action.starts_with("bring to disk"))
+        matches!(self, RunError::Disk(error) if error.is_lost_write())
     }
 }

@@ -20,6 +20,7 @@ use crate::names::{Folded, RelPath};
 use crate::plan::{NewWhat, Swap, What};
 
 use super::RunError;
+use super::check::Witness;
 
 /// A swap and its slot in the run's folder.
 pub(super) struct Slot<'a> {
@@ -98,15 +99,15 @@ impl<'a> Slot<'a> {
     }
 
     /// Swaps the new object in. May be called again at any time: it looks at what stands where, and
-    /// does what is left.
-    pub(super) fn forward(&self) -> Result<Moved, RunError> {
+    /// does what is left. What is set aside must still be what the witness saw.
+    pub(super) fn forward(&self, witness: &Witness) -> Result<Moved, RunError> {
         if self.progress()? == Progress::Done {
             return Ok(Moved::Nothing);
         }
         self.mend_names()?;
         match self.progress()? {
             Progress::NotBegun if self.swap.has_old() => {
-                self.set_aside()?;
+                self.set_aside(witness)?;
                 self.travel()?;
                 self.put_in_place()?;
             }
@@ -142,12 +143,42 @@ impl<'a> Slot<'a> {
         Ok(Moved::Something)
     }
 
-    /// L to O.
-    fn set_aside(&self) -> Result<(), RunError> {
-        match self.look(&self.swap.live)? {
-            None => Err(self.stranger("nothing stands at the live path, where the plan saw something")),
-            Some(_) => Ok(self.disk.rename(&self.swap.live, &self.old_path())?),
+    /// L to O; and back to L, if it is not what was seen there. Nobody reaches it by its path any more,
+    /// so that what is compared now is what is kept.
+    fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
+        if self.look(&self.swap.live)?.is_none() {
+            return Err(self.stranger("nothing stands at the live path, where the plan saw something"));
         }
+        self.disk.rename(&self.swap.live, &self.old_path())?;
+        if let Some((path, what)) = self.changed(witness)? {
+            self.put_back()?;
+            return Err(RunError::Stale { path: self.disk.tree().shown(Some(&path)), what: what.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// The first of our entries that is not any more what was seen at the live path.
+    fn changed(&self, witness: &Witness) -> Result<Option<(RelPath, &'static str)>, RunError> {
+        let seen = witness.get(&self.swap.number).map(Vec::as_slice).unwrap_or_default();
+        for (at, entry) in self.swap.old.iter().enumerate().filter(|(_, entry)| entry.what != What::Traveller) {
+            let old = self.old_path();
+            let now = self.look(&entry.path.below(&self.swap.live).map_or(old.clone(), |below| old.with(&below)))?;
+            let Some(now) = now else { return Ok(Some((entry.path.clone(), "it is gone"))) };
+            let same = match entry.what {
+                What::Folder => now.kind == Kind::Folder,
+                What::File { size, .. } => {
+                    let seen = seen.get(at).copied().flatten();
+                    now.kind == Kind::File
+                        && now.size == size
+                        && seen.is_none_or(|seen| seen == (now.identity, now.modified))
+                }
+                What::Traveller => true,
+            };
+            if !same {
+                return Ok(Some((entry.path.clone(), "it was changed while the run was under way")));
+            }
+        }
+        Ok(None)
     }
 
     /// N to L.
@@ -203,8 +234,9 @@ impl<'a> Slot<'a> {
 
     /// What an operator's process still wrote into the old object, after the new one was in place,
     /// moves to L. A name that L has already stays where it is, and is returned.
-    pub(super) fn bring_late_travellers(&self) -> Result<Vec<RelPath>, RunError> {
+    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<RelPath>), RunError> {
         let ours = self.old_files();
+        let mut moved = Moved::Nothing;
         let mut stayed = Vec::new();
         for (from, below) in self.strangers(&self.old_path(), &ours)? {
             let to = self.swap.live.with(&below);
@@ -218,14 +250,24 @@ impl<'a> Slot<'a> {
             }
             self.make_parents(&to, &self.swap.live)?;
             self.disk.rename(&from, &to)?;
+            moved = Moved::Something;
         }
-        Ok(stayed)
+        Ok((moved, stayed))
     }
 
     /// Files in the new object, while it is in the slot, that are none of ours.
     pub(super) fn strangers_in_new(&self) -> Result<Vec<RelPath>, RunError> {
         let ours = self.new_files();
         Ok(self.strangers(&self.new_path(), &ours)?.into_iter().map(|(at, _)| at).collect())
+    }
+
+    /// Files that are none of ours in the object that this swap has put in place, or is about to.
+    pub(super) fn strangers_in_place(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+        let object = match self.progress()? {
+            Progress::Done => self.swap.live.clone(),
+            Progress::NotBegun | Progress::Between => self.new_path(),
+        };
+        self.strangers(&object, &self.new_files())
     }
 
     /// Files in an object of ours that are none of ours: where they are, and their place below it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check::Witness;
 use super::swap::{Moved, Slot};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::locked::{LockedDeployment, user};
@@ -16,6 +17,8 @@ pub(super) struct Walk<'a> {
     pub(super) run: &'a RelPath,
     pub(super) journal: &'a mut Writer,
     pub(super) listener: &'a mut dyn Listener,
+    /// What was seen at the live paths before the first rename forward.
+    pub(super) witness: Witness,
 }
 
 impl Walk<'_> {
@@ -27,7 +30,7 @@ impl Walk<'_> {
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
-                if Slot::new(self.disk, self.run, swap).forward()? == Moved::Something {
+                if Slot::new(self.disk, self.run, swap).forward(&self.witness)? == Moved::Something {
                     moved = Moved::Something;
                 }
                 self.tell_done(&operations, swap.number, false);

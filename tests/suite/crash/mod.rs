@@ -213,6 +213,11 @@ fn a_failure_of_any_change_loses_nothing() {
             }
             // Clearing away what is not needed any more may fail without harm.
             Ok(Ended::Applied { .. }) => after.assert_same(&Tree::of(copy.path()), &told),
+            // The record that closes the run was written, and nobody can tell whether it is on disk.
+            Ok(Ended::Stuck { error, .. }) if is_finished(copy.path()) => {
+                assert!(error.is_lost_write(), "{told}: {error}");
+                after.assert_same(&Tree::of(copy.path()), &told);
+            }
             // After a barrier that failed nothing more is done; nothing is lost either.
             Ok(Ended::Stuck { error, .. }) => {
                 assert!(error.is_lost_write(), "{told}: {error}");
@@ -221,6 +226,9 @@ fn a_failure_of_any_change_loses_nothing() {
             }
             Ok(other) => panic!("{told}: {other:?}"),
         }
+        // A failure leaves no journal behind that nobody can read.
+        let tree = Folder::open(copy.path()).expect("the deployment is there");
+        runs(&tree).expect(&told);
     }
     assert!(undone > 20 && refused > 40, "{undone} {refused}");
 }
@@ -253,4 +261,56 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
         met += 1;
     }
     assert!(met > 10, "only {met} strangers were met");
+}
+
+/// Somebody who writes to a file at the moment it is set aside.
+struct Meddler {
+    deployment: std::path::PathBuf,
+    file: &'static str,
+}
+
+impl Watch for Meddler {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        match change {
+            Change::Rename(from, _) if from.as_str() == self.file => {
+                std::fs::write(self.deployment.join(self.file), "a hotfix")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
+    let site = Site::new();
+    let copy = site.copy();
+    let meddler = Meddler { deployment: copy.path().to_owned(), file: "Share/Site.msi" };
+    let ended = apply(&site, copy.path(), Some(Box::new(meddler)));
+    let Ok(Ended::Undone { because: Some(RunError::Stale { path, .. }) }) = ended else { panic!("{ended:?}") };
+    assert!(path.ends_with("Share/Site.msi"), "{path}");
+    let file = copy.path().join("Share/Site.msi");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "a hotfix");
+    // But for the hotfix everything is as it was.
+    std::fs::copy(site.folder().join("Share/Site.msi"), &file).expect("it can be put back");
+    let expected = Tree::of(&site.folder()).without_times();
+    expected.assert_same(&Tree::of(copy.path()), "everything else is put back");
+}
+
+#[test]
+fn going_back_never_stands_in_place_of_an_operators_file() {
+    let site = Site::new();
+    let copy = site.copy();
+    let at = changes(&site) - 2;
+    let _ = apply(&site, copy.path(), Some(Box::new(Death { seen: Arc::default(), at })));
+    assert!(is_committing(copy.path()));
+    let his = "Group/Provider/files/Program Files/Provider/Documentation/Known issues.txt";
+    std::fs::write(copy.path().join(his), "his").expect("the new version does not bring this file");
+    let before = Tree::of(copy.path());
+    let refused = recover(copy.path(), Way::Back, None);
+    let Err(RunError::InTheWay { path }) = refused else { panic!("{refused:?}") };
+    assert!(path.ends_with(his), "{path}");
+    before.assert_same(&Tree::of(copy.path()), "nothing was moved");
+    std::fs::remove_file(copy.path().join(his)).expect("he moves it away");
+    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
 }
