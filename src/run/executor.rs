@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::check;
 use super::measure::{Measured, differences, measure};
 use super::stage::Staged;
-use super::swap::{Moved, Slot};
+use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
-use crate::names::{Digest, RelPath};
+use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{Entry, Plan, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
@@ -199,7 +199,11 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
 }
 
 fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
-    let arrived = walk.back().and_then(|()| tell_of_left_behind(walk)).and_then(|()| compare_with_before(walk));
+    let arrived = begun(walk).and_then(|begun| {
+        walk.back()?;
+        tell_of_left_behind(walk)?;
+        compare_with_before(walk, &begun)
+    });
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
         Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
@@ -255,8 +259,20 @@ fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
     }
 }
 
-/// Every path stands again as the plan saw it.
-fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
+/// The live paths that a walk back will touch.
+fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
+    let mut begun = BTreeSet::new();
+    for swap in &walk.plan.swaps {
+        if Slot::new(walk.disk, walk.run, swap).progress()? != Progress::NotBegun {
+            begun.insert(swap.live.clone());
+        }
+    }
+    Ok(begun)
+}
+
+/// Every path stands again as the plan saw it. What somebody changed where this walk touched nothing is
+/// told, and is no failure of it.
+fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
@@ -267,12 +283,20 @@ fn compare_with_before(walk: &Walk<'_>) -> Result<Digest, RunError> {
         if !first {
             continue;
         }
+        let mut found = Vec::new();
         if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
-            wrong.push(format!("`{}` stands where nothing did", swap.live));
+            found.push(format!("`{}` stands where nothing did", Shown(swap.live.as_str())));
         }
         let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-        wrong.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
+        found.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
         entries.extend(swap.old.iter().cloned());
+        match begun.contains(&swap.live) {
+            true => wrong.append(&mut found),
+            false => found.iter().for_each(|text| {
+                let text = format!("{text}; somebody else changed it, and it was left as it is");
+                walk.listener.tell(&Event::Notice { text: &text });
+            }),
+        }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     match wrong.is_empty() {
