@@ -240,7 +240,7 @@ fn a_folder_that_may_not_be_written_to_is_named() {
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_rollup")]);
         command.args(APPLY.split(' ')).current_dir(world.at("")).env("ROLLUP_DEPLOYMENT", "deployment");
         let output = command.env("COLUMNS", "400").stdin(Stdio::null()).output().expect("setpriv can be run");
-        said(&output, exit::NOT_READY, &format!("deployment/{path}").trim_end_matches('/').to_owned());
+        said(&output, exit::NOT_READY, format!("deployment/{path}").trim_end_matches('/'));
         let paths = |listing: &Listing| listing.paths(|_, _| true);
         assert_eq!(paths(&before), paths(&Listing::of(&world.deployment())));
         assert!(!world.live(".rollup").exists());
