@@ -10,6 +10,7 @@ mod language;
 mod listing;
 mod locks;
 mod names;
+mod order;
 mod payload;
 mod read_only;
 mod readiness;
