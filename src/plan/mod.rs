@@ -7,12 +7,15 @@
 mod actions;
 mod bytes;
 mod file;
+mod inspect;
 mod payload_check;
 mod planner;
+mod prerequisites;
 mod refusal;
 mod requirements;
 mod resolve;
 mod standing;
+mod swaps;
 mod world;
 
 use std::collections::BTreeMap;

@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::payload_check::compare_payload;
+use super::prerequisites::confirmations;
 use super::refusal::{Reason, ReasonKind, Refusal};
 use super::requirements::{self, Absences};
 use super::resolve::Resolver;
 use super::standing::{self, Standing};
 use super::world::World;
 use super::{
-    Confirmation, Entry, LevelChange, NewEntry, NewWhat, Origin, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA,
-    Source, SourceAt, Swap, digest_of,
+    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source, SourceAt, Swap,
+    digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::locked::path;
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
-use crate::deployment::tree::Kind;
 use crate::installer::Contents;
-use crate::manifest::{Condition, Manifest, PayloadFile};
-use crate::names::{Digest, FileName, Folded, RelPath, Shown};
+use crate::manifest::{Manifest, PayloadFile};
+use crate::names::{Digest, FileName, Folded, RelPath};
 use crate::payload::PayloadFacts;
 
 /// What the operator chose.
@@ -183,9 +183,9 @@ pub(super) struct Planner<'a> {
     pub(super) laid_down: BTreeSet<RelPath>,
     sources: Vec<Source>,
     source_of: BTreeMap<SourceAt, usize>,
-    swaps: Vec<Swap>,
+    pub(super) swaps: Vec<Swap>,
     /// Live paths whose surroundings were looked at already.
-    inspected: BTreeSet<Folded>,
+    pub(super) inspected: BTreeSet<Folded>,
 }
 
 impl<'a> Planner<'a> {
@@ -223,72 +223,6 @@ impl<'a> Planner<'a> {
 
     pub(super) fn refuse(&mut self, kind: ReasonKind, message: impl Into<String>, help: Option<&str>) {
         self.reasons.push(Reason { kind, message: message.into(), help: help.map(str::to_owned) });
-    }
-
-    fn prerequisites(&mut self) {
-        for prerequisite in &self.manifest.prerequisites {
-            match &prerequisite.condition {
-                Condition::Product { product, service_pack, on } => self.product(product, *service_pack, on.as_deref()),
-                Condition::Item { item } => self.item_is_installed(item),
-                Condition::Confirm { .. } => {}
-            }
-        }
-    }
-
-    fn product(&mut self, product: &str, wanted: u32, on: Option<&str>) {
-        let site = &self.snapshot.description;
-        let entries = site.products.iter().filter(|entry| crate::names::same_name(&entry.name, product));
-        let has: BTreeMap<ServerId, u32> =
-            entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect();
-        let asked: Vec<ServerId> = match on {
-            None => has.keys().copied().collect(),
-            Some(role) => match site.role(role) {
-                Some(role) => site.roles[role.0].servers.clone(),
-                None => {
-                    let message =
-                        format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
-                    return self.refuse(ReasonKind::Invalid, message, None);
-                }
-            },
-        };
-        if has.is_empty() {
-            let message = format!("`{product}` is required, and no server has it");
-            return self.refuse(ReasonKind::NotReady, message, None);
-        }
-        for server in asked {
-            let name = &site.servers[server.0].name;
-            let told = match has.get(&server) {
-                Some(&found) if found >= wanted => continue,
-                Some(0) => format!("`{product}` on {name} has no service pack; service pack {wanted} is required"),
-                Some(found) => {
-                    format!("`{product}` on {name} has service pack {found}; service pack {wanted} is required")
-                }
-                None => format!("`{product}` is required on {name}, which does not have it"),
-            };
-            let help = "update the server, then say so in `products` of `deployment.toml`";
-            self.reasons.push(Reason::new(ReasonKind::NotReady, told).help(help));
-        }
-    }
-
-    fn item_is_installed(&mut self, name: &str) {
-        let site = &self.snapshot.description;
-        let Some(item) = site.item(name) else {
-            let message = format!("a prerequisite names the item `{name}`, which `deployment.toml` does not list");
-            return self.refuse(ReasonKind::Invalid, message, None);
-        };
-        for instance in site.instances(item) {
-            if !self.installed_before(instance) {
-                let message = format!("`{}` is required, and not installed", site.shown(instance));
-                self.reasons.push(Reason::new(ReasonKind::NotReady, message));
-            }
-        }
-    }
-
-    /// Whether an instance was installed (a procedure: ran) before the run.
-    pub(super) fn installed_before(&self, instance: Instance) -> bool {
-        let item = self.snapshot.item(instance).map(|record| record.state);
-        let state = item.or_else(|| self.snapshot.procedure(instance).map(|record| record.state));
-        state.is_some_and(|state| state.is_installed())
     }
 
     /// The record of an item as it is at this step.
@@ -342,105 +276,6 @@ impl<'a> Planner<'a> {
     /// Says which cabinets lie beside an installer.
     pub(super) fn beside(&mut self, installer: usize, cabinets: Vec<usize>) {
         self.sources[installer].beside = cabinets;
-    }
-
-    /// Makes the swaps of the step that was just walked, and says which one each put became.
-    ///
-    /// Where the parent of a live path is missing, the path is raised to the topmost missing folder,
-    /// and all that the step puts below it is one object.
-    pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
-        let puts = std::mem::take(&mut self.puts);
-        self.laid_down.clear();
-        let mut objects: Vec<Put> = Vec::new();
-        let mut raised: BTreeMap<Folded, usize> = BTreeMap::new();
-        let mut object_of = Vec::new();
-        for put in puts {
-            let Some(top) = self.world.topmost_missing(&put.live) else {
-                object_of.push(objects.len());
-                objects.push(put);
-                continue;
-            };
-            let at = *raised.entry(top.folded()).or_insert(objects.len());
-            if at == objects.len() {
-                objects.push(Put { live: top.clone(), new: Vec::new(), travellers: put.travellers });
-            }
-            objects[at].new.extend(missing_folders(&top, &put.live).into_iter().chain(put.new));
-            object_of.push(at);
-        }
-        let first = self.swaps.len() as u32 + 1;
-        objects.into_iter().for_each(|object| self.swap(step, object));
-        object_of.into_iter().map(|at| first + at as u32).collect()
-    }
-
-    fn swap(&mut self, step: Option<&str>, object: Put) {
-        let Put { live, mut new, travellers } = object;
-        new.sort_by(|a, b| a.path.cmp(&b.path));
-        // Two puts below one new folder both bring the folders on their way.
-        new.dedup_by(|a, b| a.path == b.path);
-        let old: Vec<Entry> = self.world.object(&live);
-        self.world.replace(&live, &new, &travellers);
-        let number = self.swaps.len() as u32 + 1;
-        self.swaps.push(Swap { number, step: step.map(str::to_owned), live, old, new, travellers });
-    }
-
-    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only in
-    /// case, a name that is not UTF-8, a file where a folder must be.
-    pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
-        if !self.inspected.insert(live.folded()) {
-            return;
-        }
-        self.inspect_way(live);
-        let Some(object) = self.snapshot.node(live) else { return };
-        if object.kind != expected {
-            self.reasons.push(strange(&object.path, object.kind));
-            return;
-        }
-        for found in self.snapshot.below(live) {
-            if !matches!(found.kind, Kind::File | Kind::Folder) {
-                self.reasons.push(strange(&found.path, found.kind));
-            }
-        }
-    }
-
-    /// Every folder on the way to a path must be one.
-    fn inspect_way(&mut self, path: &RelPath) {
-        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
-        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
-        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
-    }
-
-    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
-    /// would be taken for one that is not, and left as it is.
-    pub(super) fn inspect_record(&mut self, live: &RelPath) {
-        let record = live.with(&path("state.toml"));
-        self.inspect_way(&record);
-        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
-            self.reasons.push(strange(&found.path, found.kind));
-        }
-    }
-
-    fn refuse_clashes(&mut self) {
-        let touched = |path: &RelPath| {
-            let on_the_way = |live: &RelPath| live.folded() == path.folded() || live.ancestors().any(|a| a == *path);
-            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
-                || self.swaps.iter().any(|swap| on_the_way(&swap.live))
-        };
-        let clashes: Vec<_> = self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect();
-        for (a, b) in clashes {
-            let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
-            self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
-        }
-        let unreadable: Vec<_> =
-            self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
-        for name in unreadable {
-            let message = format!("the name of `{}` is not UTF-8", Shown(&name));
-            self.refuse(ReasonKind::NotReady, message, Some("rename it"));
-        }
-    }
-
-    fn is_touched(&self, name: &str) -> bool {
-        let folded = Folded::of(name);
-        self.inspected.iter().any(|live| folded.as_str().starts_with(&format!("{}/", live.as_str())))
     }
 
     fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {
@@ -515,42 +350,6 @@ impl<'a> Planner<'a> {
             }
         }
     }
-
-    /// Puts a text file at a live path.
-    pub(super) fn put_text(&mut self, at: &RelPath, text: String) {
-        let live = self.world.actual(at);
-        self.inspect(&live, Kind::File);
-        self.world.load(&live, &[live.folded()].into());
-        let new = vec![text_entry(live.clone(), text)];
-        self.puts.push(Put { live, new, travellers: Vec::new() });
-    }
-}
-
-/// Something that no swap can go by.
-fn strange(path: &RelPath, kind: Kind) -> Reason {
-    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
-    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
-}
-
-fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
-    let asked = manifest.prerequisites.iter().filter_map(|prerequisite| match &prerequisite.condition {
-        Condition::Confirm { id, question } => Some(Confirmation { id: id.clone(), question: question.clone() }),
-        _ => None,
-    });
-    asked.collect()
-}
-
-/// An entry whose bytes the plan itself holds.
-pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
-    let (size, sha256) = (text.len() as u64, Digest::of(text.as_bytes()));
-    NewEntry { path, what: NewWhat::File { size, sha256, origin: Origin::Text(text) } }
-}
-
-/// The folders from a topmost missing one down to the parent of a live path.
-fn missing_folders(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
-    let depth = top.parts().count();
-    let folders = live.ancestors().filter(|folder| folder.parts().count() >= depth);
-    folders.map(|path| NewEntry { path, what: NewWhat::Folder }).collect()
 }
 
 fn predict(world: &World<'_>, swaps: &[Swap]) -> Prediction {

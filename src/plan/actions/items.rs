@@ -1,0 +1,164 @@
+//! `uninstall` and `install`: batches of items.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::Draft;
+use super::packages::Coming;
+use super::sides::{item_side, seen_item};
+use crate::deployment::description::{Instance, ItemKind};
+use crate::deployment::locked::path;
+use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
+use crate::installer::Contents;
+use crate::manifest::{InstallTargets, Selection, Step};
+use crate::names::{FileName, Folded};
+use crate::plan::planner::{InstallNew, Package, Planner, Put};
+use crate::plan::refusal::{Reason, ReasonKind};
+use crate::plan::resolve::Target;
+use crate::plan::swaps::text_entry;
+use crate::plan::{NewEntry, NewWhat, OperationKind, Side};
+
+impl Planner<'_> {
+    pub(super) fn uninstall(&mut self, at: usize, step: &Step, selection: &Selection, draft: &mut Draft) {
+        let mut targets = self.resolver.instances(step, selection, false);
+        // Reversed is the order of the items, not that of the servers of one item.
+        targets.sort_by_key(|target| (Reverse(self.resolver.rank(target.instance.item)), target.instance));
+        for target in targets {
+            self.uninstall_one(at, step, target, draft);
+        }
+    }
+
+    pub(super) fn uninstall_one(&mut self, at: usize, step: &Step, target: Target, draft: &mut Draft) {
+        let site = &self.snapshot.description;
+        let shown = site.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
+        let Some(record) = self.item_now(target.instance).filter(|record| record.state.is_installed()).cloned() else {
+            return draft.idle(shown, "it is not installed");
+        };
+        if let ItemKind::Component { removable: false, .. } = site.items[target.instance.item.0].kind {
+            let message = format!("step `{}` uninstalls `{shown}`, which may not be removed", step.id);
+            return self.refuse(ReasonKind::NotReady, message, Some("`deployment.toml` says so: `removable = false`"));
+        }
+        let kept = self.folder_object(&place.at, Some(&record));
+        let (kb, revision) = self.brought();
+        let removed = ItemRecord::removed(kb, revision);
+        let mut new = vec![
+            NewEntry { path: place.at.clone(), what: NewWhat::Folder },
+            text_entry(place.at.with(&path("state.toml")), removed.to_toml()),
+        ];
+        self.take_along(&mut new, &place.at, &kept);
+        self.puts.push(Put { live: place.at.clone(), new, travellers: kept.travellers });
+        let (was, becomes) = (item_side(Some(&record)), item_side(Some(&removed)));
+        let seen = seen_item(Some(&record));
+        draft.operation(OperationKind::Uninstall, place, (was, becomes), seen, self.puts.len() - 1);
+        self.items.insert(target.instance, removed);
+        self.absences.entry(target.instance).or_insert((at, None)).1 = None;
+        self.removed_by.entry(Folded::of(&step.id)).or_default().push(target.instance);
+    }
+
+    pub(super) fn install(&mut self, at: usize, step: &Step, targets: &InstallTargets, draft: &mut Draft) {
+        let targets = match targets {
+            InstallTargets::Chosen(selection) => self.resolver.instances(step, selection, false),
+            InstallTargets::RemovedBy { step: removing, line } => {
+                let removed = self.removed_by.get(&Folded::of(removing)).cloned().unwrap_or_default();
+                let target = |instance| Target { instance, line: *line, by_group: false };
+                let mut targets: Vec<_> = removed.into_iter().map(target).collect();
+                targets.sort_by_key(|target| (self.resolver.rank(target.instance.item), target.instance));
+                targets
+            }
+        };
+        for target in targets {
+            self.install_one(at, target, draft);
+        }
+    }
+
+    pub(super) fn install_one(&mut self, at: usize, target: Target, draft: &mut Draft) {
+        let shown = self.snapshot.description.shown(target.instance);
+        let place = self.instance_place(target.instance, target.line);
+        self.inspect_record(&place.at);
+        let removed_here = self.absences.contains_key(&target.instance);
+        let installed = self.installed_now(target.instance);
+        if target.by_group && !removed_here {
+            match installed {
+                true => return draft.idle(shown, "it is installed, and this run did not remove it"),
+                false if self.options.install_new == InstallNew::No => {
+                    draft.left_out.push(shown);
+                    return;
+                }
+                false => {}
+            }
+        }
+        let ItemKind::Component { installer, product, .. } =
+            &self.snapshot.description.items[target.instance.item.0].kind
+        else {
+            return;
+        };
+        let record = self.item_now(target.instance).cloned();
+        let before = self.snapshot.item(target.instance).and_then(|record| record.installed.clone());
+        match self.package(installer) {
+            Package::Missing => self.refuse(
+                ReasonKind::Mismatch,
+                format!("`{shown}` needs the installer `{installer}`, which is not in the share at this step"),
+                Some("put it into the share, or let a `copy` step bring it"),
+            ),
+            // A file of the payload that cannot be used was told when the payload was compared.
+            Package::Unusable(_) if self.share.contains_key(&installer.folded()) => {}
+            Package::Unusable(why) => {
+                let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
+                self.refuse(ReasonKind::Mismatch, message, None);
+            }
+            Package::Unknown => {
+                self.puts.push(Put { live: place.at.clone(), new: Vec::new(), travellers: Vec::new() });
+                let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
+                let sides = (item_side(record.as_ref()), Side::Unknown);
+                draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
+            }
+            Package::Known(contents, _) if contents.identity.product != *product => {
+                self.refuse_product(installer, &shown, product, contents);
+            }
+            Package::Known(contents, shared) => {
+                let come = Coming { contents, shared, installer, before: before.as_ref(), record, shown };
+                if let Some(record) = self.lay_down(place, come, OperationKind::Install, draft) {
+                    return self.come_back(at, target.instance, record);
+                }
+            }
+        }
+        // Where the install is refused, what requires the item would only be told as well, and by a
+        // reason that hides the first one.
+        if !self.installed_now(target.instance) {
+            self.come_back(at, target.instance, placeholder(product, installer));
+        }
+    }
+
+    pub(super) fn come_back(&mut self, at: usize, instance: Instance, record: ItemRecord) {
+        self.items.insert(instance, record);
+        if let Some((_, back)) = self.absences.get_mut(&instance) {
+            back.get_or_insert(at);
+        }
+    }
+
+    pub(super) fn refuse_product(&mut self, installer: &FileName, shown: &str, product: &str, contents: &Contents) {
+        let found = &contents.identity.product;
+        let message = format!("`{installer}` should hold `{product}` for `{shown}`, and holds `{found}`");
+        let owner = self.snapshot.description.items.iter().find_map(|item| match &item.kind {
+            ItemKind::Component { installer, product, .. } if product == found => Some(installer),
+            _ => None,
+        });
+        let help = owner.map(|owner| format!("`{found}` belongs in `{owner}`: the two files may be swapped"));
+        self.reasons.push(Reason { kind: ReasonKind::Mismatch, message, help });
+    }
+}
+
+/// Stands for the record of an installer that nobody has seen; never written.
+pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
+    let unknown = Installed {
+        product: product.to_owned(),
+        version: "0".parse().expect("a version"),
+        product_code: String::new(),
+        upgrade_code: None,
+        installer: InstallerRecord { name: installer.clone(), sha256: crate::names::Digest::of(b"") },
+        files: BTreeMap::new(),
+    };
+    ItemRecord::installed(None, unknown)
+}

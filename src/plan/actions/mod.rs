@@ -1,0 +1,177 @@
+//! What each action comes to: one function per action, each leaving puts for the swaps of its step.
+
+mod files;
+mod items;
+mod packages;
+mod procedures;
+mod services;
+mod sides;
+
+use std::collections::BTreeSet;
+
+use crate::deployment::description::{Instance, ServerId};
+use crate::deployment::locked::path;
+use crate::deployment::records::ItemRecord;
+use crate::deployment::snapshot::in_files;
+use crate::deployment::tree::Kind;
+use crate::manifest::{Action, ServiceVerb, Step};
+use crate::names::{Folded, Kb, RelPath, Version};
+use crate::plan::planner::{Planner, Shared};
+use crate::plan::refusal::ReasonKind;
+use crate::plan::world::{Kept, respell};
+use crate::plan::{Gate, Idle, NewEntry, Operation, OperationKind, PlannedStep, Side, SourceAt};
+
+/// What a step came to while its puts are still open: an operation knows its put, not yet its swap.
+#[derive(Default)]
+struct Draft {
+    operations: Vec<(Operation, usize)>,
+    nothing: Vec<Idle>,
+    left_out: Vec<String>,
+    gate: Option<Gate>,
+}
+
+/// Where an operation happens, as people name it.
+struct Place {
+    target: String,
+    server: Option<String>,
+    at: RelPath,
+    line: u32,
+}
+
+impl Draft {
+    fn idle(&mut self, target: impl Into<String>, why: impl Into<String>) {
+        self.nothing.push(Idle { target: target.into(), why: why.into() });
+    }
+
+    fn operation(&mut self, kind: OperationKind, place: Place, (was, becomes): (Side, Side), seen: String, put: usize) {
+        let Place { target, server, at, line } = place;
+        self.operations.push((Operation { kind, target, server, at, was, becomes, swap: 0, line, seen }, put));
+    }
+}
+
+impl Planner<'_> {
+    /// Plans one step of the manifest.
+    pub(super) fn step(&mut self, at: usize, step: &Step) -> PlannedStep {
+        let mut draft = Draft::default();
+        match &step.action {
+            Action::Uninstall(selection) => self.uninstall(at, step, selection, &mut draft),
+            Action::Install(targets) => self.install(at, step, targets, &mut draft),
+            Action::Copy { files, to } => self.copy(step, files, to, &mut draft),
+            Action::Run { files, on } => {
+                for file in files {
+                    self.run(step, (&file.name, file.line), on, &mut draft);
+                }
+            }
+            Action::Initialize { items, parameters } => self.initialize(step, items, parameters, &mut draft),
+            Action::Service { verb, service, on, platform } => {
+                let found = self.resolver.service(step, service, on.as_ref(), platform.as_deref());
+                for (service, server) in found.into_iter().flat_map(|(id, on)| on.into_iter().map(move |s| (id, s))) {
+                    self.service(step, *verb, (service, server), &mut draft);
+                }
+            }
+            Action::Manual { instructions, undo, optional, on } => {
+                let servers = on.as_ref().map(|on| self.resolver.servers(step, on)).unwrap_or_default();
+                let name = |server: &ServerId| self.snapshot.description.servers[server.0].name.to_string();
+                let servers = servers.iter().map(name).collect();
+                let (instructions, undo, optional) = (instructions.clone(), undo.clone(), *optional);
+                draft.gate = Some(Gate { instructions, undo, optional, servers });
+            }
+        }
+        if draft.operations.is_empty() && draft.nothing.is_empty() && draft.gate.is_none() {
+            draft.idle(step.title.clone(), "no item, file or server is meant by it here");
+        }
+        let numbers = self.close_step(Some(&step.id));
+        let swap = |(operation, put): (Operation, usize)| Operation { swap: numbers[put], ..operation };
+        PlannedStep {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            action: keyword(&step.action).to_owned(),
+            line: step.line,
+            operations: draft.operations.into_iter().map(swap).collect(),
+            nothing: draft.nothing,
+            left_out: draft.left_out,
+            gate: draft.gate,
+        }
+    }
+
+    fn brought(&self) -> (Kb, Version) {
+        (self.manifest.rollup.kb, self.manifest.rollup.revision.clone())
+    }
+
+    fn instance_place(&self, instance: Instance, line: u32) -> Place {
+        let site = &self.snapshot.description;
+        Place {
+            target: site.items[instance.item.0].name.to_string(),
+            server: instance.server.map(|server| site.servers[server.0].name.to_string()),
+            at: self.world.actual(&site.folder(instance)),
+            line,
+        }
+    }
+
+    /// Takes over the folder of an instance or program into the world, and says what of it is the
+    /// operator's.
+    fn folder_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
+        self.inspect(live, Kind::Folder);
+        let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
+        let files = record.and_then(|record| record.installed.as_ref());
+        ours.extend(files.iter().flat_map(|i| i.files.keys()).map(|file| in_files(live, file).folded()));
+        // What this run itself put there is not on disk yet.
+        if self.world.load(live, &ours) {
+            self.warn_of_drift(live, record);
+        }
+        self.world.kept(live)
+    }
+
+    /// Files of ours that are changed or missing are told; they stay with what is set aside.
+    fn warn_of_drift(&mut self, live: &RelPath, record: Option<&ItemRecord>) {
+        let Some(installed) = record.and_then(|record| record.installed.as_ref()) else { return };
+        for (file, wanted) in &installed.files {
+            let at = self.snapshot.actual(&in_files(live, file));
+            let Some(found) = self.snapshot.node(&at).filter(|found| found.kind == Kind::File) else {
+                self.warnings.push(format!("`{at}` is missing, though `{}` was installed with it", installed.product));
+                continue;
+            };
+            match self.snapshot.facts(&found.path) {
+                Some(facts) if facts.sha256 != wanted.sha256 => self.warnings.push(format!(
+                    "`{at}` was changed since `{}` was installed; the changed file stays in the run's folder",
+                    installed.product
+                )),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives the new object the spelling and the operator's folders of the one it replaces.
+    fn take_along(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &Kept) {
+        let old = self.world.object(live);
+        if let Err((ours, his)) = respell(new, &old, kept) {
+            let message = format!("the installer brings `{ours}` where an operator's `{his}` stands");
+            self.refuse(ReasonKind::NotReady, message, Some("move the operator's file away first"));
+        }
+    }
+
+    /// A payload file as a source, in the table's spelling.
+    fn payload_file(&self, name: &str) -> Option<Shared> {
+        let row = *self.rows.get(&Folded::of(name))?;
+        let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
+        Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
+    }
+}
+
+fn keyword(action: &Action) -> &'static str {
+    match action {
+        Action::Uninstall(_) => "uninstall",
+        Action::Install(_) => "install",
+        Action::Copy { .. } => "copy",
+        Action::Run { .. } => "run",
+        Action::Initialize { .. } => "initialize",
+        Action::Service { verb, .. } => match verb {
+            ServiceVerb::Start => "start",
+            ServiceVerb::Stop => "stop",
+            ServiceVerb::Restart => "restart",
+            ServiceVerb::Enable => "enable",
+            ServiceVerb::Disable => "disable",
+        },
+        Action::Manual { .. } => "manual",
+    }
+}

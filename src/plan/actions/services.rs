@@ -1,0 +1,69 @@
+//! `start`, `stop`, `restart`, `enable` and `disable`.
+
+use super::{Draft, Place};
+use crate::deployment::description::{ServerId, ServiceId};
+use crate::deployment::records::ServiceRecord;
+use crate::deployment::tree::Kind;
+use crate::manifest::{ServiceVerb, Step};
+use crate::plan::planner::Planner;
+use crate::plan::refusal::ReasonKind;
+use crate::plan::{OperationKind, Side};
+
+impl Planner<'_> {
+    pub(super) fn service(&mut self, step: &Step, verb: ServiceVerb, at: (ServiceId, ServerId), draft: &mut Draft) {
+        let site = &self.snapshot.description;
+        let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
+        let now = self.services.get(&at).copied().unwrap_or_else(|| self.snapshot.service(at.0, at.1));
+        let shown = format!("{name} on {server}");
+        let starts = matches!(verb, ServiceVerb::Start | ServiceVerb::Restart);
+        if starts && !now.enabled && (verb == ServiceVerb::Restart || !now.running) {
+            let message = format!("step `{}` starts `{shown}`, which is disabled", step.id);
+            return self.refuse(ReasonKind::NotReady, message, Some("enable it first, by a step or by hand"));
+        }
+        let file = self.world.actual(&site.service_file(at.0, at.1));
+        self.inspect(&file, Kind::File);
+        let changes = service_changes(verb, now, self.world.topmost_missing(&file).is_some());
+        if changes.is_empty() {
+            return draft.idle(shown, format!("it is {} already", now.shown()));
+        }
+        let mut was = now;
+        for (kind, becomes) in changes {
+            self.put_text(&file, becomes.to_toml());
+            let place =
+                Place { target: name.to_string(), server: Some(server.to_string()), at: file.clone(), line: step.line };
+            let sides = (service_side(was), service_side(becomes));
+            draft.operation(kind, place, sides, was.shown().to_owned(), self.puts.len() - 1);
+            was = becomes;
+        }
+        self.services.insert(at, was);
+    }
+}
+
+/// The changes of a service's file. A restart is two, one where the service was stopped, and one
+/// where the file's folder is still to be made: what a step puts below a new folder is one object.
+pub(super) fn service_changes(
+    verb: ServiceVerb,
+    now: ServiceRecord,
+    folder_missing: bool,
+) -> Vec<(OperationKind, ServiceRecord)> {
+    let stopped = ServiceRecord { running: false, ..now };
+    let started = ServiceRecord { running: true, starts: now.starts + 1, ..now };
+    match verb {
+        ServiceVerb::Start if now.running => Vec::new(),
+        ServiceVerb::Start => vec![(OperationKind::Start, started)],
+        ServiceVerb::Stop if !now.running => Vec::new(),
+        ServiceVerb::Stop => vec![(OperationKind::Stop, stopped)],
+        ServiceVerb::Restart if !now.running => vec![(OperationKind::Start, started)],
+        ServiceVerb::Restart if folder_missing => vec![(OperationKind::Restart, started)],
+        ServiceVerb::Restart => vec![(OperationKind::Stop, stopped), (OperationKind::Start, started)],
+        ServiceVerb::Enable if now.enabled => Vec::new(),
+        ServiceVerb::Enable => vec![(OperationKind::Enable, ServiceRecord { enabled: true, ..now })],
+        ServiceVerb::Disable if !now.enabled => Vec::new(),
+        ServiceVerb::Disable => vec![(OperationKind::Disable, ServiceRecord { enabled: false, ..now })],
+    }
+}
+
+pub(super) fn service_side(record: ServiceRecord) -> Side {
+    let ServiceRecord { running, enabled, starts, .. } = record;
+    Side::Service { running, enabled, starts }
+}

@@ -1,0 +1,75 @@
+//! What stands in the way on disk: no swap goes by a link, or by two names that differ only in case.
+
+use super::planner::Planner;
+use super::refusal::{Reason, ReasonKind};
+use crate::deployment::locked::path;
+use crate::deployment::tree::Kind;
+use crate::names::{Folded, RelPath, Shown};
+
+impl Planner<'_> {
+    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only in
+    /// case, a name that is not UTF-8, a file where a folder must be.
+    pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
+        if !self.inspected.insert(live.folded()) {
+            return;
+        }
+        self.inspect_way(live);
+        let Some(object) = self.snapshot.node(live) else { return };
+        if object.kind != expected {
+            self.reasons.push(strange(&object.path, object.kind));
+            return;
+        }
+        for found in self.snapshot.below(live) {
+            if !matches!(found.kind, Kind::File | Kind::Folder) {
+                self.reasons.push(strange(&found.path, found.kind));
+            }
+        }
+    }
+
+    /// Every folder on the way to a path must be one.
+    fn inspect_way(&mut self, path: &RelPath) {
+        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
+        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
+        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
+    }
+
+    /// Refuses what hides the record of an instance: behind a link or the like, an installed item
+    /// would be taken for one that is not, and left as it is.
+    pub(super) fn inspect_record(&mut self, live: &RelPath) {
+        let record = live.with(&path("state.toml"));
+        self.inspect_way(&record);
+        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
+            self.reasons.push(strange(&found.path, found.kind));
+        }
+    }
+
+    pub(super) fn refuse_clashes(&mut self) {
+        let touched = |path: &RelPath| {
+            let on_the_way = |live: &RelPath| live.folded() == path.folded() || live.ancestors().any(|a| a == *path);
+            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
+                || self.swaps.iter().any(|swap| on_the_way(&swap.live))
+        };
+        let clashes: Vec<_> = self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect();
+        for (a, b) in clashes {
+            let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
+            self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
+        }
+        let unreadable: Vec<_> =
+            self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
+        for name in unreadable {
+            let message = format!("the name of `{}` is not UTF-8", Shown(&name));
+            self.refuse(ReasonKind::NotReady, message, Some("rename it"));
+        }
+    }
+
+    fn is_touched(&self, name: &str) -> bool {
+        let folded = Folded::of(name);
+        self.inspected.iter().any(|live| folded.as_str().starts_with(&format!("{}/", live.as_str())))
+    }
+}
+
+/// Something that no swap can go by.
+fn strange(path: &RelPath, kind: Kind) -> Reason {
+    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
+}

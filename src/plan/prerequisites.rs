@@ -1,0 +1,85 @@
+//! What must be so before anything is staged.
+
+use std::collections::BTreeMap;
+
+use super::Confirmation;
+use super::planner::Planner;
+use super::refusal::{Reason, ReasonKind};
+use crate::deployment::description::{Instance, ServerId};
+use crate::manifest::{Condition, Manifest};
+
+impl Planner<'_> {
+    pub(super) fn prerequisites(&mut self) {
+        for prerequisite in &self.manifest.prerequisites {
+            match &prerequisite.condition {
+                Condition::Product { product, service_pack, on } => self.product(product, *service_pack, on.as_deref()),
+                Condition::Item { item } => self.item_is_installed(item),
+                Condition::Confirm { .. } => {}
+            }
+        }
+    }
+
+    fn product(&mut self, product: &str, wanted: u32, on: Option<&str>) {
+        let site = &self.snapshot.description;
+        let entries = site.products.iter().filter(|entry| crate::names::same_name(&entry.name, product));
+        let has: BTreeMap<ServerId, u32> =
+            entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect();
+        let asked: Vec<ServerId> = match on {
+            None => has.keys().copied().collect(),
+            Some(role) => match site.role(role) {
+                Some(role) => site.roles[role.0].servers.clone(),
+                None => {
+                    let message =
+                        format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
+                    return self.refuse(ReasonKind::Invalid, message, None);
+                }
+            },
+        };
+        if has.is_empty() {
+            let message = format!("`{product}` is required, and no server has it");
+            return self.refuse(ReasonKind::NotReady, message, None);
+        }
+        for server in asked {
+            let name = &site.servers[server.0].name;
+            let told = match has.get(&server) {
+                Some(&found) if found >= wanted => continue,
+                Some(0) => format!("`{product}` on {name} has no service pack; service pack {wanted} is required"),
+                Some(found) => {
+                    format!("`{product}` on {name} has service pack {found}; service pack {wanted} is required")
+                }
+                None => format!("`{product}` is required on {name}, which does not have it"),
+            };
+            let help = "update the server, then say so in `products` of `deployment.toml`";
+            self.reasons.push(Reason::new(ReasonKind::NotReady, told).help(help));
+        }
+    }
+
+    fn item_is_installed(&mut self, name: &str) {
+        let site = &self.snapshot.description;
+        let Some(item) = site.item(name) else {
+            let message = format!("a prerequisite names the item `{name}`, which `deployment.toml` does not list");
+            return self.refuse(ReasonKind::Invalid, message, None);
+        };
+        for instance in site.instances(item) {
+            if !self.installed_before(instance) {
+                let message = format!("`{}` is required, and not installed", site.shown(instance));
+                self.reasons.push(Reason::new(ReasonKind::NotReady, message));
+            }
+        }
+    }
+
+    /// Whether an instance was installed (a procedure: ran) before the run.
+    pub(super) fn installed_before(&self, instance: Instance) -> bool {
+        let item = self.snapshot.item(instance).map(|record| record.state);
+        let state = item.or_else(|| self.snapshot.procedure(instance).map(|record| record.state));
+        state.is_some_and(|state| state.is_installed())
+    }
+}
+
+pub(super) fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
+    let asked = manifest.prerequisites.iter().filter_map(|prerequisite| match &prerequisite.condition {
+        Condition::Confirm { id, question } => Some(Confirmation { id: id.clone(), question: question.clone() }),
+        _ => None,
+    });
+    asked.collect()
+}
