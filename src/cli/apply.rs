@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::args::{self, Choices, Format};
+use super::args::{self, Choices, Format, Planning};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::preview::{self, Why};
@@ -53,6 +53,11 @@ pub(super) enum Preview {
 }
 
 impl Job {
+    fn asked(args: &Planning) -> Result<Self, Failure> {
+        let Planning { manifest, deployment, payload, choices } = args;
+        Self::open(manifest, deployment.deployment.as_deref(), payload.payload.as_deref(), *choices)
+    }
+
     pub(super) fn open(
         manifest: &Path,
         deployment: Option<&Path>,
@@ -131,12 +136,7 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
 
 /// `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
-    let job = Job::open(
-        &args.manifest,
-        args.deployment.deployment.as_deref(),
-        args.payload.payload.as_deref(),
-        args.choices,
-    )?;
+    let job = Job::asked(&args.planning)?;
     job.announce();
     match preview_of(&job)? {
         Planned::Nothing(nothing) => told_nothing(&nothing, args.format),
@@ -188,12 +188,7 @@ fn told_nothing(nothing: &Nothing, format: Format) {
 
 /// `rollup apply`.
 pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
-    let job = Job::open(
-        &args.manifest,
-        args.deployment.deployment.as_deref(),
-        args.payload.payload.as_deref(),
-        args.choices,
-    )?;
+    let job = Job::asked(&args.planning)?;
     if job.payload.is_none() {
         let name = job.loaded.manifest.rollup.kb;
         return Err(Failure::new(

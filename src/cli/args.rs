@@ -122,6 +122,19 @@ pub(super) struct Choices {
     pub(super) allow_downgrade: bool,
 }
 
+/// Everything a plan is made from.
+#[derive(Debug, Args)]
+pub(super) struct Planning {
+    /// The manifest
+    pub(super) manifest: PathBuf,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    #[command(flatten)]
+    pub(super) payload: Payload,
+    #[command(flatten)]
+    pub(super) choices: Choices,
+}
+
 /// Waiting for the lock.
 #[derive(Debug, Args, Clone, Copy)]
 pub(super) struct Locking {
@@ -158,14 +171,8 @@ pub(super) struct Validate {
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
-    /// The manifest
-    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub(super) deployment: Deployment,
-    #[command(flatten)]
-    pub(super) payload: Payload,
-    #[command(flatten)]
-    pub(super) choices: Choices,
+    pub(super) planning: Planning,
     /// Show the plan to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -176,14 +183,8 @@ pub(super) struct Plan {
 
 #[derive(Debug, Args)]
 pub(super) struct Apply {
-    /// The manifest
-    pub(super) manifest: PathBuf,
     #[command(flatten)]
-    pub(super) deployment: Deployment,
-    #[command(flatten)]
-    pub(super) payload: Payload,
-    #[command(flatten)]
-    pub(super) choices: Choices,
+    pub(super) planning: Planning,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub(super) yes: bool,
