@@ -173,8 +173,8 @@ pub enum RunError {
         /// What differs.
         what: String,
     },
-    /// An operator's file stands where going back would put one of ours.
-    #[error("an operator's `{path}` stands where the state before has a file of ours")]
+    /// An operator's file stands where one of ours should come.
+    #[error("an operator's `{path}` stands where a file of ours should come")]
     InTheWay {
         /// Where it is.
         path: String,

@@ -298,9 +298,7 @@ impl<'a> Slot<'a> {
                         continue;
                     }
                 },
-                (_, Some(_)) => {
-                    return Err(self.stranger("an operator's file stands in both the new and the old object"));
-                }
+                (_, Some(_)) => return Err(RunError::InTheWay { path: self.disk.tree().shown(Some(&source)) }),
                 _ => {}
             }
             self.make_parents(&target, to)?;

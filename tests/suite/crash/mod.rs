@@ -315,3 +315,39 @@ fn going_back_never_stands_in_place_of_an_operators_file() {
     assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
 }
+
+/// Somebody who puts a file where the next installer brings one, just before it does.
+struct Intruder {
+    deployment: std::path::PathBuf,
+    met: AtomicUsize,
+}
+
+const INTRUDED: &str = "Group/Provider/files/Program Files/Provider/Provider.dll";
+
+impl Watch for Intruder {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        // The first time the folder is set aside by the uninstall, the second time by the install.
+        let set_aside = matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
+        match set_aside && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
+            true => std::fs::write(self.deployment.join(INTRUDED), "his"),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named() {
+    let site = Site::new();
+    let copy = site.copy();
+    let watch = Intruder { deployment: copy.path().to_owned(), met: AtomicUsize::new(0) };
+    let ended = apply(&site, copy.path(), Some(Box::new(watch)));
+    let Ok(Ended::Stuck { because: Some(RunError::InTheWay { .. }), error: RunError::InTheWay { path } }) = ended
+    else {
+        panic!("{ended:?}");
+    };
+    assert!(path.ends_with("Program Files/Provider/Provider.dll"), "{path}");
+    assert_eq!(std::fs::read_to_string(&path).expect("it is where the message says"), "his");
+    std::fs::remove_file(&path).expect("it can be moved away");
+    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
+}
