@@ -285,6 +285,15 @@ impl Snapshot {
         }
     }
 
+    /// A path as it is spelled, where it stands beside another spelling of the same name; else in the
+    /// spelling on disk.
+    pub fn exact(&self, wanted: &RelPath) -> RelPath {
+        match self.clashes.iter().any(|(_, second)| second == wanted) {
+            true => wanted.clone(),
+            false => self.actual(wanted),
+        }
+    }
+
     /// A file of the share, by folded name.
     pub fn share_file(&self, name: &Folded) -> Option<&Found> {
         let path = format!("{}/{}", self.description.share.folded().as_str(), name.as_str());

@@ -52,7 +52,6 @@ fn hidden(snapshot: &Snapshot, folder: &RelPath) -> Option<Drift> {
 
 /// A file that should be what somebody recorded.
 struct Expected {
-    size: u64,
     sha256: Digest,
     /// By whom, for the message.
     by: String,
@@ -75,6 +74,10 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
         let shown = folder.name().to_owned();
         take_in(snapshot, folder, record, &shown, &mut expected, &mut verified);
     }
+    for (first, second) in &snapshot.clashes {
+        let what = format!("and `{}` differ only in case", Shown(first.as_str()));
+        verified.drift.push(Drift { path: second.clone(), what });
+    }
     for (file, why) in &snapshot.faults {
         verified.drift.push(Drift { path: file.clone(), what: why.clone() });
     }
@@ -92,9 +95,9 @@ fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Resu
         let live = plan.live_paths().into_iter().collect();
         expected.retain(|path, _| !path.lies_in(&live));
         for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
-            if let What::File { size, sha256 } = entry.what {
+            if let What::File { sha256, .. } = entry.what {
                 let by = format!("run {} left it", run.name());
-                expected.insert(entry.path, Expected { size, sha256, by });
+                expected.insert(entry.path, Expected { sha256, by });
             }
         }
     }
@@ -114,10 +117,10 @@ fn take_in(
     let files = installed.map(|installed| &installed.files);
     let mut ours: Vec<Folded> = vec![folder.with(&RelPath::parse("state.toml").expect("a name")).folded()];
     for (file, wanted) in files.into_iter().flatten() {
-        let at = snapshot.actual(&in_files(folder, file));
+        let at = snapshot.exact(&in_files(folder, file));
         ours.push(at.folded());
         let by = format!("`{}` was installed with it", Shown(shown));
-        expected.insert(at, Expected { size: wanted.size, sha256: wanted.sha256, by });
+        expected.insert(at, Expected { sha256: wanted.sha256, by });
     }
     ours.sort();
     let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
@@ -128,7 +131,7 @@ fn take_in(
         let InstallerRecord { name, sha256 } = &installed.installer;
         if let Some(found) = snapshot.share_file(&name.folded()) {
             let by = format!("`{}` was installed from it", Shown(shown));
-            expected.entry(found.path.clone()).or_insert(Expected { size: u64::MAX, sha256: *sha256, by });
+            expected.entry(found.path.clone()).or_insert(Expected { sha256: *sha256, by });
         } else if !folder.as_str().starts_with("Servers/") {
             let what = format!("is gone; `{}` was installed from it", Shown(shown));
             let share = snapshot.description.share.as_str();
@@ -145,14 +148,18 @@ fn compare(
     verified: &mut Verified,
 ) -> Result<(), RunError> {
     let check = |(path, wanted): (&RelPath, &Expected)| -> Result<(u64, Option<String>), DiskError> {
-        match snapshot.node(path).map(|found| (found.kind, &found.path)) {
+        let at = snapshot.exact(path);
+        match tree.look(&at)?.map(|look| look.kind) {
             None => Ok((0, Some(format!("is gone; {}", wanted.by)))),
-            Some((Kind::File, found)) => {
-                let FileFacts { size, sha256 } = tree.facts(found)?;
-                let same = sha256 == wanted.sha256 && (wanted.size == u64::MAX || wanted.size == size);
-                Ok((size, (!same).then(|| format!("has other contents; {} as {}", wanted.by, wanted.sha256.short()))))
+            Some(Kind::File) => {
+                let FileFacts { size, sha256 } = tree.facts(&at)?;
+                Ok((
+                    size,
+                    (sha256 != wanted.sha256)
+                        .then(|| format!("has other contents; {} as {}", wanted.by, wanted.sha256.short())),
+                ))
             }
-            Some((kind, _)) => Ok((0, Some(format!("is {}, not a file; {}", kind.named(), wanted.by)))),
+            Some(kind) => Ok((0, Some(format!("is {}, not a file; {}", kind.named(), wanted.by)))),
         }
     };
     let found: Vec<_> = expected.par_iter().map(check).collect::<Result<_, _>>()?;

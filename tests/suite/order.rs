@@ -139,3 +139,10 @@ fn a_rehearsal_never_copies_a_deployment_into_itself() {
         .says("lies in the deployment that is to be copied")
         .nothing_was_touched();
 }
+
+#[test]
+fn two_spellings_of_one_name_are_drift_and_the_recorded_one_is_compared() {
+    let world = small_world(UPDATE_PROVIDER).put("Things/Provider/STATE.toml", "his");
+    let ran = world.run("verify").exits_with(exit::MISMATCH);
+    ran.says("`Things/Provider/state.toml` and `Things/Provider/STATE.toml` differ only in case");
+}
