@@ -10,7 +10,7 @@ use super::preview::{self, Why};
 use super::progress::Progress;
 use super::recover::Next;
 use super::{out, recover, summary};
-use crate::deployment::locked::{LockedDeployment, at_work};
+use crate::deployment::locked::{LockedDeployment, holder};
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::payload::{Payload, PayloadFacts};
@@ -165,7 +165,7 @@ fn preview_of(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
     inputs::quietly(job.tree(), || match job.plan(facts) {
-        Err(failure) if failure.exit == Exit::NotReady && at_work(job.tree()).unwrap_or(false) => {
+        Err(failure) if failure.exit == Exit::NotReady && holder(job.tree()).is_ok_and(|holder| holder.is_some()) => {
             Err(inputs::busy(job.tree()))
         }
         planned => planned,

@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::out;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::deployment::locked::{LockError, check_format, path as rel, read_owner};
+use crate::deployment::locked::{LockError, check_format, held, path as rel};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::document::{Code, Findings, Look, Source};
 use crate::journal::{JournalFault, runs};
@@ -166,7 +166,7 @@ fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
 
 /// Somebody is at work: who.
 pub(super) fn busy(tree: &Tree) -> Failure {
-    locked(&LockError::Held { owner: read_owner(tree) })
+    locked(&held(tree))
 }
 
 /// A failure of the lock.

@@ -10,7 +10,7 @@ use super::inputs::{self, Site};
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
-use crate::deployment::locked::{at_work, path as rel, read_owner};
+use crate::deployment::locked::{holder, path as rel};
 use crate::deployment::records::{Level, LevelEntry, State};
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
@@ -38,7 +38,7 @@ fn level(site: &Site) -> Result<Level, Failure> {
 pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let (level, runs) = inputs::quietly(&site.tree, || Ok((level(&site)?, all_runs(&site.tree)?)))?;
-    let working = at_work(&site.tree).map_err(|error| inputs::disk(&error))?;
+    let holder = holder(&site.tree).map_err(|error| inputs::disk(&error))?;
     let open = runs.iter().find(|run| run.is_open());
     let exit = match open.map(Run::state) {
         Some(RunState::Staged | RunState::Unfinished(_)) => Exit::Stopped,
@@ -49,27 +49,22 @@ pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
             level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
         let open = open.map(|run| json!({ "run": run.name(), "state": standing(run) }));
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "in_force": in_force, "open": open, "at_work": working });
+                               "in_force": in_force, "open": open, "at_work": holder.map(|holder| holder.process) });
         out::line(format_args!("{document:#}"));
         return Ok(exit);
     }
     let shown = site.tree.path().display();
     out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(&site.description.name))));
     level_lines(&level);
-    if working {
-        let owner = read_owner(&site.tree);
-        let who = owner.map_or_else(
-            || "a process".to_owned(),
-            |o| format!("process {} of {} ({})", o.process, Shown(&o.user), Shown(&o.doing)),
-        );
-        out::line(format_args!("{}: {who} is changing it at this moment", styled(WARN, "at work")));
+    if let Some(holder) = &holder {
+        out::line(format_args!("{}: {holder} is changing it at this moment", styled(WARN, "at work")));
     }
     match open {
         None => {
             out::line(styled(GOOD, "at rest"));
             Ok(Exit::Ok)
         }
-        Some(run) => open_lines(&site, run, working),
+        Some(run) => open_lines(&site, run, holder.is_some()),
     }
 }
 
@@ -288,7 +283,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let open = all_runs(&site.tree)?.into_iter().find(|run| matches!(run.state(), RunState::Unfinished(_)));
         Ok((verified, open))
     })?;
-    if open.is_some() && at_work(&site.tree).map_err(|error| inputs::disk(&error))? {
+    if open.is_some() && holder(&site.tree).map_err(|error| inputs::disk(&error))?.is_some() {
         return Err(inputs::busy(&site.tree));
     }
     let exit = if verified.drift.is_empty() && open.is_none() { Exit::Ok } else { Exit::Mismatch };

@@ -13,7 +13,7 @@ use rustix::fs::{Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{BRING_TO_DISK, DiskError, Look, Tree};
-use crate::names::RelPath;
+use crate::names::{RelPath, Shown};
 
 /// The version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
@@ -67,17 +67,35 @@ pub struct Owner {
     pub since: String,
 }
 
+/// The process that holds a lock, with what it said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Number of the process.
+    pub process: u32,
+    /// What it left word of; before the first run there is no place for it.
+    pub owner: Option<Owner>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {}", self.process)?;
+        match &self.owner {
+            None => Ok(()),
+            Some(Owner { user, host, doing, since, .. }) => {
+                write!(f, " of {} on {}, since {} ({}),", Shown(user), Shown(host), Shown(since), Shown(doing))
+            }
+        }
+    }
+}
+
 /// Why the lock was not had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else has it.
-    #[error("{}", .owner.as_ref().map_or_else(
-        || "another process is at work on this deployment".to_owned(),
-        |o| format!("process {} of {} on {} is at work on this deployment since {} ({})",
-                    o.process, o.user, o.host, o.since, o.doing)))]
+    #[error("{} is at work on this deployment", .holder.as_ref().map_or("another process".to_owned(), Holder::to_string))]
     Held {
         /// Who, where it is known.
-        owner: Option<Owner>,
+        holder: Option<Holder>,
     },
     /// What lies in `.rollup` was written by a later rollup.
     #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
@@ -143,14 +161,14 @@ impl LockedDeployment {
         };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { owner: read_owner(tree) }),
+            Err(TryLockError::WouldBlock) => return Err(held(tree)),
             Err(TryLockError::Error(error)) => {
                 return Err(DiskError::new("lock", tree.shown(kept.then_some(&lock_path)), error).into());
             }
         }
         // Somebody made `.rollup` between the look and the lock: theirs counts now.
         if !kept && tree.look(&path(".rollup"))?.is_some() {
-            return Err(LockError::Held { owner: read_owner(tree) });
+            return Err(held(tree));
         }
         Ok((file, handle(tree)?))
     }
@@ -387,33 +405,40 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
     }
 }
 
-/// Whether somebody holds the lock of a deployment at this moment. Takes no lock itself, which
+/// Who holds the lock of a deployment at this moment, if anybody does. Takes no lock itself, which
 /// could turn a writer away; the system's own table of locks tells.
-pub fn at_work(tree: &Tree) -> Result<bool, DiskError> {
-    let look = match tree.look(&path(".rollup/lock"))? {
+pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
+    let (device, inode) = match tree.look(&path(".rollup/lock"))? {
         Some(look) => look.identity,
         None => rustix::fs::fstat(tree.root())
             .map(|status| (status.st_dev, status.st_ino))
             .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,
     };
-    let (device, inode) = look;
     let file = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
-    let owner = read_owner(tree).map(|owner| owner.process.to_string());
+    let signed = read_owner(tree);
     // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers apart.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-    Ok(table.lines().any(|line| {
+    let found = table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else { return false };
+        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else { return None };
+        let process: u32 = process.parse().ok()?;
         // Some file systems (btrfs) tell another device here than a look at the file does.
-        let signed = owner.as_deref() == Some(process) && locked.ends_with(&format!(":{inode}"));
-        locked == file || signed
-    }))
+        let is_signer = signed.as_ref().is_some_and(|owner| owner.process == process);
+        let is_it = locked == file || is_signer && locked.ends_with(&format!(":{inode}"));
+        is_it.then_some(process)
+    });
+    Ok(found.map(|process| Holder { process, owner: signed.filter(|owner| owner.process == process) }))
 }
 
-/// Who signed last.
-pub fn read_owner(tree: &Tree) -> Option<Owner> {
+/// Who signed last; he may have finished since.
+fn read_owner(tree: &Tree) -> Option<Owner> {
     let text = tree.text(&path(".rollup/lock.owner"), 4096).ok()??;
     toml::from_str(&text).ok()
+}
+
+/// That the lock is held, and by whom as far as that can be told.
+pub fn held(tree: &Tree) -> LockError {
+    LockError::Held { holder: holder(tree).unwrap_or_default() }
 }
 
 fn handle(tree: &Tree) -> Result<File, DiskError> {
