@@ -1,22 +1,17 @@
 //! The only way to change a deployment: whoever holds its lock.
-//!
-//! The lock is the operating system's, so it frees itself when the process dies. It is taken on
-//! the deployment's own folder until `.rollup` exists, and on `.rollup/lock` from then on.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{OpenOptions, OpenOptionsExt};
 use rustix::fs::{Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
-use serde::{Deserialize, Serialize};
 
-use super::tree::{BRING_TO_DISK, DiskError, Look, Tree};
-use crate::names::{RelPath, Shown};
+use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
+use super::tree::{BRING_TO_DISK, DiskError, Look, Tree, path, readable};
+use crate::names::RelPath;
 
-/// The version of everything below `.rollup`.
-pub const FORMAT: u32 = 1;
 /// The name of `.rollup` while it is made.
 const UNFINISHED: &str = ".rollup-new";
 
@@ -52,59 +47,6 @@ pub enum Change<'a> {
     Sync(&'a RelPath),
 }
 
-/// Who holds a lock, for the one who waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Name of the user.
-    pub user: String,
-    /// Name of the machine.
-    pub host: String,
-    /// Number of the process.
-    pub process: u32,
-    /// What it does, such as `apply KB952076`.
-    pub doing: String,
-    /// Since when, UTC.
-    pub since: String,
-}
-
-/// The process that holds a lock, with what it said of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Number of the process.
-    pub process: u32,
-    /// What it left word of; before the first run there is no place for it.
-    pub owner: Option<Owner>,
-}
-
-impl std::fmt::Display for Holder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "process {}", self.process)?;
-        match &self.owner {
-            None => Ok(()),
-            Some(Owner { user, host, doing, since, .. }) => {
-                write!(f, " of {} on {}, since {} ({}),", Shown(user), Shown(host), Shown(since), Shown(doing))
-            }
-        }
-    }
-}
-
-/// Why the lock was not had.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Somebody else has it.
-    #[error("{} is at work on this deployment", .holder.as_ref().map_or("another process".to_owned(), Holder::to_string))]
-    Held {
-        /// Who, where it is known.
-        holder: Option<Holder>,
-    },
-    /// What lies in `.rollup` was written by a later rollup.
-    #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
-    TooNew(String),
-    /// The disk refused.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-}
-
 /// Permission bits and owner of something new, taken from something old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
@@ -119,16 +61,6 @@ impl Attributes {
     pub fn same(look: &Look) -> Self {
         Self { mode: look.mode, owner: look.owner }
     }
-
-    /// Those a new file takes from its folder: the execute bits, which open a folder, are dropped.
-    pub fn file_in(folder: &Look) -> Self {
-        Self { mode: folder.mode & 0o666, owner: folder.owner }
-    }
-}
-
-/// A path that is known to be well-formed, such as `.rollup/trash`.
-pub fn path(text: &str) -> RelPath {
-    RelPath::parse(text).expect("a path written in the source")
 }
 
 impl LockedDeployment {
@@ -137,44 +69,19 @@ impl LockedDeployment {
         // A time too far off to be told is no limit.
         let deadline = Instant::now().checked_add(wait);
         loop {
-            match Self::try_lock(&tree) {
+            match acquire(&tree) {
                 Err(LockError::Held { .. }) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => return Err(error),
                 Ok((lock, barrier)) => {
                     let locked = Self { tree, barrier, lock, watch: None };
-                    locked.check_format()?;
+                    check_format(&locked.tree)?;
                     locked.sign(doing)?;
                     return Ok(locked);
                 }
             }
         }
-    }
-
-    fn try_lock(tree: &Tree) -> Result<(File, File), LockError> {
-        let lock_path = path(".rollup/lock");
-        let kept = tree.look(&path(".rollup"))?.is_some();
-        let file = match kept {
-            true => tree.file(&lock_path)?,
-            false => handle(tree)?,
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(tree)),
-            Err(TryLockError::Error(error)) => {
-                return Err(DiskError::new("lock", tree.shown(kept.then_some(&lock_path)), error).into());
-            }
-        }
-        // Somebody made `.rollup` between the look and the lock: theirs counts now.
-        if !kept && tree.look(&path(".rollup"))?.is_some() {
-            return Err(held(tree));
-        }
-        Ok((file, handle(tree)?))
-    }
-
-    fn check_format(&self) -> Result<(), LockError> {
-        check_format(&self.tree)
     }
 
     /// Leaves word of who is at work. Never a reason to fail: the lock itself is the truth.
@@ -371,85 +278,6 @@ impl LockedDeployment {
         }
         rustix::fs::syncfs(&self.barrier).map_err(|e| fail(e.into()))
     }
-}
-
-impl Owner {
-    fn current(doing: &str) -> Self {
-        Self {
-            user: user(),
-            host: host(),
-            process: std::process::id(),
-            doing: doing.to_owned(),
-            since: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        }
-    }
-}
-
-/// The name of whoever runs us, for records that people read.
-pub fn user() -> String {
-    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
-}
-
-/// The name of this machine, for records that people read.
-pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Refuses what a later rollup wrote.
-pub fn check_format(tree: &Tree) -> Result<(), LockError> {
-    match tree.text(&path(".rollup/format"), 64)? {
-        None => Ok(()),
-        Some(text) if text.trim() == FORMAT.to_string() => Ok(()),
-        Some(text) => Err(LockError::TooNew(text.trim().to_owned())),
-    }
-}
-
-/// Who holds the lock of a deployment at this moment, if anybody does. Takes no lock itself, which
-/// could turn a writer away; the system's own table of locks tells.
-pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
-    let (device, inode) = match tree.look(&path(".rollup/lock"))? {
-        Some(look) => look.identity,
-        None => rustix::fs::fstat(tree.root())
-            .map(|status| (status.st_dev, status.st_ino))
-            .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,
-    };
-    let file = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
-    let signed = read_owner(tree);
-    // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers apart.
-    let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-    let found = table.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else { return None };
-        let process: u32 = process.parse().ok()?;
-        // Some file systems (btrfs) tell another device here than a look at the file does.
-        let is_signer = signed.as_ref().is_some_and(|owner| owner.process == process);
-        let is_it = locked == file || is_signer && locked.ends_with(&format!(":{inode}"));
-        is_it.then_some(process)
-    });
-    Ok(found.map(|process| Holder { process, owner: signed.filter(|owner| owner.process == process) }))
-}
-
-/// Who signed last; he may have finished since.
-fn read_owner(tree: &Tree) -> Option<Owner> {
-    let text = tree.text(&path(".rollup/lock.owner"), 4096).ok()??;
-    toml::from_str(&text).ok()
-}
-
-/// That the lock is held, and by whom as far as that can be told.
-pub fn held(tree: &Tree) -> LockError {
-    LockError::Held { holder: holder(tree).unwrap_or_default() }
-}
-
-fn handle(tree: &Tree) -> Result<File, DiskError> {
-    readable(tree.root(), ".").map_err(|e| DiskError::new("open", tree.shown(None), e))
-}
-
-/// A folder opened so that it can be locked, synced and changed, which the handles of `cap-std`,
-/// mere paths on Linux, cannot be.
-fn readable(parent: &Dir, name: &str) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
 }
 
 fn set_attributes(object: impl rustix::fd::AsFd, attributes: Attributes) -> io::Result<()> {

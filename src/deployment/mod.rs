@@ -3,6 +3,7 @@
 mod console;
 pub mod describe;
 pub mod description;
+pub mod lock;
 pub mod locked;
 pub mod records;
 pub mod snapshot;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
-use super::locked::path;
 use super::records::{ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordFault, ServiceRecord};
+use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::names::{FileName, Folded, Kb, RelPath, Version};

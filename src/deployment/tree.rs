@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use walkdir::WalkDir;
 
 use crate::names::{Digest, Hasher, RelPath, Shown};
@@ -292,6 +292,11 @@ impl Kind {
     }
 }
 
+/// A path that is known to be well-formed, such as `.rollup/trash`.
+pub fn path(text: &str) -> RelPath {
+    RelPath::parse(text).expect("a path written in the source")
+}
+
 /// Size and SHA-256 of everything that is left to read.
 pub fn hash(mut file: impl Read) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
@@ -347,4 +352,11 @@ fn listed_kind(file_type: std::fs::FileType) -> Kind {
     } else {
         Kind::Other("a device")
     }
+}
+
+/// A folder opened so that it can be locked, synced and changed, which the handles of `cap-std`,
+/// mere paths on Linux, cannot be.
+pub(super) fn readable(parent: &Dir, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
 }

@@ -1,8 +1,7 @@
 //! What the runs of a deployment came to, told by their journals.
 
 use super::{Direction, Journal, JournalFault, Outcome, Record};
-use crate::deployment::locked::path;
-use crate::deployment::tree::{Kind, Tree};
+use crate::deployment::tree::{Kind, Tree, path};
 use crate::names::{Kb, RelPath};
 
 /// A run's folder and its journal.

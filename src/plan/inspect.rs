@@ -2,8 +2,7 @@
 
 use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::locked::path;
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::{Kind, path};
 use crate::names::{Folded, RelPath, Shown};
 
 impl Planner<'_> {

@@ -14,9 +14,9 @@ use super::{
     digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
-use crate::deployment::locked::path;
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
+use crate::deployment::tree::path;
 use crate::installer::Contents;
 use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{Digest, FileName, Folded, RelPath};

@@ -5,8 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
-use crate::deployment::locked::path;
-use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::deployment::tree::{DiskError, Kind, Tree, path};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind, What};
 

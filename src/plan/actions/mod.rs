@@ -10,10 +10,9 @@ mod sides;
 use std::collections::BTreeSet;
 
 use crate::deployment::description::{Instance, ServerId};
-use crate::deployment::locked::path;
 use crate::deployment::records::ItemRecord;
 use crate::deployment::snapshot::in_files;
-use crate::deployment::tree::Kind;
+use crate::deployment::tree::{Kind, path};
 use crate::manifest::{Action, ServiceVerb, Step};
 use crate::names::{Folded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, Shared};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::sides::{item_side, seen_item};
 use super::{Draft, Place};
-use crate::deployment::locked::path;
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::in_files;
+use crate::deployment::tree::path;
 use crate::installer::{Contents, ExternalCabinet};
 use crate::manifest::{Servers, Step};
 use crate::names::{FileName, Folded, RelPath};
