@@ -26,52 +26,80 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         Some(path) => Some(inputs::site(Some(path))?.description),
         None => None,
     };
-    let sources = args.files.iter().map(|path| inputs::source(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut records: Vec<Value> = Vec::new();
-    let mut payload_faults = Vec::new();
-    let (mut errors, mut warnings, mut notes) = (0, 0, 0);
-    for source in &sources {
+    let checks = Checks { require_hashes: args.require_hashes, deployment: description.as_ref() };
+    let mut told = Told::default();
+    let mut unread = None;
+    for path in &args.files {
+        match inputs::source(path) {
+            Ok(source) => told.document(&source, &checks, args)?,
+            // A file that cannot be read keeps nobody from hearing about the others.
+            Err(failure) => {
+                out::fail(&failure);
+                unread.get_or_insert(failure.exit);
+            }
+        }
+    }
+    let exit = if told.errors > 0 { Exit::Invalid } else { unread.unwrap_or(Exit::Ok) };
+    match args.format {
+        Format::Json => out::line(format_args!("{:#}", told.json(exit))),
+        Format::Text => told.summary(),
+    }
+    Ok(exit)
+}
+
+/// What a validation found so far.
+#[derive(Default)]
+struct Told {
+    files: usize,
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    /// The findings, for programs.
+    records: Vec<Value>,
+    /// What is wrong with the payload.
+    payload: Vec<Reason>,
+}
+
+impl Told {
+    fn document(&mut self, source: &Source, checks: &Checks<'_>, args: &Validate) -> Result<(), Failure> {
         let mut findings = Findings::default();
-        let checks = Checks { require_hashes: args.require_hashes, deployment: description.as_ref() };
-        let manifest = read(source, &checks, &mut findings);
-        let count = |level: Level| findings.sorted().into_iter().filter(|finding| finding.level == level).count();
-        errors += count(Level::Error);
-        warnings += count(Level::Warning);
-        notes += count(Level::Note);
+        let manifest = read(source, checks, &mut findings);
+        self.files += 1;
+        self.errors += findings.count(Level::Error);
+        self.warnings += findings.count(Level::Warning);
+        self.notes += findings.count(Level::Note);
         match args.format {
-            Format::Json => records.extend(findings.records(source).iter().map(|record| json!(record))),
+            Format::Json => self.records.extend(findings.records(source).iter().map(|record| json!(record))),
             Format::Text if findings.is_empty() => {}
             Format::Text => out::line(format_args!("{}\n", findings.text(source, &look()).trim_end())),
         }
         if let (Some(manifest), Some(payload)) = (manifest, &args.payload) {
-            payload_faults.extend(payload_reasons(&manifest, payload, description.as_ref())?);
+            let reasons = payload_reasons(&manifest, payload, checks.deployment)?;
+            self.errors += reasons.len();
+            self.payload.extend(reasons);
         }
+        Ok(())
     }
-    errors += payload_faults.len();
-    let exit = if errors > 0 { Exit::Invalid } else { Exit::Ok };
-    if args.format == Format::Json {
-        let payload: Vec<_> =
-            payload_faults.iter().map(|reason| json!({ "message": reason.message, "help": reason.help })).collect();
-        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "errors": errors, "warnings": warnings, "notes": notes,
-                               "findings": records, "payload": payload });
-        out::line(format_args!("{document:#}"));
-        return Ok(exit);
+
+    fn json(&self, exit: Exit) -> Value {
+        let reason = |reason: &Reason| json!({ "message": reason.message, "help": reason.help });
+        let payload: Vec<_> = self.payload.iter().map(reason).collect();
+        json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                "errors": self.errors, "warnings": self.warnings, "notes": self.notes,
+                "findings": self.records, "payload": payload })
     }
-    for reason in &payload_faults {
-        out::line(format_args!("{}: {}", styled(out::BAD, "error"), reason.message));
-        if let Some(help) = &reason.help {
-            out::line(format_args!("  help: {help}"));
+
+    fn summary(&self) {
+        for reason in &self.payload {
+            out::line(format_args!("{}: {}", styled(out::BAD, "error"), Shown(&reason.message)));
+            if let Some(help) = &reason.help {
+                out::line(format_args!("  help: {help}"));
+            }
         }
+        let errors = count(self.errors, "error", "errors");
+        let (warnings, notes) = (count(self.warnings, "warning", "warnings"), count(self.notes, "note", "notes"));
+        out::line(format_args!("{}: {errors}, {warnings}, {notes}", count(self.files, "file", "files")));
     }
-    let files = count(sources.len(), "file", "files");
-    let errors = count(errors, "error", "errors");
-    out::line(format_args!(
-        "{files}: {errors}, {}, {}",
-        count(warnings, "warning", "warnings"),
-        count(notes, "note", "notes")
-    ));
-    Ok(exit)
 }
 
 /// A document that describes servers is a deployment's; any other one is taken for a manifest.

@@ -291,7 +291,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let drift: Vec<_> = verified.drift.iter().map(|d| json!({ "path": d.path, "what": d.what })).collect();
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "beside": verified.beside });
+                               "drift": drift, "beside": verified.beside, "unreadable": verified.unreadable });
         out::line(format_args!("{document:#}"));
         return Ok(exit);
     }
@@ -312,6 +312,10 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
         let gap = if fits { " " } else { "\n       " };
         out::line(format_args!("{}: {path}{gap}{}", styled(BAD, "drift"), drift.what));
+    }
+    for name in &verified.unreadable {
+        let label = styled(WARN, "beside");
+        out::line(format_args!("{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it", Shown(name)));
     }
     for path in &verified.beside {
         out::line(format_args!(

@@ -196,7 +196,8 @@ fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
             next.resume()
         ),
         RunError::NoReturn { .. } => {
-            format!("everything behind that step was put back; `{}` goes forward again from there", next.resume())
+            let resume = next.resume();
+            format!("everything behind that step was put back; mend what is named, then `{resume}` goes forward again")
         }
         _ => return None,
     })

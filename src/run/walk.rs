@@ -33,8 +33,8 @@ impl Walk<'_> {
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
                 if Slot::new(self.disk, self.run, swap).forward(&self.witness)? == Moved::Something {
                     moved = Moved::Something;
+                    self.tell_done(&operations, swap.number, false);
                 }
-                self.tell_done(&operations, swap.number, false);
             }
             if moved == Moved::Something {
                 self.disk.barrier()?;

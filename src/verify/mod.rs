@@ -26,6 +26,8 @@ pub struct Verified {
     pub drift: Vec<Drift>,
     /// An operator's files beside the installed ones; they belong there as far as anybody knows.
     pub beside: Vec<RelPath>,
+    /// Names on disk that are not UTF-8, made readable; no plan that touches them is made.
+    pub unreadable: Vec<String>,
 }
 
 /// One thing that does not match.
@@ -60,7 +62,7 @@ struct Expected {
 /// Compares the deployment with its records and with what the finished runs left.
 pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     let mut expected: BTreeMap<RelPath, Expected> = BTreeMap::new();
-    let mut verified = Verified::default();
+    let mut verified = Verified { unreadable: snapshot.unreadable.clone(), ..Verified::default() };
     left_by_runs(tree, &mut expected)?;
     let site = &snapshot.description;
     for instance in site.all_instances() {

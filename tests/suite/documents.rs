@@ -160,3 +160,13 @@ fn validate_compares_a_payload() {
     world.run("validate kb952076.toml --require-hashes").exits_with(exit::INVALID);
     world.run("validate kb952076.toml -p nowhere").exits_with(exit::NO_INPUT);
 }
+
+#[test]
+fn a_file_that_is_not_there_keeps_nobody_from_hearing_about_the_others() {
+    let world = World::with_deployment();
+    world
+        .run("validate missing.toml kb952076.toml")
+        .exits_with(exit::NO_INPUT)
+        .says("there is no file `missing.toml`")
+        .says("1 file: 0 errors");
+}

@@ -229,7 +229,7 @@ fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
         let digest = rollup::names::Digest::of(b"his own, written while the run waited");
         let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
         assert_eq!(kept.len(), 1, "after `{way}`");
-        ran.exits_with(11).does_not_say("as previewed").says("Things/Provider");
+        ran.exits_with(11).does_not_say("as previewed").says("Provider.dll` stands where a file of ours should come");
         world.run("status").says("run 0001-KB100001");
     }
 }
