@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{OpenOptions, OpenOptionsExt};
-use rustix::fs::{Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{OFlags, RenameFlags};
 
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
-use super::tree::{BRING_TO_DISK, DiskError, Look, Tree, path, readable};
+use super::own_file::{Attributes, OwnFile, set_attributes};
+use super::tree::{BRING_TO_DISK, DiskError, Tree, path, readable};
+use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
 /// The name of `.rollup` while it is made.
@@ -21,46 +24,7 @@ pub struct LockedDeployment {
     /// Opened before the first write: a barrier reports the write errors since then.
     barrier: File,
     lock: File,
-    watch: Option<Box<dyn Watch>>,
-}
-
-/// Sees every change before it is made, and may forbid it; for rehearsing failures and deaths.
-pub trait Watch: Send + Sync {
-    /// An error here is treated like one of the system's, and the change is not made.
-    fn before(&self, change: Change<'_>) -> io::Result<()>;
-}
-
-/// One change of the disk that is about to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change<'a> {
-    /// A folder is made.
-    MakeFolder(&'a RelPath),
-    /// A file is made, or written to.
-    Write(&'a RelPath),
-    /// An object gets another name.
-    Rename(&'a RelPath, &'a RelPath),
-    /// A name is taken away.
-    Remove(&'a RelPath),
-    /// Everything written so far goes to disk.
-    Barrier,
-    /// One file goes to disk.
-    Sync(&'a RelPath),
-}
-
-/// Permission bits and owner of something new, taken from something old.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attributes {
-    /// Permission bits.
-    pub mode: u32,
-    /// User and group.
-    pub owner: (u32, u32),
-}
-
-impl Attributes {
-    /// Those of the same path.
-    pub fn same(look: &Look) -> Self {
-        Self { mode: look.mode, owner: look.owner }
-    }
+    watched: Watched,
 }
 
 impl LockedDeployment {
@@ -75,7 +39,7 @@ impl LockedDeployment {
                 }
                 Err(error) => return Err(error),
                 Ok((lock, barrier)) => {
-                    let locked = Self { tree, barrier, lock, watch: None };
+                    let locked = Self { tree, barrier, lock, watched: Watched::default() };
                     check_format(&locked.tree)?;
                     locked.sign(doing)?;
                     return Ok(locked);
@@ -94,8 +58,8 @@ impl LockedDeployment {
     }
 
     /// Lets every change pass by `watch` from now on.
-    pub fn watched(mut self, watch: Box<dyn Watch>) -> Self {
-        self.watch = Some(watch);
+    pub fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
+        self.watched = Watched::by(watch);
         self
     }
 
@@ -127,11 +91,11 @@ impl LockedDeployment {
         }
         self.write(&raw.join("format").expect("a plain name"), format!("{FORMAT}\n").as_bytes(), None)?;
         let lock = self.create(&raw.join("lock").expect("a plain name"))?;
-        lock.try_lock().map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
+        lock.file.try_lock().map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
         // Whole before it has its name: half of it would keep every later command out.
         self.barrier()?;
         self.rename(&raw, &path(".rollup"))?;
-        self.lock = lock;
+        self.lock = lock.file;
         let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
         let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
         Ok(())
@@ -147,10 +111,7 @@ impl LockedDeployment {
     }
 
     fn announce(&self, change: Change<'_>, action: &'static str, at: &RelPath) -> Result<(), DiskError> {
-        match &self.watch {
-            Some(watch) => watch.before(change).map_err(|e| DiskError::new(action, self.tree.shown(Some(at)), e)),
-            None => Ok(()),
-        }
+        self.watched.announce(change, action, &self.tree.shown(Some(at)))
     }
 
     /// Makes one folder; its parent is there.
@@ -160,51 +121,47 @@ impl LockedDeployment {
         let parent = self.tree.folder(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
         let folder = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&folder, attributes).map_err(fail)
+        set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
+    }
+
+    /// Gives a folder that is there these permission bits and this owner.
+    pub fn set_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+        let fail = |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
+        let parent = self.tree.folder(at.parent().as_ref())?;
+        let folder = readable(&parent, at.name()).map_err(fail)?;
+        set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
     }
 
     /// Makes a file that is not there yet, for writing.
-    pub fn create(&self, at: &RelPath) -> Result<File, DiskError> {
-        self.announce(Change::Write(at), "make", at)?;
+    pub fn create(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
+        self.announce(Change::MakeFile(at), "make", at)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).follow(FollowSymlinks::No);
-        let parent = self.tree.folder(at.parent().as_ref())?;
-        let file = parent.open_with(at.name(), &options);
-        file.map(cap_std::fs::File::into_std).map_err(|e| DiskError::new("make", self.tree.shown(Some(at)), e))
+        self.open(at, "make", &options)
     }
 
     /// Opens a file that is there for writing; nothing of it is lost.
-    pub fn reopen(&self, at: &RelPath) -> Result<File, DiskError> {
-        self.announce(Change::Write(at), "write", at)?;
+    pub fn reopen(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
         options.read(true).write(true).follow(FollowSymlinks::No).custom_flags(nonblocking);
+        self.open(at, "open", &options)
+    }
+
+    fn open(&self, at: &RelPath, action: &'static str, options: &OpenOptions) -> Result<OwnFile, DiskError> {
+        let shown = self.tree.shown(Some(at));
         let parent = self.tree.folder(at.parent().as_ref())?;
-        let file = parent.open_with(at.name(), &options);
-        file.map(cap_std::fs::File::into_std).map_err(|e| DiskError::new("open", self.tree.shown(Some(at)), e))
+        match parent.open_with(at.name(), options) {
+            Ok(file) => Ok(OwnFile { at: at.clone(), shown, file: file.into_std(), watched: self.watched.clone() }),
+            Err(error) => Err(DiskError::new(action, shown, error)),
+        }
     }
 
     /// Makes a file with these bytes.
     pub fn write(&self, at: &RelPath, bytes: &[u8], attributes: Option<Attributes>) -> Result<(), DiskError> {
         let mut file = self.create(at)?;
-        let fail = |e| DiskError::new("write", self.tree.shown(Some(at)), e);
-        file.write_all(bytes).map_err(fail)?;
-        match attributes {
-            Some(attributes) => set_attributes(&file, attributes).map_err(fail),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes to an open file of ours.
-    pub fn append(&self, at: &RelPath, file: &mut File, bytes: &[u8]) -> Result<(), DiskError> {
-        self.announce(Change::Write(at), "write", at)?;
-        file.write_all(bytes).map_err(|e| DiskError::new("write", self.tree.shown(Some(at)), e))
-    }
-
-    /// Brings one file to disk.
-    pub fn sync(&self, at: &RelPath, file: &File) -> Result<(), DiskError> {
-        self.announce(Change::Sync(at), BRING_TO_DISK, at)?;
-        file.sync_data().map_err(|e| DiskError::new(BRING_TO_DISK, self.tree.shown(Some(at)), e))
+        file.put(bytes)?;
+        attributes.map_or(Ok(()), |attributes| file.finish(attributes, None))
     }
 
     fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
@@ -240,11 +197,29 @@ impl LockedDeployment {
         parent.remove_file_or_symlink(at.name()).map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
     }
 
-    /// Removes a folder of ours with everything in it.
+    /// Removes a folder of ours with everything in it, whatever the names in it are.
     fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
+        let fail = |e: io::Error| DiskError::new("remove", self.tree.shown(Some(at)), e);
+        self.empty(&self.tree.folder(Some(at))?, at).map_err(fail)?;
         self.announce(Change::Remove(at), "remove", at)?;
-        let parent = self.tree.folder(at.parent().as_ref())?;
-        parent.remove_dir_all(at.name()).map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
+        self.tree.folder(at.parent().as_ref())?.remove_dir(at.name()).map_err(fail)
+    }
+
+    fn empty(&self, folder: &Dir, at: &RelPath) -> io::Result<()> {
+        // Listed first: a folder that changes while it is read may leave some out.
+        for entry in folder.entries()?.collect::<io::Result<Vec<_>>>()? {
+            let name = entry.file_name();
+            let is_folder = entry.file_type()?.is_dir();
+            if is_folder {
+                self.empty(&folder.open_dir_nofollow(&name)?, at)?;
+            }
+            self.watched.before(Change::Remove(at))?;
+            match is_folder {
+                true => folder.remove_dir(&name)?,
+                false => folder.remove_file_or_symlink(&name)?,
+            }
+        }
+        Ok(())
     }
 
     /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all.
@@ -273,27 +248,9 @@ impl LockedDeployment {
     /// of a lost write only once.
     pub fn barrier(&self) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
-        if let Some(watch) = &self.watch {
-            watch.before(Change::Barrier).map_err(fail)?;
-        }
+        self.watched.before(Change::Barrier).map_err(fail)?;
         rustix::fs::syncfs(&self.barrier).map_err(|e| fail(e.into()))
     }
-}
-
-fn set_attributes(object: impl rustix::fd::AsFd, attributes: Attributes) -> io::Result<()> {
-    let (user, group) = attributes.owner;
-    let now = rustix::fs::fstat(&object)?;
-    let mut mode = attributes.mode;
-    if (now.st_uid, now.st_gid) != (user, group) {
-        match rustix::fs::fchown(&object, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
-            // Only root can give files away. What somebody else runs is his, and then never with the
-            // right to act as the owner it was meant for.
-            Err(rustix::io::Errno::PERM) => mode &= 0o1777,
-            changed => changed?,
-        }
-    }
-    rustix::fs::fchmod(&object, Mode::from_raw_mode(mode))?;
-    Ok(())
 }
 
 /// Opens the file beside a run's journal that nobody needs: never a reason to fail, so never told.
@@ -304,15 +261,4 @@ pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
     let folder = tree.folder(at.parent().as_ref()).ok()?;
     let file = folder.open_with(at.name(), &options).ok()?.into_std();
     file.metadata().ok().filter(std::fs::Metadata::is_file).map(|_| file)
-}
-
-/// Gives an open file of ours its permission bits, its owner and, where one is given, its time of
-/// change in seconds since 1970.
-pub fn finish_file(file: &File, attributes: Attributes, modified: Option<i64>) -> io::Result<()> {
-    set_attributes(file, attributes)?;
-    if let Some(seconds) = modified {
-        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
-        rustix::fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
-    }
-    Ok(())
 }

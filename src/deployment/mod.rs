@@ -5,6 +5,8 @@ pub mod describe;
 pub mod description;
 pub mod lock;
 pub mod locked;
+pub mod own_file;
 pub mod records;
 pub mod snapshot;
 pub mod tree;
+pub mod watch;

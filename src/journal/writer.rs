@@ -1,17 +1,17 @@
 //! Writing records, one line each, so that a failure leaves nothing behind that cannot be read.
 
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 
 use super::{Entry, Journal, JournalFault, Record, checksum};
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::own_file::OwnFile;
 use crate::deployment::tree::DiskError;
 use crate::names::RelPath;
 
 /// A journal that is being written.
 pub struct Writer {
     at: RelPath,
-    file: File,
+    file: OwnFile,
     journal: Journal,
     /// The path of the file that is given up when the disk is full.
     reserve: RelPath,
@@ -54,7 +54,7 @@ impl Writer {
         let line = format!("{number} {sum} {json}\n");
         self.append(disk, line.as_bytes())?;
         if synced {
-            disk.sync(&self.at, &self.file)?;
+            self.file.sync()?;
         }
         self.journal.good += line.len() as u64;
         self.journal.entries.push(entry);
@@ -65,22 +65,16 @@ impl Writer {
     /// Writes behind the last good line, whatever an earlier failure left there. A full disk gets back
     /// what was kept aside, and the line is written again from its start.
     fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
-        self.rewind(disk)?;
-        match disk.append(&self.at, &mut self.file, line) {
+        let good = self.journal.good;
+        self.file.cut(good)?;
+        match self.file.put(line) {
             Err(error) if is_full(&error) => {
-                let reserve = disk.reopen(&self.reserve)?;
-                reserve.set_len(0).map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.reserve)), e))?;
-                self.rewind(disk)?;
-                disk.append(&self.at, &mut self.file, line)
+                disk.reopen(&self.reserve)?.cut(0)?;
+                self.file.cut(good)?;
+                self.file.put(line)
             }
             written => written,
         }
-    }
-
-    fn rewind(&mut self, disk: &LockedDeployment) -> Result<(), DiskError> {
-        let good = self.journal.good;
-        let cut = self.file.set_len(good).and_then(|()| self.file.seek(SeekFrom::Start(good)));
-        cut.map(|_| ()).map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.at)), e))
     }
 }
 

@@ -14,7 +14,8 @@ use super::measure::differences;
 use super::swap::slot_folder;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
-use crate::deployment::locked::{Attributes, LockedDeployment, finish_file};
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
 use crate::journal::{FORMAT, Opened, Record, Writer, runs};
@@ -252,8 +253,7 @@ impl<'a> Stager<'a> {
         }
         let modified = from.metadata().map(|metadata| metadata.mtime());
         let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
-        finish_file(&file, attributes, Some(modified))
-            .map_err(|e| DiskError::new("write", self.disk.tree().shown(Some(to)), e))?;
+        file.finish(attributes, Some(modified))?;
         Ok(modified)
     }
 
@@ -269,8 +269,8 @@ impl<'a> Stager<'a> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
         let mut target = self.disk.create(to)?;
-        let bytes = io::copy(&mut source, &mut target).map_err(fail)?;
-        finish_file(&target, attributes, modified).map_err(fail)?;
+        let bytes = target.copy_from(&mut source).map_err(fail)?;
+        target.finish(attributes, modified)?;
         self.listener.tell(&Event::Wrote { bytes });
         Ok(())
     }
@@ -311,12 +311,13 @@ impl<'a> Stager<'a> {
         for (member, places) in members {
             attributes.insert(member.clone(), (places[0].0.clone(), self.attributes_of(&places[0].1, false)?));
         }
-        let mut sink = ToSlots { disk: self.disk, attributes, times: BTreeMap::new(), listener: self.listener };
+        let mut sink =
+            ToSlots { disk: self.disk, attributes, times: BTreeMap::new(), listener: self.listener, failed: None };
         let mut beside = BesideCopies { disk: self.disk, plan: self.plan, copies: &self.copies, source };
         let file = BufReader::new(self.disk.tree().file(&copy)?);
         let unpacked = Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
-        Ok(sink.times)
+        sink.failed.map_or(Ok(sink.times), |error| Err(error.into()))
     }
 
     /// Copies that only served for unpacking are not kept.
@@ -360,7 +361,7 @@ fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-fn copy_and_hash(from: &mut File, to: &mut File, listener: &mut dyn Listener) -> io::Result<FileFacts> {
+fn copy_and_hash(from: &mut File, to: &mut OwnFile, listener: &mut dyn Listener) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = vec![0; CHUNK];
     let mut size = 0;
@@ -384,6 +385,8 @@ struct ToSlots<'a> {
     attributes: BTreeMap<RelPath, (RelPath, Attributes)>,
     times: BTreeMap<RelPath, Option<i64>>,
     listener: &'a mut dyn Listener,
+    /// What kept a file from getting its attributes.
+    failed: Option<DiskError>,
 }
 
 impl Sink for ToSlots<'_> {
@@ -395,20 +398,21 @@ impl Sink for ToSlots<'_> {
             Some((at, attributes)) => {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
                 self.listener.tell(&Event::Wrote { bytes: file.size });
-                Ok(Box::new(Unpacking { file: target, attributes: *attributes, modified }))
+                Ok(Box::new(Unpacking { file: target, attributes: *attributes, modified, failed: &mut self.failed }))
             }
         }
     }
 }
 
 /// A file of a package on its way to disk; it gets its attributes when it is whole.
-struct Unpacking {
-    file: File,
+struct Unpacking<'a> {
+    file: OwnFile,
     attributes: Attributes,
     modified: Option<i64>,
+    failed: &'a mut Option<DiskError>,
 }
 
-impl Write for Unpacking {
+impl Write for Unpacking<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
     }
@@ -418,10 +422,11 @@ impl Write for Unpacking {
     }
 }
 
-impl Drop for Unpacking {
+impl Drop for Unpacking<'_> {
     fn drop(&mut self) {
-        // Attributes are no promise that a failure could break: contents are read back and compared.
-        let _ = finish_file(&self.file, self.attributes, self.modified);
+        if let Err(error) = self.file.finish(self.attributes, self.modified) {
+            self.failed.get_or_insert(error);
+        }
     }
 }
 

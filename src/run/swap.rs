@@ -14,7 +14,10 @@
 //! After a power cut a rename may be half on disk: one file under two names. The earlier name of
 //! O, L, N counts, and the later one is taken away, so that the rename is done again.
 
-use crate::deployment::locked::{Attributes, LockedDeployment};
+use std::collections::BTreeSet;
+
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::own_file::Attributes;
 use crate::deployment::tree::{Kind, Look};
 use crate::names::{Folded, RelPath};
 use crate::plan::{NewWhat, Swap, What};
@@ -238,6 +241,7 @@ impl<'a> Slot<'a> {
         let ours = self.old_files();
         let mut moved = Moved::Nothing;
         let mut stayed = Vec::new();
+        let folders = self.our_folders();
         for (from, below) in self.strangers(&self.old_path(), &ours)? {
             let to = self.swap.live.with(&below);
             match (self.look(&from)?, self.look(&to)?) {
@@ -248,7 +252,7 @@ impl<'a> Slot<'a> {
                 }
                 _ => {}
             }
-            self.make_parents(&to, &self.swap.live)?;
+            self.make_parents(&to, &self.old_path(), &self.swap.live, &folders)?;
             self.disk.rename(&from, &to)?;
             moved = Moved::Something;
         }
@@ -277,7 +281,7 @@ impl<'a> Slot<'a> {
             _ => return Ok(Vec::new()),
         }
         let below = |path: &RelPath| path.below(&self.swap.live).map(|path| path.folded());
-        let ours: std::collections::BTreeSet<Folded> = ours.iter().filter_map(|path| below(path)).collect();
+        let ours: BTreeSet<Folded> = ours.iter().filter_map(|path| below(path)).collect();
         let found = self.disk.tree().walk(Some(object))?.found.into_iter();
         let files = found.filter(|found| found.kind != Kind::Folder);
         let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
@@ -285,6 +289,7 @@ impl<'a> Slot<'a> {
     }
 
     fn move_strangers(&self, from: &RelPath, to: &RelPath, ours: &[&RelPath], later: Later) -> Result<(), RunError> {
+        let folders = self.our_folders();
         for (source, below) in self.strangers(from, ours)? {
             let target = to.with(&below);
             let (here, there) = (self.look(&source)?, self.look(&target)?);
@@ -301,24 +306,42 @@ impl<'a> Slot<'a> {
                 (_, Some(_)) => return Err(RunError::InTheWay { path: self.disk.tree().shown(Some(&source)) }),
                 _ => {}
             }
-            self.make_parents(&target, to)?;
+            self.make_parents(&target, from, to, &folders)?;
             self.disk.rename(&source, &target)?;
         }
         Ok(())
     }
 
-    /// An operator's folder that came after the staging is made anew on the other side.
-    fn make_parents(&self, path: &RelPath, object: &RelPath) -> Result<(), RunError> {
-        for folder in path.ancestors().filter(|folder| folder.below(object).is_some()) {
-            if self.look(&folder)?.is_none() {
-                let parent = folder.parent().expect("it lies below an object");
-                let look = self.look(&parent)?.ok_or_else(|| self.stranger("a folder is gone"))?;
-                self.disk.make_folder(&folder, Attributes::same(&look))?;
+    /// The operator's folders on the way to a traveller, made anew on the other side with the mode and the
+    /// owner they have here. A death may have left one of them without: what is none of ours is set again.
+    fn make_parents(&self, path: &RelPath, from: &RelPath, to: &RelPath, ours: &Folders) -> Result<(), RunError> {
+        for folder in path.ancestors() {
+            let Some(below) = folder.below(to) else { continue };
+            let wanted = match self.look(&from.with(&below))? {
+                Some(his) => Attributes::same(&his),
+                None => Attributes::same(&self.look(to)?.ok_or_else(|| self.stranger("a folder is gone"))?),
+            };
+            match self.look(&folder)? {
+                None => self.disk.make_folder(&folder, wanted)?,
+                Some(look) if !ours.contains(&below.folded()) && Attributes::same(&look) != wanted => {
+                    self.disk.set_folder(&folder, wanted)?;
+                }
+                Some(_) => {}
             }
         }
         Ok(())
     }
+
+    /// The folders of ours in the new and the old object, by their place below it.
+    fn our_folders(&self) -> Folders {
+        let old = self.swap.old.iter().filter(|entry| entry.what == What::Folder).map(|entry| &entry.path);
+        let new = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::Folder)).map(|entry| &entry.path);
+        old.chain(new).filter_map(|path| path.below(&self.swap.live)).map(|below| below.folded()).collect()
+    }
 }
+
+/// Places of folders below an object.
+type Folders = BTreeSet<Folded>;
 
 /// Which of the two places of a traveller counts as the later one.
 #[derive(Clone, Copy)]

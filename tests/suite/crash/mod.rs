@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollup::deployment::locked::{Change, LockedDeployment, Watch};
+use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{RunState, runs};
 use rollup::run::{self, Ended, Event, Listener, Question, Reply, RunError};
 
@@ -67,7 +68,7 @@ fn lock(deployment: &Path) -> LockedDeployment {
 }
 
 /// Applies the site's manifest as the command does.
-fn apply(site: &Site, deployment: &Path, watch: Option<Box<dyn Watch>>) -> Result<Ended, RunError> {
+fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -88,7 +89,7 @@ enum Way {
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-fn recover(deployment: &Path, way: Way, watch: Option<Box<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -122,7 +123,7 @@ fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
     let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
-    assert!(matches!(apply(site, copy.path(), Some(Box::new(watch))), Ok(Ended::Applied { .. })));
+    assert!(matches!(apply(site, copy.path(), Some(Arc::new(watch))), Ok(Ended::Applied { .. })));
     seen.load(Ordering::SeqCst)
 }
 
@@ -136,7 +137,7 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
             let watch = Death { seen: Arc::default(), at };
-            let died = apply(&site, copy.path(), Some(Box::new(watch)));
+            let died = apply(&site, copy.path(), Some(Arc::new(watch)));
             let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
             assert!(failed, "death at change {at} went by unnoticed: {died:?}");
             let recovered = recover(copy.path(), way, None);
@@ -176,15 +177,22 @@ fn a_recovery_that_dies_is_recovered_too() {
                 for inner in (1..).step_by(5) {
                     let copy = site.copy();
                     let watch = Death { seen: Arc::default(), at };
-                    let _ = apply(&site, copy.path(), Some(Box::new(watch)));
+                    let _ = apply(&site, copy.path(), Some(Arc::new(watch)));
                     let watch = Death { seen: Arc::default(), at: inner };
-                    let died = recover(copy.path(), first, Some(Box::new(watch)));
+                    let died = recover(copy.path(), first, Some(Arc::new(watch)));
                     if matches!(died, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None)) {
                         break;
                     }
                     let told = format!("death at {at}, {first:?} dies at {inner}, then {second:?}");
+                    let closed = is_finished(copy.path());
                     let recovered = recover(copy.path(), second, None).expect(&told);
-                    let last = if recovered.is_none() && first == Way::Back { first } else { second };
+                    let last = match (recovered, closed) {
+                        (Some(_), _) => second,
+                        // The record that closes the run was written, if not yet synced.
+                        (None, true) => first,
+                        // What had not begun was thrown away, or was on its way out already.
+                        (None, false) => Way::Back,
+                    };
                     let expected = if last == Way::Forward { &after } else { &before };
                     expected.assert_same(&Tree::of(copy.path()), &told);
                 }
@@ -203,7 +211,7 @@ fn a_failure_of_any_change_loses_nothing() {
         let copy = site.copy();
         let watch = Fault { seen: Arc::default(), at };
         let told = format!("failure of change {at}");
-        match apply(&site, copy.path(), Some(Box::new(watch))) {
+        match apply(&site, copy.path(), Some(Arc::new(watch))) {
             Err(_) => {
                 refused += 1;
                 before.assert_same(&Tree::of(copy.path()), &told);
@@ -242,7 +250,7 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
     let mut met = 0;
     for at in all / 2..=all {
         let copy = site.copy();
-        let _ = apply(&site, copy.path(), Some(Box::new(Death { seen: Arc::default(), at })));
+        let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
         // A dead run may have left a live path empty, between the old object and the new one.
         let there = |path: &std::path::PathBuf| path.exists();
         let was = live.iter().filter(|path| there(&site.folder().join(path.to_path())));
@@ -286,7 +294,7 @@ fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
     let site = Site::new();
     let copy = site.copy();
     let meddler = Meddler { deployment: copy.path().to_owned(), file: "Share/Site.msi" };
-    let ended = apply(&site, copy.path(), Some(Box::new(meddler)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(meddler)));
     let Ok(Ended::Undone { because: Some(RunError::Stale { path, .. }) }) = ended else { panic!("{ended:?}") };
     assert!(path.ends_with("Share/Site.msi"), "{path}");
     let file = copy.path().join("Share/Site.msi");
@@ -302,7 +310,7 @@ fn going_back_never_stands_in_place_of_an_operators_file() {
     let site = Site::new();
     let copy = site.copy();
     let at = changes(&site) - 2;
-    let _ = apply(&site, copy.path(), Some(Box::new(Death { seen: Arc::default(), at })));
+    let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
     assert!(is_committing(copy.path()));
     let his = "Group/Provider/files/Program Files/Provider/Documentation/Known issues.txt";
     std::fs::write(copy.path().join(his), "his").expect("the new version does not bring this file");
@@ -340,7 +348,7 @@ fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named()
     let site = Site::new();
     let copy = site.copy();
     let watch = Intruder { deployment: copy.path().to_owned(), met: AtomicUsize::new(0) };
-    let ended = apply(&site, copy.path(), Some(Box::new(watch)));
+    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
     let Ok(Ended::Stuck { because: Some(RunError::InTheWay { .. }), error: RunError::InTheWay { path } }) = ended
     else {
         panic!("{ended:?}");

@@ -69,7 +69,7 @@ fn a_file_under_two_names_is_mended_both_ways() {
     for at in all / 2..=all {
         let die = || {
             let copy = site.copy();
-            let _ = apply(&site, copy.path(), Some(Box::new(Death { seen: Arc::default(), at })));
+            let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
             copy
         };
         let first = die();
