@@ -1,6 +1,7 @@
 //! Writing to the terminal. A closed or full one never fails a run, so no `print!` macros: what
 //! cannot be written is dropped.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -64,6 +65,27 @@ pub(super) fn can_ask() -> bool {
 pub(super) fn ask(question: &str) -> String {
     let _ = write!(anstream::stderr().lock(), "{question} ");
     let _ = anstream::stderr().flush();
+    answer()
+}
+
+/// The same, but nobody waits for an answer any more once `given_up` says so.
+pub(super) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
+    let _ = write!(anstream::stderr().lock(), "{question} ");
+    let _ = anstream::stderr().flush();
+    let often = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    while !given_up() {
+        let stdin = std::io::stdin();
+        let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
+        // A signal ends the wait early; anything else that fails is left to the reading.
+        match poll(&mut waiting, Some(&often)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            _ => return answer(),
+        }
+    }
+    String::new()
+}
+
+fn answer() -> String {
     let mut answer = String::new();
     let _ = std::io::stdin().read_line(&mut answer);
     answer.trim().to_owned()

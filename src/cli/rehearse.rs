@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::apply::{Asking, Job, Preview, run_job};
+use super::apply::run_job;
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::inputs::Site;
+use super::job::{Asking, Job, Preview};
+use super::progress::Wishes;
 use super::recover::Next;
 use super::{inputs, out, reading};
 use crate::deployment::describe;
@@ -38,8 +40,9 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
-    let asking = Asking { yes: true, confirm: &args.confirm, wait: Duration::ZERO, preview: Preview::LeftOut };
-    run_job(&job, &asking)?;
+    let asking =
+        Asking { verb: "Apply", declined: "not applied", yes: true, confirm: &args.confirm, preview: Preview::LeftOut };
+    run_job(&job, &asking, Duration::ZERO, Wishes::default())?;
     let deployment = Deployment { deployment: Some(lab.deployment.clone()) };
     let exit = reading::verify(&Reading { deployment, format: Format::Text })?;
     let shown = lab.deployment.display();

@@ -18,10 +18,10 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{FORMAT, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, Opened, Record, Writer, runs};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
-use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, digest_of};
+use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
 
 /// How much is read at once.
 const CHUNK: usize = 256 * 1024;
@@ -55,7 +55,7 @@ pub fn stage(
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
     let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
-    let name = format!("{number:04}-{}", plan.rollup.kb);
+    let name = format!("{number:04}-{}", plan.subject);
     let run = path(".rollup/runs").join(&name).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
     if staged.is_err() {
@@ -109,18 +109,15 @@ impl<'a> Stager<'a> {
         self.disk.make_folder(&self.run, attributes)?;
         self.listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
         let mut journal = Writer::begin(self.disk, &self.run)?;
-        let rollup = &self.plan.rollup;
         let opened = Opened {
             format: FORMAT,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             user: user(),
             host: host(),
-            kb: rollup.kb,
-            revision: rollup.revision.clone(),
-            title: rollup.title.clone(),
-            includes: rollup.includes.clone(),
-            replaces: rollup.replaces.clone(),
-            manifest: rollup.manifest,
+            about: match &self.plan.subject {
+                Subject::Rollup(rollup) => About::Rollup(rollup.clone()),
+                Subject::Accept(acceptance) => About::Accept { reason: acceptance.reason.clone() },
+            },
             plan: self.plan.digest.expect("only a plan with a payload is run"),
             confirmed: asked.confirmed.clone(),
         };
@@ -131,6 +128,14 @@ impl<'a> Stager<'a> {
             self.disk.make_folder(&self.below(name), attributes)?;
         }
         Ok(journal)
+    }
+
+    /// Nothing is begun yet, so that nothing has to be finished.
+    fn go_on(&self) -> Result<(), RunError> {
+        match self.listener.is_stopped() {
+            true => Err(RunError::Interrupted),
+            false => Ok(()),
+        }
     }
 
     fn below(&self, name: &str) -> RelPath {
@@ -208,6 +213,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, places) in places.into_iter().enumerate() {
+            self.go_on()?;
             let spare = (self.below(&format!("sources/{source}")), None);
             let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
             let (first, live) = places.next().unwrap_or(spare);
@@ -288,6 +294,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, members) in wanted {
+            self.go_on()?;
             let times = self.unpack(source, &members)?;
             for (member, places) in &members {
                 let first = &places[0].0;

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{Kind, Look};
+use crate::deployment::tree::{DiskError, Kind, Look, Tree};
 use crate::names::{Folded, RelPath};
 use crate::plan::{NewWhat, Swap, What};
 
@@ -34,10 +34,33 @@ pub(super) struct Slot<'a> {
 
 /// How far a swap got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub enum Progress {
+    /// The old object stands at the live path, if there was one.
     NotBegun,
+    /// The old object is set aside, the new one is not in place.
     Between,
+    /// The new object stands at the live path.
     Done,
+}
+
+/// What is wrong with a slot that holds neither object.
+pub(super) const BOTH_GONE: &str = "both the new and the old object are gone";
+/// What is wrong where a new object should come in.
+pub(super) const TAKEN: &str = "something that the plan did not see stands at the live path";
+/// What is wrong where an old object should be set aside.
+pub(super) const NOTHING_THERE: &str = "nothing stands at the live path, where the plan saw something";
+/// What is wrong where a new object should be taken out again.
+pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
+
+/// How far a swap got, by the names in its slot alone; `None` where both objects are gone.
+pub(super) fn progress(tree: &Tree, slot: &RelPath, swap: &Swap) -> Result<Option<Progress>, DiskError> {
+    let there = |name: &str| tree.look(&slot.join(name).expect("a plain name")).map(|look| look.is_some());
+    Ok(match (swap.has_old(), there("new")?, there("old")?) {
+        (true, true, false) | (false, true, _) => Some(Progress::NotBegun),
+        (true, true, true) => Some(Progress::Between),
+        (true, false, true) | (false, false, _) => Some(Progress::Done),
+        (true, false, false) => None,
+    })
 }
 
 /// What a walk over one slot found to do.
@@ -75,13 +98,9 @@ impl<'a> Slot<'a> {
 
     /// How far the swap got, by the two names alone.
     pub(super) fn progress(&self) -> Result<Progress, RunError> {
-        let new = self.look(&self.new_path())?.is_some();
-        let old = self.look(&self.old_path())?.is_some();
-        match (self.swap.has_old(), new, old) {
-            (true, true, false) | (false, true, _) => Ok(Progress::NotBegun),
-            (true, true, true) => Ok(Progress::Between),
-            (true, false, true) | (false, false, _) => Ok(Progress::Done),
-            (true, false, false) => Err(self.stranger("both the new and the old object are gone")),
+        match progress(self.disk.tree(), &self.folder, self.swap)? {
+            Some(progress) => Ok(progress),
+            None => Err(self.stranger(BOTH_GONE)),
         }
     }
 
@@ -150,7 +169,7 @@ impl<'a> Slot<'a> {
     /// so that what is compared now is what is kept.
     fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
         if self.look(&self.swap.live)?.is_none() {
-            return Err(self.stranger("nothing stands at the live path, where the plan saw something"));
+            return Err(self.stranger(NOTHING_THERE));
         }
         self.disk.rename(&self.swap.live, &self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
@@ -193,7 +212,7 @@ impl<'a> Slot<'a> {
     /// L to N.
     fn take_out(&self) -> Result<(), RunError> {
         match self.look(&self.swap.live)? {
-            None => Err(self.stranger("what the run put at the live path is gone")),
+            None => Err(self.stranger(OURS_GONE)),
             Some(_) => Ok(self.disk.rename(&self.swap.live, &self.new_path())?),
         }
     }
@@ -207,7 +226,7 @@ impl<'a> Slot<'a> {
     fn must_be_free(&self) -> Result<(), RunError> {
         match self.look(&self.swap.live)? {
             None => Ok(()),
-            Some(_) => Err(self.stranger("something that the plan did not see stands at the live path")),
+            Some(_) => Err(self.stranger(TAKEN)),
         }
     }
 

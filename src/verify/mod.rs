@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
-use crate::journal::{Outcome, RunState, runs};
+use crate::journal::runs;
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
-use crate::run::{RunError, load_plan};
+use crate::run::{RunError, left_by};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,11 @@ struct Expected {
 pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     let mut expected: BTreeMap<RelPath, Expected> = BTreeMap::new();
     let mut verified = Verified { unreadable: snapshot.unreadable.clone(), ..Verified::default() };
-    left_by_runs(tree, &mut expected)?;
+    for (path, left) in left_by(tree, &runs(tree)?)? {
+        if let What::File { sha256, .. } = left.what {
+            expected.insert(path, Expected { sha256, by: format!("run {} left it", left.run) });
+        }
+    }
     let site = &snapshot.description;
     for instance in site.all_instances() {
         let folder = snapshot.actual(&site.folder(instance));
@@ -87,23 +91,6 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     verified.drift.sort();
     verified.drift.dedup();
     Ok(verified)
-}
-
-/// What the runs that applied something left, later ones over earlier ones.
-fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Result<(), RunError> {
-    let runs = runs(tree)?;
-    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
-        let plan = load_plan(tree, &run.folder)?;
-        let live = plan.live_paths().into_iter().collect();
-        expected.retain(|path, _| !path.lies_in(&live));
-        for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
-            if let What::File { sha256, .. } = entry.what {
-                let by = format!("run {} left it", run.name());
-                expected.insert(entry.path, Expected { sha256, by });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What the record of an installed item says, and whether its installer still lies in the share.

@@ -15,7 +15,7 @@ use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{RunState, runs};
-use rollup::run::{self, Ended, Event, Listener, Question, Reply, RunError};
+use rollup::run::{self, Ended, Event, IfChanged, Listener, Question, Reply, RunError};
 
 use site::Site;
 use tree::Tree;
@@ -99,7 +99,7 @@ fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result
     let Some(open) = open else { return Ok(None) };
     match (way, open.state()) {
         (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, &mut Willing).map(Some),
+        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, &mut Willing).map(Some),
         (Way::Forward, _) => run::resume(&disk, &open, &mut Willing).map(Some),
     }
 }
