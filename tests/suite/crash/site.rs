@@ -162,23 +162,7 @@ impl Site {
 
     /// A copy of it, times and all.
     pub(super) fn copy(&self) -> Copy {
-        let copy = temporary();
-        let target = copy.path().join("deployment");
-        let source = self.folder.path().join("deployment");
-        for entry in WalkDir::new(&source) {
-            let entry = entry.expect("the site can be listed");
-            let below = entry.path().strip_prefix(&source).expect("it lies below");
-            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
-            if entry.file_type().is_dir() {
-                std::fs::create_dir(&at).expect("a new folder");
-                continue;
-            }
-            std::fs::copy(entry.path(), &at).expect("a file can be copied");
-            let modified = entry.metadata().expect("listed").modified().expect("files have times");
-            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
-            file.set_modified(modified).expect("a time can be set");
-        }
-        Copy { _folder: copy, deployment: target }
+        Copy::of(&self.folder())
     }
 
     /// The plan for a deployment that is like this one.
@@ -210,6 +194,26 @@ pub(super) struct Copy {
 }
 
 impl Copy {
+    /// A copy of a deployment, with whatever rollup keeps in it.
+    pub(super) fn of(source: &Path) -> Self {
+        let copy = temporary();
+        let target = copy.path().join("deployment");
+        for entry in WalkDir::new(source) {
+            let entry = entry.expect("the site can be listed");
+            let below = entry.path().strip_prefix(source).expect("it lies below");
+            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            if entry.file_type().is_dir() {
+                std::fs::create_dir(&at).expect("a new folder");
+                continue;
+            }
+            std::fs::copy(entry.path(), &at).expect("a file can be copied");
+            let modified = entry.metadata().expect("listed").modified().expect("files have times");
+            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            file.set_modified(modified).expect("a time can be set");
+        }
+        Copy { _folder: copy, deployment: target }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.deployment
     }
