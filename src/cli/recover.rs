@@ -284,6 +284,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
             Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
         }
         (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_)) => failure.now(now),
+        (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
+            .now(now)
+            .next(format!("`{}` or `{}`", next.resume(), next.undo())),
         (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
             .now(now)
             .next("the slots still tell how far it is: see \"By hand\" in the README"),
