@@ -1,21 +1,24 @@
 //! `plan` and `apply`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::args::{self, Choices, Format, Planning};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::preview::{self, Why};
-use super::progress::Progress;
+use super::progress::{ManualSteps, Progress};
 use super::recover::Next;
 use super::{out, recover, summary};
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
+use crate::deployment::watch::Watch;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
+use crate::rehearse::Death;
 use crate::run::{self, Asked, Ended, Risk, RunError, clear_the_way, preflight, risk};
 
 impl From<Choices> for Options {
@@ -44,6 +47,9 @@ pub(super) struct Asking<'a> {
     pub(super) confirm: &'a [String],
     pub(super) wait: Duration,
     pub(super) preview: Preview,
+    pub(super) manual_steps: ManualSteps,
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) watch: Option<Arc<dyn Watch>>,
 }
 
 /// Whether the plan is shown before it is run.
@@ -71,7 +77,7 @@ impl Job {
         Ok(Self { loaded, site, payload, options: choices.into(), typed: manifest.to_owned() })
     }
 
-    fn tree(&self) -> &Tree {
+    pub(super) fn tree(&self) -> &Tree {
         &self.site.tree
     }
 
@@ -162,7 +168,7 @@ fn as_document(plan: &Plan) -> serde_json::Value {
 }
 
 /// Plans without a lock. A run that somebody is working on is told as such, not as left behind.
-fn preview_of(job: &Job) -> Result<Planned, Failure> {
+pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
     inputs::quietly(job.tree(), || match job.plan(facts) {
@@ -173,7 +179,7 @@ fn preview_of(job: &Job) -> Result<Planned, Failure> {
     })
 }
 
-fn told_nothing(nothing: &Nothing, format: Format) {
+pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
     if format == Format::Json {
         let document = serde_json::json!({
             "schema": 1, "outcome": "nothing", "exit_code": 0, "changed": false,
@@ -208,7 +214,15 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
             .next("`--yes` applies without asking; `--dry-run` only shows the plan"));
     }
     let wait = Duration::from_secs(args.locking.lock_timeout);
-    run_job(&job, &Asking { yes: args.yes, confirm: &args.confirm, wait, preview: Preview::Shown })
+    let asking = Asking {
+        yes: args.yes,
+        confirm: &args.confirm,
+        wait,
+        preview: Preview::Shown,
+        manual_steps: args.rehearsing.into(),
+        watch: args.rehearsing.die_at_change.map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>),
+    };
+    run_job(&job, asking)
 }
 
 fn dry_run(job: &Job) -> Result<Exit, Failure> {
@@ -227,11 +241,14 @@ fn dry_run(job: &Job) -> Result<Exit, Failure> {
 }
 
 /// Locks, plans, asks, stages and commits.
-pub(super) fn run_job(job: &Job, asking: &Asking<'_>) -> Result<Exit, Failure> {
+pub(super) fn run_job(job: &Job, mut asking: Asking<'_>) -> Result<Exit, Failure> {
     let doing = format!("apply {}", job.loaded.manifest.rollup.kb);
     // Before the prompt, so that what is confirmed is what runs.
     let tree = job.tree().again().map_err(|error| inputs::disk(&error))?;
     let mut disk = LockedDeployment::lock(tree, &doing, asking.wait).map_err(|error| inputs::locked(&error))?;
+    if let Some(watch) = asking.watch.take() {
+        disk = disk.watched(watch);
+    }
     recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     let payload = job.open_payload()?;
     let plan = match job.plan(payload.as_ref().map(|(_, facts)| facts))? {
@@ -244,14 +261,14 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>) -> Result<Exit, Failure> {
     if asking.preview == Preview::Shown {
         out::line(preview::text(&plan, out::width(), Why::Left));
     }
-    ready(job, &plan)?;
+    ready(job, &plan, asking.manual_steps)?;
     warn_of_risk(job.tree());
-    let confirmed = confirmations(job, &plan, asking)?;
+    let confirmed = confirmations(job, &plan, asking.confirm)?;
     if !asking.yes && !out::is_yes(&out::ask(&format!("\nApply {}? [y/N]", plan.rollup.kb))) {
         return Err(Failure::new(Exit::Interrupted, "not applied").now("nothing has changed"));
     }
     disk.keep(&doing).map_err(|error| inputs::disk(&error))?;
-    let mut progress = Progress::new(job.tree(), Some(&plan), &[]);
+    let mut progress = Progress::new(job.tree(), Some(&plan), &[], asking.manual_steps);
     let asked = Asked { manifest: job.loaded.source.text(), confirmed };
     let payload = payload.as_ref().map(|(payload, _)| payload);
     let begun = Instant::now();
@@ -261,14 +278,15 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>) -> Result<Exit, Failure> {
 }
 
 /// What must hold before anything is written, all reasons at once.
-fn ready(job: &Job, plan: &Plan) -> Result<(), Failure> {
+fn ready(job: &Job, plan: &Plan, manual_steps: ManualSteps) -> Result<(), Failure> {
     let reasons = preflight(job.tree(), plan).map_err(|error| inputs::disk(&error))?;
     if !reasons.is_empty() {
         return Err(inputs::not_begun(&RunError::NotReady(reasons)));
     }
     let waits: Vec<_> =
         plan.steps.iter().filter(|step| step.gate.as_ref().is_some_and(|gate| !gate.optional)).collect();
-    if let (Some(step), false) = (waits.first(), out::can_ask()) {
+    let answered = manual_steps == ManualSteps::Done || out::can_ask();
+    if let (Some(step), false) = (waits.first(), answered) {
         let reason = format!("step `{}` is done by hand, and there is no terminal to ask at", step.id);
         return Err(Failure::new(Exit::NotReady, reason)
             .now("nothing was begun")
@@ -278,11 +296,11 @@ fn ready(job: &Job, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
-fn confirmations(job: &Job, plan: &Plan, asking: &Asking<'_>) -> Result<Vec<String>, Failure> {
+pub(super) fn confirmations(job: &Job, plan: &Plan, given: &[String]) -> Result<Vec<String>, Failure> {
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
     for asked in &plan.confirmations {
-        let named = asking.confirm.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
+        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
         if named || out::can_ask() && out::is_yes(&out::ask(&format!("{} [y/N]", crate::names::Shown(&asked.question))))
         {
             confirmed.push(asked.id.clone());
@@ -337,7 +355,7 @@ fn conclude(
     })
 }
 
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration.as_millis() {
         0..=9_999 => format!("{} ms", duration.as_millis()),
         _ => format!("{:.1} s", duration.as_secs_f64()),

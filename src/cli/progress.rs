@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::args::Rehearsing;
 use super::out;
 use super::summary::past;
 use crate::deployment::locked::side_file;
@@ -17,12 +18,28 @@ use crate::names::{RelPath, Shown};
 use crate::plan::{Operation, Plan};
 use crate::run::{Event, Listener, Question, Reply};
 
+/// Who answers at a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ManualSteps {
+    /// A person.
+    Asked,
+    /// Nobody: in a rehearsal each counts as done, or as taken back.
+    Done,
+}
+
+impl From<Rehearsing> for ManualSteps {
+    fn from(rehearsing: Rehearsing) -> Self {
+        if rehearsing.manual_steps_done { Self::Done } else { Self::Asked }
+    }
+}
+
 /// Tells a run's events to the operator, and asks in front of manual steps.
 pub(super) struct Progress {
     /// Where the events of the run are written.
     tree: Option<Tree>,
     /// Steps that were confirmed on the command line.
     confirmed: Vec<String>,
+    manual_steps: ManualSteps,
     begun: Instant,
     bar: Option<ProgressBar>,
     operations: u64,
@@ -34,10 +51,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, confirmed: &[String]) -> Self {
+    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, confirmed: &[String], manual_steps: ManualSteps) -> Self {
         Self {
             tree: deployment.again().ok(),
             confirmed: confirmed.to_vec(),
+            manual_steps,
             begun: Instant::now(),
             bar: None,
             operations: plan.map_or(0, |plan| plan.operations().count() as u64),
@@ -164,6 +182,11 @@ impl Listener for Progress {
             self.line(&format!("  on {}", question.servers.join(", ")));
         }
         if self.confirmed.iter().any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id)) {
+            return Reply::Done;
+        }
+        if self.manual_steps == ManualSteps::Done {
+            let counts_as = if question.back { "taken back" } else { "done" };
+            self.line(&format!("  this is a rehearsal, where it counts as {counts_as}"));
             return Reply::Done;
         }
         if !out::can_ask() {

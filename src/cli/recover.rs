@@ -1,6 +1,7 @@
 //! `resume` and `undo` of the unfinished run, and how any run is told to have ended.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::Recover;
@@ -12,6 +13,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Run, RunState, runs};
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::Plan;
+use crate::rehearse::Death;
 use crate::run::{self, Cleared, Ended, RunError, clear_the_way, load_plan, standing, throw_away};
 
 /// Which way the unfinished run is taken.
@@ -56,7 +58,10 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
     }
     let verb = if way == Way::Forward { "resume" } else { "undo" };
     let wait = Duration::from_secs(args.locking.lock_timeout);
-    let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    let mut disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    if let Some(change) = args.rehearsing.die_at_change {
+        disk = disk.watched(Arc::new(Death::at(change)));
+    }
     let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
     told_cleared(&cleared);
     let open = runs(disk.tree()).map_err(|fault| inputs::journal(&fault))?.into_iter().find(Run::is_open);
@@ -74,7 +79,7 @@ pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
     let how = if way == Way::Forward { "taken to its end" } else { "taken back" };
     out::line(format_args!("it will be {how}, looking at {}", out::count(plan.swaps.len(), "swap", "swaps")));
     asked(args.yes)?;
-    let mut progress = Progress::new(disk.tree(), Some(&plan), &args.confirm);
+    let mut progress = Progress::new(disk.tree(), Some(&plan), &args.confirm, args.rehearsing.into());
     progress.reopen(open.name());
     let ended = match way {
         Way::Forward => run::resume(&disk, &open, &mut progress),

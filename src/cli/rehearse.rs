@@ -1,4 +1,4 @@
-//! `rehearse`: a lab, the apply in it for real, and a verification.
+//! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and what becomes of them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +7,9 @@ use super::apply::{Asking, Job, Preview, run_job};
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::inputs::Site;
+use super::progress::ManualSteps;
 use super::recover::Next;
-use super::{inputs, out, reading};
+use super::{crashes, failing, inputs, out, reading};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
@@ -26,6 +27,9 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
         return Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", payload.display())));
     }
+    if let Some(named) = &args.fail {
+        failing::check(named, &loaded.manifest)?;
+    }
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
     let own = args.deployment.as_deref();
     let real = args.payload.as_deref();
@@ -38,8 +42,21 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
-    let asking = Asking { yes: true, confirm: &args.confirm, wait: Duration::ZERO, preview: Preview::LeftOut };
-    run_job(&job, &asking)?;
+    let asking = Asking {
+        yes: true,
+        confirm: &args.confirm,
+        wait: Duration::ZERO,
+        preview: Preview::LeftOut,
+        manual_steps: ManualSteps::Done,
+        watch: None,
+    };
+    if args.crash_everywhere {
+        return crashes::everywhere(args, &job, &lab);
+    }
+    if let Some(named) = &args.fail {
+        return failing::rehearse(named, &job, asking);
+    }
+    run_job(&job, asking)?;
     let deployment = Deployment { deployment: Some(lab.deployment.clone()) };
     let exit = reading::verify(&Reading { deployment, format: Format::Text })?;
     let shown = lab.deployment.display();
@@ -75,7 +92,7 @@ fn sample() -> Result<Description, Failure> {
     describe::parse(&source, &mut findings).ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
 }
 
-fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
+pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
     let folder = args.r#in.display();
     match error {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)
