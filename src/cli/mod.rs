@@ -5,8 +5,10 @@
 
 mod apply;
 mod args;
+mod crashes;
 mod documents;
 mod exit;
+mod failing;
 mod inputs;
 mod job;
 mod out;
