@@ -10,10 +10,10 @@ use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
 use crate::deployment::tree::{Kind, Tree, path as rel};
-use crate::journal::{Answer, Run, RunState, runs};
+use crate::journal::{Answer, Direction, Run, RunState, runs};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, examine, load_plan, standing};
+use crate::run::{Examined, Progress, examine, load_plan, standing};
 
 /// Everything that `status` tells.
 struct Status {
@@ -79,11 +79,17 @@ impl Open {
         Ok(Self { run, progress: Some((plan, examined)), troubles })
     }
 
-    /// The first operation that is not done, in the order of the plan.
+    /// The operation that comes next: forward the first one that is not done, back the last one that is
+    /// not taken back.
     fn at(&self) -> Option<(&PlannedStep, &Operation)> {
         let (plan, examined) = self.progress.as_ref()?;
-        let operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
-        operations.into_iter().find(|(_, operation)| !examined.is_done(operation.swap))
+        let mut operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
+        match self.run.state() {
+            RunState::Unfinished(Direction::Back) => {
+                operations.rfind(|(_, operation)| examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun))
+            }
+            _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
+        }
     }
 }
 

@@ -283,7 +283,8 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
 /// What ran meanwhile is not started again by bringing its file back: a person has to.
 fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for operation in walk.plan.operations().filter(|operation| begun.contains(&operation.at)) {
+    let begun: BTreeSet<&RelPath> = begun.iter().collect();
+    for operation in walk.plan.operations().filter(|operation| operation.at.lies_in(&begun)) {
         if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
         }
