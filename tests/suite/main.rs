@@ -12,6 +12,7 @@ mod locks;
 mod names;
 mod order;
 mod payload;
+mod power;
 mod read_only;
 mod readiness;
 mod rehearsals;

@@ -1,8 +1,8 @@
 //! Death and failure at every change of the disk: what stands afterwards is the old tree or the new
 //! one, whichever way the run is taken.
 
-mod site;
-mod tree;
+pub(crate) mod site;
+pub(crate) mod tree;
 mod two_names;
 
 use std::io;
@@ -69,6 +69,16 @@ fn lock(deployment: &Path) -> LockedDeployment {
 
 /// Applies the site's manifest as the command does.
 fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+    apply_before(site, deployment, watch, &mut Willing)
+}
+
+/// The same, before somebody who listens.
+pub(crate) fn apply_before(
+    site: &Site,
+    deployment: &Path,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -77,19 +87,29 @@ fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Resul
     let plan = site.plan(deployment);
     disk.keep("test")?;
     let asked = run::Asked { manifest: &site.manifest_text, confirmed: Vec::new() };
-    let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing)?;
-    run::commit(&disk, &plan, staged, &mut Willing)
+    let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
+    run::commit(&disk, &plan, staged, listener)
 }
 
 /// Which way an interrupted run is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Forward,
     Back,
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
 fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+    recover_before(deployment, way, watch, &mut Willing)
+}
+
+/// The same, before somebody who listens.
+pub(crate) fn recover_before(
+    deployment: &Path,
+    way: Way,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -99,8 +119,8 @@ fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result
     let Some(open) = open else { return Ok(None) };
     match (way, open.state()) {
         (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, &mut Willing).map(Some),
-        (Way::Forward, _) => run::resume(&disk, &open, &mut Willing).map(Some),
+        (Way::Back, _) => run::undo(&disk, &open, listener).map(Some),
+        (Way::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
 
