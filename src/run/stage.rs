@@ -322,7 +322,7 @@ impl<'a> Stager<'a> {
 
     /// Copies that only served for unpacking are not kept.
     fn drop_sources(&self) -> Result<(), RunError> {
-        Ok(self.disk.discard(&self.below("sources"))?)
+        Ok(self.disk.remove_tree(&self.below("sources"))?)
     }
 
     /// Reads everything back from the disk itself, as far as the system can be made to.
