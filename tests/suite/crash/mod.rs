@@ -2,7 +2,7 @@
 //! one, whichever way the run is taken.
 
 mod site;
-mod tree;
+pub(crate) mod tree;
 mod two_names;
 
 use std::io;
@@ -20,21 +20,22 @@ use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, 
 use site::{Copy, Site};
 use tree::Tree;
 
-/// Hears nothing, and does every manual step at once.
-struct Willing;
+/// Hears nothing, and does every manual step at once; but skips what it could never take back.
+pub(crate) struct Willing;
 
 impl Listener for Willing {
     fn tell(&mut self, _: &Event<'_>) {}
 
-    fn ask(&mut self, _: &Question<'_>) -> Reply {
-        Reply::Done
+    fn ask(&mut self, question: &Question<'_>) -> Reply {
+        let undo = question.step.gate.as_ref().and_then(|gate| gate.undo.as_ref());
+        if question.optional && undo.is_none() { Reply::Skip } else { Reply::Done }
     }
 }
 
 /// Counts changes; from the fatal one on, none gets through.
-struct Death {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Death {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Death {
@@ -61,7 +62,7 @@ impl Watch for Fault {
     }
 }
 
-fn lock(deployment: &Path) -> LockedDeployment {
+pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
     let tree = Folder::open(deployment).expect("the deployment is there");
     // A process that another test starts holds every lock of this one until it runs its own program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
@@ -92,13 +93,13 @@ fn apply_with(
 
 /// Which way an interrupted run is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Forward,
     Back,
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
