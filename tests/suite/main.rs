@@ -13,6 +13,7 @@ mod locks;
 mod names;
 mod order;
 mod payload;
+mod property;
 mod read_only;
 mod readiness;
 mod rehearsals;
