@@ -9,11 +9,11 @@ use rollup::deployment::description::Description;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::Watch;
-use rollup::journal::{Run, RunState, runs};
+use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
-use rollup::run::{self, Ended, RunError};
+use rollup::run::{self, Ended, IfChanged, RunError};
 
 use super::model::Case;
 use super::stock::{description, manifest};
@@ -74,14 +74,17 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// Takes the newest finished run back.
-// A finished run cannot be taken back yet. One that died just before it was closed stands the same on disk.
+/// Takes the newest finished run back; `Ok(None)` where there is none.
 pub(super) fn undo_finished(deployment: &Path, death: Option<&Doom>) -> Result<Option<Ended>, RunError> {
-    let applied = RunState::Closed(rollup::journal::Outcome::Applied);
-    let newest = all_runs(deployment).into_iter().rfind(|run| run.state() == applied);
+    let mut disk = lock(deployment);
+    if let Some(death) = death {
+        disk = disk.watched(death.watch());
+    }
+    run::clear_the_way(&disk)?;
+    let runs = runs(disk.tree())?;
+    let newest = runs.iter().rfind(|run| run.state() == RunState::Closed(Outcome::Applied));
     let Some(newest) = newest else { return Ok(None) };
-    tear_last_record(deployment, &newest, 0);
-    recover(deployment, Way::Back, death.map(Doom::watch))
+    run::reopen(&disk, &runs, newest, IfChanged::Refuse, &mut Willing).map(Some)
 }
 
 /// Cuts the last record of a run's journal; some of its bytes may stay.
