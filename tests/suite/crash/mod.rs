@@ -20,15 +20,14 @@ use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, 
 use site::{Copy, Site};
 use tree::Tree;
 
-/// Hears nothing, and does every manual step at once; but skips what it could never take back.
-pub(crate) struct Willing;
+/// Hears nothing, and does every manual step at once.
+struct Willing;
 
 impl Listener for Willing {
     fn tell(&mut self, _: &Event<'_>) {}
 
-    fn ask(&mut self, question: &Question<'_>) -> Reply {
-        let undo = question.step.gate.as_ref().and_then(|gate| gate.undo.as_ref());
-        if question.optional && undo.is_none() { Reply::Skip } else { Reply::Done }
+    fn ask(&mut self, _: &Question<'_>) -> Reply {
+        Reply::Done
     }
 }
 
@@ -48,9 +47,9 @@ impl Watch for Death {
 }
 
 /// Lets one change fail, and all others through.
-struct Fault {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Fault {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Fault {
@@ -99,7 +98,17 @@ pub(crate) enum Way {
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+    recover_before(deployment, way, watch, &mut Willing)
+}
+
+/// The same, before somebody who listens.
+pub(crate) fn recover_before(
+    deployment: &Path,
+    way: Way,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -109,8 +118,8 @@ pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>
     let Some(open) = open else { return Ok(None) };
     match (way, open.state()) {
         (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, &mut Willing).map(Some),
-        (Way::Forward, _) => run::resume(&disk, &open, &mut Willing).map(Some),
+        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
+        (Way::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
 

@@ -11,7 +11,7 @@ use walkdir::WalkDir;
 pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
 
 /// What is promised of an entry. The times of folders are not.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Entry {
     Folder { mode: u32, owner: (u32, u32) },
     File { mode: u32, owner: (u32, u32), modified: Option<(i64, i64)>, contents: Vec<u8> },
@@ -78,6 +78,12 @@ impl Tree {
             }
         }
         self
+    }
+
+    /// Without the paths that a condition holds for.
+    pub(crate) fn without(&self, ignored: &dyn Fn(&Path) -> bool) -> Self {
+        let kept = self.0.iter().filter(|(path, _)| !ignored(path));
+        Self(kept.map(|(path, entry)| (path.clone(), entry.clone())).collect())
     }
 
     /// Fails with every difference at once.

@@ -1,11 +1,14 @@
 //! Everything of the run that the promises call, in one place.
 
+use std::cell::Cell;
+use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
+use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::Watch;
@@ -13,13 +16,16 @@ use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
-use rollup::run::{self, Ended, IfChanged, RunError};
+use rollup::run::{self, Ended, Event, IfChanged, Listener, Question, Reply, RunError};
 
-use super::model::Case;
+use super::model::{Case, Rollup};
 use super::stock::{description, manifest};
-use crate::crash::{Death, Willing, lock};
+use crate::crash::{Death, Fault, lock, recover_before};
 
-pub(super) use crate::crash::{Way, recover};
+pub(super) use crate::crash::Way;
+
+/// What a command comes to; `None` where there was nothing to do.
+pub(super) type Came = Result<Option<Ended>, RunError>;
 
 /// A rollup of a case, ready to be applied.
 pub(super) struct Ready<'a> {
@@ -33,7 +39,7 @@ impl<'a> Ready<'a> {
     /// The rollups of a case, in order.
     pub(super) fn all(case: &Case, payloads: &'a [Payload]) -> Result<Vec<Self>, TestCaseError> {
         let description = description(&case.site.to_toml()).map_err(TestCaseError::fail)?;
-        let ready = |rollup: &super::model::Rollup| {
+        let ready = |rollup: &Rollup| {
             let text = rollup.to_toml(&case.site);
             let payload = &payloads[rollup.number - 1];
             let manifest = manifest(&text).map_err(TestCaseError::fail)?;
@@ -58,36 +64,50 @@ impl<'a> Ready<'a> {
     }
 
     /// Applies a plan as the command does.
-    pub(super) fn apply(&self, deployment: &Path, plan: &Plan, death: Option<&Doom>) -> Result<Ended, RunError> {
-        let mut disk = lock(deployment);
-        if let Some(death) = death {
-            disk = disk.watched(death.watch());
-        }
+    pub(super) fn apply(&self, deployment: &Path, plan: &Plan, watch: &mut Course) -> Came {
+        let mut disk = watch.over(lock(deployment));
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
         let asked = run::Asked { manifest: &self.text, confirmed: Vec::new() };
-        let staged = run::stage(&disk, plan, &asked, Some(self.payload), &mut Willing)?;
-        if let Some(death) = death {
-            death.staged.store(death.changes(), Ordering::SeqCst);
-        }
-        run::commit(&disk, plan, staged, &mut Willing)
+        let staged = run::stage(&disk, plan, &asked, Some(self.payload), watch)?;
+        run::commit(&disk, plan, staged, watch).map(Some)
     }
 }
 
-/// Takes the newest finished run back; `Ok(None)` where there is none.
-pub(super) fn undo_finished(deployment: &Path, death: Option<&Doom>) -> Result<Option<Ended>, RunError> {
-    let mut disk = lock(deployment);
-    if let Some(death) = death {
-        disk = disk.watched(death.watch());
-    }
+/// Takes an open run one way.
+pub(super) fn recover(deployment: &Path, way: Way, watch: &mut Course) -> Came {
+    recover_before(deployment, way, watch.watch(), watch)
+}
+
+/// Takes the newest finished run back.
+pub(super) fn undo_finished(deployment: &Path, watch: &mut Course) -> Came {
+    let disk = watch.over(lock(deployment));
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs.iter().rfind(|run| run.state() == RunState::Closed(Outcome::Applied));
     let Some(newest) = newest else { return Ok(None) };
-    run::reopen(&disk, &runs, newest, IfChanged::Refuse, &mut Willing).map(Some)
+    run::reopen(&disk, &runs, newest, IfChanged::Refuse, watch).map(Some)
 }
 
-/// Cuts the last record of a run's journal; some of its bytes may stay.
+/// All runs, oldest first.
+pub(super) fn all_runs(deployment: &Path) -> Vec<Run> {
+    let tree = Folder::open(deployment).expect("the deployment is there");
+    runs(&tree).expect("the journals can be read")
+}
+
+/// Which tree stands where no run is open, the one after or the one before; `None` where one is.
+pub(super) fn rests(deployment: &Path) -> Option<Way> {
+    let runs = all_runs(deployment);
+    if runs.iter().any(Run::is_open) {
+        return None;
+    }
+    match runs.last().map(Run::state) {
+        Some(RunState::Closed(Outcome::Applied)) => Some(Way::Forward),
+        _ => Some(Way::Back),
+    }
+}
+
+/// Cuts the last record of a run's journal; so many of its bytes stay.
 pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
     let at = deployment.join(run.folder.to_path()).join("journal");
     // A run that died at once has none.
@@ -98,46 +118,103 @@ pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
     file.set_len(length as u64).expect("it can be cut");
 }
 
-/// All runs, oldest first.
-pub(super) fn all_runs(deployment: &Path) -> Vec<Run> {
-    let tree = Folder::open(deployment).expect("the deployment is there");
-    runs(&tree).expect("the journals can be read")
+/// What keeps a command from its end. Everything is counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interruption {
+    /// The process dies at this change.
+    Death(usize),
+    /// The system refuses this change, and no other one.
+    Failure(usize),
+    /// A signal comes before the run asks for one so many times.
+    Signal(usize),
+    /// Nobody is there to do what only a person can.
+    Nobody,
 }
 
-/// A death at some change; none of the changes after it gets through.
-pub(super) struct Doom {
-    seen: Arc<AtomicUsize>,
-    at: usize,
-    /// How many changes the staging took, once it is over.
-    staged: AtomicUsize,
+/// The course of one command: it is counted, and maybe interrupted.
+#[derive(Default)]
+pub(super) struct Course {
+    interruption: Option<Interruption>,
+    changes: Arc<AtomicUsize>,
+    staging: usize,
+    asked: Cell<usize>,
 }
 
-impl Doom {
-    pub(super) fn at(change: usize) -> Self {
-        Self { seen: Arc::default(), at: change, staged: AtomicUsize::default() }
+impl Course {
+    pub(super) fn free() -> Self {
+        Self::default()
     }
 
-    /// No death at all, but the changes are counted.
-    pub(super) fn never() -> Self {
-        Self::at(usize::MAX)
+    pub(super) fn with(interruption: Option<Interruption>) -> Self {
+        Self { interruption, ..Self::default() }
     }
 
-    /// How many changes there were.
+    /// How many changes were tried.
     pub(super) fn changes(&self) -> usize {
-        self.seen.load(Ordering::SeqCst)
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// How many of them staged a run.
     pub(super) fn staging(&self) -> usize {
-        self.staged.load(Ordering::SeqCst)
+        self.staging
     }
 
-    /// Whether it came to it.
-    pub(super) fn came(&self) -> bool {
-        self.changes() >= self.at
+    /// Whether a command that came to this was interrupted as it should be. What else kept it from its end
+    /// is told.
+    pub(super) fn was_interrupted(&self, came: &Came) -> Result<bool, String> {
+        let reached = |at: usize| self.changes() >= at;
+        match (self.interruption, came) {
+            (_, Ok(None | Some(Ended::Applied { .. } | Ended::Undone { because: None }))) => Ok(false),
+            (Some(Interruption::Death(at)), Err(_) | Ok(Some(Ended::Stuck { .. }))) if reached(at) => Ok(true),
+            (
+                Some(Interruption::Failure(at)),
+                Err(_) | Ok(Some(Ended::Stuck { .. } | Ended::Undone { because: Some(_) })),
+            ) if reached(at) => Ok(true),
+            (
+                Some(Interruption::Signal(_)),
+                Err(RunError::Interrupted) | Ok(Some(Ended::Stopped(RunError::Interrupted))),
+            ) => Ok(true),
+            (Some(Interruption::Nobody), Ok(Some(Ended::Stopped(RunError::Waiting { .. })))) => Ok(true),
+            _ => Err(format!("{:?} came to {came:?}", self.interruption)),
+        }
     }
 
-    pub(super) fn watch(&self) -> Arc<dyn Watch> {
-        Arc::new(Death { seen: Arc::clone(&self.seen), at: self.at })
+    fn watch(&self) -> Option<Arc<dyn Watch>> {
+        let seen = Arc::clone(&self.changes);
+        Some(match self.interruption {
+            Some(Interruption::Failure(at)) => Arc::new(Fault { seen, at }),
+            Some(Interruption::Death(at)) => Arc::new(Death { seen, at }),
+            _ => Arc::new(Death { seen, at: usize::MAX }),
+        })
+    }
+
+    fn over(&self, disk: LockedDeployment) -> LockedDeployment {
+        match self.watch() {
+            Some(watch) => disk.watched(watch),
+            None => disk,
+        }
+    }
+}
+
+impl Listener for Course {
+    fn tell(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Staged) {
+            self.staging = self.changes();
+        }
+    }
+
+    /// Does what can be taken back, and skips the rest.
+    fn ask(&mut self, question: &Question<'_>) -> Reply {
+        let undo = question.step.gate.as_ref().and_then(|gate| gate.undo.as_ref());
+        match self.interruption {
+            Some(Interruption::Nobody) => Reply::Stop,
+            _ if question.optional && undo.is_none() => Reply::Skip,
+            _ => Reply::Done,
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        matches!(self.interruption, Some(Interruption::Signal(at)) if self.asked.get() >= at)
     }
 }

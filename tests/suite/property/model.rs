@@ -178,6 +178,13 @@ impl Site {
         }
     }
 
+    /// The folders of all items and procedures.
+    pub(super) fn places(&self) -> Vec<String> {
+        let items = self.items.iter().map(|item| (item.group, item.stock().name, item.role));
+        let procedures = self.procedures.iter().map(|procedure| (procedure.group, procedure.name, procedure.role));
+        items.chain(procedures).flat_map(|(group, name, role)| self.folders(group, name, role)).collect()
+    }
+
     /// `deployment.toml`.
     pub(super) fn to_toml(&self) -> String {
         let roles = self.roles.iter().map(|role| format!("{{ name = {} }}", quoted(role)));

@@ -150,7 +150,7 @@ fn apply(touch: &Touch, deployment: &Path) {
 
 /// The path in the spelling on disk, as far as it is there; `None` for the deployment itself, and where a
 /// file stands on the way.
-fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
+pub(super) fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
     let mut path = deployment.to_owned();
     for part in at.split('/').filter(|part| !part.is_empty()) {
         if path.exists() && !path.is_dir() {
@@ -164,7 +164,7 @@ fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
 }
 
 /// A place where nothing stands, in a folder that is there.
-fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
+pub(super) fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
     let at = actual(deployment, at).filter(|at| at.symlink_metadata().is_err())?;
     fs::create_dir_all(at.parent().expect("it lies below")).ok()?;
     Some(at)
