@@ -14,7 +14,7 @@ use super::drive::{Came, Course, Interruption, Ready, Way, recover, rests, undo_
 use super::hold::hold;
 use super::model::Case;
 use super::reference::{Moment, Reference, moments};
-use super::world::World;
+use super::world::{World, actual, vacant};
 
 /// One command of an alternation.
 #[derive(Debug, Clone)]
@@ -54,24 +54,31 @@ fn command(rollup: &Ready<'_>, at: &Path, way: Way, course: &mut Course) -> Came
 }
 
 /// The files that an operator put somewhere meanwhile.
-#[derive(Default)]
 struct Put {
+    /// Folders that were there before any run: what a run made is gone when it is taken back, so that
+    /// nobody's file can stay in it.
+    folders: Vec<PathBuf>,
     /// Where, below the deployment, and which file it is.
     files: Vec<(PathBuf, u64)>,
 }
 
 impl Put {
-    /// Puts a file into a folder that items and procedures are in, while it is there.
-    fn put(&mut self, case: &Case, at: &Path, number: u8) {
-        let folders = case.site.places();
-        if folders.is_empty() {
+    fn before(case: &Case, at: &Path) -> Self {
+        let folders = case.site.places().into_iter().filter_map(|place| actual(at, &place));
+        Self { folders: folders.filter(|folder| folder.is_dir()).collect(), files: Vec::new() }
+    }
+
+    /// Puts a file into the folder of an item or procedure, unless a run has set it aside.
+    fn put(&mut self, at: &Path, number: u8) {
+        if self.folders.is_empty() {
             return;
         }
-        let folder = &folders[usize::from(number) % folders.len()];
-        let Some(folder) = super::world::actual(at, folder).filter(|folder| folder.is_dir()) else { return };
+        let folder = &self.folders[usize::from(number) % self.folders.len()];
         let his = ["his.txt", "his/own/file", "files/his", "files/Program Files/his/file"];
         let below = format!("{} {}", his[usize::from(number / 64)], self.files.len());
-        let Some(file) = super::world::vacant(&folder, &below) else { return };
+        let Some(file) = Some(folder).filter(|folder| folder.is_dir()).and_then(|folder| vacant(folder, &below)) else {
+            return;
+        };
         fs::write(&file, "his own, put there meanwhile").expect("its folder is there");
         let identity = fs::metadata(&file).expect("just written").ino();
         self.files.push((file.strip_prefix(at).expect("it lies below").to_owned(), identity));
@@ -101,14 +108,14 @@ fn ends_where_the_last_one_says(
 ) -> Result<usize, TestCaseError> {
     let world = World::of(case);
     let at = world.deployment();
+    let mut put = Put::before(case, at);
     let mut course = Course::with(Some(reference.death(first)));
     let died = command(rollup, at, Way::Forward, &mut course);
     prop_assert_eq!(course.was_interrupted(&died), Ok(true));
     let mut interrupted = 1;
-    let mut put = Put::default();
     for (number, Command { way, interruption, puts }) in commands.iter().enumerate() {
         if let Some(number) = puts {
-            put.put(case, at, *number);
+            put.put(at, *number);
         }
         let mut course = Course::with(*interruption);
         let came = command(rollup, at, *way, &mut course);
