@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rollup::names::Folded;
 use walkdir::WalkDir;
 
 /// Every entry of a deployment but what rollup keeps in it.
@@ -84,6 +85,13 @@ impl Tree {
     pub(crate) fn without(&self, ignored: &dyn Fn(&Path) -> bool) -> Self {
         let kept = self.0.iter().filter(|(path, _)| !ignored(path));
         Self(kept.map(|(path, entry)| (path.clone(), entry.clone())).collect())
+    }
+
+    /// Paths that differ only in case.
+    pub(crate) fn clashes(&self) -> Vec<(&Path, &Path)> {
+        let mut known: BTreeMap<Folded, &Path> = BTreeMap::new();
+        let name = |path: &Path| Folded::of(&path.to_string_lossy());
+        self.0.keys().filter_map(|path| known.insert(name(path), path).map(|other| (other, path.as_path()))).collect()
     }
 
     /// Fails with every difference at once.

@@ -15,6 +15,7 @@ use super::hold::hold;
 use super::model::Case;
 use super::reference::{Moment, Reference, moments};
 use super::world::{World, actual, vacant};
+use crate::crash::tree::Tree;
 
 /// One command of an alternation.
 #[derive(Debug, Clone)]
@@ -74,8 +75,8 @@ impl Put {
             return;
         }
         let folder = &self.folders[usize::from(number) % self.folders.len()];
-        let his = ["his.txt", "his/own/file", "files/his", "files/Program Files/his/file"];
-        let below = format!("{} {}", his[usize::from(number / 64)], self.files.len());
+        let his = ["his.txt", "his/own/file", "files/his", "files/Program Files/his/file", "Files/HIS/file"];
+        let below = format!("{} {}", his[usize::from(number / 16) % his.len()], self.files.len());
         let Some(file) = Some(folder).filter(|folder| folder.is_dir()).and_then(|folder| vacant(folder, &below)) else {
             return;
         };
@@ -128,6 +129,9 @@ fn ends_where_the_last_one_says(
         if let Some(stands) = rests(at) {
             reference.stands_but_for(at, stands, &|path| put.is_his(path), &told)?;
             put.all_there(at, &told)?;
+            let tree = Tree::of(at);
+            let twice = tree.clashes();
+            prop_assert!(twice.is_empty(), "{told}: these differ only in case: {twice:?}");
         }
     }
     let last = commands.last().expect("there is a last one").way;

@@ -1,7 +1,7 @@
 //! Everything of the run that the promises call, in one place.
 
 use std::cell::Cell;
-use std::fmt::Debug;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ use rollup::manifest::Manifest;
 use rollup::payload::Payload;
 use rollup::plan::{Options, Plan, Planned, interest, plan};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, Question, Reply, RunError};
+
+use rollup::verify::verify;
 
 use super::model::{Case, Rollup};
 use super::stock::{description, manifest};
@@ -50,17 +52,32 @@ impl<'a> Ready<'a> {
 
     /// What would be done; the reasons where that is nothing.
     pub(super) fn plan(&self, deployment: &Path) -> Result<Plan, String> {
+        let (tree, snapshot) = self.read(deployment);
+        let facts = self.payload.facts(&self.manifest).expect("the payload can be read");
+        let plan = match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
+            Ok(Planned::Plan(plan)) => *plan,
+            Ok(Planned::Nothing(nothing)) => return Err(nothing.why),
+            Err(refusal) => return Err(refusal.to_string()),
+        };
+        let reasons = run::preflight(&tree, &plan).expect("the deployment can be read");
+        assert!(reasons.is_empty(), "what could be planned cannot be run: {reasons:?}");
+        Ok(plan)
+    }
+
+    /// What does not match the records of the deployment, and of its runs.
+    pub(super) fn drift(&self, deployment: &Path) -> BTreeSet<String> {
+        let (tree, snapshot) = self.read(deployment);
+        let verified = verify(&tree, &snapshot).expect("the deployment can be read");
+        verified.drift.into_iter().map(|drift| format!("{} {}", drift.path, drift.what)).collect()
+    }
+
+    fn read(&self, deployment: &Path) -> (Folder, Snapshot) {
         let tree = Folder::open(deployment).expect("the deployment is there");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
         snapshot.past = run::past(&tree, self.manifest.rollup.kb).expect("the runs can be read");
-        let facts = self.payload.facts(&self.manifest).expect("the payload can be read");
-        match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
-            Ok(Planned::Plan(plan)) => Ok(*plan),
-            Ok(Planned::Nothing(nothing)) => Err(nothing.why),
-            Err(refusal) => Err(refusal.to_string()),
-        }
+        (tree, snapshot)
     }
 
     /// Applies a plan as the command does.

@@ -1,6 +1,6 @@
 //! Apply and undo, one after the other, leave no trace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -48,32 +48,47 @@ fn nothing_else_is_touched(plan: &Plan, before: &Identities, after: &Identities)
     Ok(())
 }
 
+/// What stood before a rollup was applied.
+struct Before {
+    tree: Tree,
+    identities: Identities,
+    drift: BTreeSet<String>,
+    plan: Plan,
+}
+
 #[test]
 fn apply_and_undo_leave_any_deployment_as_it_was() {
     let tally = hold(160, &cases(ROLLUPS), |case, payloads, tally| {
         let world = World::of(&case);
         let at = world.deployment();
-        let mut before: Vec<(Tree, Identities)> = Vec::new();
-        for (number, rollup) in Ready::all(&case, payloads)?.iter().enumerate() {
+        let rollups = Ready::all(&case, payloads)?;
+        let mut stages: Vec<Before> = Vec::new();
+        for (number, rollup) in rollups.iter().enumerate() {
             let plan = match tally.planned(rollup.plan(at)) {
                 Err(refused) if number == 0 => return Err(refused),
                 Err(_) => break,
                 Ok(plan) => plan,
             };
-            before.push((Tree::of(at), identities(at)));
-            match rollup.apply(at, &plan, &mut Course::free()) {
+            let before = Before { tree: Tree::of(at), identities: identities(at), drift: rollup.drift(at), plan };
+            match rollup.apply(at, &before.plan, &mut Course::free()) {
                 Ok(Some(Ended::Applied { came, .. })) if came.is_empty() => {}
                 other => return Err(TestCaseError::fail(format!("apply of rollup {}: {other:?}", number + 1))),
             }
-            nothing_else_is_touched(&plan, &before[number].1, &identities(at))?;
+            nothing_else_is_touched(&before.plan, &before.identities, &identities(at))?;
+            let drift = rollup.drift(at);
+            prop_assert!(drift.is_subset(&before.drift), "it does not match: {:?}", drift.difference(&before.drift));
+            stages.push(before);
         }
-        for (number, (tree, files)) in before.into_iter().enumerate().rev() {
+        for (number, (before, rollup)) in stages.into_iter().zip(&rollups).enumerate().rev() {
             match undo_finished(at, &mut Course::free()) {
                 Ok(Some(Ended::Undone { because: None })) => {}
                 other => return Err(TestCaseError::fail(format!("undo of rollup {}: {other:?}", number + 1))),
             }
-            same(&tree, &Tree::of(at), &format!("rollup {} was taken back", number + 1))?;
-            prop_assert!(files == identities(at), "not all of it is the same files");
+            same(&before.tree, &Tree::of(at), &format!("rollup {} was taken back", number + 1))?;
+            prop_assert!(before.identities == identities(at), "not all of it is the same files");
+            prop_assert_eq!(rollup.drift(at), before.drift, "other things do not match than before");
+            let again = rollup.plan(at).map(|plan| plan.digest);
+            prop_assert_eq!(again, Ok(before.plan.digest), "the plan is another one than before");
             if number > 0 {
                 tally.count_special();
             }
