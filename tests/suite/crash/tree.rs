@@ -8,7 +8,7 @@ use rollup::names::Folded;
 use walkdir::WalkDir;
 
 /// Every entry of a deployment but what rollup keeps in it.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
 
 /// What is promised of an entry. The times of folders are not.
@@ -87,11 +87,12 @@ impl Tree {
         Self(kept.map(|(path, entry)| (path.clone(), entry.clone())).collect())
     }
 
-    /// Paths that differ only in case.
-    pub(crate) fn clashes(&self) -> Vec<(&Path, &Path)> {
-        let mut known: BTreeMap<Folded, &Path> = BTreeMap::new();
-        let name = |path: &Path| Folded::of(&path.to_string_lossy());
-        self.0.keys().filter_map(|path| known.insert(name(path), path).map(|other| (other, path.as_path()))).collect()
+    /// In one spelling, whatever case its names have; `None` where two of them differ only in case.
+    pub(crate) fn in_one_case(self) -> Option<Self> {
+        let count = self.0.len();
+        let folded = |path: &Path| PathBuf::from(Folded::of(&path.to_string_lossy()).as_str());
+        let entries: BTreeMap<_, _> = self.0.into_iter().map(|(path, entry)| (folded(&path), entry)).collect();
+        (entries.len() == count).then_some(Self(entries))
     }
 
     /// Fails with every difference at once.

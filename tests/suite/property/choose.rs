@@ -272,7 +272,13 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                 steps.push(Step::Servers { role: role(site, c), to: pick(TARGETS, d), files });
             }
             "run" => {
-                let files = of_mask(a | 1, PROGRAMS.len()).into_iter().map(|at| spelled(PROGRAMS[at], b)).collect();
+                let items = site.items.iter().map(|item| item.stock().installer);
+                let packages: Vec<&str> = PROGRAMS.iter().copied().chain(items).collect();
+                let mut run = of_mask(a, packages.len());
+                if run.is_empty() {
+                    run.push(0);
+                }
+                let files = run.into_iter().map(|at| spelled(packages[at], b)).collect();
                 steps.push(Step::Run { role: role(site, c), files });
             }
             "initialize" if !site.procedures.is_empty() => {

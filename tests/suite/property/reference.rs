@@ -60,24 +60,31 @@ impl Reference {
 
     /// The tree before stands, or the one after but for the times of what the run wrote.
     pub(super) fn stands(&self, at: &Path, way: Way, told: &str) -> TestCaseResult {
-        self.stands_but_for(at, way, &|_| false, told)
+        match way {
+            Way::Back => same(&self.before, &Tree::of(at), told),
+            Way::Forward => same(&self.after, &Tree::of(at).without_times_since(self.began), told),
+        }
     }
 
-    /// The same, but for paths that are of no interest.
+    /// The same, but for the paths of somebody who works there meanwhile: they are of no interest, and the
+    /// spelling of a folder that was not there before is his.
     pub(super) fn stands_but_for(
         &self,
         at: &Path,
         way: Way,
-        ignored: &dyn Fn(&Path) -> bool,
+        is_his: &dyn Fn(&Path) -> bool,
         told: &str,
     ) -> TestCaseResult {
-        match way {
-            Way::Back => same(&self.before.without(ignored), &Tree::of(at).without(ignored), told),
-            Way::Forward => {
-                let found = Tree::of(at).without_times_since(self.began);
-                same(&self.after.without(ignored), &found.without(ignored), told)
-            }
-        }
+        let wanted = if way == Way::Back { &self.before } else { &self.after };
+        let found = match way {
+            Way::Back => Tree::of(at),
+            Way::Forward => Tree::of(at).without_times_since(self.began),
+        };
+        let alike = |tree: Tree| tree.without(is_his).in_one_case();
+        let (Some(wanted), Some(found)) = (alike(wanted.clone()), alike(found)) else {
+            return Err(TestCaseError::fail(format!("{told}: two names differ only in case")));
+        };
+        same(&wanted, &found, told)
     }
 }
 
