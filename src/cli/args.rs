@@ -275,8 +275,6 @@ pub(super) struct Stage {
     pub(super) confirm: Vec<String>,
     #[command(flatten)]
     pub(super) locking: Locking,
-    #[command(flatten)]
-    pub(super) rehearsing: Rehearsing,
 }
 
 #[derive(Debug, Args)]

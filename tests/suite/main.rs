@@ -14,6 +14,7 @@ mod names;
 mod order;
 mod payload;
 mod power;
+mod property;
 mod read_only;
 mod readiness;
 mod rehearsals;

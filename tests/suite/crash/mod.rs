@@ -32,9 +32,9 @@ impl Listener for Willing {
 }
 
 /// Counts changes; from the fatal one on, none gets through.
-struct Death {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Death {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Death {
@@ -47,9 +47,9 @@ impl Watch for Death {
 }
 
 /// Lets one change fail, and all others through.
-struct Fault {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Fault {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Fault {
@@ -61,7 +61,7 @@ impl Watch for Fault {
     }
 }
 
-fn lock(deployment: &Path) -> LockedDeployment {
+pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
     let tree = Folder::open(deployment).expect("the deployment is there");
     // A process that another test starts holds every lock of this one until it runs its own program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
