@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, RenameFlags};
 
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, Tree, path, readable};
+use super::tree::{BRING_TO_DISK, DiskError, Kind, Tree, path, readable};
 use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
@@ -224,6 +224,12 @@ impl LockedDeployment {
 
     /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
+        let trash = self.put_in_trash(at)?;
+        self.remove_tree(&trash)
+    }
+
+    /// Puts a folder of ours into the trash, and says under which name it lies there.
+    pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
         let mut trash = path(".rollup/trash").join(at.name()).expect("the name of a path");
         let mut number = 1;
         while self.tree.look(&trash)?.is_some() {
@@ -231,17 +237,22 @@ impl LockedDeployment {
             trash = path(".rollup/trash").join(&format!("{}.{number}", at.name())).expect("the name of a path");
         }
         self.rename(at, &trash)?;
-        self.remove_tree(&trash)
+        Ok(trash)
     }
 
-    /// Clears what an earlier death left in the trash.
+    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else there.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
-        for found in self.tree.walk(Some(&path(".rollup/trash")))?.found {
-            if found.path.parts().count() == 3 {
-                self.remove_tree(&found.path)?;
-            }
+        let trash = path(".rollup/trash");
+        let mut failed = None;
+        for (name, kind) in self.tree.names(&trash)? {
+            let at = trash.join(&name).expect("a name found in a folder");
+            let removed = match kind {
+                Kind::Folder => self.remove_tree(&at),
+                _ => self.remove_file(&at),
+            };
+            failed = failed.or(removed.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings everything written so far to disk. Never tried again when it fails: the system tells

@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod backups;
 mod by_hand;
 mod crash;
 mod disk;
@@ -13,6 +14,7 @@ mod locks;
 mod names;
 mod order;
 mod payload;
+mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
