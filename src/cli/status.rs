@@ -9,11 +9,11 @@ use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
-use crate::deployment::tree::{Kind, Tree, path as rel};
+use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState, runs};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, Progress, examine, load_plan, standing};
+use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
 
 /// Everything that `status` tells.
 struct Status {
@@ -107,16 +107,10 @@ fn level(site: &Site) -> Result<Level, Failure> {
 fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
     let mut slots = Slots::default();
     for run in runs.iter().filter(|run| !run.is_open()) {
-        let folder = run.folder.join("slots").expect("a plain name");
-        let mut bytes = 0;
-        for found in tree.walk(Some(&folder)).map_err(|error| inputs::disk(&error))?.found {
-            if found.kind == Kind::File {
-                let look = tree.look(&found.path).map_err(|error| inputs::disk(&error))?;
-                bytes += look.map_or(0, |look| look.size);
-            }
+        if let Some(bytes) = kept(tree, run).map_err(|error| inputs::disk(&error))? {
+            slots.runs += 1;
+            slots.bytes += bytes;
         }
-        slots.runs += usize::from(bytes > 0);
-        slots.bytes += bytes;
     }
     Ok(slots)
 }

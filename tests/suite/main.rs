@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod backups;
 mod by_hand;
 mod crash;
 mod disk;
@@ -15,6 +16,7 @@ mod order;
 mod payload;
 mod power;
 mod property;
+mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
