@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::child::{Fate, Ran};
-use super::copy::copy_tree;
+use super::copy::{copy_tree, copy_with_run};
 use super::picture::{Picture, Times};
 use super::{LabError, Program, Verb, disk};
 use crate::deployment::tree::Tree;
@@ -47,6 +47,13 @@ pub struct Crashes<'a> {
     pub plan: &'a Plan,
     /// Hears how far it is, from several threads.
     pub tell: &'a (dyn Fn(&News<'_>) + Sync),
+}
+
+impl Crashes<'_> {
+    /// Where the deployment stands that the copies of a scene are made from.
+    fn scene(&self) -> PathBuf {
+        self.folder.join("scene")
+    }
 }
 
 /// What a rehearsal of crashes tells while it is at work.
@@ -208,7 +215,8 @@ pub fn crash_everywhere(crashes: Crashes<'_>) -> Result<Report, CrashError> {
     for scene in scenes.into_iter().flatten() {
         trials.everywhere(&mut workers, scene)?;
     }
-    workers.iter().try_for_each(Worker::clear_away)?;
+    workers.iter().try_for_each(|worker| remove(&worker.folder))?;
+    remove(&crashes.scene())?;
     let entries = trials.before.entries();
     let tally = trials.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Tally { rows, mut failing, kept, stopped_behind, .. } = tally;
@@ -241,7 +249,7 @@ impl Scene {
     fn earlier_death(self) -> Option<u64> {
         match self {
             Scene::Before => None,
-            Scene::CommitBegun(at) | Scene::AlmostClosed(at) => Some(at),
+            Scene::CommitBegun(point) | Scene::AlmostClosed(point) => Some(point),
         }
     }
 
@@ -342,6 +350,7 @@ impl Trials<'_> {
 
     /// Tries all points of a scene, several at a time.
     fn everywhere(&self, workers: &mut [Worker<'_>], scene: Scene) -> Result<(), CrashError> {
+        workers[0].prepare(scene)?;
         let told = self.undisturbed(&mut workers[0], scene)?;
         (self.crashes.tell)(&News::Begun { verb: scene.verb(), points: told });
         let (next, end) = (AtomicU64::new(1), AtomicU64::new(u64::MAX));
@@ -562,26 +571,34 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sets a scene: a copy in the state before, and on it what was done before.
-    fn set(&mut self, scene: Scene) -> Result<(), CrashError> {
+    /// Sets a scene: a copy in the state before, or one of what stood when an earlier process was dead.
+    fn set(&mut self, scene: Scene) -> Result<(), LabError> {
         let deployment = self.deployment();
-        match self.is_before {
-            true => remove(&deployment.join(".rollup"))?,
-            false => {
-                remove(&deployment)?;
-                fs::create_dir_all(&self.folder).map_err(disk("make the folder", &self.folder))?;
-                copy_tree(self.crashes.deployment, &deployment)?;
-            }
+        self.said.clear();
+        if scene == Scene::Before && self.is_before {
+            self.is_before = false;
+            return remove(&deployment.join(".rollup"));
         }
         self.is_before = false;
-        self.said.clear();
-        if let Some(point) = scene.earlier_death() {
-            let ran = self.run(Verb::Apply, Fate::DiesAt(point))?;
-            if !ran.was_killed() {
-                return Err(fails_by_itself(ran));
-            }
+        remove(&deployment)?;
+        fs::create_dir_all(&self.folder).map_err(disk("make the folder", &self.folder))?;
+        match scene {
+            Scene::Before => copy_tree(self.crashes.deployment, &deployment),
+            _ => copy_with_run(&self.crashes.scene(), &deployment),
         }
-        Ok(())
+    }
+
+    /// Makes what the copies of a scene are made from: lets `apply` die there once.
+    fn prepare(&mut self, scene: Scene) -> Result<(), CrashError> {
+        let Some(point) = scene.earlier_death() else { return Ok(()) };
+        self.set(Scene::Before)?;
+        let ran = self.run(Verb::Apply, Fate::DiesAt(point))?;
+        if !ran.was_killed() {
+            return Err(fails_by_itself(ran));
+        }
+        let prepared = self.crashes.scene();
+        remove(&prepared)?;
+        Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.folder))?)
     }
 
     /// Keeps the copy as it is under a name that tells, with what was done there.
@@ -593,10 +610,6 @@ impl<'a> Worker<'a> {
         let text: String = self.said.iter().map(|ran| format!("{ran}\n")).collect();
         fs::write(&told, text).map_err(disk("write", &told))?;
         Ok(kept)
-    }
-
-    fn clear_away(&self) -> Result<(), LabError> {
-        remove(&self.folder)
     }
 }
 

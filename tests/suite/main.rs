@@ -6,6 +6,7 @@ mod disk;
 mod documents;
 mod findings;
 mod independent_tools;
+mod killed;
 mod language;
 mod listing;
 mod locks;
