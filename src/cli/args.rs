@@ -1,8 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::deployment::watch::Watch;
+use crate::rehearse::Death;
 
 /// Apply an update rollup to a deployment, whole or not at all.
 #[derive(Debug, Parser)]
@@ -51,21 +55,36 @@ will be written.")]
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
   rollup apply kb952076.toml --dry-run
 
-A failure puts everything back by itself. After a crash: `rollup status`.")]
+A failure puts everything back by itself. The first Ctrl-C finishes what is at
+hand and leaves the run open; the second one stops at once. After either, and
+after a crash: `rollup status`.")]
     Apply(Apply),
+    /// Do the first half of an apply, which changes nothing yet: stage everything
+    #[command(after_help = "Examples:
+  rollup stage kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076    commits what lies staged
+  rollup undo -d /srv/hmc40                               throws it away")]
+    Stage(Stage),
     /// Take the unfinished run to its end
     #[command(after_help = "Examples:
   rollup resume -d /srv/hmc40
   rollup resume -d /srv/hmc40 --yes --confirm update-database")]
-    Resume(Recover),
-    /// Take the unfinished run back
-    #[command(after_help = "Examples:
-  rollup undo -d /srv/hmc40
-  rollup undo -d /srv/hmc40 --yes")]
-    Undo(Recover),
+    Resume(Resume),
+    /// Take the unfinished run back, or a finished one that is named
+    #[command(
+        alias = "rollback",
+        after_help = "Examples:
+  rollup undo -d /srv/hmc40              the unfinished run
+  rollup undo 12 -d /srv/hmc40           run 12, which is finished
+  rollup undo KB952076 -d /srv/hmc40     the newest run of this rollup
+  rollup undo last -d /srv/hmc40         the newest finished run
+
+Finished runs are undone newest first."
+    )]
+    Undo(Undo),
     /// Tell where things stand, and what to type
     #[command(after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
-a journal is damaged.")]
+something needs attention before the run can go on either way.")]
     Status(Reading),
     /// List the runs of a deployment
     History(Reading),
@@ -160,6 +179,13 @@ pub(super) struct Rehearsing {
     pub(super) manual_steps_done: bool,
 }
 
+impl Rehearsing {
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) fn watch(self) -> Option<Arc<dyn Watch>> {
+        self.die_at_change.map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     // Without a help text of their own: one would blow every command's help up to twice its length.
@@ -211,6 +237,58 @@ pub(super) struct Apply {
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Commit up to this step, and leave the run open there
+    #[arg(long, value_name = "STEP")]
+    pub(super) stop_before: Option<String>,
+    #[command(flatten)]
+    pub(super) failing: Failing,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
+}
+
+/// What follows from a failure.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct Failing {
+    /// When an operation fails: put everything back, or leave the run open there
+    #[arg(long, value_name = "undo|stop", value_enum, default_value_t = OnFailure::Undo, hide_possible_values = true)]
+    pub(super) on_failure: OnFailure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnFailure {
+    // Without a help text of their own, like the formats.
+    Undo,
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stage {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Answer a `confirm` prerequisite with yes (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub(super) confirm: Vec<String>,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Say that a manual step was done (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    pub(super) confirm: Vec<String>,
+    #[command(flatten)]
+    pub(super) failing: Failing,
     #[command(flatten)]
     pub(super) locking: Locking,
     #[command(flatten)]
@@ -218,15 +296,20 @@ pub(super) struct Apply {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Recover {
+pub(super) struct Undo {
+    /// A finished run: its number, its rollup, or `last`; without it, the unfinished one
+    pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) deployment: Deployment,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub(super) yes: bool,
-    /// Say that a manual step was done, or taken back (may be repeated)
+    /// Say that a manual step was taken back (may be repeated)
     #[arg(long, value_name = "STEP")]
     pub(super) confirm: Vec<String>,
+    /// Go back although files of ours were changed since; the changed ones are kept in the run's slots
+    #[arg(long)]
+    pub(super) even_if_changed: bool,
     #[command(flatten)]
     pub(super) locking: Locking,
     #[command(flatten)]

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::apply::{Job, confirmations, duration, preview_of, told_nothing};
+use super::apply::duration;
 use super::args::{Format, Rehearse};
 use super::exit::{Exit, Failure};
+use super::job::{Job, confirmations, preview_of, told_nothing};
 use super::out;
 use super::rehearse::not_prepared;
 use crate::names::Shown;
@@ -119,10 +120,7 @@ fn heading(args: &Rehearse, plan: &Plan) -> String {
         None => format!("the sample {}", Shown(&plan.deployment)),
     };
     let digest = plan.digest.map(|digest| format!(", plan {}", digest.short())).unwrap_or_default();
-    format!(
-        "{} revision {}{digest}, on {of}\nkilled at every change of the disk, and recovered both ways:\n",
-        plan.rollup.kb, plan.rollup.revision
-    )
+    format!("{}{digest}, on {of}\nkilled at every change of the disk, and recovered both ways:\n", plan.subject)
 }
 
 /// The rows under their headings; fits a screen of 80 columns.

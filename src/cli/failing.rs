@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::apply::{Asking, Job, preview_of, run_job, told_nothing};
+use super::apply::run_job;
 use super::args::Format;
 use super::exit::{Exit, Failure};
+use super::job::{Asking, Job, preview_of, told_nothing};
 use super::out;
+use super::rehearse::rehearsed;
 use crate::document::nearest;
 use crate::manifest::Manifest;
 use crate::names::Shown;
@@ -41,7 +43,7 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     out::say(format_args!("operation {} of {all} will fail: {}", out::number(number as u64), shown(operation)));
     let deployment = job.tree().path();
     let before = Picture::of(deployment).map_err(|error| unreadable(&error))?;
-    let ended = run_job(job, Asking { watch: Some(Arc::new(FailingSwap(operation.swap))), ..asking });
+    let ended = run_job(job, &Asking { watch: Some(Arc::new(FailingSwap(operation.swap))), ..asking }, rehearsed());
     let found = Picture::of(deployment).map_err(|error| unreadable(&error))?;
     let wrong = before.differences(&found, Times::Compared);
     let compared = out::count(before.entries(), "file and folder", "files and folders");

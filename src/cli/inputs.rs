@@ -216,7 +216,13 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
         RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
         RunError::SetAside { .. } | RunError::InTheWay { .. } => Failure::new(Exit::NeedsAttention, error),
         RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),
-        RunError::Waiting { .. } => Failure::new(Exit::Stopped, error),
+        RunError::Changed(found) => {
+            let mut failure = Failure::new(Exit::Mismatch, "").now(now);
+            failure.reasons = found.iter().map(|what| format!("{what}, which the run had put there")).collect();
+            failure
+        }
+        RunError::Interrupted => Failure::new(Exit::Interrupted, "stopped by a signal").now(now),
+        RunError::Waiting { .. } | RunError::StopsBefore { .. } => Failure::new(Exit::Stopped, error),
         RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
     }
 }

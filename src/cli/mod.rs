@@ -10,12 +10,16 @@ mod documents;
 mod exit;
 mod failing;
 mod inputs;
+mod job;
 mod out;
 mod preview;
 mod progress;
 mod reading;
 mod recover;
 mod rehearse;
+mod signals;
+mod stage;
+mod status;
 mod summary;
 
 use std::process::ExitCode;
@@ -25,7 +29,6 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command, Format};
 use exit::{Exit, Failure};
-use recover::Way;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -67,11 +70,12 @@ fn wants_json(command: &Command) -> bool {
 fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Validate(args) => documents::validate(args),
-        Command::Plan(args) => apply::plan(args),
+        Command::Plan(args) => job::plan(args),
         Command::Apply(args) => apply::apply(args),
-        Command::Resume(args) => recover::recover(args, Way::Forward),
-        Command::Undo(args) => recover::recover(args, Way::Back),
-        Command::Status(args) => reading::status(args),
+        Command::Stage(args) => stage::stage(args),
+        Command::Resume(args) => recover::resume(args),
+        Command::Undo(args) => recover::undo(args),
+        Command::Status(args) => status::status(args),
         Command::History(args) => reading::history(args),
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),

@@ -1,8 +1,10 @@
 //! A plan as text.
 
 use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
+use super::recover::Way;
 use crate::names::Shown;
-use crate::plan::{Idle, NewWhat, Operation, Plan, PlannedStep, Side};
+use crate::plan::{Idle, NewWhat, Operation, Plan, PlannedStep, Side, Subject};
+use crate::run::{Examined, Progress};
 
 /// Where the names of operations begin.
 const INDENT: usize = 16;
@@ -17,8 +19,10 @@ pub(super) enum Why {
 /// The plan, line by line, no wider than `width` where words allow it.
 pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     let mut lines = Vec::new();
-    let rollup = &plan.rollup;
-    let head = format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title));
+    let head = match &plan.subject {
+        Subject::Rollup(rollup) => format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title)),
+        Subject::Accept(acceptance) => format!("accept what lies on disk: {}", Shown(&acceptance.reason)),
+    };
     lines.push(styled(BOLD, wrapped(&head, width, "  ")));
     let level = |kbs: &[crate::names::Kb]| match kbs {
         [] => "nothing".to_owned(),
@@ -55,6 +59,27 @@ pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     meanwhile(&mut lines, plan, width);
     lines.push(summary(plan));
     lines.join("\n")
+}
+
+/// The operations that a recovery still has to do, in its order.
+pub(super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
+    let mut lines = Vec::new();
+    let left = |operation: &&Operation| match way {
+        Way::Forward => !examined.is_done(operation.swap),
+        Way::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
+    };
+    for step in &plan.steps {
+        for operation in step.operations.iter().filter(left) {
+            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+            let back = if way == Way::Back { "take back " } else { "" };
+            let (sign, word) = (operation.kind.sign(), operation.kind.word());
+            lines.push(format!("   {sign} {back}{word} {}{on}  (step {})", Shown(&operation.target), step.id));
+        }
+    }
+    if way == Way::Back {
+        lines.reverse();
+    }
+    lines
 }
 
 /// What the groups also hold comes first: the article literally takes it in.

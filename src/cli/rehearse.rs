@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::apply::{Asking, Job, Preview, run_job};
+use super::apply::run_job;
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::inputs::Site;
-use super::progress::ManualSteps;
+use super::job::{Asking, Job, Preview};
+use super::progress::{ManualSteps, Wishes};
 use super::recover::Next;
 use super::{crashes, failing, inputs, out, reading};
 use crate::deployment::describe;
@@ -43,11 +44,12 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
     let asking = Asking {
+        verb: "Apply",
+        declined: "not applied",
         yes: true,
         confirm: &args.confirm,
-        wait: Duration::ZERO,
         preview: Preview::LeftOut,
-        manual_steps: ManualSteps::Done,
+        wait: Duration::ZERO,
         watch: None,
     };
     if args.crash_everywhere {
@@ -56,7 +58,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if let Some(named) = &args.fail {
         return failing::rehearse(named, &job, asking);
     }
-    run_job(&job, asking)?;
+    run_job(&job, &asking, rehearsed())?;
     let deployment = Deployment { deployment: Some(lab.deployment.clone()) };
     let exit = reading::verify(&Reading { deployment, format: Format::Text })?;
     let shown = lab.deployment.display();
@@ -70,6 +72,11 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
     let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
     format!("rollup apply {} -d {deployment} -p {payload}", out::typed(manifest))
+}
+
+/// Nobody sits in front of a rehearsal.
+pub(super) fn rehearsed() -> Wishes {
+    Wishes { manual_steps: ManualSteps::Done, ..Wishes::default() }
 }
 
 /// A copy of a deployment between states would rehearse nothing that is ever applied.

@@ -104,5 +104,6 @@ pub(super) fn past(kind: OperationKind) -> &'static str {
         OperationKind::Restart => "restarted",
         OperationKind::Enable => "enabled",
         OperationKind::Disable => "disabled",
+        OperationKind::Accept => "accepted",
     }
 }

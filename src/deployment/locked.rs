@@ -198,7 +198,7 @@ impl LockedDeployment {
     }
 
     /// Removes a folder of ours with everything in it, whatever the names in it are.
-    fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
+    pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new("remove", self.tree.shown(Some(at)), e);
         self.empty(&self.tree.folder(Some(at))?, at).map_err(fail)?;
         self.announce(Change::Remove(at), "remove", at)?;
@@ -222,7 +222,8 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all.
+    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all. That
+    /// is on disk before anything in it goes.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
         let mut trash = path(".rollup/trash").join(at.name()).expect("the name of a path");
         let mut number = 1;
@@ -231,15 +232,19 @@ impl LockedDeployment {
             trash = path(".rollup/trash").join(&format!("{}.{number}", at.name())).expect("the name of a path");
         }
         self.rename(at, &trash)?;
+        self.barrier()?;
         self.remove_tree(&trash)
     }
 
     /// Clears what an earlier death left in the trash.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
-        for found in self.tree.walk(Some(&path(".rollup/trash")))?.found {
-            if found.path.parts().count() == 3 {
-                self.remove_tree(&found.path)?;
-            }
+        let trash = path(".rollup/trash");
+        let left = self.tree.names(&trash)?;
+        if !left.is_empty() {
+            self.barrier()?;
+        }
+        for (name, _) in left {
+            self.remove_tree(&trash.join(&name).expect("a name found in a folder"))?;
         }
         Ok(())
     }

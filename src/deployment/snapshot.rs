@@ -9,7 +9,7 @@ use super::records::{ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordF
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
-use crate::names::{FileName, Folded, Kb, RelPath, Version};
+use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 
 /// What a plan may touch, so that only this is hashed and opened.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +90,8 @@ pub struct OpenRun {
     pub name: String,
     /// Where it stands, in words.
     pub standing: String,
+    /// The digest of its plan, where it is staged and not begun: the same plan commits it.
+    pub staged: Option<Digest>,
 }
 
 /// A finished run.

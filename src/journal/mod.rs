@@ -21,7 +21,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::tree::{DiskError, Tree};
-use crate::names::{Digest, Kb, RelPath, Version};
+use crate::names::{Digest, RelPath};
+use crate::plan::PlannedRollup;
 
 pub use state::{Run, RunState, runs};
 pub use writer::{RESERVE, Writer};
@@ -74,6 +75,8 @@ pub enum Record {
     Reopened {
         /// Why.
         why: String,
+        /// The operator's files that will move along, as they were found then.
+        travellers: Vec<RelPath>,
     },
     /// At rest.
     Closed {
@@ -95,22 +98,26 @@ pub struct Opened {
     pub user: String,
     /// Where from.
     pub host: String,
-    /// The rollup.
-    pub kb: Kb,
-    /// Its article revision.
-    pub revision: Version,
-    /// Its title.
-    pub title: String,
-    /// What it includes.
-    pub includes: Vec<Kb>,
-    /// What it replaces.
-    pub replaces: Vec<Kb>,
-    /// SHA-256 of the manifest.
-    pub manifest: Digest,
+    /// What the run is of: enough for later runs, without this one's plan.
+    #[serde(flatten)]
+    pub about: About,
     /// Digest of the plan.
     pub plan: Digest,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
+}
+
+/// What a run is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A rollup.
+    Rollup(PlannedRollup),
+    /// What lies on disk is taken for true.
+    Accept {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Which way a run goes.
@@ -143,6 +150,8 @@ pub enum Outcome {
     Applied,
     /// The state before stands again.
     Undone,
+    /// Somebody took what stands for true, wherever the run had got to.
+    Accepted,
 }
 
 /// Why a journal cannot be used.
@@ -253,6 +262,14 @@ impl Journal {
             Record::Confirmed { step: named, answer, .. } if named == step => Some(*answer),
             _ => None,
         })
+    }
+
+    /// The rollup that the run is of, where it is of one.
+    pub fn rollup(&self) -> Option<&PlannedRollup> {
+        match &self.opened()?.about {
+            About::Rollup(rollup) => Some(rollup),
+            About::Accept { .. } => None,
+        }
     }
 
     /// The record that opened the run.

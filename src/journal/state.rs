@@ -3,14 +3,15 @@
 use super::{Direction, Journal, JournalFault, Outcome, Record};
 use crate::deployment::tree::{Kind, Tree, path};
 use crate::names::{Kb, RelPath};
+use crate::plan::ACCEPT;
 
 /// A run's folder and its journal.
 #[derive(Debug)]
 pub struct Run {
     /// The run's number.
     pub number: u32,
-    /// The rollup that the folder is named for.
-    pub kb: Kb,
+    /// The rollup that the folder is named for; a run that accepts has none.
+    pub kb: Option<Kb>,
     /// The folder, below the deployment.
     pub folder: RelPath,
     /// What its journal says.
@@ -66,8 +67,10 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
     let folder = path(".rollup/runs");
     let mut runs = Vec::new();
     for (name, kind) in tree.names(&folder)? {
-        let Some((number, kb)) = name.split_once('-') else { continue };
-        let (Ok(number), Ok(kb), Kind::Folder) = (number.parse(), kb.parse(), kind) else { continue };
+        let Some((number, about)) = name.split_once('-') else { continue };
+        let kb = about.parse().ok();
+        let is_named = kb.is_some() || about == ACCEPT;
+        let (Ok(number), true, Kind::Folder) = (number.parse(), is_named, kind) else { continue };
         let folder = folder.join(&name).expect("a name found in a folder");
         let journal = Journal::read(tree, &folder.join("journal").expect("a plain name"))?;
         runs.push(Run { number, kb, folder, journal });

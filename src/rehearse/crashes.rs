@@ -302,7 +302,8 @@ impl Left {
             (Left::NotBegun, _) | (Left::Staged, Way::Back) | (Left::Closed(Outcome::Undone), _) => Due::Before,
             (Left::Begun { no_return: None }, Way::Back) => Due::Before,
             (Left::Begun { no_return: Some(step) }, Way::Back) => Due::AfterStoppingBehind(step.clone()),
-            (Left::Staged | Left::Begun { .. }, Way::Forward) | (Left::Closed(Outcome::Applied), _) => Due::After,
+            (Left::Staged | Left::Begun { .. }, Way::Forward)
+            | (Left::Closed(Outcome::Applied | Outcome::Accepted), _) => Due::After,
         }
     }
 }

@@ -1,18 +1,19 @@
 //! Commit, resume and undo: the same walk, begun at different points.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
 use super::measure::{Measured, differences, measure};
+use super::reopen::IfChanged;
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
-use super::{Event, Listener, RunError};
+use super::{Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{Entry, Plan, What, digest_of, parse};
+use crate::plan::{Entry, Plan, Side, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
@@ -110,6 +111,7 @@ pub fn commit(
     let Staged { run, mut journal } = staged;
     let seen = check::forward(disk, plan, &run);
     let begun = seen.and_then(|witness| {
+        go_on(listener)?;
         journal.write(disk, Record::Committing)?;
         Ok(witness)
     });
@@ -134,6 +136,8 @@ pub fn commit(
 pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     let witness = check::forward(disk, &plan, &run.folder)?;
+    check::unchanged(disk, &plan, &run.folder)?;
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
@@ -151,9 +155,18 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
 /// # Errors
 ///
 /// What keeps the walk from beginning; nothing has changed then.
-pub fn undo(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
+pub fn undo(
+    disk: &LockedDeployment,
+    run: &Run,
+    if_changed: IfChanged,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     check::back(disk, &plan, &run.folder)?;
+    if if_changed == IfChanged::Refuse {
+        check::unchanged(disk, &plan, &run.folder)?;
+    }
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
@@ -171,6 +184,14 @@ pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     Ok(disk.discard(&run.folder)?)
 }
 
+/// Before the first record of a direction nothing has to be finished.
+pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+    match listener.is_stopped() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
+    }
+}
+
 fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why: &str) -> Result<(), RunError> {
     Ok(journal.write(disk, Record::Turned { direction, why: why.to_owned() })?)
 }
@@ -179,10 +200,19 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
     let arrived = walk.forward().and_then(|()| bring_late_travellers(walk)).and_then(|()| compare_with_preview(walk));
     match arrived.and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured)) {
         Ok(Measured { digest, came }) => Ended::Applied { measured: digest, came },
-        Err(error @ RunError::Waiting { .. }) => Ended::Stopped(error),
+        Err(error) if error.is_pause() => Ended::Stopped(error),
         // The disk lost something: whatever is done next could be lost likewise.
         Err(error) if error.is_lost_write() => Ended::Stuck { because: None, error },
+        Err(error) if walk.listener.on_failure() == OnFailure::Stop => stop(walk, error),
         Err(error) => turn_back(walk, error),
+    }
+}
+
+/// A failure leaves the run where it is, with everything so far on disk.
+fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
+    match walk.disk.barrier() {
+        Ok(()) => Ended::Stopped(error),
+        Err(lost) => Ended::Stuck { because: Some(error), error: lost.into() },
     }
 }
 
@@ -198,15 +228,18 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     }
 }
 
-fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
+pub(super) fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
     let arrived = begun(walk).and_then(|begun| {
         walk.back()?;
         tell_of_left_behind(walk)?;
-        compare_with_before(walk, &begun)
+        let digest = compare_with_before(walk, &begun)?;
+        tell_of_restarts(walk, &begun);
+        Ok(digest)
     });
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
-        Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
+        Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
+        Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
         Err(error) => Ended::Stuck { because, error },
     }
 }
@@ -245,6 +278,21 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+/// What ran meanwhile is not started again by bringing its file back: a person has to.
+fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
+    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let begun: BTreeSet<&RelPath> = begun.iter().collect();
+    for operation in walk.plan.operations().filter(|operation| operation.at.lies_in(&begun)) {
+        if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
+            due.entry(&operation.target).or_default().insert(server);
+        }
+    }
+    for (service, servers) in due {
+        let servers: Vec<&str> = servers.into_iter().collect();
+        walk.listener.tell(&Event::RestartDue { service, servers: &servers });
+    }
 }
 
 fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {

@@ -17,10 +17,12 @@
 //! | before `closed` | the whole change is on disk before it is called finished |
 
 mod check;
+mod examine;
 mod executor;
 mod measure;
 mod past;
 mod preflight;
+mod reopen;
 mod stage;
 mod swap;
 mod walk;
@@ -30,11 +32,14 @@ use crate::journal::{JournalFault, Outcome};
 use crate::names::RelPath;
 use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
+pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{how_far, past, standing};
+pub use past::{Left, left_by, past, standing};
 pub use preflight::{Risk, preflight, risk};
+pub use reopen::{IfChanged, reopen};
 pub use stage::{Asked, Staged, stage};
+pub use swap::Progress;
 
 /// Hears what a run does, and answers for the person in front of it.
 pub trait Listener {
@@ -42,6 +47,29 @@ pub trait Listener {
     fn tell(&mut self, event: &Event<'_>);
     /// A manual step waits. `Reply::Stop` leaves the run where it is.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
+    /// Whether somebody wants the run to stop. Asked before every swap, and while staging before every
+    /// file: what was begun is finished first.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+    /// Whether the run stops before this step, going forward.
+    fn stops_before(&self, _step: &PlannedStep) -> bool {
+        false
+    }
+    /// What follows from a failure of the commit.
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Undo
+    }
+}
+
+/// What follows from a failure of the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Everything is put back.
+    #[default]
+    Undo,
+    /// The run stays open where it is.
+    Stop,
 }
 
 /// What a run tells.
@@ -90,6 +118,13 @@ pub enum Event<'a> {
         back: bool,
         /// Why.
         why: &'a str,
+    },
+    /// The file of a service went back to its old bytes; the service itself is as it was.
+    RestartDue {
+        /// Its name.
+        service: &'a str,
+        /// Where.
+        servers: &'a [&'a str],
     },
     /// Something the operator should know, which stops nothing.
     Notice {
@@ -192,6 +227,18 @@ pub enum RunError {
     /// The result is not the predicted one.
     #[error("the result is not as previewed: {}", .0.join("; "))]
     Unpredicted(Vec<String>),
+    /// Files of ours are not any more what the run left there.
+    #[error("changed since: {}", .0.join("; "))]
+    Changed(Vec<String>),
+    /// Somebody wanted the run to stop.
+    #[error("by a signal")]
+    Interrupted,
+    /// The run was to stop before this step.
+    #[error("before step `{step}`, as asked")]
+    StopsBefore {
+        /// The step.
+        step: String,
+    },
     /// A manual step waits.
     #[error("the manual step `{step}` waits for a person")]
     Waiting {
@@ -212,5 +259,10 @@ impl RunError {
     /// Whether a barrier failed: the disk lost something that was written.
     pub fn is_lost_write(&self) -> bool {
         matches!(self, RunError::Disk(error) if error.is_lost_write())
+    }
+
+    /// Whether nothing failed: the run was to stop here.
+    fn is_pause(&self) -> bool {
+        matches!(self, RunError::Waiting { .. } | RunError::Interrupted | RunError::StopsBefore { .. })
     }
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 
 use super::check::moved_to;
+use super::executor::go_on;
 use super::measure::differences;
 use super::swap::slot_folder;
 use super::{Event, Listener, RunError};
@@ -18,10 +19,10 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{FORMAT, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, Opened, Record, Writer, runs};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
-use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, digest_of};
+use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
 
 /// How much is read at once.
 const CHUNK: usize = 256 * 1024;
@@ -55,7 +56,7 @@ pub fn stage(
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
     let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
-    let name = format!("{number:04}-{}", plan.rollup.kb);
+    let name = format!("{number:04}-{}", plan.subject);
     let run = path(".rollup/runs").join(&name).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
     if staged.is_err() {
@@ -109,18 +110,15 @@ impl<'a> Stager<'a> {
         self.disk.make_folder(&self.run, attributes)?;
         self.listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
         let mut journal = Writer::begin(self.disk, &self.run)?;
-        let rollup = &self.plan.rollup;
         let opened = Opened {
             format: FORMAT,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             user: user(),
             host: host(),
-            kb: rollup.kb,
-            revision: rollup.revision.clone(),
-            title: rollup.title.clone(),
-            includes: rollup.includes.clone(),
-            replaces: rollup.replaces.clone(),
-            manifest: rollup.manifest,
+            about: match &self.plan.subject {
+                Subject::Rollup(rollup) => About::Rollup(rollup.clone()),
+                Subject::Accept(acceptance) => About::Accept { reason: acceptance.reason.clone() },
+            },
             plan: self.plan.digest.expect("only a plan with a payload is run"),
             confirmed: asked.confirmed.clone(),
         };
@@ -208,6 +206,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, places) in places.into_iter().enumerate() {
+            go_on(self.listener)?;
             let spare = (self.below(&format!("sources/{source}")), None);
             let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
             let (first, live) = places.next().unwrap_or(spare);
@@ -288,6 +287,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, members) in wanted {
+            go_on(self.listener)?;
             let times = self.unpack(source, &members)?;
             for (member, places) in &members {
                 let first = &places[0].0;
@@ -322,7 +322,7 @@ impl<'a> Stager<'a> {
 
     /// Copies that only served for unpacking are not kept.
     fn drop_sources(&self) -> Result<(), RunError> {
-        Ok(self.disk.discard(&self.below("sources"))?)
+        Ok(self.disk.remove_tree(&self.below("sources"))?)
     }
 
     /// Reads everything back from the disk itself, as far as the system can be made to.

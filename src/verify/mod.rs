@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
-use crate::journal::{Outcome, RunState, runs};
+use crate::journal::runs;
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
-use crate::run::{RunError, load_plan};
+use crate::run::{RunError, left_by};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
@@ -63,17 +63,26 @@ struct Expected {
 pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     let mut expected: BTreeMap<RelPath, Expected> = BTreeMap::new();
     let mut verified = Verified { unreadable: snapshot.unreadable.clone(), ..Verified::default() };
-    left_by_runs(tree, &mut expected)?;
+    for (path, left) in left_by(tree, &runs(tree)?)? {
+        if let What::File { sha256, .. } = left.what {
+            expected.insert(path, Expected { sha256, by: format!("run {} left it", left.run) });
+        }
+    }
     let site = &snapshot.description;
     for instance in site.all_instances() {
         let folder = snapshot.actual(&site.folder(instance));
         match snapshot.item(instance) {
-            Some(record) => take_in(snapshot, &folder, record, &site.shown(instance), &mut expected, &mut verified),
+            Some(record) => {
+                let shown = site.shown(instance);
+                take_in(snapshot, &folder, record, &shown, &mut expected, &mut verified);
+                installer_of(snapshot, record, &shown, &mut expected, &mut verified);
+            }
             None => verified.drift.extend(hidden(snapshot, &folder)),
         }
     }
     for (folder, record) in snapshot.programs() {
         let shown = folder.name().to_owned();
+        // What a step ran came from its payload; a file of that name in the share is none of its business.
         take_in(snapshot, folder, record, &shown, &mut expected, &mut verified);
     }
     for (first, second) in &snapshot.clashes {
@@ -89,24 +98,7 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     Ok(verified)
 }
 
-/// What the runs that applied something left, later ones over earlier ones.
-fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Result<(), RunError> {
-    let runs = runs(tree)?;
-    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
-        let plan = load_plan(tree, &run.folder)?;
-        let live = plan.live_paths().into_iter().collect();
-        expected.retain(|path, _| !path.lies_in(&live));
-        for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
-            if let What::File { sha256, .. } = entry.what {
-                let by = format!("run {} left it", run.name());
-                expected.insert(entry.path, Expected { sha256, by });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What the record of an installed item says, and whether its installer still lies in the share.
+/// What the record of something installed says.
 fn take_in(
     snapshot: &Snapshot,
     folder: &RelPath,
@@ -128,18 +120,27 @@ fn take_in(
     let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
     let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
     verified.beside.extend(beside.map(|found| found.path.clone()));
-    if let Some(installed) = installed {
-        verified.items += 1;
-        let InstallerRecord { name, sha256 } = &installed.installer;
-        if let Some(found) = snapshot.share_file(&name.folded()) {
-            let by = format!("`{}` was installed from it", Shown(shown));
-            expected.entry(found.path.clone()).or_insert(Expected { sha256: *sha256, by });
-        } else if !folder.as_str().starts_with("Servers/") {
-            let what = format!("is gone; `{}` was installed from it", Shown(shown));
-            let share = snapshot.description.share.as_str();
-            let path = RelPath::parse(&format!("{share}/{name}")).expect("checked names");
-            verified.drift.push(Drift { path, what });
-        }
+    verified.items += usize::from(installed.is_some());
+}
+
+/// Whether the installer of an item still lies in the share, as the item was installed from it.
+fn installer_of(
+    snapshot: &Snapshot,
+    record: &ItemRecord,
+    shown: &str,
+    expected: &mut BTreeMap<RelPath, Expected>,
+    verified: &mut Verified,
+) {
+    let Some(installed) = record.installed.as_ref().filter(|_| record.state.is_installed()) else { return };
+    let InstallerRecord { name, sha256 } = &installed.installer;
+    if let Some(found) = snapshot.share_file(&name.folded()) {
+        let by = format!("`{}` was installed from it", Shown(shown));
+        expected.entry(found.path.clone()).or_insert(Expected { sha256: *sha256, by });
+    } else {
+        let what = format!("is gone; `{}` was installed from it", Shown(shown));
+        let share = snapshot.description.share.as_str();
+        let path = RelPath::parse(&format!("{share}/{name}")).expect("checked names");
+        verified.drift.push(Drift { path, what });
     }
 }
 

@@ -1,5 +1,6 @@
 //! A small deployment and a rollup that does a little of everything.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rollup::deployment::describe;
@@ -85,6 +86,13 @@ on = "web"
 files = ["Tool.txt", "Other.txt"]
 
 [[steps]]
+id = "more-files"
+action = "copy"
+to = "tools/new"
+on = "web"
+files = ["Late.txt"]
+
+[[steps]]
 id = "install"
 action = "install"
 removed_by = "uninstall"
@@ -123,21 +131,22 @@ files = [
   { name = "Tool.msi", size = 32768 },
   { name = "Tool.txt", size = 100 },
   { name = "Other.txt", size = 0 },
+  { name = "Late.txt", size = 10 },
 ]
 "#;
 
 /// A deployment in its state before, and what is applied to it.
-pub(super) struct Site {
+pub(crate) struct Site {
     folder: TempDir,
     description: Description,
     manifest: Manifest,
-    pub(super) manifest_text: String,
-    pub(super) payload: Payload,
+    pub(crate) manifest_text: String,
+    pub(crate) payload: Payload,
 }
 
 impl Site {
     /// Builds it: older packages installed, and an operator's files beside them.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = temporary();
         let mut findings = Findings::default();
         let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
@@ -150,39 +159,25 @@ impl Site {
         put(&deployment, "Group/Provider/files/Program Files/Provider/operator.ini", "mine");
         put(&deployment, "Group/Provider/notes.txt", "mine");
         put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
+        let private = std::fs::Permissions::from_mode(0o750);
+        std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private).expect("it is ours");
         std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/folder")).expect("a folder");
         let payload = Payload::open(&folder.path().join("payload")).expect("it was just built");
         Self { folder, description, manifest, manifest_text: MANIFEST.to_owned(), payload }
     }
 
     /// The deployment in its state before; nothing changes it.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().join("deployment")
     }
 
     /// A copy of it, times and all.
-    pub(super) fn copy(&self) -> Copy {
-        let copy = temporary();
-        let target = copy.path().join("deployment");
-        let source = self.folder.path().join("deployment");
-        for entry in WalkDir::new(&source) {
-            let entry = entry.expect("the site can be listed");
-            let below = entry.path().strip_prefix(&source).expect("it lies below");
-            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
-            if entry.file_type().is_dir() {
-                std::fs::create_dir(&at).expect("a new folder");
-                continue;
-            }
-            std::fs::copy(entry.path(), &at).expect("a file can be copied");
-            let modified = entry.metadata().expect("listed").modified().expect("files have times");
-            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
-            file.set_modified(modified).expect("a time can be set");
-        }
-        Copy { _folder: copy, deployment: target }
+    pub(crate) fn copy(&self) -> Copy {
+        Copy::of(&self.folder())
     }
 
     /// The plan for a deployment that is like this one.
-    pub(super) fn plan(&self, deployment: &Path) -> Plan {
+    pub(crate) fn plan(&self, deployment: &Path) -> Plan {
         let tree = Folder::open(deployment).expect("the deployment is there");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
@@ -196,7 +191,7 @@ impl Site {
     }
 
     /// The tree after an apply that nothing disturbs.
-    pub(super) fn applied(&self) -> Tree {
+    pub(crate) fn applied(&self) -> Tree {
         let copy = self.copy();
         assert!(matches!(apply(self, copy.path(), None), Ok(Ended::Applied { .. })));
         Tree::of(copy.path()).without_times()
@@ -204,20 +199,42 @@ impl Site {
 }
 
 /// A copy of the deployment, gone with its folder.
-pub(super) struct Copy {
+pub(crate) struct Copy {
     _folder: TempDir,
     deployment: PathBuf,
 }
 
 impl Copy {
-    pub(super) fn path(&self) -> &Path {
+    /// A copy of a deployment, with whatever rollup keeps in it.
+    pub(crate) fn of(source: &Path) -> Self {
+        let copy = temporary();
+        let target = copy.path().join("deployment");
+        for entry in WalkDir::new(source) {
+            let entry = entry.expect("the site can be listed");
+            let below = entry.path().strip_prefix(source).expect("it lies below");
+            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            if entry.file_type().is_dir() {
+                std::fs::create_dir(&at).expect("a new folder");
+                let mode = entry.metadata().expect("listed").permissions();
+                std::fs::set_permissions(&at, mode).expect("it is ours");
+                continue;
+            }
+            std::fs::copy(entry.path(), &at).expect("a file can be copied");
+            let modified = entry.metadata().expect("listed").modified().expect("files have times");
+            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            file.set_modified(modified).expect("a time can be set");
+        }
+        Copy { _folder: copy, deployment: target }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         &self.deployment
     }
 }
 
 /// A folder in memory where there is one: these tests are about names and order, and a barrier of a
 /// disk would only take their time.
-fn temporary() -> TempDir {
+pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
     folder.expect("a temporary folder")
