@@ -111,6 +111,7 @@ fn place(place: Place) -> &'static str {
         Place::Commit => "apply, while committing",
         Place::Resume => "resume",
         Place::Undo => "undo",
+        Place::UndoFinished => "undo of the finished run",
     }
 }
 
@@ -164,6 +165,10 @@ fn legend(report: &Report) -> String {
         let text = format!(
             "At {points} `undo` stopped behind step `{step}`, which cannot be taken back, and `resume` went on."
         );
+        lines.push(out::wrapped(&text, 80, ""));
+    }
+    if let Some(step) = &report.no_return {
+        let text = format!("The finished run was not undone, since step `{step}` cannot be taken back.");
         lines.push(out::wrapped(&text, 80, ""));
     }
     lines.push(String::new());
@@ -221,10 +226,11 @@ mod tests {
         let failing =
             |point| Failing { place: Place::Undo, point, way: Way::Back, wrong: vec!["`a` is gone".to_owned()] };
         Report {
-            rows: [Place::Staging, Place::Commit, Place::Resume, Place::Undo].map(row).to_vec(),
+            rows: [Place::Staging, Place::Commit, Place::Resume, Place::Undo, Place::UndoFinished].map(row).to_vec(),
             failing: (1..=25).map(failing).collect(),
             kept: Some("lab/first-failure".into()),
             stopped_behind: BTreeMap::from([("a-step-with-quite-a-long-name".to_owned(), 123)]),
+            no_return: Some("a-step-with-quite-a-long-name".to_owned()),
             entries: 123_456,
         }
     }

@@ -49,7 +49,8 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
     let world = small_world(UPDATE_PROVIDER).put("Things/Provider/files/his.txt", "his own");
     let lab = lab();
     let ran = world.run(&everywhere(&lab)).exits_with(exit::OK).nothing_was_touched();
-    for place in ["apply, while staging", "apply, while committing", "resume", "undo"] {
+    let places = ["apply, while staging", "apply, while committing", "resume", "undo", "undo of the finished run"];
+    for place in places {
         let [points, resumed_before, resumed_after, undone_before, undone_after, failing] =
             numbers(ran.stdout(), place)[..]
         else {
@@ -97,7 +98,9 @@ fn manual_steps_count_as_done_and_a_point_of_no_return_is_told() {
     let ran = world.run(&format!("{} --replace --confirm backup", everywhere(&lab))).exits_with(exit::OK);
     let ran = ran
         .says("manual step before counts as done each time, or as taken back")
-        .says("`undo` stopped behind step `after`, which cannot be taken back, and `resume` went on");
+        .says("`undo` stopped behind step `after`, which cannot be taken back, and `resume` went on")
+        .says("The finished run was not undone, since step `after` cannot be taken back.")
+        .does_not_say("undo of the finished run");
     let points = numbers(ran.stdout(), "undo");
     assert_eq!(points[0], points[3], "it is an undo that can go all the way: {}", ran.stdout());
 }
@@ -158,10 +161,10 @@ fn row(report: &Report, place: Place) -> (u64, u64) {
 fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
     let (lab, report) = with_a_faulty("undo", "exit 0");
     assert!(report.failing.iter().all(|failing| failing.way == Way::Back), "{:#?}", report.failing);
-    for place in [Place::Commit, Place::Resume, Place::Undo] {
-        // The last one had closed its run already.
+    for place in [Place::Commit, Place::Resume, Place::Undo, Place::UndoFinished] {
+        // The last one had closed its run already; the first ones have not reopened it yet.
         let (points, failing) = row(&report, place);
-        assert_eq!(failing, points - 1, "{report:#?}");
+        assert!((points - 3..points).contains(&failing), "{place:?}: {report:#?}");
     }
     let is_told = |wrong: &str| wrong.starts_with("a run is still open") || wrong == "`.rollup-new` is too much";
     assert!(report.failing.iter().all(|failing| is_told(&failing.wrong[0])), "{report:#?}");
