@@ -111,6 +111,7 @@ fn place(place: Place) -> &'static str {
         Place::Commit => "apply, while committing",
         Place::Resume => "resume",
         Place::Undo => "undo",
+        Place::UndoFinished => "undo of the finished run",
     }
 }
 
@@ -126,7 +127,7 @@ fn heading(args: &Rehearse, plan: &Plan) -> String {
 /// The rows under their headings; fits a screen of 80 columns.
 fn table(report: &Report) -> String {
     let mut lines = vec![
-        format!("{:25}{:>8}  {:>17}  {:>17}{:>9}", "", "", "then resume:  ", "then undo:   ", ""),
+        format!("{:33}  {:>17}  {:>17}", "", "then by resume", "then by undo"),
         format!(
             "{:25}{:>8}  {:>8}{:>9}  {:>8}{:>9}{:>9}",
             "killed in", "points", "before", "after", "before", "after", "failing"
@@ -154,9 +155,9 @@ fn legend(report: &Report) -> String {
     let entries = out::count(report.entries, "file or folder", "files and folders");
     let mut lines = vec![
         String::new(),
-        "before   the tree as before the rollup: names, kinds, bytes, permissions, owners,".to_owned(),
-        "         times of files".to_owned(),
-        "after    the tree as an apply leaves it that nothing disturbs, times left out".to_owned(),
+        "before  the tree as before the rollup: names, kinds, bytes, permissions, owners,".to_owned(),
+        "        times of files".to_owned(),
+        "after   the tree as an apply leaves it that nothing disturbs, times left out".to_owned(),
         format!("Each time {entries} were compared."),
     ];
     for (step, points) in &report.stopped_behind {
@@ -164,6 +165,10 @@ fn legend(report: &Report) -> String {
         let text = format!(
             "At {points} `undo` stopped behind step `{step}`, which cannot be taken back, and `resume` went on."
         );
+        lines.push(out::wrapped(&text, 80, ""));
+    }
+    if let Some(step) = &report.no_return {
+        let text = format!("The finished run was not undone, since step `{step}` cannot be taken back.");
         lines.push(out::wrapped(&text, 80, ""));
     }
     lines.push(String::new());
@@ -199,5 +204,53 @@ fn not_tried(error: &CrashError, args: &Rehearse) -> Failure {
     match error {
         CrashError::Lab(error) => not_prepared(error, args),
         _ => Failure::new(Exit::Failed, error).now("the points were not all tried"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::rehearse::Stood;
+
+    /// Many points each, none of which recovers.
+    fn report() -> Report {
+        let row = |place| Row {
+            place,
+            points: 123_456,
+            resumed: Stood { before: 123_456, after: 0 },
+            undone: Stood { before: 123_400, after: 123_456 },
+            failing: 123_456,
+        };
+        let failing =
+            |point| Failing { place: Place::Undo, point, way: Way::Back, wrong: vec!["`a` is gone".to_owned()] };
+        Report {
+            rows: [Place::Staging, Place::Commit, Place::Resume, Place::Undo, Place::UndoFinished].map(row).to_vec(),
+            failing: (1..=25).map(failing).collect(),
+            kept: Some("lab/first-failure".into()),
+            stopped_behind: BTreeMap::from([("a-step-with-quite-a-long-name".to_owned(), 123)]),
+            no_return: Some("a-step-with-quite-a-long-name".to_owned()),
+            entries: 123_456,
+        }
+    }
+
+    #[test]
+    fn the_table_fits_80_columns_and_has_no_loose_ends() {
+        let report = report();
+        let text = format!("{}\n{}\n{}", table(&report), legend(&report), total(&report));
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80 && line.trim_end() == line, "`{line}`");
+        }
+    }
+
+    #[test]
+    fn failing_points_are_told_with_what_is_wrong_and_where_to_look() {
+        let failure = failed(&report());
+        assert_eq!(failure.exit, Exit::Failed);
+        assert_eq!(failure.reasons[0], "killed in undo before change 1, then undo: `a` is gone");
+        assert_eq!(failure.reasons.last().map(String::as_str), Some("and 5 more"));
+        assert_eq!(failure.now.as_deref(), Some("the first of them that was found is kept in lab/first-failure"));
+        assert_eq!(failure.next, ["`lab/first-failure/what-happened.txt` tells what was done there"]);
     }
 }

@@ -17,8 +17,10 @@ pub enum Verb {
     Apply,
     /// `rollup resume`
     Resume,
-    /// `rollup undo`
+    /// `rollup undo`, of an unfinished run
     Undo,
+    /// `rollup undo last`, of a finished one
+    UndoLast,
 }
 
 impl fmt::Display for Verb {
@@ -27,6 +29,7 @@ impl fmt::Display for Verb {
             Verb::Apply => "apply",
             Verb::Resume => "resume",
             Verb::Undo => "undo",
+            Verb::UndoLast => "undo last",
         })
     }
 }
@@ -63,7 +66,7 @@ pub(super) struct Ran {
 impl Program {
     /// Runs one command on a deployment, as if nobody sat in front of it.
     pub(super) fn run(&self, verb: Verb, deployment: &Path, fate: Fate) -> Result<Ran, LabError> {
-        let mut words: Vec<OsString> = vec![verb.to_string().into()];
+        let mut words: Vec<OsString> = verb.to_string().split(' ').map(OsString::from).collect();
         if verb == Verb::Apply {
             words.extend(self.apply.iter().cloned());
         }

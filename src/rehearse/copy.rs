@@ -13,18 +13,23 @@ use super::{LabError, disk};
 /// Every entry of a deployment but what rollup keeps in it, a folder before what is in it.
 pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry, LabError>> {
     let ours = |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
-    WalkDir::new(deployment).into_iter().filter_entry(move |entry| !ours(entry)).map(|entry| {
-        entry.map_err(|error| {
-            let path = error.path().map(Path::to_owned).unwrap_or_default();
-            LabError::Disk { action: "list", path, source: error.into() }
-        })
-    })
+    let entries = WalkDir::new(deployment).into_iter().filter_entry(move |entry| !ours(entry));
+    entries.map(|entry| entry.map_err(not_listed))
 }
 
 /// Copies a deployment without its runs, which stay where they were made.
 pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), LabError> {
+    copy(entries(from), from, to)
+}
+
+/// Copies a lab's deployment with the run that a dead process left there.
+pub(super) fn copy_with_run(from: &Path, to: &Path) -> Result<(), LabError> {
+    copy(WalkDir::new(from).into_iter().map(|entry| entry.map_err(not_listed)), from, to)
+}
+
+fn copy(entries: impl Iterator<Item = Result<DirEntry, LabError>>, from: &Path, to: &Path) -> Result<(), LabError> {
     let mut folders: Vec<(PathBuf, Metadata)> = Vec::new();
-    for entry in entries(from) {
+    for entry in entries {
         let entry = entry?;
         let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
         let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
@@ -69,4 +74,9 @@ fn take_over(to: &Path, was: &Metadata) -> io::Result<()> {
     let time = Timespec { tv_sec: was.mtime(), tv_nsec: was.mtime_nsec() };
     let times = Timestamps { last_access: time, last_modification: time };
     Ok(utimensat(CWD, to, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn not_listed(error: walkdir::Error) -> LabError {
+    let path = error.path().map(Path::to_owned).unwrap_or_default();
+    LabError::Disk { action: "list", path, source: error.into() }
 }

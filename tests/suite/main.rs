@@ -8,6 +8,7 @@ mod documents;
 mod findings;
 mod independent_tools;
 mod journals;
+mod killed;
 mod language;
 mod listing;
 mod locks;

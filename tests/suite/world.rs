@@ -29,6 +29,8 @@ use crate::listing::Listing;
 pub(crate) mod exit {
     /// Done, or nothing to do.
     pub(crate) const OK: i32 = 0;
+    /// A begun commit failed and was put back.
+    pub(crate) const UNDONE: i32 = 10;
     /// The deployment is between states.
     pub(crate) const NEEDS_ATTENTION: i32 = 11;
     /// The run is left open.
