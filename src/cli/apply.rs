@@ -86,7 +86,7 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wait: Duration, wishes: Wi
             ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())))
         }
         None => {
-            let asked = Asked { manifest: job.loaded.source.text(), confirmed };
+            let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
             let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
             let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
             ended.map_err(|error| inputs::not_begun(&error))

@@ -24,7 +24,7 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, RelPath};
 use crate::plan::PlannedRollup;
 
-pub use state::{Run, RunState, runs};
+pub use state::{Aside, Damaged, Run, RunState, aside, next_number, runs, sound_and_damaged};
 pub use writer::{RESERVE, Writer};
 
 /// The version of the journal's format.
@@ -84,7 +84,19 @@ pub enum Record {
         outcome: Outcome,
         /// The measured digest of what stands at the live paths.
         measured: Digest,
+        /// Where it was closed as it stood: who did, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<Accepted>,
     },
+}
+
+/// Who took what stands for true, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
 }
 
 /// The first record of a run.
@@ -324,7 +336,7 @@ mod tests {
     }
 
     fn three() -> Vec<String> {
-        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b"") };
+        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b""), accepted: None };
         lines(vec![Record::Staged { new: Digest::of(b"") }, Record::Committing, closed])
     }
 

@@ -17,6 +17,7 @@
 //! | before `closed` | the whole change is on disk before it is called finished |
 
 mod check;
+mod close;
 mod examine;
 mod executor;
 mod measure;
@@ -32,10 +33,11 @@ use crate::journal::{JournalFault, Outcome};
 use crate::names::RelPath;
 use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
+pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{Left, left_by, past, standing};
+pub use past::{Emptied, Left, LeftBehind, emptied, left_by, left_empty, past, standing};
 pub use preflight::{Risk, preflight, risk};
 pub use reopen::{IfChanged, reopen};
 pub use stage::{Asked, Staged, stage};

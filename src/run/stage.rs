@@ -18,7 +18,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{About, FORMAT, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
@@ -36,8 +36,8 @@ pub struct Staged {
 
 /// What of a run is not in its plan.
 pub struct Asked<'a> {
-    /// The manifest's text, which the run's folder keeps.
-    pub manifest: &'a str,
+    /// The manifest's text, which the run's folder keeps; a run that accepts has none.
+    pub manifest: Option<&'a str>,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
 }
@@ -54,7 +54,7 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
-    let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
+    let number = next_number(disk.tree())?;
     let name = format!("{number:04}-{}", plan.subject);
     let run = path(".rollup/runs").join(&name).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
@@ -122,7 +122,9 @@ impl<'a> Stager<'a> {
             confirmed: asked.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
-        self.disk.write(&self.below("manifest.toml"), asked.manifest.as_bytes(), None)?;
+        if let Some(manifest) = asked.manifest {
+            self.disk.write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+        }
         self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
         for name in ["slots", "sources"] {
             self.disk.make_folder(&self.below(name), attributes)?;

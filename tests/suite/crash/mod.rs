@@ -1,8 +1,8 @@
 //! Death and failure at every change of the disk: what stands afterwards is the old tree or the new
 //! one, whichever way the run is taken.
 
-mod site;
-mod tree;
+pub(crate) mod site;
+pub(crate) mod tree;
 mod two_names;
 
 use std::io;
@@ -21,7 +21,7 @@ use site::Site;
 use tree::Tree;
 
 /// Hears nothing, and does every manual step at once.
-struct Willing;
+pub(crate) struct Willing;
 
 impl Listener for Willing {
     fn tell(&mut self, _: &Event<'_>) {}
@@ -32,9 +32,9 @@ impl Listener for Willing {
 }
 
 /// Counts changes; from the fatal one on, none gets through.
-struct Death {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Death {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Death {
@@ -61,14 +61,14 @@ impl Watch for Fault {
     }
 }
 
-fn lock(deployment: &Path) -> LockedDeployment {
+pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
     let tree = Folder::open(deployment).expect("the deployment is there");
     // A process that another test starts holds every lock of this one until it runs its own program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
 }
 
 /// Applies the site's manifest as the command does.
-fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+pub(crate) fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -76,20 +76,20 @@ fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Resul
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
     disk.keep("test")?;
-    let asked = run::Asked { manifest: &site.manifest_text, confirmed: Vec::new() };
+    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing)?;
     run::commit(&disk, &plan, staged, &mut Willing)
 }
 
 /// Which way an interrupted run is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Forward,
     Back,
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -105,7 +105,7 @@ fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result
 }
 
 /// Whether the only run is at rest.
-fn is_finished(deployment: &Path) -> bool {
+pub(crate) fn is_finished(deployment: &Path) -> bool {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
@@ -119,7 +119,7 @@ fn is_committing(deployment: &Path) -> bool {
 }
 
 /// How many changes a whole apply makes.
-fn changes(site: &Site) -> usize {
+pub(crate) fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
     let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
