@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod accepting;
 mod by_hand;
 mod crash;
 mod disk;

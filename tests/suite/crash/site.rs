@@ -127,17 +127,17 @@ files = [
 "#;
 
 /// A deployment in its state before, and what is applied to it.
-pub(super) struct Site {
+pub(crate) struct Site {
     folder: TempDir,
-    description: Description,
+    pub(crate) description: Description,
     manifest: Manifest,
-    pub(super) manifest_text: String,
-    pub(super) payload: Payload,
+    pub(crate) manifest_text: String,
+    pub(crate) payload: Payload,
 }
 
 impl Site {
     /// Builds it: older packages installed, and an operator's files beside them.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = temporary();
         let mut findings = Findings::default();
         let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
@@ -156,33 +156,17 @@ impl Site {
     }
 
     /// The deployment in its state before; nothing changes it.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().join("deployment")
     }
 
     /// A copy of it, times and all.
-    pub(super) fn copy(&self) -> Copy {
-        let copy = temporary();
-        let target = copy.path().join("deployment");
-        let source = self.folder.path().join("deployment");
-        for entry in WalkDir::new(&source) {
-            let entry = entry.expect("the site can be listed");
-            let below = entry.path().strip_prefix(&source).expect("it lies below");
-            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
-            if entry.file_type().is_dir() {
-                std::fs::create_dir(&at).expect("a new folder");
-                continue;
-            }
-            std::fs::copy(entry.path(), &at).expect("a file can be copied");
-            let modified = entry.metadata().expect("listed").modified().expect("files have times");
-            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
-            file.set_modified(modified).expect("a time can be set");
-        }
-        Copy { _folder: copy, deployment: target }
+    pub(crate) fn copy(&self) -> Copy {
+        Copy::of(&self.folder())
     }
 
     /// The plan for a deployment that is like this one.
-    pub(super) fn plan(&self, deployment: &Path) -> Plan {
+    pub(crate) fn plan(&self, deployment: &Path) -> Plan {
         let tree = Folder::open(deployment).expect("the deployment is there");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
@@ -196,7 +180,7 @@ impl Site {
     }
 
     /// The tree after an apply that nothing disturbs.
-    pub(super) fn applied(&self) -> Tree {
+    pub(crate) fn applied(&self) -> Tree {
         let copy = self.copy();
         assert!(matches!(apply(self, copy.path(), None), Ok(Ended::Applied { .. })));
         Tree::of(copy.path()).without_times()
@@ -204,13 +188,33 @@ impl Site {
 }
 
 /// A copy of the deployment, gone with its folder.
-pub(super) struct Copy {
+pub(crate) struct Copy {
     _folder: TempDir,
     deployment: PathBuf,
 }
 
 impl Copy {
-    pub(super) fn path(&self) -> &Path {
+    /// Copies a deployment, times and all.
+    pub(crate) fn of(source: &Path) -> Self {
+        let copy = temporary();
+        let target = copy.path().join("deployment");
+        for entry in WalkDir::new(source) {
+            let entry = entry.expect("the site can be listed");
+            let below = entry.path().strip_prefix(source).expect("it lies below");
+            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            if entry.file_type().is_dir() {
+                std::fs::create_dir(&at).expect("a new folder");
+                continue;
+            }
+            std::fs::copy(entry.path(), &at).expect("a file can be copied");
+            let modified = entry.metadata().expect("listed").modified().expect("files have times");
+            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            file.set_modified(modified).expect("a time can be set");
+        }
+        Self { _folder: copy, deployment: target }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         &self.deployment
     }
 }

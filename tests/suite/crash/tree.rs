@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 /// Every entry of a deployment but what rollup keeps in it.
 #[derive(PartialEq, Eq)]
-pub(super) struct Tree(BTreeMap<PathBuf, Entry>);
+pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
 
 /// What is promised of an entry. The times of folders are not.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ enum Entry {
 
 impl Tree {
     /// Reads a deployment.
-    pub(super) fn of(deployment: &Path) -> Self {
+    pub(crate) fn of(deployment: &Path) -> Self {
         let ours = |entry: &walkdir::DirEntry| {
             entry.depth() == 1 && entry.file_name().to_string_lossy().starts_with(".rollup")
         };
@@ -44,7 +44,7 @@ impl Tree {
     }
 
     /// Forgets when files were written, which two runs of the same plan do at different times.
-    pub(super) fn without_times(mut self) -> Self {
+    pub(crate) fn without_times(mut self) -> Self {
         for entry in self.0.values_mut() {
             if let Entry::File { modified, .. } = entry {
                 *modified = None;
@@ -54,7 +54,7 @@ impl Tree {
     }
 
     /// Every difference at once. Where this tree knows no times, none are compared.
-    pub(super) fn assert_same(&self, found: &Tree, told: &str) {
+    pub(crate) fn assert_same(&self, found: &Tree, told: &str) {
         let timeless = self.0.values().all(|entry| !matches!(entry, Entry::File { modified: Some(_), .. }));
         let mut wrong = Vec::new();
         for path in self.0.keys().chain(found.0.keys()) {
