@@ -27,20 +27,22 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     if !args.yes {
         can_be_asked("`--yes` applies without asking; `--dry-run` only shows the plan")?;
     }
-    let wait = Duration::from_secs(args.locking.lock_timeout);
     let asking = Asking {
         verb: "Apply",
         declined: "not applied",
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Shown,
+        wait: Duration::from_secs(args.locking.lock_timeout),
+        watch: args.rehearsing.watch(),
     };
     let wishes = Wishes {
         stop_before: args.stop_before.clone(),
         on_failure: args.failing.on_failure.into(),
+        manual_steps: args.rehearsing.into(),
         ..Wishes::default()
     };
-    run_job(&job, &asking, wait, wishes)
+    run_job(&job, &asking, wishes)
 }
 
 /// A step that the manifest has.
@@ -72,8 +74,8 @@ fn dry_run(job: &Job) -> Result<Exit, Failure> {
 }
 
 /// Locks, plans, asks, stages and commits.
-pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wait: Duration, wishes: Wishes) -> Result<Exit, Failure> {
-    let Some(mut begun) = job.begin("apply", wait)? else { return Ok(Exit::Ok) };
+pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<Exit, Failure> {
+    let Some(mut begun) = job.begin("apply", asking)? else { return Ok(Exit::Ok) };
     let confirmed = job.confirm(&begun, asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
     let Begun { disk, payload, plan, staged, .. } = begun;
@@ -118,7 +120,7 @@ fn conclude(
     })
 }
 
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration.as_millis() {
         0..=9_999 => format!("{} ms", duration.as_millis()),
         _ => format!("{:.1} s", duration.as_secs_f64()),

@@ -1,8 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::deployment::watch::Watch;
+use crate::rehearse::Death;
 
 /// Apply an update rollup to a deployment, whole or not at all.
 #[derive(Debug, Parser)]
@@ -104,7 +108,13 @@ that can be undone. `rollup verify` tells what drifted.")]
   rollup rehearse manifests/kb952076.toml
   rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
   rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
-                                                       on a copy of yours")]
+                                                       on a copy of yours
+  rollup rehearse manifests/kb952076.toml --crash-everywhere
+                                                       takes minutes; ends with
+                                                       a table
+  rollup rehearse manifests/kb952076.toml --fail install
+
+Manual steps count as done in a rehearsal.")]
     Rehearse(Rehearse),
     /// Say what installer packages hold, or why they cannot be used
     #[command(after_help = "Examples:
@@ -168,6 +178,24 @@ pub(super) struct Locking {
     pub(super) lock_timeout: u64,
 }
 
+/// What only a rehearsal tells the processes that it starts.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct Rehearsing {
+    /// Die right before this change of the disk, counted from 1
+    #[arg(long, hide = true, value_name = "N")]
+    pub(super) die_at_change: Option<u64>,
+    /// Count every manual step as done, or as taken back
+    #[arg(long, hide = true)]
+    pub(super) manual_steps_done: bool,
+}
+
+impl Rehearsing {
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) fn watch(self) -> Option<Arc<dyn Watch>> {
+        self.die_at_change.map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     // Without a help text of their own: one would blow every command's help up to twice its length.
@@ -226,6 +254,8 @@ pub(super) struct Apply {
     pub(super) failing: Failing,
     #[command(flatten)]
     pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
 }
 
 /// What follows from a failure.
@@ -255,6 +285,8 @@ pub(super) struct Stage {
     pub(super) confirm: Vec<String>,
     #[command(flatten)]
     pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
 }
 
 #[derive(Debug, Args)]
@@ -271,6 +303,8 @@ pub(super) struct Resume {
     pub(super) failing: Failing,
     #[command(flatten)]
     pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
 }
 
 #[derive(Debug, Args)]
@@ -290,6 +324,8 @@ pub(super) struct Undo {
     pub(super) even_if_changed: bool,
     #[command(flatten)]
     pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
 }
 
 #[derive(Debug, Args)]
@@ -339,6 +375,13 @@ pub(super) struct Rehearse {
     /// Stop before the apply, and leave the old state
     #[arg(long)]
     pub(super) prepare: bool,
+    /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways, and
+    /// compare the whole tree each time
+    #[arg(long, conflicts_with_all = ["prepare", "fail"])]
+    pub(super) crash_everywhere: bool,
+    /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of the plan
+    #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
+    pub(super) fail: Option<String>,
     /// Rehearse on a copy of this deployment instead of the sample
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,

@@ -222,7 +222,7 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
             failure.reasons = found.iter().map(|what| format!("{what}, which the run had put there")).collect();
             failure
         }
-        RunError::Interrupted => Failure::new(Exit::Interrupted, error).now(now),
+        RunError::Interrupted => Failure::new(Exit::Interrupted, "stopped by a signal").now(now),
         RunError::Waiting { .. } | RunError::StopsBefore { .. } => Failure::new(Exit::Stopped, error),
         RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
     }

@@ -1,6 +1,7 @@
 //! What `plan`, `stage` and `apply` share: everything a plan is made from, and the way to a confirmed one.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{self, Choices, Format, Planning};
@@ -13,6 +14,7 @@ use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
+use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
@@ -47,6 +49,10 @@ pub(super) struct Asking<'a> {
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
+    /// How long to wait for the lock.
+    pub(super) wait: Duration,
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) watch: Option<Arc<dyn Watch>>,
 }
 
 /// Whether the plan is shown before it is run.
@@ -162,11 +168,15 @@ impl Job {
     }
 
     /// Takes the lock, clears the way, and plans. `None` where there is nothing to do, which is told.
-    pub(super) fn begin(&self, verb: &str, wait: Duration) -> Result<Option<Begun>, Failure> {
+    pub(super) fn begin(&self, verb: &str, asking: &Asking<'_>) -> Result<Option<Begun>, Failure> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
         // Before the prompt, so that what is confirmed is what runs.
         let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
-        let disk = LockedDeployment::lock(tree, &doing, wait).map_err(|error| inputs::locked(&error))?;
+        let disk = LockedDeployment::lock(tree, &doing, asking.wait).map_err(|error| inputs::locked(&error))?;
+        let disk = match &asking.watch {
+            Some(watch) => disk.watched(Arc::clone(watch)),
+            None => disk,
+        };
         recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
         let (payload, facts) = self.open_payload()?.unzip();
         let (plan, open) = match self.plan(facts.as_ref())? {
@@ -201,7 +211,7 @@ impl Job {
         }
         warn_of_risk(self.tree());
         let before = staged.as_ref().and_then(|run| run.journal.opened()).map(|opened| opened.confirmed.as_slice());
-        let confirmed = confirmations(self, plan, asking, before.unwrap_or_default())?;
+        let confirmed = confirmations(self, plan, &[asking.confirm, before.unwrap_or_default()].concat())?;
         if !asking.yes && !out::is_yes(&out::ask(&format!("\n{} {}? [y/N]", asking.verb, plan.subject))) {
             return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
         }
@@ -291,11 +301,11 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
 }
 
 /// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
-fn confirmations(job: &Job, plan: &Plan, asking: &Asking<'_>, before: &[String]) -> Result<Vec<String>, Failure> {
+pub(super) fn confirmations(job: &Job, plan: &Plan, given: &[String]) -> Result<Vec<String>, Failure> {
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
     for asked in &plan.confirmations {
-        let named = asking.confirm.iter().chain(before).any(|id| id.eq_ignore_ascii_case(&asked.id));
+        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
         if named || out::can_ask() && out::is_yes(&out::ask(&format!("{} [y/N]", crate::names::Shown(&asked.question))))
         {
             confirmed.push(asked.id.clone());

@@ -6,8 +6,10 @@
 mod accept;
 mod apply;
 mod args;
+mod crashes;
 mod documents;
 mod exit;
+mod failing;
 mod inputs;
 mod job;
 mod out;

@@ -1,14 +1,14 @@
 //! Writing to the terminal. A closed or full one never fails a run, so no `print!` macros: what
 //! cannot be written is dropped.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use crate::names::Shown;
 
 /// What goes wrong.
@@ -44,7 +44,8 @@ pub(super) fn warn(text: impl Display) {
 
 /// A failure, to standard error.
 pub(super) fn fail(failure: &Failure) {
-    let label = styled(BAD, "error");
+    // To be asked to stop is no error.
+    let label = if failure.exit == Exit::Stopped { styled(WARN, "stopped") } else { styled(BAD, "error") };
     for reason in &failure.reasons {
         say(format_args!("{label}: {}", Shown(reason)));
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::args::Rehearsing;
 use super::out;
 use super::signals::Signals;
 use super::summary::past;
@@ -17,6 +18,22 @@ use crate::journal::Answer;
 use crate::names::{RelPath, Shown};
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{Event, Listener, OnFailure, Question, Reply};
+
+/// Who answers at a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ManualSteps {
+    /// A person.
+    #[default]
+    Asked,
+    /// Nobody: in a rehearsal each counts as done, or as taken back.
+    Done,
+}
+
+impl From<Rehearsing> for ManualSteps {
+    fn from(rehearsing: Rehearsing) -> Self {
+        if rehearsing.manual_steps_done { Self::Done } else { Self::Asked }
+    }
+}
 
 /// Tells a run's events to the operator, and asks in front of manual steps.
 pub(super) struct Progress {
@@ -38,6 +55,7 @@ pub(super) struct Progress {
 pub(super) struct Wishes {
     /// Steps that were confirmed on the command line.
     pub(super) confirmed: Vec<String>,
+    pub(super) manual_steps: ManualSteps,
     /// The step before which the run stops.
     pub(super) stop_before: Option<String>,
     pub(super) on_failure: OnFailure,
@@ -191,6 +209,11 @@ impl Listener for Progress {
             self.line(&format!("  on {}", question.servers.join(", ")));
         }
         if self.wishes.confirmed.iter().any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id)) {
+            return Reply::Done;
+        }
+        if self.wishes.manual_steps == ManualSteps::Done {
+            let counts_as = if question.back { "taken back" } else { "done" };
+            self.line(&format!("  this is a rehearsal, where it counts as {counts_as}"));
             return Reply::Done;
         }
         if !out::can_ask() {

@@ -72,6 +72,9 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
             out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
         }
     }
+    if runs.iter().any(Run::is_open) {
+        out::line("a run is open: `rollup status` says what to type");
+    }
     Ok(Exit::Ok)
 }
 
@@ -134,7 +137,9 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
     top.for_each(|at| view.group(GroupId(at), 1));
     if !touched.is_empty() {
-        out::line("a run is open: what it touched counts as unverified until it is closed");
+        out::line(
+            "a run is open: what it touched counts as unverified until it is closed; `rollup status` says what to type",
+        );
     }
     Ok(Exit::Ok)
 }

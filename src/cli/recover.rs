@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{Deployment, Locking, Resume, Undo};
+use super::args::{Deployment, Locking, Rehearsing, Resume, Undo};
 use super::exit::{Exit, Failure, chain};
 use super::progress::{Progress, Wishes};
 use super::signals::Signals;
@@ -69,7 +69,7 @@ impl Next<'_> {
 
 /// `rollup resume`.
 pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, "resume")?;
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
@@ -80,6 +80,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     asked(args.yes)?;
     let wishes = Wishes {
         confirmed: args.confirm.clone(),
+        manual_steps: args.rehearsing.into(),
         stop_before: None,
         on_failure: args.failing.on_failure.into(),
         signals: heeded()?,
@@ -98,7 +99,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
 
 /// `rollup undo`.
 pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, "undo")?;
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let runs = all_runs(&disk)?;
@@ -126,7 +127,12 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let plan = load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
     show_way(&disk, run, &plan, Way::Back)?;
     asked(args.yes)?;
-    let wishes = Wishes { confirmed: args.confirm.clone(), signals: heeded()?, ..Wishes::default() };
+    let wishes = Wishes {
+        confirmed: args.confirm.clone(),
+        manual_steps: args.rehearsing.into(),
+        signals: heeded()?,
+        ..Wishes::default()
+    };
     let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
     progress.reopen(run.name());
     let if_changed = if args.even_if_changed { IfChanged::SetAside } else { IfChanged::Refuse };
@@ -151,6 +157,7 @@ fn locked(
     deployment: &Deployment,
     yes: bool,
     locking: Locking,
+    rehearsing: Rehearsing,
     verb: &str,
 ) -> Result<(LockedDeployment, Cleared), Failure> {
     let site = inputs::site(deployment.deployment.as_deref())?;
@@ -160,6 +167,10 @@ fn locked(
     }
     let wait = Duration::from_secs(locking.lock_timeout);
     let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    let disk = match rehearsing.watch() {
+        Some(watch) => disk.watched(watch),
+        None => disk,
+    };
     let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
     told_cleared(&cleared);
     Ok((disk, cleared))
@@ -284,6 +295,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
             Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
         }
         (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_)) => failure.now(now),
+        (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
+            .now(now)
+            .next(format!("`{}` or `{}`", next.resume(), next.undo())),
         (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
             .now(now)
             .next(format!(

@@ -18,21 +18,22 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     if !args.yes {
         can_be_asked("`--yes` stages without asking")?;
     }
-    let wait = Duration::from_secs(args.locking.lock_timeout);
-    let Some(mut begun) = job.begin("stage", wait)? else { return Ok(Exit::Ok) };
-    let commit = job.apply_again();
-    if let Some(staged) = &begun.staged {
-        out::line(format_args!("nothing to do: run {} lies staged with this very plan", staged.name()));
-        out::line(format_args!("next: {commit}    commits it"));
-        return Ok(Exit::Ok);
-    }
     let asking = Asking {
         verb: "Stage",
         declined: "not staged",
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Shown,
+        wait: Duration::from_secs(args.locking.lock_timeout),
+        watch: None,
     };
+    let Some(mut begun) = job.begin("stage", &asking)? else { return Ok(Exit::Ok) };
+    let commit = job.apply_again();
+    if let Some(staged) = &begun.staged {
+        out::line(format_args!("nothing to do: run {} lies staged with this very plan", staged.name()));
+        out::line(format_args!("next: {commit}    commits it"));
+        return Ok(Exit::Ok);
+    }
     let confirmed = job.confirm(&begun, &asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
     let Begun { disk, payload, plan, .. } = begun;

@@ -152,7 +152,7 @@ fn text(site: &Site, status: &Status) {
     if status.slots.runs > 0 {
         let bytes = out::number(status.slots.bytes);
         let runs = count(status.slots.runs, "finished run", "finished runs");
-        out::line(format_args!("kept for undo: {bytes} bytes of {runs}; `{}` clears them", next.prune()));
+        out::line(format_args!("slots: {bytes} bytes of {runs}; `{}` clears them", next.prune()));
     }
     if let Some(holder) = &status.holder {
         out::line(format_args!("{}: {holder} is changing it at this moment", styled(WARN, "at work")));

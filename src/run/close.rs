@@ -21,7 +21,7 @@ pub struct Unusable {
 ///
 /// # Errors
 ///
-/// Whatever failed; the run is open as it was.
+/// Whatever failed: the run is open as it was, unless only bringing the last record to disk did.
 pub fn close_as_it_stands(
     disk: &LockedDeployment,
     run: &Run,

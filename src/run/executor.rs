@@ -111,9 +111,7 @@ pub fn commit(
     let Staged { run, mut journal } = staged;
     let seen = check::forward(disk, plan, &run);
     let begun = seen.and_then(|witness| {
-        if listener.is_stopped() {
-            return Err(RunError::Interrupted);
-        }
+        go_on(listener)?;
         journal.write(disk, Record::Committing)?;
         Ok(witness)
     });
@@ -139,6 +137,7 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
     let plan = load_plan(disk.tree(), &run.folder)?;
     let witness = check::forward(disk, &plan, &run.folder)?;
     check::unchanged(disk, &plan, &run.folder)?;
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
@@ -167,6 +166,7 @@ pub fn undo(
     if if_changed == IfChanged::Refuse {
         check::unchanged(disk, &plan, &run.folder)?;
     }
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
@@ -182,6 +182,14 @@ pub fn undo(
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     untouched(disk, run)?;
     Ok(disk.discard(&run.folder)?)
+}
+
+/// Before the first record of a direction nothing has to be finished.
+pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+    match listener.is_stopped() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
+    }
 }
 
 fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why: &str) -> Result<(), RunError> {

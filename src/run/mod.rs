@@ -233,10 +233,10 @@ pub enum RunError {
     #[error("changed since: {}", .0.join("; "))]
     Changed(Vec<String>),
     /// Somebody wanted the run to stop.
-    #[error("stopped by a signal")]
+    #[error("by a signal")]
     Interrupted,
     /// The run was to stop before this step.
-    #[error("stopped before step `{step}`, as asked")]
+    #[error("before step `{step}`, as asked")]
     StopsBefore {
         /// The step.
         step: String,

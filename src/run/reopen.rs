@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check;
-use super::executor::{Ended, go_back, load_plan};
+use super::executor::{Ended, go_back, go_on, load_plan};
 use super::swap::{Progress, Slot, slot_folder};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
@@ -51,6 +51,7 @@ pub fn reopen(
     if if_changed == IfChanged::Refuse {
         check::unchanged(disk, &plan, &run.folder)?;
     }
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     journal.write(disk, Record::Reopened { why: "undo".to_owned(), travellers })?;
     let witness = check::Witness::new();

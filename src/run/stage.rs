@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 
 use super::check::moved_to;
+use super::executor::go_on;
 use super::measure::differences;
 use super::swap::slot_folder;
 use super::{Event, Listener, RunError};
@@ -132,14 +133,6 @@ impl<'a> Stager<'a> {
         Ok(journal)
     }
 
-    /// Nothing is begun yet, so that nothing has to be finished.
-    fn go_on(&self) -> Result<(), RunError> {
-        match self.listener.is_stopped() {
-            true => Err(RunError::Interrupted),
-            false => Ok(()),
-        }
-    }
-
     fn below(&self, name: &str) -> RelPath {
         self.run.join(name).expect("a plain name")
     }
@@ -215,7 +208,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, places) in places.into_iter().enumerate() {
-            self.go_on()?;
+            go_on(self.listener)?;
             let spare = (self.below(&format!("sources/{source}")), None);
             let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
             let (first, live) = places.next().unwrap_or(spare);
@@ -296,7 +289,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, members) in wanted {
-            self.go_on()?;
+            go_on(self.listener)?;
             let times = self.unpack(source, &members)?;
             for (member, places) in &members {
                 let first = &places[0].0;

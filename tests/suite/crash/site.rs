@@ -194,7 +194,7 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Copies a deployment, times and all.
+    /// A copy of a deployment, with whatever rollup keeps in it.
     pub(crate) fn of(source: &Path) -> Self {
         let copy = temporary();
         let target = copy.path().join("deployment");
@@ -211,7 +211,7 @@ impl Copy {
             let file = std::fs::File::options().write(true).open(&at).expect("just copied");
             file.set_modified(modified).expect("a time can be set");
         }
-        Self { _folder: copy, deployment: target }
+        Copy { _folder: copy, deployment: target }
     }
 
     pub(crate) fn path(&self) -> &Path {
