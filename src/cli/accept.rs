@@ -16,7 +16,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::document::nearest;
-use crate::journal::{Accepted, Run, RunState};
+use crate::journal::{Run, RunState};
 use crate::names::{RelPath, Shown};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
 use crate::run::{
@@ -46,8 +46,9 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     }
 }
 
-fn said(args: &args::Accept) -> Accepted {
-    Accepted { by: user(), reason: args.reason.clone() }
+/// Who accepts, and why.
+fn said(args: &args::Accept) -> (String, String) {
+    (user(), args.reason.clone())
 }
 
 /// A run is closed, or set aside, as a whole.
@@ -201,7 +202,7 @@ fn found(
     let tree = &site.tree;
     let runs = recover::all_runs(disk)?;
     let LeftBehind { there, gone } = left_by(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
-    let empty = left_empty(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+    let empty = left_empty(tree, &runs).map_err(|error| inputs::disk(&error))?;
     let expectation = Expectation {
         there: there.into_iter().map(|(path, left)| (path, left.what)).collect(),
         gone,

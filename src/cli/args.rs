@@ -103,6 +103,15 @@ No installed file is moved or changed. Where a run is unfinished, it is closed
 as it stands; otherwise the records of what drifted are written anew, as a run
 that can be undone. `rollup verify` tells what drifted.")]
     Accept(Accept),
+    /// Clear what old runs keep for their undo, but for the newest N finished ones
+    #[command(after_help = "Examples:
+  rollup prune --keep 2 -d /srv/hmc40 --dry-run
+  rollup prune --keep 2 -d /srv/hmc40
+
+Shows first what goes, which runs can no longer be undone then, and every file
+that nothing could bring back. A run's manifest, plan and journal always stay;
+runs that are staged or unfinished are left alone.")]
+    Prune(Prune),
     /// Build a sample deployment and a payload, and apply the manifest there for real
     #[command(after_help = "Examples:
   rollup rehearse manifests/kb952076.toml
@@ -250,6 +259,9 @@ pub(super) struct Apply {
     /// Commit up to this step, and leave the run open there
     #[arg(long, value_name = "STEP")]
     pub(super) stop_before: Option<String>,
+    /// First copy the files that will be replaced to DIR/RUN, and compare the copies
+    #[arg(long, value_name = "DIR")]
+    pub(super) backup_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(super) failing: Failing,
     #[command(flatten)]
@@ -285,8 +297,6 @@ pub(super) struct Stage {
     pub(super) confirm: Vec<String>,
     #[command(flatten)]
     pub(super) locking: Locking,
-    #[command(flatten)]
-    pub(super) rehearsing: Rehearsing,
 }
 
 #[derive(Debug, Args)]
@@ -360,6 +370,26 @@ pub(super) struct Reading {
     /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How many finished runs keep their old objects, counted from the newest
+    #[arg(long, value_name = "N")]
+    pub(super) keep: usize,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Show what would go and stop; touches nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Tell it to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]

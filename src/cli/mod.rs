@@ -6,6 +6,7 @@
 mod accept;
 mod apply;
 mod args;
+mod backup;
 mod crashes;
 mod documents;
 mod exit;
@@ -15,6 +16,7 @@ mod job;
 mod out;
 mod preview;
 mod progress;
+mod prune;
 mod reading;
 mod recover;
 mod rehearse;
@@ -62,6 +64,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Validate(args) => args.format,
         Command::Plan(args) => args.format,
         Command::Inspect(args) => args.format,
+        Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
     };
@@ -81,6 +84,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),
         Command::Accept(args) => accept::accept(args),
+        Command::Prune(args) => prune::prune(args),
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),

@@ -17,7 +17,7 @@ use crate::deployment::tree::{Tree, path};
 use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside, runs};
 use crate::names::{RelPath, Shown};
 use crate::plan::PlannedRollup;
-use crate::run::{load_plan, standing};
+use crate::run::{load_plan, no_return, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
@@ -27,12 +27,17 @@ fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
 /// `rollup history`.
 pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let runs = inputs::quietly(&site.tree, || all_runs(&site.tree))?;
+    let (runs, no_return) = inputs::quietly(&site.tree, || {
+        let runs = all_runs(&site.tree)?;
+        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+        Ok((runs, no_return))
+    })?;
     let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
     if args.format == Format::Json {
-        let runs: Vec<Value> = runs.iter().map(run_json).collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs,
-                               "aside": aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect::<Vec<_>>() });
+        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
+        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
+        let document =
+            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -57,9 +62,14 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
             Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
             None => "it died before it said what it was".to_owned(),
         };
-        let about = format!("{about}; plan {plan}");
+        let undo = match no_return.get(&run.number) {
+            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
+            None if can_be_undone(run) => "; can be undone".to_owned(),
+            None => String::new(),
+        };
+        let about = format!("{about}; plan {plan}{undo}");
         out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
-        if let Some(Accepted { by, reason }) = accepted(run) {
+        if let Some(Accepted { by, reason, .. }) = accepted(run) {
             let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
             out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
         }
@@ -86,8 +96,9 @@ fn accepted(run: &Run) -> Option<&Accepted> {
     }
 }
 
-fn run_json(run: &Run) -> Value {
-    let state = match run.state() {
+/// Where a run stands, for programs.
+pub(super) fn state(run: &Run) -> &'static str {
+    match run.state() {
         RunState::Staging => "staging",
         RunState::Staged => "staged",
         RunState::Unfinished(Direction::Forward) => "unfinished",
@@ -95,7 +106,15 @@ fn run_json(run: &Run) -> Value {
         RunState::Closed(Outcome::Applied) => "applied",
         RunState::Closed(Outcome::Undone) => "undone",
         RunState::Closed(Outcome::Accepted) => "accepted",
-    };
+    }
+}
+
+/// Whether there is something of a run to undo.
+fn can_be_undone(run: &Run) -> bool {
+    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
+}
+
+fn run_json(run: &Run, no_return: Option<&String>) -> Value {
     let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
         Record::Closed { measured, .. } => Some(measured),
         _ => None,
@@ -104,11 +123,11 @@ fn run_json(run: &Run) -> Value {
         Some(About::Accept { reason }) => Some(reason),
         _ => accepted(run).map(|accepted| &accepted.reason),
     };
-    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state,
+    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state(run),
             "opened": run.journal.entries.first().map(|entry| &entry.at),
             "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
             "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
-            "reason": reason })
+            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
 }
 
 fn aside_json(name: &str, said: Option<&Aside>) -> Value {

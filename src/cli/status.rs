@@ -9,11 +9,11 @@ use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
-use crate::deployment::tree::{Kind, Tree, path as rel};
-use crate::journal::{Answer, Run, RunState, runs};
+use crate::deployment::tree::{Tree, path as rel};
+use crate::journal::{Answer, Direction, Run, RunState, runs};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, examine, load_plan, standing};
+use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
 
 /// Everything that `status` tells.
 struct Status {
@@ -79,11 +79,17 @@ impl Open {
         Ok(Self { run, progress: Some((plan, examined)), troubles })
     }
 
-    /// The first operation that is not done, in the order of the plan.
+    /// The operation that comes next: forward the first one that is not done, back the last one that is
+    /// not taken back.
     fn at(&self) -> Option<(&PlannedStep, &Operation)> {
         let (plan, examined) = self.progress.as_ref()?;
-        let operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
-        operations.into_iter().find(|(_, operation)| !examined.is_done(operation.swap))
+        let mut operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
+        match self.run.state() {
+            RunState::Unfinished(Direction::Back) => {
+                operations.rfind(|(_, operation)| examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun))
+            }
+            _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
+        }
     }
 }
 
@@ -101,16 +107,10 @@ fn level(site: &Site) -> Result<Level, Failure> {
 fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
     let mut slots = Slots::default();
     for run in runs.iter().filter(|run| !run.is_open()) {
-        let folder = run.folder.join("slots").expect("a plain name");
-        let mut bytes = 0;
-        for found in tree.walk(Some(&folder)).map_err(|error| inputs::disk(&error))?.found {
-            if found.kind == Kind::File {
-                let look = tree.look(&found.path).map_err(|error| inputs::disk(&error))?;
-                bytes += look.map_or(0, |look| look.size);
-            }
+        if let Some(bytes) = kept(tree, run).map_err(|error| inputs::disk(&error))? {
+            slots.runs += 1;
+            slots.bytes += bytes;
         }
-        slots.runs += usize::from(bytes > 0);
-        slots.bytes += bytes;
     }
     Ok(slots)
 }

@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, RenameFlags};
 
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, Tree, path, readable};
+use super::tree::{BRING_TO_DISK, DiskError, Kind, Tree, path, readable};
 use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
@@ -198,7 +198,7 @@ impl LockedDeployment {
     }
 
     /// Removes a folder of ours with everything in it, whatever the names in it are.
-    fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
+    pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new("remove", self.tree.shown(Some(at)), e);
         self.empty(&self.tree.folder(Some(at))?, at).map_err(fail)?;
         self.announce(Change::Remove(at), "remove", at)?;
@@ -222,8 +222,15 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all.
+    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all. That
+    /// is on disk before anything in it goes.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
+        let trash = self.put_in_trash(at)?;
+        self.remove_tree(&trash)
+    }
+
+    /// Puts a folder of ours into the trash for good, and says under which name it lies there.
+    pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
         let mut trash = path(".rollup/trash").join(at.name()).expect("the name of a path");
         let mut number = 1;
         while self.tree.look(&trash)?.is_some() {
@@ -231,17 +238,27 @@ impl LockedDeployment {
             trash = path(".rollup/trash").join(&format!("{}.{number}", at.name())).expect("the name of a path");
         }
         self.rename(at, &trash)?;
-        self.remove_tree(&trash)
+        self.barrier()?;
+        Ok(trash)
     }
 
-    /// Clears what an earlier death left in the trash.
+    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else there.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
-        for found in self.tree.walk(Some(&path(".rollup/trash")))?.found {
-            if found.path.parts().count() == 3 {
-                self.remove_tree(&found.path)?;
-            }
+        let trash = path(".rollup/trash");
+        let left = self.tree.names(&trash)?;
+        if !left.is_empty() {
+            self.barrier()?;
         }
-        Ok(())
+        let mut failed = None;
+        for (name, kind) in left {
+            let at = trash.join(&name).expect("a name found in a folder");
+            let removed = match kind {
+                Kind::Folder => self.remove_tree(&at),
+                _ => self.remove_file(&at),
+            };
+            failed = failed.or(removed.err());
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings everything written so far to disk. Never tried again when it fails: the system tells

@@ -65,8 +65,9 @@ pub struct Free {
     pub block: u64,
 }
 
-fn free(tree: &Tree) -> Option<Free> {
-    let status = rustix::fs::fstatvfs(tree.root()).ok()?;
+/// What is free on the file system of a folder; `None` where it does not tell.
+pub fn free(tree: &Tree) -> Option<Free> {
+    let status = rustix::fs::fstatvfs(tree.root()).ok().filter(|status| status.f_blocks > 0)?;
     let inodes = if status.f_files == 0 { u64::MAX } else { status.f_favail };
     Some(Free { bytes: status.f_bavail * status.f_frsize, inodes, block: status.f_frsize.max(512) })
 }

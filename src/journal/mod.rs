@@ -97,6 +97,18 @@ pub struct Accepted {
     pub by: String,
     /// Why, in their words.
     pub reason: String,
+    /// The live paths that the run left empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<Emptied>,
+}
+
+/// A live path at which a run set something aside, and at which nothing stood any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emptied {
+    /// The live path.
+    pub live: RelPath,
+    /// Where its slot keeps what stood there.
+    pub kept: RelPath,
 }
 
 /// The first record of a run.

@@ -48,18 +48,16 @@ pub fn accept_interest(first: &Snapshot, expectation: &Expectation, chosen: Opti
         Some(chosen) => chosen.clone(),
         None => site.all_instances().collect(),
     };
-    let items = instances.iter().filter_map(|&instance| first.item(instance));
-    let mut records: Vec<&ItemRecord> = items.collect();
+    let items = instances.iter().filter_map(|&instance| first.item(instance)).filter_map(installed);
+    let installers = items.map(|installed| installed.installer.name.folded()).collect();
     let mut files: BTreeSet<RelPath> = expectation.there.keys().cloned().collect();
     if chosen.is_none() {
         for (folder, record) in first.programs() {
-            records.push(record);
             files.insert(record_of(folder));
             files.extend(installed(record).into_iter().flat_map(|i| i.files.keys()).map(|file| in_files(folder, file)));
         }
     }
-    let installers = records.into_iter().filter_map(installed).map(|installed| installed.installer.name.folded());
-    Interest { instances, share: installers.collect(), files, ..Interest::default() }
+    Interest { instances, share: installers, files, ..Interest::default() }
 }
 
 /// Plans to take for true what lies on disk: everything that drifted, or of the chosen instances only.
@@ -101,6 +99,16 @@ struct Recorded<'a> {
     server: Option<String>,
     /// Named by whoever accepts.
     is_chosen: bool,
+    came: Came,
+}
+
+/// What an installed thing came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// The installer of an item lies in the share.
+    FromShare,
+    /// What a step ran came from its payload; a file of that name in the share is none of its business.
+    FromPayload,
 }
 
 struct Acceptor<'a> {
@@ -214,7 +222,7 @@ impl<'a> Acceptor<'a> {
             let server = server_of(site, instance);
             let is_chosen = self.chosen.is_some();
             if let Some(record) = self.snapshot.item(instance) {
-                self.item(&Recorded { folder: &folder, record, target, server, is_chosen });
+                self.item(&Recorded { folder: &folder, record, target, server, is_chosen, came: Came::FromShare });
             } else if let (true, Some(record)) = (is_chosen, self.snapshot.procedure(instance)) {
                 self.procedure(&folder, record, target, server);
             }
@@ -223,7 +231,7 @@ impl<'a> Acceptor<'a> {
             for (folder, record) in self.snapshot.programs() {
                 let server = folder.parts().nth(1).map(str::to_owned);
                 let target = folder.name().to_owned();
-                self.item(&Recorded { folder, record, target, server, is_chosen: false });
+                self.item(&Recorded { folder, record, target, server, is_chosen: false, came: Came::FromPayload });
             }
         }
     }
@@ -236,7 +244,9 @@ impl<'a> Acceptor<'a> {
         }
         let mut now = was.clone();
         now.files = self.files(of.folder, was);
-        self.installer(of, &mut now);
+        if of.came == Came::FromShare {
+            self.installer(&mut now);
+        }
         let is_forced = of.is_chosen && of.record.state != State::Verified;
         if now == *was && !is_forced {
             return;
@@ -276,7 +286,7 @@ impl<'a> Acceptor<'a> {
     }
 
     /// The installer as it lies in the share, unless a run brought that one: it came after the item.
-    fn installer(&mut self, of: &Recorded<'_>, now: &mut Installed) {
+    fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
         match self.standing(&at) {
             Standing::File(at, FileFacts { size, sha256 }) => {
@@ -288,8 +298,7 @@ impl<'a> Acceptor<'a> {
                 }
             }
             Standing::Gone => {
-                let is_program = of.folder.as_str().starts_with("Servers/");
-                if !is_program && !self.expectation.gone.contains(&at) {
+                if !self.expectation.gone.contains(&at) {
                     self.gone.insert(at.clone());
                     self.take(&at, "is gone");
                 }

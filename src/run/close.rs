@@ -2,6 +2,7 @@
 
 use super::executor::{load_plan, untouched};
 use super::measure::measure;
+use super::past::emptied;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Accepted, Aside, JournalFault, Outcome, Record, Run, RunState, Writer, sound_and_damaged};
@@ -17,7 +18,7 @@ pub struct Unusable {
     pub why: RunError,
 }
 
-/// Closes an unfinished run where it is. No installed file moves, and its slots keep what they hold.
+/// Closes an unfinished run where it is; who does, and why, is kept. No installed file moves, and its slots keep what they hold.
 ///
 /// # Errors
 ///
@@ -26,7 +27,7 @@ pub fn close_as_it_stands(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
-    accepted: Accepted,
+    (by, reason): (String, String),
     listener: &mut dyn Listener,
 ) -> Result<Digest, RunError> {
     // What the dead process did goes to disk before the run is called closed.
@@ -35,6 +36,7 @@ pub fn close_as_it_stands(
     let measured = measure(disk.tree(), &plan.live_paths(), known)?.digest;
     let outcome = Outcome::Accepted;
     let mut journal = Writer::resume(disk, &run.folder)?;
+    let accepted = Accepted { by, reason, empty: emptied(disk.tree(), &run.folder, plan)? };
     journal.write(disk, Record::Closed { outcome, measured, accepted: Some(accepted) })?;
     listener.tell(&Event::Closed { outcome });
     Ok(measured)
@@ -53,8 +55,10 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
     for run in runs {
         let used = match run.state() {
             RunState::Staging | RunState::Staged => untouched(disk, &run),
-            RunState::Closed(Outcome::Undone) => Ok(()),
-            RunState::Unfinished(_) | RunState::Closed(_) => load_plan(disk.tree(), &run.folder).map(|_| ()),
+            RunState::Closed(Outcome::Undone | Outcome::Accepted) => Ok(()),
+            RunState::Unfinished(_) | RunState::Closed(Outcome::Applied) => {
+                load_plan(disk.tree(), &run.folder).map(|_| ())
+            }
         };
         match used {
             Ok(()) => {}
@@ -78,7 +82,7 @@ fn is_damage(error: &RunError) -> bool {
 /// # Errors
 ///
 /// Whatever failed. Once the folder has its new name, only the word about it may be missing.
-pub fn set_aside(disk: &LockedDeployment, run: &Unusable, accepted: Accepted) -> Result<RelPath, RunError> {
+pub fn set_aside(disk: &LockedDeployment, run: &Unusable, (by, reason): (String, String)) -> Result<RelPath, RunError> {
     let folder = &run.folder;
     let named = |suffix: String| {
         let runs = folder.parent().expect("runs lie in a folder");
@@ -91,7 +95,6 @@ pub fn set_aside(disk: &LockedDeployment, run: &Unusable, accepted: Accepted) ->
         to = named(format!(".{number}"));
     }
     let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    let Accepted { by, reason } = accepted;
     let said = Aside { at, by, reason, because: run.why.to_string() };
     disk.barrier()?;
     disk.rename(folder, &to)?;

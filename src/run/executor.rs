@@ -57,7 +57,8 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }
-    disk.empty_trash()?;
+    // What cannot be removed now is in nobody's way there.
+    let _ = disk.empty_trash();
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
         if matches!(run.state(), RunState::Staging | RunState::Staged) {
@@ -283,7 +284,8 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
 /// What ran meanwhile is not started again by bringing its file back: a person has to.
 fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for operation in walk.plan.operations().filter(|operation| begun.contains(&operation.at)) {
+    let begun: BTreeSet<&RelPath> = begun.iter().collect();
+    for operation in walk.plan.operations().filter(|operation| operation.at.lies_in(&begun)) {
         if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
         }

@@ -7,7 +7,7 @@ use super::swap::{Progress, progress, slot_folder};
 use super::{RunError, executor::load_plan};
 use crate::deployment::snapshot::{OpenRun, Past, PastRun};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Direction, Outcome, Run, RunState, runs};
+use crate::journal::{Direction, Emptied, Outcome, Record, Run, RunState, runs};
 use crate::names::{Kb, RelPath};
 use crate::plan::{Entry, Plan, Subject, What};
 
@@ -87,15 +87,6 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
     Ok(LeftBehind { there: left, gone: all_gone })
 }
 
-/// A live path at which a run set something aside, and at which nothing stands now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emptied {
-    /// The live path.
-    pub live: RelPath,
-    /// Where its slot keeps what stood there.
-    pub kept: RelPath,
-}
-
 /// The live paths of a run that are empty because it did not go on.
 pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
@@ -114,12 +105,16 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     Ok(emptied)
 }
 
-/// What the runs that were closed as they stood left empty, with the name of the run.
-pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, RunError> {
+/// What the runs that were closed as they stood left empty and is so still, with the name of the run.
+pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
     let mut all = Vec::new();
-    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Accepted)) {
-        let plan = load_plan(tree, &run.folder)?;
-        all.extend(emptied(tree, &run.folder, &plan)?.into_iter().map(|emptied| (run.name().to_owned(), emptied)));
+    for run in runs {
+        let Some(Record::Closed { accepted: Some(accepted), .. }) = run.journal.last() else { continue };
+        for emptied in &accepted.empty {
+            if tree.look(&emptied.live)?.is_none() {
+                all.push((run.name().to_owned(), emptied.clone()));
+            }
+        }
     }
     Ok(all)
 }

@@ -17,9 +17,9 @@ use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{About, FORMAT, Opened, Record, Writer, next_number};
+use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
@@ -55,15 +55,25 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
-    let number = next_number(disk.tree())?;
-    let name = format!("{number:04}-{}", plan.subject);
-    let run = path(".rollup/runs").join(&name).expect("a plain name");
+    let run = path(".rollup/runs").join(&next_run(disk.tree(), plan)?).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
     if staged.is_err() {
         // What could not be staged may also not be removable; the next command clears it then.
         let _ = disk.discard(&run);
     }
     staged
+}
+
+/// The name that the next run will have.
+pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
+    Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
+}
+
+impl Staged {
+    /// Throws it away; nothing of the deployment has changed.
+    pub fn throw_away(self, disk: &LockedDeployment) -> Result<(), DiskError> {
+        disk.discard(&self.run)
+    }
 }
 
 struct Stager<'a> {
@@ -324,7 +334,7 @@ impl<'a> Stager<'a> {
 
     /// Copies that only served for unpacking are not kept.
     fn drop_sources(&self) -> Result<(), RunError> {
-        Ok(self.disk.discard(&self.below("sources"))?)
+        Ok(self.disk.remove_tree(&self.below("sources"))?)
     }
 
     /// Reads everything back from the disk itself, as far as the system can be made to.
@@ -359,7 +369,7 @@ fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
 }
 
 /// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
-fn forget(file: &File) {
+pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | had old | N | O | state | forward | back |
 //! | --- | --- | --- | --- | --- | --- |
-//! | yes | yes | no | not begun | L to O, travel, N to L | nothing |
+//! | yes | yes | no | not begun | L to O, travel, N to L | travellers in N to L |
 //! | yes | yes | yes | between | travel, N to L | travel back, O to L |
 //! | yes | no | yes | done | nothing | L to N, travel back, O to L |
 //! | no | yes | - | not begun | N to L | nothing |
@@ -146,14 +146,10 @@ impl<'a> Slot<'a> {
 
     /// Swaps the old object back in. May be called again at any time, like [`Slot::forward`].
     pub(super) fn back(&self) -> Result<Moved, RunError> {
+        // Also where nothing has begun: a file may still stand under two names.
+        self.mend_names()?;
         if self.progress()? == Progress::NotBegun {
-            // A file may still stand under two names; the live one is not ours to keep.
-            self.mend_names()?;
-            if self.progress()? == Progress::NotBegun {
-                return Ok(Moved::Nothing);
-            }
-        } else {
-            self.mend_names()?;
+            return self.bring_travellers_home();
         }
         if self.progress()? == Progress::Done {
             self.take_out()?;
@@ -243,37 +239,45 @@ impl<'a> Slot<'a> {
     }
 
     /// The operator's files move from O into N.
-    fn travel(&self) -> Result<(), RunError> {
+    fn travel(&self) -> Result<Moved, RunError> {
         let ours = self.old_files();
         self.move_strangers(&self.old_path(), &self.new_path(), &ours, Later::Target)
     }
 
     /// The operator's files move from N back into O.
-    fn travel_back(&self) -> Result<(), RunError> {
+    fn travel_back(&self) -> Result<Moved, RunError> {
         let ours = self.new_files();
         self.move_strangers(&self.new_path(), &self.old_path(), &ours, Later::Source)
+    }
+
+    /// The operator's files move from N back to L, where a power cut kept their way into N, and not the
+    /// rename of L to O before it.
+    fn bring_travellers_home(&self) -> Result<Moved, RunError> {
+        match self.swap.has_old() {
+            true => self.move_strangers(&self.new_path(), &self.swap.live, &self.new_files(), Later::Source),
+            false => Ok(Moved::Nothing),
+        }
     }
 
     /// What an operator's process still wrote into the old object, after the new one was in place,
     /// moves to L. A name that L has already stays where it is, and is returned.
     pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<RelPath>), RunError> {
-        let ours = self.old_files();
-        let mut moved = Moved::Nothing;
-        let mut stayed = Vec::new();
-        let folders = self.our_folders();
-        for (from, below) in self.strangers(&self.old_path(), &ours)? {
-            let to = self.swap.live.with(&below);
-            match (self.look(&from)?, self.look(&to)?) {
-                (Some(here), Some(there)) if here.identity == there.identity => self.disk.remove_file(&to)?,
-                (Some(_), Some(_)) => {
-                    stayed.push(from);
-                    continue;
-                }
-                _ => {}
+        let (mut late, mut stayed) = (Vec::new(), Vec::new());
+        for (from, below) in self.strangers(&self.old_path(), &self.old_files())? {
+            match (self.look(&from)?, self.look(&self.swap.live.with(&below))?) {
+                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from),
+                _ => late.push((from, below)),
             }
-            self.make_parents(&to, &self.old_path(), &self.swap.live, &folders)?;
+        }
+        self.make_parents(&late, &self.old_path(), &self.swap.live)?;
+        let moved = if late.is_empty() { Moved::Nothing } else { Moved::Something };
+        for (from, below) in late {
+            let to = self.swap.live.with(&below);
+            if self.look(&to)?.is_some() {
+                // One file under two names: the later one goes, and the move is done again.
+                self.disk.remove_file(&to)?;
+            }
             self.disk.rename(&from, &to)?;
-            moved = Moved::Something;
         }
         Ok((moved, stayed))
     }
@@ -307,9 +311,11 @@ impl<'a> Slot<'a> {
         Ok(placed.filter(|(_, below)| !ours.contains(&below.folded())).collect())
     }
 
-    fn move_strangers(&self, from: &RelPath, to: &RelPath, ours: &[&RelPath], later: Later) -> Result<(), RunError> {
-        let folders = self.our_folders();
-        for (source, below) in self.strangers(from, ours)? {
+    fn move_strangers(&self, from: &RelPath, to: &RelPath, ours: &[&RelPath], later: Later) -> Result<Moved, RunError> {
+        let strangers = self.strangers(from, ours)?;
+        let moved = if strangers.is_empty() { Moved::Nothing } else { Moved::Something };
+        self.make_parents(&strangers, from, to)?;
+        for (source, below) in strangers {
             let target = to.with(&below);
             let (here, there) = (self.look(&source)?, self.look(&target)?);
             match (here, there) {
@@ -325,17 +331,20 @@ impl<'a> Slot<'a> {
                 (_, Some(_)) => return Err(RunError::InTheWay { path: self.disk.tree().shown(Some(&source)) }),
                 _ => {}
             }
-            self.make_parents(&target, from, to, &folders)?;
             self.disk.rename(&source, &target)?;
         }
-        Ok(())
+        Ok(moved)
     }
 
-    /// The operator's folders on the way to a traveller, made anew on the other side with the mode and the
+    /// The operator's folders on the way to his files, made anew on the other side with the mode and the
     /// owner they have here. A death may have left one of them without: what is none of ours is set again.
-    fn make_parents(&self, path: &RelPath, from: &RelPath, to: &RelPath, ours: &Folders) -> Result<(), RunError> {
-        for folder in path.ancestors() {
-            let Some(below) = folder.below(to) else { continue };
+    /// They are on disk before a file goes there, which would be lost with its folder.
+    fn make_parents(&self, strangers: &[(RelPath, RelPath)], from: &RelPath, to: &RelPath) -> Result<(), RunError> {
+        let ours = self.our_folders();
+        let ways: BTreeSet<RelPath> = strangers.iter().flat_map(|(_, below)| below.ancestors()).collect();
+        let mut made = Moved::Nothing;
+        for below in ways {
+            let folder = to.with(&below);
             let wanted = match self.look(&from.with(&below))? {
                 Some(his) => Attributes::same(&his),
                 None => Attributes::same(&self.look(to)?.ok_or_else(|| self.stranger("a folder is gone"))?),
@@ -345,10 +354,14 @@ impl<'a> Slot<'a> {
                 Some(look) if !ours.contains(&below.folded()) && Attributes::same(&look) != wanted => {
                     self.disk.set_folder(&folder, wanted)?;
                 }
-                Some(_) => {}
+                Some(_) => continue,
             }
+            made = Moved::Something;
         }
-        Ok(())
+        match made {
+            Moved::Something => Ok(self.disk.barrier()?),
+            Moved::Nothing => Ok(()),
+        }
     }
 
     /// The folders of ours in the new and the old object, by their place below it.

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
-use crate::journal::runs;
+use crate::journal::{Emptied, runs};
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
-use crate::run::{Emptied, Left, LeftBehind, RunError, left_by, left_empty};
+use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,10 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     let LeftBehind { there, gone } = left_by(tree, &runs)?;
     for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
         if !gone.contains(&live) {
-            let what = format!("is gone; run {run} was closed as it stood, and keeps it as `{}`", Shown(kept.as_str()));
+            let what = match tree.look(&kept)? {
+                Some(_) => format!("is gone; run {run}, closed as it stood, keeps it as `{}`", Shown(kept.as_str())),
+                None => format!("is gone; run {run}, closed as it stood, had set it aside"),
+            };
             verified.drift.push(Drift { path: live, what });
         }
     }
@@ -72,12 +75,17 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     for instance in site.all_instances() {
         let folder = snapshot.actual(&site.folder(instance));
         match snapshot.item(instance) {
-            Some(record) => take_in(snapshot, &folder, record, &site.shown(instance), &mut recorded, &mut verified),
+            Some(record) => {
+                let shown = site.shown(instance);
+                take_in(snapshot, &folder, record, &shown, &mut recorded, &mut verified);
+                installer_of(snapshot, record, &shown, &mut recorded, &mut verified);
+            }
             None => verified.drift.extend(snapshot.hidden(&folder).map(|(path, what)| Drift { path, what })),
         }
     }
     for (folder, record) in snapshot.programs() {
         let shown = folder.name().to_owned();
+        // What a step ran came from its payload; a file of that name in the share is none of its business.
         take_in(snapshot, folder, record, &shown, &mut recorded, &mut verified);
     }
     for (first, second) in &snapshot.clashes {
@@ -109,7 +117,7 @@ fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPa
     expected
 }
 
-/// What the record of an installed item says, and whether its installer still lies in the share.
+/// What the record of something installed says.
 fn take_in(
     snapshot: &Snapshot,
     folder: &RelPath,
@@ -131,19 +139,28 @@ fn take_in(
     let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
     let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
     verified.beside.extend(beside.map(|found| found.path.clone()));
-    if let Some(installed) = installed {
-        verified.items += 1;
-        let InstallerRecord { name, sha256 } = &installed.installer;
-        if let Some(found) = snapshot.share_file(&name.folded()) {
-            let by = format!("`{}` was installed from it", Shown(shown));
-            recorded.installers.entry(found.path.clone()).or_default().push(Expected { sha256: *sha256, by });
-        } else if !folder.as_str().starts_with("Servers/") {
-            let path = snapshot.share_path(name);
-            if !recorded.gone.contains(&path) {
-                let what = format!("is gone; `{}` was installed from it", Shown(shown));
-                verified.drift.push(Drift { path, what });
-            }
-        }
+    verified.items += usize::from(installed.is_some());
+}
+
+/// Whether the installer of an item still lies in the share, as the item was installed from it.
+fn installer_of(
+    snapshot: &Snapshot,
+    record: &ItemRecord,
+    shown: &str,
+    recorded: &mut Recorded,
+    verified: &mut Verified,
+) {
+    let Some(installed) = record.installed.as_ref().filter(|_| record.state.is_installed()) else { return };
+    let InstallerRecord { name, sha256 } = &installed.installer;
+    if let Some(found) = snapshot.share_file(&name.folded()) {
+        let by = format!("`{}` was installed from it", Shown(shown));
+        recorded.installers.entry(found.path.clone()).or_default().push(Expected { sha256: *sha256, by });
+        return;
+    }
+    let path = snapshot.share_path(name);
+    if !recorded.gone.contains(&path) {
+        let what = format!("is gone; `{}` was installed from it", Shown(shown));
+        verified.drift.push(Drift { path, what });
     }
 }
 

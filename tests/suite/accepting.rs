@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::Watch;
-use rollup::journal::{Accepted, Outcome, RunState, runs};
+use rollup::journal::{Outcome, RunState, runs};
 use rollup::plan::{self, Expectation, Plan};
 use rollup::run::{self, Ended, LeftBehind, RunError};
 
@@ -344,6 +344,15 @@ fn what_a_closed_run_left_empty_is_told_until_it_is_accepted() {
 }
 
 #[test]
+fn what_a_closed_run_left_empty_is_told_even_when_its_slots_are_cleared() {
+    let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
+    world.run(ACCEPT).exits_with(exit::OK);
+    world.run("prune --keep 0 --yes").exits_with(exit::OK);
+    let ran = world.run("verify").exits_with(exit::MISMATCH).says("`Things/Provider` is gone");
+    ran.says("had set it aside").does_not_say("keeps it as");
+}
+
+#[test]
 fn a_stranger_in_the_way_is_no_reason_not_to_close_a_run() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     std::os::unix::fs::symlink("elsewhere", world.live("Things/Provider")).expect("linked");
@@ -496,8 +505,8 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
         let disk = lock(copy.path()).watched(Arc::new(Death { seen: Arc::default(), at }));
         let run = runs(disk.tree()).expect("readable").pop().expect("the run");
         let plan = run::load_plan(disk.tree(), &run.folder).expect("its plan");
-        let accepted = Accepted { by: "somebody".to_owned(), reason: "a test".to_owned() };
-        let told = run::close_as_it_stands(&disk, &run, &plan, accepted, &mut Willing);
+        let said = ("somebody".to_owned(), "a test".to_owned());
+        let told = run::close_as_it_stands(&disk, &run, &plan, said, &mut Willing);
         before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
         match runs(disk.tree()).expect("no journal is damaged").pop().expect("the run").state() {
             RunState::Closed(Outcome::Accepted) => closed += 1,

@@ -1,6 +1,7 @@
 //! The promises, one file per behaviour.
 
 mod accepting;
+mod backups;
 mod by_hand;
 mod crash;
 mod disk;
@@ -14,6 +15,9 @@ mod locks;
 mod names;
 mod order;
 mod payload;
+mod power;
+mod property;
+mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;

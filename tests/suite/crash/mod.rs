@@ -47,9 +47,9 @@ impl Watch for Death {
 }
 
 /// Lets one change fail, and all others through.
-struct Fault {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Fault {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Fault {
@@ -69,10 +69,11 @@ pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
 
 /// Applies the site's manifest as the command does.
 pub(crate) fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
-    apply_with(site, deployment, watch, &mut Willing)
+    apply_before(site, deployment, watch, &mut Willing)
 }
 
-fn apply_with(
+/// The same, before somebody who listens.
+pub(crate) fn apply_before(
     site: &Site,
     deployment: &Path,
     watch: Option<Arc<dyn Watch>>,
@@ -99,6 +100,16 @@ pub(crate) enum Way {
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
 pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+    recover_before(deployment, way, watch, &mut Willing)
+}
+
+/// The same, before somebody who listens.
+pub(crate) fn recover_before(
+    deployment: &Path,
+    way: Way,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
@@ -108,8 +119,8 @@ pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>
     let Some(open) = open else { return Ok(None) };
     match (way, open.state()) {
         (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, &mut Willing).map(Some),
-        (Way::Forward, _) => run::resume(&disk, &open, &mut Willing).map(Some),
+        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
+        (Way::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
 
@@ -196,7 +207,7 @@ fn first_rename(site: &Site) -> usize {
         }
     }
     let watch = Arc::new(UntilRename(AtomicUsize::new(0)));
-    let _ = apply_with(site, site.copy().path(), Some(watch.clone()), &mut Stoic);
+    let _ = apply_before(site, site.copy().path(), Some(watch.clone()), &mut Stoic);
     watch.0.load(Ordering::SeqCst)
 }
 
@@ -500,7 +511,7 @@ fn a_run_that_is_to_stop_finishes_the_swap_at_hand_and_goes_on_either_way() {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
             let mut impatient = Impatient { after: at, done: 0 };
-            let ended = apply_with(&site, copy.path(), None, &mut impatient);
+            let ended = apply_before(&site, copy.path(), None, &mut impatient);
             assert!(matches!(ended, Ok(Ended::Stopped(RunError::Interrupted))), "after {at}: {ended:?}");
             assert!(impatient.done >= at && impatient.done < operations, "after {at}: {} were done", impatient.done);
             let told = format!("stopped after {at}, then {way:?}");
@@ -538,7 +549,7 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
             let watch = Fault { seen: Arc::default(), at };
-            let ended = apply_with(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
+            let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
             if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
                 // It failed before the commit, or in a barrier, as without `stop`.
                 assert!(!matches!(ended, Ok(Ended::Undone { .. })), "failure of change {at}: {ended:?}");

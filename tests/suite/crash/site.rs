@@ -1,5 +1,6 @@
 //! A small deployment and a rollup that does a little of everything.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rollup::deployment::describe;
@@ -85,6 +86,13 @@ on = "web"
 files = ["Tool.txt", "Other.txt"]
 
 [[steps]]
+id = "more-files"
+action = "copy"
+to = "tools/new"
+on = "web"
+files = ["Late.txt"]
+
+[[steps]]
 id = "install"
 action = "install"
 removed_by = "uninstall"
@@ -123,6 +131,7 @@ files = [
   { name = "Tool.msi", size = 32768 },
   { name = "Tool.txt", size = 100 },
   { name = "Other.txt", size = 0 },
+  { name = "Late.txt", size = 10 },
 ]
 "#;
 
@@ -150,6 +159,8 @@ impl Site {
         put(&deployment, "Group/Provider/files/Program Files/Provider/operator.ini", "mine");
         put(&deployment, "Group/Provider/notes.txt", "mine");
         put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
+        let private = std::fs::Permissions::from_mode(0o750);
+        std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private).expect("it is ours");
         std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/folder")).expect("a folder");
         let payload = Payload::open(&folder.path().join("payload")).expect("it was just built");
         Self { folder, description, manifest, manifest_text: MANIFEST.to_owned(), payload }
@@ -204,6 +215,8 @@ impl Copy {
             let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
             if entry.file_type().is_dir() {
                 std::fs::create_dir(&at).expect("a new folder");
+                let mode = entry.metadata().expect("listed").permissions();
+                std::fs::set_permissions(&at, mode).expect("it is ours");
                 continue;
             }
             std::fs::copy(entry.path(), &at).expect("a file can be copied");
@@ -221,7 +234,7 @@ impl Copy {
 
 /// A folder in memory where there is one: these tests are about names and order, and a barrier of a
 /// disk would only take their time.
-fn temporary() -> TempDir {
+pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
     folder.expect("a temporary folder")

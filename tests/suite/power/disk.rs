@@ -1,0 +1,234 @@
+//! A disk in memory: objects, and the names that lead to them.
+
+use std::collections::btree_map::Entry;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Metadata, Permissions};
+use std::hash::{Hash, Hasher};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rollup::names::RelPath;
+use walkdir::WalkDir;
+
+/// Which object.
+pub(super) type Id = usize;
+
+/// The deployment itself.
+pub(super) const ROOT: Id = 0;
+
+/// Who holds the lock is left word of, and no more: it is written unseen, and never needed.
+const UNSEEN: &str = ".rollup/lock.owner";
+
+/// A name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Name {
+    pub(super) folder: Id,
+    pub(super) name: Arc<str>,
+}
+
+/// Permission bits and owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Attributes {
+    mode: u32,
+    owner: (u32, u32),
+}
+
+impl Attributes {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self { mode: metadata.mode() & 0o7777, owner: (metadata.uid(), metadata.gid()) }
+    }
+}
+
+/// What is in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Contents {
+    pub(super) bytes: Vec<u8>,
+    /// The same for two files that a run takes for the same.
+    likeness: u64,
+}
+
+impl Contents {
+    pub(super) fn new(bytes: Vec<u8>) -> Arc<Self> {
+        let mut hasher = DefaultHasher::new();
+        match is_journal(&bytes) {
+            false => bytes.hash(&mut hasher),
+            // The times of records, and with them the checksums, are never the same.
+            true => String::from_utf8_lossy(&bytes).split_inclusive('\n').for_each(|line| {
+                let record = line.find("\"record\"").filter(|_| line.ends_with('\n'));
+                record.map_or("torn", |at| &line[at..]).hash(&mut hasher);
+            }),
+        }
+        Arc::new(Self { bytes, likeness: hasher.finish() })
+    }
+}
+
+/// Whether these are the contents of a journal, as far as it is written.
+pub(super) fn is_journal(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"1 ")
+}
+
+/// A folder, or a file with its contents. Its names are the disk's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Object {
+    /// `None` for a folder.
+    pub(super) contents: Option<Arc<Contents>>,
+    pub(super) attributes: Attributes,
+    pub(super) modified: SystemTime,
+}
+
+impl Object {
+    /// What stands at a path of the real disk.
+    pub(super) fn of(at: &Path) -> Self {
+        let metadata = fs::symlink_metadata(at).expect("it is there");
+        let modified = metadata.modified().expect("everything has a time");
+        let contents = metadata.is_file().then(|| Contents::new(fs::read(at).expect("a file can be read")));
+        Self { contents, attributes: Attributes::of(&metadata), modified }
+    }
+}
+
+/// Every object there ever was, and the names that stand now.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    pub(super) objects: Vec<Object>,
+    pub(super) names: BTreeMap<Name, Id>,
+}
+
+impl Disk {
+    /// Reads a folder. A file under two names is one object.
+    pub(super) fn read(folder: &Path) -> Self {
+        let mut disk = Self { objects: vec![Object::of(folder)], names: BTreeMap::new() };
+        let mut known = HashMap::new();
+        let mut folders = HashMap::from([(folder.to_owned(), ROOT)]);
+        for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
+            let entry = entry.expect("the folder can be listed");
+            if entry.path() == folder.join(UNSEEN) {
+                continue;
+            }
+            let inode = entry.metadata().expect("it was just listed").ino();
+            let id = *known.entry(inode).or_insert_with(|| {
+                disk.objects.push(Object::of(entry.path()));
+                disk.objects.len() - 1
+            });
+            let parent = folders[entry.path().parent().expect("it lies below")];
+            let name = entry.file_name().to_str().expect("a plain name").into();
+            disk.names.insert(Name { folder: parent, name }, id);
+            folders.insert(entry.path().to_owned(), id);
+        }
+        disk
+    }
+
+    /// The last part of a path, in the folder that the others lead to.
+    pub(super) fn name(&self, path: &RelPath) -> Name {
+        let folder = match path.parent() {
+            None => ROOT,
+            Some(parent) => self.names[&self.name(&parent)],
+        };
+        Name { folder, name: path.name().into() }
+    }
+
+    /// The names in a folder.
+    pub(super) fn names_in(&self, folder: Id) -> impl Iterator<Item = (&Name, Id)> {
+        let first = Name { folder, name: "".into() };
+        self.names.range(first..).take_while(move |(name, _)| name.folder == folder).map(|(name, &id)| (name, id))
+    }
+
+    /// Every object that a path leads to, with the first such path.
+    pub(super) fn reachable(&self) -> BTreeMap<Id, PathBuf> {
+        let mut found = BTreeMap::from([(ROOT, PathBuf::new())]);
+        self.reach(ROOT, &PathBuf::new(), &mut found);
+        found
+    }
+
+    fn reach(&self, folder: Id, at: &Path, found: &mut BTreeMap<Id, PathBuf>) {
+        for (name, id) in self.names_in(folder) {
+            let at = at.join(&*name.name);
+            if let Entry::Vacant(first) = found.entry(id) {
+                first.insert(at.clone());
+                self.reach(id, &at, found);
+            }
+        }
+    }
+
+    /// The same for two disks that a run takes for the same.
+    pub(super) fn likeness(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.likeness_below(ROOT, &mut HashMap::new(), &mut hasher);
+        hasher.finish()
+    }
+
+    fn likeness_below(&self, folder: Id, met: &mut HashMap<Id, usize>, hasher: &mut DefaultHasher) {
+        for (name, id) in self.names_in(folder) {
+            let next = met.len();
+            let first = *met.entry(id).or_insert(next);
+            let Object { contents, attributes, .. } = &self.objects[id];
+            let contents = contents.as_ref().map(|contents| contents.likeness);
+            (&name.name, first, contents, attributes).hash(hasher);
+            if contents.is_none() {
+                self.likeness_below(id, met, hasher);
+            }
+        }
+        "that is all".hash(hasher);
+    }
+
+    /// Makes this disk in a new folder.
+    pub(super) fn write(&self, folder: &Path) {
+        fs::create_dir(folder).expect("a new folder");
+        self.write_below(ROOT, folder, &mut HashMap::new());
+        self.finish(ROOT, folder);
+    }
+
+    fn write_below(&self, folder: Id, at: &Path, written: &mut HashMap<Id, PathBuf>) {
+        for (name, id) in self.names_in(folder) {
+            let at = at.join(&*name.name);
+            match (&self.objects[id].contents, written.get(&id)) {
+                (Some(_), Some(first)) => {
+                    fs::hard_link(first, &at).expect("a file can have two names");
+                    continue;
+                }
+                (Some(contents), None) => fs::write(&at, &contents.bytes).expect("a new file"),
+                (None, None) => {
+                    fs::create_dir(&at).expect("a new folder");
+                    self.write_below(id, &at, written);
+                }
+                (None, Some(_)) => panic!("the folder `{}` has two names", at.display()),
+            }
+            self.finish(id, &at);
+            written.insert(id, at);
+        }
+    }
+
+    fn finish(&self, id: Id, at: &Path) {
+        let Object { contents, attributes, modified } = &self.objects[id];
+        let now = Attributes::of(&fs::metadata(at).expect("it was just made"));
+        if now.owner != attributes.owner {
+            let (user, group) = attributes.owner;
+            std::os::unix::fs::chown(at, Some(user), Some(group)).expect("whoever could, can again");
+        }
+        if now.mode != attributes.mode || now.owner != attributes.owner {
+            fs::set_permissions(at, Permissions::from_mode(attributes.mode)).expect("it is ours");
+        }
+        if contents.is_some() {
+            let file = fs::File::open(at).expect("it was just made");
+            file.set_modified(*modified).expect("it is ours");
+        }
+    }
+
+    /// Everything that two disks can be compared by: for each path what stands there, and the first path
+    /// of the same object. The times of folders do not count.
+    pub(super) fn listing(&self) -> BTreeMap<PathBuf, (PathBuf, Object)> {
+        let reachable = self.reachable();
+        let mut listing = BTreeMap::new();
+        for (name, id) in &self.names {
+            let Some(folder) = reachable.get(&name.folder) else { continue };
+            let mut object = self.objects[*id].clone();
+            if object.contents.is_none() {
+                object.modified = SystemTime::UNIX_EPOCH;
+            }
+            listing.insert(folder.join(&*name.name), (reachable[id].clone(), object));
+        }
+        listing
+    }
+}

@@ -1,0 +1,144 @@
+//! Lost power at every change of the disk: whatever survives of the last changes leads to the old tree or
+//! to the new one, whichever way the run is taken.
+//!
+//! A real run in a real folder is noted change by change. From the disk before it and those changes every
+//! disk is made that a cut could leave behind; there the run is recovered.
+
+mod cut;
+mod disk;
+mod story;
+mod trace;
+mod trial;
+
+use tempfile::TempDir;
+
+use crate::crash::Way;
+use crate::crash::site::temporary;
+use disk::Disk;
+use story::{Doing, Story};
+use trace::{Effect, Fate};
+use trial::{Sample, Trial};
+
+/// What every run of the suite has time for.
+const SAMPLE: Sample = Sample { few: 30, every: usize::MAX, random: 1, both_ways: false };
+/// Everything, but for what is very much alike.
+const CAMPAIGN: Sample = Sample { few: 30, every: 10, random: 10, both_ways: true };
+
+/// A story in a copy of the site.
+fn story(trial: &Trial, processes: &[(Doing, Fate)]) -> Story {
+    Story::of(&trial.site, trial.site.copy().path(), processes)
+}
+
+/// Somebody dies in an apply, and somebody else takes it on.
+fn taken_on(trial: &Trial, dies_at: usize, way: Way) -> Story {
+    story(trial, &[(Doing::Apply, Fate::DiesAt(dies_at)), (Doing::Recover(way), Fate::Lives)])
+}
+
+/// The numbers of an apply's changes from the first sync of its journal on, which says that it is staged;
+/// of all of them, and of the barriers.
+fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
+    let apply = story(trial, &[(Doing::Apply, Fate::Lives)]);
+    let events = &apply.trace.events;
+    let staged = events.iter().position(|event| matches!(event.effect, Effect::Sync { .. })).expect("it is staged");
+    let is_change = |at: &usize| events[*at].effect != Effect::Question;
+    let is_barrier = |at: &usize| events[*at].effect == Effect::Barrier;
+    let changes = (staged..events.len()).filter(is_change);
+    let barriers = changes.clone().filter(is_barrier);
+    (changes.clone().map(|at| apply.number_of(at)).collect(), barriers.map(|at| apply.number_of(at)).collect())
+}
+
+/// A disk that survived a cut is recovered, and the power fails again.
+fn again(trial: &mut Trial, survivor: &Disk, way: Way) {
+    let folder: TempDir = temporary();
+    let deployment = folder.path().join("deployment");
+    survivor.write(&deployment);
+    let again = Story::of(&trial.site, &deployment, &[(Doing::Recover(way), Fate::Lives)]);
+    trial.cut(&again, usize::MAX);
+}
+
+#[test]
+fn an_apply_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(SAMPLE, 1);
+    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    trial.cut(&apply, usize::MAX);
+    assert!(trial.unfinished > 200 && trial.at_rest > 20, "{} {}", trial.unfinished, trial.at_rest);
+}
+
+#[test]
+fn an_undo_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(SAMPLE, 2);
+    let (changes, _) = commit(&trial);
+    // It dies when nothing is left to do but to say so.
+    let undo = taken_on(&trial, changes[changes.len() - 2], Way::Back);
+    trial.cut(&undo, usize::MAX);
+    assert!(trial.unfinished > 200, "{}", trial.unfinished);
+}
+
+/// What the dead process did was not yet on disk when another one went on.
+#[test]
+fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
+    let mut trial = Trial::new(SAMPLE, 3);
+    let (changes, barriers) = commit(&trial);
+    let staged = &changes[..4];
+    for &dies_at in staged.iter().chain(&barriers) {
+        for way in [Way::Forward, Way::Back] {
+            let story = taken_on(&trial, dies_at, way);
+            trial.cut(&story, 8);
+        }
+    }
+    assert!(trial.unfinished > 100, "{}", trial.unfinished);
+}
+
+#[test]
+fn a_run_that_fails_and_turns_back_survives_a_power_cut() {
+    let mut trial = Trial::new(SAMPLE, 4);
+    let (changes, _) = commit(&trial);
+    for &fails_at in changes.iter().step_by(3) {
+        let story = story(&trial, &[(Doing::Apply, Fate::FailsAt(fails_at))]);
+        trial.cut(&story, 8);
+    }
+    assert!(trial.unfinished > 100, "{}", trial.unfinished);
+}
+
+#[test]
+fn a_recovery_from_a_power_cut_survives_another() {
+    let mut trial = Trial::new(SAMPLE, 5);
+    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    let survivors = trial.imagine(&apply);
+    for (at, survivor) in survivors.iter().rev().step_by(survivors.len() / 6).enumerate() {
+        again(&mut trial, survivor, if at % 2 == 0 { Way::Forward } else { Way::Back });
+    }
+    assert!(trial.unfinished > 50, "{}", trial.unfinished);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn whatever_happens_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(CAMPAIGN, 6);
+    let (changes, _) = commit(&trial);
+    let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
+    let mut survivors = trial.cut(&apply, usize::MAX);
+    for &at in &changes {
+        let fails = story(&trial, &[(Doing::Apply, Fate::FailsAt(at))]);
+        survivors.extend(trial.cut(&fails, usize::MAX));
+        for way in [Way::Forward, Way::Back] {
+            let taken_on = taken_on(&trial, at, way);
+            survivors.extend(trial.cut(&taken_on, usize::MAX));
+        }
+    }
+    // One who takes it on dies, too, and a third one turns.
+    for &at in changes.iter().step_by(3) {
+        for (first, second) in [(Way::Forward, Way::Back), (Way::Back, Way::Forward), (Way::Back, Way::Back)] {
+            for dies_at in (3..40).step_by(5) {
+                let died = [(Doing::Apply, Fate::DiesAt(at)), (Doing::Recover(first), Fate::DiesAt(dies_at))];
+                let turned = story(&trial, &[died[0], died[1], (Doing::Recover(second), Fate::Lives)]);
+                survivors.extend(trial.cut(&turned, 12));
+            }
+        }
+    }
+    for survivor in survivors.iter().step_by(20) {
+        again(&mut trial, survivor, Way::Forward);
+        again(&mut trial, survivor, Way::Back);
+    }
+    assert!(trial.unfinished > 5000 && trial.at_rest > 5000, "{} {}", trial.unfinished, trial.at_rest);
+}
