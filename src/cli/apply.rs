@@ -113,7 +113,7 @@ fn both_halves(
         let ended = run::resume(disk, staged, progress);
         return ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())));
     }
-    let asked = Asked { manifest: job.loaded.source.text(), confirmed };
+    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
     let staged = run::stage(disk, plan, &asked, payload.as_ref(), progress);
     let staged = staged.map_err(|error| inputs::not_begun(&error))?;
     if let Err(error) = back_up(progress) {

@@ -93,6 +93,16 @@ something needs attention before the run can go on either way.")]
     /// Compare every installed file, installer and state with its record; reads only
     #[command(after_help = "Exits with 0 where everything matches, with 13 where something drifted.")]
     Verify(Reading),
+    /// Take what lies on disk for true: records of what drifted, or a stuck run
+    #[command(after_help = "Examples:
+  rollup accept --reason \"hotfix of case 4711\" -d /srv/hmc40
+  rollup accept \"Exchange 2007 Provider\" --reason \"hotfix of case 4711\"
+  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"mended by hand\"
+
+No installed file is moved or changed. Where a run is unfinished, it is closed
+as it stands; otherwise the records of what drifted are written anew, as a run
+that can be undone. `rollup verify` tells what drifted.")]
+    Accept(Accept),
     /// Clear what old runs keep for their undo, but for the newest N finished ones
     #[command(after_help = "Examples:
   rollup prune --keep 2 -d /srv/hmc40 --dry-run
@@ -326,6 +336,31 @@ pub(super) struct Undo {
     pub(super) locking: Locking,
     #[command(flatten)]
     pub(super) rehearsing: Rehearsing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server only; a
+    /// group for all below it; without any, everything that drifted
+    #[arg(value_name = "ITEM")]
+    pub(super) items: Vec<String>,
+    /// Why; kept in the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("say why, in a few words"),
+        reason => Ok(reason.to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! says what is wrong, what is true now, and what to type next.
 
+mod accept;
 mod apply;
 mod args;
 mod backup;
@@ -82,6 +83,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::History(args) => reading::history(args),
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),
+        Command::Accept(args) => accept::accept(args),
         Command::Prune(args) => prune::prune(args),
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),

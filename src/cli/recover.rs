@@ -187,7 +187,7 @@ pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
     }
 }
 
-fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
+pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
     runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
 }
 
@@ -304,7 +304,10 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
             .next(format!("`{}` or `{}`", next.resume(), next.undo())),
         (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
             .now(now)
-            .next("the slots still tell how far it is: see \"By hand\" in the README"),
+            .next(format!(
+                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's folder aside",
+                next.accept()
+            )),
         (_, RunError::Changed(_)) => Failure { exit: Exit::NeedsAttention, ..failure }.now(now).next(even_so),
         _ => Failure { exit: Exit::NeedsAttention, ..without(failure) }.now(now).next(format!(
             "mend what is named, then `{}` or `{}`; or `{}` closes the run as it stands",

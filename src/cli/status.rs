@@ -203,11 +203,14 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     if !open.troubles.is_empty() {
         let what = match open.progress {
             Some(_) => "mend what is named first; then",
-            None => "the slots still tell how far it is: see \"By hand\" in the README; or",
+            None => "the slots still tell how far it is: see \"By hand\" in the README",
         };
         out::line(format_args!("next: {what}"));
     }
     match open.run.state() {
+        RunState::Unfinished(_) if open.progress.is_none() => {
+            out::line(format_args!("  or: {}    sets the run's folder aside", next.accept()));
+        }
         RunState::Staging => {
             out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
         }
@@ -223,7 +226,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
 }
 
 /// What of a step is done, and what is not.
-fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
+pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
     if step.gate.is_some() {
         let how = match run.journal.confirmed(&step.id) {
             Some(Answer::Done) => "done by hand",

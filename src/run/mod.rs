@@ -18,6 +18,7 @@
 
 mod backup;
 mod check;
+mod close;
 mod examine;
 mod executor;
 mod measure;
@@ -35,10 +36,11 @@ use crate::names::RelPath;
 use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
+pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{Left, left_by, past, standing};
+pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing};
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{Lost, kept, lost, prune};
 pub use reopen::{IfChanged, no_return, reopen};

@@ -19,7 +19,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
@@ -37,8 +37,8 @@ pub struct Staged {
 
 /// What of a run is not in its plan.
 pub struct Asked<'a> {
-    /// The manifest's text, which the run's folder keeps.
-    pub manifest: &'a str,
+    /// The manifest's text, which the run's folder keeps; a run that accepts has none.
+    pub manifest: Option<&'a str>,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
 }
@@ -66,8 +66,7 @@ pub fn stage(
 
 /// The name that the next run will have.
 pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
-    let number = runs(tree)?.last().map_or(1, |run| run.number + 1);
-    Ok(format!("{number:04}-{}", plan.subject))
+    Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
 }
 
 impl Staged {
@@ -134,7 +133,9 @@ impl<'a> Stager<'a> {
             confirmed: asked.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
-        self.disk.write(&self.below("manifest.toml"), asked.manifest.as_bytes(), None)?;
+        if let Some(manifest) = asked.manifest {
+            self.disk.write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+        }
         self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
         for name in ["slots", "sources"] {
             self.disk.make_folder(&self.below(name), attributes)?;

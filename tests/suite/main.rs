@@ -1,5 +1,6 @@
 //! The promises, one file per behaviour.
 
+mod accepting;
 mod backups;
 mod by_hand;
 mod crash;
