@@ -25,6 +25,7 @@ mod rehearsals;
 mod small;
 mod staging;
 mod stopping;
+mod stored;
 mod story;
 mod telling;
 mod transcripts;
