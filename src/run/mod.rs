@@ -12,9 +12,16 @@
 //! | after staging | every `new` is whole; only now may `staged` say so |
 //! | `staged`, `committing`, `confirmed`, `turned`, `closed` (the journal alone) | the record is there before what it announces |
 //! | before `.rollup` gets its name | it is there whole, or not at all |
-//! | before the first rename of a resumed run | what the dead process did is on disk before anything follows it |
-//! | after every step | no rename of a later step can be on disk without all of this one |
+//! | before the first rename of a resumed run | what the dead process did is on disk before anything follows it, also where this run finds nothing to do |
+//! | after every step | no rename of a later step can be on disk without all of this one: no file without the folder that it went into, no manual step without what came before it |
+//! | behind a new folder for an operator's file | the file is not lost with its folder |
+//! | behind the way into the trash | a run is there whole, or not at all |
 //! | before `closed` | the whole change is on disk before it is called finished |
+//!
+//! Between two barriers the disk keeps the order of what touches one name or one object, and no other. The
+//! renames of a swap share the live path, so the last is never there without the first. An operator's file on
+//! its way from O to N (see `swap`) shares nothing with them: after a power cut it may be in N, and the old
+//! object still at its live path.
 
 mod backup;
 mod check;

@@ -10,6 +10,8 @@ mod story;
 mod trace;
 mod trial;
 
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use crate::crash::Way;
@@ -111,10 +113,32 @@ fn a_recovery_from_a_power_cut_survives_another() {
     assert!(trial.unfinished > 50, "{}", trial.unfinished);
 }
 
+/// An operator's files that came into folders which the plan did not see, in the new object and in the old
+/// one; their folders are made while the run goes on.
+#[test]
+fn a_file_that_came_meanwhile_survives_a_power_cut() {
+    for (at, way) in [("Web/Site/W2", Way::Back), (".rollup/runs/0001-KB1/slots/3/old", Way::Forward)] {
+        let mut trial = Trial::new(SAMPLE, 6);
+        let (changes, _) = commit(&trial);
+        let put = |folder: &Path| {
+            std::fs::create_dir_all(folder.join("his/own")).expect("a new folder");
+            std::fs::write(folder.join("his/own/file.txt"), "his").expect("a new file");
+        };
+        trial.expects_more(|deployment| put(&deployment.join("Web/Site/W2")));
+        let copy = trial.site.copy();
+        let dies_at = Fate::DiesAt(changes[changes.len() - 2]);
+        Story::of(&trial.site, copy.path(), &[(Doing::Apply, dies_at)]);
+        put(&copy.path().join(at));
+        let story = Story::of(&trial.site, copy.path(), &[(Doing::Recover(way), Fate::Lives)]);
+        trial.cut_near(&story, "his");
+        assert!(trial.unfinished > 3, "{}", trial.unfinished);
+    }
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn whatever_happens_survives_a_power_cut_anywhere() {
-    let mut trial = Trial::new(CAMPAIGN, 6);
+    let mut trial = Trial::new(CAMPAIGN, 7);
     let (changes, _) = commit(&trial);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
     let mut survivors = trial.cut(&apply, usize::MAX);

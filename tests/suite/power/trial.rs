@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::story::{Person, Story};
 use crate::crash::site::{Site, temporary};
 use crate::crash::tree::Tree;
-use crate::crash::{Way, recover_before};
+use crate::crash::{Way, apply_before, recover_before};
 
 /// How much is tried of a story.
 #[derive(Debug, Clone, Copy)]
@@ -53,16 +53,36 @@ impl Trial {
         Self { site, before, after, scratch: temporary(), random, sample, tried, unfinished: 0, at_rest: 0 }
     }
 
+    /// Both trees hold what somebody put into the deployment.
+    pub(super) fn expects_more(&mut self, put: impl Fn(&Path)) {
+        let (before, after) = (self.site.copy(), self.site.copy());
+        let ended = apply_before(&self.site, after.path(), None, &mut Person::default());
+        assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
+        put(before.path());
+        put(after.path());
+        (self.before, self.after) = (Tree::of(before.path()).without_times(), Tree::of(after.path()).without_times());
+    }
+
     /// Cuts the power at every change of the last process, up to so many. Returns the disks that were tried.
     pub(super) fn cut(&mut self, story: &Story, most: usize) -> Vec<Disk> {
         let end = story.last.saturating_add(most).min(story.trace.events.len());
-        let mut tried = Vec::new();
-        for at in story.last..=end {
-            let cut = Cut::new(&story.trace, at);
-            let survivors = self.survivors(&cut, at);
-            tried.extend(survivors.iter().filter_map(|survivor| self.survives(story, &cut, survivor)));
+        (story.last..=end).flat_map(|at| self.cut_at(story, at)).collect()
+    }
+
+    /// Cuts the power wherever a change that names this may be missing.
+    pub(super) fn cut_near(&mut self, story: &Story, named: &str) {
+        for at in story.last..=story.trace.events.len() {
+            let pending = Cut::new(&story.trace, at).pending().to_vec();
+            if pending.iter().any(|&at| story.trace.events[at].told.contains(named)) {
+                self.cut_at(story, at);
+            }
         }
-        tried
+    }
+
+    fn cut_at(&mut self, story: &Story, at: usize) -> Vec<Disk> {
+        let cut = Cut::new(&story.trace, at);
+        let survivors = self.survivors(&cut, at);
+        survivors.iter().filter_map(|survivor| self.survives(story, &cut, survivor)).collect()
     }
 
     /// The disks that could be left, not tried.
@@ -120,11 +140,7 @@ impl Trial {
             (RunState::Staging, _, Ok(None)) | (RunState::Staged, Way::Back, Ok(None)) => &self.before,
             (RunState::Closed(Outcome::Applied), _, Ok(None)) => &self.after,
             (RunState::Closed(Outcome::Undone), _, Ok(None)) => &self.before,
-            (RunState::Staged | RunState::Unfinished(_), Way::Forward, Ok(Some(Ended::Applied { came, .. })))
-                if came.is_empty() =>
-            {
-                &self.after
-            }
+            (RunState::Staged | RunState::Unfinished(_), Way::Forward, Ok(Some(Ended::Applied { .. }))) => &self.after,
             (RunState::Unfinished(_), Way::Back, Ok(Some(Ended::Undone { because: None }))) => &self.before,
             _ => panic!("{told}: {state:?} led to {ended:?}"),
         };
