@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::args::{self, Format};
+use super::backup::{self, Backup, backed_up};
 use super::exit::{Exit, Failure};
 use super::job::{Asking, Begun, Job, Preview, preview_of, told_nothing};
 use super::preview::{self, Why};
@@ -11,7 +12,7 @@ use super::recover::{Next, can_be_asked, heeded, not_walked};
 use super::{inputs, out, recover, summary};
 use crate::document::nearest;
 use crate::plan::{Plan, Planned};
-use crate::run::{self, Asked, Ended, preflight};
+use crate::run::{self, Asked, BackedUp, Ended, Place, preflight};
 
 /// `rollup apply`.
 pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
@@ -20,9 +21,10 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     if let Some(step) = &args.stop_before {
         known_step(&job, step)?;
     }
+    let backup = args.backup_dir.as_deref().map(|folder| backup::place(folder, job.tree())).transpose()?;
     job.announce();
     if args.dry_run {
-        return dry_run(&job);
+        return dry_run(&job, backup.as_ref());
     }
     if !args.yes {
         can_be_asked("`--yes` applies without asking; `--dry-run` only shows the plan")?;
@@ -40,6 +42,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         stop_before: args.stop_before.clone(),
         on_failure: args.failing.on_failure.into(),
         manual_steps: args.rehearsing.into(),
+        backup: args.backup_dir.clone(),
         ..Wishes::default()
     };
     run_job(&job, &asking, wishes)
@@ -58,7 +61,7 @@ fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
         .next(format!("{meant}its steps: {}", ids.join(", "))))
 }
 
-fn dry_run(job: &Job) -> Result<Exit, Failure> {
+fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
     match preview_of(job)? {
         Planned::Nothing(nothing) => told_nothing(&nothing, Format::Text),
         Planned::Plan(plan) => {
@@ -67,34 +70,56 @@ fn dry_run(job: &Job) -> Result<Exit, Failure> {
             for reason in reasons {
                 out::warn(format_args!("an apply would be refused now: {}", reason.message));
             }
+            if let Some(backup) = backup {
+                backup::told_ahead(backup, job.tree(), &plan)?;
+            }
             out::say("this was a dry run: nothing was touched");
         }
     }
     Ok(Exit::Ok)
 }
 
-/// Locks, plans, asks, stages and commits.
+/// Locks, plans, asks, stages, backs up and commits.
 pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<Exit, Failure> {
     let Some(mut begun) = job.begin("apply", asking)? else { return Ok(Exit::Ok) };
+    let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job.tree(), &begun)).transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
-    let Begun { disk, payload, plan, staged, .. } = begun;
-    let mut progress = Progress::new(job.tree(), Some(&plan), Wishes { signals: heeded()?, ..wishes });
+    let mut progress = Progress::new(job.tree(), Some(&begun.plan), Wishes { signals: heeded()?, ..wishes });
     let since = Instant::now();
-    let ended = match &staged {
-        Some(staged) => {
-            progress.reopen(staged.name());
-            let ended = run::resume(&disk, staged, &mut progress);
-            ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())))
-        }
-        None => {
-            let asked = Asked { manifest: job.loaded.source.text(), confirmed };
-            let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
-            let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
-            ended.map_err(|error| inputs::not_begun(&error))
-        }
+    let ended = both_halves(job, &begun, confirmed, backup.as_mut(), &mut progress);
+    if let (Err(_), Some(backup)) = (&ended, &mut backup) {
+        backup.take_away(begun.disk.tree());
+    }
+    conclude(job, &begun.plan, ended, backup.and_then(|backup| backup.made), progress, since)
+}
+
+/// Stages, backs up and commits; or the rest of it, where the run lies staged.
+fn both_halves(
+    job: &Job,
+    begun: &Begun,
+    confirmed: Vec<String>,
+    mut backup: Option<&mut Backup>,
+    progress: &mut Progress,
+) -> Result<Ended, Failure> {
+    let Begun { disk, payload, plan, staged, .. } = begun;
+    let mut back_up = |progress: &mut Progress| match &mut backup {
+        Some(backup) => backup.make(disk.tree(), plan, progress),
+        None => Ok(()),
     };
-    conclude(job, &plan, ended, progress, since)
+    if let Some(staged) = staged {
+        progress.reopen(staged.name());
+        back_up(progress).map_err(|error| backup::failed_beside(&error, staged))?;
+        let ended = run::resume(disk, staged, progress);
+        return ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())));
+    }
+    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
+    let staged = run::stage(disk, plan, &asked, payload.as_ref(), progress);
+    let staged = staged.map_err(|error| inputs::not_begun(&error))?;
+    if let Err(error) = back_up(progress) {
+        return Err(backup::failed(&error, staged.throw_away(disk), &Next(job.tree().path())));
+    }
+    run::commit(disk, plan, staged, progress).map_err(|error| inputs::not_begun(&error))
 }
 
 /// Tells how a run ended, and chooses the exit code.
@@ -102,6 +127,7 @@ fn conclude(
     job: &Job,
     plan: &Plan,
     ended: Result<Ended, Failure>,
+    backup: Option<BackedUp>,
     mut progress: Progress,
     begun: Instant,
 ) -> Result<Exit, Failure> {
@@ -109,12 +135,16 @@ fn conclude(
     let staging = progress.committing.map_or(begun.elapsed(), |at| at.duration_since(begun));
     let result = ended.and_then(|ended| recover::arrived(ended, &Next(job.tree().path())));
     progress.end(result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    if let (Err(_), Some(backup)) = (&result, &backup) {
+        out::say(backed_up(backup));
+    }
     result.map(|(measured, came)| {
         let run = progress.run.clone().unwrap_or_default();
         out::line(format_args!("\napplied {} as run {run}:", plan.subject));
         summary::lines(plan).iter().for_each(|line| out::line(format_args!("  {line}")));
         let commit = committed.unwrap_or_default();
         out::line(format_args!("staged in {}, committed in {}", duration(staging), duration(commit)));
+        backup.iter().map(backed_up).for_each(out::line);
         recover::told_compared(plan, measured, &came);
         Exit::Ok
     })

@@ -93,6 +93,25 @@ something needs attention before the run can go on either way.")]
     /// Compare every installed file, installer and state with its record; reads only
     #[command(after_help = "Exits with 0 where everything matches, with 13 where something drifted.")]
     Verify(Reading),
+    /// Take what lies on disk for true: records of what drifted, or a stuck run
+    #[command(after_help = "Examples:
+  rollup accept --reason \"hotfix of case 4711\" -d /srv/hmc40
+  rollup accept \"Exchange 2007 Provider\" --reason \"hotfix of case 4711\"
+  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"mended by hand\"
+
+No installed file is moved or changed. Where a run is unfinished, it is closed
+as it stands; otherwise the records of what drifted are written anew, as a run
+that can be undone. `rollup verify` tells what drifted.")]
+    Accept(Accept),
+    /// Clear what old runs keep for their undo, but for the newest N finished ones
+    #[command(after_help = "Examples:
+  rollup prune --keep 2 -d /srv/hmc40 --dry-run
+  rollup prune --keep 2 -d /srv/hmc40
+
+Shows first what goes, which runs can no longer be undone then, and every file
+that nothing could bring back. A run's manifest, plan and journal always stay;
+runs that are staged or unfinished are left alone.")]
+    Prune(Prune),
     /// Build a sample deployment and a payload, and apply the manifest there for real
     #[command(after_help = "Examples:
   rollup rehearse manifests/kb952076.toml
@@ -239,6 +258,9 @@ pub(super) struct Apply {
     /// Commit up to this step, and leave the run open there
     #[arg(long, value_name = "STEP")]
     pub(super) stop_before: Option<String>,
+    /// First copy the files that will be replaced to DIR/RUN, and compare the copies
+    #[arg(long, value_name = "DIR")]
+    pub(super) backup_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(super) failing: Failing,
     #[command(flatten)]
@@ -316,12 +338,57 @@ pub(super) struct Undo {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server only; a
+    /// group for all below it; without any, everything that drifted
+    #[arg(value_name = "ITEM")]
+    pub(super) items: Vec<String>,
+    /// Why; kept in the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("say why, in a few words"),
+        reason => Ok(reason.to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Reading {
     #[command(flatten)]
     pub(super) deployment: Deployment,
     /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How many finished runs keep their old objects, counted from the newest
+    #[arg(long, value_name = "N")]
+    pub(super) keep: usize,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Show what would go and stop; touches nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Tell it to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]

@@ -190,7 +190,8 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
     match fault {
         JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
             .now("nobody can tell from it how far the run is; nothing was touched")
-            .next("the slots still tell: see \"By hand\" in the README"),
+            .next("the slots still tell: see \"By hand\" in the README")
+            .next("or `rollup accept --reason TEXT` shows them, and sets the run's folder aside"),
         JournalFault::TooNew { .. } => Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it"),
         JournalFault::Disk(error) => disk(error),
     }

@@ -3,8 +3,10 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! says what is wrong, what is true now, and what to type next.
 
+mod accept;
 mod apply;
 mod args;
+mod backup;
 mod crashes;
 mod documents;
 mod exit;
@@ -14,6 +16,7 @@ mod job;
 mod out;
 mod preview;
 mod progress;
+mod prune;
 mod reading;
 mod recover;
 mod rehearse;
@@ -61,6 +64,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Validate(args) => args.format,
         Command::Plan(args) => args.format,
         Command::Inspect(args) => args.format,
+        Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
     };
@@ -79,6 +83,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::History(args) => reading::history(args),
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),
+        Command::Accept(args) => accept::accept(args),
+        Command::Prune(args) => prune::prune(args),
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),

@@ -3,7 +3,7 @@
 use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::recover::Way;
 use crate::names::Shown;
-use crate::plan::{Idle, NewWhat, Operation, Plan, PlannedStep, Side, Subject};
+use crate::plan::{Idle, NewWhat, Operation, OperationKind, Plan, PlannedStep, Side, Subject};
 use crate::run::{Examined, Progress};
 
 /// Where the names of operations begin.
@@ -129,7 +129,7 @@ fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
 }
 
 /// Operations in a row that do the same to the same on several servers share a line.
-fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     let mut groups: Vec<Vec<&Operation>> = Vec::new();
     for operation in operations {
         let same = |other: &Operation| {
@@ -146,14 +146,18 @@ fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     groups
 }
 
+/// What operations that share a line are done to.
+pub(super) fn target(group: &[&Operation]) -> String {
+    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
+    match servers.is_empty() {
+        true => Shown(&group[0].target).to_string(),
+        false => format!("{} on {}", Shown(&group[0].target), Shown(&servers.join(", "))),
+    }
+}
+
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
     let first = group[0];
-    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
-    let target = match servers.is_empty() {
-        true => Shown(&first.target).to_string(),
-        false => format!("{} on {}", Shown(&first.target), Shown(&servers.join(", "))),
-    };
-    let target = wrapped(&target, width, &" ".repeat(INDENT));
+    let target = wrapped(&target(group), width, &" ".repeat(INDENT));
     let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     let mut change = change(first);
@@ -188,6 +192,7 @@ fn sizes(operation: &Operation) -> Option<String> {
 /// What changes, in few words.
 fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
+        _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
         (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) if was == is => {
             format!("{is}, other package")
         }

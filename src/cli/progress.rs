@@ -3,12 +3,14 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::args::Rehearsing;
+use super::backup::backed_up;
 use super::out;
 use super::signals::Signals;
 use super::summary::past;
@@ -59,6 +61,8 @@ pub(super) struct Wishes {
     /// The step before which the run stops.
     pub(super) stop_before: Option<String>,
     pub(super) on_failure: OnFailure,
+    /// Where the files that will be replaced are backed up first.
+    pub(super) backup: Option<PathBuf>,
     pub(super) signals: Signals,
 }
 
@@ -142,6 +146,7 @@ impl Listener for Progress {
                 }
             }
             Event::Staged => self.finish_bar(),
+            Event::BackedUp(backup) => self.line(&backed_up(backup)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
                 self.line("committing");
@@ -247,6 +252,9 @@ fn as_json(event: &Event<'_>) -> Option<Value> {
         // Too many to keep; the bytes stand in `opened`.
         Event::Wrote { .. } => return None,
         Event::Staged => json!({ "event": "staged" }),
+        Event::BackedUp(backup) => {
+            json!({ "event": "backed-up", "folder": backup.folder, "files": backup.files, "bytes": backup.bytes })
+        }
         Event::Committing => json!({ "event": "committing" }),
         Event::Step { step, back } => {
             json!({ "event": "step", "step": step.map(|step| &step.id), "back": back })

@@ -8,15 +8,16 @@ use super::args::{Format, Reading};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use super::recover::Next;
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
 use crate::deployment::lock::holder;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
-use crate::deployment::tree::Tree;
-use crate::journal::{About, Direction, Outcome, Record, Run, RunState, runs};
+use crate::deployment::tree::{Tree, path};
+use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside, runs};
 use crate::names::{RelPath, Shown};
 use crate::plan::PlannedRollup;
-use crate::run::{load_plan, standing};
+use crate::run::{load_plan, no_return, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
@@ -26,10 +27,17 @@ fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
 /// `rollup history`.
 pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let runs = inputs::quietly(&site.tree, || all_runs(&site.tree))?;
+    let (runs, no_return) = inputs::quietly(&site.tree, || {
+        let runs = all_runs(&site.tree)?;
+        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+        Ok((runs, no_return))
+    })?;
+    let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
     if args.format == Format::Json {
-        let runs: Vec<Value> = runs.iter().map(run_json).collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs });
+        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
+        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
+        let document =
+            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -54,8 +62,25 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
             Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
             None => "it died before it said what it was".to_owned(),
         };
-        let about = format!("{about}; plan {plan}");
+        let undo = match no_return.get(&run.number) {
+            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
+            None if can_be_undone(run) => "; can be undone".to_owned(),
+            None => String::new(),
+        };
+        let about = format!("{about}; plan {plan}{undo}");
         out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
+        if let Some(Accepted { by, reason, .. }) = accepted(run) {
+            let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
+    }
+    for (name, said) in &aside {
+        let at = said.as_ref().map_or("", |said| said.at.as_str());
+        out::line(format_args!("{}  {}  {at}", styled(BOLD, Shown(name)), styled(WARN, "set aside, no run any more")));
+        if let Some(said) = said {
+            let text = format!("by {}: {}; {}", Shown(&said.by), Shown(&said.reason), Shown(&said.because));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
     }
     if runs.iter().any(Run::is_open) {
         out::line("a run is open: `rollup status` says what to type");
@@ -63,8 +88,17 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn run_json(run: &Run) -> Value {
-    let state = match run.state() {
+/// What was said when the run was closed as it stood.
+fn accepted(run: &Run) -> Option<&Accepted> {
+    match run.journal.last()? {
+        Record::Closed { accepted, .. } => accepted.as_ref(),
+        _ => None,
+    }
+}
+
+/// Where a run stands, for programs.
+pub(super) fn state(run: &Run) -> &'static str {
+    match run.state() {
         RunState::Staging => "staging",
         RunState::Staged => "staged",
         RunState::Unfinished(Direction::Forward) => "unfinished",
@@ -72,15 +106,33 @@ fn run_json(run: &Run) -> Value {
         RunState::Closed(Outcome::Applied) => "applied",
         RunState::Closed(Outcome::Undone) => "undone",
         RunState::Closed(Outcome::Accepted) => "accepted",
-    };
+    }
+}
+
+/// Whether there is something of a run to undo.
+fn can_be_undone(run: &Run) -> bool {
+    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
+}
+
+fn run_json(run: &Run, no_return: Option<&String>) -> Value {
     let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
         Record::Closed { measured, .. } => Some(measured),
         _ => None,
     });
-    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state,
+    let reason = match run.journal.opened().map(|opened| &opened.about) {
+        Some(About::Accept { reason }) => Some(reason),
+        _ => accepted(run).map(|accepted| &accepted.reason),
+    };
+    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state(run),
             "opened": run.journal.entries.first().map(|entry| &entry.at),
             "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
-            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured })
+            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
+            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
+}
+
+fn aside_json(name: &str, said: Option<&Aside>) -> Value {
+    json!({ "folder": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
+            "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
 
 /// `rollup tree`.
@@ -134,8 +186,9 @@ impl View<'_> {
         let record = self.snapshot.item(instance).map(|record| record.state);
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
-        let folder = self.site().folder(instance);
-        if folder.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
+        // Its record at least, if not the whole folder.
+        let record = self.site().folder(instance).with(&path("state.toml"));
+        if record.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
     }
 
     fn version(&self, instance: Instance) -> Option<String> {
@@ -250,6 +303,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences")));
             if open.is_none() {
                 out::line("next: put back what is named, or let `rollup apply --again` do a rollup's steps anew");
+                out::line(format_args!("  or: `{}` takes what lies there for true", Next(site.tree.path()).accept()));
             }
         }
     }

@@ -13,7 +13,8 @@ use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::Plan;
 use crate::run::{
-    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, standing, throw_away,
+    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, no_return, standing,
+    throw_away,
 };
 
 impl From<args::OnFailure> for OnFailure {
@@ -81,9 +82,9 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     let wishes = Wishes {
         confirmed: args.confirm.clone(),
         manual_steps: args.rehearsing.into(),
-        stop_before: None,
         on_failure: args.failing.on_failure.into(),
         signals: heeded()?,
+        ..Wishes::default()
     };
     let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
     progress.reopen(open.name());
@@ -106,7 +107,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let open = runs.iter().find(|run| run.is_open());
     let run = match (&args.run, open) {
         (None, Some(open)) => open,
-        (None, None) => return Ok(nothing_open(&cleared, &named_last(&runs, &next))),
+        (None, None) => return Ok(nothing_open(&cleared, &named_last(&disk, &runs, &next)?)),
         (Some(named), open) => match (choose(&runs, named)?, open) {
             (run, Some(open)) if run.number != open.number => return Err(other_is_open(open, &next)),
             (run, _) => run,
@@ -186,7 +187,7 @@ pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
     }
 }
 
-fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
+pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
     runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
 }
 
@@ -202,9 +203,12 @@ fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
 }
 
 /// How the newest finished run is taken back, for whoever meant that one.
-fn named_last(runs: &[Run], next: &Next<'_>) -> String {
+fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<String, Failure> {
+    let no_return = no_return(disk.tree(), runs).map_err(|error| inputs::not_begun(&error))?;
     let last = runs.iter().rev().find(|run| run.state() == RunState::Closed(Outcome::Applied));
-    last.map(|run| format!("; `{} last` takes back {}, which is finished", next.undo(), run.name())).unwrap_or_default()
+    let last = last.filter(|run| !no_return.contains_key(&run.number));
+    let told = last.map(|run| format!("; `{} last` takes back {}, which is finished", next.undo(), run.name()));
+    Ok(told.unwrap_or_default())
 }
 
 /// The run that was named: `last`, a number, a rollup, or the name of its folder.
@@ -300,7 +304,10 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
             .next(format!("`{}` or `{}`", next.resume(), next.undo())),
         (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
             .now(now)
-            .next("the slots still tell how far it is: see \"By hand\" in the README"),
+            .next(format!(
+                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's folder aside",
+                next.accept()
+            )),
         (_, RunError::Changed(_)) => Failure { exit: Exit::NeedsAttention, ..failure }.now(now).next(even_so),
         _ => Failure { exit: Exit::NeedsAttention, ..without(failure) }.now(now).next(format!(
             "mend what is named, then `{}` or `{}`; or `{}` closes the run as it stands",

@@ -39,7 +39,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     let Begun { disk, payload, plan, .. } = begun;
     let wishes = Wishes { signals: heeded()?, ..Wishes::default() };
     let mut progress = Progress::new(job.tree(), Some(&plan), wishes);
-    let asked = Asked { manifest: job.loaded.source.text(), confirmed };
+    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
     let staged = staged.map_err(|error| inputs::not_begun(&error));
     progress.end(staged.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));

@@ -9,11 +9,11 @@ use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
-use crate::deployment::tree::{Kind, Tree, path as rel};
+use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState, runs};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, Progress, examine, load_plan, standing};
+use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
 
 /// Everything that `status` tells.
 struct Status {
@@ -107,16 +107,10 @@ fn level(site: &Site) -> Result<Level, Failure> {
 fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
     let mut slots = Slots::default();
     for run in runs.iter().filter(|run| !run.is_open()) {
-        let folder = run.folder.join("slots").expect("a plain name");
-        let mut bytes = 0;
-        for found in tree.walk(Some(&folder)).map_err(|error| inputs::disk(&error))?.found {
-            if found.kind == Kind::File {
-                let look = tree.look(&found.path).map_err(|error| inputs::disk(&error))?;
-                bytes += look.map_or(0, |look| look.size);
-            }
+        if let Some(bytes) = kept(tree, run).map_err(|error| inputs::disk(&error))? {
+            slots.runs += 1;
+            slots.bytes += bytes;
         }
-        slots.runs += usize::from(bytes > 0);
-        slots.bytes += bytes;
     }
     Ok(slots)
 }
@@ -209,11 +203,14 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     if !open.troubles.is_empty() {
         let what = match open.progress {
             Some(_) => "mend what is named first; then",
-            None => "the slots still tell how far it is: see \"By hand\" in the README; or",
+            None => "the slots still tell how far it is: see \"By hand\" in the README",
         };
         out::line(format_args!("next: {what}"));
     }
     match open.run.state() {
+        RunState::Unfinished(_) if open.progress.is_none() => {
+            out::line(format_args!("  or: {}    sets the run's folder aside", next.accept()));
+        }
         RunState::Staging => {
             out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
         }
@@ -229,7 +226,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
 }
 
 /// What of a step is done, and what is not.
-fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
+pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
     if step.gate.is_some() {
         let how = match run.journal.confirmed(&step.id) {
             Some(Answer::Done) => "done by hand",

@@ -24,7 +24,7 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, RelPath};
 use crate::plan::PlannedRollup;
 
-pub use state::{Run, RunState, runs};
+pub use state::{Aside, Damaged, Run, RunState, aside, next_number, runs, sound_and_damaged};
 pub use writer::{RESERVE, Writer};
 
 /// The version of the journal's format.
@@ -84,7 +84,31 @@ pub enum Record {
         outcome: Outcome,
         /// The measured digest of what stands at the live paths.
         measured: Digest,
+        /// Where it was closed as it stood: who did, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<Accepted>,
     },
+}
+
+/// Who took what stands for true, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// The live paths that the run left empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<Emptied>,
+}
+
+/// A live path at which a run set something aside, and at which nothing stood any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emptied {
+    /// The live path.
+    pub live: RelPath,
+    /// Where its slot keeps what stood there.
+    pub kept: RelPath,
 }
 
 /// The first record of a run.
@@ -324,7 +348,7 @@ mod tests {
     }
 
     fn three() -> Vec<String> {
-        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b"") };
+        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b""), accepted: None };
         lines(vec![Record::Staged { new: Digest::of(b"") }, Record::Committing, closed])
     }
 

@@ -4,6 +4,7 @@
 //! what will be written, so it also predicts what stands at and below every live path afterwards.
 //! The executor chooses nothing: it stages the new objects of the swaps and renames them in order.
 
+mod accept;
 mod actions;
 mod bytes;
 mod file;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
+pub use accept::{Accepting, Expectation, accept, accept_interest};
 pub use file::{PlanFault, parse};
 pub use payload_check::{Compared, compare_payload};
 pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};

@@ -57,7 +57,11 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }
-    disk.empty_trash()?;
+    match disk.empty_trash() {
+        Err(error) if error.is_lost_write() => return Err(error.into()),
+        // What cannot be removed now is in nobody's way there.
+        _ => {}
+    }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
         if matches!(run.state(), RunState::Staging | RunState::Staged) {
@@ -73,7 +77,7 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
 
 /// A run that has not begun has set nothing aside, and one that is staged whole still has every new
 /// object; otherwise its journal lost a record.
-fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+pub(super) fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     let slots = run.folder.join("slots").expect("a plain name");
     for (slot, _) in disk.tree().names(&slots)? {
         let there = |name: &str| {
@@ -245,7 +249,7 @@ pub(super) fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
 }
 
 fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
-    walk.journal.write(walk.disk, Record::Closed { outcome, measured })?;
+    walk.journal.write(walk.disk, Record::Closed { outcome, measured, accepted: None })?;
     walk.listener.tell(&Event::Closed { outcome });
     Ok(())
 }

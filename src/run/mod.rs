@@ -16,12 +16,15 @@
 //! | after every step | no rename of a later step can be on disk without all of this one |
 //! | before `closed` | the whole change is on disk before it is called finished |
 
+mod backup;
 mod check;
+mod close;
 mod examine;
 mod executor;
 mod measure;
 mod past;
 mod preflight;
+mod prune;
 mod reopen;
 mod stage;
 mod swap;
@@ -32,13 +35,16 @@ use crate::journal::{JournalFault, Outcome};
 use crate::names::RelPath;
 use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
+pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
+pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{Left, left_by, past, standing};
+pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing};
 pub use preflight::{Risk, preflight, risk};
-pub use reopen::{IfChanged, reopen};
-pub use stage::{Asked, Staged, stage};
+pub use prune::{Lost, kept, lost, prune};
+pub use reopen::{IfChanged, no_return, reopen};
+pub use stage::{Asked, Staged, next_run, stage};
 pub use swap::Progress;
 
 /// Hears what a run does, and answers for the person in front of it.
@@ -89,6 +95,8 @@ pub enum Event<'a> {
     },
     /// Staging is whole.
     Staged,
+    /// What the run will replace is backed up.
+    BackedUp(&'a BackedUp),
     /// The first rename is due.
     Committing,
     /// A step begins, in this direction.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::{Difference, differences};
+use super::swap::{Progress, progress, slot_folder};
 use super::{RunError, executor::load_plan};
 use crate::deployment::snapshot::{OpenRun, Past, PastRun};
-use crate::deployment::tree::Tree;
-use crate::journal::{Direction, Outcome, Run, RunState, runs};
+use crate::deployment::tree::{DiskError, Tree};
+use crate::journal::{Direction, Emptied, Outcome, Record, Run, RunState, runs};
 use crate::names::{Kb, RelPath};
-use crate::plan::{Entry, Subject, What};
+use crate::plan::{Entry, Plan, Subject, What};
 
 /// Reads what a plan for this rollup has to know about earlier runs.
 pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
@@ -50,9 +51,18 @@ pub struct Left {
     pub kb: Option<Kb>,
 }
 
-/// What the runs that are in force left, later ones over earlier ones, by path.
-pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<RelPath, Left>, RunError> {
-    let mut left: BTreeMap<RelPath, Left> = BTreeMap::new();
+/// What the finished runs left, later ones over earlier ones.
+#[derive(Debug, Default)]
+pub struct LeftBehind {
+    /// What should stand, by path.
+    pub there: BTreeMap<RelPath, Left>,
+    /// What is gone, and was taken for gone.
+    pub gone: BTreeSet<RelPath>,
+}
+
+/// What the runs that are in force left.
+pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
+    let LeftBehind { there: mut left, gone: mut all_gone } = LeftBehind::default();
     for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
         let plan = load_plan(tree, &run.folder)?;
         let mut there = plan.prediction.as_ref().map(|prediction| prediction.entries.clone()).unwrap_or_default();
@@ -66,13 +76,47 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<RelPath, Left>, Run
         let brought_by = |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
         let new: Vec<_> = there.into_iter().map(|entry| (brought_by(&entry.path), entry)).collect();
         left.retain(|path, _| !path.lies_in(&live) && !path.lies_in(&gone));
+        all_gone.retain(|path: &RelPath| !path.lies_in(&live) && new.iter().all(|(_, entry)| entry.path != *path));
+        all_gone.extend(gone.into_iter().cloned());
         for (kb, Entry { path, what }) in new {
             if what != What::Traveller {
                 left.insert(path, Left { what, run: run.name().to_owned(), kb });
             }
         }
     }
-    Ok(left)
+    Ok(LeftBehind { there: left, gone: all_gone })
+}
+
+/// The live paths of a run that are empty because it did not go on.
+pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
+    let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
+    for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
+        let slot = slot_folder(run, swap.number);
+        if matches!(progress(tree, &slot, swap)?, Some(Progress::Between | Progress::Done)) {
+            kept.insert(&swap.live, slot.join("old").expect("a plain name"));
+        }
+    }
+    let mut emptied = Vec::new();
+    for (live, kept) in kept {
+        if tree.look(live)?.is_none() {
+            emptied.push(Emptied { live: live.clone(), kept });
+        }
+    }
+    Ok(emptied)
+}
+
+/// What the runs that were closed as they stood left empty and is so still, with the name of the run.
+pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
+    let mut all = Vec::new();
+    for run in runs {
+        let Some(Record::Closed { accepted: Some(accepted), .. }) = run.journal.last() else { continue };
+        for emptied in &accepted.empty {
+            if tree.look(&emptied.live)?.is_none() {
+                all.push((run.name().to_owned(), emptied.clone()));
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Where an open run stands, in words.
@@ -90,7 +134,7 @@ pub fn standing(run: &Run) -> &'static str {
 
 /// What the runs of a rollup brought and no run of another one replaced since, compared with the disk.
 fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
-    let ours = left_by(tree, runs)?.into_iter().filter(|(_, left)| left.kb == Some(kb));
+    let ours = left_by(tree, runs)?.there.into_iter().filter(|(_, left)| left.kb == Some(kb));
     let ours: Vec<Entry> = ours.map(|(path, Left { what, .. })| Entry { path, what }).collect();
     Ok(differences(tree, &ours)?.iter().map(Difference::to_string).collect())
 }

@@ -8,6 +8,7 @@ use super::swap::{Progress, Slot, slot_folder};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind};
@@ -35,9 +36,12 @@ pub fn reopen(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
+    if let Some(gone) = slots_gone(disk.tree(), run, &plan)? {
+        // Whatever else keeps it from going back now, it never will.
+        return Err(RunError::NotReady(vec![gone]));
+    }
     let mut reasons = built_upon(runs, run);
     reasons.extend(no_way_back(run, &plan));
-    reasons.extend(slots_gone(disk, run, &plan)?);
     let mut travellers = Vec::new();
     if reasons.is_empty() {
         let (found, homeless) = travellers_now(disk, run, &plan)?;
@@ -58,6 +62,29 @@ pub fn reopen(
     let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
     walk.listener.tell(&Event::Turned { back: true, why: "undo" });
     Ok(go_back(&mut walk, None))
+}
+
+/// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers. `runs`
+/// are all runs of the deployment, oldest first.
+pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
+    let mut whys = BTreeMap::new();
+    let mut later: Option<&Run> = None;
+    let stands = |run: &&Run| matches!(run.state(), RunState::Closed(Outcome::Applied) | RunState::Unfinished(_));
+    for run in runs.iter().rev().filter(stands) {
+        let own = match load_plan(tree, &run.folder) {
+            Err(error) => Some(error.to_string()),
+            Ok(plan) => {
+                let gone = slots_gone(tree, run, &plan)?;
+                gone.into_iter().chain(no_way_back(run, &plan)).next().map(|reason| reason.message)
+            }
+        };
+        let built_upon = later.map(|later| format!("run {} came after it and cannot be undone", later.name()));
+        if let Some(why) = own.or(built_upon) {
+            later.get_or_insert(run);
+            whys.insert(run.number, why);
+        }
+    }
+    Ok(whys)
 }
 
 /// Finished runs are undone newest first: a later one may stand on what this one brought.
@@ -89,11 +116,12 @@ fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
 }
 
 /// Without its old objects there is nothing to go back to.
-fn slots_gone(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<Option<Reason>, RunError> {
+fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, RunError> {
     for swap in &plan.swaps {
-        if disk.tree().look(&slot_folder(&run.folder, swap.number))?.is_none() {
+        if tree.look(&slot_folder(&run.folder, swap.number))?.is_none() {
             let message = format!("the old objects of run {} were cleared away", run.name());
-            return Ok(Some(Reason::new(ReasonKind::NotReady, message)));
+            let help = "`rollup history` tells which runs can still be undone";
+            return Ok(Some(Reason::new(ReasonKind::NotReady, message).help(help)));
         }
     }
     Ok(None)

@@ -17,9 +17,9 @@ use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{About, FORMAT, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
@@ -37,8 +37,8 @@ pub struct Staged {
 
 /// What of a run is not in its plan.
 pub struct Asked<'a> {
-    /// The manifest's text, which the run's folder keeps.
-    pub manifest: &'a str,
+    /// The manifest's text, which the run's folder keeps; a run that accepts has none.
+    pub manifest: Option<&'a str>,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
 }
@@ -55,15 +55,25 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
-    let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
-    let name = format!("{number:04}-{}", plan.subject);
-    let run = path(".rollup/runs").join(&name).expect("a plain name");
+    let run = path(".rollup/runs").join(&next_run(disk.tree(), plan)?).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
     if staged.is_err() {
         // What could not be staged may also not be removable; the next command clears it then.
         let _ = disk.discard(&run);
     }
     staged
+}
+
+/// The name that the next run will have.
+pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
+    Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
+}
+
+impl Staged {
+    /// Throws it away; nothing of the deployment has changed.
+    pub fn throw_away(self, disk: &LockedDeployment) -> Result<(), DiskError> {
+        disk.discard(&self.run)
+    }
 }
 
 struct Stager<'a> {
@@ -123,7 +133,9 @@ impl<'a> Stager<'a> {
             confirmed: asked.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
-        self.disk.write(&self.below("manifest.toml"), asked.manifest.as_bytes(), None)?;
+        if let Some(manifest) = asked.manifest {
+            self.disk.write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+        }
         self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
         for name in ["slots", "sources"] {
             self.disk.make_folder(&self.below(name), attributes)?;
@@ -357,7 +369,7 @@ fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
 }
 
 /// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
-fn forget(file: &File) {
+pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 

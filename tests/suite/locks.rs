@@ -35,7 +35,7 @@ fn the_owner_of_the_lock_is_named() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let first = locked(&world, "apply KB123456");
-    for command in [APPLY, "undo --yes", "resume --yes"] {
+    for command in [APPLY, "undo --yes", "resume --yes", "prune --keep 0 --yes"] {
         let ran = world.run(command).exits_with(exit::LOCKED).tree_is_unchanged();
         ran.says(&format!("process {} of ", std::process::id()))
             .says("(apply KB123456)")

@@ -1,5 +1,7 @@
 //! The promises, one file per behaviour.
 
+mod accepting;
+mod backups;
 mod by_hand;
 mod crash;
 mod disk;
@@ -16,6 +18,7 @@ mod order;
 mod payload;
 mod power;
 mod property;
+mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;

@@ -10,9 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 13] = [
-    "validate", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "rehearse",
-    "inspect", "seal",
+const COMMANDS: [&str; 15] = [
+    "validate", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept", "prune",
+    "rehearse", "inspect", "seal",
 ];
 
 fn root() -> &'static Path {

@@ -49,6 +49,8 @@ pub(crate) mod exit {
     pub(crate) const INVALID: i32 = 65;
     /// A path typed on the command line does not exist.
     pub(crate) const NO_INPUT: i32 = 66;
+    /// Input or output failed, nothing begun.
+    pub(crate) const IO: i32 = 74;
     /// Another process is at work.
     pub(crate) const LOCKED: i32 = 75;
     /// Stopped by the person, nothing open.
@@ -135,6 +137,13 @@ impl World {
     fn copied(deployment: &Path) -> Self {
         let world = Self { folder: TempDir::new().expect("a temporary folder") };
         copy_tree(deployment, &world.deployment());
+        world
+    }
+
+    /// Another world that is like this one.
+    pub(crate) fn copy(&self) -> Self {
+        let world = Self { folder: TempDir::new().expect("a temporary folder") };
+        copy_tree(self.folder.path(), world.folder.path());
         world
     }
 

@@ -21,7 +21,7 @@ use site::{Copy, Site};
 use tree::Tree;
 
 /// Hears nothing, and does every manual step at once.
-struct Willing;
+pub(crate) struct Willing;
 
 impl Listener for Willing {
     fn tell(&mut self, _: &Event<'_>) {}
@@ -68,7 +68,7 @@ pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
 }
 
 /// Applies the site's manifest as the command does.
-fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+pub(crate) fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
     apply_before(site, deployment, watch, &mut Willing)
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn apply_before(
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
     disk.keep("test")?;
-    let asked = run::Asked { manifest: &site.manifest_text, confirmed: Vec::new() };
+    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
 }
@@ -99,7 +99,7 @@ pub(crate) enum Way {
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
     recover_before(deployment, way, watch, &mut Willing)
 }
 
@@ -135,7 +135,7 @@ fn reopen(deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, Run
 }
 
 /// Whether the only run is at rest.
-fn is_finished(deployment: &Path) -> bool {
+pub(crate) fn is_finished(deployment: &Path) -> bool {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
@@ -149,7 +149,7 @@ fn is_committing(deployment: &Path) -> bool {
 }
 
 /// How many changes a whole apply makes.
-fn changes(site: &Site) -> usize {
+pub(crate) fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
     let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };

@@ -138,7 +138,7 @@ files = [
 /// A deployment in its state before, and what is applied to it.
 pub(crate) struct Site {
     folder: TempDir,
-    description: Description,
+    pub(crate) description: Description,
     manifest: Manifest,
     pub(crate) manifest_text: String,
     pub(crate) payload: Payload,

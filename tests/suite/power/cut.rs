@@ -71,15 +71,10 @@ impl<'a> Cut<'a> {
         &self.pending
     }
 
-    /// Everything survives, or nothing.
-    pub(super) fn all_or_nothing(&self) -> [Survivor; 2] {
-        [self.of(|_| true), self.of(|_| false)]
-    }
-
-    /// The extremes: nothing survives, everything, only the last change; each change missing alone, and
+    /// The extremes: everything survives, nothing, only the last change; each change missing alone, and
     /// each there alone, with what must go with it. And of these, every rename that can be half done.
     pub(super) fn extremes(&self) -> Vec<Survivor> {
-        let mut survivors = self.all_or_nothing().to_vec();
+        let mut survivors = vec![self.of(|_| true), self.of(|_| false)];
         for &change in &self.pending {
             survivors.push(self.of(|other| self.follows(change, other)));
             survivors.push(self.of(|other| !self.follows(other, change)));

@@ -20,9 +20,9 @@ use trace::{Effect, Fate};
 use trial::{Sample, Trial};
 
 /// What every run of the suite has time for.
-const SAMPLE: Sample = Sample { few: 30, every: usize::MAX, random: 1, both_ways: false };
+const SAMPLE: Sample = Sample { few: 16, every: usize::MAX, random: 1, one_of: 3, both_ways: false };
 /// Everything, but for what is very much alike.
-const CAMPAIGN: Sample = Sample { few: 30, every: 10, random: 10, both_ways: true };
+const CAMPAIGN: Sample = Sample { few: 30, every: 10, random: 10, one_of: 1, both_ways: true };
 
 /// A story in a copy of the site.
 fn story(trial: &Trial, processes: &[(Doing, Fate)]) -> Story {
@@ -58,10 +58,10 @@ fn again(trial: &mut Trial, survivor: &Disk, way: Way) {
 
 #[test]
 fn an_apply_survives_a_power_cut_anywhere() {
-    let mut trial = Trial::new(SAMPLE, 1);
+    let mut trial = Trial::new(Sample { one_of: 1, ..SAMPLE }, 1);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
     trial.cut(&apply, usize::MAX);
-    assert!(trial.unfinished > 200 && trial.at_rest > 20, "{} {}", trial.unfinished, trial.at_rest);
+    assert!(trial.unfinished > 200 && trial.at_rest > 100, "{} {}", trial.unfinished, trial.at_rest);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn an_undo_survives_a_power_cut_anywhere() {
     // It dies when nothing is left to do but to say so.
     let undo = taken_on(&trial, changes[changes.len() - 2], Way::Back);
     trial.cut(&undo, usize::MAX);
-    assert!(trial.unfinished > 200, "{}", trial.unfinished);
+    assert!(trial.unfinished > 100, "{}", trial.unfinished);
 }
 
 /// What the dead process did was not yet on disk when another one went on.
@@ -79,11 +79,11 @@ fn an_undo_survives_a_power_cut_anywhere() {
 fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 3);
     let (changes, barriers) = commit(&trial);
-    let staged = &changes[..4];
-    for &dies_at in staged.iter().chain(&barriers) {
+    // Also one that is staged and not begun.
+    for &dies_at in [changes[1]].iter().chain(&barriers) {
         for way in [Way::Forward, Way::Back] {
             let story = taken_on(&trial, dies_at, way);
-            trial.cut(&story, 8);
+            trial.cut(&story, 6);
         }
     }
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
@@ -93,7 +93,7 @@ fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
 fn a_run_that_fails_and_turns_back_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 4);
     let (changes, _) = commit(&trial);
-    for &fails_at in changes.iter().step_by(3) {
+    for &fails_at in changes.iter().step_by(7) {
         let story = story(&trial, &[(Doing::Apply, Fate::FailsAt(fails_at))]);
         trial.cut(&story, 8);
     }
@@ -105,7 +105,7 @@ fn a_recovery_from_a_power_cut_survives_another() {
     let mut trial = Trial::new(SAMPLE, 5);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
     let survivors = trial.imagine(&apply);
-    for (at, survivor) in survivors.iter().rev().step_by(survivors.len() / 6).enumerate() {
+    for (at, survivor) in survivors.iter().rev().step_by(survivors.len() / 4).enumerate() {
         again(&mut trial, survivor, if at % 2 == 0 { Way::Forward } else { Way::Back });
     }
     assert!(trial.unfinished > 50, "{}", trial.unfinished);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollup::deployment::tree::Tree as Folder;
 use rollup::journal::{RunState, runs};
-use rollup::run::{Event, Listener, Question, Reply};
+use rollup::run::{Ended, Event, Listener, Question, Reply};
 
 use super::cut::Cut;
 use super::disk::{Disk, Id, is_journal};
@@ -38,7 +38,7 @@ impl Story {
     pub(super) fn of(site: &Site, folder: &Path, processes: &[(Doing, Fate)]) -> Self {
         let recorder = Recorder::new(folder);
         let own = own_objects(&recorder.now(), folder);
-        let mut last = 0;
+        let (mut last, mut at_rest) = (0, false);
         for &(doing, fate) in processes {
             last = recorder.length();
             let mut person = Person { recorder: Some(Arc::clone(&recorder)), asked: 0 };
@@ -49,6 +49,7 @@ impl Story {
             };
             last = last.max(recorder.failed());
             assert!(fate != Fate::Lives || ended.is_ok(), "{processes:?}: {ended:?}");
+            at_rest = matches!(ended, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. })));
         }
         let trace = recorder.trace();
         let written = trace.events.iter().filter_map(|event| match &event.effect {
@@ -59,15 +60,18 @@ impl Story {
         let mut files = written.chain(known.filter_map(|(id, contents)| Some((id, contents?))));
         let journal = files.find(|(_, contents)| is_journal(&contents.bytes)).map(|(id, _)| id);
         let story = Self { trace, last, own, journal, told: format!("{processes:?}") };
-        story.everything_is_on_disk_before_a_question();
+        story.is_on_disk_before_it_is_told(at_rest);
         story
     }
 
-    /// A person acts outside of the deployment, on the word that everything so far has happened.
-    fn everything_is_on_disk_before_a_question(&self) {
-        for (at, _) in self.trace.events.iter().enumerate().filter(|(_, event)| event.effect == Effect::Question) {
+    /// Whoever is asked acts outside of the deployment, on the word that everything so far has happened; and
+    /// whoever hears that a run is at rest never looks at it again.
+    fn is_on_disk_before_it_is_told(&self, at_rest: bool) {
+        let events = self.trace.events.iter().enumerate();
+        let questions = events.filter(|(_, event)| event.effect == Effect::Question).map(|(at, _)| at);
+        for at in questions.chain(at_rest.then_some(self.trace.events.len())) {
             let cut = Cut::new(&self.trace, at);
-            assert!(cut.pending().is_empty(), "{}: asked too early: {}", self.told, cut.told(&cut.all_or_nothing()[0]));
+            assert!(cut.pending().is_empty(), "{}: told too early: {}", self.told, cut.told(&cut.extremes()[0]));
         }
     }
 

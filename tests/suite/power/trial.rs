@@ -24,6 +24,8 @@ pub(super) struct Sample {
     pub(super) every: usize,
     /// Random survivors of each cut.
     pub(super) random: usize,
+    /// Of all these, one of so many.
+    pub(super) one_of: usize,
     /// Whether each is recovered both ways, or one way and the next one the other.
     pub(super) both_ways: bool,
 }
@@ -79,7 +81,8 @@ impl Trial {
         let few = cut.pending().len() <= self.sample.few;
         let mut survivors = if few || at.is_multiple_of(self.sample.every) { cut.extremes() } else { Vec::new() };
         survivors.extend((0..self.sample.random).map(|_| cut.random(&mut self.random)));
-        survivors
+        let first = at % self.sample.one_of;
+        survivors.into_iter().skip(first).step_by(self.sample.one_of).collect()
     }
 
     /// Looks at what survives of a cut, and recovers it, unless one like it was tried before.

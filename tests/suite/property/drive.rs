@@ -85,7 +85,7 @@ impl<'a> Ready<'a> {
         let mut disk = watch.over(lock(deployment));
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
-        let asked = run::Asked { manifest: &self.text, confirmed: Vec::new() };
+        let asked = run::Asked { manifest: Some(&self.text), confirmed: Vec::new() };
         let staged = run::stage(&disk, plan, &asked, Some(self.payload), watch)?;
         run::commit(&disk, plan, staged, watch).map(Some)
     }
