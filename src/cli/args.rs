@@ -119,8 +119,7 @@ runs that are staged or unfinished are left alone.")]
   rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
                                                        on a copy of yours
   rollup rehearse manifests/kb952076.toml --crash-everywhere
-                                                       takes minutes; ends with
-                                                       a table
+                                                       takes minutes
   rollup rehearse manifests/kb952076.toml --fail install
 
 Manual steps count as done in a rehearsal.")]

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::report::Way;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Outcome, RunState, runs};
+use crate::journal::{Answer, Outcome, Run, RunState, runs};
 use crate::plan::{Plan, PlannedStep};
+use crate::run::standing;
 
 /// What a dead process left, as its journal says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,9 @@ pub(super) enum Left {
 }
 
 impl Left {
+    /// Reads it; where it cannot be read, the error tells why.
     pub(super) fn on(deployment: &Path, plan: &Plan) -> Result<Self, String> {
-        let tree = Tree::open(deployment).map_err(|error| error.to_string())?;
-        let runs = runs(&tree).map_err(|fault| fault.to_string())?;
+        let runs = read(deployment)?;
         let Some(run) = runs.last() else { return Ok(Left::NotBegun) };
         Ok(match run.state() {
             RunState::Staging => Left::NotBegun,
@@ -55,8 +56,23 @@ impl Left {
 /// What has to stand after a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Due {
+    /// The tree before the rollup.
     Before,
+    /// The tree that an undisturbed apply leaves.
     After,
     /// `undo` has to stop behind this step, and then `resume` has to reach the state after.
     AfterStoppingBehind(String),
+}
+
+/// That no run is open any more; else the error names the one that is.
+pub(super) fn at_rest(deployment: &Path) -> Result<(), String> {
+    match read(deployment)?.iter().find(|run| run.is_open()) {
+        None => Ok(()),
+        Some(run) => Err(format!("run {} is {}", run.name(), standing(run))),
+    }
+}
+
+fn read(deployment: &Path) -> Result<Vec<Run>, String> {
+    let tree = Tree::open(deployment).map_err(|error| error.to_string())?;
+    runs(&tree).map_err(|fault| fault.to_string())
 }

@@ -8,7 +8,7 @@ use std::thread;
 
 use super::super::child::Fate;
 use super::super::{LabError, Picture, Times, Verb};
-use super::left::{Due, Left};
+use super::left::{Due, Left, at_rest};
 use super::report::{Failing, Place, Row, Stood, Way};
 use super::scene::Scene;
 use super::worker::Worker;
@@ -183,9 +183,7 @@ impl<'a> Trials<'a> {
             }
         }
         let mut wrong = self.compare(worker, &due)?;
-        if let Ok(left @ (Left::Staged | Left::Begun { .. })) = Left::on(&worker.deployment(), self.crashes.plan) {
-            wrong.insert(0, format!("a run is still open: {left:?}"));
-        }
+        wrong.extend(at_rest(&worker.deployment()).err());
         Ok(if wrong.is_empty() { Ok(due) } else { Err(wrong) })
     }
 
