@@ -214,6 +214,7 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
             failure.next.dedup();
             failure
         }
+        RunError::Pathless { .. } => Failure::new(Exit::NotReady, error).now(now).next("rename it"),
         RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
         RunError::SetAside { .. } | RunError::InTheWay { .. } => Failure::new(Exit::NeedsAttention, error),
         RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),

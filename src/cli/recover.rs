@@ -298,7 +298,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         (RunState::Closed(_), RunError::InTheWay { .. }) => {
             Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
         }
-        (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_)) => failure.now(now),
+        (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_) | RunError::Pathless { .. }) => {
+            failure.now(now)
+        }
         (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
             .now(now)
             .next(format!("`{}` or `{}`", next.resume(), next.undo())),

@@ -36,6 +36,9 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
         let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
+        if swap.has_old() && (progress == Progress::Between || is_first) {
+            slot.can_travel()?;
+        }
         if progress == Progress::NotBegun && is_first {
             as_seen(disk, &swap.live, &swap.old)?;
             let seen = |entry: &Entry| Ok(disk.tree().look(&entry.path)?.map(|look| (look.identity, look.modified)));

@@ -263,7 +263,9 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
             any = moved;
         }
         for stayed in stayed {
-            let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
+            let stayed = Shown(&stayed);
+            let text =
+                format!("`{stayed}` came while the run was under way, and stays there: it has no place any more");
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }
@@ -277,6 +279,7 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
 fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
         for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
+            let left = Shown(&left);
             let text = format!("`{left}` was put into a folder that the run had made, and is kept there");
             walk.listener.tell(&Event::Notice { text: &text });
         }

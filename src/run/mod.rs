@@ -229,6 +229,12 @@ pub enum RunError {
         /// Where it is.
         path: String,
     },
+    /// An operator's file or folder cannot be moved along.
+    #[error("`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it")]
+    Pathless {
+        /// Where it is, made readable.
+        path: String,
+    },
     /// A swap found something that it must not touch.
     #[error("{what}; look at `{live}` and at `{slot}`")]
     Stranger {

@@ -265,17 +265,18 @@ impl<'a> Slot<'a> {
     }
 
     /// What an operator's process still wrote into the old object, after the new one was in place,
-    /// moves to L. A name that L has already stays where it is, and is returned.
-    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<RelPath>), RunError> {
-        let (mut late, mut stayed) = (Vec::new(), Vec::new());
+    /// moves to L. What has no place there stays where it is, and is returned.
+    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<String>), RunError> {
+        let Strangers { placed, pathless: mut stayed } = self.list_strangers(&self.old_path(), &self.old_files())?;
+        let mut late = Vec::new();
         let (live, ours) = (&self.swap.live, self.new_files());
-        for (from, below) in self.strangers(&self.old_path(), &self.old_files())? {
+        for (from, below) in placed {
             let Some(to) = self.place(&below, live, &ours)? else {
-                stayed.push(from);
+                stayed.push(from.to_string());
                 continue;
             };
             match (self.look(&from)?, self.look(&to)?) {
-                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from),
+                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from.to_string()),
                 _ => late.push((from, to)),
             }
         }
@@ -292,9 +293,9 @@ impl<'a> Slot<'a> {
     }
 
     /// Files in the new object, while it is in the slot, that are none of ours.
-    pub(super) fn strangers_in_new(&self) -> Result<Vec<RelPath>, RunError> {
-        let ours = self.new_files();
-        Ok(self.strangers(&self.new_path(), &ours)?.into_iter().map(|(at, _)| at).collect())
+    pub(super) fn strangers_in_new(&self) -> Result<Vec<String>, RunError> {
+        let Strangers { placed, pathless } = self.list_strangers(&self.new_path(), &self.new_files())?;
+        Ok(placed.into_iter().map(|(at, _)| at.to_string()).chain(pathless).collect())
     }
 
     /// Files that are none of ours in the object that this swap has put in place, or is about to.
@@ -306,16 +307,36 @@ impl<'a> Slot<'a> {
         self.strangers(&object, &self.new_files())
     }
 
-    /// Files in an object of ours that are none of ours: where they are, and their place below it.
+    /// What is about to be set aside, or is, has no file that could not be moved along.
+    pub(super) fn can_travel(&self) -> Result<(), RunError> {
+        let object = match self.progress()? {
+            Progress::NotBegun => self.swap.live.clone(),
+            Progress::Between => self.old_path(),
+            Progress::Done => return Ok(()),
+        };
+        self.strangers(&object, &self.old_files()).map(|_| ())
+    }
+
+    /// Files in an object of ours that are none of ours: where they are, and their place below it. One that
+    /// has no path for us is never silently left behind.
     fn strangers(&self, object: &RelPath, ours: &Places) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+        let Strangers { placed, pathless } = self.list_strangers(object, ours)?;
+        match pathless.into_iter().next() {
+            None => Ok(placed),
+            Some(at) => Err(RunError::Pathless { path: self.disk.tree().path().join(at).display().to_string() }),
+        }
+    }
+
+    fn list_strangers(&self, object: &RelPath, ours: &Places) -> Result<Strangers, RunError> {
         match self.look(object)? {
             Some(look) if look.kind == Kind::Folder => {}
-            _ => return Ok(Vec::new()),
+            _ => return Ok(Strangers::default()),
         }
-        let found = self.disk.tree().walk(Some(object))?.found.into_iter();
-        let files = found.filter(|found| found.kind != Kind::Folder);
+        let listing = self.disk.tree().walk(Some(object))?;
+        let files = listing.found.into_iter().filter(|found| found.kind != Kind::Folder);
         let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
-        Ok(placed.filter(|(_, below)| !ours.contains(&below.folded())).collect())
+        let placed = placed.filter(|(_, below)| !ours.contains(&below.folded())).collect();
+        Ok(Strangers { placed, pathless: listing.unreadable })
     }
 
     /// From one object into the other; each with the files of ours in it.
@@ -418,6 +439,15 @@ impl<'a> Slot<'a> {
         let new = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::Folder)).map(|entry| &entry.path);
         self.places(old.chain(new))
     }
+}
+
+/// Files in an object that are none of ours.
+#[derive(Default)]
+struct Strangers {
+    /// Where they are, and their place below the object.
+    placed: Vec<(RelPath, RelPath)>,
+    /// What has no path for us, made readable.
+    pathless: Vec<String>,
 }
 
 /// Places below an object.
