@@ -13,6 +13,7 @@ use super::exit::{Exit, Failure};
 use super::job::{Job, confirmations, preview_of, told_nothing};
 use super::out;
 use super::rehearse::not_prepared;
+use crate::manifest::Rollup;
 use crate::names::Shown;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, Way, crash_everywhere};
@@ -44,7 +45,7 @@ pub(super) fn everywhere(args: &Rehearse, job: &Job, lab: &Lab) -> Result<Exit, 
     let report = crash_everywhere(crashes);
     progress.end();
     let report = report.map_err(|error| not_tried(&error, args))?;
-    out::line(format_args!("\n{}", heading(args, &plan)));
+    out::line(format_args!("\n{}", heading(args, job, &plan)));
     out::line(table(&report));
     out::line(legend(&report));
     out::say(format_args!("took {}", duration(begun.elapsed())));
@@ -115,13 +116,14 @@ fn place(place: Place) -> &'static str {
     }
 }
 
-fn heading(args: &Rehearse, plan: &Plan) -> String {
+fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
     let of = match args.deployment {
         Some(_) => format!("a copy of {}", Shown(&plan.deployment)),
         None => format!("the sample {}", Shown(&plan.deployment)),
     };
+    let Rollup { kb, revision, .. } = &job.loaded.manifest.rollup;
     let digest = plan.digest.map(|digest| format!(", plan {}", digest.short())).unwrap_or_default();
-    format!("{}{digest}, on {of}\nkilled at every change of the disk, and recovered both ways:\n", plan.subject)
+    format!("{kb} revision {revision}{digest}, on {of}\nkilled at every change of the disk, and recovered both ways:\n")
 }
 
 /// The rows under their headings; fits a screen of 80 columns.

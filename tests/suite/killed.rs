@@ -26,6 +26,10 @@ files = ["Notes.txt"]
 files = [{ name = "Notes.txt", size = 100 }]
 "#;
 
+/// The rows of the table.
+const PLACES: [&str; 5] =
+    ["apply, while staging", "apply, while committing", "resume", "undo", "undo of the finished run"];
+
 /// A folder in memory where there is one: death is tried here, and a barrier would only take its time.
 fn lab() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -49,8 +53,7 @@ fn every_point_of_a_small_rollup_recovers_both_ways() {
     let world = small_world(UPDATE_PROVIDER).put("Things/Provider/files/his.txt", "his own");
     let lab = lab();
     let ran = world.run(&everywhere(&lab)).exits_with(exit::OK).nothing_was_touched();
-    let places = ["apply, while staging", "apply, while committing", "resume", "undo", "undo of the finished run"];
-    for place in places {
+    for place in PLACES {
         let [points, resumed_before, resumed_after, undone_before, undone_after, failing] =
             numbers(ran.stdout(), place)[..]
         else {
@@ -208,8 +211,26 @@ fn every_point_of_kb952076_recovers_both_ways_as_the_readme_shows() {
     let table = String::from_utf8(output.stdout).expect("text");
     let page = readme();
     let shown = blocks(&page, "text").into_iter().find(|block| block.contains("\nkilled at every change"));
-    let expected = shown.expect("the README shows the table");
-    snapbox::Assert::new().action(snapbox::assert::Action::Verify).eq(table.trim_start(), expected);
+    let shown = shown.expect("the README shows the table");
+    assert_eq!(without_numbers(table.trim()), without_numbers(shown.trim()), "{table}");
+    // In either of them nothing fails.
+    for table in [&table, &shown] {
+        for place in PLACES {
+            assert_eq!(numbers(table, place).last(), Some(&0), "{table}");
+        }
+    }
+}
+
+/// A text with a `0` for every number and one space for several; the numbers change with every version.
+fn without_numbers(text: &str) -> Vec<String> {
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let masked = |word: &str| if is_number(word) { "0".to_owned() } else { word.to_owned() };
+    let line = |line: &str| {
+        // The digest of the plan is another one, too.
+        let line = line.split_once(", plan ").map_or(line, |(rollup, _)| rollup);
+        line.split_whitespace().map(masked).collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(line).collect()
 }
 
 /// The calls that change something, other than those that open a file to make it.
