@@ -35,6 +35,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Shown,
+        again: again(&job, args),
         wait: Duration::from_secs(args.locking.lock_timeout),
         watch: args.rehearsing.watch(),
     };
@@ -46,6 +47,24 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         ..Wishes::default()
     };
     run_job(&job, &asking, wishes)
+}
+
+/// What is typed to do the same once more.
+fn again(job: &Job, args: &args::Apply) -> String {
+    let mut command = job.apply_again();
+    if let Some(step) = &args.stop_before {
+        command.push_str(&format!(" --stop-before {step}"));
+    }
+    if args.failing.on_failure == args::OnFailure::Stop {
+        command.push_str(" --on-failure stop");
+    }
+    if let Some(folder) = &args.backup_dir {
+        command.push_str(&format!(" --backup-dir {}", out::typed(folder)));
+    }
+    if args.yes {
+        command.push_str(" --yes");
+    }
+    command
 }
 
 /// A step that the manifest has.

@@ -12,7 +12,7 @@ use super::args::{Format, Rehearse};
 use super::exit::{Exit, Failure};
 use super::job::{Job, confirmations, preview_of, told_nothing};
 use super::out;
-use super::rehearse::not_prepared;
+use super::rehearse::{again, not_prepared};
 use crate::manifest::Rollup;
 use crate::names::Shown;
 use crate::plan::{Plan, Planned};
@@ -30,7 +30,7 @@ pub(super) fn everywhere(args: &Rehearse, job: &Job, lab: &Lab) -> Result<Exit, 
             return Ok(Exit::Ok);
         }
     };
-    let confirmed = confirmations(job, &plan, &args.confirm)?;
+    let confirmed = confirmations(&plan, &args.confirm, &again(args))?;
     let path = std::env::current_exe()
         .map_err(|error| Failure::new(Exit::Failed, format_args!("cannot tell where this program lies: {error}")))?;
     let program = Program { path, apply: arguments(args, lab, &confirmed) };

@@ -12,11 +12,11 @@ use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
 use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Findings, Look, Source};
-use crate::journal::{JournalFault, runs};
+use crate::journal::{JournalFault, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::Kb;
 use crate::payload::Payload;
-use crate::run::RunError;
+use crate::run::{RunError, untouched};
 
 /// How often a reader looks again when a writer moved in between.
 const LOOKS: usize = 5;
@@ -156,6 +156,13 @@ pub(super) fn quietly<T>(tree: &Tree, mut read: impl FnMut() -> Result<T, Failur
         }
     }
     Err(busy(tree))
+}
+
+/// All runs, where the slots of none of them tell of more than its journal does.
+pub(super) fn sound_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
+    let runs = runs(tree).map_err(|fault| journal(&fault))?;
+    runs.iter().try_for_each(|run| untouched(tree, run)).map_err(|error| not_begun(&error))?;
+    Ok(runs)
 }
 
 /// What a writer changes first and last: the number of records of every run.

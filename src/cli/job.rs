@@ -38,6 +38,7 @@ pub(super) struct Job {
     pub(super) options: Options,
     /// The manifest as it was typed, for the commands that messages name.
     pub(super) typed: PathBuf,
+    choices: Choices,
 }
 
 /// What is asked before anything is written.
@@ -49,6 +50,8 @@ pub(super) struct Asking<'a> {
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
+    /// What is typed to do the same once more, but for what a person has to confirm.
+    pub(super) again: String,
     /// How long to wait for the lock.
     pub(super) wait: Duration,
     /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
@@ -88,7 +91,7 @@ impl Job {
         let site = inputs::site(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_folder(payload, manifest, loaded.manifest.rollup.kb)?;
-        Ok(Self { loaded, site, payload, options: choices.into(), typed: manifest.to_owned() })
+        Ok(Self { loaded, site, payload, options: choices.into(), typed: manifest.to_owned(), choices })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -211,7 +214,8 @@ impl Job {
         }
         warn_of_risk(self.tree());
         let before = staged.as_ref().and_then(|run| run.journal.opened()).map(|opened| opened.confirmed.as_slice());
-        let confirmed = confirmations(self, plan, &[asking.confirm, before.unwrap_or_default()].concat())?;
+        let given = [asking.confirm, before.unwrap_or_default()].concat();
+        let confirmed = confirmations(plan, &given, &asking.again)?;
         if !asking.yes && !out::is_yes(&out::ask(&format!("\n{} {}? [y/N]", asking.verb, plan.subject))) {
             return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
         }
@@ -220,9 +224,19 @@ impl Job {
 
     /// The command line that does the same once more, as far as it decides the plan.
     pub(super) fn apply_again(&self) -> String {
-        let mut command = format!("rollup apply {} -d {}", out::typed(&self.typed), out::typed(self.tree().path()));
+        self.again("apply")
+    }
+
+    /// The same with another verb.
+    pub(super) fn again(&self, verb: &str) -> String {
+        let mut command = format!("rollup {verb} {} -d {}", out::typed(&self.typed), out::typed(self.tree().path()));
         if let Some(payload) = &self.payload {
             command.push_str(&format!(" -p {}", out::typed(payload)));
+        }
+        let Choices { install_new, again, allow_downgrade } = self.choices;
+        let flags = [(install_new, "--install-new"), (again, "--again"), (allow_downgrade, "--allow-downgrade")];
+        for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
+            command.push_str(&format!(" {flag}"));
         }
         command
     }
@@ -301,7 +315,9 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
 }
 
 /// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
-pub(super) fn confirmations(job: &Job, plan: &Plan, given: &[String]) -> Result<Vec<String>, Failure> {
+pub(super) fn confirmations(plan: &Plan, given: &[String], again: &str) -> Result<Vec<String>, Failure> {
+    let ids: Vec<&str> = plan.confirmations.iter().map(|asked| asked.id.as_str()).collect();
+    recover::known_confirmations(given, &ids, "prerequisite to be confirmed")?;
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
     for asked in &plan.confirmations {
@@ -320,7 +336,7 @@ pub(super) fn confirmations(job: &Job, plan: &Plan, given: &[String]) -> Result<
     failure.reasons =
         missing.iter().map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question)).collect();
     let flags: Vec<_> = missing.iter().map(|asked| format!("--confirm {}", asked.id)).collect();
-    Err(failure.next(format!("when it is so: `{} {}`", job.apply_again(), flags.join(" "))))
+    Err(failure.next(format!("when it is so: `{again} {}`", flags.join(" "))))
 }
 
 fn warn_of_risk(tree: &Tree) {

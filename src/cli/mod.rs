@@ -47,6 +47,11 @@ pub fn main() -> ExitCode {
         }
     };
     match run(&cli.command) {
+        // A document that a program is to read is the whole point of the command.
+        Ok(_) if wants_json(&cli.command) && out::is_lost() => {
+            out::say("error: the result could not be written to standard output");
+            Exit::Io.into()
+        }
         Ok(exit) => exit.into(),
         Err(failure) => {
             out::fail(&failure);

@@ -2,8 +2,9 @@
 //! cannot be written is dropped.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,9 +28,22 @@ pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// A line of result, to standard output.
+/// Whether a result could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// A line of result, to standard output. What cannot be written never stops a command.
 pub(super) fn line(text: impl Display) {
-    let _ = writeln!(anstream::stdout().lock(), "{text}");
+    match writeln!(anstream::stdout().lock(), "{text}") {
+        // Whoever stopped reading has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
+        _ => {}
+    }
+}
+
+/// Whether a part of the result never got to standard output.
+pub(super) fn is_lost() -> bool {
+    let flushed = anstream::stdout().lock().flush();
+    LOST.load(Ordering::Relaxed) || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
 /// A line of message, to standard error.

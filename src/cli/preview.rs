@@ -86,7 +86,7 @@ pub(super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
 fn left_out(lines: &mut Vec<String>, plan: &Plan) {
     for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
         let label = styled(WARN, "left out");
-        lines.push(format!("{label} of {}, as never installed here (`--install-new` takes it in):", step.id));
+        lines.push(format!("{label} of {}, as not installed here (`--install-new` takes it in):", step.id));
         lines.extend(step.left_out.iter().map(|name| format!("  {}", Shown(name))));
     }
 }

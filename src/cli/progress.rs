@@ -231,7 +231,7 @@ impl Listener for Progress {
                 "y" | "yes" => return Reply::Done,
                 "skip" if question.optional => return Reply::Skip,
                 // The end of input is nobody's yes.
-                "stop" | "" => return Reply::Stop,
+                "stop" | "n" | "no" | "" => return Reply::Stop,
                 _ => {}
             }
         }

@@ -43,7 +43,14 @@ impl Clearing {
             |run: &Run| run.state() == RunState::Closed(Outcome::Applied) && !no_return.contains_key(&run.number);
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open.iter().map(|run| (run.name().to_owned(), standing(run))).collect();
-        let oldest = finished.len().saturating_sub(keep);
+        // What was undone or closed since has its place among the finished runs that are kept.
+        let applied = finished.iter().enumerate().filter(|(_, run)| run.state() == RunState::Closed(Outcome::Applied));
+        let applied: Vec<usize> = applied.map(|(at, _)| at).collect();
+        let oldest = match applied.len().checked_sub(keep) {
+            _ if keep == 0 => finished.len(),
+            Some(first) => applied.get(first).copied().unwrap_or(finished.len()),
+            None => applied.first().copied().unwrap_or(0),
+        };
         let mut clearing = Self { old: Vec::new(), undoable: Vec::new(), open };
         for (at, run) in finished.into_iter().enumerate() {
             if at >= oldest {

@@ -14,14 +14,14 @@ use crate::deployment::lock::holder;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::{Tree, path};
-use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside, runs};
+use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside};
 use crate::names::{RelPath, Shown};
 use crate::plan::PlannedRollup;
 use crate::run::{load_plan, no_return, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
-    runs(tree).map_err(|fault| inputs::journal(&fault))
+    inputs::sound_runs(tree)
 }
 
 /// `rollup history`.

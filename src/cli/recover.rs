@@ -9,6 +9,7 @@ use super::progress::{Progress, Wishes};
 use super::signals::Signals;
 use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
+use crate::document::nearest;
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::Plan;
@@ -77,6 +78,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
         return Ok(nothing_open(&cleared, ""));
     };
     let plan = load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
+    known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
     show_way(&disk, &open, &plan, Way::Forward)?;
     asked(args.yes)?;
     let wishes = Wishes {
@@ -126,6 +128,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         _ => {}
     }
     let plan = load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
+    known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
     show_way(&disk, run, &plan, Way::Back)?;
     asked(args.yes)?;
     let wishes = Wishes {
@@ -151,6 +154,24 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     };
     progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
     result
+}
+
+/// Whoever confirms something that is not there means something else.
+pub(super) fn known_confirmations(given: &[String], known: &[&str], what: &str) -> Result<(), Failure> {
+    let unknown = given.iter().find(|id| !known.iter().any(|known| known.eq_ignore_ascii_case(id)));
+    let Some(unknown) = unknown else { return Ok(()) };
+    let failure = Failure::new(Exit::Usage, format_args!("there is no {what} named `{}`", Shown(unknown)))
+        .now("this command changed nothing");
+    Err(match (nearest(unknown, known.iter().copied()), known) {
+        (_, []) => failure.next("leave `--confirm` out"),
+        (Some(meant), _) => failure.next(format!("did you mean `--confirm {meant}`?")),
+        (None, known) => failure.next(format!("known: {}", known.join(", "))),
+    })
+}
+
+/// The manual steps of a plan, for what is confirmed on the command line.
+fn manual_steps(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().filter(|step| step.gate.is_some()).map(|step| step.id.as_str()).collect()
 }
 
 /// Takes the lock for a recovery, and clears away what died while staging.

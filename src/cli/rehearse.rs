@@ -15,7 +15,7 @@ use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
-use crate::rehearse::{Lab, LabError, OnExisting, SAMPLE, SAMPLE_NAME, prepare};
+use crate::rehearse::{Lab, LabError, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose};
 use crate::run::standing;
 
 /// `rollup rehearse`.
@@ -31,6 +31,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if let Some(named) = &args.fail {
         failing::check(named, &loaded.manifest)?;
     }
+    refuse_to_lose(&args.r#in, &args.manifest).map_err(|error| not_prepared(&error, args))?;
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
     let own = args.deployment.as_deref();
     let real = args.payload.as_deref();
@@ -49,6 +50,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         yes: true,
         confirm: &args.confirm,
         preview: Preview::LeftOut,
+        again: again(args),
         wait: Duration::ZERO,
         watch: None,
     };
@@ -72,6 +74,24 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
     let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
     format!("rollup apply {} -d {deployment} -p {payload}", out::typed(manifest))
+}
+
+/// What is typed to rehearse the same once more.
+pub(super) fn again(args: &Rehearse) -> String {
+    let mut command =
+        format!("rollup rehearse {} --in {} --replace", out::typed(&args.manifest), out::typed(&args.r#in));
+    for (flag, folder) in [("-d", &args.deployment), ("-p", &args.payload)] {
+        if let Some(folder) = folder {
+            command.push_str(&format!(" {flag} {}", out::typed(folder)));
+        }
+    }
+    if args.crash_everywhere {
+        command.push_str(" --crash-everywhere");
+    }
+    if let Some(step) = &args.fail {
+        command.push_str(&format!(" --fail {step}"));
+    }
+    command
 }
 
 /// Nobody sits in front of a rehearsal.
@@ -105,6 +125,9 @@ pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)
             .now("it was left as it is")
             .next("`--replace` makes it anew; `--in DIR` makes another one"),
+        LabError::WouldBeLost(_) => Failure::new(Exit::Usage, error)
+            .now("nothing was removed, and nothing was made")
+            .next("`--in DIR` makes the lab somewhere else"),
         LabError::Inside(_) => {
             Failure::new(Exit::Usage, error).now("nothing was made").next("`--in DIR` makes the lab somewhere else")
         }

@@ -24,6 +24,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Shown,
+        again: format!("{}{}", job.again("stage"), if args.yes { " --yes" } else { "" }),
         wait: Duration::from_secs(args.locking.lock_timeout),
         watch: None,
     };

@@ -10,10 +10,13 @@ use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
 use crate::deployment::tree::{Tree, path as rel};
-use crate::journal::{Answer, Direction, Run, RunState, runs};
+use crate::journal::{Answer, Direction, Run, RunState};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
+
+/// How many troubles are told one by one.
+const TOLD: usize = 5;
 
 /// Everything that `status` tells.
 struct Status {
@@ -42,7 +45,7 @@ struct Slots {
 impl Status {
     fn read(site: &Site) -> Result<Self, Failure> {
         let (level, runs) = inputs::quietly(&site.tree, || {
-            let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
+            let runs = inputs::sound_runs(&site.tree)?;
             Ok((level(site)?, runs))
         })?;
         let holder = holder(&site.tree).map_err(|error| inputs::disk(&error))?;
@@ -91,6 +94,39 @@ impl Open {
             _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
         }
     }
+
+    /// The manual step that the run waits at, with its text; on the way back the one to be taken back.
+    fn waits_at(&self) -> Option<(&PlannedStep, &str)> {
+        let (plan, examined) = self.progress.as_ref()?;
+        let back = self.run.state() == RunState::Unfinished(Direction::Back);
+        let steps: Vec<&PlannedStep> =
+            if back { plan.steps.iter().rev().collect() } else { plan.steps.iter().collect() };
+        for step in steps {
+            let is_past = |operation: &Operation| match back {
+                true => examined.swaps.get(&operation.swap) == Some(&Progress::NotBegun),
+                false => examined.is_done(operation.swap),
+            };
+            let answer = self.run.journal.confirmed(&step.id);
+            match (&step.gate, back) {
+                (Some(gate), true) if answer == Some(Answer::Done) => return Some((step, gate.undo.as_deref()?)),
+                (Some(gate), false) if !matches!(answer, Some(Answer::Done | Answer::Skipped)) => {
+                    return Some((step, &gate.instructions));
+                }
+                _ if !step.operations.iter().all(is_past) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The manual step that was done, and that nobody can take back.
+    fn no_way_back(&self) -> Option<&PlannedStep> {
+        let (plan, _) = self.progress.as_ref()?;
+        plan.steps.iter().find(|step| {
+            let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+            without && self.run.journal.confirmed(&step.id) == Some(Answer::Done)
+        })
+    }
 }
 
 fn level(site: &Site) -> Result<Level, Failure> {
@@ -132,11 +168,12 @@ fn document(status: &Status) -> Value {
         status.level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
     let open = status.open.as_ref().map(|open| {
         let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
+        let waits = open.waits_at().map(|(step, text)| json!({ "step": step.id, "text": text }));
         let at = open.at().map(|(step, operation)| {
             json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
                     "server": operation.server, "swap": operation.swap })
         });
-        json!({ "run": open.run.name(), "state": standing(&open.run), "at": at, "troubles": open.troubles,
+        json!({ "run": open.run.name(), "state": standing(&open.run), "at": at, "waits_at": waits, "troubles": open.troubles,
                 "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
     });
     json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
@@ -151,7 +188,7 @@ fn text(site: &Site, status: &Status) {
     let next = Next(site.tree.path());
     if status.slots.runs > 0 {
         let bytes = out::number(status.slots.bytes);
-        let runs = count(status.slots.runs, "finished run", "finished runs");
+        let runs = count(status.slots.runs, "run", "runs");
         out::line(format_args!("slots: {bytes} bytes of {runs}; `{}` clears them", next.prune()));
     }
     if let Some(holder) = &status.holder {
@@ -180,7 +217,7 @@ fn level_lines(level: &Level) {
 /// How far an open run is, and what to type.
 fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     let label = match (open.run.state(), at_work) {
-        (RunState::Unfinished(_), false) => "interrupted",
+        (RunState::Unfinished(_), false) if open.waits_at().is_none() => "interrupted",
         _ => "open",
     };
     out::line(format_args!("{}: run {} is {}", styled(WARN, label), open.run.name(), standing(&open.run)));
@@ -194,8 +231,16 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
         let all = count(plan.swaps.len(), "swap", "swaps");
         out::line(format_args!("  {} of {all} are in place", examined.done()));
     }
-    for trouble in &open.troubles {
+    let waits = open.waits_at().filter(|_| !at_work);
+    if let Some((step, text)) = waits {
+        out::line(format_args!("waits for a person at step {}:", styled(BOLD, &step.id)));
+        text.lines().for_each(|line| out::line(format_args!("  {}", Shown(line))));
+    }
+    for trouble in open.troubles.iter().take(TOLD) {
         out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(trouble)));
+    }
+    if let Some(more @ 1..) = open.troubles.len().checked_sub(TOLD) {
+        out::line(format_args!("and {more} more like these"));
     }
     if at_work {
         return;
@@ -215,9 +260,27 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
             out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
         }
         state => {
+            let (mut resume, mut undo) = (next.resume(), next.undo());
+            let is_back = state == RunState::Unfinished(Direction::Back);
+            if let Some((step, _)) = waits {
+                let way = if is_back { &mut undo } else { &mut resume };
+                way.push_str(&format!(" --confirm {}", step.id));
+            }
             let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
-            out::line(format_args!("next: {}    takes it to its end", next.resume()));
-            out::line(format_args!("  or: {}      {back}", next.undo()));
+            let resume = format!("{resume}    takes it to its end");
+            let undo = match open.no_way_back() {
+                Some(step) => {
+                    out::line(format_args!("the manual step `{}` was done, and cannot be taken back", step.id));
+                    None
+                }
+                None => Some(format!("{undo}      {back}")),
+            };
+            let ways = [Some(resume), undo].into_iter().flatten();
+            // First the way that the run is going.
+            let ways: Vec<String> = if is_back { ways.rev().collect() } else { ways.collect() };
+            for (at, way) in ways.iter().enumerate() {
+                out::line(format_args!("{}: {way}", if at == 0 { "next" } else { "  or" }));
+            }
             if !open.troubles.is_empty() {
                 out::line(format_args!("  or: {}    closes the run as it stands", next.accept()));
             }

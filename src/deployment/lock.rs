@@ -5,10 +5,11 @@
 
 use std::fs::{File, TryLockError};
 
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{DiskError, Tree, path, readable};
-use crate::names::Shown;
+use crate::names::{RelPath, Shown};
 
 /// The version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
@@ -65,12 +66,25 @@ pub enum LockError {
     Disk(#[from] DiskError),
 }
 
+/// The file of the lock; made again where somebody removed it, since an empty file must keep nobody out.
+fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
+    match tree.file(at) {
+        Err(error) if error.is_missing() => {
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let folder = tree.folder(at.parent().as_ref())?;
+            let made = rustix::fs::openat(&folder, at.name(), flags, Mode::RUSR | Mode::WUSR);
+            made.map(File::from).map_err(|e| DiskError::new("make", tree.shown(Some(at)), e))
+        }
+        opened => opened,
+    }
+}
+
 /// Takes the lock, and opens what barriers go by.
 pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
     let lock_path = path(".rollup/lock");
     let kept = tree.look(&path(".rollup"))?.is_some();
     let file = match kept {
-        true => tree.file(&lock_path)?,
+        true => lock_file(tree, &lock_path)?,
         false => handle(tree)?,
     };
     match file.try_lock() {

@@ -65,6 +65,9 @@ impl Plan {
 /// Why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFault {
+    /// There is none.
+    #[error("it is gone")]
+    Gone,
     /// Not JSON of a plan.
     #[error("it is not a plan: {0}")]
     NotAPlan(String),

@@ -512,9 +512,9 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.operations)
     }
 
-    /// The last step behind which there is no way back, if there is one.
+    /// The first step behind which there is no way back, if there is one.
     pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
-        self.steps.iter().rfind(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
+        self.steps.iter().find(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
     }
 }
 

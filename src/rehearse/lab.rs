@@ -42,6 +42,9 @@ pub fn prepare(
     if let Some(own) = own {
         refuse_inside(folder, own)?;
     }
+    for source in [own, real].into_iter().flatten() {
+        refuse_to_lose(folder, source)?;
+    }
     make_room(folder, existing)?;
     let built = match real {
         Some(_) => None,
@@ -64,6 +67,15 @@ pub fn prepare(
         }
     };
     Ok(Lab { deployment, payload })
+}
+
+/// Making a lab anew must not remove what it is made from.
+pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
+    let (Ok(folder), Ok(source)) = (folder.canonicalize(), source.canonicalize()) else { return Ok(()) };
+    match source.starts_with(&folder) {
+        true => Err(LabError::WouldBeLost(source)),
+        false => Ok(()),
+    }
 }
 
 /// A copy into itself would never end, and would stand in a deployment where nobody expects it.

@@ -25,7 +25,7 @@ use crate::names::{Digest, FileName};
 pub use child::{Program, Verb};
 pub use crashes::{CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere};
 pub use faults::{Death, FailingSwap};
-pub use lab::{Lab, OnExisting, prepare};
+pub use lab::{Lab, OnExisting, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
 pub use picture::{Picture, Times};
 pub use site::build as build_site;
@@ -44,6 +44,9 @@ pub enum LabError {
     /// What stands there was made by somebody else.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
+    /// Making the lab would remove what it is to be made from.
+    #[error("`{}` lies in the folder that the lab would replace", .0.display())]
+    WouldBeLost(PathBuf),
     /// The lab would lie in the deployment that is copied into it.
     #[error("`{}` lies in the deployment that is to be copied", .0.display())]
     Inside(PathBuf),

@@ -54,7 +54,7 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
     let mut unusable: Vec<Unusable> = damaged.collect();
     for run in runs {
         let used = match run.state() {
-            RunState::Staging | RunState::Staged => untouched(disk, &run),
+            RunState::Staging | RunState::Staged => untouched(disk.tree(), &run),
             RunState::Closed(Outcome::Undone | Outcome::Accepted) => Ok(()),
             RunState::Unfinished(_) | RunState::Closed(Outcome::Applied) => {
                 load_plan(disk.tree(), &run.folder).map(|_| ())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
 use super::measure::{Measured, differences, measure};
-use super::reopen::IfChanged;
+use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
@@ -13,7 +13,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{Entry, Plan, Side, What, digest_of, parse};
+use crate::plan::{Entry, Plan, PlanFault, Side, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
@@ -64,9 +64,7 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
-        if matches!(run.state(), RunState::Staging | RunState::Staged) {
-            untouched(disk, &run)?;
-        }
+        untouched(disk.tree(), &run)?;
         if run.state() == RunState::Staging {
             disk.discard(&run.folder)?;
             cleared.push(run.name().to_owned());
@@ -77,15 +75,18 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
 
 /// A run that has not begun has set nothing aside, and one that is staged whole still has every new
 /// object; otherwise its journal lost a record.
-pub(super) fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
+    if !matches!(run.state(), RunState::Staging | RunState::Staged) {
+        return Ok(());
+    }
     let slots = run.folder.join("slots").expect("a plain name");
-    for (slot, _) in disk.tree().names(&slots)? {
+    for (slot, _) in tree.names(&slots)? {
         let there = |name: &str| {
             let at = slots.join(&format!("{slot}/{name}")).expect("names found in a folder");
-            disk.tree().look(&at).map(|look| look.is_some())
+            tree.look(&at).map(|look| look.is_some())
         };
         if there("old")? || run.state() == RunState::Staged && !there("new")? {
-            let path = disk.tree().shown(Some(&run.folder.join("journal").expect("a plain name")));
+            let path = tree.shown(Some(&run.folder.join("journal").expect("a plain name")));
             let what = "its slots show that the commit began, and no record says so";
             let line = run.journal.entries.len() + 1;
             return Err(JournalFault::Damaged { path, line, what }.into());
@@ -97,8 +98,8 @@ pub(super) fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunErr
 /// Reads the plan of a run.
 pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
     let at = run.join("plan.json").expect("a plain name");
-    let text = tree.text(&at, LONGEST_PLAN)?.unwrap_or_default();
-    parse(&text).map_err(|fault| RunError::Plan { path: tree.shown(Some(&at)), fault })
+    let plan = tree.text(&at, LONGEST_PLAN)?.map_or(Err(PlanFault::Gone), |text| parse(&text));
+    plan.map_err(|fault| RunError::Plan { path: tree.shown(Some(&at)), fault })
 }
 
 /// The second half of a run that was just staged.
@@ -166,6 +167,10 @@ pub fn undo(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
+    let reasons = no_way_back(run, &plan);
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons));
+    }
     check::back(disk, &plan, &run.folder)?;
     if if_changed == IfChanged::Refuse {
         check::unchanged(disk, &plan, &run.folder)?;
@@ -184,7 +189,7 @@ pub fn undo(
 
 /// Throws away a run that was staged and not begun.
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
-    untouched(disk, run)?;
+    untouched(disk.tree(), run)?;
     Ok(disk.discard(&run.folder)?)
 }
 

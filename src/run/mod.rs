@@ -45,7 +45,7 @@ use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
 pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
-pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
+pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched};
 pub use measure::{Difference, differences};
 pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing};
 pub use preflight::{Risk, preflight, risk};

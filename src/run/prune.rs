@@ -12,7 +12,7 @@ use super::executor::load_plan;
 use super::swap::slot_folder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Found, Kind, Tree};
-use crate::journal::Run;
+use crate::journal::{Outcome, Run, RunState};
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
 
@@ -55,10 +55,15 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
     let known = known(run, &load_plan(tree, &run.folder)?);
     let listing = tree.walk(Some(&slots(run)))?;
     let unreadable = listing.unreadable.into_iter();
+    let is_closed_as_it_stood = run.state() == RunState::Closed(Outcome::Accepted);
     let mut lost: Vec<Lost> = unreadable.map(|path| Lost { path, what: "has a name that is not UTF-8" }).collect();
     for Found { path, kind } in listing.found {
         let what = match (kind, known.get(&path.folded())) {
             (Kind::Folder, _) => continue,
+            // Nothing brings back what a closed run had set aside.
+            (Kind::File, Some(_)) if is_closed_as_it_stood && path.parts().nth(5) == Some("old") => {
+                "stood in the deployment before the run"
+            }
             (Kind::File, Some(What::File { size, sha256 })) => {
                 let facts = tree.facts(&path)?;
                 if (facts.size, facts.sha256) == (*size, *sha256) {

@@ -102,7 +102,7 @@ fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
 }
 
 /// What a person did, and nobody said how to take back.
-fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
+pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
     let confirmed = plan.steps.iter().filter(|step| {
         let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
         without && run.journal.confirmed(&step.id) == Some(Answer::Done)

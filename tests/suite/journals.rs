@@ -85,3 +85,17 @@ fn a_plan_that_was_changed_by_hand_is_not_followed() {
     }
     world.run("status").exits_with(exit::NEEDS_ATTENTION).says("needs attention").says("\"By hand\" in the README");
 }
+
+#[test]
+fn a_journal_that_lost_the_record_of_its_commit_is_told_by_the_readers_too() {
+    let world = interrupted();
+    let text = String::from_utf8(journal(&world)).expect("text");
+    let staged: Vec<&str> = text.split_inclusive('\n').take(2).collect();
+    for left in [staged.concat().into_bytes(), Vec::new()] {
+        let world = with_journal(interrupted(), &left);
+        for command in ["status", "history", "tree", "verify", "undo --yes", "resume --yes"] {
+            let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+            ran.says("its slots show that the commit began, and no record says so");
+        }
+    }
+}

@@ -309,7 +309,7 @@ files = []
 #[test]
 fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
     let world = small_world(INSTALL_GROUP);
-    let ran = world.run("plan small.toml").exits_with(exit::OK).says("as never installed here");
+    let ran = world.run("plan small.toml").exits_with(exit::OK).says("as not installed here");
     ran.says("Namespace, Core: it is installed, and this run did not remove it");
     assert_eq!(operations(&world.plan("small.toml")), ["uninstall Provider -", "install Provider -"]);
     let plan = world.plan("small.toml --install-new");

@@ -142,3 +142,11 @@ fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_loc
     }
     assert!(turned_away > 50 && named > turned_away / 2, "{turned_away} were turned away, {named} with a name");
 }
+
+#[test]
+fn a_lock_file_that_somebody_removed_keeps_nobody_out() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let world = world.remove(".rollup/lock");
+    world.run("undo last --yes").exits_with(exit::OK).says("is undone");
+}

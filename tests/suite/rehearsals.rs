@@ -222,3 +222,15 @@ fn manual_steps_count_as_done_in_a_rehearsal() {
         .says("manual step script done")
         .says("everything matches");
 }
+
+#[test]
+fn a_lab_never_replaces_what_it_is_made_from() {
+    let world = World::with_deployment();
+    world.run("rehearse kb952076.toml --in lab --prepare").exits_with(exit::OK);
+    let before = Listing::of(&world.at("lab"));
+    for from in ["-d lab/deployment", "-p lab/payload"] {
+        let ran = world.run(&format!("rehearse kb952076.toml --in lab --replace {from}")).exits_with(exit::USAGE);
+        ran.says("lies in the folder that the lab would replace").says("nothing was removed");
+        before.assert_same(&Listing::of(&world.at("lab")));
+    }
+}

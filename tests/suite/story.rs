@@ -174,7 +174,7 @@ fn what_never_was_installed_stays_out_and_is_told() {
     world
         .run(APPLY)
         .exits_with(exit::OK)
-        .says("left out of install, as never installed here")
+        .says("left out of install, as not installed here")
         .says("Exchange 2003 Coexistence Provider")
         .says("Hosted SharePoint 2007 Web Service on PROV02");
     assert!(!world.live("Hosted Exchange/Exchange Provisioning/Exchange 2003 Coexistence Provider").exists());

@@ -86,3 +86,11 @@ fn the_events_of_a_run_are_kept_with_their_times() {
     assert_eq!(of("operation"), 3);
     assert!(events.iter().all(|event| event["at"].is_string() && event["elapsed_us"].is_u64()));
 }
+
+#[test]
+fn a_document_that_could_not_be_written_is_no_success() {
+    let world = World::with_deployment();
+    let full = File::options().write(true).open("/dev/full").expect("a full device");
+    let output = world.command("status --format json").stdout(full).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(74), "{}", String::from_utf8_lossy(&output.stderr));
+}

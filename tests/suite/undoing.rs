@@ -188,3 +188,31 @@ fn an_undo_asks_at_a_terminal_and_needs_a_yes_elsewhere() {
     world.at_terminal("undo last", "no\n").exits_with(exit::INTERRUPTED).tree_is_unchanged();
     world.at_terminal("undo last", "yes\n").exits_with(exit::OK).says("is undone");
 }
+
+#[test]
+fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
+    let manual = |id: &str, undo: &str| {
+        format!("[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"Do {id}.\"\n{undo}")
+    };
+    let world = small_world(&format!("{}{}{UPDATE_PROVIDER}", manual("database", ""), manual("script", "")));
+    world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    world.run("resume --yes --confirm database").exits_with(exit::STOPPED);
+    let ran = world.run("undo --yes").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+    ran.says("the manual step `database` was done, and the manifest does not say how to take it back");
+    let ran = world.run("status").exits_with(exit::STOPPED).nothing_was_touched();
+    ran.says("waits for a person at step script: Do script.")
+        .says("the manual step `database` was done, and cannot be taken back")
+        .says("next: rollup resume -d deployment --confirm script takes it to its end")
+        .does_not_say("rollup undo");
+    world.run("resume --yes --confirm script").exits_with(exit::OK).says("as previewed");
+}
+
+#[test]
+fn a_step_that_is_not_there_is_confirmed_by_nobody() {
+    let world = with_manual_step("undo = \"Run the other script.\"");
+    let ran = world.run("undo last --yes --confirm skript").exits_with(exit::USAGE).tree_is_unchanged();
+    ran.says("there is no manual step named `skript`").says("did you mean `--confirm script`?");
+    let world = small_world(UPDATE_PROVIDER);
+    let ran = world.run("apply small.toml --yes --confirm backup").exits_with(exit::USAGE).nothing_was_touched();
+    ran.says("there is no prerequisite to be confirmed named `backup`");
+}

@@ -83,6 +83,12 @@ impl Planner<'_> {
             match installed {
                 true => return draft.idle(shown, "it is installed, and this run did not remove it"),
                 false if self.options.install_new == InstallNew::No => {
+                    // A run that was closed as it stood may have removed it, and nobody put it back.
+                    if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
+                        self.warnings.push(format!(
+                            "{shown} is not installed: {kb} removed it, and it stays out; `--install-new` takes it in"
+                        ));
+                    }
                     draft.left_out.push(shown);
                     return;
                 }

@@ -17,7 +17,7 @@ use super::{CrashError, Crashes, News, Report, fails_by_itself};
 /// How many differences of one tree are told.
 const TOLD: usize = 10;
 /// Exit code of an `undo` that met a step which nobody can take back.
-const NEEDS_ATTENTION: i32 = 11;
+const NOT_READY: i32 = 15;
 
 /// What came of killing a process once.
 enum Trial {
@@ -171,7 +171,7 @@ impl<'a> Trials<'a> {
         let stops = matches!(due, Due::AfterStoppingBehind(_));
         let verbs: &[(Verb, i32)] = match way {
             Way::Forward => &[(Verb::Resume, 0)],
-            Way::Back if stops => &[(Verb::Undo, NEEDS_ATTENTION), (Verb::Resume, 0)],
+            Way::Back if stops => &[(Verb::Undo, NOT_READY), (Verb::Resume, 0)],
             Way::Back => &[(Verb::Undo, 0)],
         };
         for (verb, code) in verbs {

@@ -54,7 +54,7 @@ impl<'a> Cut<'a> {
     pub(super) fn new(trace: &'a Trace, at: usize) -> Self {
         let events = &trace.events[..at];
         let barrier = events.iter().rposition(|event| matches!(event.effect, Effect::Barrier));
-        let changes = |effect: &Effect| !matches!(effect, Effect::Barrier | Effect::Sync { .. } | Effect::Question);
+        let changes = |effect: &Effect| !matches!(effect, Effect::Barrier | Effect::Sync { .. } | Effect::Told);
         let is_synced = |at: usize| match events[at].effect {
             Effect::Write { object, .. } => events[at..]
                 .iter()

@@ -12,19 +12,16 @@ mod trial;
 
 use std::path::Path;
 
-use tempfile::TempDir;
-
 use crate::crash::Way;
 use crate::crash::site::temporary;
-use disk::Disk;
 use story::{Doing, Story};
 use trace::{Effect, Fate};
 use trial::{Sample, Trial};
 
 /// What every run of the suite has time for.
-const SAMPLE: Sample = Sample { few: 16, every: usize::MAX, random: 1, one_of: 3, both_ways: false };
+const SAMPLE: Sample = Sample { few: 16, every: usize::MAX, random: 1, one_of: 4, both_ways: false };
 /// Everything, but for what is very much alike.
-const CAMPAIGN: Sample = Sample { few: 30, every: 10, random: 10, one_of: 1, both_ways: true };
+const CAMPAIGN: Sample = Sample { few: 30, every: 50, random: 10, one_of: 1, both_ways: true };
 
 /// A story in a copy of the site.
 fn story(trial: &Trial, processes: &[(Doing, Fate)]) -> Story {
@@ -42,25 +39,28 @@ fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
     let apply = story(trial, &[(Doing::Apply, Fate::Lives)]);
     let events = &apply.trace.events;
     let staged = events.iter().position(|event| matches!(event.effect, Effect::Sync { .. })).expect("it is staged");
-    let is_change = |at: &usize| events[*at].effect != Effect::Question;
+    let is_change = |at: &usize| events[*at].effect != Effect::Told;
     let is_barrier = |at: &usize| events[*at].effect == Effect::Barrier;
     let changes = (staged..events.len()).filter(is_change);
     let barriers = changes.clone().filter(is_barrier);
     (changes.clone().map(|at| apply.number_of(at)).collect(), barriers.map(|at| apply.number_of(at)).collect())
 }
 
-/// A disk that survived a cut is recovered, and the power fails again.
-fn again(trial: &mut Trial, survivor: &Disk, way: Way) {
-    let folder: TempDir = temporary();
-    let deployment = folder.path().join("deployment");
-    survivor.write(&deployment);
-    let again = Story::of(&trial.site, &deployment, &[(Doing::Recover(way), Fate::Lives)]);
-    trial.cut(&again, usize::MAX);
+/// Some disks that survived a cut are recovered, and the power fails again.
+fn again(trial: &mut Trial, ways: &[Way]) {
+    for (at, survivor) in std::mem::take(&mut trial.kept).iter().enumerate() {
+        let folder = temporary();
+        let deployment = folder.path().join("deployment");
+        survivor.write(&deployment);
+        let way = ways[at % ways.len()];
+        let again = Story::of(&trial.site, &deployment, &[(Doing::Recover(way), Fate::Lives)]);
+        trial.cut(&again, usize::MAX);
+    }
 }
 
 #[test]
 fn an_apply_survives_a_power_cut_anywhere() {
-    let mut trial = Trial::new(Sample { one_of: 1, ..SAMPLE }, 1);
+    let mut trial = Trial::new(Sample { one_of: 2, ..SAMPLE }, 1);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
     trial.cut(&apply, usize::MAX);
     assert!(trial.unfinished > 200 && trial.at_rest > 100, "{} {}", trial.unfinished, trial.at_rest);
@@ -85,7 +85,7 @@ fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
     for &dies_at in [changes[1]].iter().chain(&barriers) {
         for way in [Way::Forward, Way::Back] {
             let story = taken_on(&trial, dies_at, way);
-            trial.cut(&story, 6);
+            trial.cut(&story, 5);
         }
     }
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
@@ -95,30 +95,29 @@ fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
 fn a_run_that_fails_and_turns_back_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 4);
     let (changes, _) = commit(&trial);
-    for &fails_at in changes.iter().step_by(7) {
+    for &fails_at in changes.iter().step_by(9) {
         let story = story(&trial, &[(Doing::Apply, Fate::FailsAt(fails_at))]);
         trial.cut(&story, 8);
     }
-    assert!(trial.unfinished > 100, "{}", trial.unfinished);
+    assert!(trial.unfinished > 60, "{}", trial.unfinished);
 }
 
 #[test]
 fn a_recovery_from_a_power_cut_survives_another() {
-    let mut trial = Trial::new(SAMPLE, 5);
+    let mut trial = Trial::new(Sample { one_of: 12, ..SAMPLE }, 5);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
-    let survivors = trial.imagine(&apply);
-    for (at, survivor) in survivors.iter().rev().step_by(survivors.len() / 4).enumerate() {
-        again(&mut trial, survivor, if at % 2 == 0 { Way::Forward } else { Way::Back });
-    }
-    assert!(trial.unfinished > 50, "{}", trial.unfinished);
+    trial.cut(&apply, usize::MAX);
+    let before = trial.unfinished;
+    again(&mut trial, &[Way::Back, Way::Forward]);
+    assert!(trial.unfinished > before + 30, "{}", trial.unfinished - before);
 }
 
 /// An operator's files that came into folders which the plan did not see, in the new object and in the old
 /// one; their folders are made while the run goes on.
 #[test]
 fn a_file_that_came_meanwhile_survives_a_power_cut() {
-    for (at, way) in [("Web/Site/W2", Way::Back), (".rollup/runs/0001-KB1/slots/3/old", Way::Forward)] {
-        let mut trial = Trial::new(SAMPLE, 6);
+    for (at, way, one_of) in [("Web/Site/W2", Way::Back, 7), (".rollup/runs/0001-KB1/slots/3/old", Way::Forward, 1)] {
+        let mut trial = Trial::new(Sample { one_of, random: 0, ..SAMPLE }, 6);
         let (changes, _) = commit(&trial);
         let put = |folder: &Path| {
             std::fs::create_dir_all(folder.join("his/own")).expect("a new folder");
@@ -141,13 +140,13 @@ fn whatever_happens_survives_a_power_cut_anywhere() {
     let mut trial = Trial::new(CAMPAIGN, 7);
     let (changes, _) = commit(&trial);
     let apply = story(&trial, &[(Doing::Apply, Fate::Lives)]);
-    let mut survivors = trial.cut(&apply, usize::MAX);
+    trial.cut(&apply, usize::MAX);
     for &at in &changes {
         let fails = story(&trial, &[(Doing::Apply, Fate::FailsAt(at))]);
-        survivors.extend(trial.cut(&fails, usize::MAX));
+        trial.cut(&fails, usize::MAX);
         for way in [Way::Forward, Way::Back] {
             let taken_on = taken_on(&trial, at, way);
-            survivors.extend(trial.cut(&taken_on, usize::MAX));
+            trial.cut(&taken_on, usize::MAX);
         }
     }
     // One who takes it on dies, too, and a third one turns.
@@ -156,13 +155,11 @@ fn whatever_happens_survives_a_power_cut_anywhere() {
             for dies_at in (3..40).step_by(5) {
                 let died = [(Doing::Apply, Fate::DiesAt(at)), (Doing::Recover(first), Fate::DiesAt(dies_at))];
                 let turned = story(&trial, &[died[0], died[1], (Doing::Recover(second), Fate::Lives)]);
-                survivors.extend(trial.cut(&turned, 12));
+                trial.cut(&turned, 12);
             }
         }
     }
-    for survivor in survivors.iter().step_by(20) {
-        again(&mut trial, survivor, Way::Forward);
-        again(&mut trial, survivor, Way::Back);
-    }
-    assert!(trial.unfinished > 5000 && trial.at_rest > 5000, "{} {}", trial.unfinished, trial.at_rest);
+    again(&mut trial, &[Way::Forward]);
+    again(&mut trial, &[Way::Back, Way::Forward]);
+    assert!(trial.unfinished > 5000 && trial.at_rest > 2000, "{} {}", trial.unfinished, trial.at_rest);
 }

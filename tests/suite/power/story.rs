@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rollup::deployment::tree::Tree as Folder;
 use rollup::journal::{RunState, runs};
-use rollup::run::{Ended, Event, Listener, Question, Reply};
+use rollup::run::{Event, Listener, Question, Reply};
 
 use super::cut::Cut;
 use super::disk::{Disk, Id, is_journal};
@@ -38,7 +38,7 @@ impl Story {
     pub(super) fn of(site: &Site, folder: &Path, processes: &[(Doing, Fate)]) -> Self {
         let recorder = Recorder::new(folder);
         let own = own_objects(&recorder.now(), folder);
-        let (mut last, mut at_rest) = (0, false);
+        let mut last = 0;
         for &(doing, fate) in processes {
             last = recorder.length();
             let mut person = Person { recorder: Some(Arc::clone(&recorder)), asked: 0 };
@@ -49,7 +49,6 @@ impl Story {
             };
             last = last.max(recorder.failed());
             assert!(fate != Fate::Lives || ended.is_ok(), "{processes:?}: {ended:?}");
-            at_rest = matches!(ended, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. })));
         }
         let trace = recorder.trace();
         let written = trace.events.iter().filter_map(|event| match &event.effect {
@@ -60,16 +59,15 @@ impl Story {
         let mut files = written.chain(known.filter_map(|(id, contents)| Some((id, contents?))));
         let journal = files.find(|(_, contents)| is_journal(&contents.bytes)).map(|(id, _)| id);
         let story = Self { trace, last, own, journal, told: format!("{processes:?}") };
-        story.is_on_disk_before_it_is_told(at_rest);
+        story.is_on_disk_before_it_is_told();
         story
     }
 
     /// Whoever is asked acts outside of the deployment, on the word that everything so far has happened; and
-    /// whoever hears that a run is at rest never looks at it again.
-    fn is_on_disk_before_it_is_told(&self, at_rest: bool) {
+    /// whoever hears that he was heard, or that a run is staged or at rest, never looks again.
+    fn is_on_disk_before_it_is_told(&self) {
         let events = self.trace.events.iter().enumerate();
-        let questions = events.filter(|(_, event)| event.effect == Effect::Question).map(|(at, _)| at);
-        for at in questions.chain(at_rest.then_some(self.trace.events.len())) {
+        for (at, _) in events.filter(|(_, event)| event.effect == Effect::Told) {
             let cut = Cut::new(&self.trace, at);
             assert!(cut.pending().is_empty(), "{}: told too early: {}", self.told, cut.told(&cut.extremes()[0]));
         }
@@ -77,7 +75,7 @@ impl Story {
 
     /// The number of a change, as the only process of a story counts them.
     pub(super) fn number_of(&self, event: usize) -> usize {
-        self.trace.events[..=event].iter().filter(|event| event.effect != Effect::Question).count()
+        self.trace.events[..=event].iter().filter(|event| event.effect != Effect::Told).count()
     }
 
     /// Objects that must be there and are not, by where they stood before.
@@ -112,21 +110,29 @@ fn own_objects(disk: &Disk, folder: &Path) -> BTreeMap<Id, PathBuf> {
     disk.reachable().into_iter().filter(|(_, path)| !ours(path)).collect()
 }
 
-/// Does every manual step at once.
+/// Does every manual step at once, and takes rollup at its word.
 #[derive(Default)]
 pub(super) struct Person {
     pub(super) asked: usize,
     pub(super) recorder: Option<Arc<Recorder>>,
 }
 
+impl Person {
+    fn hears(&self, what: &str) {
+        self.recorder.iter().for_each(|recorder| recorder.tell(what));
+    }
+}
+
 impl Listener for Person {
-    fn tell(&mut self, _: &Event<'_>) {}
+    fn tell(&mut self, event: &Event<'_>) {
+        if let Event::Staged | Event::Answered { .. } | Event::Closed { .. } = event {
+            self.hears(&format!("{event:?}"));
+        }
+    }
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {
         self.asked += 1;
-        if let Some(recorder) = &self.recorder {
-            recorder.ask();
-        }
+        self.hears("a question");
         Reply::Done
     }
 }

@@ -42,8 +42,8 @@ pub(super) enum Effect {
     Sync {
         object: Id,
     },
-    /// Nothing on disk: a person is asked to do something.
-    Question,
+    /// Nothing on disk: a person is told something, or asked.
+    Told,
 }
 
 /// A change, and how it is told.
@@ -122,11 +122,11 @@ impl Recorder {
         self.noted.lock().expect("nobody panicked").failed
     }
 
-    /// Notes that a person is asked.
-    pub(super) fn ask(&self) {
+    /// Notes that a person is told something.
+    pub(super) fn tell(&self, what: &str) {
         let mut noted = self.noted.lock().expect("nobody panicked");
         noted.settle(&self.folder);
-        noted.trace.events.push(Event { effect: Effect::Question, told: "a question".to_owned() });
+        noted.trace.events.push(Event { effect: Effect::Told, told: what.to_owned() });
     }
 
     /// Everything that was noted. Nothing may have changed unseen.
@@ -268,7 +268,7 @@ impl Effect {
             Effect::Remove { at, .. } => {
                 disk.names.remove(at);
             }
-            Effect::Barrier | Effect::Sync { .. } | Effect::Question => {}
+            Effect::Barrier | Effect::Sync { .. } | Effect::Told => {}
         }
     }
 
@@ -283,7 +283,7 @@ impl Effect {
             Effect::Rename { from, to, object } => {
                 vec![Touched::Name(from.clone()), Touched::Name(to.clone()), Touched::Place(*object)]
             }
-            Effect::Barrier | Effect::Sync { .. } | Effect::Question => Vec::new(),
+            Effect::Barrier | Effect::Sync { .. } | Effect::Told => Vec::new(),
         }
     }
 }

@@ -30,6 +30,9 @@ pub(super) struct Sample {
     pub(super) both_ways: bool,
 }
 
+/// Of the disks that were tried, one of so many is kept, to go on from there.
+const KEPT: usize = 25;
+
 /// The two trees that a run may lead to, and a place to try it.
 pub(super) struct Trial {
     pub(super) site: Site,
@@ -40,6 +43,8 @@ pub(super) struct Trial {
     sample: Sample,
     /// Disks that were tried already.
     tried: HashSet<u64>,
+    /// Some of them.
+    pub(super) kept: Vec<Disk>,
     /// Where a run had to go on, and where it had not begun or was over.
     pub(super) unfinished: usize,
     pub(super) at_rest: usize,
@@ -49,8 +54,9 @@ impl Trial {
     pub(super) fn new(sample: Sample, seed: u64) -> Self {
         let site = Site::new();
         let (before, after) = (Tree::of(&site.folder()), site.applied());
-        let (random, tried) = (Random::new(seed), HashSet::new());
-        Self { site, before, after, scratch: temporary(), random, sample, tried, unfinished: 0, at_rest: 0 }
+        let (random, scratch) = (Random::new(seed), temporary());
+        let (tried, kept) = (HashSet::new(), Vec::new());
+        Self { site, before, after, scratch, random, sample, tried, kept, unfinished: 0, at_rest: 0 }
     }
 
     /// Both trees hold what somebody put into the deployment.
@@ -63,10 +69,12 @@ impl Trial {
         (self.before, self.after) = (Tree::of(before.path()).without_times(), Tree::of(after.path()).without_times());
     }
 
-    /// Cuts the power at every change of the last process, up to so many. Returns the disks that were tried.
-    pub(super) fn cut(&mut self, story: &Story, most: usize) -> Vec<Disk> {
+    /// Cuts the power at every change of the last process, up to so many.
+    pub(super) fn cut(&mut self, story: &Story, most: usize) {
         let end = story.last.saturating_add(most).min(story.trace.events.len());
-        (story.last..=end).flat_map(|at| self.cut_at(story, at)).collect()
+        for at in story.last..=end {
+            self.cut_at(story, at);
+        }
     }
 
     /// Cuts the power wherever a change that names this may be missing.
@@ -79,22 +87,11 @@ impl Trial {
         }
     }
 
-    fn cut_at(&mut self, story: &Story, at: usize) -> Vec<Disk> {
+    fn cut_at(&mut self, story: &Story, at: usize) {
         let cut = Cut::new(&story.trace, at);
-        let survivors = self.survivors(&cut, at);
-        survivors.iter().filter_map(|survivor| self.survives(story, &cut, survivor)).collect()
-    }
-
-    /// The disks that could be left, not tried.
-    pub(super) fn imagine(&mut self, story: &Story) -> Vec<Disk> {
-        let mut disks = Vec::new();
-        for at in story.last..=story.trace.events.len() {
-            let cut = Cut::new(&story.trace, at);
-            disks.extend(self.survivors(&cut, at).iter().map(|survivor| cut.disk(survivor)));
+        for survivor in self.survivors(&cut, at) {
+            self.survives(story, &cut, &survivor);
         }
-        let mut met = HashSet::new();
-        disks.retain(|disk| met.insert(disk.likeness()));
-        disks
     }
 
     fn survivors(&mut self, cut: &Cut<'_>, at: usize) -> Vec<Survivor> {
@@ -106,13 +103,13 @@ impl Trial {
     }
 
     /// Looks at what survives of a cut, and recovers it, unless one like it was tried before.
-    fn survives(&mut self, story: &Story, cut: &Cut<'_>, survivor: &Survivor) -> Option<Disk> {
+    fn survives(&mut self, story: &Story, cut: &Cut<'_>, survivor: &Survivor) {
         let disk = cut.disk(survivor);
         let told = || format!("{}: {}", story.told, cut.told(survivor));
         let lost = story.lost(&disk);
         assert!(lost.is_empty(), "{}: lost {lost:?}", told());
         if !self.tried.insert(disk.likeness()) {
-            return None;
+            return;
         }
         let both = [Way::Forward, Way::Back];
         let ways = if self.sample.both_ways { &both[..] } else { &both[self.tried.len() % 2..][..1] };
@@ -123,7 +120,9 @@ impl Trial {
             self.recovers(&at, way, records, &format!("{}, then {way:?}", told()));
             std::fs::remove_dir_all(&at).expect("it is ours");
         }
-        Some(disk)
+        if self.tried.len().is_multiple_of(KEPT) {
+            self.kept.push(disk);
+        }
     }
 
     fn recovers(&mut self, at: &Path, way: Way, records: usize, told: &str) {
