@@ -322,6 +322,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_) | RunError::Pathless { .. }) => {
             failure.now(now)
         }
+        (RunState::Unfinished(_), RunError::NotReady(_)) => {
+            failure.now(now).next(format!("`{}` takes it to its end", next.resume()))
+        }
         (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
             .now(now)
             .next(format!("`{}` or `{}`", next.resume(), next.undo())),

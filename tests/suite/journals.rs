@@ -54,7 +54,7 @@ fn a_torn_last_line_is_normal() {
     for cut in [1, 20, 60] {
         let world = interrupted();
         // A second stop leaves another record behind, which is torn then.
-        world.run("undo --yes --confirm nothing").exits_with(exit::OK);
+        world.run("undo --yes").exits_with(exit::OK);
         let bytes = journal(&world);
         let world = with_journal(world, &bytes[..bytes.len() - cut]);
         world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");

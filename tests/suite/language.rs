@@ -394,7 +394,7 @@ fn what_only_a_person_can_check_is_never_answered_by_yes() {
         .says("to be confirmed first (`--confirm backup-made`): Is the database backed up?");
     let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_READY).nothing_was_touched();
     ran.says("`backup-made` is not confirmed: Is the database backed up?").says("--confirm backup-made");
-    let ran = world.run("apply small.toml --yes --confirm something-else").exits_with(exit::NOT_READY);
+    let ran = world.run("apply small.toml --yes --confirm something-else").exits_with(exit::USAGE);
     ran.nothing_was_touched();
     world.run("apply small.toml --yes --confirm BACKUP-made").exits_with(exit::OK);
     assert!(world.read(".rollup/runs/0001-KB100001/journal").contains(r#""confirmed":["backup-made"]"#));
@@ -525,7 +525,7 @@ fn a_run_that_waits_goes_on_when_the_step_is_confirmed() {
         .exits_with(exit::STOPPED)
         .says("Run the script script on the database.")
         .tree_is_unchanged();
-    world.run("resume --yes --confirm other").exits_with(exit::STOPPED).tree_is_unchanged();
+    world.run("resume --yes --confirm other").exits_with(exit::USAGE).tree_is_unchanged();
     world
         .run("resume --yes --confirm script")
         .exits_with(exit::OK)

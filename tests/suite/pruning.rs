@@ -138,16 +138,12 @@ fn a_run_below_one_that_cannot_be_undone_cannot_be_either() {
 }
 
 #[test]
-fn an_undone_run_counts_as_one_that_is_finished() {
-    let (world, _) = with_runs(2);
-    world.run("undo 2 --yes").exits_with(exit::OK);
-    world
-        .run("prune --keep 1 --yes")
-        .exits_with(exit::OK)
-        .says("no run can be undone then")
-        .says("can no longer be undone: 0001-KB100001");
-    assert_eq!(with_slots(&world), [2]);
-    world.run("prune --keep 0 --yes").exits_with(exit::OK).says("every run that could be undone still can");
+fn an_undone_run_takes_no_finished_ones_place() {
+    let (world, _) = with_runs(3);
+    world.run("undo 3 --yes").exits_with(exit::OK);
+    world.run("prune --keep 1 --yes").exits_with(exit::OK).says("can no longer be undone: 0001-KB100001");
+    assert_eq!(with_slots(&world), [2, 3]);
+    world.run("prune --keep 0 --yes").exits_with(exit::OK).says("can no longer be undone: 0002-KB100001");
     assert_eq!(with_slots(&world), [0; 0]);
 }
 
@@ -317,14 +313,16 @@ fn a_prune_that_dies_at_any_change_leaves_everything_working_and_is_done_again()
             assert!(!no_return.contains_key(&(number as u32)), "{told}: {no_return:?}");
             assert_eq!(run::lost(&tree, &runs[number - 1]).expect(&told), []);
         }
-        if at % 7 == 1 {
+        let is_undone = at % 7 == 1;
+        if is_undone {
             world.run("status").exits_with(exit::OK).says("at rest");
             world.run("verify").exits_with(exit::OK);
             world.run("undo 3 --yes").exits_with(exit::OK);
             states[2].assert_same(&Listing::of(&world.deployment()));
         }
-        world.run("prune --keep 1 --yes").exits_with(exit::OK);
-        assert_eq!(with_slots(&world), [3], "death at change {at}");
+        let (keep, left): (usize, &[usize]) = if is_undone { (0, &[]) } else { (1, &[3]) };
+        world.run(&format!("prune --keep {keep} --yes")).exits_with(exit::OK);
+        assert_eq!(with_slots(&world), left, "death at change {at}");
         assert_eq!(fs::read_dir(world.live(".rollup/trash")).expect("a folder").count(), 0);
         for number in [1, 2] {
             assert!(!world.run_folder(&run_name(number)).join("reserve").exists(), "death at change {at}");

@@ -197,7 +197,7 @@ fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
     let world = small_world(&format!("{}{}{UPDATE_PROVIDER}", manual("database", ""), manual("script", "")));
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world.run("resume --yes --confirm database").exits_with(exit::STOPPED);
-    let ran = world.run("undo --yes").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+    let ran = world.run("undo --yes").exits_with(exit::NOT_READY).tree_is_unchanged();
     ran.says("the manual step `database` was done, and the manifest does not say how to take it back");
     let ran = world.run("status").exits_with(exit::STOPPED).nothing_was_touched();
     ran.says("waits for a person at step script: Do script.")
