@@ -159,10 +159,10 @@ fn hold_in_alternation(cases_tried: u32, puts: bool) {
 
 #[test]
 fn commands_in_any_alternation_end_where_the_last_one_says() {
-    hold_in_alternation(80, false);
+    hold_in_alternation(60, false);
 }
 
 #[test]
 fn what_an_operator_puts_beside_items_between_any_commands_stays_where_he_put_it() {
-    hold_in_alternation(80, true);
+    hold_in_alternation(60, true);
 }

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
-use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::Watch;
@@ -81,29 +80,29 @@ impl<'a> Ready<'a> {
     }
 
     /// Applies a plan as the command does.
-    pub(super) fn apply(&self, deployment: &Path, plan: &Plan, watch: &mut Course) -> Came {
-        let mut disk = watch.over(lock(deployment));
+    pub(super) fn apply(&self, deployment: &Path, plan: &Plan, course: &mut Course) -> Came {
+        let mut disk = lock(deployment).watched(course.watch());
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
         let asked = run::Asked { manifest: Some(&self.text), confirmed: Vec::new() };
-        let staged = run::stage(&disk, plan, &asked, Some(self.payload), watch)?;
-        run::commit(&disk, plan, staged, watch).map(Some)
+        let staged = run::stage(&disk, plan, &asked, Some(self.payload), course)?;
+        run::commit(&disk, plan, staged, course).map(Some)
     }
 }
 
 /// Takes an open run one way.
-pub(super) fn recover(deployment: &Path, way: Way, watch: &mut Course) -> Came {
-    recover_before(deployment, way, watch.watch(), watch)
+pub(super) fn recover(deployment: &Path, way: Way, course: &mut Course) -> Came {
+    recover_before(deployment, way, Some(course.watch()), course)
 }
 
 /// Takes the newest finished run back.
-pub(super) fn undo_finished(deployment: &Path, watch: &mut Course) -> Came {
-    let disk = watch.over(lock(deployment));
+pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
+    let disk = lock(deployment).watched(course.watch());
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     let newest = runs.iter().rfind(|run| run.state() == RunState::Closed(Outcome::Applied));
     let Some(newest) = newest else { return Ok(None) };
-    run::reopen(&disk, &runs, newest, IfChanged::Refuse, watch).map(Some)
+    run::reopen(&disk, &runs, newest, IfChanged::Refuse, course).map(Some)
 }
 
 /// All runs, oldest first.
@@ -196,19 +195,12 @@ impl Course {
         }
     }
 
-    fn watch(&self) -> Option<Arc<dyn Watch>> {
+    fn watch(&self) -> Arc<dyn Watch> {
         let seen = Arc::clone(&self.changes);
-        Some(match self.interruption {
+        match self.interruption {
             Some(Interruption::Failure(at)) => Arc::new(Fault { seen, at }),
             Some(Interruption::Death(at)) => Arc::new(Death { seen, at }),
             _ => Arc::new(Death { seen, at: usize::MAX }),
-        })
-    }
-
-    fn over(&self, disk: LockedDeployment) -> LockedDeployment {
-        match self.watch() {
-            Some(watch) => disk.watched(watch),
-            None => disk,
         }
     }
 }

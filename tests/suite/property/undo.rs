@@ -72,7 +72,7 @@ struct Before {
 
 #[test]
 fn apply_and_undo_leave_any_deployment_as_it_was() {
-    let tally = hold(160, &cases(ROLLUPS), |case, payloads, tally| {
+    let tally = hold(120, &cases(ROLLUPS), |case, payloads, tally| {
         let world = World::of(&case);
         let at = world.deployment();
         let rollups = Ready::all(&case, payloads)?;
