@@ -1,8 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::deployment::watch::Watch;
+use crate::rehearse::Death;
 
 /// Apply an update rollup to a deployment, whole or not at all.
 #[derive(Debug, Parser)]
@@ -51,21 +55,36 @@ will be written.")]
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
   rollup apply kb952076.toml --dry-run
 
-A failure puts everything back by itself. After a crash: `rollup status`.")]
+A failure puts everything back by itself. The first Ctrl-C finishes what is at
+hand and leaves the run open; the second one stops at once. After either, and
+after a crash: `rollup status`.")]
     Apply(Apply),
+    /// Do the first half of an apply, which changes nothing yet: stage everything
+    #[command(after_help = "Examples:
+  rollup stage kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply kb952076.toml -d /srv/hmc40 -p KB952076    commits what lies staged
+  rollup undo -d /srv/hmc40                               throws it away")]
+    Stage(Stage),
     /// Take the unfinished run to its end
     #[command(after_help = "Examples:
   rollup resume -d /srv/hmc40
   rollup resume -d /srv/hmc40 --yes --confirm update-database")]
-    Resume(Recover),
-    /// Take the unfinished run back
-    #[command(after_help = "Examples:
-  rollup undo -d /srv/hmc40
-  rollup undo -d /srv/hmc40 --yes")]
-    Undo(Recover),
+    Resume(Resume),
+    /// Take the unfinished run back, or a finished one that is named
+    #[command(
+        alias = "rollback",
+        after_help = "Examples:
+  rollup undo -d /srv/hmc40              the unfinished run
+  rollup undo 12 -d /srv/hmc40           run 12, which is finished
+  rollup undo KB952076 -d /srv/hmc40     the newest run of this rollup
+  rollup undo last -d /srv/hmc40         the newest finished run
+
+Finished runs are undone newest first."
+    )]
+    Undo(Undo),
     /// Tell where things stand, and what to type
     #[command(after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
-a journal is damaged.")]
+something needs attention before the run can go on either way.")]
     Status(Reading),
     /// List the runs of a deployment
     History(Reading),
@@ -74,12 +93,36 @@ a journal is damaged.")]
     /// Compare every installed file, installer and state with its record; reads only
     #[command(after_help = "Exits with 0 where everything matches, with 13 where something drifted.")]
     Verify(Reading),
+    /// Take what lies on disk for true: records of what drifted, or a stuck run
+    #[command(after_help = "Examples:
+  rollup accept --reason \"hotfix of case 4711\" -d /srv/hmc40
+  rollup accept \"Exchange 2007 Provider\" --reason \"hotfix of case 4711\"
+  rollup accept \"Hosted Email 2007 Web Service@PROV01\" --reason \"mended by hand\"
+
+No installed file is moved or changed. Where a run is unfinished, it is closed
+as it stands; otherwise the records of what drifted are written anew, as a run
+that can be undone. `rollup verify` tells what drifted.")]
+    Accept(Accept),
+    /// Clear what old runs keep for their undo, but for the newest N finished ones
+    #[command(after_help = "Examples:
+  rollup prune --keep 2 -d /srv/hmc40 --dry-run
+  rollup prune --keep 2 -d /srv/hmc40
+
+Shows first what goes, which runs can no longer be undone then, and every file
+that nothing could bring back. A run's manifest, plan and journal always stay;
+runs that are staged or unfinished are left alone.")]
+    Prune(Prune),
     /// Build a sample deployment and a payload, and apply the manifest there for real
     #[command(after_help = "Examples:
   rollup rehearse manifests/kb952076.toml
   rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
   rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
-                                                       on a copy of yours")]
+                                                       on a copy of yours
+  rollup rehearse manifests/kb952076.toml --crash-everywhere
+                                                       takes minutes
+  rollup rehearse manifests/kb952076.toml --fail install
+
+Manual steps count as done in a rehearsal.")]
     Rehearse(Rehearse),
     /// Say what installer packages hold, or why they cannot be used
     #[command(after_help = "Examples:
@@ -143,6 +186,24 @@ pub(super) struct Locking {
     pub(super) lock_timeout: u64,
 }
 
+/// What only a rehearsal tells the processes that it starts.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct Rehearsing {
+    /// Die right before this change of the disk, counted from 1
+    #[arg(long, hide = true, value_name = "N")]
+    pub(super) die_at_change: Option<u64>,
+    /// Count every manual step as done, or as taken back
+    #[arg(long, hide = true)]
+    pub(super) manual_steps_done: bool,
+}
+
+impl Rehearsing {
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) fn watch(self) -> Option<Arc<dyn Watch>> {
+        self.die_at_change.map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     // Without a help text of their own: one would blow every command's help up to twice its length.
@@ -194,22 +255,111 @@ pub(super) struct Apply {
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
+    /// Commit up to this step, and leave the run open there
+    #[arg(long, value_name = "STEP")]
+    pub(super) stop_before: Option<String>,
+    /// First copy the files that will be replaced to DIR/RUN, and compare the copies
+    #[arg(long, value_name = "DIR")]
+    pub(super) backup_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) failing: Failing,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
+}
+
+/// What follows from a failure.
+#[derive(Debug, Args, Clone, Copy)]
+pub(super) struct Failing {
+    /// When an operation fails: put everything back, or leave the run open there
+    #[arg(long, value_name = "undo|stop", value_enum, default_value_t = OnFailure::Undo, hide_possible_values = true)]
+    pub(super) on_failure: OnFailure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnFailure {
+    // Without a help text of their own, like the formats.
+    Undo,
+    Stop,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stage {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Answer a `confirm` prerequisite with yes (may be repeated)
+    #[arg(long, value_name = "ID")]
+    pub(super) confirm: Vec<String>,
     #[command(flatten)]
     pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Recover {
+pub(super) struct Resume {
     #[command(flatten)]
     pub(super) deployment: Deployment,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub(super) yes: bool,
-    /// Say that a manual step was done, or taken back (may be repeated)
+    /// Say that a manual step was done (may be repeated)
     #[arg(long, value_name = "STEP")]
     pub(super) confirm: Vec<String>,
     #[command(flatten)]
+    pub(super) failing: Failing,
+    #[command(flatten)]
     pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Undo {
+    /// A finished run: its number, its rollup, or `last`; without it, the unfinished one
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Say that a manual step was taken back (may be repeated)
+    #[arg(long, value_name = "STEP")]
+    pub(super) confirm: Vec<String>,
+    /// Go back although files of ours were changed since; the changed ones are kept in the run's slots
+    #[arg(long)]
+    pub(super) even_if_changed: bool,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+    #[command(flatten)]
+    pub(super) rehearsing: Rehearsing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server only; a
+    /// group for all below it; without any, everything that drifted
+    #[arg(value_name = "ITEM")]
+    pub(super) items: Vec<String>,
+    /// Why; kept in the history
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    #[command(flatten)]
+    pub(super) locking: Locking,
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("say why, in a few words"),
+        reason => Ok(reason.to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -219,6 +369,26 @@ pub(super) struct Reading {
     /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How many finished runs keep their old objects, counted from the newest
+    #[arg(long, value_name = "N")]
+    pub(super) keep: usize,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// Show what would go and stop; touches nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Tell it to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    #[command(flatten)]
+    pub(super) locking: Locking,
 }
 
 #[derive(Debug, Args)]
@@ -234,6 +404,13 @@ pub(super) struct Rehearse {
     /// Stop before the apply, and leave the old state
     #[arg(long)]
     pub(super) prepare: bool,
+    /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways, and
+    /// compare the whole tree each time
+    #[arg(long, conflicts_with_all = ["prepare", "fail"])]
+    pub(super) crash_everywhere: bool,
+    /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of the plan
+    #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
+    pub(super) fail: Option<String>,
     /// Rehearse on a copy of this deployment instead of the sample
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,

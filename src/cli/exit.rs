@@ -89,6 +89,8 @@ pub(super) struct Failure {
     pub(super) exit: Exit,
     /// What is wrong; several where there are several reasons.
     pub(super) reasons: Vec<String>,
+    /// Whether something was changed before it failed.
+    pub(super) changed: bool,
     /// What is true now.
     pub(super) now: Option<String>,
     /// What to do or to type next.
@@ -98,7 +100,7 @@ pub(super) struct Failure {
 impl Failure {
     /// A failure with one reason.
     pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
-        Self { exit, reasons: vec![reason.to_string()], now: None, next: Vec::new() }
+        Self { exit, reasons: vec![reason.to_string()], changed: false, now: None, next: Vec::new() }
     }
 
     /// A failure whose reason is an error with its causes.
@@ -112,10 +114,10 @@ impl Failure {
         self
     }
 
-    /// As a document, for the commands that only read.
+    /// As a document, for programs.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::json!({
-            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8, "changed": false,
+            "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8, "changed": self.changed,
             "reasons": self.reasons, "now": self.now, "next": self.next })
     }
 

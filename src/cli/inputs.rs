@@ -190,7 +190,8 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
     match fault {
         JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
             .now("nobody can tell from it how far the run is; nothing was touched")
-            .next("the slots still tell: see \"By hand\" in the README"),
+            .next("the slots still tell: see \"By hand\" in the README")
+            .next("or `rollup accept --reason TEXT` shows them, and sets the run's folder aside"),
         JournalFault::TooNew { .. } => Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it"),
         JournalFault::Disk(error) => disk(error),
     }
@@ -213,10 +214,17 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
             failure.next.dedup();
             failure
         }
+        RunError::Pathless { .. } => Failure::new(Exit::NotReady, error).now(now).next("rename it"),
         RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
         RunError::SetAside { .. } | RunError::InTheWay { .. } => Failure::new(Exit::NeedsAttention, error),
         RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),
-        RunError::Waiting { .. } => Failure::new(Exit::Stopped, error),
+        RunError::Changed(found) => {
+            let mut failure = Failure::new(Exit::Mismatch, "").now(now);
+            failure.reasons = found.iter().map(|what| format!("{what}, which the run had put there")).collect();
+            failure
+        }
+        RunError::Interrupted => Failure::new(Exit::Interrupted, "stopped by a signal").now(now),
+        RunError::Waiting { .. } | RunError::StopsBefore { .. } => Failure::new(Exit::Stopped, error),
         RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
     }
 }

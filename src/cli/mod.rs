@@ -3,17 +3,26 @@
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
 //! says what is wrong, what is true now, and what to type next.
 
+mod accept;
 mod apply;
 mod args;
+mod backup;
+mod crashes;
 mod documents;
 mod exit;
+mod failing;
 mod inputs;
+mod job;
 mod out;
 mod preview;
 mod progress;
+mod prune;
 mod reading;
 mod recover;
 mod rehearse;
+mod signals;
+mod stage;
+mod status;
 mod summary;
 
 use std::process::ExitCode;
@@ -23,7 +32,6 @@ use clap::error::ErrorKind;
 
 use args::{Cli, Command, Format};
 use exit::{Exit, Failure};
-use recover::Way;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -56,6 +64,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Validate(args) => args.format,
         Command::Plan(args) => args.format,
         Command::Inspect(args) => args.format,
+        Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
     };
@@ -65,14 +74,17 @@ fn wants_json(command: &Command) -> bool {
 fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Validate(args) => documents::validate(args),
-        Command::Plan(args) => apply::plan(args),
+        Command::Plan(args) => job::plan(args),
         Command::Apply(args) => apply::apply(args),
-        Command::Resume(args) => recover::recover(args, Way::Forward),
-        Command::Undo(args) => recover::recover(args, Way::Back),
-        Command::Status(args) => reading::status(args),
+        Command::Stage(args) => stage::stage(args),
+        Command::Resume(args) => recover::resume(args),
+        Command::Undo(args) => recover::undo(args),
+        Command::Status(args) => status::status(args),
         Command::History(args) => reading::history(args),
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),
+        Command::Accept(args) => accept::accept(args),
+        Command::Prune(args) => prune::prune(args),
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),

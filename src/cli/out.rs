@@ -6,8 +6,9 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use crate::names::Shown;
 
 /// What goes wrong.
@@ -43,7 +44,8 @@ pub(super) fn warn(text: impl Display) {
 
 /// A failure, to standard error.
 pub(super) fn fail(failure: &Failure) {
-    let label = styled(BAD, "error");
+    // To be asked to stop is no error.
+    let label = if failure.exit == Exit::Stopped { styled(WARN, "stopped") } else { styled(BAD, "error") };
     for reason in &failure.reasons {
         say(format_args!("{label}: {}", Shown(reason)));
     }
@@ -64,6 +66,27 @@ pub(super) fn can_ask() -> bool {
 pub(super) fn ask(question: &str) -> String {
     let _ = write!(anstream::stderr().lock(), "{question} ");
     let _ = anstream::stderr().flush();
+    answer()
+}
+
+/// The same, but nobody waits for an answer any more once `given_up` says so.
+pub(super) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
+    let _ = write!(anstream::stderr().lock(), "{question} ");
+    let _ = anstream::stderr().flush();
+    let often = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    while !given_up() {
+        let stdin = std::io::stdin();
+        let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
+        // A signal ends the wait early; anything else that fails is left to the reading.
+        match poll(&mut waiting, Some(&often)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            _ => return answer(),
+        }
+    }
+    String::new()
+}
+
+fn answer() -> String {
     let mut answer = String::new();
     let _ = std::io::stdin().read_line(&mut answer);
     answer.trim().to_owned()

@@ -1,8 +1,10 @@
 //! A plan as text.
 
 use super::out::{self, BOLD, DIM, WARN, count, number, styled, wrapped};
+use super::recover::Way;
 use crate::names::Shown;
-use crate::plan::{Idle, NewWhat, Operation, Plan, PlannedStep, Side};
+use crate::plan::{Idle, NewWhat, Operation, OperationKind, Plan, PlannedStep, Side, Subject};
+use crate::run::{Examined, Progress};
 
 /// Where the names of operations begin.
 const INDENT: usize = 16;
@@ -17,8 +19,10 @@ pub(super) enum Why {
 /// The plan, line by line, no wider than `width` where words allow it.
 pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     let mut lines = Vec::new();
-    let rollup = &plan.rollup;
-    let head = format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title));
+    let head = match &plan.subject {
+        Subject::Rollup(rollup) => format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title)),
+        Subject::Accept(acceptance) => format!("accept what lies on disk: {}", Shown(&acceptance.reason)),
+    };
     lines.push(styled(BOLD, wrapped(&head, width, "  ")));
     let level = |kbs: &[crate::names::Kb]| match kbs {
         [] => "nothing".to_owned(),
@@ -55,6 +59,27 @@ pub(super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     meanwhile(&mut lines, plan, width);
     lines.push(summary(plan));
     lines.join("\n")
+}
+
+/// The operations that a recovery still has to do, in its order.
+pub(super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
+    let mut lines = Vec::new();
+    let left = |operation: &&Operation| match way {
+        Way::Forward => !examined.is_done(operation.swap),
+        Way::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
+    };
+    for step in &plan.steps {
+        for operation in step.operations.iter().filter(left) {
+            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+            let back = if way == Way::Back { "take back " } else { "" };
+            let (sign, word) = (operation.kind.sign(), operation.kind.word());
+            lines.push(format!("   {sign} {back}{word} {}{on}  (step {})", Shown(&operation.target), step.id));
+        }
+    }
+    if way == Way::Back {
+        lines.reverse();
+    }
+    lines
 }
 
 /// What the groups also hold comes first: the article literally takes it in.
@@ -104,7 +129,7 @@ fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
 }
 
 /// Operations in a row that do the same to the same on several servers share a line.
-fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
+pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     let mut groups: Vec<Vec<&Operation>> = Vec::new();
     for operation in operations {
         let same = |other: &Operation| {
@@ -121,14 +146,18 @@ fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     groups
 }
 
+/// What operations that share a line are done to.
+pub(super) fn target(group: &[&Operation]) -> String {
+    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
+    match servers.is_empty() {
+        true => Shown(&group[0].target).to_string(),
+        false => format!("{} on {}", Shown(&group[0].target), Shown(&servers.join(", "))),
+    }
+}
+
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
     let first = group[0];
-    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
-    let target = match servers.is_empty() {
-        true => Shown(&first.target).to_string(),
-        false => format!("{} on {}", Shown(&first.target), Shown(&servers.join(", "))),
-    };
-    let target = wrapped(&target, width, &" ".repeat(INDENT));
+    let target = wrapped(&target(group), width, &" ".repeat(INDENT));
     let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     let mut change = change(first);
@@ -163,6 +192,7 @@ fn sizes(operation: &Operation) -> Option<String> {
 /// What changes, in few words.
 fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
+        _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
         (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) if was == is => {
             format!("{is}, other package")
         }

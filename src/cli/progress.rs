@@ -3,26 +3,45 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::args::Rehearsing;
+use super::backup::backed_up;
 use super::out;
+use super::signals::Signals;
 use super::summary::past;
 use crate::deployment::locked::side_file;
 use crate::deployment::tree::Tree;
-use crate::journal::{Answer, Outcome};
+use crate::journal::Answer;
 use crate::names::{RelPath, Shown};
-use crate::plan::{Operation, Plan};
-use crate::run::{Event, Listener, Question, Reply};
+use crate::plan::{Operation, Plan, PlannedStep};
+use crate::run::{Event, Listener, OnFailure, Question, Reply};
+
+/// Who answers at a manual step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum ManualSteps {
+    /// A person.
+    #[default]
+    Asked,
+    /// Nobody: in a rehearsal each counts as done, or as taken back.
+    Done,
+}
+
+impl From<Rehearsing> for ManualSteps {
+    fn from(rehearsing: Rehearsing) -> Self {
+        if rehearsing.manual_steps_done { Self::Done } else { Self::Asked }
+    }
+}
 
 /// Tells a run's events to the operator, and asks in front of manual steps.
 pub(super) struct Progress {
     /// Where the events of the run are written.
     tree: Option<Tree>,
-    /// Steps that were confirmed on the command line.
-    confirmed: Vec<String>,
+    wishes: Wishes,
     begun: Instant,
     bar: Option<ProgressBar>,
     operations: u64,
@@ -33,11 +52,25 @@ pub(super) struct Progress {
     pub(super) run: Option<String>,
 }
 
+/// What the operator wants of a run beyond its plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wishes {
+    /// Steps that were confirmed on the command line.
+    pub(super) confirmed: Vec<String>,
+    pub(super) manual_steps: ManualSteps,
+    /// The step before which the run stops.
+    pub(super) stop_before: Option<String>,
+    pub(super) on_failure: OnFailure,
+    /// Where the files that will be replaced are backed up first.
+    pub(super) backup: Option<PathBuf>,
+    pub(super) signals: Signals,
+}
+
 impl Progress {
-    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, confirmed: &[String]) -> Self {
+    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, wishes: Wishes) -> Self {
         Self {
             tree: deployment.again().ok(),
-            confirmed: confirmed.to_vec(),
+            wishes,
             begun: Instant::now(),
             bar: None,
             operations: plan.map_or(0, |plan| plan.operations().count() as u64),
@@ -113,6 +146,7 @@ impl Listener for Progress {
                 }
             }
             Event::Staged => self.finish_bar(),
+            Event::BackedUp(backup) => self.line(&backed_up(backup)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
                 self.line("committing");
@@ -143,6 +177,10 @@ impl Listener for Progress {
                 self.finish_bar();
                 self.line(&format!("putting everything back: {}", Shown(why)));
             }
+            Event::RestartDue { service, servers } => {
+                let text = format!("restart due: {} on {}", Shown(service), Shown(&servers.join(", ")));
+                self.line(&text);
+            }
             Event::Notice { text } => {
                 let text = format!("{}: {}", out::styled(out::WARN, "warning"), Shown(text));
                 self.line(&text);
@@ -150,6 +188,18 @@ impl Listener for Progress {
             Event::Closed { .. } => self.finish_bar(),
         }
         self.record(event);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.wishes.signals.came()
+    }
+
+    fn stops_before(&self, step: &PlannedStep) -> bool {
+        self.wishes.stop_before.as_ref().is_some_and(|asked| asked.eq_ignore_ascii_case(&step.id))
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        self.wishes.on_failure
     }
 
     fn ask(&mut self, question: &Question<'_>) -> Reply {
@@ -163,7 +213,12 @@ impl Listener for Progress {
         if !question.servers.is_empty() {
             self.line(&format!("  on {}", question.servers.join(", ")));
         }
-        if self.confirmed.iter().any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id)) {
+        if self.wishes.confirmed.iter().any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id)) {
+            return Reply::Done;
+        }
+        if self.wishes.manual_steps == ManualSteps::Done {
+            let counts_as = if question.back { "taken back" } else { "done" };
+            self.line(&format!("  this is a rehearsal, where it counts as {counts_as}"));
             return Reply::Done;
         }
         if !out::can_ask() {
@@ -171,7 +226,8 @@ impl Listener for Progress {
         }
         loop {
             let choices = if question.optional { "[yes/skip/stop]" } else { "[yes/stop]" };
-            match out::ask(&format!("Is it done? {choices}")).to_ascii_lowercase().as_str() {
+            let signals = &self.wishes.signals;
+            match out::ask_unless(&format!("Is it done? {choices}"), || signals.came()).to_ascii_lowercase().as_str() {
                 "y" | "yes" => return Reply::Done,
                 "skip" if question.optional => return Reply::Skip,
                 // The end of input is nobody's yes.
@@ -196,6 +252,9 @@ fn as_json(event: &Event<'_>) -> Option<Value> {
         // Too many to keep; the bytes stand in `opened`.
         Event::Wrote { .. } => return None,
         Event::Staged => json!({ "event": "staged" }),
+        Event::BackedUp(backup) => {
+            json!({ "event": "backed-up", "folder": backup.folder, "files": backup.files, "bytes": backup.bytes })
+        }
         Event::Committing => json!({ "event": "committing" }),
         Event::Step { step, back } => {
             json!({ "event": "step", "step": step.map(|step| &step.id), "back": back })
@@ -205,9 +264,12 @@ fn as_json(event: &Event<'_>) -> Option<Value> {
             "server": operation.server, "swap": operation.swap, "back": back }),
         Event::Answered { step, answer } => json!({ "event": "answered", "step": step.id, "answer": answer }),
         Event::Turned { back, why } => json!({ "event": "turned", "back": back, "why": why }),
+        Event::RestartDue { service, servers } => {
+            json!({ "event": "restart-due", "service": service, "servers": servers })
+        }
         Event::Notice { text } => json!({ "event": "notice", "text": text }),
         Event::Closed { outcome } => {
-            json!({ "event": "closed", "outcome": match outcome { Outcome::Applied => "applied", Outcome::Undone => "undone" } })
+            json!({ "event": "closed", "outcome": outcome })
         }
     })
 }

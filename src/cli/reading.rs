@@ -1,132 +1,43 @@
-//! The commands that only read: `status`, `history`, `tree`, `verify`.
+//! The commands that only read: `history`, `tree`, `verify`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::args::{Format, Reading};
-use super::exit::{Exit, Failure, chain};
-use super::inputs::{self, Site};
+use super::exit::{Exit, Failure};
+use super::inputs;
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind};
 use crate::deployment::lock::holder;
-use crate::deployment::records::{Level, LevelEntry, State};
+use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
-use crate::deployment::tree::{Tree, path as rel};
-use crate::journal::{Direction, Outcome, Record, Run, RunState, runs};
+use crate::deployment::tree::{Tree, path};
+use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside, runs};
 use crate::names::{RelPath, Shown};
-use crate::run::{how_far, load_plan, standing};
+use crate::plan::PlannedRollup;
+use crate::run::{load_plan, no_return, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     runs(tree).map_err(|fault| inputs::journal(&fault))
 }
 
-fn level(site: &Site) -> Result<Level, Failure> {
-    let at = rel("level.toml");
-    let text = site.tree.text(&at, 16 << 20).map_err(|error| inputs::disk(&error))?;
-    match text {
-        None => Ok(Level::new(site.description.level.iter().copied().map(LevelEntry::before_records).collect())),
-        Some(text) => Level::parse(&text).map_err(|fault| {
-            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
-        }),
-    }
-}
-
-/// `rollup status`.
-pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let (level, runs) = inputs::quietly(&site.tree, || Ok((level(&site)?, all_runs(&site.tree)?)))?;
-    let holder = holder(&site.tree).map_err(|error| inputs::disk(&error))?;
-    let open = runs.iter().find(|run| run.is_open());
-    let exit = match open.map(Run::state) {
-        Some(RunState::Staged | RunState::Unfinished(_)) => Exit::Stopped,
-        _ => Exit::Ok,
-    };
-    if args.format == Format::Json {
-        let in_force: Vec<_> =
-            level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
-        let open = open.map(|run| json!({ "run": run.name(), "state": standing(run) }));
-        let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                               "in_force": in_force, "open": open, "at_work": holder.map(|holder| holder.process) });
-        out::line(format_args!("{document:#}"));
-        return Ok(exit);
-    }
-    let shown = site.tree.path().display();
-    out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(&site.description.name))));
-    level_lines(&level);
-    if let Some(holder) = &holder {
-        out::line(format_args!("{}: {holder} is changing it at this moment", styled(WARN, "at work")));
-    }
-    match open {
-        None => {
-            out::line(styled(GOOD, "at rest"));
-            Ok(Exit::Ok)
-        }
-        Some(run) => open_lines(&site, run, holder.is_some()),
-    }
-}
-
-fn level_lines(level: &Level) {
-    if level.rollups.is_empty() {
-        out::line("no rollup is in force");
-    }
-    for entry in &level.rollups {
-        let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
-        let before = if entry.manifest.is_none() { " (applied before rollup kept the record)" } else { "" };
-        match entry.superseded_by {
-            None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
-            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision}{before}, by {by}", entry.kb))),
-        }
-    }
-}
-
-/// How far an open run is, and what to type.
-fn open_lines(site: &Site, run: &Run, working: bool) -> Result<Exit, Failure> {
-    out::line(format_args!("{}: run {} is {}", styled(WARN, "open"), run.name(), standing(run)));
-    if let RunState::Unfinished(_) = run.state() {
-        let plan = match load_plan(&site.tree, &run.folder) {
-            Ok(plan) => plan,
-            Err(error) => {
-                out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(&chain(&error))));
-                out::line("next: the slots still tell how far it is: see \"By hand\" in the README");
-                return Ok(Exit::NeedsAttention);
-            }
-        };
-        let (done, first) = how_far(&site.tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
-        out::line(format_args!("  {done} of {} are in place", count(plan.swaps.len(), "swap", "swaps")));
-        if let Some(swap) = first {
-            let step = swap.step.as_deref().unwrap_or("level");
-            let live = Shown(swap.live.as_str());
-            out::line(format_args!("  the first one that is not: {} (step {step}), `{live}`", swap.number));
-        }
-    }
-    if working {
-        return Ok(Exit::Stopped);
-    }
-    let next = Next(site.tree.path());
-    match run.state() {
-        RunState::Staging => {
-            out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
-            return Ok(Exit::Ok);
-        }
-        state => {
-            let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
-            out::line(format_args!("next: {}    takes it to its end", next.resume()));
-            out::line(format_args!("  or: {}      {back}", next.undo()));
-        }
-    }
-    Ok(Exit::Stopped)
-}
-
 /// `rollup history`.
 pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let runs = inputs::quietly(&site.tree, || all_runs(&site.tree))?;
+    let (runs, no_return) = inputs::quietly(&site.tree, || {
+        let runs = all_runs(&site.tree)?;
+        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+        Ok((runs, no_return))
+    })?;
+    let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
     if args.format == Format::Json {
-        let runs: Vec<Value> = runs.iter().map(run_json).collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs });
+        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
+        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
+        let document =
+            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -135,40 +46,93 @@ pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
     }
     for run in &runs {
         let opened = run.journal.opened();
-        let title = opened.map(|opened| Shown(&opened.title).to_string()).unwrap_or_default();
-        let revision = opened.map(|opened| opened.revision.to_string()).unwrap_or_default();
         let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
         let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
         let plan = opened.map(|opened| opened.plan.short()).unwrap_or_default();
         let style = match run.state() {
             RunState::Closed(Outcome::Applied) => GOOD,
-            RunState::Closed(Outcome::Undone) => DIM,
+            RunState::Closed(_) => DIM,
             _ => WARN,
         };
         out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style, standing(run))));
-        let about = format!("{} revision {revision}: {title}; plan {plan}", run.kb);
+        let about = match opened.map(|opened| &opened.about) {
+            Some(About::Rollup(PlannedRollup { kb, revision, title, .. })) => {
+                format!("{kb} revision {revision}: {}", Shown(title))
+            }
+            Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
+            None => "it died before it said what it was".to_owned(),
+        };
+        let undo = match no_return.get(&run.number) {
+            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
+            None if can_be_undone(run) => "; can be undone".to_owned(),
+            None => String::new(),
+        };
+        let about = format!("{about}; plan {plan}{undo}");
         out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
+        if let Some(Accepted { by, reason, .. }) = accepted(run) {
+            let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
+    }
+    for (name, said) in &aside {
+        let at = said.as_ref().map_or("", |said| said.at.as_str());
+        out::line(format_args!("{}  {}  {at}", styled(BOLD, Shown(name)), styled(WARN, "set aside, no run any more")));
+        if let Some(said) = said {
+            let text = format!("by {}: {}; {}", Shown(&said.by), Shown(&said.reason), Shown(&said.because));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
+    }
+    if runs.iter().any(Run::is_open) {
+        out::line("a run is open: `rollup status` says what to type");
     }
     Ok(Exit::Ok)
 }
 
-fn run_json(run: &Run) -> Value {
-    let state = match run.state() {
+/// What was said when the run was closed as it stood.
+fn accepted(run: &Run) -> Option<&Accepted> {
+    match run.journal.last()? {
+        Record::Closed { accepted, .. } => accepted.as_ref(),
+        _ => None,
+    }
+}
+
+/// Where a run stands, for programs.
+pub(super) fn state(run: &Run) -> &'static str {
+    match run.state() {
         RunState::Staging => "staging",
         RunState::Staged => "staged",
         RunState::Unfinished(Direction::Forward) => "unfinished",
         RunState::Unfinished(Direction::Back) => "unfinished-back",
         RunState::Closed(Outcome::Applied) => "applied",
         RunState::Closed(Outcome::Undone) => "undone",
-    };
+        RunState::Closed(Outcome::Accepted) => "accepted",
+    }
+}
+
+/// Whether there is something of a run to undo.
+fn can_be_undone(run: &Run) -> bool {
+    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
+}
+
+fn run_json(run: &Run, no_return: Option<&String>) -> Value {
     let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
         Record::Closed { measured, .. } => Some(measured),
         _ => None,
     });
-    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state,
+    let reason = match run.journal.opened().map(|opened| &opened.about) {
+        Some(About::Accept { reason }) => Some(reason),
+        _ => accepted(run).map(|accepted| &accepted.reason),
+    };
+    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state(run),
             "opened": run.journal.entries.first().map(|entry| &entry.at),
             "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
-            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured })
+            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
+            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
+}
+
+fn aside_json(name: &str, said: Option<&Aside>) -> Value {
+    json!({ "folder": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
+            "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
 
 /// `rollup tree`.
@@ -192,7 +156,9 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
     top.for_each(|at| view.group(GroupId(at), 1));
     if !touched.is_empty() {
-        out::line("a run is open: what it touched counts as unverified until it is closed");
+        out::line(
+            "a run is open: what it touched counts as unverified until it is closed; `rollup status` says what to type",
+        );
     }
     Ok(Exit::Ok)
 }
@@ -220,8 +186,9 @@ impl View<'_> {
         let record = self.snapshot.item(instance).map(|record| record.state);
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
-        let folder = self.site().folder(instance);
-        if folder.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
+        // Its record at least, if not the whole folder.
+        let record = self.site().folder(instance).with(&path("state.toml"));
+        if record.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
     }
 
     fn version(&self, instance: Instance) -> Option<String> {
@@ -336,6 +303,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences")));
             if open.is_none() {
                 out::line("next: put back what is named, or let `rollup apply --again` do a rollup's steps anew");
+                out::line(format_args!("  or: `{}` takes what lies there for true", Next(site.tree.path()).accept()));
             }
         }
     }

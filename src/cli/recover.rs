@@ -1,20 +1,32 @@
-//! `resume` and `undo` of the unfinished run, and how any run is told to have ended.
+//! `resume` and `undo`, and how any run is told to have ended.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::Recover;
+use super::args::{Deployment, Locking, Rehearsing, Resume, Undo};
 use super::exit::{Exit, Failure, chain};
-use super::inputs;
-use super::out;
-use super::progress::Progress;
+use super::progress::{Progress, Wishes};
+use super::signals::Signals;
+use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
-use crate::journal::{Run, RunState, runs};
-use crate::names::{Digest, RelPath, Shown};
+use crate::journal::{Outcome, Run, RunState, runs};
+use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::Plan;
-use crate::run::{self, Cleared, Ended, RunError, clear_the_way, load_plan, standing, throw_away};
+use crate::run::{
+    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, no_return, standing,
+    throw_away,
+};
 
-/// Which way the unfinished run is taken.
+impl From<args::OnFailure> for OnFailure {
+    fn from(asked: args::OnFailure) -> Self {
+        match asked {
+            args::OnFailure::Undo => OnFailure::Undo,
+            args::OnFailure::Stop => OnFailure::Stop,
+        }
+    }
+}
+
+/// Which way a run is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// To its end.
@@ -39,64 +51,215 @@ impl Next<'_> {
         self.command("undo")
     }
 
-    pub(super) fn status(&self) -> String {
-        self.command("status")
+    /// Takes back this run, which has to be named when it is finished.
+    fn undo_run(&self, run: &Run) -> String {
+        match run.is_open() {
+            true => self.undo(),
+            false => format!("{} {}", self.undo(), run.number),
+        }
+    }
+
+    pub(super) fn accept(&self) -> String {
+        format!("{} --reason TEXT", self.command("accept"))
+    }
+
+    pub(super) fn prune(&self) -> String {
+        format!("{} --keep N", self.command("prune"))
     }
 }
 
-/// `rollup resume` and `rollup undo`.
-pub(super) fn recover(args: &Recover, way: Way) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let folder = site.tree.path().to_owned();
-    out::say(format_args!("deployment {} ({})", folder.display(), site.how));
-    if !args.yes && !out::can_ask() {
-        return Err(Failure::new(Exit::Usage, "nobody can be asked here: there is no terminal")
-            .now("nothing was begun")
-            .next("`--yes` goes on without asking"));
-    }
-    let verb = if way == Way::Forward { "resume" } else { "undo" };
-    let wait = Duration::from_secs(args.locking.lock_timeout);
-    let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
-    let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
-    told_cleared(&cleared);
-    let open = runs(disk.tree()).map_err(|fault| inputs::journal(&fault))?.into_iter().find(Run::is_open);
-    let Some(open) = open else {
-        let what = if cleared.is_empty() { "no run is unfinished" } else { "nothing else is unfinished" };
-        out::line(format_args!("nothing to do: {what}"));
-        return Ok(Exit::Ok);
-    };
-    if (way, open.state()) == (Way::Back, RunState::Staged) {
-        return throw_staged_away(&disk, &open, args.yes);
-    }
+/// `rollup resume`.
+pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
+    let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
+    let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
+        return Ok(nothing_open(&cleared, ""));
+    };
     let plan = load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
-    out::line(format_args!("run {} is {}", open.name(), standing(&open)));
-    let how = if way == Way::Forward { "taken to its end" } else { "taken back" };
-    out::line(format_args!("it will be {how}, looking at {}", out::count(plan.swaps.len(), "swap", "swaps")));
+    show_way(&disk, &open, &plan, Way::Forward)?;
     asked(args.yes)?;
-    let mut progress = Progress::new(disk.tree(), Some(&plan), &args.confirm);
+    let wishes = Wishes {
+        confirmed: args.confirm.clone(),
+        manual_steps: args.rehearsing.into(),
+        on_failure: args.failing.on_failure.into(),
+        signals: heeded()?,
+        ..Wishes::default()
+    };
+    let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
     progress.reopen(open.name());
-    let ended = match way {
-        Way::Forward => run::resume(&disk, &open, &mut progress),
-        Way::Back => run::undo(&disk, &open, &mut progress),
+    let ended = run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
+    let result = ended.and_then(|ended| arrived(ended, &next)).map(|(measured, came)| {
+        out::line(format_args!("run {} is finished", open.name()));
+        told_compared(&plan, measured, &came);
+        Exit::Ok
+    });
+    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+    result
+}
+
+/// `rollup undo`.
+pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
+    let folder = disk.tree().path().to_owned();
+    let next = Next(&folder);
+    let runs = all_runs(&disk)?;
+    let open = runs.iter().find(|run| run.is_open());
+    let run = match (&args.run, open) {
+        (None, Some(open)) => open,
+        (None, None) => return Ok(nothing_open(&cleared, &named_last(&disk, &runs, &next)?)),
+        (Some(named), open) => match (choose(&runs, named)?, open) {
+            (run, Some(open)) if run.number != open.number => return Err(other_is_open(open, &next)),
+            (run, _) => run,
+        },
+    };
+    match run.state() {
+        RunState::Staged => return throw_staged_away(&disk, run, args.yes),
+        RunState::Closed(Outcome::Undone) => {
+            out::line(format_args!("nothing to do: run {} is undone already", run.name()));
+            return Ok(Exit::Ok);
+        }
+        RunState::Closed(Outcome::Accepted) => {
+            let reason = format!("run {} was closed as it stood, so there is no way back from it", run.name());
+            return Err(Failure::new(Exit::NotReady, reason).now("nothing has changed"));
+        }
+        _ => {}
+    }
+    let plan = load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
+    show_way(&disk, run, &plan, Way::Back)?;
+    asked(args.yes)?;
+    let wishes = Wishes {
+        confirmed: args.confirm.clone(),
+        manual_steps: args.rehearsing.into(),
+        signals: heeded()?,
+        ..Wishes::default()
+    };
+    let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
+    progress.reopen(run.name());
+    let if_changed = if args.even_if_changed { IfChanged::SetAside } else { IfChanged::Refuse };
+    let ended = match run.state() {
+        RunState::Closed(_) => run::reopen(&disk, &runs, run, if_changed, &mut progress),
+        _ => run::undo(&disk, run, if_changed, &mut progress),
     };
     let result = match ended {
-        Err(error) => Err(not_walked(&error, &open, &next)),
+        Err(error) => Err(not_walked(&error, run, &next)),
         Ok(Ended::Undone { because: None }) => {
-            out::line(format_args!("run {} is undone: everything is as it was before", open.name()));
+            out::line(format_args!("run {} is undone: everything is as it was before", run.name()));
             Ok(Exit::Ok)
         }
-        Ok(ended) => arrived(ended, &next).map(|(measured, came)| {
-            out::line(format_args!("run {} is finished", open.name()));
-            told_compared(&plan, measured, &came);
-            Exit::Ok
-        }),
+        Ok(ended) => arrived(ended, &next).map(|_| Exit::Ok),
     };
     progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
     result
 }
 
-fn asked(yes: bool) -> Result<(), Failure> {
+/// Takes the lock for a recovery, and clears away what died while staging.
+fn locked(
+    deployment: &Deployment,
+    yes: bool,
+    locking: Locking,
+    rehearsing: Rehearsing,
+    verb: &str,
+) -> Result<(LockedDeployment, Cleared), Failure> {
+    let site = inputs::site(deployment.deployment.as_deref())?;
+    out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    if !yes {
+        can_be_asked("`--yes` goes on without asking")?;
+    }
+    let wait = Duration::from_secs(locking.lock_timeout);
+    let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    let disk = match rehearsing.watch() {
+        Some(watch) => disk.watched(watch),
+        None => disk,
+    };
+    let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
+    told_cleared(&cleared);
+    Ok((disk, cleared))
+}
+
+/// Nobody is asked without a terminal.
+pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
+    match out::can_ask() {
+        true => Ok(()),
+        false => Err(Failure::new(Exit::Usage, "nobody can be asked here: there is no terminal")
+            .now("nothing was begun")
+            .next(otherwise)),
+    }
+}
+
+pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
+    runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
+}
+
+/// From here on a signal stops the run where that is safe.
+pub(super) fn heeded() -> Result<Signals, Failure> {
+    Signals::heeded().map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
+}
+
+fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
+    let what = if cleared.is_empty() { "no run is unfinished" } else { "nothing else is unfinished" };
+    out::line(format_args!("nothing to do: {what}{besides}"));
+    Exit::Ok
+}
+
+/// How the newest finished run is taken back, for whoever meant that one.
+fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<String, Failure> {
+    let no_return = no_return(disk.tree(), runs).map_err(|error| inputs::not_begun(&error))?;
+    let last = runs.iter().rev().find(|run| run.state() == RunState::Closed(Outcome::Applied));
+    let last = last.filter(|run| !no_return.contains_key(&run.number));
+    let told = last.map(|run| format!("; `{} last` takes back {}, which is finished", next.undo(), run.name()));
+    Ok(told.unwrap_or_default())
+}
+
+/// The run that was named: `last`, a number, a rollup, or the name of its folder.
+fn choose<'a>(runs: &'a [Run], named: &str) -> Result<&'a Run, Failure> {
+    let is_applied = |run: &&Run| run.state() == RunState::Closed(Outcome::Applied);
+    let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
+    let by_number = || named.parse().ok().and_then(|number: u32| runs.iter().find(|run| run.number == number));
+    let by_rollup = || {
+        let kb: Kb = named.parse().ok()?;
+        let of_it = |run: &&Run| run.kb == Some(kb);
+        let newest = runs.iter().rev().filter(of_it).find(is_applied);
+        newest.or_else(|| runs.iter().rev().find(of_it))
+    };
+    let found = match named.eq_ignore_ascii_case("last") {
+        true => runs.iter().rev().find(is_applied),
+        false => runs.iter().find(is_named).or_else(by_number).or_else(by_rollup),
+    };
+    found.ok_or_else(|| {
+        let reason = match named.eq_ignore_ascii_case("last") {
+            true => "there is no finished run".to_owned(),
+            false => format!("there is no run `{}`", Shown(named)),
+        };
+        let names: Vec<&str> = runs.iter().map(Run::name).collect();
+        let known = if names.is_empty() { "there is none at all".to_owned() } else { names.join(", ") };
+        Failure::new(Exit::Usage, reason)
+            .now("nothing has changed")
+            .next(format!("name a run by its number, its rollup, or `last`; known: {known}"))
+    })
+}
+
+fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
+    Failure::new(Exit::NotReady, format_args!("run {} is {}", open.name(), standing(open)))
+        .now("this command changed nothing")
+        .next(format!("`{}` takes the open run to its end, `{}` takes it back", next.resume(), next.undo()))
+}
+
+/// Says what a recovery will do, operation by operation.
+fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result<(), Failure> {
+    let examined = examine(disk.tree(), &run.folder, plan).map_err(|error| inputs::disk(&error))?;
+    out::line(format_args!("run {} is {}", run.name(), standing(run)));
+    let lines = preview::way(plan, &examined, way);
+    let how = if way == Way::Forward { "taken to its end" } else { "taken back" };
+    match lines.is_empty() {
+        true => out::line(format_args!("it will be {how}: every operation is where it should be already")),
+        false => out::line(format_args!("it will be {how}:")),
+    }
+    lines.iter().for_each(out::line);
+    Ok(())
+}
+
+pub(super) fn asked(yes: bool) -> Result<(), Failure> {
     match yes || out::is_yes(&out::ask("Go on? [y/N]")) {
         true => Ok(()),
         false => Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since")),
@@ -112,23 +275,47 @@ fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<E
     Ok(Exit::Ok)
 }
 
-/// A walk that could not begin leaves the run as open as it was.
-fn not_walked(error: &RunError, open: &Run, next: &Next<'_>) -> Failure {
+/// A walk that could not begin leaves the run as it was.
+pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
-    let now = format!("run {} is as it was: {}", open.name(), standing(open));
-    match (open.state(), error) {
+    let now = format!("run {} is as it was: {}", run.name(), standing(run));
+    let without = |failure: Failure| Failure { next: Vec::new(), ..failure };
+    let even_so = format!(
+        "put back what is named, or `{} --even-if-changed`: what was changed is then kept in the run's slots",
+        next.undo_run(run)
+    );
+    match (run.state(), error) {
         (_, RunError::Journal(_)) => failure,
         // Planning again is no way out of an open run.
-        (RunState::Staged, RunError::Stale { .. }) => Failure { next: Vec::new(), ..failure }
-            .next(format!("`{}` throws away what was staged; then plan and apply anew", next.undo())),
+        (RunState::Staged, RunError::Stale { .. }) => {
+            without(failure).next(format!("`{}` throws away what was staged; then plan and apply anew", next.undo()))
+        }
         (RunState::Staged, _) => failure,
-        (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, next: Vec::new(), ..failure }
+        (RunState::Closed(_), RunError::Changed(_)) => failure.now(now).next(even_so),
+        (RunState::Closed(_), RunError::SetAside { .. }) => {
+            Failure { exit: Exit::Mismatch, ..failure }.now(now).next("put back what is named from a backup")
+        }
+        (RunState::Closed(_), RunError::InTheWay { .. }) => {
+            Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
+        }
+        (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_) | RunError::Pathless { .. }) => {
+            failure.now(now)
+        }
+        (RunState::Unfinished(_), RunError::Interrupted) => Failure { exit: Exit::Stopped, ..failure }
             .now(now)
-            .next("the slots still tell how far it is: see \"By hand\" in the README"),
-        _ => Failure { exit: Exit::NeedsAttention, next: Vec::new(), ..failure }.now(now).next(format!(
-            "mend what is named, then `{}` or `{}`",
+            .next(format!("`{}` or `{}`", next.resume(), next.undo())),
+        (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
+            .now(now)
+            .next(format!(
+                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's folder aside",
+                next.accept()
+            )),
+        (_, RunError::Changed(_)) => Failure { exit: Exit::NeedsAttention, ..failure }.now(now).next(even_so),
+        _ => Failure { exit: Exit::NeedsAttention, ..without(failure) }.now(now).next(format!(
+            "mend what is named, then `{}` or `{}`; or `{}` closes the run as it stands",
             next.resume(),
-            next.undo()
+            next.undo(),
+            next.accept()
         )),
     }
 }
@@ -164,9 +351,12 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                 .now("everything was put back: the deployment is as it was before")
                 .next("mend what is named, then apply again"))
         }
-        Ended::Stopped(error) => Err(Failure::new(Exit::Stopped, &error)
-            .now("everything up to there is on disk; the run is open")
-            .next(gate_help(&error, next).unwrap_or_else(|| next.status()))),
+        Ended::Stopped(error) => {
+            let otherwise = || format!("`{}` goes on, `{}` takes everything back", next.resume(), next.undo());
+            Err(Failure::caused(Exit::Stopped, &error)
+                .now("everything up to there is on disk; the run is open")
+                .next(gate_help(&error, next).unwrap_or_else(otherwise)))
+        }
         Ended::Stuck { because, error } => {
             let mut failure = Failure::caused(Exit::NeedsAttention, &error);
             if let Some(because) = because {
@@ -176,7 +366,14 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                 true => "the disk reports write errors: what was written since the last barrier may be lost",
                 false => "the deployment is between states; nothing else was touched",
             };
-            let otherwise = || format!("look at what is named; then `{}` or `{}`", next.resume(), next.undo());
+            let otherwise = || {
+                format!(
+                    "look at what is named; then `{}` or `{}`; or `{}` closes the run as it stands",
+                    next.resume(),
+                    next.undo(),
+                    next.accept()
+                )
+            };
             Err(failure.now(now).next(gate_help(&error, next).unwrap_or_else(otherwise)))
         }
     }

@@ -1,14 +1,16 @@
-//! `rehearse`: a lab, the apply in it for real, and a verification.
+//! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and what becomes of them.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::apply::{Asking, Job, Preview, run_job};
+use super::apply::run_job;
 use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::inputs::Site;
+use super::job::{Asking, Job, Preview};
+use super::progress::{ManualSteps, Wishes};
 use super::recover::Next;
-use super::{inputs, out, reading};
+use super::{crashes, failing, inputs, out, reading};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
@@ -26,6 +28,9 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
         return Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", payload.display())));
     }
+    if let Some(named) = &args.fail {
+        failing::check(named, &loaded.manifest)?;
+    }
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
     let own = args.deployment.as_deref();
     let real = args.payload.as_deref();
@@ -38,8 +43,22 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return Ok(Exit::Ok);
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
-    let asking = Asking { yes: true, confirm: &args.confirm, wait: Duration::ZERO, preview: Preview::LeftOut };
-    run_job(&job, &asking)?;
+    let asking = Asking {
+        verb: "Apply",
+        declined: "not applied",
+        yes: true,
+        confirm: &args.confirm,
+        preview: Preview::LeftOut,
+        wait: Duration::ZERO,
+        watch: None,
+    };
+    if args.crash_everywhere {
+        return crashes::everywhere(args, &job, &lab);
+    }
+    if let Some(named) = &args.fail {
+        return failing::rehearse(named, &job, asking);
+    }
+    run_job(&job, &asking, rehearsed())?;
     let deployment = Deployment { deployment: Some(lab.deployment.clone()) };
     let exit = reading::verify(&Reading { deployment, format: Format::Text })?;
     let shown = lab.deployment.display();
@@ -53,6 +72,11 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
 fn apply_command(manifest: &Path, lab: &Lab) -> String {
     let (deployment, payload) = (out::typed(&lab.deployment), out::typed(&lab.payload));
     format!("rollup apply {} -d {deployment} -p {payload}", out::typed(manifest))
+}
+
+/// Nobody sits in front of a rehearsal.
+pub(super) fn rehearsed() -> Wishes {
+    Wishes { manual_steps: ManualSteps::Done, ..Wishes::default() }
 }
 
 /// A copy of a deployment between states would rehearse nothing that is ever applied.
@@ -75,7 +99,7 @@ fn sample() -> Result<Description, Failure> {
     describe::parse(&source, &mut findings).ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
 }
 
-fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
+pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
     let folder = args.r#in.display();
     match error {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)

@@ -21,6 +21,10 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
         lines.push(format!("ran {}", count(procedures, "procedure", "procedures")));
     }
     lines.extend(services(&operations));
+    let records = operations.iter().filter(|o| o.kind == OperationKind::Accept).count();
+    if records > 0 {
+        lines.push(format!("wrote {} anew", count(records, "record", "records")));
+    }
     let gates = plan.steps.iter().filter(|step| step.gate.is_some()).count();
     if gates > 0 {
         lines.push(format!("waited for {}", count(gates, "manual step", "manual steps")));
@@ -104,5 +108,6 @@ pub(super) fn past(kind: OperationKind) -> &'static str {
         OperationKind::Restart => "restarted",
         OperationKind::Enable => "enabled",
         OperationKind::Disable => "disabled",
+        OperationKind::Accept => "accepted",
     }
 }

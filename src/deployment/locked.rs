@@ -11,7 +11,7 @@ use rustix::fs::{OFlags, RenameFlags};
 
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, Tree, path, readable};
+use super::tree::{BRING_TO_DISK, DiskError, Kind, Tree, path, readable};
 use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
@@ -225,6 +225,12 @@ impl LockedDeployment {
     /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all. That
     /// is on disk before anything in it goes.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
+        let trash = self.put_in_trash(at)?;
+        self.remove_tree(&trash)
+    }
+
+    /// Puts a folder of ours into the trash for good, and says under which name it lies there.
+    pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
         let mut trash = path(".rollup/trash").join(at.name()).expect("the name of a path");
         let mut number = 1;
         while self.tree.look(&trash)?.is_some() {
@@ -233,20 +239,26 @@ impl LockedDeployment {
         }
         self.rename(at, &trash)?;
         self.barrier()?;
-        self.remove_tree(&trash)
+        Ok(trash)
     }
 
-    /// Clears what an earlier death left in the trash.
+    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else there.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
         let trash = path(".rollup/trash");
         let left = self.tree.names(&trash)?;
         if !left.is_empty() {
             self.barrier()?;
         }
-        for (name, _) in left {
-            self.remove_tree(&trash.join(&name).expect("a name found in a folder"))?;
+        let mut failed = None;
+        for (name, kind) in left {
+            let at = trash.join(&name).expect("a name found in a folder");
+            let removed = match kind {
+                Kind::Folder => self.remove_tree(&at),
+                _ => self.remove_file(&at),
+            };
+            failed = failed.or(removed.err());
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings everything written so far to disk. Never tried again when it fails: the system tells

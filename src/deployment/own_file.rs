@@ -1,13 +1,17 @@
 //! Files of ours while they are written, and what new objects take over from old ones.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 
-use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid};
+use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
+use rustix::io::Errno;
 
 use super::tree::{BRING_TO_DISK, DiskError, Look};
 use super::watch::{Change, Watched};
 use crate::names::RelPath;
+
+/// How much is read at once where the kernel does not copy by itself.
+const CHUNK: usize = 256 * 1024;
 
 /// Permission bits and owner of something new, taken from something old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +43,25 @@ impl OwnFile {
         self.write_all(bytes).map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Copies what is left of another file; the kernel does it, by a clone where it can.
+    /// Copies another file from its start; the kernel does it, by a clone where it can.
     pub fn copy_from(&mut self, source: &mut File) -> io::Result<u64> {
-        self.watched.before(Change::Write(&self.at))?;
-        io::copy(source, &mut self.file)
+        let length = source.metadata()?.len();
+        let mut copied = 0;
+        while copied < length {
+            self.watched.before(Change::Write(&self.at))?;
+            let most = usize::try_from(length - copied).unwrap_or(usize::MAX);
+            match copy_file_range(&*source, None, &self.file, None, most) {
+                // Somebody cut the source meanwhile.
+                Ok(0) => break,
+                Ok(more) => copied += more as u64,
+                Err(Errno::INTR) => {}
+                // Not every file system can do it, and none between any two; what fails for another
+                // reason fails again.
+                Err(_) if copied == 0 => return io::copy(&mut BufReader::with_capacity(CHUNK, source), self),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(copied)
     }
 
     /// Cuts off what stands behind `length` bytes, and goes on writing there.
@@ -103,7 +122,7 @@ pub(super) fn set_attributes(
         match rustix::fs::fchown(&object, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
             // Only root can give files away. What somebody else runs is his, and then never with the
             // right to act as the owner it was meant for.
-            Err(rustix::io::Errno::PERM) => mode &= 0o1777,
+            Err(Errno::PERM) => mode &= 0o1777,
             changed => changed?,
         }
     }

@@ -9,7 +9,7 @@ use super::records::{ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordF
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
-use crate::names::{FileName, Folded, Kb, RelPath, Version};
+use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 
 /// What a plan may touch, so that only this is hashed and opened.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +65,9 @@ pub struct Free {
     pub block: u64,
 }
 
-fn free(tree: &Tree) -> Option<Free> {
-    let status = rustix::fs::fstatvfs(tree.root()).ok()?;
+/// What is free on the file system of a folder; `None` where it does not tell.
+pub fn free(tree: &Tree) -> Option<Free> {
+    let status = rustix::fs::fstatvfs(tree.root()).ok().filter(|status| status.f_blocks > 0)?;
     let inodes = if status.f_files == 0 { u64::MAX } else { status.f_favail };
     Some(Free { bytes: status.f_bavail * status.f_frsize, inodes, block: status.f_frsize.max(512) })
 }
@@ -90,6 +91,8 @@ pub struct OpenRun {
     pub name: String,
     /// Where it stands, in words.
     pub standing: String,
+    /// The digest of its plan, where it is staged and not begun: the same plan commits it.
+    pub staged: Option<Digest>,
 }
 
 /// A finished run.
@@ -294,10 +297,28 @@ impl Snapshot {
         }
     }
 
+    /// What looks like something that was never installed, and is not: a record that is no file, or
+    /// files without one. Where that is, and what is wrong with it.
+    pub fn hidden(&self, folder: &RelPath) -> Option<(RelPath, String)> {
+        let record = self.node(&folder.with(&path("state.toml")));
+        if let Some(found) = record.filter(|found| found.kind != Kind::File) {
+            return Some((found.path.clone(), format!("is {}, not a file", found.kind.named())));
+        }
+        let files = folder.with(&path("files"));
+        let lost = record.is_none() && self.below(&files).any(|found| found.kind == Kind::File);
+        lost.then(|| (files, "holds files, and no `state.toml` says what they are".to_owned()))
+    }
+
     /// A file of the share, by folded name.
     pub fn share_file(&self, name: &Folded) -> Option<&Found> {
         let path = format!("{}/{}", self.description.share.folded().as_str(), name.as_str());
         self.nodes.get(&Folded::of(&path))
+    }
+
+    /// Where the share has, or would have, an installer of this name.
+    pub fn share_path(&self, name: &FileName) -> RelPath {
+        let path = format!("{}/{name}", self.description.share);
+        RelPath::parse(&path).expect("a checked name in a checked folder")
     }
 
     /// Size and hash of a file of interest, by its path on disk.

@@ -21,9 +21,10 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::tree::{DiskError, Tree};
-use crate::names::{Digest, Kb, RelPath, Version};
+use crate::names::{Digest, RelPath};
+use crate::plan::PlannedRollup;
 
-pub use state::{Run, RunState, runs};
+pub use state::{Aside, Damaged, Run, RunState, aside, next_number, runs, sound_and_damaged};
 pub use writer::{RESERVE, Writer};
 
 /// The version of the journal's format.
@@ -74,6 +75,8 @@ pub enum Record {
     Reopened {
         /// Why.
         why: String,
+        /// The operator's files that will move along, as they were found then.
+        travellers: Vec<RelPath>,
     },
     /// At rest.
     Closed {
@@ -81,7 +84,31 @@ pub enum Record {
         outcome: Outcome,
         /// The measured digest of what stands at the live paths.
         measured: Digest,
+        /// Where it was closed as it stood: who did, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<Accepted>,
     },
+}
+
+/// Who took what stands for true, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// The live paths that the run left empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub empty: Vec<Emptied>,
+}
+
+/// A live path at which a run set something aside, and at which nothing stood any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emptied {
+    /// The live path.
+    pub live: RelPath,
+    /// Where its slot keeps what stood there.
+    pub kept: RelPath,
 }
 
 /// The first record of a run.
@@ -95,22 +122,26 @@ pub struct Opened {
     pub user: String,
     /// Where from.
     pub host: String,
-    /// The rollup.
-    pub kb: Kb,
-    /// Its article revision.
-    pub revision: Version,
-    /// Its title.
-    pub title: String,
-    /// What it includes.
-    pub includes: Vec<Kb>,
-    /// What it replaces.
-    pub replaces: Vec<Kb>,
-    /// SHA-256 of the manifest.
-    pub manifest: Digest,
+    /// What the run is of: enough for later runs, without this one's plan.
+    #[serde(flatten)]
+    pub about: About,
     /// Digest of the plan.
     pub plan: Digest,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
+}
+
+/// What a run is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A rollup.
+    Rollup(PlannedRollup),
+    /// What lies on disk is taken for true.
+    Accept {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Which way a run goes.
@@ -143,6 +174,8 @@ pub enum Outcome {
     Applied,
     /// The state before stands again.
     Undone,
+    /// Somebody took what stands for true, wherever the run had got to.
+    Accepted,
 }
 
 /// Why a journal cannot be used.
@@ -255,6 +288,14 @@ impl Journal {
         })
     }
 
+    /// The rollup that the run is of, where it is of one.
+    pub fn rollup(&self) -> Option<&PlannedRollup> {
+        match &self.opened()?.about {
+            About::Rollup(rollup) => Some(rollup),
+            About::Accept { .. } => None,
+        }
+    }
+
     /// The record that opened the run.
     pub fn opened(&self) -> Option<&Opened> {
         match &self.entries.first()?.record {
@@ -307,7 +348,7 @@ mod tests {
     }
 
     fn three() -> Vec<String> {
-        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b"") };
+        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b""), accepted: None };
         lines(vec![Record::Staged { new: Digest::of(b"") }, Record::Committing, closed])
     }
 

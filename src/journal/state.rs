@@ -1,16 +1,19 @@
 //! What the runs of a deployment came to, told by their journals.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Direction, Journal, JournalFault, Outcome, Record};
-use crate::deployment::tree::{Kind, Tree, path};
+use crate::deployment::tree::{DiskError, Kind, Tree, path};
 use crate::names::{Kb, RelPath};
+use crate::plan::ACCEPT;
 
 /// A run's folder and its journal.
 #[derive(Debug)]
 pub struct Run {
     /// The run's number.
     pub number: u32,
-    /// The rollup that the folder is named for.
-    pub kb: Kb,
+    /// The rollup that the folder is named for; a run that accepts has none.
+    pub kb: Option<Kb>,
     /// The folder, below the deployment.
     pub folder: RelPath,
     /// What its journal says.
@@ -61,17 +64,88 @@ impl Run {
     }
 }
 
+/// A run whose journal is damaged: it says nothing that can be relied on.
+#[derive(Debug)]
+pub struct Damaged {
+    /// The folder, below the deployment.
+    pub folder: RelPath,
+    /// What does not check.
+    pub fault: JournalFault,
+}
+
 /// All runs of a deployment, oldest first.
 pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
-    let folder = path(".rollup/runs");
+    let (runs, damaged) = sound_and_damaged(tree)?;
+    match damaged.into_iter().next() {
+        None => Ok(runs),
+        Some(Damaged { fault, .. }) => Err(fault),
+    }
+}
+
+/// All runs of a deployment, oldest first, and those whose journal is damaged.
+pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalFault> {
+    let folder = runs_folder();
     let mut runs = Vec::new();
+    let mut damaged = Vec::new();
     for (name, kind) in tree.names(&folder)? {
-        let Some((number, kb)) = name.split_once('-') else { continue };
-        let (Ok(number), Ok(kb), Kind::Folder) = (number.parse(), kb.parse(), kind) else { continue };
+        let Some((number, about)) = name.split_once('-') else { continue };
+        let kb = about.parse().ok();
+        let is_named = kb.is_some() || about == ACCEPT;
+        let (Ok(number), true, Kind::Folder) = (number.parse(), is_named, kind) else { continue };
         let folder = folder.join(&name).expect("a name found in a folder");
-        let journal = Journal::read(tree, &folder.join("journal").expect("a plain name"))?;
-        runs.push(Run { number, kb, folder, journal });
+        match Journal::read(tree, &folder.join("journal").expect("a plain name")) {
+            Ok(journal) => runs.push(Run { number, kb, folder, journal }),
+            Err(fault @ JournalFault::Damaged { .. }) => damaged.push(Damaged { folder, fault }),
+            Err(fault) => return Err(fault),
+        }
     }
     runs.sort_by_key(|run| run.number);
-    Ok(runs)
+    Ok((runs, damaged))
+}
+
+/// The number of the next run: no folder had it yet, not even one that was set aside.
+pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
+    let names = tree.names(&runs_folder())?;
+    let numbers = names.iter().filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
+    Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
+}
+
+fn runs_folder() -> RelPath {
+    path(".rollup/runs")
+}
+
+/// What was said when the folder of a run was set aside: it is no run any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// When, UTC.
+    pub at: String,
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// What made the run unusable.
+    pub because: String,
+}
+
+impl Aside {
+    /// The file in the folder that says it.
+    pub const FILE: &str = "aside.toml";
+    /// What follows the run's name in the name of its folder.
+    pub const SUFFIX: &str = ".aside";
+    const LONGEST: u64 = 1024 * 1024;
+}
+
+/// The folders of runs that were set aside, by name, and what was said then, as far as it was written.
+pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
+    let folder = runs_folder();
+    let mut aside = Vec::new();
+    for (name, kind) in tree.names(&folder)? {
+        if kind != Kind::Folder || !name.contains(Aside::SUFFIX) {
+            continue;
+        }
+        let file = folder.join(&name).and_then(|folder| folder.join(Aside::FILE)).expect("names found in a folder");
+        let said = tree.text(&file, Aside::LONGEST)?.and_then(|text| toml::from_str(&text).ok());
+        aside.push((name, said));
+    }
+    Ok(aside)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Gate, LevelChange, OperationKind, Plan, SCHEMA, Side, Source, Swap};
+use super::{Acceptance, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side, Source, Subject, Swap};
 use crate::names::{Digest, Kb, RelPath, Version};
 
 impl Plan {
@@ -19,14 +19,17 @@ impl Plan {
         #[derive(Serialize)]
         struct Sealed<'a> {
             schema: u32,
-            kb: Kb,
-            revision: &'a Version,
-            manifest: Digest,
+            subject: SealedSubject<'a>,
             level: &'a LevelChange,
             steps: Vec<SealedStep<'a>>,
             sources: &'a [Source],
             swaps: &'a [Swap],
             prediction: Option<Digest>,
+        }
+        #[derive(Serialize)]
+        enum SealedSubject<'a> {
+            Rollup { kb: Kb, revision: &'a Version, manifest: Digest },
+            Accept(&'a Acceptance),
         }
         #[derive(Serialize)]
         struct SealedStep<'a> {
@@ -43,9 +46,12 @@ impl Plan {
         });
         let sealed = Sealed {
             schema: self.schema,
-            kb: self.rollup.kb,
-            revision: &self.rollup.revision,
-            manifest: self.rollup.manifest,
+            subject: match &self.subject {
+                Subject::Rollup(PlannedRollup { kb, revision, manifest, .. }) => {
+                    SealedSubject::Rollup { kb: *kb, revision, manifest: *manifest }
+                }
+                Subject::Accept(acceptance) => SealedSubject::Accept(acceptance),
+            },
             level: &self.level,
             steps: steps.collect(),
             sources: &self.sources,

@@ -4,6 +4,7 @@
 //! what will be written, so it also predicts what stands at and below every live path afterwards.
 //! The executor chooses nothing: it stages the new objects of the swaps and renames them in order.
 
+mod accept;
 mod actions;
 mod bytes;
 mod file;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
+pub use accept::{Accepting, Expectation, accept, accept_interest};
 pub use file::{PlanFault, parse};
 pub use payload_check::{Compared, compare_payload};
 pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
@@ -33,6 +35,8 @@ pub use resolve::interest;
 
 /// The format of `plan.json`.
 pub const SCHEMA: u32 = 1;
+/// What a run that accepts is named for, in place of a KB number.
+pub const ACCEPT: &str = "accept";
 
 /// The ordered operations for one manifest, deployment and payload; a file that can be reviewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +46,9 @@ pub struct Plan {
     /// SHA-256 over everything that decides what the run does; absent where no payload was given,
     /// since nobody can tell then what will be written.
     pub digest: Option<Digest>,
-    /// The rollup.
-    pub rollup: PlannedRollup,
+    /// What it is a plan of.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// The name of the deployment, for people.
     pub deployment: String,
     /// The level before and after, oldest first, those in force only.
@@ -62,6 +67,27 @@ pub struct Plan {
     pub swaps: Vec<Swap>,
     /// What stands at and below every live path when the run is over.
     pub prediction: Option<Prediction>,
+}
+
+/// What a plan is of, and the run that does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A rollup is applied.
+    Rollup(PlannedRollup),
+    /// What lies on disk is taken for true.
+    Accept(Acceptance),
+}
+
+/// What is taken for true, although no run left it so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// Why, in the words of whoever accepts it.
+    pub reason: String,
+    /// What lies there now, sorted by path bytes.
+    pub there: Vec<Entry>,
+    /// What is gone, sorted by path bytes.
+    pub gone: Vec<RelPath>,
 }
 
 /// The rollup of a plan.
@@ -204,6 +230,18 @@ pub enum OperationKind {
     Enable,
     /// A service may not be started from now on.
     Disable,
+    /// A record is written anew from what lies on disk.
+    Accept,
+}
+
+impl std::fmt::Display for Subject {
+    /// As the folders of runs are named for it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Subject::Rollup(rollup) => rollup.kb.fmt(f),
+            Subject::Accept(_) => f.write_str(ACCEPT),
+        }
+    }
 }
 
 impl OperationKind {
@@ -221,6 +259,7 @@ impl OperationKind {
             OperationKind::Restart => "restart",
             OperationKind::Enable => "enable",
             OperationKind::Disable => "disable",
+            OperationKind::Accept => "accept",
         }
     }
 
@@ -229,7 +268,7 @@ impl OperationKind {
         match self {
             OperationKind::Uninstall => '-',
             OperationKind::Install | OperationKind::Run => '+',
-            OperationKind::Replace => '~',
+            OperationKind::Replace | OperationKind::Accept => '~',
             OperationKind::Copy => '>',
             OperationKind::Initialize => '*',
             _ => '!',
@@ -447,6 +486,14 @@ pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
 }
 
 impl Plan {
+    /// The rollup, where it is a plan of one.
+    pub fn rollup(&self) -> Option<&PlannedRollup> {
+        match &self.subject {
+            Subject::Rollup(rollup) => Some(rollup),
+            Subject::Accept(_) => None,
+        }
+    }
+
     /// All live paths, each once, sorted.
     pub fn live_paths(&self) -> Vec<&RelPath> {
         let mut paths: Vec<_> = self.swaps.iter().map(|swap| &swap.live).collect();

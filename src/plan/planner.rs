@@ -10,8 +10,8 @@ use super::resolve::Resolver;
 use super::standing::{self, Standing};
 use super::world::World;
 use super::{
-    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source, SourceAt, Swap,
-    digest_of,
+    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source, SourceAt, Subject,
+    Swap, digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
@@ -127,7 +127,8 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
         Reason::new(ReasonKind::Invalid, message).help(help)
     };
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
-    if let Some(open) = &snapshot.past.open {
+    // The plan may be the very one that lies staged.
+    if let Some(open) = snapshot.past.open.as_ref().filter(|open| open.staged.is_none()) {
         let message = format!("run {} is {}", open.name, open.standing);
         reasons.push(Reason::new(ReasonKind::NotReady, message));
     }
@@ -306,14 +307,14 @@ impl<'a> Planner<'a> {
         let mut plan = Plan {
             schema: SCHEMA,
             digest: None,
-            rollup: PlannedRollup {
+            subject: Subject::Rollup(PlannedRollup {
                 kb: rollup.kb,
                 revision: rollup.revision.clone(),
                 title: rollup.title.clone(),
                 manifest: self.manifest.digest,
                 includes: rollup.includes.clone(),
                 replaces: rollup.replaces.clone(),
-            },
+            }),
             deployment: self.snapshot.description.name.clone(),
             level,
             confirmations: confirmations(self.manifest),

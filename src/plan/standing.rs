@@ -65,7 +65,10 @@ fn in_force(manifest: &Manifest, snapshot: &Snapshot, entry: &LevelEntry, again:
             };
             let mut reasons: Vec<_> = drift.iter().map(changed).collect();
             if let Some(last) = reasons.last_mut() {
-                last.help = Some("`rollup apply --again` does all its steps anew".to_owned());
+                last.help = Some(
+                    "`rollup apply --again` does all its steps anew; `rollup accept` takes what lies there for true"
+                        .to_owned(),
+                );
             }
             Standing::Refused(reasons)
         }

@@ -1,10 +1,9 @@
 //! The folder of a lab, and what it is made from.
 
-use std::fs::{self, File, FileTimes};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
-
+use super::copy::copy_tree;
 use super::{LabError, SAMPLE, disk, payload, site};
 use crate::deployment::description::Description;
 use crate::manifest::Manifest;
@@ -95,47 +94,5 @@ fn make_room(folder: &Path, existing: OnExisting) -> Result<(), LabError> {
     match existing {
         OnExisting::Refuse => Err(LabError::Exists(folder.to_owned())),
         OnExisting::Replace => fs::remove_dir_all(folder).map_err(disk("remove", folder)),
-    }
-}
-
-/// Copies a deployment with permissions and times, but without what rollup keeps in it: the runs
-/// stay where they were made.
-fn copy_tree(from: &Path, to: &Path) -> Result<(), LabError> {
-    let ours = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
-    for entry in WalkDir::new(from).into_iter().filter_entry(|entry| !ours(entry)) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(from).to_owned();
-            LabError::Disk { action: "list", path, source: error.into() }
-        })?;
-        let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
-        let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
-        copy_entry(&entry, &target)?;
-    }
-    Ok(())
-}
-
-fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<(), LabError> {
-    let kind = entry.file_type();
-    let fail = || disk("copy", entry.path());
-    let metadata = entry.metadata().map_err(|error| fail()(error.into()))?;
-    if kind.is_dir() {
-        fs::create_dir_all(target).map_err(fail())?;
-        return fs::set_permissions(target, metadata.permissions()).map_err(fail());
-    }
-    if kind.is_symlink() {
-        let points_to = fs::read_link(entry.path()).map_err(fail())?;
-        return std::os::unix::fs::symlink(points_to, target).map_err(fail());
-    }
-    if !kind.is_file() {
-        // A FIFO or a socket holds nothing that could be copied.
-        return Ok(());
-    }
-    fs::copy(entry.path(), target).map_err(fail())?;
-    let modified = metadata.modified().map_err(fail())?;
-    let copy = File::options().write(true).open(target);
-    match copy {
-        Ok(copy) => copy.set_times(FileTimes::new().set_modified(modified)).map_err(fail()),
-        // A copy that nobody may write keeps the time of its making.
-        Err(_) => Ok(()),
     }
 }

@@ -3,9 +3,17 @@
 //! A *lab* is a folder with a `deployment` and a `payload`, made from a manifest. The deployment is
 //! the sample that is compiled into the program, or a copy of an operator's own. The payload is built:
 //! genuine installer packages of exactly the documented sizes and dates, or the operator's real one.
+//!
+//! In a lab failures can be rehearsed, too: a process that is killed at every change of the disk in turn,
+//! and an operation that fails.
 
+mod child;
+mod copy;
+mod crashes;
+mod faults;
 mod lab;
 mod payload;
+mod picture;
 mod site;
 
 use std::io;
@@ -14,8 +22,12 @@ use std::path::{Path, PathBuf};
 use crate::installer::BuildError;
 use crate::names::{Digest, FileName};
 
+pub use child::{Program, Verb};
+pub use crashes::{CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere};
+pub use faults::{Death, FailingSwap};
 pub use lab::{Lab, OnExisting, prepare};
 pub use payload::build as build_payload;
+pub use picture::{Picture, Times};
 pub use site::build as build_site;
 
 /// `deployment.toml` of the sample.

@@ -7,7 +7,7 @@ use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
 use crate::deployment::locked::LockedDeployment;
 use crate::names::{Folded, RelPath};
-use crate::plan::{Entry, Plan, What};
+use crate::plan::{Entry, NewEntry, Plan, What};
 
 /// What was found at the live paths when they were compared with the plan: by swap, and then by entry
 /// of the old object, which file it was and when it was changed. Only compared within one process.
@@ -36,6 +36,9 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
         let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
+        if swap.has_old() && (progress == Progress::Between || is_first) {
+            slot.can_travel()?;
+        }
         if progress == Progress::NotBegun && is_first {
             as_seen(disk, &swap.live, &swap.old)?;
             let seen = |entry: &Entry| Ok(disk.tree().look(&entry.path)?.map(|look| (look.identity, look.modified)));
@@ -72,6 +75,30 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
         }
     }
     Ok(())
+}
+
+/// What the run has put in place so far still is as it put it there.
+pub(super) fn unchanged(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
+    let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
+    for swap in &plan.swaps {
+        let progress = Slot::new(disk, run, swap).progress()?;
+        if progress == Progress::NotBegun {
+            continue;
+        }
+        // Whatever an earlier swap brought there is in this one's slot now.
+        let live = BTreeSet::from([&swap.live]);
+        expected.retain(|path, _| !path.lies_in(&live));
+        if progress == Progress::Done {
+            let new = swap.new.iter().map(NewEntry::entry);
+            expected.extend(new.map(|entry| (entry.path.clone(), entry)));
+        }
+    }
+    let expected: Vec<Entry> = expected.into_values().collect();
+    let found = differences(disk.tree(), &expected)?;
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(RunError::Changed(found.iter().map(Difference::to_string).collect())),
+    }
 }
 
 /// Entries of an object, as they stand while the object is in a slot.

@@ -1,18 +1,19 @@
 //! Commit, resume and undo: the same walk, begun at different points.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
 use super::measure::{Measured, differences, measure};
+use super::reopen::IfChanged;
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
-use super::{Event, Listener, RunError};
+use super::{Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{Entry, Plan, What, digest_of, parse};
+use crate::plan::{Entry, Plan, Side, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
@@ -56,7 +57,11 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     if !disk.is_kept()? {
         return Ok(Vec::new());
     }
-    disk.empty_trash()?;
+    match disk.empty_trash() {
+        Err(error) if error.is_lost_write() => return Err(error.into()),
+        // What cannot be removed now is in nobody's way there.
+        _ => {}
+    }
     let mut cleared = Vec::new();
     for run in runs(disk.tree())? {
         if matches!(run.state(), RunState::Staging | RunState::Staged) {
@@ -72,7 +77,7 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
 
 /// A run that has not begun has set nothing aside, and one that is staged whole still has every new
 /// object; otherwise its journal lost a record.
-fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
+pub(super) fn untouched(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     let slots = run.folder.join("slots").expect("a plain name");
     for (slot, _) in disk.tree().names(&slots)? {
         let there = |name: &str| {
@@ -110,6 +115,7 @@ pub fn commit(
     let Staged { run, mut journal } = staged;
     let seen = check::forward(disk, plan, &run);
     let begun = seen.and_then(|witness| {
+        go_on(listener)?;
         journal.write(disk, Record::Committing)?;
         Ok(witness)
     });
@@ -134,6 +140,8 @@ pub fn commit(
 pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     let witness = check::forward(disk, &plan, &run.folder)?;
+    check::unchanged(disk, &plan, &run.folder)?;
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
@@ -151,9 +159,18 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
 /// # Errors
 ///
 /// What keeps the walk from beginning; nothing has changed then.
-pub fn undo(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
+pub fn undo(
+    disk: &LockedDeployment,
+    run: &Run,
+    if_changed: IfChanged,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     check::back(disk, &plan, &run.folder)?;
+    if if_changed == IfChanged::Refuse {
+        check::unchanged(disk, &plan, &run.folder)?;
+    }
+    go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
@@ -171,6 +188,14 @@ pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     Ok(disk.discard(&run.folder)?)
 }
 
+/// Before the first record of a direction nothing has to be finished.
+pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
+    match listener.is_stopped() {
+        true => Err(RunError::Interrupted),
+        false => Ok(()),
+    }
+}
+
 fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why: &str) -> Result<(), RunError> {
     Ok(journal.write(disk, Record::Turned { direction, why: why.to_owned() })?)
 }
@@ -179,10 +204,19 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
     let arrived = walk.forward().and_then(|()| bring_late_travellers(walk)).and_then(|()| compare_with_preview(walk));
     match arrived.and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured)) {
         Ok(Measured { digest, came }) => Ended::Applied { measured: digest, came },
-        Err(error @ RunError::Waiting { .. }) => Ended::Stopped(error),
+        Err(error) if error.is_pause() => Ended::Stopped(error),
         // The disk lost something: whatever is done next could be lost likewise.
         Err(error) if error.is_lost_write() => Ended::Stuck { because: None, error },
+        Err(error) if walk.listener.on_failure() == OnFailure::Stop => stop(walk, error),
         Err(error) => turn_back(walk, error),
+    }
+}
+
+/// A failure leaves the run where it is, with everything so far on disk.
+fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
+    match walk.disk.barrier() {
+        Ok(()) => Ended::Stopped(error),
+        Err(lost) => Ended::Stuck { because: Some(error), error: lost.into() },
     }
 }
 
@@ -198,21 +232,24 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     }
 }
 
-fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
+pub(super) fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
     let arrived = begun(walk).and_then(|begun| {
         walk.back()?;
         tell_of_left_behind(walk)?;
-        compare_with_before(walk, &begun)
+        let digest = compare_with_before(walk, &begun)?;
+        tell_of_restarts(walk, &begun);
+        Ok(digest)
     });
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {
         Ok(()) => Ended::Undone { because },
-        Err(error @ RunError::Waiting { .. }) if because.is_none() => Ended::Stopped(error),
+        Err(RunError::Interrupted) => Ended::Stopped(RunError::Interrupted),
+        Err(error) if error.is_pause() && because.is_none() => Ended::Stopped(error),
         Err(error) => Ended::Stuck { because, error },
     }
 }
 
 fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
-    walk.journal.write(walk.disk, Record::Closed { outcome, measured })?;
+    walk.journal.write(walk.disk, Record::Closed { outcome, measured, accepted: None })?;
     walk.listener.tell(&Event::Closed { outcome });
     Ok(())
 }
@@ -226,7 +263,9 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
             any = moved;
         }
         for stayed in stayed {
-            let text = format!("`{stayed}` came while the run was under way, and stays there: its place is taken");
+            let stayed = Shown(&stayed);
+            let text =
+                format!("`{stayed}` came while the run was under way, and stays there: it has no place any more");
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }
@@ -240,11 +279,27 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
 fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
         for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
+            let left = Shown(&left);
             let text = format!("`{left}` was put into a folder that the run had made, and is kept there");
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }
     Ok(())
+}
+
+/// What ran meanwhile is not started again by bringing its file back: a person has to.
+fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
+    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let begun: BTreeSet<&RelPath> = begun.iter().collect();
+    for operation in walk.plan.operations().filter(|operation| operation.at.lies_in(&begun)) {
+        if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
+            due.entry(&operation.target).or_default().insert(server);
+        }
+    }
+    for (service, servers) in due {
+        let servers: Vec<&str> = servers.into_iter().collect();
+        walk.listener.tell(&Event::RestartDue { service, servers: &servers });
+    }
 }
 
 fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {

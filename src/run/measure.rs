@@ -71,7 +71,7 @@ pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Resul
             let entry = known.get(&path.folded());
             match (kind, entry.map(|entry| &entry.what)) {
                 (Kind::Folder, _) => found.push(Entry { path, what: What::Folder }),
-                (_, Some(What::File { .. })) => {
+                (Kind::File, Some(What::File { .. })) => {
                     let facts = tree.facts(&path)?;
                     found.push(Entry { path, what: What::File { size: facts.size, sha256: facts.sha256 } });
                 }

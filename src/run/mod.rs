@@ -23,11 +23,16 @@
 //! its way from O to N (see `swap`) shares nothing with them: after a power cut it may be in N, and the old
 //! object still at its live path.
 
+mod backup;
 mod check;
+mod close;
+mod examine;
 mod executor;
 mod measure;
 mod past;
 mod preflight;
+mod prune;
+mod reopen;
 mod stage;
 mod swap;
 mod walk;
@@ -37,11 +42,17 @@ use crate::journal::{JournalFault, Outcome};
 use crate::names::RelPath;
 use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
 
+pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
+pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
+pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo};
 pub use measure::{Difference, differences};
-pub use past::{how_far, past, standing};
+pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing};
 pub use preflight::{Risk, preflight, risk};
-pub use stage::{Asked, Staged, stage};
+pub use prune::{Lost, kept, lost, prune};
+pub use reopen::{IfChanged, no_return, reopen};
+pub use stage::{Asked, Staged, next_run, stage};
+pub use swap::Progress;
 
 /// Hears what a run does, and answers for the person in front of it.
 pub trait Listener {
@@ -49,6 +60,29 @@ pub trait Listener {
     fn tell(&mut self, event: &Event<'_>);
     /// A manual step waits. `Reply::Stop` leaves the run where it is.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
+    /// Whether somebody wants the run to stop. Asked before every swap, and while staging before every
+    /// file: what was begun is finished first.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+    /// Whether the run stops before this step, going forward.
+    fn stops_before(&self, _step: &PlannedStep) -> bool {
+        false
+    }
+    /// What follows from a failure of the commit.
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Undo
+    }
+}
+
+/// What follows from a failure of the commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Everything is put back.
+    #[default]
+    Undo,
+    /// The run stays open where it is.
+    Stop,
 }
 
 /// What a run tells.
@@ -68,6 +102,8 @@ pub enum Event<'a> {
     },
     /// Staging is whole.
     Staged,
+    /// What the run will replace is backed up.
+    BackedUp(&'a BackedUp),
     /// The first rename is due.
     Committing,
     /// A step begins, in this direction.
@@ -97,6 +133,13 @@ pub enum Event<'a> {
         back: bool,
         /// Why.
         why: &'a str,
+    },
+    /// The file of a service went back to its old bytes; the service itself is as it was.
+    RestartDue {
+        /// Its name.
+        service: &'a str,
+        /// Where.
+        servers: &'a [&'a str],
     },
     /// Something the operator should know, which stops nothing.
     Notice {
@@ -186,6 +229,12 @@ pub enum RunError {
         /// Where it is.
         path: String,
     },
+    /// An operator's file or folder cannot be moved along.
+    #[error("`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it")]
+    Pathless {
+        /// Where it is, made readable.
+        path: String,
+    },
     /// A swap found something that it must not touch.
     #[error("{what}; look at `{live}` and at `{slot}`")]
     Stranger {
@@ -199,6 +248,18 @@ pub enum RunError {
     /// The result is not the predicted one.
     #[error("the result is not as previewed: {}", .0.join("; "))]
     Unpredicted(Vec<String>),
+    /// Files of ours are not any more what the run left there.
+    #[error("changed since: {}", .0.join("; "))]
+    Changed(Vec<String>),
+    /// Somebody wanted the run to stop.
+    #[error("by a signal")]
+    Interrupted,
+    /// The run was to stop before this step.
+    #[error("before step `{step}`, as asked")]
+    StopsBefore {
+        /// The step.
+        step: String,
+    },
     /// A manual step waits.
     #[error("the manual step `{step}` waits for a person")]
     Waiting {
@@ -219,5 +280,10 @@ impl RunError {
     /// Whether a barrier failed: the disk lost something that was written.
     pub fn is_lost_write(&self) -> bool {
         matches!(self, RunError::Disk(error) if error.is_lost_write())
+    }
+
+    /// Whether nothing failed: the run was to stop here.
+    fn is_pause(&self) -> bool {
+        matches!(self, RunError::Waiting { .. } | RunError::Interrupted | RunError::StopsBefore { .. })
     }
 }

@@ -1,51 +1,122 @@
 //! What earlier runs left behind, told by their journals and plans.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::measure::{Difference, differences};
-use super::swap::slot_folder;
+use super::swap::{Progress, progress, slot_folder};
 use super::{RunError, executor::load_plan};
 use crate::deployment::snapshot::{OpenRun, Past, PastRun};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::journal::{Direction, Outcome, Run, RunState, runs};
+use crate::journal::{Direction, Emptied, Outcome, Record, Run, RunState, runs};
 use crate::names::{Kb, RelPath};
-use crate::plan::{Entry, Plan, Swap, What};
+use crate::plan::{Entry, Plan, Subject, What};
 
 /// Reads what a plan for this rollup has to know about earlier runs.
 pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
     let runs = runs(tree)?;
     let applied = runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied));
     let told = applied.clone().filter_map(|run| {
-        let opened = run.journal.opened()?;
+        let rollup = run.journal.rollup()?;
         Some(PastRun {
             number: run.number,
-            kb: opened.kb,
-            revision: opened.revision.clone(),
-            includes: opened.includes.clone(),
-            replaces: opened.replaces.clone(),
+            kb: rollup.kb,
+            revision: rollup.revision.clone(),
+            includes: rollup.includes.clone(),
+            replaces: rollup.replaces.clone(),
         })
     });
     let open = runs.iter().find(|run| run.is_open() && run.state() != RunState::Staging);
-    let open = open.map(|run| OpenRun { name: run.name().to_owned(), standing: standing(run).to_owned() });
-    let known = applied.clone().any(|run| run.kb == kb);
-    let drift = match known && open.is_none() {
-        true => Some(drift(tree, kb, applied.clone())?),
+    let open = open.map(|run| OpenRun {
+        name: run.name().to_owned(),
+        standing: standing(run).to_owned(),
+        staged: run.journal.opened().filter(|_| run.state() == RunState::Staged).map(|opened| opened.plan),
+    });
+    let known = applied.clone().any(|run| run.kb == Some(kb));
+    let unfinished = open.as_ref().is_some_and(|open| open.staged.is_none());
+    let drift = match known && !unfinished {
+        true => Some(drift(tree, kb, &runs)?),
         false => None,
     };
     Ok(Past { applied: told.collect(), open, drift })
 }
 
-/// How many swaps of a run are in place, and the first one that is not. Looks only; a run that goes on
-/// meanwhile is further than this says.
-pub fn how_far<'a>(tree: &Tree, run: &RelPath, plan: &'a Plan) -> Result<(usize, Option<&'a Swap>), DiskError> {
-    let mut done = 0;
-    let mut first = None;
-    for swap in &plan.swaps {
-        let new = slot_folder(run, swap.number).join("new").expect("a plain name");
-        match tree.look(&new)? {
-            None => done += 1,
-            Some(_) => first = first.or(Some(swap)),
+/// What a finished run left somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// A folder, or a file of ours.
+    pub what: What,
+    /// The run that left it so, or took it for true.
+    pub run: String,
+    /// The rollup that brought it.
+    pub kb: Option<Kb>,
+}
+
+/// What the finished runs left, later ones over earlier ones.
+#[derive(Debug, Default)]
+pub struct LeftBehind {
+    /// What should stand, by path.
+    pub there: BTreeMap<RelPath, Left>,
+    /// What is gone, and was taken for gone.
+    pub gone: BTreeSet<RelPath>,
+}
+
+/// What the runs that are in force left.
+pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
+    let LeftBehind { there: mut left, gone: mut all_gone } = LeftBehind::default();
+    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
+        let plan = load_plan(tree, &run.folder)?;
+        let mut there = plan.prediction.as_ref().map(|prediction| prediction.entries.clone()).unwrap_or_default();
+        let mut gone = BTreeSet::new();
+        if let Subject::Accept(acceptance) = &plan.subject {
+            there.extend(acceptance.there.iter().cloned());
+            gone.extend(&acceptance.gone);
+        }
+        let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
+        // Who accepts something does not bring it.
+        let brought_by = |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
+        let new: Vec<_> = there.into_iter().map(|entry| (brought_by(&entry.path), entry)).collect();
+        left.retain(|path, _| !path.lies_in(&live) && !path.lies_in(&gone));
+        all_gone.retain(|path: &RelPath| !path.lies_in(&live) && new.iter().all(|(_, entry)| entry.path != *path));
+        all_gone.extend(gone.into_iter().cloned());
+        for (kb, Entry { path, what }) in new {
+            if what != What::Traveller {
+                left.insert(path, Left { what, run: run.name().to_owned(), kb });
+            }
         }
     }
-    Ok((done, first))
+    Ok(LeftBehind { there: left, gone: all_gone })
+}
+
+/// The live paths of a run that are empty because it did not go on.
+pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
+    let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
+    for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
+        let slot = slot_folder(run, swap.number);
+        if matches!(progress(tree, &slot, swap)?, Some(Progress::Between | Progress::Done)) {
+            kept.insert(&swap.live, slot.join("old").expect("a plain name"));
+        }
+    }
+    let mut emptied = Vec::new();
+    for (live, kept) in kept {
+        if tree.look(live)?.is_none() {
+            emptied.push(Emptied { live: live.clone(), kept });
+        }
+    }
+    Ok(emptied)
+}
+
+/// What the runs that were closed as they stood left empty and is so still, with the name of the run.
+pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
+    let mut all = Vec::new();
+    for run in runs {
+        let Some(Record::Closed { accepted: Some(accepted), .. }) = run.journal.last() else { continue };
+        for emptied in &accepted.empty {
+            if tree.look(&emptied.live)?.is_none() {
+                all.push((run.name().to_owned(), emptied.clone()));
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Where an open run stands, in words.
@@ -57,19 +128,13 @@ pub fn standing(run: &Run) -> &'static str {
         RunState::Unfinished(Direction::Back) => "unfinished, on the way back",
         RunState::Closed(Outcome::Applied) => "finished",
         RunState::Closed(Outcome::Undone) => "undone",
+        RunState::Closed(Outcome::Accepted) => "closed as it stood",
     }
 }
 
 /// What the runs of a rollup brought and no run of another one replaced since, compared with the disk.
-fn drift<'a>(tree: &Tree, kb: Kb, applied: impl Iterator<Item = &'a Run>) -> Result<Vec<String>, RunError> {
-    let mut expected: Vec<(Entry, Kb)> = Vec::new();
-    for run in applied {
-        let plan = load_plan(tree, &run.folder)?;
-        let live = plan.live_paths().into_iter().collect();
-        expected.retain(|(entry, _)| !entry.path.lies_in(&live));
-        let brought = plan.prediction.into_iter().flat_map(|prediction| prediction.entries);
-        expected.extend(brought.filter(|entry| entry.what != What::Traveller).map(|entry| (entry, run.kb)));
-    }
-    let ours: Vec<Entry> = expected.into_iter().filter(|(_, by)| *by == kb).map(|(entry, _)| entry).collect();
+fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
+    let ours = left_by(tree, runs)?.there.into_iter().filter(|(_, left)| left.kb == Some(kb));
+    let ours: Vec<Entry> = ours.map(|(path, Left { what, .. })| Entry { path, what }).collect();
     Ok(differences(tree, &ours)?.iter().map(Difference::to_string).collect())
 }

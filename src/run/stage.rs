@@ -10,18 +10,19 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 
 use super::check::moved_to;
+use super::executor::go_on;
 use super::measure::differences;
 use super::swap::slot_folder;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, path};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{FORMAT, Opened, Record, Writer, runs};
+use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
-use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, digest_of};
+use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
 
 /// How much is read at once.
 const CHUNK: usize = 256 * 1024;
@@ -36,8 +37,8 @@ pub struct Staged {
 
 /// What of a run is not in its plan.
 pub struct Asked<'a> {
-    /// The manifest's text, which the run's folder keeps.
-    pub manifest: &'a str,
+    /// The manifest's text, which the run's folder keeps; a run that accepts has none.
+    pub manifest: Option<&'a str>,
     /// The `confirm` prerequisites that were answered with yes, by id.
     pub confirmed: Vec<String>,
 }
@@ -54,15 +55,25 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
-    let number = runs(disk.tree())?.last().map_or(1, |run| run.number + 1);
-    let name = format!("{number:04}-{}", plan.rollup.kb);
-    let run = path(".rollup/runs").join(&name).expect("a plain name");
+    let run = path(".rollup/runs").join(&next_run(disk.tree(), plan)?).expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
     if staged.is_err() {
         // What could not be staged may also not be removable; the next command clears it then.
         let _ = disk.discard(&run);
     }
     staged
+}
+
+/// The name that the next run will have.
+pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
+    Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
+}
+
+impl Staged {
+    /// Throws it away; nothing of the deployment has changed.
+    pub fn throw_away(self, disk: &LockedDeployment) -> Result<(), DiskError> {
+        disk.discard(&self.run)
+    }
 }
 
 struct Stager<'a> {
@@ -109,23 +120,22 @@ impl<'a> Stager<'a> {
         self.disk.make_folder(&self.run, attributes)?;
         self.listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
         let mut journal = Writer::begin(self.disk, &self.run)?;
-        let rollup = &self.plan.rollup;
         let opened = Opened {
             format: FORMAT,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             user: user(),
             host: host(),
-            kb: rollup.kb,
-            revision: rollup.revision.clone(),
-            title: rollup.title.clone(),
-            includes: rollup.includes.clone(),
-            replaces: rollup.replaces.clone(),
-            manifest: rollup.manifest,
+            about: match &self.plan.subject {
+                Subject::Rollup(rollup) => About::Rollup(rollup.clone()),
+                Subject::Accept(acceptance) => About::Accept { reason: acceptance.reason.clone() },
+            },
             plan: self.plan.digest.expect("only a plan with a payload is run"),
             confirmed: asked.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
-        self.disk.write(&self.below("manifest.toml"), asked.manifest.as_bytes(), None)?;
+        if let Some(manifest) = asked.manifest {
+            self.disk.write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+        }
         self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
         for name in ["slots", "sources"] {
             self.disk.make_folder(&self.below(name), attributes)?;
@@ -208,6 +218,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, places) in places.into_iter().enumerate() {
+            go_on(self.listener)?;
             let spare = (self.below(&format!("sources/{source}")), None);
             let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
             let (first, live) = places.next().unwrap_or(spare);
@@ -288,6 +299,7 @@ impl<'a> Stager<'a> {
             }
         }
         for (source, members) in wanted {
+            go_on(self.listener)?;
             let times = self.unpack(source, &members)?;
             for (member, places) in &members {
                 let first = &places[0].0;
@@ -357,7 +369,7 @@ fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
 }
 
 /// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
-fn forget(file: &File) {
+pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 

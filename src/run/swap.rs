@@ -14,12 +14,12 @@
 //! After a power cut a rename may be half on disk: one file under two names. The earlier name of
 //! O, L, N counts, and the later one is taken away, so that the rename is done again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{Kind, Look};
-use crate::names::{Folded, RelPath};
+use crate::deployment::tree::{DiskError, Kind, Look, Tree};
+use crate::names::{Folded, RelPath, same_name};
 use crate::plan::{NewWhat, Swap, What};
 
 use super::RunError;
@@ -34,10 +34,33 @@ pub(super) struct Slot<'a> {
 
 /// How far a swap got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub enum Progress {
+    /// The old object stands at the live path, if there was one.
     NotBegun,
+    /// The old object is set aside, the new one is not in place.
     Between,
+    /// The new object stands at the live path.
     Done,
+}
+
+/// What is wrong with a slot that holds neither object.
+pub(super) const BOTH_GONE: &str = "both the new and the old object are gone";
+/// What is wrong where a new object should come in.
+pub(super) const TAKEN: &str = "something that the plan did not see stands at the live path";
+/// What is wrong where an old object should be set aside.
+pub(super) const NOTHING_THERE: &str = "nothing stands at the live path, where the plan saw something";
+/// What is wrong where a new object should be taken out again.
+pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
+
+/// How far a swap got, by the names in its slot alone; `None` where both objects are gone.
+pub(super) fn progress(tree: &Tree, slot: &RelPath, swap: &Swap) -> Result<Option<Progress>, DiskError> {
+    let there = |name: &str| tree.look(&slot.join(name).expect("a plain name")).map(|look| look.is_some());
+    Ok(match (swap.has_old(), there("new")?, there("old")?) {
+        (true, true, false) | (false, true, _) => Some(Progress::NotBegun),
+        (true, true, true) => Some(Progress::Between),
+        (true, false, true) | (false, false, _) => Some(Progress::Done),
+        (true, false, false) => None,
+    })
 }
 
 /// What a walk over one slot found to do.
@@ -75,13 +98,9 @@ impl<'a> Slot<'a> {
 
     /// How far the swap got, by the two names alone.
     pub(super) fn progress(&self) -> Result<Progress, RunError> {
-        let new = self.look(&self.new_path())?.is_some();
-        let old = self.look(&self.old_path())?.is_some();
-        match (self.swap.has_old(), new, old) {
-            (true, true, false) | (false, true, _) => Ok(Progress::NotBegun),
-            (true, true, true) => Ok(Progress::Between),
-            (true, false, true) | (false, false, _) => Ok(Progress::Done),
-            (true, false, false) => Err(self.stranger("both the new and the old object are gone")),
+        match progress(self.disk.tree(), &self.folder, self.swap)? {
+            Some(progress) => Ok(progress),
+            None => Err(self.stranger(BOTH_GONE)),
         }
     }
 
@@ -146,7 +165,7 @@ impl<'a> Slot<'a> {
     /// so that what is compared now is what is kept.
     fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
         if self.look(&self.swap.live)?.is_none() {
-            return Err(self.stranger("nothing stands at the live path, where the plan saw something"));
+            return Err(self.stranger(NOTHING_THERE));
         }
         self.disk.rename(&self.swap.live, &self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
@@ -189,7 +208,7 @@ impl<'a> Slot<'a> {
     /// L to N.
     fn take_out(&self) -> Result<(), RunError> {
         match self.look(&self.swap.live)? {
-            None => Err(self.stranger("what the run put at the live path is gone")),
+            None => Err(self.stranger(OURS_GONE)),
             Some(_) => Ok(self.disk.rename(&self.swap.live, &self.new_path())?),
         }
     }
@@ -203,57 +222,67 @@ impl<'a> Slot<'a> {
     fn must_be_free(&self) -> Result<(), RunError> {
         match self.look(&self.swap.live)? {
             None => Ok(()),
-            Some(_) => Err(self.stranger("something that the plan did not see stands at the live path")),
+            Some(_) => Err(self.stranger(TAKEN)),
         }
     }
 
-    /// Our files in the old object, by the live path.
-    fn old_files(&self) -> Vec<&RelPath> {
+    /// Our files in the old object, by their place below it.
+    fn old_files(&self) -> Places {
         let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
-        ours.map(|entry| &entry.path).collect()
+        self.places(ours.map(|entry| &entry.path))
     }
 
-    /// Our files in the new object, by the live path.
-    fn new_files(&self) -> Vec<&RelPath> {
+    /// Our files in the new object, by their place below it.
+    fn new_files(&self) -> Places {
         let ours = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::File { .. }));
-        ours.map(|entry| &entry.path).collect()
+        self.places(ours.map(|entry| &entry.path))
+    }
+
+    fn places<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> Places {
+        paths.filter_map(|path| path.below(&self.swap.live)).map(|below| below.folded()).collect()
     }
 
     /// The operator's files move from O into N.
     fn travel(&self) -> Result<Moved, RunError> {
-        let ours = self.old_files();
-        self.move_strangers(&self.old_path(), &self.new_path(), &ours, Later::Target)
+        let (old, new) = ((self.old_path(), self.old_files()), (self.new_path(), self.new_files()));
+        self.move_strangers(&old, &new, Later::Target)
     }
 
     /// The operator's files move from N back into O.
     fn travel_back(&self) -> Result<Moved, RunError> {
-        let ours = self.new_files();
-        self.move_strangers(&self.new_path(), &self.old_path(), &ours, Later::Source)
+        let (old, new) = ((self.old_path(), self.old_files()), (self.new_path(), self.new_files()));
+        self.move_strangers(&new, &old, Later::Source)
     }
 
     /// The operator's files move from N back to L, where a power cut kept their way into N, and not the
     /// rename of L to O before it.
     fn bring_travellers_home(&self) -> Result<Moved, RunError> {
+        let (live, new) = ((self.swap.live.clone(), self.old_files()), (self.new_path(), self.new_files()));
         match self.swap.has_old() {
-            true => self.move_strangers(&self.new_path(), &self.swap.live, &self.new_files(), Later::Source),
+            true => self.move_strangers(&new, &live, Later::Source),
             false => Ok(Moved::Nothing),
         }
     }
 
     /// What an operator's process still wrote into the old object, after the new one was in place,
-    /// moves to L. A name that L has already stays where it is, and is returned.
-    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<RelPath>), RunError> {
-        let (mut late, mut stayed) = (Vec::new(), Vec::new());
-        for (from, below) in self.strangers(&self.old_path(), &self.old_files())? {
-            match (self.look(&from)?, self.look(&self.swap.live.with(&below))?) {
-                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from),
-                _ => late.push((from, below)),
+    /// moves to L. What has no place there stays where it is, and is returned.
+    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<String>), RunError> {
+        let Strangers { placed, pathless: mut stayed } = self.list_strangers(&self.old_path(), &self.old_files())?;
+        let mut late = Vec::new();
+        let (live, ours) = (&self.swap.live, self.new_files());
+        for (from, below) in placed {
+            let Some(to) = self.place(&below, live, &ours)? else {
+                stayed.push(from.to_string());
+                continue;
+            };
+            match (self.look(&from)?, self.look(&to)?) {
+                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from.to_string()),
+                _ => late.push((from, to)),
             }
         }
-        self.make_parents(&late, &self.old_path(), &self.swap.live)?;
+        self.make_parents(&late, &self.old_path(), live)?;
         let moved = if late.is_empty() { Moved::Nothing } else { Moved::Something };
-        for (from, below) in late {
-            let to = self.swap.live.with(&below);
+        for (from, to) in late {
             if self.look(&to)?.is_some() {
                 // One file under two names: the later one goes, and the move is done again.
                 self.disk.remove_file(&to)?;
@@ -264,9 +293,9 @@ impl<'a> Slot<'a> {
     }
 
     /// Files in the new object, while it is in the slot, that are none of ours.
-    pub(super) fn strangers_in_new(&self) -> Result<Vec<RelPath>, RunError> {
-        let ours = self.new_files();
-        Ok(self.strangers(&self.new_path(), &ours)?.into_iter().map(|(at, _)| at).collect())
+    pub(super) fn strangers_in_new(&self) -> Result<Vec<String>, RunError> {
+        let Strangers { placed, pathless } = self.list_strangers(&self.new_path(), &self.new_files())?;
+        Ok(placed.into_iter().map(|(at, _)| at.to_string()).chain(pathless).collect())
     }
 
     /// Files that are none of ours in the object that this swap has put in place, or is about to.
@@ -278,26 +307,56 @@ impl<'a> Slot<'a> {
         self.strangers(&object, &self.new_files())
     }
 
-    /// Files in an object of ours that are none of ours: where they are, and their place below it.
-    fn strangers(&self, object: &RelPath, ours: &[&RelPath]) -> Result<Vec<(RelPath, RelPath)>, RunError> {
-        match self.look(object)? {
-            Some(look) if look.kind == Kind::Folder => {}
-            _ => return Ok(Vec::new()),
-        }
-        let below = |path: &RelPath| path.below(&self.swap.live).map(|path| path.folded());
-        let ours: BTreeSet<Folded> = ours.iter().filter_map(|path| below(path)).collect();
-        let found = self.disk.tree().walk(Some(object))?.found.into_iter();
-        let files = found.filter(|found| found.kind != Kind::Folder);
-        let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
-        Ok(placed.filter(|(_, below)| !ours.contains(&below.folded())).collect())
+    /// What is about to be set aside, or is, has no file that could not be moved along.
+    pub(super) fn can_travel(&self) -> Result<(), RunError> {
+        let object = match self.progress()? {
+            Progress::NotBegun => self.swap.live.clone(),
+            Progress::Between => self.old_path(),
+            Progress::Done => return Ok(()),
+        };
+        self.strangers(&object, &self.old_files()).map(|_| ())
     }
 
-    fn move_strangers(&self, from: &RelPath, to: &RelPath, ours: &[&RelPath], later: Later) -> Result<Moved, RunError> {
-        let strangers = self.strangers(from, ours)?;
-        let moved = if strangers.is_empty() { Moved::Nothing } else { Moved::Something };
-        self.make_parents(&strangers, from, to)?;
-        for (source, below) in strangers {
-            let target = to.with(&below);
+    /// Files in an object of ours that are none of ours: where they are, and their place below it. One that
+    /// has no path for us is never silently left behind.
+    fn strangers(&self, object: &RelPath, ours: &Places) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+        let Strangers { placed, pathless } = self.list_strangers(object, ours)?;
+        match pathless.into_iter().next() {
+            None => Ok(placed),
+            Some(at) => Err(RunError::Pathless { path: self.disk.tree().path().join(at).display().to_string() }),
+        }
+    }
+
+    fn list_strangers(&self, object: &RelPath, ours: &Places) -> Result<Strangers, RunError> {
+        match self.look(object)? {
+            Some(look) if look.kind == Kind::Folder => {}
+            _ => return Ok(Strangers::default()),
+        }
+        let listing = self.disk.tree().walk(Some(object))?;
+        let files = listing.found.into_iter().filter(|found| found.kind != Kind::Folder);
+        let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
+        let placed = placed.filter(|(_, below)| !ours.contains(&below.folded())).collect();
+        Ok(Strangers { placed, pathless: listing.unreadable })
+    }
+
+    /// From one object into the other; each with the files of ours in it.
+    fn move_strangers(
+        &self,
+        (from, ours): &(RelPath, Places),
+        (to, theirs): &(RelPath, Places),
+        later: Later,
+    ) -> Result<Moved, RunError> {
+        let in_the_way = |source: &RelPath| RunError::InTheWay { path: self.disk.tree().shown(Some(source)) };
+        let mut moves = Vec::new();
+        for (source, below) in self.strangers(from, ours)? {
+            match self.place(&below, to, theirs)? {
+                Some(target) => moves.push((source, target)),
+                None => return Err(in_the_way(&source)),
+            }
+        }
+        let moved = if moves.is_empty() { Moved::Nothing } else { Moved::Something };
+        self.make_parents(&moves, from, to)?;
+        for (source, target) in moves {
             let (here, there) = (self.look(&source)?, self.look(&target)?);
             match (here, there) {
                 (Some(here), Some(there)) if here.identity == there.identity => match later {
@@ -309,7 +368,7 @@ impl<'a> Slot<'a> {
                         continue;
                     }
                 },
-                (_, Some(_)) => return Err(RunError::InTheWay { path: self.disk.tree().shown(Some(&source)) }),
+                (_, Some(_)) => return Err(in_the_way(&source)),
                 _ => {}
             }
             self.disk.rename(&source, &target)?;
@@ -317,24 +376,53 @@ impl<'a> Slot<'a> {
         Ok(moved)
     }
 
+    /// Where a traveller belongs below an object that has these files of ours; `None` where its place is taken.
+    /// Names compare without regard to case: a folder that is there keeps its spelling, and nothing comes
+    /// beside a file of ours that differs from it only in that.
+    fn place(&self, below: &RelPath, object: &RelPath, ours: &Places) -> Result<Option<RelPath>, RunError> {
+        if ours.contains(&below.folded()) {
+            return Ok(None);
+        }
+        let mut place = object.clone();
+        for folder in below.ancestors() {
+            place = self.spelled(&place, folder.name())?;
+            if self.look(&place)?.is_some_and(|look| look.kind != Kind::Folder) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(place.join(below.name()).expect("the last part of a path")))
+    }
+
+    /// A name in a folder, in the spelling that stands there, if one does.
+    fn spelled(&self, folder: &RelPath, name: &str) -> Result<RelPath, RunError> {
+        let exact = folder.join(name).expect("a part of a path");
+        if self.look(&exact)?.is_some() {
+            return Ok(exact);
+        }
+        let names = self.disk.tree().names(folder)?;
+        let there = names.iter().find(|(there, _)| same_name(there, name));
+        Ok(there.map_or(exact, |(there, _)| folder.join(there).expect("a name found in a folder")))
+    }
+
     /// The operator's folders on the way to his files, made anew on the other side with the mode and the
     /// owner they have here. A death may have left one of them without: what is none of ours is set again.
     /// They are on disk before a file goes there, which would be lost with its folder.
-    fn make_parents(&self, strangers: &[(RelPath, RelPath)], from: &RelPath, to: &RelPath) -> Result<(), RunError> {
+    fn make_parents(&self, moves: &[(RelPath, RelPath)], from: &RelPath, to: &RelPath) -> Result<(), RunError> {
         let ours = self.our_folders();
-        let ways: BTreeSet<RelPath> = strangers.iter().flat_map(|(_, below)| below.ancestors()).collect();
+        let way = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
+            path.ancestors().filter(|folder| folder.below(object).is_some()).collect()
+        };
+        // By the folder to be made, the one it is made after.
+        let pairs = moves.iter().flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
+        let ways: BTreeMap<RelPath, RelPath> = pairs.collect();
         let mut made = Moved::Nothing;
-        for below in ways {
-            let folder = to.with(&below);
-            let wanted = match self.look(&from.with(&below))? {
-                Some(his) => Attributes::same(&his),
-                None => Attributes::same(&self.look(to)?.ok_or_else(|| self.stranger("a folder is gone"))?),
-            };
+        for (folder, his) in ways {
+            let his = self.look(&his)?.ok_or_else(|| self.stranger("a folder is gone"))?;
+            let wanted = Attributes::same(&his);
+            let is_ours = folder.below(to).is_some_and(|below| ours.contains(&below.folded()));
             match self.look(&folder)? {
                 None => self.disk.make_folder(&folder, wanted)?,
-                Some(look) if !ours.contains(&below.folded()) && Attributes::same(&look) != wanted => {
-                    self.disk.set_folder(&folder, wanted)?;
-                }
+                Some(look) if !is_ours && Attributes::same(&look) != wanted => self.disk.set_folder(&folder, wanted)?,
                 Some(_) => continue,
             }
             made = Moved::Something;
@@ -346,15 +434,24 @@ impl<'a> Slot<'a> {
     }
 
     /// The folders of ours in the new and the old object, by their place below it.
-    fn our_folders(&self) -> Folders {
+    fn our_folders(&self) -> Places {
         let old = self.swap.old.iter().filter(|entry| entry.what == What::Folder).map(|entry| &entry.path);
         let new = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::Folder)).map(|entry| &entry.path);
-        old.chain(new).filter_map(|path| path.below(&self.swap.live)).map(|below| below.folded()).collect()
+        self.places(old.chain(new))
     }
 }
 
-/// Places of folders below an object.
-type Folders = BTreeSet<Folded>;
+/// Files in an object that are none of ours.
+#[derive(Default)]
+struct Strangers {
+    /// Where they are, and their place below the object.
+    placed: Vec<(RelPath, RelPath)>,
+    /// What has no path for us, made readable.
+    pathless: Vec<String>,
+}
+
+/// Places below an object.
+type Places = BTreeSet<Folded>;
 
 /// Which of the two places of a traveller counts as the later one.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::check::Witness;
-use super::swap::{Moved, Slot};
+use super::swap::{Moved, Progress, Slot};
 use super::{Event, Listener, Question, Reply, RunError};
 use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
@@ -27,11 +27,18 @@ impl Walk<'_> {
     pub(super) fn forward(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]) {
+            if let Some(step) = step.filter(|step| self.listener.stops_before(step)) {
+                return self.pause(RunError::StopsBefore { step: step.id.clone() });
+            }
             self.listener.tell(&Event::Step { step, back: false });
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())) {
-                if Slot::new(self.disk, self.run, swap).forward(&self.witness)? == Moved::Something {
+                let slot = Slot::new(self.disk, self.run, swap);
+                if self.listener.is_stopped() && slot.progress()? != Progress::Done {
+                    return self.pause(RunError::Interrupted);
+                }
+                if slot.forward(&self.witness)? == Moved::Something {
                     moved = Moved::Something;
                     self.tell_done(&operations, swap.number, false);
                 }
@@ -57,7 +64,11 @@ impl Walk<'_> {
             let mut moved = Moved::Nothing;
             let mut told = false;
             for swap in plan.swaps_of(step.map(|step| step.id.as_str())).rev() {
-                if Slot::new(self.disk, self.run, swap).back()? == Moved::Something {
+                let slot = Slot::new(self.disk, self.run, swap);
+                if self.listener.is_stopped() && slot.progress()? != Progress::NotBegun {
+                    return self.pause(RunError::Interrupted);
+                }
+                if slot.back()? == Moved::Something {
                     moved = Moved::Something;
                     if !told {
                         self.listener.tell(&Event::Step { step, back: true });
@@ -71,6 +82,12 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves the run where it is, with everything so far on disk.
+    fn pause(&self, why: RunError) -> Result<(), RunError> {
+        self.disk.barrier()?;
+        Err(why)
     }
 
     fn tell_done(&mut self, operations: &BTreeMap<u32, Vec<&Operation>>, swap: u32, back: bool) {

@@ -1,17 +1,17 @@
 //! Does every installed file, installer and state still match its record and what the runs left?
 //! Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
-use crate::journal::{Outcome, RunState, runs};
+use crate::journal::{Emptied, runs};
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
-use crate::run::{RunError, load_plan};
+use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default)]
@@ -39,19 +39,6 @@ pub struct Drift {
     pub what: String,
 }
 
-/// What looks like something that was never installed, and is not: a record that is no file, or files
-/// without one.
-fn hidden(snapshot: &Snapshot, folder: &RelPath) -> Option<Drift> {
-    let below = |name: &str| folder.join(name).expect("a plain name");
-    let record = snapshot.node(&below("state.toml"));
-    if let Some(found) = record.filter(|found| found.kind != Kind::File) {
-        return Some(Drift { path: found.path.clone(), what: format!("is {}, not a file", found.kind.named()) });
-    }
-    let files = below("files");
-    let lost = record.is_none() && snapshot.below(&files).any(|found| found.kind == Kind::File);
-    lost.then(|| Drift { path: files, what: "holds files, and no `state.toml` says what they are".to_owned() })
-}
-
 /// A file that should be what somebody recorded.
 struct Expected {
     sha256: Digest,
@@ -59,22 +46,47 @@ struct Expected {
     by: String,
 }
 
+/// What the records of items and programs say should stand.
+#[derive(Default)]
+struct Recorded {
+    files: BTreeMap<RelPath, Expected>,
+    /// Several items, or one on several servers, may come from one installer.
+    installers: BTreeMap<RelPath, Vec<Expected>>,
+    /// What is gone, and was taken for gone.
+    gone: BTreeSet<RelPath>,
+}
+
 /// Compares the deployment with its records and with what the finished runs left.
 pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
-    let mut expected: BTreeMap<RelPath, Expected> = BTreeMap::new();
     let mut verified = Verified { unreadable: snapshot.unreadable.clone(), ..Verified::default() };
-    left_by_runs(tree, &mut expected)?;
+    let runs = runs(tree)?;
+    let LeftBehind { there, gone } = left_by(tree, &runs)?;
+    for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
+        if !gone.contains(&live) {
+            let what = match tree.look(&kept)? {
+                Some(_) => format!("is gone; run {run}, closed as it stood, keeps it as `{}`", Shown(kept.as_str())),
+                None => format!("is gone; run {run}, closed as it stood, had set it aside"),
+            };
+            verified.drift.push(Drift { path: live, what });
+        }
+    }
+    let mut recorded = Recorded { gone, ..Recorded::default() };
     let site = &snapshot.description;
     for instance in site.all_instances() {
         let folder = snapshot.actual(&site.folder(instance));
         match snapshot.item(instance) {
-            Some(record) => take_in(snapshot, &folder, record, &site.shown(instance), &mut expected, &mut verified),
-            None => verified.drift.extend(hidden(snapshot, &folder)),
+            Some(record) => {
+                let shown = site.shown(instance);
+                take_in(snapshot, &folder, record, &shown, &mut recorded, &mut verified);
+                installer_of(snapshot, record, &shown, &mut recorded, &mut verified);
+            }
+            None => verified.drift.extend(snapshot.hidden(&folder).map(|(path, what)| Drift { path, what })),
         }
     }
     for (folder, record) in snapshot.programs() {
         let shown = folder.name().to_owned();
-        take_in(snapshot, folder, record, &shown, &mut expected, &mut verified);
+        // What a step ran came from its payload; a file of that name in the share is none of its business.
+        take_in(snapshot, folder, record, &shown, &mut recorded, &mut verified);
     }
     for (first, second) in &snapshot.clashes {
         let what = format!("and `{}` differ only in case", Shown(first.as_str()));
@@ -83,36 +95,35 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     for (file, why) in &snapshot.faults {
         verified.drift.push(Drift { path: file.clone(), what: why.clone() });
     }
-    compare(tree, snapshot, expected, &mut verified)?;
+    compare(tree, snapshot, expected(there, recorded), &mut verified)?;
     verified.drift.sort();
     verified.drift.dedup();
     Ok(verified)
 }
 
-/// What the runs that applied something left, later ones over earlier ones.
-fn left_by_runs(tree: &Tree, expected: &mut BTreeMap<RelPath, Expected>) -> Result<(), RunError> {
-    let runs = runs(tree)?;
-    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
-        let plan = load_plan(tree, &run.folder)?;
-        let live = plan.live_paths().into_iter().collect();
-        expected.retain(|path, _| !path.lies_in(&live));
-        for entry in plan.prediction.into_iter().flat_map(|prediction| prediction.entries) {
-            if let What::File { sha256, .. } = entry.what {
-                let by = format!("run {} left it", run.name());
-                expected.insert(entry.path, Expected { sha256, by });
-            }
+/// What runs left, and over it the records of items; the record of an installer counts only where no run
+/// brought the file, since a newer one may lie there by now.
+fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPath, Vec<Expected>> {
+    let mut expected = BTreeMap::new();
+    for (path, left) in left {
+        if let What::File { sha256, .. } = left.what {
+            expected.insert(path, vec![Expected { sha256, by: format!("run {} left it", left.run) }]);
         }
     }
-    Ok(())
+    expected.extend(recorded.files.into_iter().map(|(path, file)| (path, vec![file])));
+    for (path, installer) in recorded.installers {
+        expected.entry(path).or_insert(installer);
+    }
+    expected
 }
 
-/// What the record of an installed item says, and whether its installer still lies in the share.
+/// What the record of something installed says.
 fn take_in(
     snapshot: &Snapshot,
     folder: &RelPath,
     record: &ItemRecord,
     shown: &str,
-    expected: &mut BTreeMap<RelPath, Expected>,
+    recorded: &mut Recorded,
     verified: &mut Verified,
 ) {
     let installed = record.installed.as_ref().filter(|_| record.state.is_installed());
@@ -122,53 +133,63 @@ fn take_in(
         let at = snapshot.exact(&in_files(folder, file));
         ours.push(at.folded());
         let by = format!("`{}` was installed with it", Shown(shown));
-        expected.insert(at, Expected { sha256: wanted.sha256, by });
+        recorded.files.insert(at, Expected { sha256: wanted.sha256, by });
     }
     ours.sort();
     let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
     let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
     verified.beside.extend(beside.map(|found| found.path.clone()));
-    if let Some(installed) = installed {
-        verified.items += 1;
-        let InstallerRecord { name, sha256 } = &installed.installer;
-        if let Some(found) = snapshot.share_file(&name.folded()) {
-            let by = format!("`{}` was installed from it", Shown(shown));
-            expected.entry(found.path.clone()).or_insert(Expected { sha256: *sha256, by });
-        } else if !folder.as_str().starts_with("Servers/") {
-            let what = format!("is gone; `{}` was installed from it", Shown(shown));
-            let share = snapshot.description.share.as_str();
-            let path = RelPath::parse(&format!("{share}/{name}")).expect("checked names");
-            verified.drift.push(Drift { path, what });
-        }
+    verified.items += usize::from(installed.is_some());
+}
+
+/// Whether the installer of an item still lies in the share, as the item was installed from it.
+fn installer_of(
+    snapshot: &Snapshot,
+    record: &ItemRecord,
+    shown: &str,
+    recorded: &mut Recorded,
+    verified: &mut Verified,
+) {
+    let Some(installed) = record.installed.as_ref().filter(|_| record.state.is_installed()) else { return };
+    let InstallerRecord { name, sha256 } = &installed.installer;
+    if let Some(found) = snapshot.share_file(&name.folded()) {
+        let by = format!("`{}` was installed from it", Shown(shown));
+        recorded.installers.entry(found.path.clone()).or_default().push(Expected { sha256: *sha256, by });
+        return;
+    }
+    let path = snapshot.share_path(name);
+    if !recorded.gone.contains(&path) {
+        let what = format!("is gone; `{}` was installed from it", Shown(shown));
+        verified.drift.push(Drift { path, what });
     }
 }
 
 fn compare(
     tree: &Tree,
     snapshot: &Snapshot,
-    expected: BTreeMap<RelPath, Expected>,
+    expected: BTreeMap<RelPath, Vec<Expected>>,
     verified: &mut Verified,
 ) -> Result<(), RunError> {
-    let check = |(path, wanted): (&RelPath, &Expected)| -> Result<(u64, Option<String>), DiskError> {
+    let check = |(path, wanted): (&RelPath, &Vec<Expected>)| -> Result<(u64, Vec<String>), DiskError> {
         let at = snapshot.exact(path);
+        let all = |what: &str| wanted.iter().map(|wanted| format!("{what}; {}", wanted.by)).collect();
         match tree.look(&at)?.map(|look| look.kind) {
-            None => Ok((0, Some(format!("is gone; {}", wanted.by)))),
+            None => Ok((0, all("is gone"))),
             Some(Kind::File) => {
                 let FileFacts { size, sha256 } = tree.facts(&at)?;
-                Ok((
-                    size,
-                    (sha256 != wanted.sha256)
-                        .then(|| format!("has other contents; {} as {}", wanted.by, wanted.sha256.short())),
-                ))
+                let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
+                let told =
+                    |Expected { sha256, by }: &Expected| format!("has other contents; {by} as {}", sha256.short());
+                Ok((size, others.map(told).collect()))
             }
-            Some(kind) => Ok((0, Some(format!("is {}, not a file; {}", kind.named(), wanted.by)))),
+            Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.named())))),
         }
     };
     let found: Vec<_> = expected.par_iter().map(check).collect::<Result<_, _>>()?;
     verified.files = expected.len();
     for (path, (bytes, what)) in expected.into_keys().zip(found) {
         verified.bytes += bytes;
-        verified.drift.extend(what.map(|what| Drift { path, what }));
+        verified.drift.extend(what.into_iter().map(|what| Drift { path: path.clone(), what }));
     }
     Ok(())
 }

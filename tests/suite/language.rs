@@ -444,12 +444,17 @@ fn an_optional_manual_step_is_skipped_without_a_terminal_and_told() {
 }
 
 #[test]
-fn a_manual_step_without_a_terminal_is_refused_before_anything_is_staged() {
+fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
     let world = with_manual(&[("script", UNDO)]);
-    let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_READY).nothing_was_touched();
-    ran.says("step `script` is done by hand, and there is no terminal to ask at");
-    assert!(!world.live(".rollup").exists());
     world.run("apply small.toml --dry-run").exits_with(exit::OK).nothing_was_touched();
+    let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    ran.says("Run the script script on the database.").says("resume -d deployment --confirm script");
+    assert_eq!(state(&world, "ENG01"), (false, true, 0));
+    world.run("status").exits_with(exit::STOPPED).says("step stop: done, 2 operations").says("step script: to be done");
+    world.run("resume --yes").exits_with(exit::STOPPED).tree_is_unchanged().says("--confirm script");
+    let ran = world.run("resume --yes --confirm script").exits_with(exit::OK);
+    ran.says("manual step script done").says("as previewed");
+    assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
 
 #[test]

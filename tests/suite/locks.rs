@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree;
 
+use crate::listing::Listing;
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{APPLY, World, exit};
 
 /// Takes the lock as another program of ours would.
@@ -33,7 +35,7 @@ fn the_owner_of_the_lock_is_named() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let first = locked(&world, "apply KB123456");
-    for command in [APPLY, "undo --yes", "resume --yes"] {
+    for command in [APPLY, "undo --yes", "resume --yes", "prune --keep 0 --yes"] {
         let ran = world.run(command).exits_with(exit::LOCKED).tree_is_unchanged();
         ran.says(&format!("process {} of ", std::process::id()))
             .says("(apply KB123456)")
@@ -101,4 +103,42 @@ fn of_many_applies_at_once_one_does_the_work() {
     assert_eq!(said.iter().filter(|nothing| !**nothing).count(), 1);
     assert!(world.run_folder("0001-KB952076").exists() && !world.run_folder("0002-KB952076").exists());
     world.run("verify").exits_with(exit::OK);
+}
+
+#[test]
+fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_lock() {
+    let world = small_world(UPDATE_PROVIDER);
+    let before = Listing::of(&world.deployment());
+    let start = || {
+        let mut command = world.command(APPLY_SMALL);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+    };
+    let (mut turned_away, mut named) = (0, 0);
+    for round in 1..=100 {
+        let children = [start(), start()];
+        let other = [children[1].id(), children[0].id()];
+        let mut applied = 0;
+        for (child, other) in children.into_iter().zip(other) {
+            let output = child.wait_with_output().expect("it ends");
+            let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            match output.status.code() {
+                Some(exit::OK) => applied += usize::from(stdout.contains("as previewed")),
+                Some(exit::LOCKED) => {
+                    turned_away += 1;
+                    // A holder that is about to end may be gone before it can be named.
+                    named += usize::from(stderr.contains(&format!("process {other}")));
+                    assert!(stderr.contains("is at work on this deployment"), "{stderr}");
+                }
+                code => panic!("round {round}: {code:?}\n{stdout}{stderr}"),
+            }
+        }
+        assert_eq!(applied, 1, "round {round}");
+        if round % 10 == 0 {
+            world.run("verify").exits_with(exit::OK);
+        }
+        world.run("undo last --yes").exits_with(exit::OK);
+        before.assert_same(&Listing::of(&world.deployment()));
+    }
+    assert!(turned_away > 50 && named > turned_away / 2, "{turned_away} were turned away, {named} with a name");
 }

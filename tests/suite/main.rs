@@ -1,11 +1,15 @@
 //! The promises, one file per behaviour.
 
+mod accepting;
+mod backups;
 mod by_hand;
 mod crash;
 mod disk;
 mod documents;
 mod findings;
 mod independent_tools;
+mod journals;
+mod killed;
 mod language;
 mod listing;
 mod locks;
@@ -13,12 +17,18 @@ mod names;
 mod order;
 mod payload;
 mod power;
+mod property;
+mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
 mod small;
+mod staging;
+mod stopping;
+mod stored;
 mod story;
 mod telling;
 mod transcripts;
 mod travellers;
+mod undoing;
 mod world;

@@ -1,8 +1,10 @@
 //! The commands that read change nothing: not a byte, name, mode, or time; they do not even leave a
 //! `.rollup` behind.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::small::{APPLY_SMALL, small_world};
 use crate::world::{APPLY, World, exit};
 
 /// Every command that only reads.
@@ -79,6 +81,17 @@ fn verify_counts_what_it_compared() {
     // All but the three instances that are not installed and the five procedures.
     assert_eq!(before["items"], 33);
     world.run("verify").says("everything matches: 33 installed items");
+}
+
+#[test]
+fn verify_looks_in_no_share_for_what_a_step_ran() {
+    // The share has an older `Extra.msi`, and no `Tool.msi`.
+    let run = "[[steps]]\nid = \"run\"\naction = \"run\"\non = \"engine\"\nfiles = [\"Tool.msi\", \"Extra.msi\"]\n\
+               [payload]\nfiles = [{ name = \"Tool.msi\" }, { name = \"Extra.msi\" }]\n";
+    let world = small_world(run);
+    fs::rename(world.live("Servers"), world.live("SERVERS")).expect("another spelling of it");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("verify").exits_with(exit::OK).says("everything matches");
 }
 
 #[test]

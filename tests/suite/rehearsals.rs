@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::listing::Listing;
+use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{KB952076, World, exit};
 
 const REHEARSE: &str = "rehearse kb952076.toml --in lab";
@@ -133,4 +134,91 @@ fn a_refused_rehearsal_ends_as_a_refused_apply() {
     for words in ["rehearse missing.toml", "rehearse kb952076.toml -p nowhere", "rehearse kb952076.toml -d nowhere"] {
         world.run(words).exits_with(exit::NO_INPUT).nothing_was_touched();
     }
+}
+
+/// Rehearse a failure of the small rollup on a copy of the world's deployment.
+const FAIL: &str = "rehearse small.toml -d deployment -p KB100001 --in lab --fail";
+
+#[test]
+fn an_operation_that_fails_is_put_back_and_the_whole_tree_compared() {
+    let world = small_world(UPDATE_PROVIDER).put("Things/Provider/files/his.txt", "his own");
+    // One operation in each step: a step's id and the operation's number name the same one.
+    let failing = [
+        (["remove", "1"], "operation 1 of 3 will fail: uninstall Provider"),
+        (["copy", "2"], "operation 2 of 3 will fail: replace Provider.msi"),
+        (["INSTALL", "3"], "operation 3 of 3 will fail: install Provider"),
+    ];
+    for (names, what) in failing {
+        for named in names {
+            let ran = world.run(&format!("{FAIL} {named} --replace")).exits_with(exit::UNDONE).nothing_was_touched();
+            ran.says(what)
+                .says("Input/output error")
+                .says("putting everything back")
+                .says("the whole tree is as before: 70 files and folders compared")
+                .says("now: everything was put back")
+                .says("next: `rollup history -d lab/deployment` tells what was done");
+            Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
+            world.run("history -d lab/deployment").says("0001-KB100001 undone");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_step_is_told_before_anything_is_made() {
+    let world = small_world(UPDATE_PROVIDER);
+    let ran = world.run(&format!("{FAIL} instal")).exits_with(exit::USAGE).nothing_was_touched();
+    ran.says("the manifest has no step `instal`")
+        .says("now: nothing was made")
+        .says("did you mean `--fail install`?")
+        .says("the steps are remove, copy, install; or give the number of an operation");
+    world.run(&format!("{FAIL} thesis")).exits_with(exit::USAGE).does_not_say("did you mean");
+    world.run(&format!("{FAIL} copy --prepare")).exits_with(exit::USAGE).says("cannot be used with");
+    assert!(!world.at("lab").exists());
+}
+
+#[test]
+fn a_number_beyond_the_plan_says_how_many_operations_there_are() {
+    let world = small_world(UPDATE_PROVIDER);
+    for number in ["0", "4", "99"] {
+        let ran = world.run(&format!("{FAIL} {number} --replace")).exits_with(exit::USAGE).nothing_was_touched();
+        ran.says(&format!("there is no operation {number}: the plan has 3 operations, counted from 1"))
+            .says("now: the lab is in the state before the rollup");
+    }
+}
+
+#[test]
+fn a_step_by_hand_cannot_fail_but_may_stand_in_the_way_back() {
+    let manual = |more: &str| {
+        format!("[[steps]]\nid = \"script\"\naction = \"manual\"\ninstructions = \"Run the script.\"\n{more}\n")
+    };
+    let with = |more: &str| {
+        UPDATE_PROVIDER.replacen(
+            "[[steps]]\nid = \"install\"",
+            &format!("{}[[steps]]\nid = \"install\"", manual(more)),
+            1,
+        )
+    };
+    let world = small_world(&with("undo = \"Run the other script.\""));
+    let ran = world.run(&format!("{FAIL} script")).exits_with(exit::USAGE);
+    ran.says("step `script` has no operation that could fail: it is done by hand");
+    let ran = world.run(&format!("{FAIL} install --replace")).exits_with(exit::UNDONE);
+    ran.says("this is a rehearsal, where it counts as done")
+        .says("this is a rehearsal, where it counts as taken back")
+        .says("the whole tree is as before");
+    // Nobody can take it back: what lies before it stays.
+    let world = small_world(&with(""));
+    let ran = world.run(&format!("{FAIL} install")).exits_with(exit::NEEDS_ATTENTION);
+    ran.says("the manual step `script` cannot be taken back").says("are not as before");
+    world.run("resume -d lab/deployment --yes").exits_with(exit::OK).says("as previewed");
+}
+
+#[test]
+fn manual_steps_count_as_done_in_a_rehearsal() {
+    let manual = "[[steps]]\nid = \"script\"\naction = \"manual\"\ninstructions = \"Run the script.\"\n";
+    let world = small_world(&format!("{manual}{UPDATE_PROVIDER}"));
+    let ran = world.run("rehearse small.toml -d deployment --in lab").exits_with(exit::OK).nothing_was_touched();
+    ran.says("script to be done by hand")
+        .says("this is a rehearsal, where it counts as done")
+        .says("manual step script done")
+        .says("everything matches");
 }

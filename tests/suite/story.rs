@@ -296,10 +296,3 @@ fn the_same_rollup_on_two_copies_gives_the_same_bytes() {
     let first = first.run(APPLY).exits_with(exit::OK).after().without_times();
     first.assert_same(&second.run(APPLY).exits_with(exit::OK).after().without_times());
 }
-
-#[test]
-fn undo_is_offered_only_for_a_run_that_is_open() {
-    let world = World::with_deployment();
-    world.run("undo --yes").exits_with(exit::OK).says("nothing to do").nothing_was_touched();
-    world.run("resume --yes").exits_with(exit::OK).says("nothing to do").nothing_was_touched();
-}

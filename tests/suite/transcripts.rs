@@ -10,8 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 12] = [
-    "validate", "plan", "apply", "resume", "undo", "status", "history", "tree", "verify", "rehearse", "inspect", "seal",
+const COMMANDS: [&str; 15] = [
+    "validate", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept", "prune",
+    "rehearse", "inspect", "seal",
 ];
 
 fn root() -> &'static Path {

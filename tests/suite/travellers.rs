@@ -1,6 +1,8 @@
 //! What an operator put beside installed files comes through an update: the same file, untouched.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, SystemTime};
 
@@ -220,16 +222,52 @@ fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
 }
 
 #[test]
-fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
-    let dll = "Things/Provider/files/Program Files/Provider/Provider.dll";
+fn an_operator_may_spell_a_folder_of_ours_as_he_likes_while_it_is_gone() {
     for way in ["resume --yes --confirm wait", "undo --yes"] {
+        let world = waiting().put("Things/Provider/FILES/his/own.txt", "his own");
+        world.run(way).exits_with(exit::OK);
+        assert_eq!(world.read("Things/Provider/files/his/own.txt"), "his own", "after `{way}`");
+        assert!(!world.live("Things/Provider/FILES").exists(), "after `{way}` two names differ only in case");
+        world.run("verify").exits_with(exit::OK);
+    }
+}
+
+#[test]
+fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
+    let dlls = [
+        "Things/Provider/files/Program Files/Provider/Provider.dll",
+        // Another spelling is the same name.
+        "Things/Provider/Files/program files/Provider/PROVIDER.DLL",
+    ];
+    for (dll, way) in dlls.map(|dll| ["resume --yes --confirm wait", "undo --yes"].map(|way| (dll, way))).concat() {
         let world = waiting().put(dll, "his own, written while the run waited");
         let ran = world.run(way);
         let everywhere = Listing::strict(&world.deployment());
         let digest = rollup::names::Digest::of(b"his own, written while the run waited");
         let kept = everywhere.paths(|_, entry| entry.sha256 == Some(digest));
         assert_eq!(kept.len(), 1, "after `{way}`");
-        ran.exits_with(11).does_not_say("as previewed").says("Provider.dll` stands where a file of ours should come");
+        let name = dll.rsplit('/').next().expect("a name");
+        let told = format!("{name}` stands where a file of ours should come");
+        ran.exits_with(11).does_not_say("as previewed").says(&told);
         world.run("status").says("run 0001-KB100001");
     }
+}
+
+#[test]
+fn an_operators_file_with_a_name_that_is_no_text_is_never_left_behind() {
+    let no_text = |world: &World| world.live("Things/Provider").join(OsStr::from_bytes(b"caf\xe9.txt"));
+    let told = "cannot be moved along: its name is not UTF-8";
+    for way in ["resume --yes --confirm wait", "undo --yes"] {
+        let world = waiting();
+        let his = no_text(&world);
+        fs::write(&his, "his own").expect("a name that Linux takes");
+        world.run(way).exits_with(11).says(told).says("is as it was: unfinished").tree_is_unchanged();
+        fs::rename(&his, world.live("Things/Provider/renamed.txt")).expect("he renames it");
+        world.run(way).exits_with(exit::OK);
+        assert_eq!(world.read("Things/Provider/renamed.txt"), "his own", "after `{way}`");
+    }
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    fs::write(no_text(&world), "his own").expect("a name that Linux takes");
+    world.run("undo last --yes").exits_with(exit::NOT_READY).says(told).says("rename it").tree_is_unchanged();
 }

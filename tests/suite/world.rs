@@ -8,7 +8,7 @@ use std::fs::{self, File, FileTimes};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 
 use rollup::deployment::describe;
@@ -17,6 +17,7 @@ use rollup::document::{Findings, Look, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
 use rollup::rehearse::{OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,10 +29,16 @@ use crate::listing::Listing;
 pub(crate) mod exit {
     /// Done, or nothing to do.
     pub(crate) const OK: i32 = 0;
+    /// A begun commit failed and was put back.
+    pub(crate) const UNDONE: i32 = 10;
+    /// The deployment is between states.
+    pub(crate) const NEEDS_ATTENTION: i32 = 11;
     /// The run is left open.
     pub(crate) const STOPPED: i32 = 12;
     /// Files do not match their table, pin or record.
     pub(crate) const MISMATCH: i32 = 13;
+    /// The plan no longer fits.
+    pub(crate) const STALE_PLAN: i32 = 14;
     /// A prerequisite or readiness check failed.
     pub(crate) const NOT_READY: i32 = 15;
     /// Superseded, wrong product or version.
@@ -42,6 +49,8 @@ pub(crate) mod exit {
     pub(crate) const INVALID: i32 = 65;
     /// A path typed on the command line does not exist.
     pub(crate) const NO_INPUT: i32 = 66;
+    /// Input or output failed, nothing begun.
+    pub(crate) const IO: i32 = 74;
     /// Another process is at work.
     pub(crate) const LOCKED: i32 = 75;
     /// Stopped by the person, nothing open.
@@ -128,6 +137,13 @@ impl World {
     fn copied(deployment: &Path) -> Self {
         let world = Self { folder: TempDir::new().expect("a temporary folder") };
         copy_tree(deployment, &world.deployment());
+        world
+    }
+
+    /// Another world that is like this one.
+    pub(crate) fn copy(&self) -> Self {
+        let world = Self { folder: TempDir::new().expect("a temporary folder") };
+        copy_tree(self.folder.path(), world.folder.path());
         world
     }
 
@@ -271,6 +287,26 @@ impl World {
 
     /// Runs the program at a terminal, at which somebody types all this as soon as it is read.
     pub(crate) fn at_terminal(&self, words: &str, typed: &str) -> Ran<'_> {
+        self.talk(words, |terminal, _, told| {
+            if told.is_empty() {
+                terminal.write_all(typed.as_bytes()).expect("typed");
+            }
+        })
+    }
+
+    /// Runs the program at a terminal, and sends it a signal as soon as it says this.
+    pub(crate) fn signalled(&self, words: &str, prompt: &str, signal: Signal) -> Ran<'_> {
+        let mut sent = false;
+        self.talk(words, move |_, program, told| {
+            if !sent && String::from_utf8_lossy(told).contains(prompt) {
+                sent = true;
+                kill_process(Pid::from_child(program), signal).expect("it is there");
+            }
+        })
+    }
+
+    /// Runs the program at a terminal; `react` is called at first, and whenever it has said more.
+    fn talk(&self, words: &str, mut react: impl FnMut(&mut File, &Child, &[u8])) -> Ran<'_> {
         let strict = Listing::strict(&self.deployment());
         let before = Before { tree: strict.clone().of_the_deployment(), strict };
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -286,11 +322,12 @@ impl World {
             command.stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().expect("the program can be run");
         // The other end is closed when nobody but the program has it, and the program has ended.
         drop(command);
-        ours.write_all(typed.as_bytes()).expect("typed");
         let mut told = Vec::new();
+        react(&mut ours, &child, &told);
         let mut chunk = [0; 4096];
         while let Ok(read @ 1..) = ours.read(&mut chunk) {
             told.extend_from_slice(&chunk[..read]);
+            react(&mut ours, &child, &told);
         }
         let code = child.wait().expect("it ended").code();
         let output = Told { code, stdout: String::from_utf8_lossy(&told).into_owned(), stderr: String::new() };

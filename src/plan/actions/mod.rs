@@ -18,6 +18,8 @@ use crate::names::{Folded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, Shared};
 use crate::plan::refusal::ReasonKind;
 use crate::plan::world::{Kept, respell};
+pub(super) use sides::{item_side, procedure_side, seen_item};
+
 use crate::plan::{Gate, Idle, NewEntry, Operation, OperationKind, PlannedStep, Side, SourceAt};
 
 /// What a step came to while its puts are still open: an operation knows its put, not yet its swap.

@@ -3,7 +3,7 @@
 use crate::deployment::records::{ItemRecord, ProcedureRecord, State};
 use crate::plan::Side;
 
-pub(super) fn item_side(record: Option<&ItemRecord>) -> Side {
+pub(in crate::plan) fn item_side(record: Option<&ItemRecord>) -> Side {
     match record {
         None => Side::Nothing,
         Some(record) => Side::Item {
@@ -14,14 +14,14 @@ pub(super) fn item_side(record: Option<&ItemRecord>) -> Side {
     }
 }
 
-pub(super) fn procedure_side(record: Option<&ProcedureRecord>) -> Side {
+pub(in crate::plan) fn procedure_side(record: Option<&ProcedureRecord>) -> Side {
     match record {
         None => Side::Nothing,
         Some(record) => Side::Procedure { state: record.state, parameters: record.parameters.clone() },
     }
 }
 
-pub(super) fn seen_item(record: Option<&ItemRecord>) -> String {
+pub(in crate::plan) fn seen_item(record: Option<&ItemRecord>) -> String {
     match record {
         None => "never installed here".to_owned(),
         Some(ItemRecord { state, installed: Some(installed), .. }) => {

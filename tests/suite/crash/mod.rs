@@ -15,13 +15,13 @@ use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{RunState, runs};
-use rollup::run::{self, Ended, Event, Listener, Question, Reply, RunError};
+use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
 
-use site::Site;
+use site::{Copy, Site};
 use tree::Tree;
 
 /// Hears nothing, and does every manual step at once.
-struct Willing;
+pub(crate) struct Willing;
 
 impl Listener for Willing {
     fn tell(&mut self, _: &Event<'_>) {}
@@ -32,9 +32,9 @@ impl Listener for Willing {
 }
 
 /// Counts changes; from the fatal one on, none gets through.
-struct Death {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Death {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Death {
@@ -47,9 +47,9 @@ impl Watch for Death {
 }
 
 /// Lets one change fail, and all others through.
-struct Fault {
-    seen: Arc<AtomicUsize>,
-    at: usize,
+pub(crate) struct Fault {
+    pub(crate) seen: Arc<AtomicUsize>,
+    pub(crate) at: usize,
 }
 
 impl Watch for Fault {
@@ -61,14 +61,14 @@ impl Watch for Fault {
     }
 }
 
-fn lock(deployment: &Path) -> LockedDeployment {
+pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
     let tree = Folder::open(deployment).expect("the deployment is there");
     // A process that another test starts holds every lock of this one until it runs its own program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
 }
 
 /// Applies the site's manifest as the command does.
-fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+pub(crate) fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
     apply_before(site, deployment, watch, &mut Willing)
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn apply_before(
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
     disk.keep("test")?;
-    let asked = run::Asked { manifest: &site.manifest_text, confirmed: Vec::new() };
+    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
 }
@@ -99,7 +99,7 @@ pub(crate) enum Way {
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
     recover_before(deployment, way, watch, &mut Willing)
 }
 
@@ -119,13 +119,23 @@ pub(crate) fn recover_before(
     let Some(open) = open else { return Ok(None) };
     match (way, open.state()) {
         (Way::Back, RunState::Staged) => run::throw_away(&disk, &open).map(|()| None),
-        (Way::Back, _) => run::undo(&disk, &open, listener).map(Some),
+        (Way::Back, _) => run::undo(&disk, &open, IfChanged::Refuse, listener).map(Some),
         (Way::Forward, _) => run::resume(&disk, &open, listener).map(Some),
     }
 }
 
+/// Undoes the only run, which is finished.
+fn reopen(deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+    let mut disk = lock(deployment);
+    if let Some(watch) = watch {
+        disk = disk.watched(watch);
+    }
+    let runs = runs(disk.tree())?;
+    run::reopen(&disk, &runs, &runs[0], IfChanged::Refuse, &mut Willing)
+}
+
 /// Whether the only run is at rest.
-fn is_finished(deployment: &Path) -> bool {
+pub(crate) fn is_finished(deployment: &Path) -> bool {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
@@ -139,7 +149,7 @@ fn is_committing(deployment: &Path) -> bool {
 }
 
 /// How many changes a whole apply makes.
-fn changes(site: &Site) -> usize {
+pub(crate) fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
     let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
@@ -184,41 +194,132 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
     assert!(finished > 20 && taken_back > 20 && not_begun > 40, "{finished} {taken_back} {not_begun}");
 }
 
-#[test]
-fn a_recovery_that_dies_is_recovered_too() {
-    let site = Site::new();
-    let before = Tree::of(&site.folder());
-    let after = site.applied();
-    let all = changes(&site);
-    // Some points spread over the commit; each recovery of them dies at each of its changes.
-    for at in [all - 60, all - 31, all - 12, all - 2] {
-        for first in [Way::Forward, Way::Back] {
-            for second in [Way::Forward, Way::Back] {
-                for inner in (1..).step_by(5) {
-                    let copy = site.copy();
-                    let watch = Death { seen: Arc::default(), at };
-                    let _ = apply(&site, copy.path(), Some(Arc::new(watch)));
-                    let watch = Death { seen: Arc::default(), at: inner };
-                    let died = recover(copy.path(), first, Some(Arc::new(watch)));
-                    if matches!(died, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None)) {
-                        break;
-                    }
-                    let told = format!("death at {at}, {first:?} dies at {inner}, then {second:?}");
-                    let closed = is_finished(copy.path());
-                    let recovered = recover(copy.path(), second, None).expect(&told);
-                    let last = match (recovered, closed) {
-                        (Some(_), _) => second,
-                        // The record that closes the run was written, if not yet synced.
-                        (None, true) => first,
-                        // What had not begun was thrown away, or was on its way out already.
-                        (None, false) => Way::Back,
-                    };
-                    let expected = if last == Way::Forward { &after } else { &before };
-                    expected.assert_same(&Tree::of(copy.path()), &told);
-                }
+/// The number of the first change of an apply that renames something of the deployment.
+fn first_rename(site: &Site) -> usize {
+    struct UntilRename(AtomicUsize);
+    impl Watch for UntilRename {
+        fn before(&self, change: Change<'_>) -> io::Result<()> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            match change {
+                Change::Rename(from, _) if !from.as_str().starts_with(".rollup") => Err(io::Error::other("found")),
+                _ => Ok(()),
             }
         }
     }
+    let watch = Arc::new(UntilRename(AtomicUsize::new(0)));
+    let _ = apply_before(site, site.copy().path(), Some(watch.clone()), &mut Stoic);
+    watch.0.load(Ordering::SeqCst)
+}
+
+/// Lets a recovery in the direction of `first`, of what `prepare` leaves, die at its changes, each in turn
+/// (or every so many), and recovers both ways. Returns how many points there were.
+fn recoveries_of_a_recovery(site: &Site, prepare: impl Fn(&Path), first: Way, every: usize) -> usize {
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let mut points = 0;
+    let prepared = site.copy();
+    prepare(prepared.path());
+    for at in (1..).step_by(every) {
+        let mut arrived = false;
+        for second in [Way::Forward, Way::Back] {
+            let copy = Copy::of(prepared.path());
+            let died = recover(copy.path(), first, Some(Arc::new(Death { seen: Arc::default(), at })));
+            arrived = matches!(died, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None));
+            if arrived {
+                break;
+            }
+            let told = format!("{first:?} dies at {at}, then {second:?}");
+            let closed = is_finished(copy.path());
+            let recovered = recover(copy.path(), second, None).expect(&told);
+            let last = match (recovered, closed) {
+                (Some(_), _) => second,
+                // The record that closes the run was written, if not yet synced.
+                (None, true) => first,
+                // What had not begun was thrown away, or was on its way out already.
+                (None, false) => Way::Back,
+            };
+            let expected = if last == Way::Forward { &after } else { &before };
+            expected.assert_same(&Tree::of(copy.path()), &told);
+            points += 1;
+        }
+        if arrived {
+            break;
+        }
+    }
+    points
+}
+
+/// Applies, and dies at a change.
+fn die_at(site: &Site, at: usize) -> impl Fn(&Path) + '_ {
+    move |deployment| {
+        let _ = apply(site, deployment, Some(Arc::new(Death { seen: Arc::default(), at })));
+    }
+}
+
+#[test]
+fn death_at_any_change_of_a_resume_is_recovered_both_ways() {
+    let site = Site::new();
+    let points = recoveries_of_a_recovery(&site, die_at(&site, first_rename(&site)), Way::Forward, 1);
+    assert!(points > 100, "only {points}");
+}
+
+#[test]
+fn death_at_any_change_of_an_undo_is_recovered_both_ways() {
+    let site = Site::new();
+    let at = changes(&site) - 1;
+    let points = recoveries_of_a_recovery(&site, die_at(&site, at), Way::Back, 1);
+    assert!(points > 100, "only {points}");
+}
+
+#[test]
+fn a_recovery_that_turns_round_is_recovered_too() {
+    let site = Site::new();
+    let (begin, all) = (first_rename(&site), changes(&site));
+    for at in [begin - 1, begin + (all - begin) / 3, begin + 2 * (all - begin) / 3] {
+        for way in [Way::Forward, Way::Back] {
+            recoveries_of_a_recovery(&site, die_at(&site, at), way, 7);
+        }
+    }
+}
+
+#[test]
+fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let (mut turned, mut untouched) = (0, 0);
+    let finished = site.copy();
+    assert!(matches!(apply(&site, finished.path(), None), Ok(Ended::Applied { .. })));
+    for at in 1.. {
+        let mut arrived = false;
+        for way in [Way::Forward, Way::Back] {
+            let copy = Copy::of(finished.path());
+            let died = reopen(copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
+            arrived = matches!(died, Ok(Ended::Undone { .. }));
+            if arrived {
+                break;
+            }
+            let closed = is_finished(copy.path());
+            let told = format!("undo of the finished run dies at {at}, then {way:?}");
+            let expected = match (way, recover(copy.path(), way, None)) {
+                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => &after,
+                (Way::Back, Ok(Some(Ended::Undone { .. }))) => &before,
+                // Its last record was written and not synced, or its first one was not written.
+                (_, Ok(None)) if closed && turned > 0 => &before,
+                (_, Ok(None)) => {
+                    untouched += 1;
+                    &after
+                }
+                (_, other) => panic!("{told}: {other:?}"),
+            };
+            turned += usize::from(!closed);
+            expected.assert_same(&Tree::of(copy.path()), &told);
+        }
+        if arrived {
+            break;
+        }
+    }
+    assert!(turned > 100 && untouched > 0, "{turned} {untouched}");
 }
 
 #[test]
@@ -378,4 +479,90 @@ fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named()
     std::fs::remove_file(&path).expect("it can be moved away");
     assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
+}
+
+/// Wants the run to stop after so many operations; otherwise willing.
+struct Impatient {
+    after: usize,
+    done: usize,
+}
+
+impl Listener for Impatient {
+    fn tell(&mut self, event: &Event<'_>) {
+        self.done += usize::from(matches!(event, Event::Done { .. }));
+    }
+
+    fn ask(&mut self, _: &Question<'_>) -> Reply {
+        Reply::Done
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.done >= self.after
+    }
+}
+
+#[test]
+fn a_run_that_is_to_stop_finishes_the_swap_at_hand_and_goes_on_either_way() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let operations = site.plan(&site.folder()).operations().count();
+    for at in 1..operations {
+        for way in [Way::Forward, Way::Back] {
+            let copy = site.copy();
+            let mut impatient = Impatient { after: at, done: 0 };
+            let ended = apply_before(&site, copy.path(), None, &mut impatient);
+            assert!(matches!(ended, Ok(Ended::Stopped(RunError::Interrupted))), "after {at}: {ended:?}");
+            assert!(impatient.done >= at && impatient.done < operations, "after {at}: {} were done", impatient.done);
+            let told = format!("stopped after {at}, then {way:?}");
+            match (way, recover(copy.path(), way, None)) {
+                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => after.assert_same(&Tree::of(copy.path()), &told),
+                (Way::Back, Ok(Some(Ended::Undone { .. }))) => before.assert_same(&Tree::of(copy.path()), &told),
+                (_, other) => panic!("{told}: {other:?}"),
+            }
+        }
+    }
+}
+
+/// Leaves a failing run where it is.
+struct Stoic;
+
+impl Listener for Stoic {
+    fn tell(&mut self, _: &Event<'_>) {}
+
+    fn ask(&mut self, _: &Question<'_>) -> Reply {
+        Reply::Done
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        OnFailure::Stop
+    }
+}
+
+#[test]
+fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
+    let site = Site::new();
+    let before = Tree::of(&site.folder());
+    let after = site.applied();
+    let mut stopped = 0;
+    for at in first_rename(&site) - 2..=changes(&site) {
+        for way in [Way::Forward, Way::Back] {
+            let copy = site.copy();
+            let watch = Fault { seen: Arc::default(), at };
+            let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
+            if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
+                // It failed before the commit, or in a barrier, as without `stop`.
+                assert!(!matches!(ended, Ok(Ended::Undone { .. })), "failure of change {at}: {ended:?}");
+                break;
+            }
+            stopped += 1;
+            let told = format!("failure of change {at}, then {way:?}");
+            match (way, recover(copy.path(), way, None)) {
+                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => after.assert_same(&Tree::of(copy.path()), &told),
+                (Way::Back, Ok(Some(Ended::Undone { .. }))) => before.assert_same(&Tree::of(copy.path()), &told),
+                (_, other) => panic!("{told}: {other:?}"),
+            }
+        }
+    }
+    assert!(stopped > 40, "only {stopped}");
 }

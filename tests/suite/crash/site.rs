@@ -138,7 +138,7 @@ files = [
 /// A deployment in its state before, and what is applied to it.
 pub(crate) struct Site {
     folder: TempDir,
-    description: Description,
+    pub(crate) description: Description,
     manifest: Manifest,
     pub(crate) manifest_text: String,
     pub(crate) payload: Payload,
@@ -173,25 +173,7 @@ impl Site {
 
     /// A copy of it, times and all.
     pub(crate) fn copy(&self) -> Copy {
-        let copy = temporary();
-        let target = copy.path().join("deployment");
-        let source = self.folder.path().join("deployment");
-        for entry in WalkDir::new(&source) {
-            let entry = entry.expect("the site can be listed");
-            let below = entry.path().strip_prefix(&source).expect("it lies below");
-            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
-            if entry.file_type().is_dir() {
-                std::fs::create_dir(&at).expect("a new folder");
-                let mode = entry.metadata().expect("listed").permissions();
-                std::fs::set_permissions(&at, mode).expect("it is ours");
-                continue;
-            }
-            std::fs::copy(entry.path(), &at).expect("a file can be copied");
-            let modified = entry.metadata().expect("listed").modified().expect("files have times");
-            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
-            file.set_modified(modified).expect("a time can be set");
-        }
-        Copy { _folder: copy, deployment: target }
+        Copy::of(&self.folder())
     }
 
     /// The plan for a deployment that is like this one.
@@ -223,6 +205,28 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
+    /// A copy of a deployment, with whatever rollup keeps in it.
+    pub(crate) fn of(source: &Path) -> Self {
+        let copy = temporary();
+        let target = copy.path().join("deployment");
+        for entry in WalkDir::new(source) {
+            let entry = entry.expect("the site can be listed");
+            let below = entry.path().strip_prefix(source).expect("it lies below");
+            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            if entry.file_type().is_dir() {
+                std::fs::create_dir(&at).expect("a new folder");
+                let mode = entry.metadata().expect("listed").permissions();
+                std::fs::set_permissions(&at, mode).expect("it is ours");
+                continue;
+            }
+            std::fs::copy(entry.path(), &at).expect("a file can be copied");
+            let modified = entry.metadata().expect("listed").modified().expect("files have times");
+            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            file.set_modified(modified).expect("a time can be set");
+        }
+        Copy { _folder: copy, deployment: target }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.deployment
     }

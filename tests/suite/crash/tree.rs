@@ -4,17 +4,32 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rollup::names::Folded;
 use walkdir::WalkDir;
 
 /// Every entry of a deployment but what rollup keeps in it.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
 
 /// What is promised of an entry. The times of folders are not.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Entry {
     Folder { mode: u32, owner: (u32, u32) },
     File { mode: u32, owner: (u32, u32), modified: Option<(i64, i64)>, contents: Vec<u8> },
+    Link { to: PathBuf },
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Entry::Folder { mode, owner } => write!(f, "folder {mode:o} of {owner:?}"),
+            Entry::Link { to } => write!(f, "link to {}", to.display()),
+            Entry::File { mode, owner, modified, contents } => {
+                let (size, shown) = (contents.len(), String::from_utf8_lossy(&contents[..contents.len().min(80)]));
+                write!(f, "file {mode:o} of {owner:?}, changed {modified:?}, {size} bytes {shown:?}")
+            }
+        }
+    }
 }
 
 impl Tree {
@@ -29,9 +44,12 @@ impl Tree {
             let metadata = entry.metadata().expect("it was just listed");
             let below = entry.path().strip_prefix(deployment).expect("it lies below").to_owned();
             let (mode, owner) = (metadata.mode(), (metadata.uid(), metadata.gid()));
-            let found = match metadata.is_dir() {
-                true => Entry::Folder { mode, owner },
-                false => Entry::File {
+            let found = match entry.file_type() {
+                kind if kind.is_dir() => Entry::Folder { mode, owner },
+                kind if kind.is_symlink() => {
+                    Entry::Link { to: std::fs::read_link(entry.path()).expect("a link can be read") }
+                }
+                _ => Entry::File {
                     mode,
                     owner,
                     modified: Some((metadata.mtime(), metadata.mtime_nsec())),
@@ -53,19 +71,51 @@ impl Tree {
         self
     }
 
-    /// Every difference at once. Where this tree knows no times, none are compared.
+    /// Forgets when those files were written that were written since, in seconds after 1970.
+    pub(crate) fn without_times_since(mut self, since: i64) -> Self {
+        for entry in self.0.values_mut() {
+            if let Entry::File { modified, .. } = entry {
+                *modified = modified.filter(|(seconds, _)| *seconds < since);
+            }
+        }
+        self
+    }
+
+    /// Without the paths that a condition holds for.
+    pub(crate) fn without(&self, ignored: &dyn Fn(&Path) -> bool) -> Self {
+        let kept = self.0.iter().filter(|(path, _)| !ignored(path));
+        Self(kept.map(|(path, entry)| (path.clone(), entry.clone())).collect())
+    }
+
+    /// In one spelling, whatever case its names have; `None` where two of them differ only in case.
+    pub(crate) fn in_one_case(self) -> Option<Self> {
+        let count = self.0.len();
+        let folded = |path: &Path| PathBuf::from(Folded::of(&path.to_string_lossy()).as_str());
+        let entries: BTreeMap<_, _> = self.0.into_iter().map(|(path, entry)| (folded(&path), entry)).collect();
+        (entries.len() == count).then_some(Self(entries))
+    }
+
+    /// Fails with every difference at once.
     pub(crate) fn assert_same(&self, found: &Tree, told: &str) {
+        let wrong = self.differences(found);
+        assert!(wrong.is_empty(), "{told}: {wrong:#?}");
+    }
+
+    /// Every difference. Where this tree knows no times, none are compared.
+    pub(crate) fn differences(&self, found: &Tree) -> Vec<String> {
         let timeless = self.0.values().all(|entry| !matches!(entry, Entry::File { modified: Some(_), .. }));
         let mut wrong = Vec::new();
         for path in self.0.keys().chain(found.0.keys()) {
             match (self.0.get(path), found.0.get(path)) {
                 (Some(wanted), Some(entry)) if same(wanted, entry, timeless) => {}
-                (Some(_), Some(_)) => wrong.push(format!("{} differs", path.display())),
-                (Some(_), None) => wrong.push(format!("{} is gone", path.display())),
-                (None, _) => wrong.push(format!("{} is too much", path.display())),
+                (Some(wanted), Some(entry)) => wrong.push(format!("{path:?} is {entry:?}, not {wanted:?}")),
+                (Some(_), None) => wrong.push(format!("{path:?} is gone")),
+                (None, _) => wrong.push(format!("{path:?} is too much")),
             }
         }
-        assert!(wrong.is_empty(), "{told}: {wrong:#?}");
+        wrong.sort();
+        wrong.dedup();
+        wrong
     }
 }
 

@@ -1,0 +1,131 @@
+//! `apply --backup-dir`: the files that will be replaced go to another place first.
+
+use std::path::Path;
+
+use super::exit::{Exit, Failure, chain};
+use super::job::Begun;
+use super::out::{self, count};
+use super::progress::Progress;
+use super::recover::Next;
+use crate::deployment::tree::{DiskError, Tree};
+use crate::journal::{Run, RunState, runs};
+use crate::names::Shown;
+use crate::plan::{Plan, What};
+use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
+
+/// A backup that was asked for and can be made.
+pub(super) struct Backup {
+    place: Place,
+    /// The run's name.
+    run: String,
+    /// What came of it.
+    pub(super) made: Option<BackedUp>,
+}
+
+/// The folder that was given, which lies outside of the deployment.
+pub(super) fn place(folder: &Path, deployment: &Tree) -> Result<Place, Failure> {
+    Place::find(folder, deployment).map_err(|error| failure(&error).now("nothing was begun"))
+}
+
+impl Backup {
+    /// Finds out whether the backup can be made, and says what it will hold, before anybody is asked.
+    pub(super) fn ready(folder: &Path, deployment: &Tree, begun: &Begun) -> Result<Self, Failure> {
+        let place = place(folder, deployment)?;
+        let (run, staged) = match &begun.staged {
+            Some(staged) => (staged.name().to_owned(), StagedYet::Yes),
+            None => (name(deployment, &begun.plan)?, StagedYet::No),
+        };
+        let checked = place.check(deployment, &begun.plan, &run, staged);
+        checked.map_err(|error| failure(&error).now("nothing was begun"))?;
+        announce(&place, &run, &begun.plan);
+        Ok(Self { place, run, made: None })
+    }
+
+    /// Makes it.
+    pub(super) fn make(&mut self, deployment: &Tree, plan: &Plan, progress: &mut Progress) -> Result<(), BackupError> {
+        self.made = Some(self.place.back_up(deployment, plan, &self.run, progress)?);
+        Ok(())
+    }
+
+    /// Removes it where nothing was replaced after all: it would be in the way of the next one.
+    pub(super) fn take_away(&mut self, deployment: &Tree) {
+        // The record that a commit begins may be written, though that could not be brought to disk.
+        let is_ours = |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
+        if runs(deployment).map_or(true, |runs| runs.iter().any(is_ours)) {
+            return;
+        }
+        if let Some(made) = self.made.take()
+            && let Err(error) = made.take_away()
+        {
+            let folder = made.folder.display().to_string();
+            out::warn(format_args!("the backup `{folder}` is of no use now, and cannot be removed: {error}"));
+        }
+    }
+}
+
+/// What a dry run tells of a backup.
+pub(super) fn told_ahead(place: &Place, deployment: &Tree, plan: &Plan) -> Result<(), Failure> {
+    let run = name(deployment, plan)?;
+    match place.check(deployment, plan, &run, StagedYet::No) {
+        Ok(()) => announce(place, &run, plan),
+        Err(error) => out::warn(format_args!("an apply would be refused now: {}", chain(&error))),
+    }
+    Ok(())
+}
+
+fn name(deployment: &Tree, plan: &Plan) -> Result<String, Failure> {
+    next_run(deployment, plan).map_err(|fault| super::inputs::journal(&fault))
+}
+
+fn announce(place: &Place, run: &str, plan: &Plan) {
+    let files = replaced(plan);
+    let sizes = files.iter().map(|entry| match entry.what {
+        What::File { size, .. } => size,
+        _ => 0,
+    });
+    let bytes = out::number(sizes.sum());
+    let folder = place.of_run(run).display().to_string();
+    let files = count(files.len(), "file", "files");
+    out::say(format_args!("the {files} that will be replaced ({bytes} bytes) go to {} first", Shown(&folder)));
+}
+
+/// Where a backup is, and how large.
+pub(super) fn backed_up(backup: &BackedUp) -> String {
+    let files = count(backup.files, "replaced file", "replaced files");
+    let folder = backup.folder.display().to_string();
+    format!("backup: {files} with {} bytes in {}", out::number(backup.bytes), Shown(&folder))
+}
+
+/// Without its backup a run is not begun, and what was staged for it goes.
+pub(super) fn failed(error: &BackupError, thrown: Result<(), DiskError>, next: &Next<'_>) -> Failure {
+    match thrown {
+        Ok(()) => failure(error).now("nothing of the deployment has changed"),
+        Err(_) => failure(error)
+            .now("nothing of the deployment has changed; what was staged could not be removed")
+            .next(format!("`{}` throws away what is staged", next.undo())),
+    }
+}
+
+/// The same, where the run had been staged before.
+pub(super) fn failed_beside(error: &BackupError, staged: &Run) -> Failure {
+    failure(error).now(format!("nothing of the deployment has changed; run {} still lies staged", staged.name()))
+}
+
+fn failure(error: &BackupError) -> Failure {
+    let (exit, next) = match error {
+        BackupError::Left { error: cause, .. } => {
+            let cause = failure(cause);
+            return Failure { reasons: vec![chain(error)], ..cause };
+        }
+        BackupError::NoParent(_) => (Exit::NoInput, "make the folder around it first, or name another `--backup-dir`"),
+        BackupError::NotAFolder(_) => (Exit::NoInput, "name another `--backup-dir`"),
+        BackupError::Inside(_) => (Exit::Usage, "name a folder outside of the deployment, best on another disk"),
+        BackupError::Exists(_) => (Exit::NotReady, "move it away, or name another `--backup-dir`"),
+        BackupError::TooSmall { .. } => (Exit::NotReady, "make room there, or name another `--backup-dir`"),
+        BackupError::Stale { .. } => (Exit::StalePlan, "plan again: `rollup plan` shows what is different"),
+        BackupError::Unfaithful { .. } => (Exit::Io, "look after that disk first, or name another `--backup-dir`"),
+        BackupError::Disk(_) => (Exit::Io, "mend what is named, or name another `--backup-dir`"),
+        BackupError::Interrupted => return Failure::new(Exit::Interrupted, error),
+    };
+    Failure::caused(exit, error).next(next)
+}

@@ -1,0 +1,337 @@
+//! What `plan`, `stage` and `apply` share: everything a plan is made from, and the way to a confirmed one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::{self, Choices, Format, Planning};
+use super::exit::{Exit, Failure};
+use super::inputs::{self, Loaded, Site};
+use super::out;
+use super::preview::{self, Why};
+use super::recover::{self, Next};
+use crate::deployment::lock::holder;
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::snapshot::{OpenRun, Snapshot};
+use crate::deployment::tree::Tree;
+use crate::deployment::watch::Watch;
+use crate::journal::{Run, runs};
+use crate::payload::{Payload, PayloadFacts};
+use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
+use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
+
+impl From<Choices> for Options {
+    fn from(choices: Choices) -> Self {
+        Self {
+            install_new: if choices.install_new { InstallNew::Yes } else { InstallNew::No },
+            again: if choices.again { Again::Yes } else { Again::No },
+            downgrade: if choices.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse },
+        }
+    }
+}
+
+/// Everything a plan is made from.
+pub(super) struct Job {
+    pub(super) loaded: Loaded,
+    pub(super) site: Site,
+    pub(super) payload: Option<PathBuf>,
+    pub(super) options: Options,
+    /// The manifest as it was typed, for the commands that messages name.
+    pub(super) typed: PathBuf,
+}
+
+/// What is asked before anything is written.
+pub(super) struct Asking<'a> {
+    /// What is asked for, as a question begins: `Apply`.
+    pub(super) verb: &'static str,
+    /// What is told when the answer is no: `not applied`.
+    pub(super) declined: &'static str,
+    pub(super) yes: bool,
+    pub(super) confirm: &'a [String],
+    pub(super) preview: Preview,
+    /// How long to wait for the lock.
+    pub(super) wait: Duration,
+    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    pub(super) watch: Option<Arc<dyn Watch>>,
+}
+
+/// Whether the plan is shown before it is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Preview {
+    Shown,
+    LeftOut,
+}
+
+/// A plan for a deployment that nobody else changes now.
+pub(super) struct Begun {
+    pub(super) disk: LockedDeployment,
+    /// What this process does, for whoever waits for it.
+    pub(super) doing: String,
+    pub(super) payload: Option<Payload>,
+    pub(super) plan: Box<Plan>,
+    /// The run that lies staged with this very plan.
+    pub(super) staged: Option<Run>,
+}
+
+impl Job {
+    pub(super) fn asked(args: &Planning) -> Result<Self, Failure> {
+        let Planning { manifest, deployment, payload, choices } = args;
+        Self::open(manifest, deployment.deployment.as_deref(), payload.payload.as_deref(), *choices)
+    }
+
+    pub(super) fn open(
+        manifest: &Path,
+        deployment: Option<&Path>,
+        payload: Option<&Path>,
+        choices: Choices,
+    ) -> Result<Self, Failure> {
+        let site = inputs::site(deployment)?;
+        let loaded = inputs::manifest(manifest, Some(&site.description))?;
+        let payload = inputs::payload_folder(payload, manifest, loaded.manifest.rollup.kb)?;
+        Ok(Self { loaded, site, payload, options: choices.into(), typed: manifest.to_owned() })
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.site.tree
+    }
+
+    /// The first line: what a command works on.
+    pub(super) fn announce(&self) {
+        let payload = match &self.payload {
+            Some(payload) => format!("payload {}", payload.display()),
+            None => "no payload".to_owned(),
+        };
+        out::say(format_args!("deployment {} ({}), {payload}", self.tree().path().display(), self.site.how));
+    }
+
+    fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
+        let Some(folder) = &self.payload else { return Ok(None) };
+        let payload = inputs::payload(folder)?;
+        let facts = payload.facts(&self.loaded.manifest).map_err(|error| inputs::disk(&error))?;
+        Ok(Some((payload, facts)))
+    }
+
+    fn plan(&self, facts: Option<&PayloadFacts>) -> Result<(Planned, Option<OpenRun>), Failure> {
+        let manifest = &self.loaded.manifest;
+        let description = self.site.description.clone();
+        let interest = interest(manifest, &description);
+        let snapshot = Snapshot::read(self.tree(), description, &interest);
+        let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
+        snapshot.past = run::past(self.tree(), manifest.rollup.kb).map_err(|error| inputs::not_begun(&error))?;
+        // What lies staged has its place on disk already.
+        if snapshot.past.open.as_ref().is_some_and(|open| open.staged.is_some()) {
+            snapshot.free = None;
+        }
+        let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
+        let open = snapshot.past.open;
+        let planned = planned.map_err(|refusal| match &open {
+            None => refused(&refusal),
+            Some(open) => in_the_way(refused(&refusal), open, &Next(self.tree().path())),
+        })?;
+        match (&planned, open) {
+            (Planned::Plan(plan), Some(open)) if open.staged.is_some() && open.staged != plan.digest => {
+                Err(self.another_is_staged(plan, &open))
+            }
+            (_, open) => Ok((planned, open)),
+        }
+    }
+
+    /// Another plan than this one lies staged: what has moved since, where it is a plan of the same manifest.
+    fn another_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
+        let next = Next(self.tree().path());
+        let again = format!("`{}` throws it away; then `{}`", next.undo(), self.apply_again());
+        let staged = runs(self.tree()).ok().and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
+        let staged = staged.and_then(|run| load_plan(self.tree(), &run.folder).ok());
+        let same_manifest = staged.as_ref().and_then(Plan::rollup).map(|rollup| rollup.manifest)
+            == plan.rollup().map(|rollup| rollup.manifest);
+        let moved =
+            staged.filter(|_| same_manifest).and_then(|plan| moved(self.tree(), &plan).ok()).unwrap_or_default();
+        let mut failure = match moved.is_empty() {
+            true => Failure::new(Exit::NotReady, format_args!("run {} lies staged with another plan", open.name)),
+            false => Failure::new(Exit::StalePlan, format_args!("run {} lies staged, and is stale", open.name)),
+        };
+        failure.reasons.extend(moved.into_iter().map(|what| format!("since it was staged {what}")));
+        failure.now("nothing of the deployment was changed by rollup").next(again)
+    }
+
+    /// Whatever writes has to know what it writes.
+    pub(super) fn needs_payload(&self) -> Result<(), Failure> {
+        let name = self.loaded.manifest.rollup.kb;
+        match self.payload {
+            Some(_) => Ok(()),
+            None => Err(Failure::new(
+                Exit::Usage,
+                format_args!("no payload was given, and no folder `{name}` lies beside the manifest"),
+            )
+            .next("say where the rollup's files are: `--payload DIR`, or set ROLLUP_PAYLOAD")),
+        }
+    }
+
+    /// Takes the lock, clears the way, and plans. `None` where there is nothing to do, which is told.
+    pub(super) fn begin(&self, verb: &str, asking: &Asking<'_>) -> Result<Option<Begun>, Failure> {
+        let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
+        // Before the prompt, so that what is confirmed is what runs.
+        let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
+        let disk = LockedDeployment::lock(tree, &doing, asking.wait).map_err(|error| inputs::locked(&error))?;
+        let disk = match &asking.watch {
+            Some(watch) => disk.watched(Arc::clone(watch)),
+            None => disk,
+        };
+        recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
+        let (payload, facts) = self.open_payload()?.unzip();
+        let (plan, open) = match self.plan(facts.as_ref())? {
+            (Planned::Plan(plan), open) => (plan, open),
+            (Planned::Nothing(nothing), _) => {
+                told_nothing(&nothing, Format::Text);
+                return Ok(None);
+            }
+        };
+        let staged = match open {
+            None => None,
+            Some(open) => {
+                let runs = runs(disk.tree()).map_err(|fault| inputs::journal(&fault))?;
+                runs.into_iter().find(|run| run.name() == open.name)
+            }
+        };
+        Ok(Some(Begun { disk, doing, payload, plan, staged }))
+    }
+
+    /// Shows the plan, and asks what has to be asked; returns which `confirm` prerequisites were answered.
+    pub(super) fn confirm(&self, begun: &Begun, asking: &Asking<'_>) -> Result<Vec<String>, Failure> {
+        let Begun { plan, staged, .. } = begun;
+        if asking.preview == Preview::Shown {
+            out::line(preview::text(plan, out::width(), Why::Left));
+        }
+        if let Some(staged) = staged {
+            out::line(format_args!("run {} lies staged with this plan", staged.name()));
+        }
+        let reasons = preflight(self.tree(), plan).map_err(|error| inputs::disk(&error))?;
+        if !reasons.is_empty() {
+            return Err(inputs::not_begun(&RunError::NotReady(reasons)));
+        }
+        warn_of_risk(self.tree());
+        let before = staged.as_ref().and_then(|run| run.journal.opened()).map(|opened| opened.confirmed.as_slice());
+        let confirmed = confirmations(self, plan, &[asking.confirm, before.unwrap_or_default()].concat())?;
+        if !asking.yes && !out::is_yes(&out::ask(&format!("\n{} {}? [y/N]", asking.verb, plan.subject))) {
+            return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
+        }
+        Ok(confirmed)
+    }
+
+    /// The command line that does the same once more, as far as it decides the plan.
+    pub(super) fn apply_again(&self) -> String {
+        let mut command = format!("rollup apply {} -d {}", out::typed(&self.typed), out::typed(self.tree().path()));
+        if let Some(payload) = &self.payload {
+            command.push_str(&format!(" -p {}", out::typed(payload)));
+        }
+        command
+    }
+}
+
+/// All reasons, with the first one's kind as exit code.
+fn refused(refusal: &Refusal) -> Failure {
+    let mut failure = Failure::new(refusal.kind().into(), "");
+    failure.reasons = refusal.reasons.iter().map(|reason| reason.message.clone()).collect();
+    for help in refusal.reasons.iter().filter_map(|reason| reason.help.clone()) {
+        if !failure.next.contains(&help) {
+            failure.next.push(help);
+        }
+    }
+    failure.now("nothing of the deployment has changed")
+}
+
+/// An open run decides what is true now, and what comes first.
+fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
+    let mut failure = failure.now(format!("this command changed nothing; run {} is {}", open.name, open.standing));
+    let first = format!("`{}` takes the open run to its end, `{}` takes it back", next.resume(), next.undo());
+    failure.next.insert(0, first);
+    failure
+}
+
+/// `rollup plan`.
+pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
+    let job = Job::asked(&args.planning)?;
+    job.announce();
+    match preview_of(&job)? {
+        Planned::Nothing(nothing) => told_nothing(&nothing, args.format),
+        Planned::Plan(plan) => match args.format {
+            Format::Json => out::line(format_args!("{:#}", as_document(&plan))),
+            Format::Text => {
+                let why = if args.why { Why::Told } else { Why::Left };
+                out::line(preview::text(&plan, out::width(), why));
+            }
+        },
+    }
+    Ok(Exit::Ok)
+}
+
+/// The plan with what every document says of the command that made it.
+fn as_document(plan: &Plan) -> serde_json::Value {
+    let mut document = serde_json::json!(plan);
+    document["outcome"] = Exit::Ok.name().into();
+    document["exit_code"] = (Exit::Ok as u8).into();
+    document["changed"] = false.into();
+    document
+}
+
+/// Plans without a lock. A run that somebody is working on is told as such, not as left behind.
+pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
+    let payload = job.open_payload()?;
+    let facts = payload.as_ref().map(|(_, facts)| facts);
+    inputs::quietly(job.tree(), || match job.plan(facts) {
+        Err(failure) if failure.exit == Exit::NotReady && holder(job.tree()).is_ok_and(|holder| holder.is_some()) => {
+            Err(inputs::busy(job.tree()))
+        }
+        planned => planned.map(|(planned, _)| planned),
+    })
+}
+
+pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
+    if format == Format::Json {
+        let document = serde_json::json!({
+            "schema": 1, "outcome": "nothing", "exit_code": 0, "changed": false,
+            "why": nothing.why, "note": nothing.note });
+        out::line(format_args!("{document:#}"));
+        return;
+    }
+    out::line(format_args!("nothing to do: {}", nothing.why));
+    if let Some(note) = &nothing.note {
+        out::line(format_args!("note: {note}"));
+    }
+}
+
+/// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
+pub(super) fn confirmations(job: &Job, plan: &Plan, given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut confirmed = Vec::new();
+    let mut missing = Vec::new();
+    for asked in &plan.confirmations {
+        let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
+        if named || out::can_ask() && out::is_yes(&out::ask(&format!("{} [y/N]", crate::names::Shown(&asked.question))))
+        {
+            confirmed.push(asked.id.clone());
+        } else {
+            missing.push(asked);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(confirmed);
+    }
+    let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
+    failure.reasons =
+        missing.iter().map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question)).collect();
+    let flags: Vec<_> = missing.iter().map(|asked| format!("--confirm {}", asked.id)).collect();
+    Err(failure.next(format!("when it is so: `{} {}`", job.apply_again(), flags.join(" "))))
+}
+
+fn warn_of_risk(tree: &Tree) {
+    match risk(tree) {
+        Risk::None => {}
+        Risk::Memory => out::warn("this file system is in memory: nothing on it outlives a power cut"),
+        Risk::ProcessOnly(name) => out::warn(format_args!(
+            "this file system is {name}: the death of the process is covered, a power cut is not"
+        )),
+        Risk::Unknown => {
+            out::warn("nobody has tried a power cut on this file system; the death of the process is covered")
+        }
+    }
+}

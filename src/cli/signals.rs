@@ -1,0 +1,48 @@
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to stop where that is safe, the second one
+//! ends the process at once.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use super::exit::Exit;
+
+/// Whether somebody wants this process to stop.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Signals(Arc<AtomicBool>);
+
+impl Signals {
+    /// Heeds the signals from now on. Before that, while nothing is open, they end the process as usual.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub(super) fn heeded() -> io::Result<Self> {
+        let signals = Self::default();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // Whoever started us with `nohup`, or in the background, wants them to be of no effect.
+            if is_ignored(signal) {
+                continue;
+            }
+            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&signals.0))?;
+            flag::register(signal, Arc::clone(&signals.0))?;
+        }
+        Ok(signals)
+    }
+
+    /// Whether one came.
+    pub(super) fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether the process was started with this signal ignored, as far as the system tells.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}

@@ -1,0 +1,50 @@
+//! `stage`: the first half of a run, days before the second one.
+
+use std::time::Duration;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::job::{Asking, Begun, Job, Preview};
+use super::progress::{Progress, Wishes};
+use super::recover::{Next, can_be_asked, heeded};
+use super::{inputs, out};
+use crate::run::{self, Asked};
+
+/// `rollup stage`.
+pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
+    let job = Job::asked(&args.planning)?;
+    job.needs_payload()?;
+    job.announce();
+    if !args.yes {
+        can_be_asked("`--yes` stages without asking")?;
+    }
+    let asking = Asking {
+        verb: "Stage",
+        declined: "not staged",
+        yes: args.yes,
+        confirm: &args.confirm,
+        preview: Preview::Shown,
+        wait: Duration::from_secs(args.locking.lock_timeout),
+        watch: None,
+    };
+    let Some(mut begun) = job.begin("stage", &asking)? else { return Ok(Exit::Ok) };
+    let commit = job.apply_again();
+    if let Some(staged) = &begun.staged {
+        out::line(format_args!("nothing to do: run {} lies staged with this very plan", staged.name()));
+        out::line(format_args!("next: {commit}    commits it"));
+        return Ok(Exit::Ok);
+    }
+    let confirmed = job.confirm(&begun, &asking)?;
+    begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
+    let Begun { disk, payload, plan, .. } = begun;
+    let wishes = Wishes { signals: heeded()?, ..Wishes::default() };
+    let mut progress = Progress::new(job.tree(), Some(&plan), wishes);
+    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
+    let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
+    let staged = staged.map_err(|error| inputs::not_begun(&error));
+    progress.end(staged.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    out::line(format_args!("staged as run {}; nothing of the deployment has changed", staged?.run.name()));
+    out::line(format_args!("next: {commit}    commits it"));
+    out::line(format_args!("  or: {}    throws it away", Next(job.tree().path()).undo()));
+    Ok(Exit::Ok)
+}

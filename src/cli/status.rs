@@ -1,0 +1,248 @@
+//! `status`: at rest, interrupted and where, or in need of attention and why.
+
+use serde_json::{Value, json};
+
+use super::args::{Format, Reading};
+use super::exit::{Exit, Failure, chain};
+use super::inputs::{self, Site};
+use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use super::recover::Next;
+use crate::deployment::lock::{Holder, holder};
+use crate::deployment::records::{Level, LevelEntry};
+use crate::deployment::tree::{Tree, path as rel};
+use crate::journal::{Answer, Direction, Run, RunState, runs};
+use crate::names::Shown;
+use crate::plan::{Operation, Plan, PlannedStep};
+use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
+
+/// Everything that `status` tells.
+struct Status {
+    level: Level,
+    holder: Option<Holder>,
+    open: Option<Open>,
+    slots: Slots,
+}
+
+/// The run that is neither finished nor undone.
+struct Open {
+    run: Run,
+    /// How far it is; absent where nothing has begun.
+    progress: Option<(Plan, Examined)>,
+    /// What keeps it from going on either way.
+    troubles: Vec<String>,
+}
+
+/// What the slots of finished runs keep.
+#[derive(Default)]
+struct Slots {
+    runs: usize,
+    bytes: u64,
+}
+
+impl Status {
+    fn read(site: &Site) -> Result<Self, Failure> {
+        let (level, runs) = inputs::quietly(&site.tree, || {
+            let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
+            Ok((level(site)?, runs))
+        })?;
+        let holder = holder(&site.tree).map_err(|error| inputs::disk(&error))?;
+        let slots = slots(&site.tree, &runs)?;
+        let open = runs.into_iter().find(Run::is_open);
+        let open = open.map(|run| Open::look(&site.tree, run, holder.is_some())).transpose()?;
+        Ok(Self { level, holder, open, slots })
+    }
+
+    fn exit(&self) -> Exit {
+        match &self.open {
+            None => Exit::Ok,
+            Some(open) if !open.troubles.is_empty() => Exit::NeedsAttention,
+            // It died before anything was begun; the next command clears it away.
+            Some(open) if open.run.state() == RunState::Staging && self.holder.is_none() => Exit::Ok,
+            Some(_) => Exit::Stopped,
+        }
+    }
+}
+
+impl Open {
+    fn look(tree: &Tree, run: Run, at_work: bool) -> Result<Self, Failure> {
+        if !matches!(run.state(), RunState::Unfinished(_)) {
+            return Ok(Self { run, progress: None, troubles: Vec::new() });
+        }
+        let plan = match load_plan(tree, &run.folder) {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Self { run, progress: None, troubles: vec![chain(&error)] }),
+        };
+        let mut examined = examine(tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
+        let troubles = std::mem::take(&mut examined.troubles);
+        // Between two renames of somebody who is at work everything may look wrong.
+        let troubles = if at_work { Vec::new() } else { troubles };
+        Ok(Self { run, progress: Some((plan, examined)), troubles })
+    }
+
+    /// The operation that comes next: forward the first one that is not done, back the last one that is
+    /// not taken back.
+    fn at(&self) -> Option<(&PlannedStep, &Operation)> {
+        let (plan, examined) = self.progress.as_ref()?;
+        let mut operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
+        match self.run.state() {
+            RunState::Unfinished(Direction::Back) => {
+                operations.rfind(|(_, operation)| examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun))
+            }
+            _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
+        }
+    }
+}
+
+fn level(site: &Site) -> Result<Level, Failure> {
+    let at = rel("level.toml");
+    let text = site.tree.text(&at, 16 << 20).map_err(|error| inputs::disk(&error))?;
+    match text {
+        None => Ok(Level::new(site.description.level.iter().copied().map(LevelEntry::before_records).collect())),
+        Some(text) => Level::parse(&text).map_err(|fault| {
+            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
+        }),
+    }
+}
+
+fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
+    let mut slots = Slots::default();
+    for run in runs.iter().filter(|run| !run.is_open()) {
+        if let Some(bytes) = kept(tree, run).map_err(|error| inputs::disk(&error))? {
+            slots.runs += 1;
+            slots.bytes += bytes;
+        }
+    }
+    Ok(slots)
+}
+
+/// `rollup status`.
+pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let status = Status::read(&site)?;
+    match args.format {
+        Format::Json => out::line(format_args!("{:#}", document(&status))),
+        Format::Text => text(&site, &status),
+    }
+    Ok(status.exit())
+}
+
+fn document(status: &Status) -> Value {
+    let exit = status.exit();
+    let in_force: Vec<_> =
+        status.level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
+    let open = status.open.as_ref().map(|open| {
+        let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
+        let at = open.at().map(|(step, operation)| {
+            json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
+                    "server": operation.server, "swap": operation.swap })
+        });
+        json!({ "run": open.run.name(), "state": standing(&open.run), "at": at, "troubles": open.troubles,
+                "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
+    });
+    json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+            "in_force": in_force, "open": open, "at_work": status.holder.as_ref().map(|holder| holder.process),
+            "old_objects": { "runs": status.slots.runs, "bytes": status.slots.bytes } })
+}
+
+fn text(site: &Site, status: &Status) {
+    let shown = site.tree.path().display();
+    out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(&site.description.name))));
+    level_lines(&status.level);
+    let next = Next(site.tree.path());
+    if status.slots.runs > 0 {
+        let bytes = out::number(status.slots.bytes);
+        let runs = count(status.slots.runs, "finished run", "finished runs");
+        out::line(format_args!("slots: {bytes} bytes of {runs}; `{}` clears them", next.prune()));
+    }
+    if let Some(holder) = &status.holder {
+        out::line(format_args!("{}: {holder} is changing it at this moment", styled(WARN, "at work")));
+    }
+    match &status.open {
+        None => out::line(styled(GOOD, "at rest")),
+        Some(open) => open_lines(open, &next, status.holder.is_some()),
+    }
+}
+
+fn level_lines(level: &Level) {
+    if level.rollups.is_empty() {
+        out::line("no rollup is in force");
+    }
+    for entry in &level.rollups {
+        let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
+        let before = if entry.manifest.is_none() { " (applied before rollup kept the record)" } else { "" };
+        match entry.superseded_by {
+            None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
+            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision}{before}, by {by}", entry.kb))),
+        }
+    }
+}
+
+/// How far an open run is, and what to type.
+fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
+    let label = match (open.run.state(), at_work) {
+        (RunState::Unfinished(_), false) => "interrupted",
+        _ => "open",
+    };
+    out::line(format_args!("{}: run {} is {}", styled(WARN, label), open.run.name(), standing(&open.run)));
+    if let Some((plan, examined)) = &open.progress {
+        plan.steps.iter().for_each(|step| out::line(format_args!("  {}", step_line(step, examined, &open.run))));
+        if let Some((step, operation)) = open.at() {
+            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+            let what = format!("{} of {}{on}", operation.kind.word(), Shown(&operation.target));
+            out::line(format_args!("  at: {what} (step {}, swap {})", step.id, operation.swap));
+        }
+        let all = count(plan.swaps.len(), "swap", "swaps");
+        out::line(format_args!("  {} of {all} are in place", examined.done()));
+    }
+    for trouble in &open.troubles {
+        out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(trouble)));
+    }
+    if at_work {
+        return;
+    }
+    if !open.troubles.is_empty() {
+        let what = match open.progress {
+            Some(_) => "mend what is named first; then",
+            None => "the slots still tell how far it is: see \"By hand\" in the README",
+        };
+        out::line(format_args!("next: {what}"));
+    }
+    match open.run.state() {
+        RunState::Unfinished(_) if open.progress.is_none() => {
+            out::line(format_args!("  or: {}    sets the run's folder aside", next.accept()));
+        }
+        RunState::Staging => {
+            out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
+        }
+        state => {
+            let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
+            out::line(format_args!("next: {}    takes it to its end", next.resume()));
+            out::line(format_args!("  or: {}      {back}", next.undo()));
+            if !open.troubles.is_empty() {
+                out::line(format_args!("  or: {}    closes the run as it stands", next.accept()));
+            }
+        }
+    }
+}
+
+/// What of a step is done, and what is not.
+pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
+    if step.gate.is_some() {
+        let how = match run.journal.confirmed(&step.id) {
+            Some(Answer::Done) => "done by hand",
+            Some(Answer::Skipped) => "skipped",
+            Some(Answer::TakenBack) => "taken back by hand",
+            None => "to be done by hand",
+        };
+        return format!("step {}: {how}", step.id);
+    }
+    let all = step.operations.len();
+    let done = step.operations.iter().filter(|operation| examined.is_done(operation.swap)).count();
+    let operations = count(all, "operation", "operations");
+    match done {
+        _ if all == 0 => format!("step {}: nothing to do", step.id),
+        0 => format!("step {}: not begun, {operations}", step.id),
+        done if done == all => format!("step {}: done, {operations}", step.id),
+        done => format!("step {}: {done} of {operations} done", step.id),
+    }
+}

@@ -1,0 +1,78 @@
+//! What a dead process left, and what has to stand when it is recovered.
+
+use std::path::Path;
+
+use super::report::Way;
+use crate::deployment::tree::Tree;
+use crate::journal::{Answer, Outcome, Run, RunState, runs};
+use crate::plan::{Plan, PlannedStep};
+use crate::run::standing;
+
+/// What a dead process left, as its journal says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Left {
+    /// No run, or one that died staging.
+    NotBegun,
+    /// A run that is staged whole.
+    Staged,
+    /// A run that is due in some direction; with a step behind which there is no way back.
+    Begun { no_return: Option<String> },
+    /// A run at rest: only the end of the process was left to come.
+    Closed(Outcome),
+}
+
+impl Left {
+    /// Reads it; where it cannot be read, the error tells why.
+    pub(super) fn on(deployment: &Path, plan: &Plan) -> Result<Self, String> {
+        let runs = read(deployment)?;
+        let Some(run) = runs.last() else { return Ok(Left::NotBegun) };
+        Ok(match run.state() {
+            RunState::Staging => Left::NotBegun,
+            RunState::Staged => Left::Staged,
+            RunState::Unfinished(_) => {
+                let fixed = |step: &&PlannedStep| {
+                    let gate = step.gate.as_ref();
+                    gate.is_some_and(|gate| gate.undo.is_none())
+                        && run.journal.confirmed(&step.id) == Some(Answer::Done)
+                };
+                Left::Begun { no_return: plan.steps.iter().rev().find(fixed).map(|step| step.id.clone()) }
+            }
+            RunState::Closed(outcome) => Left::Closed(outcome),
+        })
+    }
+
+    /// The tree that has to stand after a recovery.
+    pub(super) fn due(&self, way: Way) -> Due {
+        match (self, way) {
+            (Left::NotBegun, _) | (Left::Staged, Way::Back) | (Left::Closed(Outcome::Undone), _) => Due::Before,
+            (Left::Begun { no_return: None }, Way::Back) => Due::Before,
+            (Left::Begun { no_return: Some(step) }, Way::Back) => Due::AfterStoppingBehind(step.clone()),
+            (Left::Staged | Left::Begun { .. }, Way::Forward)
+            | (Left::Closed(Outcome::Applied | Outcome::Accepted), _) => Due::After,
+        }
+    }
+}
+
+/// What has to stand after a recovery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Due {
+    /// The tree before the rollup.
+    Before,
+    /// The tree that an undisturbed apply leaves.
+    After,
+    /// `undo` has to stop behind this step, and then `resume` has to reach the state after.
+    AfterStoppingBehind(String),
+}
+
+/// That no run is open any more; else the error names the one that is.
+pub(super) fn at_rest(deployment: &Path) -> Result<(), String> {
+    match read(deployment)?.iter().find(|run| run.is_open()) {
+        None => Ok(()),
+        Some(run) => Err(format!("run {} is {}", run.name(), standing(run))),
+    }
+}
+
+fn read(deployment: &Path) -> Result<Vec<Run>, String> {
+    let tree = Tree::open(deployment).map_err(|error| error.to_string())?;
+    runs(&tree).map_err(|fault| fault.to_string())
+}

@@ -1,0 +1,61 @@
+//! What stands when the command is started that will be killed.
+
+use super::super::Verb;
+use super::super::child::Fate;
+use super::left::Left;
+use super::report::Place;
+
+/// What stands on the copy when the command is started that will be killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scene {
+    /// The state before, and no run; `apply` is killed.
+    Before,
+    /// `apply` died at this point, with its commit just begun; `resume` is killed.
+    CommitBegun(u64),
+    /// `apply` died at this point, with its run still open; `undo` is killed.
+    AlmostClosed(u64),
+    /// `apply` came to its end; the undo of the finished run is killed.
+    Finished,
+}
+
+impl Scene {
+    /// The command that is killed.
+    pub(super) fn verb(self) -> Verb {
+        match self {
+            Scene::Before => Verb::Apply,
+            Scene::CommitBegun(_) => Verb::Resume,
+            Scene::AlmostClosed(_) => Verb::Undo,
+            Scene::Finished => Verb::UndoLast,
+        }
+    }
+
+    /// What became of an `apply` before it.
+    pub(super) fn earlier_apply(self) -> Option<Fate> {
+        match self {
+            Scene::Before => None,
+            Scene::CommitBegun(point) | Scene::AlmostClosed(point) => Some(Fate::DiesAt(point)),
+            Scene::Finished => Some(Fate::Lives),
+        }
+    }
+
+    /// The row of a point, by what was left there.
+    pub(super) fn place(self, left: Option<&Left>) -> Place {
+        match (self, left) {
+            (Scene::Before, Some(Left::NotBegun | Left::Staged)) => Place::Staging,
+            (Scene::Before, _) => Place::Commit,
+            (Scene::CommitBegun(_), _) => Place::Resume,
+            (Scene::AlmostClosed(_), _) => Place::Undo,
+            (Scene::Finished, _) => Place::UndoFinished,
+        }
+    }
+
+    /// Its rows.
+    pub(super) fn places(self) -> &'static [Place] {
+        match self {
+            Scene::Before => &[Place::Staging, Place::Commit],
+            Scene::CommitBegun(_) => &[Place::Resume],
+            Scene::AlmostClosed(_) => &[Place::Undo],
+            Scene::Finished => &[Place::UndoFinished],
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One copy of the deployment, and the processes that work on it one after another.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::super::child::{Fate, Ran};
+use super::super::copy::{copy_tree, copy_with_run};
+use super::super::{LabError, Picture, Verb, disk};
+use super::scene::Scene;
+use super::{CrashError, Crashes, fails_by_itself};
+
+/// One copy of the deployment, and the processes that work on it one after another.
+pub(super) struct Worker<'a> {
+    crashes: Crashes<'a>,
+    folder: PathBuf,
+    /// The copy is in the state before, but for what rollup keeps in it.
+    pub(super) is_before: bool,
+    /// What was done since the last copy was ready.
+    said: Vec<Ran>,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(crashes: Crashes<'a>, number: usize) -> Self {
+        let folder = crashes.folder.join(format!("worker-{number}"));
+        Self { crashes, folder, is_before: false, said: Vec::new() }
+    }
+
+    pub(super) fn deployment(&self) -> PathBuf {
+        self.folder.join("deployment")
+    }
+
+    /// Runs one command, and keeps what it said.
+    pub(super) fn run(&mut self, verb: Verb, fate: Fate) -> Result<Ran, LabError> {
+        let ran = self.crashes.program.run(verb, &self.deployment(), fate)?;
+        self.said.push(ran.clone());
+        Ok(ran)
+    }
+
+    /// The tree that an undisturbed apply leaves.
+    pub(super) fn applied(&mut self) -> Result<Picture, CrashError> {
+        self.set(Scene::Before)?;
+        let ran = self.run(Verb::Apply, Fate::Lives)?;
+        match ran.code() {
+            Some(0) => Ok(Picture::of(&self.deployment())?),
+            _ => Err(fails_by_itself(ran)),
+        }
+    }
+
+    /// Sets a scene: a copy in the state before, or one of what stood when an earlier process was dead.
+    pub(super) fn set(&mut self, scene: Scene) -> Result<(), LabError> {
+        let deployment = self.deployment();
+        self.said.clear();
+        if scene == Scene::Before && self.is_before {
+            self.is_before = false;
+            return remove(&deployment.join(".rollup"));
+        }
+        self.is_before = false;
+        remove(&deployment)?;
+        fs::create_dir_all(&self.folder).map_err(disk("make the folder", &self.folder))?;
+        match scene {
+            Scene::Before => copy_tree(self.crashes.deployment, &deployment),
+            _ => copy_with_run(&self.crashes.scene(), &deployment),
+        }
+    }
+
+    /// Makes what the copies of a scene are made from: lets `apply` run there once.
+    pub(super) fn prepare(&mut self, scene: Scene) -> Result<(), CrashError> {
+        let Some(fate) = scene.earlier_apply() else { return Ok(()) };
+        self.set(Scene::Before)?;
+        let ran = self.run(Verb::Apply, fate)?;
+        if !ran.was_killed() && ran.code() != Some(0) {
+            return Err(fails_by_itself(ran));
+        }
+        let prepared = self.crashes.scene();
+        remove(&prepared)?;
+        Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.folder))?)
+    }
+
+    /// Keeps the copy as it is under a name that tells, with what was done there.
+    pub(super) fn keep(&mut self) -> Result<PathBuf, LabError> {
+        let kept = self.crashes.folder.join("first-failure");
+        fs::rename(&self.folder, &kept).map_err(disk("rename", &self.folder))?;
+        self.is_before = false;
+        let told = kept.join("what-happened.txt");
+        let text: String = self.said.iter().map(|ran| format!("{ran}\n")).collect();
+        fs::write(&told, text).map_err(disk("write", &told))?;
+        Ok(kept)
+    }
+
+    /// Removes the copy, and what it may have been made from.
+    pub(super) fn clear_away(&self) -> Result<(), LabError> {
+        remove(&self.folder)?;
+        remove(&self.crashes.scene())
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), LabError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("remove", folder)(error)),
+        _ => Ok(()),
+    }
+}

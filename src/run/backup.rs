@@ -1,0 +1,445 @@
+//! A verified copy of the files that a run will replace, in another place.
+//!
+//! The slots are the way back of rollup; this copy is for people, and for a disk that dies. Below
+//! `DIR/<run>` every file lies under its path in the deployment, with its time of change and its
+//! permission bits. It is made between staging and the first rename, and has its name only when it is
+//! whole: copied, hashed on the way, brought to disk, and read back.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt};
+use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid};
+
+use super::measure::differences;
+use super::stage::forget;
+use super::{Event, Listener};
+use crate::deployment::own_file::Attributes;
+use crate::deployment::snapshot::{Free, free};
+use crate::deployment::tree::{BRING_TO_DISK, DiskError, Tree};
+use crate::names::{Hasher, RelPath};
+use crate::plan::{Entry, NewWhat, Plan, What};
+
+/// How much is read at once.
+const CHUNK: usize = 256 * 1024;
+
+/// A folder that backups can go to.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Where it is, without links and `..`.
+    folder: PathBuf,
+    /// It has to be made; its parent is there.
+    is_missing: bool,
+}
+
+/// A backup that is whole.
+#[derive(Debug, Clone)]
+pub struct BackedUp {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How many files it holds.
+    pub files: usize,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// The folder around it was made for it.
+    made: bool,
+}
+
+/// Whether a run has its new objects on disk already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StagedYet {
+    /// They are there.
+    Yes,
+    /// They will take their room first.
+    No,
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// Its place cannot be made.
+    #[error("there is no folder to make `{}` in", .0.display())]
+    NoParent(PathBuf),
+    /// Something else stands there.
+    #[error("`{}` is not a folder", .0.display())]
+    NotAFolder(PathBuf),
+    /// It would be a part of what it is to save.
+    #[error("`{}` lies inside the deployment", .0.display())]
+    Inside(PathBuf),
+    /// There is a backup of this name, or what a death left of one.
+    #[error("`{}` exists already", .0.display())]
+    Exists(PathBuf),
+    /// It does not fit.
+    #[error("`{}` is too small for the backup: {needed} {unit} are needed, {free} are free", .folder.display())]
+    TooSmall {
+        /// The place.
+        folder: PathBuf,
+        /// What is needed.
+        needed: u64,
+        /// What is there.
+        free: u64,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// A file is not what the plan saw.
+    #[error("`{path}` is not what the plan saw: {what}")]
+    Stale {
+        /// Where it is.
+        path: String,
+        /// What differs.
+        what: String,
+    },
+    /// What was written does not come back.
+    #[error("the copy `{path}` is not what was written: it {what}")]
+    Unfaithful {
+        /// Where it is.
+        path: String,
+        /// What differs.
+        what: String,
+    },
+    /// Somebody wanted it to stop.
+    #[error("stopped by a signal")]
+    Interrupted,
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A part of it stays behind.
+    #[error("{error}; what was copied so far is still in `{}`, and cannot be removed", .folder.display())]
+    Left {
+        /// Why there is no backup.
+        error: Box<BackupError>,
+        /// What stays.
+        folder: PathBuf,
+    },
+}
+
+/// The files of ours that a run will set aside, as they stand before it. What it makes itself and
+/// replaces again is none of them.
+pub fn replaced(plan: &Plan) -> Vec<Entry> {
+    let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
+    let mut files: Vec<Entry> = Vec::new();
+    for swap in &plan.swaps {
+        if !swap.live.lies_in(&seen) {
+            let ours = swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+            files.extend(ours.filter(|entry| !entry.path.lies_in(&seen)).cloned());
+        }
+        seen.insert(&swap.live);
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+impl Place {
+    /// Finds out where a folder is, and that it is outside of the deployment. It is made later.
+    pub fn find(folder: &Path, deployment: &Tree) -> Result<Self, BackupError> {
+        let look = |e: io::Error| DiskError::new("look at", folder.display().to_string(), e);
+        let place = match fs::canonicalize(folder) {
+            Ok(real) if real.is_dir() => Self { folder: real, is_missing: false },
+            Ok(_) => return Err(BackupError::NotAFolder(folder.to_owned())),
+            // A link that leads nowhere, or a path that ends in `..`.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(folder).is_ok() => {
+                return Err(BackupError::NotAFolder(folder.to_owned()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let no_parent = || BackupError::NoParent(folder.to_owned());
+                let name = folder.file_name().ok_or_else(no_parent)?;
+                let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let parent = fs::canonicalize(parent).map_err(|_| no_parent())?;
+                Self { folder: parent.join(name), is_missing: true }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(BackupError::NoParent(folder.to_owned()));
+            }
+            Err(error) => return Err(look(error).into()),
+        };
+        let root = metadata(deployment)?;
+        // By what they are, not by their names: the deployment may be mounted elsewhere, too.
+        let is_root = |above: &Path| fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()));
+        match place.folder.ancestors().any(is_root) {
+            true => Err(BackupError::Inside(folder.to_owned())),
+            false => Ok(place),
+        }
+    }
+
+    /// Where the backup of a run will be.
+    pub fn of_run(&self, run: &str) -> PathBuf {
+        self.folder.join(run)
+    }
+
+    /// Finds out whether there is room for the backup of a run, and none of its name.
+    pub fn check(&self, tree: &Tree, plan: &Plan, run: &str, staged: StagedYet) -> Result<(), BackupError> {
+        for taken in [self.of_run(run), self.of_run(&format!("{run}.unfinished"))] {
+            if fs::symlink_metadata(&taken).is_ok() {
+                return Err(BackupError::Exists(taken));
+            }
+        }
+        let there = match self.is_missing {
+            true => self.folder.parent().unwrap_or(&self.folder),
+            false => &self.folder,
+        };
+        let place = Tree::open(there)?;
+        let Some(free) = free(&place) else { return Ok(()) };
+        let (mut bytes, mut inodes) = room(plan, &free);
+        if staged == StagedYet::No && metadata(&place)?.dev() == metadata(tree)?.dev() {
+            let staging = staging(plan, &free);
+            (bytes, inodes) = (bytes + staging.0, inodes + staging.1);
+        }
+        let too_small = |needed, free, unit| BackupError::TooSmall { folder: self.folder.clone(), needed, free, unit };
+        if bytes > free.bytes {
+            return Err(too_small(bytes, free.bytes, "bytes"));
+        }
+        // Some file systems count no inodes.
+        match free.inodes != u64::MAX && inodes > free.inodes {
+            true => Err(too_small(inodes, free.inodes, "files and folders")),
+            false => Ok(()),
+        }
+    }
+
+    /// Copies what a run will replace.
+    ///
+    /// # Errors
+    ///
+    /// Whatever failed; what was made so far is removed then.
+    pub fn back_up(
+        &self,
+        tree: &Tree,
+        plan: &Plan,
+        run: &str,
+        listener: &mut dyn Listener,
+    ) -> Result<BackedUp, BackupError> {
+        self.check(tree, plan, run, StagedYet::Yes)?;
+        let files = replaced(plan);
+        let made = self.make()?;
+        let unfinished = format!("{run}.unfinished");
+        let mut backup = BackedUp { folder: self.folder.join(&unfinished), files: files.len(), bytes: 0, made };
+        let home = self.handle().and_then(|home| {
+            // Nobody else looks in before the folders have the permissions of those they are copies of.
+            let made = make_folder(&home, &unfinished);
+            made.map_err(|e| DiskError::new("make the folder", backup.folder.display().to_string(), e)).map(|()| home)
+        });
+        let home = home.inspect_err(|_| self.unmake(made))?;
+        let copied = self.copy(tree, &files, &home, &unfinished, listener).and_then(|bytes| {
+            backup.bytes = bytes;
+            self.name(&backup.folder, &self.of_run(run))
+        });
+        if let Err(error) = copied {
+            return Err(match backup.take_away() {
+                Ok(()) => error,
+                Err(_) => BackupError::Left { error: Box::new(error), folder: backup.folder },
+            });
+        }
+        let backup = BackedUp { folder: self.of_run(run), ..backup };
+        listener.tell(&Event::BackedUp(&backup));
+        Ok(backup)
+    }
+
+    /// Makes the folder where it is missing, and says whether that was so.
+    fn make(&self) -> Result<bool, DiskError> {
+        match fs::create_dir(&self.folder) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.failed("make the folder", error)),
+        }
+    }
+
+    fn unmake(&self, made: bool) {
+        if made {
+            // Somebody may have put something there meanwhile.
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+
+    fn handle(&self) -> Result<Dir, DiskError> {
+        Dir::open_ambient_dir(&self.folder, ambient_authority()).map_err(|e| self.failed("open the folder", e))
+    }
+
+    /// Copies the files into a new folder, brings them to disk and reads them back.
+    fn copy(
+        &self,
+        tree: &Tree,
+        files: &[Entry],
+        home: &Dir,
+        name: &str,
+        listener: &dyn Listener,
+    ) -> Result<u64, BackupError> {
+        // Opened before the first write, so that it reports the errors since then.
+        let place = File::open(&self.folder).map_err(|e| self.failed("open the folder", e))?;
+        let copy = Tree::open(&self.folder.join(name))?;
+        let folders = folders_of(files);
+        for folder in &folders {
+            let made = make_folder(&copy.folder(folder.parent().as_ref())?, folder.name());
+            made.map_err(|e| DiskError::new("make the folder", copy.shown(Some(folder)), e))?;
+        }
+        let mut bytes = 0;
+        for entry in files {
+            if listener.is_stopped() {
+                return Err(BackupError::Interrupted);
+            }
+            bytes += copy_file(tree, entry, &copy)?;
+        }
+        rustix::fs::syncfs(&place).map_err(|e| self.failed(BRING_TO_DISK, e.into()))?;
+        read_back(&copy, files)?;
+        let failed = |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
+        // The innermost first: its parent may let nobody in afterwards.
+        for folder in folders.iter().rev() {
+            if let Some(look) = tree.look(folder)? {
+                set_folder(&copy.folder(folder.parent().as_ref())?, folder.name(), Attributes::same(&look))
+                    .map_err(|e| failed(Some(folder), e))?;
+            }
+        }
+        let root = metadata(tree)?;
+        let attributes = Attributes { mode: root.mode() & 0o7777, owner: (root.uid(), root.gid()) };
+        set_folder(home, name, attributes).map_err(|e| failed(None, e))?;
+        Ok(bytes)
+    }
+
+    /// Gives the whole backup its name. Not every file system that backups lie on can rename without
+    /// replacing; an empty folder is the most that could be lost here.
+    fn name(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(BackupError::Exists(to.to_owned()));
+        }
+        fs::rename(from, to).map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
+        let synced = File::open(&self.folder).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
+        synced.map_err(|e| {
+            // Taken away under the name that it had.
+            let _ = fs::rename(to, from);
+            self.failed(BRING_TO_DISK, e).into()
+        })
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> DiskError {
+        DiskError::new(action, self.folder.display().to_string(), error)
+    }
+}
+
+impl BackedUp {
+    /// Removes it again, because nothing was replaced after all.
+    pub fn take_away(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if let (true, Some(place)) = (self.made, self.folder.parent()) {
+            // Somebody may have put something beside it.
+            let _ = fs::remove_dir(place);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes and inodes that a backup takes.
+fn room(plan: &Plan, free: &Free) -> (u64, u64) {
+    let files = replaced(plan);
+    let folders = folders_of(&files);
+    let sizes = files.iter().map(|entry| match entry.what {
+        What::File { size, .. } => blocks(size, free),
+        _ => 0,
+    });
+    let inodes = (files.len() + folders.len() + 2) as u64;
+    (sizes.sum::<u64>() + (folders.len() + 2) as u64 * free.block, inodes)
+}
+
+/// Bytes and inodes that staging takes first.
+fn staging(plan: &Plan, free: &Free) -> (u64, u64) {
+    let new = plan.swaps.iter().flat_map(|swap| &swap.new);
+    let sizes = new.clone().map(|entry| match entry.what {
+        NewWhat::File { size, .. } => blocks(size, free),
+        NewWhat::Folder => free.block,
+    });
+    (sizes.sum(), new.count() as u64)
+}
+
+fn blocks(size: u64, free: &Free) -> u64 {
+    size.div_ceil(free.block) * free.block
+}
+
+/// The folders that lead to some files, outermost first.
+fn folders_of(files: &[Entry]) -> BTreeSet<RelPath> {
+    files.iter().flat_map(|entry| entry.path.ancestors().collect::<Vec<_>>()).collect()
+}
+
+fn metadata(tree: &Tree) -> Result<Metadata, DiskError> {
+    tree.root().dir_metadata().map_err(|e| DiskError::new("look at", tree.shown(None), e))
+}
+
+/// A folder that only whoever runs us can look into.
+fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {
+    Ok(rustix::fs::mkdirat(parent, name, Mode::RWXU)?)
+}
+
+fn set_folder(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()> {
+    let (user, group) = attributes.owner;
+    // Only root can give folders away.
+    let given = rustix::fs::chownat(
+        parent,
+        name,
+        Some(Uid::from_raw(user)),
+        Some(Gid::from_raw(group)),
+        AtFlags::SYMLINK_NOFOLLOW,
+    );
+    let mode = if given.is_ok() { attributes.mode } else { attributes.mode & 0o1777 };
+    Ok(rustix::fs::chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty())?)
+}
+
+/// Copies and hashes in one pass; a file that is not the plan's is refused.
+fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError> {
+    let What::File { size: wanted_size, sha256: wanted } = &entry.what else { return Ok(0) };
+    let shown = tree.shown(Some(&entry.path));
+    let stale = |what: String| BackupError::Stale { path: shown.clone(), what };
+    let mut from = match tree.file(&entry.path) {
+        Err(error) if error.is_missing() => return Err(stale("it is gone".to_owned())),
+        file => file?,
+    };
+    let target = copy.shown(Some(&entry.path));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).follow(FollowSymlinks::No);
+    let opened = copy.folder(entry.path.parent().as_ref())?.open_with(entry.path.name(), &options);
+    let mut to = opened.map_err(|e| DiskError::new("make", target.as_str(), e))?.into_std();
+    let mut hasher = Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut size = 0;
+    loop {
+        let read = match from.read(&mut chunk) {
+            Ok(0) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read.map_err(|e| DiskError::new("read", shown.as_str(), e))?,
+        };
+        hasher.update(&chunk[..read]);
+        to.write_all(&chunk[..read]).map_err(|e| DiskError::new("write", target.as_str(), e))?;
+        size += read as u64;
+    }
+    let found = hasher.finish();
+    if (size, found) != (*wanted_size, *wanted) {
+        return Err(stale(format!("SHA-256 {found} with {size} bytes, not {wanted}")));
+    }
+    keep_attributes(&from, &to).map_err(|e| DiskError::new("write", target.as_str(), e))?;
+    Ok(size)
+}
+
+/// Permission bits and time of change, and the owner where we may give files away.
+fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
+    let was = from.metadata()?;
+    let given = rustix::fs::fchown(to, Some(Uid::from_raw(was.uid())), Some(Gid::from_raw(was.gid())));
+    // What is somebody else's never gets the right to act as the owner it was meant for.
+    let mode = if given.is_ok() { was.mode() & 0o7777 } else { was.mode() & 0o1777 };
+    rustix::fs::fchmod(to, Mode::from_raw_mode(mode))?;
+    let time = Timespec { tv_sec: was.mtime(), tv_nsec: was.mtime_nsec() };
+    Ok(rustix::fs::futimens(to, &Timestamps { last_access: time, last_modification: time })?)
+}
+
+/// Reads every copy back from the disk itself, as far as the system can be made to.
+fn read_back(copy: &Tree, files: &[Entry]) -> Result<(), BackupError> {
+    for entry in files {
+        forget(&copy.file(&entry.path)?);
+    }
+    match differences(copy, files)?.into_iter().next() {
+        None => Ok(()),
+        Some(found) => Err(BackupError::Unfaithful { path: copy.shown(Some(&found.path)), what: found.what }),
+    }
+}

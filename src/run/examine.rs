@@ -1,0 +1,103 @@
+//! A look at an open run that changes nothing: how far it is, and what stands in its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::measure::differences;
+use super::swap::{BOTH_GONE, NOTHING_THERE, OURS_GONE, Progress, TAKEN, progress, slot_folder};
+use crate::deployment::tree::{DiskError, Tree};
+use crate::names::{RelPath, Shown};
+use crate::plan::{Entry, Plan, Swap, What};
+
+/// How far a run is. A run that goes on meanwhile is further than this says.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// How far each swap got, by its number; one without both of its objects is left out.
+    pub swaps: BTreeMap<u32, Progress>,
+    /// What keeps the run from going on either way, in words.
+    pub troubles: Vec<String>,
+}
+
+impl Examined {
+    /// Whether a swap is in place.
+    pub fn is_done(&self, swap: u32) -> bool {
+        self.swaps.get(&swap) == Some(&Progress::Done)
+    }
+
+    /// How many swaps are in place.
+    pub fn done(&self) -> usize {
+        self.swaps.values().filter(|progress| **progress == Progress::Done).count()
+    }
+}
+
+/// Looks at the names in the slots and at the live paths; contents are not read.
+pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, DiskError> {
+    let mut examined = Examined::default();
+    // Live paths at which a swap has still to be made, and those at which the last one is in place.
+    let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
+    let mut arrived: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
+    for swap in &plan.swaps {
+        let slot = slot_folder(run, swap.number);
+        let trouble = |what: &str| format!("{what}; look at `{}` and at `{slot}`", Shown(swap.live.as_str()));
+        let Some(found) = progress(tree, &slot, swap)? else {
+            examined.troubles.push(trouble(BOTH_GONE));
+            continue;
+        };
+        examined.swaps.insert(swap.number, found);
+        match found {
+            Progress::Done => {
+                // What an earlier swap put there is in this one's slot, or in what it made.
+                arrived.retain(|live, _| live.below(&swap.live).is_none());
+                arrived.insert(&swap.live, swap);
+                continue;
+            }
+            Progress::Between => {
+                arrived.remove(&swap.live);
+            }
+            Progress::NotBegun => {}
+        }
+        let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
+        if !waiting.insert(&swap.live) || in_a_new_folder {
+            continue;
+        }
+        let live = tree.look(&swap.live)?;
+        let is_ours = |name: &str| -> Result<bool, DiskError> {
+            let here = tree.look(&slot.join(name).expect("a plain name"))?;
+            Ok(here.zip(live).is_some_and(|(here, live)| here.identity == live.identity))
+        };
+        match (found, live.is_some()) {
+            // After a power cut a file may stand under two names; the walk mends that.
+            (Progress::Between, true) if !is_ours("old")? && !is_ours("new")? => {
+                examined.troubles.push(trouble(TAKEN));
+            }
+            (Progress::NotBegun, false) if swap.has_old() => examined.troubles.push(trouble(NOTHING_THERE)),
+            (Progress::NotBegun, true) if !swap.has_old() && !is_ours("new")? => {
+                examined.troubles.push(trouble(TAKEN));
+            }
+            _ => {}
+        }
+    }
+    for (live, swap) in arrived {
+        if tree.look(live)?.is_none() {
+            let slot = slot_folder(run, swap.number);
+            examined.troubles.push(format!("{OURS_GONE}; look at `{}` and at `{slot}`", Shown(live.as_str())));
+        }
+    }
+    Ok(examined)
+}
+
+/// What is not any more as the plan of a staged run saw it, in words.
+pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
+    let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
+    let mut moved = Vec::new();
+    for swap in &plan.swaps {
+        if !swap.live.lies_in(&seen) {
+            if !swap.has_old() && tree.look(&swap.live)?.is_some() {
+                moved.push(format!("`{}` stands where nothing did", Shown(swap.live.as_str())));
+            }
+            let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+            moved.extend(differences(tree, &ours)?.iter().map(ToString::to_string));
+        }
+        seen.insert(&swap.live);
+    }
+    Ok(moved)
+}

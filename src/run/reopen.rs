@@ -1,0 +1,167 @@
+//! Undo of a finished run: the same folders, the same walk, backwards.
+
+use std::collections::BTreeMap;
+
+use super::check;
+use super::executor::{Ended, go_back, go_on, load_plan};
+use super::swap::{Progress, Slot, slot_folder};
+use super::walk::Walk;
+use super::{Event, Listener, RunError};
+use crate::deployment::locked::LockedDeployment;
+use crate::deployment::tree::Tree;
+use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
+use crate::names::{RelPath, Shown};
+use crate::plan::{Plan, Reason, ReasonKind};
+
+/// What an undo does where a file of ours has changed since the run put it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IfChanged {
+    /// It is refused, naming every such file.
+    #[default]
+    Refuse,
+    /// The changed files go into the run's slots with the objects that they belong to.
+    SetAside,
+}
+
+/// Takes a finished run back. `runs` are all runs of the deployment, oldest first.
+///
+/// # Errors
+///
+/// What keeps the walk from beginning, all reasons at once; nothing has changed then.
+pub fn reopen(
+    disk: &LockedDeployment,
+    runs: &[Run],
+    run: &Run,
+    if_changed: IfChanged,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
+    let plan = load_plan(disk.tree(), &run.folder)?;
+    if let Some(gone) = slots_gone(disk.tree(), run, &plan)? {
+        // Whatever else keeps it from going back now, it never will.
+        return Err(RunError::NotReady(vec![gone]));
+    }
+    let mut reasons = built_upon(runs, run);
+    reasons.extend(no_way_back(run, &plan));
+    let mut travellers = Vec::new();
+    if reasons.is_empty() {
+        let (found, homeless) = travellers_now(disk, run, &plan)?;
+        travellers = found;
+        reasons.extend(homeless);
+    }
+    if !reasons.is_empty() {
+        return Err(RunError::NotReady(reasons));
+    }
+    check::back(disk, &plan, &run.folder)?;
+    if if_changed == IfChanged::Refuse {
+        check::unchanged(disk, &plan, &run.folder)?;
+    }
+    go_on(listener)?;
+    let mut journal = Writer::resume(disk, &run.folder)?;
+    journal.write(disk, Record::Reopened { why: "undo".to_owned(), travellers })?;
+    let witness = check::Witness::new();
+    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
+    walk.listener.tell(&Event::Turned { back: true, why: "undo" });
+    Ok(go_back(&mut walk, None))
+}
+
+/// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers. `runs`
+/// are all runs of the deployment, oldest first.
+pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
+    let mut whys = BTreeMap::new();
+    let mut later: Option<&Run> = None;
+    let stands = |run: &&Run| matches!(run.state(), RunState::Closed(Outcome::Applied) | RunState::Unfinished(_));
+    for run in runs.iter().rev().filter(stands) {
+        let own = match load_plan(tree, &run.folder) {
+            Err(error) => Some(error.to_string()),
+            Ok(plan) => {
+                let gone = slots_gone(tree, run, &plan)?;
+                gone.into_iter().chain(no_way_back(run, &plan)).next().map(|reason| reason.message)
+            }
+        };
+        let built_upon = later.map(|later| format!("run {} came after it and cannot be undone", later.name()));
+        if let Some(why) = own.or(built_upon) {
+            later.get_or_insert(run);
+            whys.insert(run.number, why);
+        }
+    }
+    Ok(whys)
+}
+
+/// Finished runs are undone newest first: a later one may stand on what this one brought.
+fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
+    let later: Vec<&Run> = runs
+        .iter()
+        .filter(|other| other.number > run.number && other.state() == RunState::Closed(Outcome::Applied))
+        .collect();
+    let newest = later.last().map(|run| run.name().to_owned()).unwrap_or_default();
+    let told = later.into_iter().rev().map(|later| {
+        let message = format!("run {} came after {} and builds on it", later.name(), run.name());
+        Reason::new(ReasonKind::NotReady, message).help(format!("undo the newest run first: {newest}"))
+    });
+    told.collect()
+}
+
+/// What a person did, and nobody said how to take back.
+fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
+    let confirmed = plan.steps.iter().filter(|step| {
+        let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+        without && run.journal.confirmed(&step.id) == Some(Answer::Done)
+    });
+    let told = confirmed.map(|step| {
+        let message =
+            format!("the manual step `{}` was done, and the manifest does not say how to take it back", step.id);
+        Reason::new(ReasonKind::NotReady, message)
+    });
+    told.collect()
+}
+
+/// Without its old objects there is nothing to go back to.
+fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, RunError> {
+    for swap in &plan.swaps {
+        if tree.look(&slot_folder(&run.folder, swap.number))?.is_none() {
+            let message = format!("the old objects of run {} were cleared away", run.name());
+            let help = "`rollup history` tells which runs can still be undone";
+            return Ok(Some(Reason::new(ReasonKind::NotReady, message).help(help)));
+        }
+    }
+    Ok(None)
+}
+
+/// The operator's files that lie in what the run brought, and those for which there is no old object
+/// that could take them.
+fn travellers_now(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<(Vec<RelPath>, Vec<Reason>), RunError> {
+    let mut travellers = Vec::new();
+    let mut homeless = Vec::new();
+    let mut seen: BTreeMap<&RelPath, bool> = BTreeMap::new();
+    for swap in &plan.swaps {
+        // Going back, the first swap of a path is the last one.
+        seen.entry(&swap.live).or_insert(swap.has_old());
+    }
+    let live = plan.live_paths();
+    let last: BTreeMap<&RelPath, _> = plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
+    for swap in last.into_values() {
+        let slot = Slot::new(disk, &run.folder, swap);
+        if slot.progress()? != Progress::Done {
+            continue;
+        }
+        for (at, _) in slot.strangers_in_place()? {
+            // What a later step put below a folder that an earlier one made is no stranger.
+            if live.iter().any(|live| at == **live || at.below(live).is_some() && **live != swap.live) {
+                continue;
+            }
+            match seen[&swap.live] {
+                true => travellers.push(at),
+                false => {
+                    let message = format!(
+                        "`{}` is an operator's file in a folder that the run made, which will be gone",
+                        Shown(&disk.tree().shown(Some(&at)))
+                    );
+                    let help = "move it somewhere else first";
+                    homeless.push(Reason::new(ReasonKind::NotReady, message).help(help));
+                }
+            }
+        }
+    }
+    travellers.sort();
+    Ok((travellers, homeless))
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Cuts the power of a real file system under a real apply of KB952076, and recovers both ways.
+#
+#   tests/power-cuts.sh FILESYSTEM [POINT...]       as root; FILESYSTEM is ext4, xfs or btrfs
+#
+# The deployment lies on an image that is mounted through a loop device. `apply` is killed at a change of
+# the disk (POINT counts them), some files are brought to disk and others are not, and the image is copied
+# as it is then: what the system still holds in memory is lost, as when the power fails. The copy is
+# mounted, its journal is replayed by the kernel, and `resume` or `undo` takes the run on. Every path,
+# mode and byte of the deployment, and when it goes back also every time of a file, has to be that of the
+# state after or of the state before.
+set -euo pipefail
+
+filesystem=${1:?say which file system: ext4, xfs or btrfs}
+shift
+points=("$@")
+[ ${#points[@]} -gt 0 ] || mapfile -t points < <(seq 20 90 920; seq 926 6 1086)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+rollup=$root/target/release/rollup
+manifest=$root/manifests/kb952076.toml
+work=$(mktemp -d)
+clear() {
+  umount "$work/live" "$work/cut" 2> /dev/null || true
+  rm -rf "$work"
+}
+trap clear EXIT
+
+# Everything in a deployment but what rollup keeps: kind, mode, time where asked for, contents.
+picture() { # DEPLOYMENT [times]
+  (
+    cd "$1"
+    find . -mindepth 1 -path ./.rollup -prune -o -type d -printf 'd %m %P\n' -o -type f -printf "f %m ${2:+%T@ }%P\n"
+    find . -path ./.rollup -prune -o -type f -print0 | xargs -0 sha256sum
+  ) | sort
+}
+
+(cd "$root" && cargo build --release --quiet)
+"$rollup" rehearse "$manifest" --prepare --in "$work/lab" > /dev/null
+payload=$work/lab/payload
+mkdir "$work/live" "$work/cut"
+truncate -s 400M "$work/image"
+case $filesystem in
+  ext4) mkfs.ext4 -q "$work/image" ;;
+  xfs) mkfs.xfs -q "$work/image" ;;
+  btrfs) mkfs.btrfs -q "$work/image" > /dev/null ;;
+  *) echo "not tried: $filesystem" >&2; exit 64 ;;
+esac
+mount -o loop "$work/image" "$work/live"
+cp -a "$work/lab/deployment" "$work/live/deployment"
+umount "$work/live"
+picture "$work/lab/deployment" times > "$work/before"
+"$rollup" apply "$manifest" -d "$work/lab/deployment" -p "$payload" --yes > /dev/null 2>&1
+picture "$work/lab/deployment" > "$work/after"
+
+recovered=0
+failed=0
+for point in "${points[@]}"; do
+  for way in resume undo; do
+    cp --sparse=always "$work/image" "$work/run"
+    mount -o loop "$work/run" "$work/live"
+    { "$rollup" apply "$manifest" -d "$work/live/deployment" -p "$payload" --yes --die-at-change "$point"; } \
+      > /dev/null 2>&1 || true
+    # Some of what was not brought to disk gets there all the same.
+    find "$work/live/deployment" -type f -size +0 -print0 | shuf -z -n $((RANDOM % 3)) | xargs -0 -r sync -d
+    cp --sparse=always "$work/run" "$work/survivor"
+    umount "$work/live"
+    mount -o loop "$work/survivor" "$work/cut"
+    journal=$(cat "$work"/cut/deployment/.rollup/runs/*/journal 2> /dev/null || true)
+    expected=before
+    case $way,$journal in
+      *'"closed"'*) expected=after ;;
+      resume,*'"staged"'*) expected=after ;;
+    esac
+    code=0
+    "$rollup" "$way" -d "$work/cut/deployment" --yes > "$work/said" 2>&1 || code=$?
+    compared=()
+    [ "$expected" = after ] || compared=(times)
+    picture "$work/cut/deployment" "${compared[@]}" > "$work/found"
+    if [ "$code" = 0 ] && cmp -s "$work/$expected" "$work/found"; then
+      recovered=$((recovered + 1))
+    else
+      failed=$((failed + 1))
+      echo "$filesystem, cut at change $point, then $way: ended with $code, the tree is not the one $expected"
+      tail -n 3 "$work/said"
+      diff "$work/$expected" "$work/found" | head -n 5 || true
+    fi
+    umount "$work/cut"
+  done
+done
+echo "$filesystem: $recovered of $((recovered + failed)) power cuts recovered"
+[ "$failed" = 0 ]

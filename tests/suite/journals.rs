@@ -1,0 +1,87 @@
+//! The journal survives its own damage: a torn last line is as if it had not been written; anything else is
+//! told and refused, by every command.
+
+use std::fs;
+
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
+use crate::world::{World, exit};
+
+const RUN: &str = ".rollup/runs/0001-KB100001";
+
+/// A run that was stopped in the middle.
+fn interrupted() -> World {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run("apply small.toml --yes --stop-before install").exits_with(exit::STOPPED);
+    world
+}
+
+fn journal(world: &World) -> Vec<u8> {
+    fs::read(world.live(RUN).join("journal")).expect("a journal")
+}
+
+fn with_journal(world: World, bytes: &[u8]) -> World {
+    fs::write(world.live(RUN).join("journal"), bytes).expect("written");
+    world
+}
+
+#[test]
+fn damage_in_the_middle_is_told_by_every_command_and_guessed_at_by_none() {
+    let world = interrupted();
+    let mut bytes = journal(&world);
+    let second = bytes.iter().position(|&byte| byte == b'\n').expect("two lines") + 30;
+    bytes[second] ^= 1;
+    let world = with_journal(world, &bytes);
+    let commands = ["status", "history", "tree", "verify", "resume --yes", "undo --yes", "undo 1 --yes", APPLY_SMALL];
+    for command in commands {
+        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        ran.says("is damaged in line 2").says("\"By hand\" in the README");
+    }
+    assert_eq!(journal(&world), bytes, "a damaged journal was written to");
+}
+
+#[test]
+fn a_lost_line_is_damage() {
+    let world = interrupted();
+    let text = String::from_utf8(journal(&world)).expect("text");
+    let kept: Vec<&str> = text.split_inclusive('\n').enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| l).collect();
+    let world = with_journal(world, kept.concat().as_bytes());
+    // Only two lines were left, and the second one could be a torn one: the slots tell that it is not.
+    world.run("resume --yes").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("damaged");
+}
+
+#[test]
+fn a_torn_last_line_is_normal() {
+    for cut in [1, 20, 60] {
+        let world = interrupted();
+        // A second stop leaves another record behind, which is torn then.
+        world.run("undo --yes --confirm nothing").exits_with(exit::OK);
+        let bytes = journal(&world);
+        let world = with_journal(world, &bytes[..bytes.len() - cut]);
+        world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");
+        world.run("undo --yes").exits_with(exit::OK).says("is undone");
+        world.run("status").exits_with(exit::OK).says("at rest");
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused_and_named() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let world = world.put(".rollup/format", "2\n");
+    for command in ["status", "undo last --yes", APPLY_SMALL, "verify"] {
+        let ran = world.run(command).exits_with(exit::INVALID).tree_is_unchanged();
+        ran.says("`.rollup` has format 2; this rollup understands format 1").says("use the rollup that wrote it");
+    }
+}
+
+#[test]
+fn a_plan_that_was_changed_by_hand_is_not_followed() {
+    let world = interrupted();
+    let plan = fs::read_to_string(world.live(RUN).join("plan.json")).expect("a plan");
+    let world = world.put(&format!("{RUN}/plan.json"), plan.replacen("Things/Provider", "Things/Provoder", 1));
+    for command in ["resume --yes", "undo --yes"] {
+        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        ran.says("its digest does not fit its contents");
+    }
+    world.run("status").exits_with(exit::NEEDS_ATTENTION).says("needs attention").says("\"By hand\" in the README");
+}

@@ -1,0 +1,86 @@
+//! Trying a promise on many cases, and counting what they were, so that it cannot hold for want of cases.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
+use rollup::payload::Payload;
+use rollup::plan::{OperationKind, Plan};
+
+use super::stock::stock;
+use super::world::temporary;
+
+/// What the cases were.
+#[derive(Default)]
+pub(super) struct Tally {
+    applied: Cell<usize>,
+    refused: Cell<usize>,
+    kinds: RefCell<BTreeSet<OperationKind>>,
+    /// Whatever else a promise counts, so that it can say how often that must be.
+    pub(super) special: Cell<usize>,
+}
+
+impl Tally {
+    /// A manifest that was planned, or not.
+    pub(super) fn planned(&self, plan: Result<Plan, String>) -> Result<Plan, TestCaseError> {
+        match plan {
+            Ok(plan) if plan.operations().next().is_some() => {
+                self.applied.set(self.applied.get() + 1);
+                self.kinds.borrow_mut().extend(plan.operations().map(|operation| operation.kind));
+                Ok(plan)
+            }
+            Ok(_) => self.refuse("it has no operations".to_owned()),
+            Err(why) => self.refuse(why),
+        }
+    }
+
+    fn refuse(&self, why: String) -> Result<Plan, TestCaseError> {
+        self.refused.set(self.refused.get() + 1);
+        Err(TestCaseError::reject(why))
+    }
+
+    pub(super) fn count_special(&self) {
+        self.special.set(self.special.get() + 1);
+    }
+}
+
+/// Tries a promise on so many cases, always the same ones. A campaign asks for its number of cases by
+/// `PROPTEST_CASES`, and gets new ones each time.
+pub(super) fn hold<S>(
+    cases: u32,
+    strategy: &S,
+    promise: impl Fn(S::Value, &[Payload], &Tally) -> TestCaseResult,
+) -> Tally
+where
+    S: Strategy,
+    S::Value: Debug,
+{
+    let mut config = Config { failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+        config.rng_seed = RngSeed::Fixed(952_076);
+    }
+    config.max_global_rejects = config.cases;
+    let shelf = temporary();
+    let payloads = stock().payloads(shelf.path());
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(config.clone());
+    match runner.run(strategy, |case| promise(case, &payloads, &tally)) {
+        Ok(()) => {}
+        Err(TestError::Abort(why)) => panic!("too many cases were refused: {why}"),
+        Err(TestError::Fail(why, case)) => panic!("{why}\n{case:?}"),
+    }
+    let (applied, refused) = (tally.applied.get(), tally.refused.get());
+    tell(&tally);
+    assert!(applied >= config.cases as usize, "only {applied} manifests were applied");
+    assert!(applied * 3 > (applied + refused) * 7 / 10 * 3, "{applied} were applied, and {refused} refused");
+    tally
+}
+
+#[expect(clippy::print_stderr, reason = "a campaign is run by hand, to hear this")]
+fn tell(Tally { applied, refused, kinds, special }: &Tally) {
+    let (applied, refused, special, kinds) = (applied.get(), refused.get(), special.get(), kinds.borrow());
+    eprintln!("{applied} manifests were applied, {refused} refused, {special} special; {kinds:?}");
+}

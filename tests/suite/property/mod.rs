@@ -1,0 +1,29 @@
+//! Promises that hold for every deployment and every manifest, tried on random ones.
+//!
+//! Each promise is tried on the same few cases every time. A campaign tries it on many new ones:
+//! `PROPTEST_CASES=5000 cargo test property -- --nocapture`.
+
+mod alternation;
+mod choose;
+mod drive;
+mod hold;
+mod mend;
+mod model;
+mod names;
+mod recovery;
+mod reference;
+mod stock;
+mod undo;
+mod world;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+
+use crate::crash::tree::Tree;
+
+/// Compares two trees; what is told first says when.
+fn same(wanted: &Tree, found: &Tree, told: &str) -> TestCaseResult {
+    let differences = wanted.differences(found);
+    prop_assert!(differences.is_empty(), "{told}: {differences:#?}");
+    Ok(())
+}

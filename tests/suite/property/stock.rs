@@ -1,0 +1,137 @@
+//! Every package that a random case may need, built once: building is what costs time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rollup::deployment::describe;
+use rollup::deployment::description::Description;
+use rollup::document::{Findings, Source};
+use rollup::manifest::{self, Manifest};
+use rollup::payload::Payload;
+use rollup::rehearse::{build_payload, build_site};
+use tempfile::TempDir;
+use walkdir::WalkDir;
+
+use super::names::{ITEMS, PLAIN, PROGRAMS, Stocked};
+
+/// How many rollups there are payloads for.
+pub(super) const ROLLUPS: usize = 2;
+
+/// What is built, in memory.
+pub(super) struct Stock {
+    /// By position in [`ITEMS`].
+    pub(super) items: Vec<Installed>,
+    /// By rollup: names and bytes.
+    payloads: Vec<Vec<(PathBuf, Vec<u8>)>>,
+}
+
+/// An item as the state before has it.
+pub(super) struct Installed {
+    pub(super) package: Vec<u8>,
+    pub(super) record: String,
+    /// By path below `files`.
+    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// The version of the packages that a rollup brings; higher with each.
+pub(super) fn version(rollup: usize) -> String {
+    format!("4.0.{}00", rollup + 2)
+}
+
+/// The stock of this process.
+pub(super) fn stock() -> &'static Stock {
+    static STOCK: OnceLock<Stock> = OnceLock::new();
+    STOCK.get_or_init(Stock::build)
+}
+
+/// A `deployment.toml`; its errors where it has some.
+pub(super) fn description(text: &str) -> Result<Description, String> {
+    let mut findings = Findings::default();
+    let description = describe::parse(&Source::new("deployment.toml", text), &mut findings);
+    description.ok_or_else(|| format!("{findings:#?}"))
+}
+
+/// A manifest; its errors where it has some.
+pub(super) fn manifest(text: &str) -> Result<Manifest, String> {
+    let mut findings = Findings::default();
+    let manifest = manifest::parse(&Source::new("manifest.toml", text), &mut findings);
+    manifest.ok_or_else(|| format!("{findings:#?}"))
+}
+
+impl Stock {
+    fn build() -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let site = folder.path().join("site");
+        let text = site_of_all();
+        let description = description(&text).expect("no errors");
+        build_site(&description, &text, &site).expect("a site that can be built");
+        let read = |at: PathBuf| fs::read(at).expect("it was just built");
+        let item = |stocked: &Stocked| {
+            let at = site.join("All").join(stocked.name);
+            Installed {
+                package: read(site.join("Share").join(stocked.installer)),
+                record: String::from_utf8(read(at.join("state.toml"))).expect("records are text"),
+                files: files_below(&at.join("files")),
+            }
+        };
+        let payload = |rollup| {
+            let at = folder.path().join(format!("payload {rollup}"));
+            let manifest = manifest(&payload_of_all(rollup)).expect("no errors");
+            build_payload(&manifest, &description, &at).expect("a payload that can be built");
+            files_below(&at)
+        };
+        Self { items: ITEMS.iter().map(item).collect(), payloads: (1..=ROLLUPS).map(payload).collect() }
+    }
+
+    /// Writes the payloads below a folder. Files that a manifest does not list are of no interest to it,
+    /// so all cases share them.
+    pub(super) fn payloads(&self, folder: &Path) -> Vec<Payload> {
+        let write = |(at, files): (usize, &Vec<(PathBuf, Vec<u8>)>)| {
+            let folder = folder.join(at.to_string());
+            fs::create_dir(&folder).expect("a new folder");
+            files.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).expect("a plain name"));
+            Payload::open(&folder).expect("it was just written")
+        };
+        self.payloads.iter().enumerate().map(write).collect()
+    }
+}
+
+fn site_of_all() -> String {
+    let item = |Stocked { name, installer, product }: &Stocked| {
+        format!("[[groups.items]]\nname = \"{name}\"\ninstaller = \"{installer}\"\nproduct = \"{product}\"\n")
+    };
+    let items: String = ITEMS.iter().map(item).collect();
+    format!(
+        "schema = 1\nname = \"all\"\nproduct = \"P\"\nproduct_version = \"1\"\nshare = \"Share\"\n\
+         roles = [{{ name = \"one\" }}]\nservers = [{{ name = \"S1\", roles = [\"one\"] }}]\n\
+         [[groups]]\npath = \"All\"\n{items}"
+    )
+}
+
+fn payload_of_all(rollup: usize) -> String {
+    let version = version(rollup);
+    let packages = ITEMS.iter().map(|item| item.installer).chain(PROGRAMS.iter().copied());
+    let packages = packages.map(|name| format!("  {{ name = \"{name}\", version = \"{version}\" }},\n"));
+    let plain = |&(name, size): &(&str, u64)| {
+        let size = size + rollup as u64 - 1;
+        format!("  {{ name = \"{name}\", size = {size} }},\n")
+    };
+    let rows: String = packages.chain(PLAIN.iter().map(plain)).collect();
+    format!(
+        "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"all\"\nproduct = \"P\"\nproduct_versions = [\"1\"]\n\
+         [[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nothers = true\n\
+         [payload]\nfiles = [\n{rows}]\n"
+    )
+}
+
+/// Every file below a folder, by its path there.
+fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().map(|entry| entry.expect("it can be listed"));
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    let read = |entry: walkdir::DirEntry| {
+        let below = entry.path().strip_prefix(folder).expect("it lies below").to_owned();
+        (below, fs::read(entry.path()).expect("it can be read"))
+    };
+    files.map(read).collect()
+}

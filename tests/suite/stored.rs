@@ -1,0 +1,224 @@
+//! Runs of every released format stay readable, and can be taken both ways. `fixtures/runs/FORMAT` holds
+//! deployments as that format's rollup left them: every path with its text, folders without one.
+//!
+//! `SNAPSHOTS=overwrite` writes what is missing for the format of today, and never what is there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::small::small;
+use crate::world::{World, exit};
+
+/// A folder, path by path; `None` is a folder.
+type Stored = BTreeMap<PathBuf, Option<String>>;
+
+const SITE: &str = r#"
+schema = 1
+name = "stored"
+product = "Sample"
+product_version = "1.0"
+share = "Share"
+roles = [{ name = "engine" }]
+servers = [{ name = "ENG01", roles = ["engine"] }]
+services = [{ name = "Engine", on = "engine" }]
+
+[[groups]]
+path = "Things"
+items = [{ name = "Provider", installer = "Provider.msi" }]
+procedures = [{ name = "Prepare" }]
+"#;
+
+/// Removes an item beside which an operator keeps a file, copies a file into a new folder, waits for a
+/// person, and restarts the engine.
+const STEPS: &str = r#"
+[[steps]]
+id = "remove"
+action = "uninstall"
+items."Things" = ["Provider"]
+[[steps]]
+id = "copy"
+action = "copy"
+to = "Tools"
+on = "engine"
+files = ["Tool.txt"]
+[[steps]]
+id = "script"
+action = "manual"
+instructions = "Run the script."
+undo = "Run the other script."
+[[steps]]
+id = "prepare"
+action = "initialize"
+items."Things" = ["Prepare"]
+[[steps]]
+id = "restart"
+action = "restart"
+service = "Engine"
+[payload]
+files = [{ name = "Tool.txt", size = 40 }]
+"#;
+
+const APPLY: &str = "apply stored.toml --yes";
+const FINISH: &str = "resume --yes --confirm script";
+/// It stops at the manual step, which nobody says to have taken back.
+const UNDO: &str = "undo last --yes";
+
+/// A state that is stored, and what leads to it.
+struct State {
+    name: &'static str,
+    commands: &'static [&'static str],
+    /// The last command is killed at the first change that leaves this behind in the run's folder.
+    killed_at: Option<fn(&Path) -> bool>,
+}
+
+const STATES: [State; 9] = [
+    State { name: "before", commands: &[], killed_at: None },
+    State { name: "staging", commands: &[APPLY], killed_at: Some(|run| run.join("plan.json").exists()) },
+    State { name: "staged", commands: &["stage stored.toml --yes"], killed_at: None },
+    State { name: "between", commands: &[APPLY], killed_at: Some(|run| run.join("slots/1/old").exists()) },
+    State { name: "waiting", commands: &[APPLY], killed_at: None },
+    State { name: "confirmed", commands: &[APPLY, FINISH], killed_at: Some(|run| !run.join("slots/4/new").exists()) },
+    State { name: "turned", commands: &[APPLY, FINISH, UNDO], killed_at: None },
+    State { name: "finished", commands: &[APPLY, FINISH], killed_at: None },
+    State { name: "closed", commands: &[APPLY, "accept --reason 'mended by hand' --yes"], killed_at: None },
+];
+
+/// The deployment before, with the manifest and its payload beside it.
+fn world() -> World {
+    let world = World::with_site(SITE).manifest("stored", &small("KB100001", STEPS));
+    let world = world.put("Things/Provider/files/his.txt", "an operator's");
+    world.remove("Share/Provider.msi")
+}
+
+/// Leads a world to a state; gives up where the kill came too late.
+fn lead(state: &State, change: Option<u64>) -> Option<World> {
+    let world = world();
+    for (at, command) in state.commands.iter().enumerate() {
+        let is_last = at + 1 == state.commands.len();
+        let dying = change.filter(|_| is_last).map(|change| format!(" --die-at-change {change}")).unwrap_or_default();
+        let mut command = world.command(&format!("{command}{dying}"));
+        let output = command.env("USER", "operator").output().expect("the program can be run");
+        if is_last && change.is_some() && output.status.code().is_some() {
+            return None;
+        }
+    }
+    Some(world)
+}
+
+fn reached(state: &State) -> World {
+    let Some(is_there) = state.killed_at else { return lead(state, None).expect("nobody is killed") };
+    let worlds = (1..).map_while(|change| lead(state, Some(change)));
+    let mut reached = worlds.filter(|world| is_there(&world.run_folder("0001-KB100001")));
+    reached.next().unwrap_or_else(|| panic!("no death leads to `{}`", state.name))
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/runs").join(rollup::journal::FORMAT.to_string())
+}
+
+fn store(world: &World) -> Stored {
+    let entries = WalkDir::new(world.deployment()).min_depth(1).into_iter().map(|entry| {
+        let entry = entry.expect("a readable tree");
+        let below = entry.path().strip_prefix(world.deployment()).expect("it lies below").to_owned();
+        (below, entry.file_type().is_file().then(|| fs::read_to_string(entry.path()).expect("a text")))
+    });
+    // What is kept aside for a full disk says nothing.
+    let is_told = |path: &Path| !path.ends_with("reserve");
+    entries.filter(|(path, _)| is_told(path)).collect()
+}
+
+/// Everything but what rollup keeps.
+fn deployed(stored: &Stored) -> Stored {
+    let ours = |path: &Path| path.starts_with(".rollup");
+    stored.iter().filter(|(path, _)| !ours(path)).map(|(path, text)| (path.clone(), text.clone())).collect()
+}
+
+fn read(format: &Path, name: &str) -> Stored {
+    let text = fs::read_to_string(format.join(format!("{name}.json"))).expect("a stored run");
+    serde_json::from_str(&text).expect("paths and texts")
+}
+
+/// A stored deployment on disk.
+fn restored(format: &Path, name: &str) -> World {
+    let world = World::with_site(SITE);
+    fs::remove_dir_all(world.deployment()).expect("removed");
+    fs::create_dir(world.deployment()).expect("made");
+    for (path, text) in read(format, name) {
+        let at = world.live(path.to_str().expect("text"));
+        match text {
+            None => fs::create_dir(at).expect("made"),
+            Some(text) => fs::write(at, text).expect("written"),
+        }
+    }
+    world
+}
+
+/// All formats that were ever released.
+fn formats() -> Vec<PathBuf> {
+    let parent = folder().parent().expect("it has one").to_owned();
+    fs::read_dir(parent).expect("stored runs").map(|entry| entry.expect("listed").path()).collect()
+}
+
+#[test]
+fn every_state_of_todays_format_is_stored() {
+    for state in &STATES {
+        let at = folder().join(format!("{}.json", state.name));
+        if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
+            fs::create_dir_all(folder()).expect("made");
+            let text = serde_json::to_string_pretty(&store(&reached(state))).expect("paths and texts");
+            fs::write(&at, text + "\n").expect("written");
+        }
+        assert!(at.exists(), "`{}` is not stored; SNAPSHOTS=overwrite writes what is missing", at.display());
+    }
+}
+
+#[test]
+fn stored_runs_are_told() {
+    let told = [
+        ("staging", exit::OK, "being staged, or died there"),
+        ("staged", exit::STOPPED, "staged and not begun"),
+        ("between", exit::STOPPED, "step remove: not begun"),
+        ("waiting", exit::STOPPED, "step script: to be done by hand"),
+        ("confirmed", exit::STOPPED, "step script: done by hand"),
+        ("turned", exit::STOPPED, "unfinished, on the way back"),
+        ("finished", exit::OK, "at rest"),
+        ("closed", exit::OK, "at rest"),
+    ];
+    for format in formats() {
+        for (name, code, words) in told {
+            let world = restored(&format, name);
+            world.run("status").exits_with(code).nothing_was_touched().says(words);
+            world.run("history").exits_with(exit::OK).nothing_was_touched();
+        }
+    }
+}
+
+#[test]
+fn stored_runs_are_taken_to_their_end() {
+    for format in formats() {
+        let finished = deployed(&read(&format, "finished"));
+        for name in ["staged", "between", "waiting", "confirmed", "turned"] {
+            let world = restored(&format, name);
+            world.run("resume --yes --confirm script").exits_with(exit::OK).says("as previewed");
+            assert_eq!(deployed(&store(&world)), finished, "{name}");
+            world.run("status").exits_with(exit::OK).says("at rest");
+        }
+    }
+}
+
+#[test]
+fn stored_runs_are_taken_back() {
+    for format in formats() {
+        let before = deployed(&read(&format, "before"));
+        for name in ["staging", "staged", "between", "waiting", "confirmed", "turned", "finished"] {
+            let world = restored(&format, name);
+            let named = if name == "finished" { "last" } else { "" };
+            world.run(&format!("undo {named} --yes --confirm script")).exits_with(exit::OK);
+            assert_eq!(deployed(&store(&world)), before, "{name}");
+            world.run("status").exits_with(exit::OK).says("at rest");
+        }
+    }
+}
