@@ -575,7 +575,7 @@ fn the_way_back_can_be_turned_again() {
 fn behind_a_step_that_cannot_be_taken_back_there_is_no_way_back() {
     let world = with_manual(&[("script", ""), ("second", UNDO)]);
     world.at_terminal("apply small.toml --yes", "yes\nstop\n").exits_with(exit::STOPPED);
-    let ran = world.run("undo --yes").exits_with(11).says("script").tree_is_unchanged();
+    let ran = world.run("undo --yes").exits_with(exit::NOT_READY).says("script").tree_is_unchanged();
     ran.says("rollup resume");
     world.run("resume --yes --confirm second").exits_with(exit::OK);
     assert_eq!(state(&world, "ENG01"), (true, true, 1));

@@ -46,7 +46,10 @@ impl Watch for Death {
     }
 }
 
-/// Lets one change fail, and all others through.
+/// What the system may say at any change: input/output error, no space, no permission, interrupted.
+const ERRORS: [i32; 4] = [5, 28, 13, 4];
+
+/// Lets one change fail, with one error after another, and all others through.
 pub(crate) struct Fault {
     pub(crate) seen: Arc<AtomicUsize>,
     pub(crate) at: usize,
@@ -55,7 +58,7 @@ pub(crate) struct Fault {
 impl Watch for Fault {
     fn before(&self, _: Change<'_>) -> io::Result<()> {
         match self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            true => Err(io::Error::from_raw_os_error(5)),
+            true => Err(io::Error::from_raw_os_error(ERRORS[self.at % ERRORS.len()])),
             false => Ok(()),
         }
     }
