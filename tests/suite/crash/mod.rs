@@ -569,3 +569,34 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
     }
     assert!(stopped > 40, "only {stopped}");
 }
+
+/// Somebody who puts a file in place after it was looked at, and right before a rename gets there.
+struct Squatter {
+    deployment: std::path::PathBuf,
+}
+
+const SQUATTED: &str = "Share/Site.msi";
+
+impl Watch for Squatter {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        match change {
+            Change::Rename(from, to) if to.as_str() == SQUATTED && from.name() == "new" => {
+                std::fs::write(self.deployment.join(SQUATTED), "mine")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
+    let site = Site::new();
+    let copy = site.copy();
+    let squatter = Squatter { deployment: copy.path().to_owned() };
+    let ended = apply(&site, copy.path(), Some(Arc::new(squatter)));
+    assert!(matches!(ended, Ok(Ended::Stuck { because: Some(RunError::Disk(_)), .. })), "{ended:?}");
+    assert_eq!(std::fs::read_to_string(copy.path().join(SQUATTED)).expect("it is still there"), "mine");
+    std::fs::remove_file(copy.path().join(SQUATTED)).expect("it can be moved away");
+    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
+}
