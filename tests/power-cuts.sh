@@ -62,7 +62,7 @@ for point in "${points[@]}"; do
     { "$rollup" apply "$manifest" -d "$work/live/deployment" -p "$payload" --yes --die-at-change "$point"; } \
       > /dev/null 2>&1 || true
     # Some of what was not brought to disk gets there all the same.
-    find "$work/live/deployment" -type f -size +0 -print0 | shuf -z -n $((RANDOM % 3)) | xargs -0 -r sync -d
+    find "$work/live/deployment" -type f -size +0 -print0 | shuf -z -n $((1 + RANDOM % 3)) | xargs -0 -r sync -d
     cp --sparse=always "$work/run" "$work/survivor"
     umount "$work/live"
     mount -o loop "$work/survivor" "$work/cut"
