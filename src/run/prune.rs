@@ -1,7 +1,7 @@
 //! Clearing what old runs keep: their slots, and with them the way back.
 //!
-//! The slots of a run go by one rename into the trash, and that to disk before anything is deleted, so
-//! that they are there whole or not at all.
+//! That a run is closed goes to disk first. Then its slots go by one rename into the trash, and that to
+//! disk before anything is deleted, so that they are there whole or not at all.
 //! Manifest, plan, journal and events stay: later runs are compared with them.
 
 use std::collections::BTreeMap;
@@ -102,6 +102,8 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     let mut runs: Vec<&Run> = runs.iter().copied().filter(|run| !run.is_open()).collect();
     // A run is only undone when all later ones are.
     runs.sort_by_key(|run| run.number);
+    // Their closing records first: a power cut may open a run again whose process died over its last one.
+    disk.barrier()?;
     for run in &runs {
         if is_folder(disk.tree(), &slots(run))? {
             disk.put_in_trash(&slots(run))?;
