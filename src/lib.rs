@@ -9,6 +9,7 @@ pub mod installer;
 pub mod deployment;
 pub mod manifest;
 pub mod payload;
+pub mod validation;
 pub mod plan;
 pub mod journal;
 pub mod run;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::deployment::watch::Watch;
 use crate::rehearse::Death;
+use crate::validation::Which;
 
 /// Apply an update rollup to a deployment, whole or not at all.
 #[derive(Debug, Parser)]
@@ -38,9 +39,20 @@ pub(super) enum Command {
     /// Check manifests and deployment.toml files: every mistake at once, at its place
     #[command(after_help = "Examples:
   rollup validate manifests/kb952076.toml
-  rollup validate manifests/*.toml --format json
-  rollup validate kb952076.toml -d /srv/hmc40 -p KB952076")]
+  rollup validate manifests --deny warnings --allow RU0202
+  rollup validate manifests --format sarif -o rollup.sarif
+  rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
+
+Errors exit with 65; warnings and notes do not. An error stays one: a document
+that has it cannot be used. `rollup explain CODE` tells more about a finding.")]
     Validate(Validate),
+    /// Tell more about a finding or an exit code, or list all of them
+    #[command(after_help = "Examples:
+  rollup explain RU0201
+  rollup explain 13
+  rollup explain stale-plan
+  rollup explain --format markdown > findings.md")]
+    Explain(Explain),
     /// Show what applying a manifest would do; touches nothing
     #[command(after_help = "Examples:
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
@@ -211,9 +223,19 @@ pub(super) enum Format {
     Json,
 }
 
+/// The forms in which a validation is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Report {
+    // Without help texts of their own, like the formats.
+    Text,
+    Json,
+    Sarif,
+    Github,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Validate {
-    /// Manifests and deployment.toml files
+    /// Manifests and deployment.toml files, folders of them, or patterns; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Also check the manifests against this deployment
@@ -222,12 +244,42 @@ pub(super) struct Validate {
     /// Also check the files of this payload
     #[arg(short, long, value_name = "DIR")]
     pub(super) payload: Option<PathBuf>,
-    /// Show the findings to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// Make a missing pin an error
+    /// Show the findings to people, to programs, or to a code host
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(super) format: Report,
+    /// Write the report into FILE
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Count these findings as errors: codes, `warnings` or `notes`
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(super) deny: Vec<Which>,
+    /// Count these findings as warnings
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(super) warn: Vec<Which>,
+    /// Do not tell these findings
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(super) allow: Vec<Which>,
+    /// Make a missing pin an error, like `--deny RU0207`
     #[arg(long)]
     pub(super) require_hashes: bool,
+}
+
+/// The forms in which codes are explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Page {
+    // Without help texts of their own, like the formats.
+    Text,
+    Json,
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// A finding such as RU0201, or an exit code by number or name; without it, all of them
+    pub(super) code: Option<String>,
+    /// Show it to people, to programs, or as a page of a manual
+    #[arg(long, value_enum, default_value_t = Page::Text)]
+    pub(super) format: Page,
 }
 
 #[derive(Debug, Args)]

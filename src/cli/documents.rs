@@ -1,4 +1,4 @@
-//! The commands about files of the author and the vendor: `validate`, `inspect`, `seal`.
+//! The commands about the vendor's files: `inspect` and `seal`.
 
 use std::fs::File;
 use std::io::{self, BufReader, Write};
@@ -6,133 +6,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::args::{Format, Inspect, Seal, Validate};
+use super::args::{Format, Inspect, Seal};
 use super::exit::{Exit, Failure, chain};
 use super::inputs;
 use super::out::{self, BOLD, count, styled};
-use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::tree::hash;
-use crate::document::{Findings, Level, Look, Source};
+use crate::document::Code;
 use crate::installer::{self, Beside, Contents, ReadSeek};
-use crate::manifest::{self, Checks, Manifest};
+use crate::manifest::{self, Manifest};
 use crate::names::{Digest, FileName, Shown, same_name};
-use crate::payload::PayloadFacts;
-use crate::plan::{Reason, compare_payload};
-
-/// `rollup validate`.
-pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
-    let description = match &args.deployment {
-        Some(path) => Some(inputs::site(Some(path))?.description),
-        None => None,
-    };
-    let checks = Checks { require_hashes: args.require_hashes, deployment: description.as_ref() };
-    let mut told = Told::default();
-    let mut unread = None;
-    for path in &args.files {
-        match inputs::source(path) {
-            Ok(source) => told.document(&source, &checks, args)?,
-            // A file that cannot be read keeps nobody from hearing about the others.
-            Err(failure) => {
-                out::fail(&failure);
-                unread.get_or_insert(failure.exit);
-            }
-        }
-    }
-    let exit = if told.errors > 0 { Exit::Invalid } else { unread.unwrap_or(Exit::Ok) };
-    match args.format {
-        Format::Json => out::line(format_args!("{:#}", told.json(exit))),
-        Format::Text => told.summary(),
-    }
-    Ok(exit)
-}
-
-/// What a validation found so far.
-#[derive(Default)]
-struct Told {
-    files: usize,
-    errors: usize,
-    warnings: usize,
-    notes: usize,
-    /// The findings, for programs.
-    records: Vec<Value>,
-    /// What is wrong with the payload.
-    payload: Vec<Reason>,
-}
-
-impl Told {
-    fn document(&mut self, source: &Source, checks: &Checks<'_>, args: &Validate) -> Result<(), Failure> {
-        let mut findings = Findings::default();
-        let manifest = read(source, checks, &mut findings);
-        self.files += 1;
-        self.errors += findings.count(Level::Error);
-        self.warnings += findings.count(Level::Warning);
-        self.notes += findings.count(Level::Note);
-        match args.format {
-            Format::Json => self.records.extend(findings.records(source).iter().map(|record| json!(record))),
-            Format::Text if findings.is_empty() => {}
-            Format::Text => out::line(format_args!("{}\n", findings.text(source, &look()).trim_end())),
-        }
-        if let (Some(manifest), Some(payload)) = (manifest, &args.payload) {
-            let reasons = payload_reasons(&manifest, payload, checks.deployment)?;
-            self.errors += reasons.len();
-            self.payload.extend(reasons);
-        }
-        Ok(())
-    }
-
-    fn json(&self, exit: Exit) -> Value {
-        let reason = |reason: &Reason| json!({ "message": reason.message, "help": reason.help });
-        let payload: Vec<_> = self.payload.iter().map(reason).collect();
-        json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-                "errors": self.errors, "warnings": self.warnings, "notes": self.notes,
-                "findings": self.records, "payload": payload })
-    }
-
-    fn summary(&self) {
-        for reason in &self.payload {
-            out::line(format_args!("{}: {}", styled(out::BAD, "error"), Shown(&reason.message)));
-            if let Some(help) = &reason.help {
-                out::line(format_args!("  help: {help}"));
-            }
-        }
-        let errors = count(self.errors, "error", "errors");
-        let (warnings, notes) = (count(self.warnings, "warning", "warnings"), count(self.notes, "note", "notes"));
-        out::line(format_args!("{}: {errors}, {warnings}, {notes}", count(self.files, "file", "files")));
-    }
-}
-
-/// A document that describes servers is a deployment's; any other one is taken for a manifest.
-fn read(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Option<Manifest> {
-    let named = Path::new(source.name()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    if same_name(named, "deployment.toml") {
-        describe::parse(source, findings);
-        return None;
-    }
-    manifest::parse_with(source, checks, findings)
-}
-
-fn payload_reasons(manifest: &Manifest, folder: &Path, site: Option<&Description>) -> Result<Vec<Reason>, Failure> {
-    if !folder.is_dir() {
-        return Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", folder.display())));
-    }
-    let facts = facts(manifest, folder)?;
-    for name in &facts.extra {
-        out::say(format_args!("note: `{}` lies in the payload and in no row of the file table", Shown(name)));
-    }
-    let compared = compare_payload(manifest, site, &facts);
-    compared.warnings.iter().for_each(out::warn);
-    Ok(compared.reasons)
-}
-
-fn facts(manifest: &Manifest, folder: &Path) -> Result<PayloadFacts, Failure> {
-    inputs::payload(folder)?.facts(manifest).map_err(|error| inputs::disk(&error))
-}
-
-fn look() -> Look {
-    let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    Look { width: out::width(), color }
-}
+use crate::payload::{PayloadFacts, compare};
 
 /// `rollup inspect`.
 pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
@@ -258,7 +142,7 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         .next("say where the rollup's files are: `--payload DIR`"));
     };
     out::say(format_args!("payload {}", folder.display()));
-    let facts = facts(&loaded.manifest, &folder)?;
+    let facts = inputs::payload(&folder)?.facts(&loaded.manifest.file_table()).map_err(|error| inputs::disk(&error))?;
     let mut unpinned = loaded.manifest.clone();
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
     let pins = pins(&unpinned, description.as_ref(), &facts)?;
@@ -288,12 +172,16 @@ fn pins(
             None => reasons.push(format!("`{}` is missing in the payload", row.name)),
         }
     }
-    let compared = compare_payload(manifest, description, facts);
-    reasons.extend(compared.reasons.into_iter().map(|reason| reason.message));
-    reasons.extend(compared.others.into_iter().map(|reason| reason.message));
+    for difference in compare(&manifest.file_table(), description, facts) {
+        match difference.code {
+            // Every row is pinned, so every row has to be there; that was told above.
+            Code::MissingFile | Code::NotAFile | Code::ExtraFile => {}
+            Code::WrongDate => out::warn(&difference.message),
+            _ => reasons.push(difference.message),
+        }
+    }
     reasons.sort();
     reasons.dedup();
-    compared.dates.iter().for_each(out::warn);
     if reasons.is_empty() {
         return Ok(pins);
     }

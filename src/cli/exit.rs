@@ -42,6 +42,111 @@ pub(super) enum Exit {
 }
 
 impl Exit {
+    /// Every code, ascending.
+    pub(super) const ALL: [Exit; 15] = [
+        Exit::Ok,
+        Exit::Failed,
+        Exit::Undone,
+        Exit::NeedsAttention,
+        Exit::Stopped,
+        Exit::Mismatch,
+        Exit::StalePlan,
+        Exit::NotReady,
+        Exit::NotApplicable,
+        Exit::Usage,
+        Exit::Invalid,
+        Exit::NoInput,
+        Exit::Io,
+        Exit::Locked,
+        Exit::Interrupted,
+    ];
+
+    /// What it means, in a few words.
+    pub(super) fn meaning(self) -> &'static str {
+        match self {
+            Exit::Ok => "done, or nothing to do",
+            Exit::Failed => "a failure that has no code of its own",
+            Exit::Undone => "a begun commit failed and was put back",
+            Exit::NeedsAttention => "the deployment is between states and could not be put back",
+            Exit::Stopped => "this command leaves a run open",
+            Exit::Mismatch => "files do not match their table, pin or record",
+            Exit::StalePlan => "the plan no longer fits",
+            Exit::NotReady => "a prerequisite or readiness check failed, or an open run is in the way",
+            Exit::NotApplicable => "superseded, or for another product or version",
+            Exit::Usage => "bad arguments",
+            Exit::Invalid => "a manifest, deployment, plan or journal is not valid",
+            Exit::NoInput => "a path typed on the command line does not exist",
+            Exit::Io => "input or output failed, and nothing was begun",
+            Exit::Locked => "another process is at work",
+            Exit::Interrupted => "stopped by a signal",
+        }
+    }
+
+    /// What is true after it, and what to do.
+    pub(super) fn explanation(self) -> &'static str {
+        match self {
+            Exit::Ok => {
+                "The command did all that it was asked for, or there was nothing to do and it says so. Warnings and\n\
+                 notes of `rollup validate` end with it too."
+            }
+            Exit::Failed => {
+                "Nothing that the other codes name. Treat it as a defect of rollup. `rollup status` tells what is true of\n\
+                 the deployment."
+            }
+            Exit::Undone => {
+                "An operation failed after the commit had begun, and everything was put back: the deployment is as it\n\
+                 was before. The message names the operation. Mend its cause and apply again."
+            }
+            Exit::NeedsAttention => {
+                "The run could neither go on nor be put back, or something stands in its way that rollup must not\n\
+                 decide about. Nothing is lost: old and new objects lie in the run's slots. `rollup status` names what is\n\
+                 in the way and the command that goes on when it is mended."
+            }
+            Exit::Stopped => {
+                "The run was left open on purpose: by a signal, at a manual step, by `--stop-before` or by\n\
+                 `--on-failure stop`. `rollup resume` goes on, `rollup undo` takes it back, `rollup status` tells both."
+            }
+            Exit::Mismatch => {
+                "A file of the payload is not what the file table or its pin says, or something in the deployment is\n\
+                 not what its record says. Before a commit nothing was changed. `rollup verify` lists the drift of a\n\
+                 deployment; `rollup validate MANIFEST -p PAYLOAD` compares a payload."
+            }
+            Exit::StalePlan => {
+                "Something that the plan touches has moved since it was made; the message names it. Nothing was\n\
+                 changed. Plan again, look at what is different, and apply that."
+            }
+            Exit::NotReady => {
+                "The deployment is not as the rollup needs it: a prerequisite, a requirement, a parameter, space on the\n\
+                 disk; or an open run has to be finished or undone first. All reasons are told at once. Nothing was\n\
+                 changed."
+            }
+            Exit::NotApplicable => {
+                "The rollup is for another product or version, or a rollup in force replaces it. Nothing was changed,\n\
+                 and nothing that can be mended would make it fit."
+            }
+            Exit::Usage => {
+                "An option or argument is missing, unknown or makes no sense with the others. Nothing was changed.\n\
+                 `rollup COMMAND --help` tells what there is."
+            }
+            Exit::Invalid => {
+                "A document has errors, each told at its place. Nothing was changed. Mend them and run\n\
+                 `rollup validate` on the file."
+            }
+            Exit::NoInput => "Nothing was changed. Compare the path with what is on the disk.",
+            Exit::Io => {
+                "The system refused to read or write; the message has its words. Nothing of the deployment was changed."
+            }
+            Exit::Locked => {
+                "One process at a time may change a deployment; the message names the other one. Wait, or let\n\
+                 `--lock-timeout SECONDS` wait. A process that died holds no lock."
+            }
+            Exit::Interrupted => {
+                "A signal ended the command before anything was begun; or a second one ended a run at once, and then\n\
+                 `rollup status` tells how to go on."
+            }
+        }
+    }
+
     /// Its name, as documents and the manual have it.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -41,13 +41,17 @@ pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
         Some(path) => (path.to_owned(), "as given"),
         None => (nearest()?, "found upwards from here"),
     };
-    if !path.is_dir() {
-        return Err(Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display())));
-    }
-    let tree = Tree::open(&path).map_err(|error| disk(&error))?;
+    let tree = open(&path)?;
     let description = description(&tree)?;
     check_format(&tree).map_err(|error| locked(&error))?;
     Ok(Site { tree, description, how })
+}
+
+fn open(path: &Path) -> Result<Tree, Failure> {
+    if !path.is_dir() {
+        return Err(Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display())));
+    }
+    Tree::open(path).map_err(|error| disk(&error))
 }
 
 fn nearest() -> Result<PathBuf, Failure> {
@@ -60,16 +64,24 @@ fn nearest() -> Result<PathBuf, Failure> {
 }
 
 fn description(tree: &Tree) -> Result<Description, Failure> {
+    let source = text_of_description(tree)?;
+    let mut findings = Findings::default();
+    let description = describe::parse(&source, &mut findings);
+    description.ok_or_else(|| invalid(&source, findings))
+}
+
+/// The text of a deployment's `deployment.toml`.
+pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
+    text_of_description(&open(deployment)?)
+}
+
+fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     let at = rel("deployment.toml");
-    let shown = tree.shown(Some(&at));
     let text = tree.text(&at, 256 << 20).map_err(|error| disk(&error))?.ok_or_else(|| {
         let reason = format!("`{}` is no deployment: it has no `deployment.toml`", tree.path().display());
         Failure::new(Exit::NoInput, reason)
     })?;
-    let source = Source::from_bytes(shown, text.into_bytes());
-    let mut findings = Findings::default();
-    let description = describe::parse(&source, &mut findings);
-    description.ok_or_else(|| invalid(&source, findings))
+    Ok(Source::from_bytes(tree.shown(Some(&at)), text.into_bytes()))
 }
 
 /// Reads a file that was typed on the command line. Anything but a file is refused without waiting for
@@ -94,7 +106,7 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
 pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<Loaded, Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
-    let checks = Checks { require_hashes: false, deployment };
+    let checks = Checks { deployment };
     match manifest::parse_with(&source, &checks, &mut findings) {
         Some(manifest) => Ok(Loaded { manifest, source }),
         None => Err(invalid(&source, findings)),
@@ -125,10 +137,7 @@ pub(super) fn look() -> Look {
 /// The payload that was given, or the folder beside the manifest that is named like its KB number.
 pub(super) fn payload_folder(given: Option<&Path>, manifest: &Path, kb: Kb) -> Result<Option<PathBuf>, Failure> {
     if let Some(given) = given {
-        return match given.is_dir() {
-            true => Ok(Some(given.to_owned())),
-            false => Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()))),
-        };
+        return given_payload(given).map(Some);
     }
     let beside = manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(beside).into_iter().flatten().flatten();
@@ -139,6 +148,14 @@ pub(super) fn payload_folder(given: Option<&Path>, manifest: &Path, kb: Kb) -> R
         .collect();
     found.sort();
     Ok(found.into_iter().next())
+}
+
+/// A payload folder that was typed on the command line.
+pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
+    match given.is_dir() {
+        true => Ok(given.to_owned()),
+        false => Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()))),
+    }
 }
 
 /// Opens a payload folder.

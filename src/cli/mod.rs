@@ -10,6 +10,7 @@ mod backup;
 mod crashes;
 mod documents;
 mod exit;
+mod explain;
 mod failing;
 mod inputs;
 mod job;
@@ -24,13 +25,14 @@ mod signals;
 mod stage;
 mod status;
 mod summary;
+mod validate;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command, Format};
+use args::{Cli, Command, Format, Report};
 use exit::{Exit, Failure};
 
 /// Runs the command line of this process.
@@ -48,7 +50,7 @@ pub fn main() -> ExitCode {
     };
     match run(&cli.command) {
         // A document that a program is to read is the whole point of the command.
-        Ok(_) if wants_json(&cli.command) && out::is_lost() => {
+        Ok(_) if (wants_json(&cli.command) || wants_sarif(&cli.command)) && out::is_lost() => {
             out::say("error: the result could not be written to standard output");
             Exit::Io.into()
         }
@@ -66,7 +68,7 @@ pub fn main() -> ExitCode {
 /// Whether a program reads the answer: it gets a document for a failure too.
 fn wants_json(command: &Command) -> bool {
     let format = match command {
-        Command::Validate(args) => args.format,
+        Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
         Command::Plan(args) => args.format,
         Command::Inspect(args) => args.format,
         Command::Prune(args) => args.format,
@@ -76,9 +78,14 @@ fn wants_json(command: &Command) -> bool {
     format == Format::Json
 }
 
+fn wants_sarif(command: &Command) -> bool {
+    matches!(command, Command::Validate(args) if args.format == Report::Sarif)
+}
+
 fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
-        Command::Validate(args) => documents::validate(args),
+        Command::Validate(args) => validate::validate(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Plan(args) => job::plan(args),
         Command::Apply(args) => apply::apply(args),
         Command::Stage(args) => stage::stage(args),

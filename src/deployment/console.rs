@@ -18,6 +18,9 @@ pub(super) const ANSWERS: &str = "an entry of `parameters`";
 /// stand around them.
 const LONG_PATH: usize = 240;
 
+/// Stands for the installer of an item whose own could not be read.
+const NO_INSTALLER: &str = "-";
+
 /// The console while it is read.
 pub(super) struct Console<'r, 's> {
     site: Site<'r, 's>,
@@ -51,6 +54,7 @@ impl<'r, 's> Console<'r, 's> {
         }
         self.overlaps();
         self.long_paths();
+        self.shared_installers();
     }
 
     /// Reads what speaks of items by name, and gives the site back.
@@ -199,7 +203,7 @@ impl<'r, 's> Console<'r, 's> {
         let removable = self.site.reader.flag(table, "removable");
         let name = || name.map(|name| name.value.clone());
         // A missing name or installer is an error already, so the stand-in is never seen.
-        let stand_in = || FileName::parse("-").expect("an ordinary name");
+        let stand_in = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
         let product = product.map(|product| product.value).or_else(name).unwrap_or_else(stand_in);
         ItemKind::Component {
             installer: installer.map_or_else(stand_in, |installer| installer.value),
@@ -242,6 +246,23 @@ impl<'r, 's> Console<'r, 's> {
                 let message = format!("the folder of `{}` has a path of {whole} characters", item.name);
                 let finding = self.site.reader.findings.add(Code::LongPath, span.clone(), message);
                 finding.help(format!("keep it below {LONG_PATH}"));
+            }
+        }
+    }
+
+    /// An installer holds one product, and an item is one product.
+    fn shared_installers(&mut self) {
+        let mut first: BTreeMap<Folded, &str> = BTreeMap::new();
+        for (item, span) in self.site.made.items.iter().zip(&self.places) {
+            let ItemKind::Component { installer, .. } = &item.kind else { continue };
+            // The stand-in of an installer that could not be read.
+            if installer.as_str() == NO_INSTALLER {
+                continue;
+            }
+            if let Some(other) = first.insert(installer.folded(), item.name.as_str()) {
+                let message = format!("`{}` and `{other}` are both installed from `{installer}`", item.name);
+                let finding = self.site.reader.findings.add(Code::SharedInstaller, span.clone(), message);
+                finding.help("give each its own `installer`");
             }
         }
     }

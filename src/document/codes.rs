@@ -25,6 +25,11 @@ macro_rules! catalogue {
                 match self { $(Code::$name => $number,)* }
             }
 
+            /// Its name in one word, such as `NotListed`.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$name => stringify!($name),)* }
+            }
+
             /// What it is about, in a few words.
             pub fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)* }
@@ -155,6 +160,24 @@ Remove the key, split the step, or correct the action.";
 
     files = [\"a.msi\"]
     others = true          # all files that no other step names";
+    HiddenCharacter = "RU0114", Warning, "a name with a character that cannot be seen",
+"Names copied from a web page bring non-breaking spaces, soft hyphens and marks without a width.
+They look like the right name and are another one. The finding shows them as escapes:
+
+    on = \"mps\\u{a0}engine\"     # a non-breaking space
+
+Type the name anew, with ordinary spaces, and none at its ends.";
+    DatesBackwards = "RU0115", Warning, "dates that cannot be in this order",
+"A file of a rollup is not younger than the rollup, and nobody reviews an article before it is
+there. Mostly a digit of a year or month is wrong:
+
+    released = 2008-04-29
+    { name = \"a.msi\", modified = 2018-03-31T18:32:00Z }
+
+Compare both dates with the article.";
+    AskedTwice = "RU0116", Warning, "a prerequisite that stands there twice",
+"Two prerequisites ask for the same product on the same role, or for the same item. The stricter
+one decides, so the other one says nothing. Remove it, or correct its name.";
 
     // The file table.
     NotListed = "RU0201", Error, "a file is used but not in the file table",
@@ -211,6 +234,24 @@ of such a step, above this one.";
     NotTakenBack = "RU0306", Warning, "a service is stopped or disabled and stays so",
 "No later step starts (or enables) the service again, so it is down after the rollup. Add a
 `start`, `restart` or `enable` step, unless that is meant.";
+    CopiedTooLate = "RU0307", Warning, "an installer comes into the share after the step that installs from it",
+"An item is installed from the file that lies in the share at that step. Here the `copy` comes
+later, so the old version would be installed again. Move the `copy` step up.";
+    StartOfDisabled = "RU0308", Warning, "a disabled service is started",
+"An earlier step disables the service and none enables it in between. Starting a disabled service
+is refused. Add an `enable` step before, or remove the `disable`.";
+    RemovedTwice = "RU0309", Warning, "items are removed that are gone already",
+"An earlier step uninstalled them and none in between installs them, so there is nothing left to
+remove. Remove the names from one of the steps.";
+    CopiedTwice = "RU0310", Warning, "a file is copied twice to one place",
+"Two steps copy the same file of the payload to the same place; the second one does nothing.
+Remove it from one of them, or correct the place.";
+    NoWayBack = "RU0311", Note, "a manual step that cannot be taken back",
+"Without `undo` nobody knows how to take back what the person did, so from this step on the run
+only goes forward: `rollup undo` is refused, and a failure puts back only what came later.
+If there is a way back, write it down:
+
+    undo = \"Run DowngradeSchema.sql against PlanManager.\"";
 
     // Relations between rollups.
     SelfRelation = "RU0401", Error, "a rollup that includes, replaces or requires itself",
@@ -229,6 +270,11 @@ relations are read from the manifest at hand and guessed no further:
     includes = [\"KB948755\", \"KB941777\"]     # the second is in the first
 
 List the others too.";
+    OtherArticle = "RU0405", Warning, "the address is that of another article",
+"The number in `url` is not that of `kb`, so one of them is mistyped. The finding shows both.";
+    SameRollup = "RU0406", Warning, "two manifests of one rollup",
+"KB number and article revision identify a rollup, and two of the manifests that were validated
+together have both in common. Raise the revision of the newer one, or remove the copy.";
 
     // The deployment.
     Reserved = "RU0501", Error, "a name that rollup keeps for itself",
@@ -251,6 +297,9 @@ leaves nothing installed. Require the item instead.";
     UnknownHere = "RU0505", Error, "a name that the deployment does not have",
 "Roles, servers, products' servers, services' roles and the names in `[requires]`, `[parameters]`
 and `[rehearsal]` must be described in the same file. Correct the spelling, or describe it.";
+    SharedInstaller = "RU0506", Warning, "two items are installed from one installer",
+"An installer holds one product, and an item is one product. Here two items name the same file, so
+one of the names is mostly a copied line.";
 
     // A manifest against a deployment.
     NoSuchGroup = "RU0601", Error, "a group that the deployment does not have",
@@ -287,6 +336,62 @@ Add a `restart` step for a service of that role, if the vendor agrees.";
     NoSuchProduct = "RU0611", Warning, "a product that the deployment does not have",
 "A prerequisite asks for a product that stands on no server, so the plan will be refused here. It
 may be misspelled.";
+    InstallsNothing = "RU0612", Warning, "an installer is copied that no item is installed from",
+"The step copies an .msi into the share, and no item of the deployment has it as its `installer`.
+It would lie there and do nothing. The name is misspelled here or in `deployment.toml`.";
+    NotReinstalled = "RU0613", Warning, "a new installer is copied and its item is not installed again",
+"The share gets a new installer, and no later step installs the item that it is for, so the old
+version stays in place. Add the item to an `install` step.";
+    NoAnswer = "RU0614", Warning, "a procedure lacks a parameter",
+"The procedure `needs` a parameter. Neither the step gives it nor does `[parameters]` of the
+deployment store it, so the plan will be refused here:
+
+    parameters.\"Initialize Hosted Email 2007\" = { preferredDomainController = \"dc01\" }";
+    NothingThere = "RU0615", Note, "a step for servers that are not there",
+"The role exists and no server of the deployment holds it, or none with the step's platform. The
+step does nothing here; in another deployment it may.";
+    OtherProduct = "RU0616", Warning, "the rollup is for another product or version",
+"`product` and `product_versions` of the manifest are not those of the deployment, so the plan
+will be refused here. One of the names may be misspelled.";
+    Lacking = "RU0617", Warning, "something is installed or run while an item that it requires is removed",
+"`[requires]` of the deployment says that one needs the other, and at this step the other one is
+still removed. Move the step down, or install both in one step: a batch finds its own order.";
+
+    // A payload against its manifest.
+    MissingFile = "RU0701", Error, "a file is missing in the payload",
+"The file table lists the file, and the folder does not have it. Unpack the vendor's download
+again, and give the folder into which it was unpacked. Where no step deploys the file, this is a
+warning.";
+    WrongSize = "RU0702", Error, "a file of the payload has another size than documented",
+"It was cut off, or it is another edition, or the size is mistyped. Unpack the download again; if
+the size stays, compare the row with the article. Where no step deploys the file, this is a
+warning.";
+    WrongHash = "RU0703", Error, "a file of the payload is not the one that is pinned",
+"Name and size agree, and the SHA-256 does not: the file is damaged, changed or of another edition.
+Unpack the download again. If it is right and the pin is old, pin anew with `rollup seal`. Where
+no step deploys the file, this is a warning.";
+    NoInstaller = "RU0704", Error, "a file of the payload is no installer",
+"A step runs the file, an item is installed from it, or its name ends in .msi; and it is no Windows
+Installer package. `rollup inspect` tells what was found instead. Where no step deploys the file,
+this is a warning.";
+    UnusableInstaller = "RU0705", Error, "an installer of the payload cannot be used",
+"It is a Windows Installer package, and damaged, unsafe or of a kind that cannot be installed from;
+`rollup inspect` tells more. Where no step deploys the file, this is a warning.";
+    Swapped = "RU0706", Error, "a file of the payload stands under the name of another one",
+"The product inside is not that of the item which is installed from the file, or the hash is the
+one pinned for another row. Size and date of two files can be equal, so that nothing else shows
+it. Give each file its own name back.";
+    NotAFile = "RU0707", Error, "a name of the file table is no file in the payload",
+"A folder, a symbolic link, a device or another thing stands where the file should be. Nothing of a
+payload is ever followed to somewhere else. Put the file itself there.";
+    PayloadClash = "RU0708", Error, "two files of the payload differ only in case",
+"Names are compared without regard to case, so nobody can tell which of them the row means. Remove
+the one that is not the vendor's.";
+    ExtraFile = "RU0709", Note, "a file of the payload is in no row",
+"It is left alone. If a step should deploy it, its row is missing in the file table.";
+    WrongDate = "RU0710", Warning, "a file of the payload has another date than documented",
+"Another edition has another date; but copying changes dates too, and so do archives unpacked in
+another time zone. Where the file is pinned by its hash, this is only a note.";
 }
 
 impl fmt::Display for Code {

@@ -1,11 +1,12 @@
 //! What was found, collected until all of it is known.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::Code;
+use super::{Code, Source};
 
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
@@ -49,19 +50,38 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// The way out.
     pub help: Option<String>,
+    /// What the author most likely meant to write at this place, without quotes.
+    pub meant: Option<String>,
 }
 
 impl Finding {
     /// A finding at the level that its code has by default.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, level: code.level(), message, span, label: None, notes: Vec::new(), help: None }
+        Self { code, level: code.level(), message, span, label: None, notes: Vec::new(), help: None, meant: None }
     }
 
     /// The finding with a way out.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help(help);
         self
+    }
+
+    /// The finding in words alone, one thing a line, for where nothing can be drawn.
+    pub fn told(&self) -> String {
+        let mut lines = vec![self.message.clone()];
+        lines.extend(self.label.clone());
+        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
+        lines.extend(self.help.iter().map(|help| format!("help: {help}")));
+        lines.join("\n")
+    }
+
+    /// What would stand at its place if the author meant what seems likely, with quotes where they are needed.
+    pub fn replacement(&self, source: &Source) -> Option<String> {
+        let meant = self.meant.as_ref()?;
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let quoted = source.text().get(self.span.clone())?.starts_with(['"', '\'']) || !meant.chars().all(bare);
+        Some(if quoted { toml::Value::String(meant.clone()).to_string() } else { meant.clone() })
     }
 
     /// Puts a word at the carets.
@@ -86,6 +106,7 @@ impl Finding {
     pub fn did_you_mean(&mut self, near: Option<&str>) -> &mut Self {
         if let Some(near) = near {
             self.label = Some(format!("did you mean `{near}`?"));
+            self.meant = Some(near.to_owned());
         }
         self
     }
@@ -102,20 +123,33 @@ impl Finding {
 pub struct Findings {
     list: Vec<Finding>,
     errors: usize,
+    /// How many of each kind there are, also those that are not kept, and at which level these count.
+    kinds: BTreeMap<Code, (usize, Level)>,
+    /// The last finding that was not kept.
+    dropped: Option<Finding>,
 }
+
+/// How many findings of one kind are kept. A document that has more is wrong in one way all over, and listing it
+/// would take more memory than the document.
+const KEPT: usize = 10_000;
 
 impl Findings {
     /// Adds a finding at its default level; the rest of it is said on what comes back.
     ///
     /// For [`Findings::errors`] it counts as what its code is; a level that is changed afterwards is seen by
-    /// [`Findings::count`] and in what is shown.
+    /// [`Findings::counts`] and in what is shown.
     pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
         self.push(Finding::new(code, span, message))
     }
 
-    /// Adds a finding that is already made.
+    /// Adds a finding that is already made. Beyond ten thousand of one kind they are only counted.
     pub fn push(&mut self, finding: Finding) -> &mut Finding {
         self.errors += usize::from(finding.level == Level::Error);
+        let (count, _) = self.kinds.entry(finding.code).or_insert((0, finding.code.level()));
+        *count += 1;
+        if *count > KEPT {
+            return self.dropped.insert(finding);
+        }
         self.list.push(finding);
         self.list.last_mut().expect("pushed just now")
     }
@@ -125,9 +159,23 @@ impl Findings {
         self.errors
     }
 
-    /// How many findings have a level now, each counted once.
-    pub fn count(&self, level: Level) -> usize {
-        self.sorted().iter().filter(|finding| finding.level == level).count()
+    /// How many errors, warnings and notes there are now, each counted once; those that are not kept count as
+    /// their kind does.
+    pub fn counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for finding in self.sorted() {
+            counts[finding.level as usize] += 1;
+        }
+        for (_, level, more) in self.not_kept() {
+            counts[level as usize] += more;
+        }
+        counts
+    }
+
+    /// Kinds of which some findings were only counted: the level at which these count, and how many they are.
+    pub fn not_kept(&self) -> impl Iterator<Item = (Code, Level, usize)> + '_ {
+        let more = |(code, (count, level)): (&Code, &(usize, Level))| (*code, *level, count.saturating_sub(KEPT));
+        self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
     }
 
     /// Whether nothing was found.
@@ -143,23 +191,76 @@ impl Findings {
         list
     }
 
-    /// Everything found, in the order it was found, to change levels by the caller's wish.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Finding> {
-        self.list.iter_mut()
+    /// Gives findings another level, or forgets them where there is none.
+    pub fn weigh(&mut self, level: impl Fn(Code, Level) -> Option<Level>) {
+        self.list.retain_mut(|finding| match level(finding.code, finding.level) {
+            Some(level) => {
+                finding.level = level;
+                true
+            }
+            None => false,
+        });
+        self.kinds.retain(|code, (_, counted)| match level(*code, *counted) {
+            Some(level) => {
+                *counted = level;
+                true
+            }
+            None => false,
+        });
+        self.count_errors();
     }
 
-    /// The findings themselves, in the order they were found.
-    pub fn into_list(self) -> Vec<Finding> {
-        self.list
+    /// Takes in what was found by another look at the same document.
+    pub fn append(&mut self, others: Findings) {
+        let not_kept: Vec<_> = others.not_kept().collect();
+        for finding in others.list {
+            self.push(finding);
+        }
+        for (code, level, more) in not_kept {
+            self.kinds.entry(code).or_insert((0, level)).0 += more;
+        }
+        self.count_errors();
     }
 
     /// Forgets the findings that `keep` refuses.
     pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
         self.list.retain(keep);
-        self.errors = self.list.iter().filter(|finding| finding.level == Level::Error).count();
+        self.count_errors();
+    }
+
+    fn count_errors(&mut self) {
+        let kept = self.list.iter().filter(|finding| finding.level == Level::Error).count();
+        let more: usize = self.not_kept().filter(|(_, level, _)| *level == Level::Error).map(|(.., more)| more).sum();
+        self.errors = kept + more;
     }
 }
 
 fn key(finding: &Finding) -> (usize, Code, usize, &str) {
     (finding.span.start, finding.code, finding.span.end, &finding.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ever_the_same_finding_is_counted_and_not_kept() {
+        let mut findings = Findings::default();
+        for at in 0..KEPT + 5 {
+            findings.add(Code::MissingKey, at..at, "x");
+            findings.add(Code::Unused, 0..0, "the same");
+        }
+        assert_eq!(findings.errors(), KEPT + 5);
+        assert_eq!(findings.sorted().len(), KEPT + 1);
+        assert_eq!(findings.counts(), [KEPT + 5, 6, 0]);
+        assert_eq!(
+            findings.not_kept().collect::<Vec<_>>(),
+            [(Code::MissingKey, Level::Error, 5), (Code::Unused, Level::Warning, 5)]
+        );
+        let mut whole = Findings::default();
+        whole.append(findings.clone());
+        assert_eq!((whole.errors(), whole.counts()), (findings.errors(), findings.counts()));
+        findings.weigh(|code, level| (code != Code::Unused).then_some(level));
+        assert_eq!((findings.errors(), findings.counts()), (KEPT + 5, [KEPT + 5, 0, 0]));
+    }
 }

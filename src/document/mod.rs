@@ -18,5 +18,5 @@ pub use findings::{Finding, Findings, Level, Span};
 pub use nearest::nearest;
 pub use reader::{Placed, Reader, Shape, TOP, Table, read};
 pub(crate) use reader::{listed, some_of};
-pub use render::{FindingRecord, Look, text_of};
+pub use render::{FindingRecord, Look};
 pub use source::Source;

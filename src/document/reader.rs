@@ -270,6 +270,11 @@ impl Reader<'_> {
         tables
     }
 
+    /// Whether a table lacks a key only because it is misspelled or stands elsewhere.
+    pub fn is_stray(&self, table: &Span, title: &str, key: &str) -> bool {
+        self.strays.contains(&(table.start, lacks(title, key)))
+    }
+
     /// Says that a table lacks a key, and with which line it would have it.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
         let message = lacks(table.shape.title, key);
@@ -454,9 +459,7 @@ impl Reader<'_> {
                 own_line && stands_alone(finding.code) && (!placed || finding.span.start < reliable)
             });
         }
-        for finding in self.findings.into_list() {
-            findings.push(finding);
-        }
+        findings.append(self.findings);
     }
 }
 

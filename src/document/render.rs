@@ -1,13 +1,21 @@
 //! Findings as people and programs read them.
 
+use std::collections::BTreeMap;
+
 use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
 use serde::Serialize;
 
 use super::{Code, Finding, Findings, Level, Source};
 use crate::names::Shown;
 
+/// More findings of one kind than this are listed below the last one that is drawn; notes below their first.
+const DRAWN: usize = 20;
+
 /// More notes of one kind than this are listed and not drawn.
 const NOTES_DRAWN: usize = 3;
+
+/// More findings of one kind than this are not even listed.
+const LISTED: usize = 200;
 
 /// How wide a drawing may be, and whether it may use colour. Both are the caller's to know.
 #[derive(Debug, Clone, Copy)]
@@ -43,15 +51,40 @@ pub struct FindingRecord<'a> {
     pub notes: &'a [String],
     /// The way out.
     pub help: Option<&'a str>,
+    /// What would stand at the place if the author meant what seems likely.
+    pub replacement: Option<String>,
 }
 
 impl Findings {
     /// Everything found, drawn as `rustc` draws it; one empty line between two findings.
     ///
-    /// A note that stands in many places of the document is drawn once, and the other places are
-    /// listed below it.
+    /// Where many of one kind stand in a document, the first are drawn, and the places of the others are listed below.
     pub fn text(&self, source: &Source, look: &Look) -> String {
-        text_of(&self.sorted(), source, look)
+        let sorted = self.sorted();
+        let mut crowds: BTreeMap<(Code, Level), Crowd> = BTreeMap::new();
+        sorted.iter().for_each(|finding| crowds.entry((finding.code, finding.level)).or_default().size += 1);
+        for (code, level, more) in self.not_kept() {
+            crowds.entry((code, level)).or_default().not_kept = more;
+        }
+        let mut parts: Vec<String> = Vec::new();
+        for finding in sorted {
+            let Some(crowd) = crowds.get_mut(&(finding.code, finding.level)) else { continue };
+            crowd.told += 1;
+            let drawn = crowd.drawn(finding.level);
+            if crowd.told <= drawn {
+                crowd.part = parts.len();
+                parts.push(finding.text(source, look));
+            } else if crowd.told <= drawn + LISTED {
+                parts[crowd.part].push_str(&also(finding, source));
+            }
+        }
+        for ((code, level), crowd) in crowds {
+            let more = crowd.size.saturating_sub(crowd.drawn(level) + LISTED) + crowd.not_kept;
+            if more > 0 {
+                parts[crowd.part].push_str(&format!("  and {more} more {code}\n"));
+            }
+        }
+        parts.join("\n")
     }
 
     /// Everything found, in the form that programs read.
@@ -60,23 +93,21 @@ impl Findings {
     }
 }
 
-/// The same for a part of what was found, which its caller sorted and capped.
-pub fn text_of(sorted: &[&Finding], source: &Source, look: &Look) -> String {
-    let mut drawn: Vec<Code> = Vec::new();
-    let mut parts = Vec::new();
-    for (at, finding) in sorted.iter().enumerate() {
-        if finding.level == Level::Note && drawn.contains(&finding.code) {
-            continue;
-        }
-        let like = |other: &&&Finding| other.code == finding.code && other.level == Level::Note;
-        let mut part = finding.text(source, look);
-        if finding.level == Level::Note && sorted.iter().filter(like).count() > NOTES_DRAWN {
-            drawn.push(finding.code);
-            part.push_str(&also(sorted[at + 1..].iter().filter(like), source));
-        }
-        parts.push(part);
+/// The findings of one kind and level in one document.
+#[derive(Default)]
+struct Crowd {
+    size: usize,
+    not_kept: usize,
+    told: usize,
+    /// Which part of the text the last one that was drawn is.
+    part: usize,
+}
+
+impl Crowd {
+    /// How many of it are drawn.
+    fn drawn(&self, level: Level) -> usize {
+        if level == Level::Note && self.size > NOTES_DRAWN { 1 } else { DRAWN }
     }
-    parts.join("\n")
 }
 
 impl Finding {
@@ -116,6 +147,7 @@ impl Finding {
             label: self.label.as_deref(),
             notes: &self.notes,
             help: self.help.as_deref(),
+            replacement: self.replacement(source),
         }
     }
 }
@@ -128,12 +160,9 @@ fn drawn(level: Level) -> Drawn<'static> {
     }
 }
 
-fn also<'a, 'b: 'a>(others: impl Iterator<Item = &'a &'b Finding>, source: &Source) -> String {
-    let line = |finding: &&Finding| {
-        let (line, column) = source.place(finding.span.start);
-        format!("  also {line}:{column}: {}\n", Shown(&finding.message))
-    };
-    others.map(line).collect()
+fn also(finding: &Finding, source: &Source) -> String {
+    let (line, column) = source.place(finding.span.start);
+    format!("  also {line}:{column}: {}\n", Shown(&finding.message))
 }
 
 /// The source line of a finding, made safe and cut to the part around it; the span moves along.

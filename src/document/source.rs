@@ -68,6 +68,11 @@ impl Source {
         (line, u32::try_from(column).unwrap_or(u32::MAX))
     }
 
+    /// The text of a line, without its end.
+    pub fn line_text(&self, line: u32) -> &str {
+        &self.text[self.line_span(line)]
+    }
+
     /// The byte offsets between which a line stands, without its end.
     pub(super) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);

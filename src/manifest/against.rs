@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::steps::{all_known, removed_by, selected};
+use super::flow::{all_known, removed_by, selected};
+use super::installers;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId};
 use crate::document::{Code, Placed, Reader, some_of};
-use crate::names::Folded;
+use crate::names::{Folded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let mut fit = Fit { reader, deployment };
+    fit.site(&draft.rollup);
     for prerequisite in &draft.prerequisites {
         if let Some(condition) = &prerequisite.condition {
             fit.prerequisite(condition);
@@ -22,6 +24,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     if all_known(draft, deployment) {
         fit.wider(draft);
         fit.hosts(draft);
+        installers::check(reader, draft, deployment);
     }
 }
 
@@ -31,6 +34,25 @@ struct Fit<'r, 's, 'd> {
 }
 
 impl Fit<'_, '_, '_> {
+    /// Whether the rollup is for what stands here.
+    fn site(&mut self, rollup: &RollupDraft) {
+        let deployment = self.deployment;
+        if let Some(product) = rollup.product.as_ref().filter(|product| product.value != deployment.product) {
+            let message = format!("the deployment `{}` has another product", deployment.name);
+            let finding = self.reader.findings.add(Code::OtherProduct, product.span.clone(), message);
+            finding.label(format!("it has `{}`", deployment.product)).help("the plan will be refused there");
+            return;
+        }
+        let versions = &rollup.product_versions;
+        if let Some(first) = versions.first()
+            && versions.iter().all(|version| version.value != deployment.product_version)
+        {
+            let message = format!("the deployment `{}` has version {}", deployment.name, deployment.product_version);
+            let finding = self.reader.findings.add(Code::OtherProduct, first.span.clone(), message);
+            finding.help("the plan will be refused there");
+        }
+    }
+
     fn prerequisite(&mut self, condition: &ConditionDraft) {
         match condition {
             ConditionDraft::Product { product, on, .. } => {
@@ -82,13 +104,46 @@ impl Fit<'_, '_, '_> {
             }
         }
         self.parameters(step);
+        self.answers(step);
+        self.nothing_there(step);
     }
 
     fn role(&mut self, wanted: &Placed<String>) {
-        if self.deployment.role(&wanted.value).is_none() {
-            let near = self.reader.suggestion(|| self.deployment.nearest_role(&wanted.value));
-            self.unknown(Code::NoSuchRole, "role", wanted, near);
+        if self.deployment.role(&wanted.value).is_some() {
+            return;
         }
+        if let Some(server) = self.deployment.server(&wanted.value) {
+            let roles = &self.deployment.servers[server.0].roles;
+            let roles = some_of(roles.iter().map(|role| self.deployment.roles[role.0].name.as_str()));
+            let message = format!("`{}` is a server, and a manifest names roles", wanted.value);
+            let finding = self.reader.findings.add(Code::NoSuchRole, wanted.span.clone(), message);
+            finding.label(format!("it holds {}", if roles.is_empty() { "no role" } else { &roles }));
+            return;
+        }
+        let near = self.reader.suggestion(|| self.deployment.nearest_role(&wanted.value));
+        self.unknown(Code::NoSuchRole, "role", wanted, near);
+    }
+
+    /// Whether any server of this deployment is meant by what the step says.
+    fn nothing_there(&mut self, step: &StepDraft) {
+        let deployment = self.deployment;
+        let named = step.on.as_ref().and_then(|on| Some((on, deployment.role(&on.value)?)));
+        let service = step.service.as_ref();
+        let own = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
+        let Some((place, role)) = named.or(own) else { return };
+        let role = &deployment.roles[role.0];
+        let mut platforms = role.servers.iter().map(|server| deployment.servers[server.0].platform.as_str());
+        let message = match &step.platform {
+            _ if role.servers.is_empty() => {
+                format!("no server of `{}` holds the role `{}`", deployment.name, role.name)
+            }
+            Some(platform) if !platforms.any(|other| same_name(other, platform)) => {
+                format!("no server of `{}` that holds the role `{}` is {platform}", deployment.name, role.name)
+            }
+            _ => return,
+        };
+        let finding = self.reader.findings.add(Code::NothingThere, place.span.clone(), message);
+        finding.help("the step does nothing there");
     }
 
     fn service(&mut self, wanted: &Placed<String>) {
@@ -193,6 +248,30 @@ impl Fit<'_, '_, '_> {
             };
             let finding = self.reader.findings.add(code, procedure.span.clone(), message);
             finding.help("give parameters to a procedure that the step lists in `items`");
+        }
+    }
+
+    /// Every parameter that a procedure needs is stored or given.
+    fn answers(&mut self, step: &StepDraft) {
+        if step.verb != Some(Verb::Initialize) {
+            return;
+        }
+        let deployment = self.deployment;
+        let given = |wanted: ItemId, need: &str| {
+            let of = |name: &Placed<String>| deployment.item(&name.value) == Some(wanted);
+            step.parameters.iter().any(|(procedure, values)| of(procedure) && values.contains_key(need))
+        };
+        for name in step.items.iter().flat_map(|(_, names)| names) {
+            let Some(id) = deployment.item(&name.value) else { continue };
+            let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else { continue };
+            let open = needs.iter().filter(|need| !parameters.contains_key(*need) && !given(id, need));
+            let open: Vec<_> = open.map(String::as_str).collect();
+            if !open.is_empty() {
+                let message = format!("`{}` needs {}, which nobody gives", name.value, some_of(open.into_iter()));
+                let finding = self.reader.findings.add(Code::NoAnswer, name.span.clone(), message);
+                finding
+                    .help("give it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
+            }
         }
     }
 

@@ -19,9 +19,9 @@ pub(super) struct RollupDraft {
     pub(super) kb: Option<Placed<Kb>>,
     pub(super) title: Option<Placed<String>>,
     pub(super) product: Option<Placed<String>>,
-    pub(super) product_versions: Vec<String>,
+    pub(super) product_versions: Vec<Placed<String>>,
     pub(super) scope: Option<String>,
-    pub(super) released: Option<String>,
+    pub(super) released: Option<Placed<String>>,
     pub(super) includes: Vec<Placed<Kb>>,
     pub(super) replaces: Vec<Placed<Kb>>,
     pub(super) requires: Vec<Placed<Kb>>,
@@ -29,7 +29,7 @@ pub(super) struct RollupDraft {
     pub(super) notes: Vec<String>,
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
-    pub(super) reviewed: Option<String>,
+    pub(super) reviewed: Option<Placed<String>>,
 }
 
 pub(super) struct PrerequisiteDraft {
@@ -142,6 +142,7 @@ impl Draft {
             rollup,
             prerequisites: prerequisites.collect::<Option<_>>()?,
             steps: steps.collect::<Option<_>>()?,
+            payload: self.payload.header.clone().unwrap_or_default(),
             files: self.payload.finish(source),
             digest: Digest::of(source.text().as_bytes()),
         })
@@ -149,6 +150,24 @@ impl Draft {
 }
 
 impl Draft {
+    /// The file table, as far as it could be read.
+    pub(super) fn file_table(self, source: &Source) -> FileTable<'static> {
+        let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
+        for step in &self.steps {
+            let names = step.files.iter().map(|file| file.value.folded());
+            match step.verb {
+                Some(Verb::Run) => run.extend(names),
+                Some(Verb::Copy) => {
+                    deployed.extend(names.chain(step.other_names.iter().map(FileName::folded)));
+                }
+                _ => {}
+            }
+        }
+        deployed.extend(run.iter().cloned());
+        let span = self.payload.header.clone().unwrap_or_default();
+        FileTable { rows: self.payload.finish(source).into(), span, deployed, run }
+    }
+
     /// `removed_by` names a step in the spelling of that step.
     fn spell_references(&mut self) {
         let ids: BTreeMap<Folded, String> = self
@@ -166,18 +185,24 @@ impl Draft {
 }
 
 impl RollupDraft {
+    /// The article's revision; 1.0 where it names none.
+    pub(super) fn revision(&self) -> Version {
+        self.revision.clone().unwrap_or_else(|| "1.0".parse().expect("numbers joined by dots"))
+    }
+
     fn finish(self) -> Option<Rollup> {
         let numbers = |list: Vec<Placed<Kb>>| list.into_iter().map(|kb| kb.value).collect();
+        let revision = self.revision();
         Some(Rollup {
             kb: self.kb?.value,
-            revision: self.revision.or_else(|| "1.0".parse().ok())?,
+            revision,
             title: self.title?.value,
             product: self.product?.value,
-            product_versions: self.product_versions,
+            product_versions: self.product_versions.into_iter().map(|version| version.value).collect(),
             scope: self.scope,
-            released: self.released,
+            released: self.released.map(|day| day.value),
             url: self.url,
-            reviewed: self.reviewed,
+            reviewed: self.reviewed.map(|day| day.value),
             includes: numbers(self.includes),
             replaces: numbers(self.replaces),
             requires: numbers(self.requires),
@@ -274,6 +299,7 @@ impl TableDraft {
         let row = |row: RowDraft| PayloadFile {
             sha256: pins.get(&row.name.value.folded()).copied(),
             line: source.line(row.name.span.start),
+            span: row.name.span,
             name: row.name.value,
             size: row.size.map(|size| size.value),
             modified: row.modified.map(|modified| modified.value),

@@ -6,18 +6,23 @@
 
 mod against;
 mod draft;
+mod flow;
+mod installers;
 mod parse;
 mod relations;
 mod seal;
+mod services;
 mod steps;
 mod table;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-pub use parse::{Checks, check_against, parse, parse_with};
+pub use parse::{Checks, Read, check, parse, parse_with};
 pub use relations::check_together;
 pub use seal::{SealError, seal};
 
+use crate::document::Span;
 use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 
 /// A rollup's manifest without mistakes.
@@ -31,6 +36,8 @@ pub struct Manifest {
     pub steps: Vec<Step>,
     /// The file table with its pins, in the document's order.
     pub files: Vec<PayloadFile>,
+    /// Where `[payload]` stands in the document.
+    pub payload: Span,
     /// SHA-256 of the manifest's bytes.
     pub digest: Digest,
 }
@@ -285,11 +292,46 @@ pub struct PayloadFile {
     pub sha256: Option<Digest>,
     /// The line of the row, from 1.
     pub line: u32,
+    /// Where its name stands in the document.
+    pub span: Span,
+}
+
+/// The file table and what the steps do with its files: all that a payload is compared with. Of a manifest with
+/// mistakes it holds what could be read.
+#[derive(Debug, Clone)]
+pub struct FileTable<'m> {
+    /// The rows, in the document's order.
+    pub rows: Cow<'m, [PayloadFile]>,
+    /// Where the table stands in the document.
+    pub span: Span,
+    /// Folded names of the files that steps copy or run.
+    pub deployed: BTreeSet<Folded>,
+    /// Folded names of the files that steps run.
+    pub run: BTreeSet<Folded>,
 }
 
 impl Manifest {
     /// All rows by their folded name.
     pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
         self.files.iter().map(|row| (row.name.folded(), row)).collect()
+    }
+
+    /// The file table, with what the steps do with it.
+    pub fn file_table(&self) -> FileTable<'_> {
+        let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
+        for step in &self.steps {
+            match &step.action {
+                Action::Copy { files: CopyFiles::Named(names), .. } => {
+                    deployed.extend(names.iter().map(|listed| Folded::of(&listed.name)));
+                }
+                Action::Copy { files: CopyFiles::Others { names, .. }, .. } => {
+                    deployed.extend(names.iter().map(FileName::folded));
+                }
+                Action::Run { files, .. } => run.extend(files.iter().map(|listed| Folded::of(&listed.name))),
+                _ => {}
+            }
+        }
+        deployed.extend(run.iter().cloned());
+        FileTable { rows: Cow::Borrowed(&self.files), span: self.payload.clone(), deployed, run }
     }
 }

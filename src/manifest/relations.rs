@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::RollupDraft;
 use super::parse::rollup_of;
 use crate::document::{Code, Findings, Placed, Source};
-use crate::names::Kb;
+use crate::names::{Kb, Version};
 
 /// Which of a rollup's lists is looked at.
 type Relation = fn(&RollupDraft) -> &[Placed<Kb>];
@@ -28,6 +28,24 @@ pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
         circles(given, &rollups, &by_kb, word, relation);
     }
     left_out(given, &rollups, &by_kb);
+    same(given, &rollups);
+}
+
+/// Two manifests of one rollup: KB number and revision identify it.
+fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
+    let mut first: BTreeMap<(Kb, Version), usize> = BTreeMap::new();
+    for (at, rollup) in rollups.iter().enumerate() {
+        let Some(kb) = &rollup.kb else { continue };
+        let revision = rollup.revision();
+        if let Some(&other) = first.get(&(kb.value, revision.clone())) {
+            let message =
+                format!("`{}` is a manifest of {} in revision {revision} too", given[other].0.name(), kb.value);
+            let finding = given[at].1.add(Code::SameRollup, kb.span.clone(), message);
+            finding.help("raise `revision` in the newer one, or remove the copy");
+        } else {
+            first.insert((kb.value, revision), at);
+        }
+    }
 }
 
 /// Tells every circle of one relation once, at the first of its links.

@@ -1,38 +1,72 @@
-//! Checks of the steps among each other: what goes should come back, and what stops should start.
+//! Checks of the steps among each other: what they refer to, and what they do twice or for good.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::ServiceVerb;
 use super::draft::*;
-use crate::deployment::description::{Description, ItemId, ItemKind, ServiceId};
-use crate::document::{Code, Reader, some_of};
+use super::parse::STEP;
+use super::{flow, services};
+use crate::deployment::description::Description;
+use crate::document::{Code, Reader};
 use crate::names::Folded;
 
-pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
-    check_flow(reader, draft, deployment);
+    copied_twice(reader, draft);
+    no_way_back(reader, draft);
+    flow::check(reader, draft, deployment);
+    services::check(reader, draft, deployment);
 }
 
-/// What a deployment's aliases bear upon; without one, only what the words themselves prove.
-pub(super) fn check_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    // A selection that could not be read may be the one that puts things back.
-    let readable = draft.steps.iter().all(|step| !step.torn && step.verb.is_some());
-    if readable {
-        match deployment {
-            // Names that the deployment does not have are told first; what they would prove is unknown.
-            Some(deployment) if all_known(draft, deployment) => resolved_flow(reader, draft, deployment),
-            Some(_) => {}
-            None => worded_flow(reader, draft),
+/// A file that several steps put into one place.
+fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut seen: BTreeMap<(Folded, String), &str> = BTreeMap::new();
+    for step in draft.steps.iter().filter(|step| step.verb == Some(Verb::Copy)) {
+        let place = match &step.to {
+            Some(To::Share) => String::new(),
+            Some(To::Files) => format!("{}/", servers_of(step)),
+            Some(To::Folder(folder)) => format!("{}/{}", servers_of(step), folder.folded().as_str()),
+            None => continue,
+        };
+        for file in &step.files {
+            if let Some(first) = seen.insert((file.value.folded(), place.clone()), step.name()) {
+                if first == step.name() {
+                    continue;
+                }
+                let message = format!("the step `{first}` copies `{}` to the same place already", file.value);
+                let finding = reader.findings.add(Code::CopiedTwice, file.span.clone(), message);
+                finding.help("remove it from one of the two steps");
+            }
         }
-        services(reader, draft, deployment);
     }
 }
 
-fn references(reader: &mut Reader<'_>, draft: &Draft) {
+/// The servers that a step is narrowed to, in words that can be compared.
+pub(super) fn servers_of(step: &StepDraft) -> String {
+    let on = step.on.as_ref().map(|on| Folded::of(&on.value));
+    let platform = step.platform.as_deref().map(Folded::of);
+    let text = |folded: &Option<Folded>| folded.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
+    format!("{}@{}", text(&on), text(&platform))
+}
+
+fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
+    let gates = draft.steps.iter().filter(|step| step.verb == Some(Verb::Manual) && !step.torn);
+    for step in gates.filter(|step| step.undo.is_none()) {
+        if reader.is_stray(&step.header, STEP, "undo") {
+            continue;
+        }
+        let message = format!("nobody can take back the manual step `{}`: it has no `undo`", step.name());
+        let finding = reader.findings.add(Code::NoWayBack, step.place(), message);
+        finding.help("say how to take it back, `undo = \"…\"`; without it the run is not undone beyond this step");
+    }
+}
+
+/// A misspelled reference counts as what it may have meant, so that one mistake is told once.
+fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<Folded, usize> =
         ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
     let nameless = draft.steps.iter().any(|step| step.id.is_none());
+    let mut meant = Vec::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let Some(reference) = step.removed_by.as_ref().filter(|_| step.verb == Some(Verb::Install)) else { continue };
         let named = &reference.value;
@@ -51,194 +85,9 @@ fn references(reader: &mut Reader<'_>, draft: &Draft) {
         let near = reader.nearest(named, earlier.iter().copied()).map(str::to_owned);
         let finding = reader.findings.add(Code::RemovedBy, reference.span.clone(), message);
         finding.did_you_mean(near.as_deref()).help("name an `uninstall` step above this one");
+        meant.extend(near.map(|near| (at, near)));
     }
-}
-
-/// With a deployment the selections are sets of items, and the answer is exact.
-fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let removed: Vec<BTreeSet<ItemId>> = draft.steps.iter().map(|step| removed_by(step, deployment)).collect();
-    let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<Folded, usize> =
-        ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
-    let name = |item: &ItemId| deployment.items[item.0].name.as_str();
-    let mut back: BTreeSet<ItemId> = BTreeSet::new();
-    for (at, step) in draft.steps.iter().enumerate().rev() {
-        match step.verb {
-            Some(Verb::Install) => {
-                back.extend(selected(step, deployment));
-                let reference = step.removed_by.as_ref().and_then(|reference| ids.get(&Folded::of(&reference.value)));
-                back.extend(reference.map(|&step| &removed[step]).into_iter().flatten());
-            }
-            Some(Verb::Uninstall) => {
-                let gone: Vec<_> = removed[at].difference(&back).map(name).collect();
-                never_put_back(reader, step, &gone);
-            }
-            _ => {}
-        }
-    }
-    let mut taken: BTreeSet<ItemId> = BTreeSet::new();
-    for (at, step) in draft.steps.iter().enumerate() {
-        taken.extend(&removed[at]);
-        if step.verb == Some(Verb::Install) {
-            let named = step.items.iter().flat_map(|(_, names)| names);
-            let new: Vec<_> = named
-                .filter(|name| deployment.item(&name.value).is_some_and(|item| !taken.contains(&item)))
-                .map(|name| name.value.as_str())
-                .collect();
-            never_removed(reader, step, &new);
-        }
-    }
-}
-
-/// Whether the deployment has every item and group that the steps name.
-pub(super) fn all_known(draft: &Draft, deployment: &Description) -> bool {
-    let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
-    selecting.all(|step| {
-        step.groups.iter().all(|group| deployment.group(&group.value).is_some())
-            && step.items.iter().flat_map(|(_, names)| names).all(|name| deployment.item(&name.value).is_some())
-    })
-}
-
-/// The components that a step takes away.
-pub(super) fn removed_by(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
-    match step.verb {
-        Some(Verb::Uninstall) => selected(step, deployment),
-        _ => BTreeSet::new(),
-    }
-}
-
-/// The components that a step names, one by one or by their groups.
-pub(super) fn selected(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
-    let named = step.items.iter().flat_map(|(_, names)| names).filter_map(|name| deployment.item(&name.value));
-    let groups = step.groups.iter().filter_map(|group| deployment.group(&group.value));
-    let component = |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
-    named.chain(groups.flat_map(|group| deployment.items_below(group))).filter(component).collect()
-}
-
-/// What a manifest's own words say. A group may be called by an alias, and then the words prove nothing.
-fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
-    for (at, step) in draft.steps.iter().enumerate() {
-        match step.verb {
-            Some(Verb::Uninstall) => {
-                let later: Vec<_> = installs(&draft.steps[at..]).collect();
-                let by_reference = |install: &&StepDraft| match (&install.removed_by, &step.id) {
-                    (Some(reference), Some(id)) => Folded::of(&reference.value) == Folded::of(&id.value),
-                    _ => false,
-                };
-                let later = Words::of(later.iter().copied().filter(|install| !by_reference(install)), false);
-                let referred = installs(&draft.steps[at..]).any(|install| by_reference(&install));
-                let own = Words::of(std::iter::once(step), true);
-                if !referred && later.all_groups_in(&own) {
-                    never_put_back(reader, step, &later.left_out(step));
-                }
-            }
-            Some(Verb::Install) => {
-                let uninstalls = draft.steps[..at].iter().filter(|step| step.verb == Some(Verb::Uninstall));
-                let earlier = Words::of(uninstalls, false);
-                let own = Words::of(std::iter::once(step), true);
-                if earlier.all_groups_in(&own) && step.groups.is_empty() {
-                    never_removed(reader, step, &earlier.left_out(step));
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn installs(steps: &[StepDraft]) -> impl Iterator<Item = &StepDraft> {
-    steps.iter().filter(|step| step.verb == Some(Verb::Install))
-}
-
-/// Selections as words: whole groups by path, and items by name.
-struct Words {
-    groups: BTreeSet<Folded>,
-    items: BTreeSet<Folded>,
-}
-
-impl Words {
-    /// With `prefixes`, every group above a named one or above a named item counts as well.
-    fn of<'a>(steps: impl Iterator<Item = &'a StepDraft>, prefixes: bool) -> Self {
-        let mut words = Self { groups: BTreeSet::new(), items: BTreeSet::new() };
-        for step in steps {
-            words.groups.extend(step.groups.iter().map(|group| Folded::of(&group.value)));
-            if prefixes {
-                let paths = step.groups.iter().chain(step.items.iter().map(|(group, _)| group));
-                words.groups.extend(paths.flat_map(|path| above(&path.value)));
-            }
-            words.items.extend(step.items.iter().flat_map(|(_, names)| names).map(|name| Folded::of(&name.value)));
-        }
-        words
-    }
-
-    fn all_groups_in(&self, other: &Words) -> bool {
-        self.groups.is_subset(&other.groups)
-    }
-
-    /// What a step selects and these words do not.
-    fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
-        let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
-        let groups = step.groups.iter().filter(|group| !covered(&group.value)).map(|group| group.value.as_str());
-        let items = step.items.iter().filter(|(group, _)| !covered(&group.value)).flat_map(|(_, names)| names);
-        let items = items.filter(|name| !self.items.contains(&Folded::of(&name.value)));
-        items.map(|name| name.value.as_str()).chain(groups).collect()
-    }
-}
-
-/// A path and every path above it.
-fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
-    let cuts = path.match_indices('/').map(|(at, _)| at).chain(std::iter::once(path.len()));
-    cuts.map(|at| Folded::of(&path[..at]))
-}
-
-fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
-    if !gone.is_empty() {
-        let message =
-            format!("`{}` removes {}, and no later step puts that back", step.name(), some_of(gone.iter().copied()));
-        let finding = reader.findings.add(Code::NeverPutBack, step.place(), message);
-        finding.help(format!("add an `install` step with `removed_by = \"{}\"`, unless it is meant", step.name()));
-    }
-}
-
-fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
-    if !new.is_empty() {
-        let message =
-            format!("`{}` installs {}, which no earlier step removed", step.name(), some_of(new.iter().copied()));
-        reader.findings.add(Code::NeverRemoved, step.place(), message);
-    }
-}
-
-/// A service by what it is, or by its name where no deployment is at hand.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Which {
-    Known(ServiceId),
-    Named(Folded),
-}
-
-fn services(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let which = |name: &str| match deployment.and_then(|deployment| deployment.service(name)) {
-        Some(known) => Which::Known(known),
-        None => Which::Named(Folded::of(name)),
-    };
-    let mut started = BTreeSet::new();
-    let mut enabled = BTreeSet::new();
-    for step in draft.steps.iter().rev() {
-        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
-        let (taken_back, word, way_out) = match verb {
-            ServiceVerb::Start | ServiceVerb::Restart => {
-                started.insert(which(&service.value));
-                continue;
-            }
-            ServiceVerb::Enable => {
-                enabled.insert(which(&service.value));
-                continue;
-            }
-            ServiceVerb::Stop => (started.contains(&which(&service.value)), "starts", "start"),
-            ServiceVerb::Disable => (enabled.contains(&which(&service.value)), "enables", "enable"),
-        };
-        if !taken_back {
-            let message = format!("no later step {word} `{}` again", service.value);
-            let finding = reader.findings.add(Code::NotTakenBack, service.span.clone(), message);
-            finding.help(format!("add a step with `action = \"{way_out}\"`, unless it is meant"));
-        }
+    for (at, near) in meant {
+        draft.steps[at].removed_by.iter_mut().for_each(|reference| reference.value.clone_from(&near));
     }
 }

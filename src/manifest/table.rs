@@ -1,6 +1,9 @@
 //! Checks of the file table: against the steps that use it, against itself, and its pins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::draft::*;
 use crate::document::{Code, Finding, Level, Reader, some_of};
@@ -12,7 +15,7 @@ const SECTOR: u64 = 512;
 /// Rows by folded name.
 type Rows = BTreeMap<Folded, usize>;
 
-pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, require_hashes: bool) {
+pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft) {
     let rows = unique_rows(reader, &draft.payload);
     let mut used = used_rows(reader, draft, &rows);
     others(reader, draft, &mut used);
@@ -20,14 +23,16 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, require_hashes: 
     let pins = pins(reader, &draft.payload, &rows);
     let pinned = |row: &RowDraft| pins.contains_key(&row.name.value.folded());
     sizes(reader, &draft.payload, &pinned);
+    dates(reader, draft);
     twins(reader, &draft.payload, &pinned);
-    unpinned(reader, &draft.payload, &pinned, require_hashes);
+    unpinned(reader, &draft.payload, &pinned);
 }
 
 fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
     let mut rows = Rows::new();
     for (at, row) in table.rows.iter().enumerate() {
-        if let Some(first) = rows.insert(row.name.value.folded(), at) {
+        let first = *rows.entry(row.name.value.folded()).or_insert(at);
+        if first != at {
             let line = reader.source.line(table.rows[first].name.span.start);
             let message = format!("there are two rows with the name `{}`; the first is on line {line}", row.name.value);
             let finding = reader.findings.add(Code::DuplicateName, row.name.span.clone(), message);
@@ -81,7 +86,8 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
     let torn = draft.steps.iter().any(|step| step.torn_files) || draft.payload.nameless;
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
-        let Some(span) = step.others.clone() else { continue };
+        // Beside `files` it has its finding already.
+        let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else { continue };
         let line = reader.source.line(span.start);
         if let Some(first) = first {
             let message = format!("a step on line {first} takes all other files already");
@@ -104,7 +110,12 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
 
 fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
     let torn = draft.steps.iter().any(|step| step.torn_files);
+    let mut seen = BTreeSet::new();
     for (row, &used) in draft.payload.rows.iter().zip(used) {
+        // The second row of one name has its finding already.
+        if !seen.insert(row.name.value.folded()) {
+            continue;
+        }
         match (&row.unused, used) {
             (Some(why), true) => {
                 let message = format!("`{}` is marked unused, yet a step uses it", row.name.value);
@@ -160,6 +171,32 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft
     }
 }
 
+/// No file is younger than its rollup. Where all of them seem to be, the day of the release is the wrong one.
+fn dates(reader: &mut Reader<'_>, draft: &Draft) {
+    let Some(released) = &draft.rollup.released else { return };
+    let Some(end) = released.value.parse().ok().and_then(behind) else { return };
+    let dated = |row: &'_ RowDraft| row.modified.as_ref().map(|time| (row.name.value.clone(), time.clone()));
+    let dated: Vec<_> = draft.payload.rows.iter().filter_map(dated).collect();
+    let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();
+    if late.len() > 1 && late.len() == dated.len() {
+        let message = format!("released on {}, before every file of the table", released.value);
+        let finding = reader.findings.add(Code::DatesBackwards, released.span.clone(), message);
+        finding.help("compare the day with the article");
+        return;
+    }
+    for (name, time) in late {
+        let message = format!("`{name}` is younger than the rollup, which was released on {}", released.value);
+        let finding = reader.findings.add(Code::DatesBackwards, time.span.clone(), message);
+        finding.help("compare the date with the article");
+    }
+}
+
+/// When a day is over everywhere on earth, in seconds since 1970.
+fn behind(day: Date) -> Option<i64> {
+    let midnight = day.to_zoned(TimeZone::UTC).ok()?;
+    Some(midnight.timestamp().as_second() + (24 + 12) * 3600)
+}
+
 /// Rows that a swap could hide behind, once for each group of them.
 fn twins(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
     let mut alike: BTreeMap<(u64, Option<i64>), Vec<&RowDraft>> = BTreeMap::new();
@@ -182,7 +219,7 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft
     }
 }
 
-fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool, required: bool) {
+fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
     let open: Vec<_> = table.rows.iter().filter(|row| !pinned(row)).map(|row| row.name.value.as_str()).collect();
     let Some(header) = table.pins_header.clone().or_else(|| table.header.clone()).filter(|_| !open.is_empty()) else {
         return;
@@ -195,7 +232,6 @@ fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDr
     if open.len() < table.rows.len() {
         finding.note(format!("these are {}", some_of(open.into_iter())));
     }
-    finding.level(if required { Level::Error } else { Level::Warning });
     finding.help("`rollup seal MANIFEST --payload DIR` checks the files and writes their hashes");
     reader.findings.push(finding);
 }

@@ -3,7 +3,9 @@
 //! Its files are matched with the file table without regard to case, read once each, hashed on all
 //! cores, and opened where they are installers.
 
-use std::collections::BTreeMap;
+mod compare;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -12,8 +14,10 @@ use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
 use crate::installer::{self, Beside, Contents, InstallerError, ReadSeek};
-use crate::manifest::Manifest;
+use crate::manifest::FileTable;
 use crate::names::{FileName, Folded, RelPath};
+
+pub use compare::{Difference, compare};
 
 /// A payload folder that was opened and listed.
 pub struct Payload {
@@ -93,12 +97,12 @@ impl Payload {
     }
 
     /// Reads every file of the table that is there.
-    pub fn facts(&self, manifest: &Manifest) -> Result<PayloadFacts, DiskError> {
-        let rows = manifest.rows();
-        let wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains_key(name)).collect();
+    pub fn facts(&self, table: &FileTable<'_>) -> Result<PayloadFacts, DiskError> {
+        let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
+        let wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains(name)).collect();
         let read = |(name, found): (&Folded, &Found)| self.fact(found).map(|fact| (name.clone(), fact));
         let files = wanted.into_par_iter().map(read).collect::<Result<_, _>>()?;
-        let extra = self.files.iter().filter(|(name, _)| !rows.contains_key(name));
+        let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
         let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
         Ok(PayloadFacts {
             files,

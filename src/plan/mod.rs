@@ -9,7 +9,6 @@ mod actions;
 mod bytes;
 mod file;
 mod inspect;
-mod payload_check;
 mod planner;
 mod prerequisites;
 mod refusal;
@@ -28,7 +27,6 @@ use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
 pub use accept::{Accepting, Expectation, accept, accept_interest};
 pub use file::{PlanFault, parse};
-pub use payload_check::{Compared, compare_payload};
 pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::payload_check::compare_payload;
 use super::prerequisites::confirmations;
 use super::refusal::{Reason, ReasonKind, Refusal};
 use super::requirements::{self, Absences};
@@ -17,10 +16,11 @@ use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::path;
+use crate::document::{Code, Level};
 use crate::installer::Contents;
 use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{Digest, FileName, Folded, RelPath};
-use crate::payload::PayloadFacts;
+use crate::payload::{PayloadFacts, compare};
 
 /// What the operator chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,9 +111,7 @@ pub fn plan(
     planner.reasons = reasons;
     planner.prerequisites();
     if let Some(payload) = payload {
-        let compared = compare_payload(manifest, Some(&snapshot.description), payload);
-        planner.reasons.extend(compared.reasons);
-        planner.warnings.extend(compared.warnings);
+        planner.payload(payload);
     }
     let steps = manifest.steps.iter().enumerate().map(|(at, step)| planner.step(at, step)).collect();
     planner.finish(steps).map(|plan| Planned::Plan(Box::new(plan)))
@@ -277,6 +275,30 @@ impl<'a> Planner<'a> {
     /// Says which cabinets lie beside an installer.
     pub(super) fn beside(&mut self, installer: usize, cabinets: Vec<usize>) {
         self.sources[installer].beside = cabinets;
+    }
+
+    /// What is wrong with files that steps deploy refuses the plan; of the rest only what bears upon this run is told.
+    fn payload(&mut self, payload: &PayloadFacts) {
+        let table = self.manifest.file_table();
+        for difference in compare(&table, Some(&self.snapshot.description), payload) {
+            match difference.level {
+                Level::Error => {
+                    let reason = Reason::new(ReasonKind::Mismatch, difference.message);
+                    self.reasons.push(Reason { help: difference.help.map(str::to_owned), ..reason });
+                }
+                Level::Warning if difference.code != Code::MissingFile => self.warnings.push(difference.message),
+                Level::Warning | Level::Note => {}
+            }
+        }
+        let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.folded());
+        let deployed = table.rows.iter().filter(|row| table.deployed.contains(&row.name.folded()));
+        let unpinned = deployed.filter(|row| row.sha256.is_none()).filter(known).count();
+        if unpinned > 0 {
+            let files = if unpinned == 1 { "file has" } else { "files have" };
+            self.warnings.push(format!(
+                "{unpinned} {files} no pinned SHA-256 in the manifest, so only name, size and product were compared"
+            ));
+        }
     }
 
     fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {

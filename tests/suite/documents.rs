@@ -1,4 +1,4 @@
-//! The commands about the author's and the vendor's files: `inspect`, `seal`, `validate`.
+//! The commands about the vendor's files: `inspect` and `seal`.
 
 use std::fs;
 
@@ -121,52 +121,4 @@ fn seal_refuses_what_is_not_what_the_table_says() {
     // Also those that no step deploys.
     refused(world().remove_payload("Makegallinked.exe"), &["`Makegallinked.exe` is missing"]);
     refused(world().truncate_payload("Hmoabupdate.msi"), &["`Hmoabupdate.msi` is too short"]);
-}
-
-#[test]
-fn validate_finds_what_is_odd_about_the_article_and_no_fault() {
-    let world = World::with_deployment();
-    let ran = world.run("validate kb952076.toml deployment/deployment.toml").exits_with(exit::OK);
-    ran.says("2 files: 0 errors").says("Makegallinked.exe").nothing_was_touched();
-    let told = world.run("validate kb952076.toml -d deployment -p KB952076 --format json").exits_with(exit::OK).json();
-    assert_eq!((&told["errors"], &told["exit_code"], &told["payload"]), (&0.into(), &0.into(), &serde_json::json!([])));
-    let findings = told["findings"].as_array().expect("findings");
-    assert!(!findings.is_empty());
-    for key in ["code", "level", "file", "line", "column", "message"] {
-        assert!(findings.iter().all(|finding| !finding[key].is_null()), "`{key}` is missing");
-    }
-}
-
-#[test]
-fn validate_tells_every_mistake_at_once_with_its_place() {
-    let world = World::with_deployment()
-        .edit("kb952076.toml", "to = \"share\"", "too = \"share\"")
-        .edit("kb952076.toml", "action = \"initialize\"", "action = \"initialise\"")
-        .edit("kb952076.toml", "schema = 1", "schema = 2");
-    world.run("validate kb952076.toml").exits_with(exit::INVALID).says("schema");
-    let world = world.edit("kb952076.toml", "schema = 2", "schema = 1");
-    let ran = world.run("validate kb952076.toml").exits_with(exit::INVALID);
-    ran.says("kb952076.toml:").says("did you mean `initialize`?").says("did you mean `to`?").nothing_was_touched();
-}
-
-#[test]
-fn validate_compares_a_payload() {
-    let world = World::with_deployment()
-        .without_pins()
-        .swap_payload("Hostedunifiedmessaging2007ws.msi", "Managedmobility2007ws.msi");
-    world.run("validate kb952076.toml").exits_with(exit::OK);
-    let ran = world.run("validate kb952076.toml -d deployment -p KB952076").exits_with(exit::INVALID);
-    ran.says("`Managedmobility2007ws.msi` should hold `Managed Mobility 2007 Web Service`").says("2 errors");
-    world.run("validate kb952076.toml --require-hashes").exits_with(exit::INVALID);
-    world.run("validate kb952076.toml -p nowhere").exits_with(exit::NO_INPUT);
-}
-
-#[test]
-fn a_file_that_is_not_there_keeps_nobody_from_hearing_about_the_others() {
-    let world = World::with_deployment();
-    world
-        .run("validate missing.toml kb952076.toml")
-        .exits_with(exit::NO_INPUT)
-        .says("there is no file `missing.toml`")
-        .says("1 file: 0 errors");
 }

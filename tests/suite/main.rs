@@ -3,6 +3,7 @@
 mod accepting;
 mod backups;
 mod by_hand;
+mod codes;
 mod crash;
 mod disk;
 mod documents;
@@ -31,4 +32,5 @@ mod telling;
 mod transcripts;
 mod travellers;
 mod undoing;
+mod validating;
 mod world;

@@ -69,9 +69,9 @@ fn two_swapped_files_of_one_size_are_told_by_their_pins() {
     is_refused(
         &world,
         &[
-            "`Hostedunifiedmessaging2007ws.msi` is not the pinned file",
-            "it holds `Managed Mobility 2007 Web Service`",
-            "`Managedmobility2007ws.msi` is not the pinned file",
+            "`Hostedunifiedmessaging2007ws.msi` in the payload is the file that is pinned as `Managedmobility2007ws.msi`",
+            "`Managedmobility2007ws.msi` in the payload is the file that is pinned as `Hostedunifiedmessaging2007ws.msi`",
+            "two files may be swapped",
         ],
     );
 }
@@ -163,7 +163,7 @@ fn files_that_are_not_in_the_table_are_left_alone() {
     world.run(APPLY).exits_with(exit::OK);
     assert!(!world.live("MSIShare/Read me.txt").exists());
     let validated = world.run("validate kb952076.toml -p KB952076").exits_with(exit::OK);
-    validated.says("note: `Read me.txt` lies in the payload and in no row of the file table");
+    validated.says("note[RU0709]: `Read me.txt` lies in the payload and in no row of the file table");
 }
 
 #[test]

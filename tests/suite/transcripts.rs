@@ -10,9 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 15] = [
-    "validate", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept", "prune",
-    "rehearse", "inspect", "seal",
+const COMMANDS: [&str; 16] = [
+    "validate", "explain", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept",
+    "prune", "rehearse", "inspect", "seal",
 ];
 
 fn root() -> &'static Path {
@@ -125,4 +125,12 @@ fn every_command_of_the_help_is_known_here() {
     let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let listed = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     assert_eq!(listed.filter(|name| *name != "help").collect::<Vec<_>>(), COMMANDS);
+}
+
+#[test]
+fn the_page_of_all_codes_is_what_explain_prints() {
+    let output = program(root()).args(["explain", "--format", "markdown"]).output().expect("it runs");
+    let page = String::from_utf8(output.stdout).expect("text");
+    let expected = snapbox::Data::read_from(&root().join("docs/findings.md"), Some(snapbox::data::DataFormat::Text));
+    snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(page, expected.raw());
 }

@@ -473,7 +473,7 @@ pub(crate) fn set_modified(at: &Path, modified: std::time::SystemTime) {
 }
 
 /// Copies a folder with modes and times of its files; empty folders too.
-fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in WalkDir::new(from) {
         let entry = entry.expect("a readable tree");
         let target = to.join(entry.path().strip_prefix(from).expect("it lies below"));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
 use super::table as file_table;
-use super::{Manifest, ServiceVerb, against, steps};
+use super::{FileTable, Manifest, ServiceVerb, against, steps};
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Placed, Reader, Shape, Source, Span, TOP, Table, read};
 use crate::names::{Folded, Kb, Version};
@@ -15,7 +15,7 @@ use crate::names::{Folded, Kb, Version};
 const ROLLUP: &str = "[rollup]";
 const ARTICLE: &str = "[article]";
 const PREREQUISITE: &str = "[[prerequisites]]";
-const STEP: &str = "[[steps]]";
+pub(super) const STEP: &str = "[[steps]]";
 const PAYLOAD: &str = "[payload]";
 const ROW: &str = "a row of the file table";
 const PINS: &str = "[payload.sha256]";
@@ -91,8 +91,6 @@ const ACTIONS: &[(&str, Verb, &[&str])] = &[
 /// What is checked beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Checks<'d> {
-    /// Whether a file without a pinned hash is an error.
-    pub require_hashes: bool,
     /// The deployment whose names the manifest should use.
     pub deployment: Option<&'d Description>,
 }
@@ -104,36 +102,43 @@ pub fn parse(source: &Source, findings: &mut Findings) -> Option<Manifest> {
 
 /// Reads a manifest and checks it as far as the caller can. Nothing comes back if there was an error.
 pub fn parse_with(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Option<Manifest> {
+    match check(source, checks, findings) {
+        Read::Whole(manifest) => Some(*manifest),
+        Read::Part(_) | Read::Nothing => None,
+    }
+}
+
+/// How much of a manifest can be used.
+#[derive(Debug)]
+pub enum Read {
+    /// All of it: it has no errors.
+    Whole(Box<Manifest>),
+    /// It has errors; a payload can still be compared with what could be read of its file table.
+    Part(FileTable<'static>),
+    /// The text cannot be a document.
+    Nothing,
+}
+
+/// Reads a manifest and checks it as far as the caller can; what could be read comes back in any case.
+pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Read {
     let before = findings.errors();
     let draft = read(source, SHAPES, findings, |reader, top| {
         let mut draft = draft(reader, top);
         if reader.whole() {
-            file_table::check(reader, &mut draft, checks.require_hashes);
-            steps::check(reader, &draft, checks.deployment);
+            file_table::check(reader, &mut draft);
+            steps::check(reader, &mut draft, checks.deployment);
         }
         if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {
             against::check(reader, &draft, deployment);
         }
-        draft
-    })?;
-    if findings.errors() > before { None } else { draft.finish(source) }
-}
-
-/// Checks only whether a manifest fits a deployment; other faults are left to [`parse`].
-pub fn check_against(source: &Source, deployment: &Description, findings: &mut Findings) {
-    let mut own = Findings::default();
-    let checked = read(source, SHAPES, &mut own, |reader, top| {
-        let draft = draft(reader, top);
-        let mut found = Findings::default();
-        std::mem::swap(&mut found, &mut reader.findings);
-        steps::check_flow(reader, &draft, Some(deployment));
-        against::check(reader, &draft, deployment);
-        std::mem::swap(&mut found, &mut reader.findings);
-        found
+        (draft, reader.whole())
     });
-    for finding in checked.into_iter().flat_map(Findings::into_list) {
-        findings.push(finding);
+    let Some((draft, whole)) = draft else { return Read::Nothing };
+    if findings.errors() == before {
+        return draft.finish(source).map_or(Read::Nothing, |manifest| Read::Whole(Box::new(manifest)));
     }
+    // Of a broken text nobody can tell which rows are there.
+    if whole { Read::Part(draft.file_table(source)) } else { Read::Nothing }
 }
 
 /// Only the identity and relations of a manifest, whatever else is wrong with it.
@@ -142,6 +147,9 @@ pub(super) fn rollup_of(source: &Source) -> RollupDraft {
         let mut rollup = RollupDraft::default();
         if let Some(table) = reader.table(top, "rollup", ROLLUP) {
             read_rollup(reader, &table, &mut rollup);
+        }
+        if let Some(table) = reader.table(top, "article", ARTICLE) {
+            article(reader, &table, &mut rollup);
         }
         rollup
     });
@@ -178,7 +186,7 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.product_versions = match reader.texts(table, "product_versions") {
         Some(versions) => {
             refuse_empty(reader, table, "product_versions");
-            plain(versions)
+            versions
         }
         None if !table.has("product_versions") => {
             reader.missing(table, "product_versions", "product_versions = [\"4.0\"]");
@@ -187,7 +195,7 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
         None => Vec::new(),
     };
     rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
-    rollup.released = reader.day(table, "released").map(|day| day.value);
+    rollup.released = reader.day(table, "released");
     rollup.includes = relation(reader, table, "includes");
     rollup.replaces = relation(reader, table, "replaces");
     rollup.requires = relation(reader, table, "requires");
@@ -237,14 +245,38 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     rollup.revision = revision
         .and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Version>))
         .map(|revision| revision.value);
-    rollup.reviewed = reader.day(table, "reviewed").map(|day| day.value);
+    rollup.reviewed = reader.day(table, "reviewed");
+    reviewed_later(reader, rollup);
     let Some(url) = reader.text(table, "url") else { return };
     if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
         let finding = reader.findings.add(Code::BadValue, url.span, format!("`{}` is no web address", url.value));
         finding.help("it begins with `http://` or `https://`");
         return;
     }
+    if let Some(kb) = rollup.kb.as_ref().map(|kb| kb.value)
+        && let Some(other) = article_of(&url.value).filter(|other| *other != kb)
+    {
+        let message = format!("the address is that of {other}, and the rollup is {kb}");
+        reader.findings.add(Code::OtherArticle, url.span, message).help("compare both numbers with the article");
+    }
     rollup.url = Some(url.value);
+}
+
+/// Days are written so that their texts sort as they do.
+fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
+    if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
+        && reviewed.value < released.value
+    {
+        let message = format!("reviewed on {} and released only on {}", reviewed.value, released.value);
+        let finding = reader.findings.add(Code::DatesBackwards, reviewed.span.clone(), message);
+        finding.help("compare both days with the article");
+    }
+}
+
+/// The article that an address names by its number, as in `…/kb/952076/` or `…/help/952076`.
+fn article_of(url: &str) -> Option<Kb> {
+    let mut parts = url.split('/').skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
+    parts.nth(1)?.parse().ok()
 }
 
 fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
@@ -319,13 +351,33 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
         }
     }
     let mut seen = BTreeSet::new();
-    for prerequisite in &draft.prerequisites {
-        if let Some(ConditionDraft::Confirm { id, .. }) = &prerequisite.condition
-            && !seen.insert(Folded::of(&id.value))
-        {
-            duplicate(reader, id.span.clone(), format!("there are two prerequisites with the id `{}`", id.value));
-        }
+    for condition in draft.prerequisites.iter().filter_map(|prerequisite| prerequisite.condition.as_ref()) {
+        asked_once(reader, condition, &mut seen);
     }
+}
+
+/// What a prerequisite asks about: a product on a role, an item, or what a person confirms.
+type Asked = (&'static str, Folded, Option<Folded>);
+
+fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BTreeSet<Asked>) {
+    let (asked, name) = match condition {
+        ConditionDraft::Product { product, on, .. } => {
+            let on = on.as_ref().map(|on| Folded::of(&on.value));
+            (("product", Folded::of(&product.value), on), product)
+        }
+        ConditionDraft::Item { item } => (("item", Folded::of(&item.value), None), item),
+        ConditionDraft::Confirm { id, .. } => (("id", Folded::of(&id.value), None), id),
+    };
+    let kind = asked.0;
+    if seen.insert(asked) {
+        return;
+    }
+    if kind == "id" {
+        duplicate(reader, name.span.clone(), format!("there are two prerequisites with the id `{}`", name.value));
+        return;
+    }
+    let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
+    reader.findings.add(Code::AskedTwice, name.span.clone(), message).help("keep the stricter one");
 }
 
 pub(super) fn refuse_empty(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) {

@@ -37,8 +37,9 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         torn: false,
     };
     draft.torn_files = match table.has("files") {
-        true => reader.list_length(table, "files") != Some(draft.files.len()),
-        false => !table.is_clean(),
+        true => draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len()),
+        // A step that should have files and names none may have meant any.
+        false => !table.is_clean() || (matches!(verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none()),
     };
     draft.to = to(reader, table, &draft);
     draft.torn = reader.findings.errors() > before || !table.is_clean();

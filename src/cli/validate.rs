@@ -1,0 +1,279 @@
+//! `rollup validate`: documents in, one of four reports out.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use walkdir::WalkDir;
+
+use super::args::{Report, Validate};
+use super::exit::{Exit, Failure};
+use super::inputs;
+use super::out::{self, count, typed};
+use crate::deployment::describe;
+use crate::deployment::description::Description;
+use crate::document::{Code, Findings, Look, Source};
+use crate::validation::{Against, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
+
+/// `rollup validate`.
+pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
+    let levels = levels(args)?;
+    let mut gathered = Gathered::default();
+    args.files.iter().for_each(|file| gathered.take(file));
+    let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
+    let payload = match &args.payload {
+        Some(folder) => {
+            gathered.refuse_several_manifests()?;
+            Some(inputs::payload(&inputs::given_payload(folder)?)?)
+        }
+        None => None,
+    };
+    let against = Against { deployment: described.as_ref(), payload: payload.as_ref() };
+    let mut validation = Validation::of(gathered.documents, &against).map_err(|error| inputs::disk(&error))?;
+    validation.weigh(&levels);
+    let unread = gathered
+        .failures
+        .iter()
+        .map(|(file, failure)| Unread { file: file.clone(), reason: failure.reasons.join("; ") });
+    validation.unread = unread.collect();
+    validation.passed_over = gathered.passed_over;
+    let exit = match (validation.counts().errors, gathered.failures.first()) {
+        (0, None) => Exit::Ok,
+        (0, Some((_, failure))) => failure.exit,
+        _ => Exit::Invalid,
+    };
+    gathered.failures.iter().for_each(|(_, failure)| out::fail(failure));
+    tell(&validation, args, exit)?;
+    Ok(exit)
+}
+
+fn levels(args: &Validate) -> Result<Levels, Failure> {
+    let wished = |codes: &[Which], wish: Wish| codes.iter().map(move |&which| (which, wish)).collect::<Vec<_>>();
+    let mut wishes = wished(&args.deny, Wish::Deny);
+    wishes.extend(wished(&args.warn, Wish::Warn));
+    wishes.extend(wished(&args.allow, Wish::Allow));
+    wishes.extend(args.require_hashes.then_some((Which::Code(Code::Unpinned), Wish::Deny)));
+    Levels::new(wishes).map_err(|misuse| Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes"))
+}
+
+/// Writes the report where it was asked for. The summary for people goes beside it.
+fn tell(validation: &Validation, args: &Validate, exit: Exit) -> Result<(), Failure> {
+    let document = match args.format {
+        Report::Text => validation.text(&look(args.output.is_some())),
+        Report::Github => validation.github(),
+        Report::Sarif => format!("{:#}\n", validation.sarif(exit as u8)),
+        Report::Json => {
+            let mut document = validation.json();
+            document["outcome"] = json!(exit.name());
+            document["exit_code"] = json!(exit as u8);
+            document["changed"] = json!(false);
+            format!("{document:#}\n")
+        }
+    };
+    match (&args.output, args.format) {
+        (Some(path), _) => {
+            write(path, &document)?;
+            out::say(summary(validation));
+            out::say(format_args!("the report is in {}", typed(path)));
+        }
+        (None, Report::Text) => {
+            if !document.is_empty() {
+                out::line(&document);
+            }
+            out::line(summary(validation));
+        }
+        (None, Report::Github) => {
+            out::line(document.trim_end());
+            out::say(summary(validation));
+        }
+        (None, Report::Json | Report::Sarif) => out::line(document.trim_end()),
+    }
+    Ok(())
+}
+
+/// What it came to, in one line, and where to read on.
+fn summary(validation: &Validation) -> String {
+    let Counts { errors, warnings, notes } = validation.counts();
+    let mut line = format!(
+        "{}: {}, {}, {}",
+        count(validation.documents.len(), "file", "files"),
+        count(errors, "error", "errors"),
+        count(warnings, "warning", "warnings"),
+        count(notes, "note", "notes")
+    );
+    if !validation.unread.is_empty() {
+        line.push_str(&format!("; {} could not be read", count(validation.unread.len(), "path", "paths")));
+    }
+    if validation.passed_over > 0 {
+        let others = count(validation.passed_over, "other TOML file", "other TOML files");
+        line.push_str(&format!("; {others} passed over, as neither manifest nor deployment"));
+    }
+    if let Some(code) = validation.foremost() {
+        line.push_str(&format!("\n`rollup explain {code}` tells more about the first of them"));
+    }
+    line
+}
+
+fn write(path: &Path, document: &str) -> Result<(), Failure> {
+    let written = File::create(path).and_then(|mut file| file.write_all(document.as_bytes()));
+    written.map_err(|error| Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display())))
+}
+
+fn look(into_file: bool) -> Look {
+    let color = !into_file && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    Look { width: out::width(), color }
+}
+
+/// The documents that the command line stands for, in its order.
+#[derive(Default)]
+struct Gathered {
+    documents: Vec<(Source, Kind)>,
+    /// What could not be read: it keeps nobody from hearing about the others.
+    failures: Vec<(String, Failure)>,
+    /// Files that were read already, by their true paths.
+    seen: BTreeSet<PathBuf>,
+    passed_over: usize,
+}
+
+impl Gathered {
+    /// A file, a folder with documents in and below it, a pattern, or standard input.
+    fn take(&mut self, given: &Path) {
+        if given == Path::new("-") {
+            return self.standard_input();
+        }
+        if given.is_dir() {
+            return self.folder(given);
+        }
+        let pattern = given.to_str().filter(|text| text.contains(['*', '?', '['])).filter(|_| !given.exists());
+        match pattern {
+            Some(pattern) => self.pattern(pattern),
+            None => self.file(given),
+        }
+    }
+
+    fn file(&mut self, path: &Path) {
+        if !self.is_new(path) {
+            return;
+        }
+        match inputs::source(path) {
+            // A file that was named is a manifest, unless it says otherwise.
+            Ok(source) => {
+                let kind = kind_of(&source).unwrap_or(Kind::Manifest);
+                self.documents.push((source, kind));
+            }
+            Err(failure) => self.fail(&path.display().to_string(), failure),
+        }
+    }
+
+    /// Nothing that a folder may hold beside documents is a mistake.
+    fn found(&mut self, path: &Path) -> bool {
+        if !self.is_new(path) {
+            return true;
+        }
+        match inputs::source(path) {
+            Ok(source) => match kind_of(&source) {
+                Some(kind) => self.documents.push((source, kind)),
+                None => {
+                    self.passed_over += 1;
+                    return false;
+                }
+            },
+            Err(failure) => self.fail(&path.display().to_string(), failure),
+        }
+        true
+    }
+
+    fn folder(&mut self, folder: &Path) {
+        let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+        let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+        let mut any = false;
+        for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+            match entry {
+                Ok(entry) if entry.file_type().is_file() && is_toml(entry.path()) => any |= self.found(entry.path()),
+                Ok(_) => {}
+                Err(error) => {
+                    let file = error.path().unwrap_or(folder).display().to_string();
+                    self.fail(&file, Failure::new(Exit::Io, format_args!("cannot read `{file}`: {error}")));
+                    any = true;
+                }
+            }
+        }
+        if !any {
+            let reason = format!("there is no manifest and no deployment.toml in `{}`", folder.display());
+            self.fail(&folder.display().to_string(), Failure::new(Exit::NoInput, reason));
+        }
+    }
+
+    fn pattern(&mut self, pattern: &str) {
+        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+        let paths = match glob::glob_with(pattern, options) {
+            Ok(paths) => paths,
+            Err(error) => {
+                let reason = format!("`{pattern}` is no pattern: {error}");
+                return self.fail(pattern, Failure::new(Exit::Usage, reason));
+            }
+        };
+        let mut any = false;
+        for path in paths.filter_map(Result::ok).filter(|path| path.is_file()) {
+            self.file(&path);
+            any = true;
+        }
+        if !any {
+            self.fail(pattern, Failure::new(Exit::NoInput, format_args!("`{pattern}` matches no file")));
+        }
+    }
+
+    fn standard_input(&mut self) {
+        const NAME: &str = "standard input";
+        let mut bytes = Vec::new();
+        match io::stdin().lock().take(Source::LARGEST as u64 + 1).read_to_end(&mut bytes) {
+            Ok(_) => {
+                let source = Source::from_bytes(NAME, bytes);
+                let kind = kind_of(&source).unwrap_or(Kind::Manifest);
+                self.documents.push((source, kind));
+            }
+            Err(error) => self.fail(NAME, Failure::new(Exit::Io, format_args!("cannot read {NAME}: {error}"))),
+        }
+    }
+
+    /// The description that manifests are checked against. Its own mistakes are told with theirs, and then the
+    /// manifests are checked without it.
+    fn deployment(&mut self, folder: &Path) -> Result<Option<Description>, Failure> {
+        let source = inputs::description_source(folder)?;
+        let mut findings = Findings::default();
+        let description = describe::parse(&source, &mut findings);
+        if !findings.is_empty() && self.is_new(&folder.join("deployment.toml")) {
+            self.documents.insert(0, (source, Kind::Deployment));
+        }
+        if description.is_none() {
+            out::warn("the manifests are not checked against the deployment, whose own file has errors");
+        }
+        Ok(description)
+    }
+
+    fn refuse_several_manifests(&self) -> Result<(), Failure> {
+        let manifests = self.documents.iter().filter(|(_, kind)| *kind == Kind::Manifest).count();
+        match manifests {
+            0 | 1 => Ok(()),
+            _ => Err(Failure::new(
+                Exit::Usage,
+                format_args!("a payload is that of one rollup, and {manifests} manifests are given"),
+            )
+            .next("name one manifest with `--payload`, or leave the payload out")),
+        }
+    }
+
+    fn is_new(&mut self, path: &Path) -> bool {
+        self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+    }
+
+    fn fail(&mut self, file: &str, failure: Failure) {
+        self.failures.push((file.to_owned(), failure));
+    }
+}
+
+fn is_toml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+}

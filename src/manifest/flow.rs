@@ -1,0 +1,205 @@
+//! Checks of what items go through: what goes should come back, once, and after what it requires.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::*;
+use crate::deployment::description::{Description, ItemId, ItemKind};
+use crate::document::{Code, Reader, some_of};
+use crate::names::Folded;
+
+/// What a deployment's aliases bear upon; without one, only what the words themselves prove.
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    // A selection that could not be read may be the one that puts things back.
+    let readable = draft.steps.iter().all(|step| !step.torn && step.verb.is_some());
+    if readable {
+        match deployment {
+            // Names that the deployment does not have are told first; what they would prove is unknown.
+            Some(deployment) if all_known(draft, deployment) => resolved_flow(reader, draft, deployment),
+            Some(_) => {}
+            None => worded_flow(reader, draft),
+        }
+        removed_twice(reader, draft, deployment);
+    }
+}
+
+/// With a deployment the selections are sets of items, and the answer is exact.
+fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
+    let removed: Vec<BTreeSet<ItemId>> = draft.steps.iter().map(|step| removed_by(step, deployment)).collect();
+    let ids = draft.steps.iter().enumerate();
+    let ids: BTreeMap<Folded, usize> =
+        ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
+    let name = |item: &ItemId| deployment.items[item.0].name.as_str();
+    let mut back: BTreeSet<ItemId> = BTreeSet::new();
+    for (at, step) in draft.steps.iter().enumerate().rev() {
+        match step.verb {
+            Some(Verb::Install) => {
+                back.extend(selected(step, deployment));
+                let reference = step.removed_by.as_ref().and_then(|reference| ids.get(&Folded::of(&reference.value)));
+                back.extend(reference.map(|&step| &removed[step]).into_iter().flatten());
+            }
+            Some(Verb::Uninstall) => {
+                let gone: Vec<_> = removed[at].difference(&back).map(name).collect();
+                never_put_back(reader, step, &gone);
+            }
+            _ => {}
+        }
+    }
+    let mut taken: BTreeSet<ItemId> = BTreeSet::new();
+    for (at, step) in draft.steps.iter().enumerate() {
+        taken.extend(&removed[at]);
+        if step.verb == Some(Verb::Install) {
+            let named = step.items.iter().flat_map(|(_, names)| names);
+            let new: Vec<_> = named
+                .filter(|name| deployment.item(&name.value).is_some_and(|item| !taken.contains(&item)))
+                .map(|name| name.value.as_str())
+                .collect();
+            never_removed(reader, step, &new);
+        }
+    }
+}
+
+/// Whether the deployment has every item and group that the steps name.
+pub(super) fn all_known(draft: &Draft, deployment: &Description) -> bool {
+    let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
+    selecting.all(|step| {
+        step.groups.iter().all(|group| deployment.group(&group.value).is_some())
+            && step.items.iter().flat_map(|(_, names)| names).all(|name| deployment.item(&name.value).is_some())
+    })
+}
+
+/// The components that a step takes away.
+pub(super) fn removed_by(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
+    match step.verb {
+        Some(Verb::Uninstall) => selected(step, deployment),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The components that a step names, one by one or by their groups.
+pub(super) fn selected(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
+    let named = step.items.iter().flat_map(|(_, names)| names).filter_map(|name| deployment.item(&name.value));
+    let groups = step.groups.iter().filter_map(|group| deployment.group(&group.value));
+    let component = |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
+    named.chain(groups.flat_map(|group| deployment.items_below(group))).filter(component).collect()
+}
+
+/// What a manifest's own words say. A group may be called by an alias, and then the words prove nothing.
+fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
+    for (at, step) in draft.steps.iter().enumerate() {
+        match step.verb {
+            Some(Verb::Uninstall) => {
+                let later: Vec<_> = installs(&draft.steps[at..]).collect();
+                let by_reference = |install: &&StepDraft| match (&install.removed_by, &step.id) {
+                    (Some(reference), Some(id)) => Folded::of(&reference.value) == Folded::of(&id.value),
+                    _ => false,
+                };
+                let later = Words::of(later.iter().copied().filter(|install| !by_reference(install)), false);
+                let referred = installs(&draft.steps[at..]).any(|install| by_reference(&install));
+                let own = Words::of(std::iter::once(step), true);
+                if !referred && later.all_groups_in(&own) {
+                    never_put_back(reader, step, &later.left_out(step));
+                }
+            }
+            Some(Verb::Install) => {
+                let uninstalls = draft.steps[..at].iter().filter(|step| step.verb == Some(Verb::Uninstall));
+                let earlier = Words::of(uninstalls, false);
+                let own = Words::of(std::iter::once(step), true);
+                if earlier.all_groups_in(&own) && step.groups.is_empty() {
+                    never_removed(reader, step, &earlier.left_out(step));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn installs(steps: &[StepDraft]) -> impl Iterator<Item = &StepDraft> {
+    steps.iter().filter(|step| step.verb == Some(Verb::Install))
+}
+
+/// Selections as words: whole groups by path, and items by name.
+struct Words {
+    groups: BTreeSet<Folded>,
+    items: BTreeSet<Folded>,
+}
+
+impl Words {
+    /// With `prefixes`, every group above a named one or above a named item counts as well.
+    fn of<'a>(steps: impl Iterator<Item = &'a StepDraft>, prefixes: bool) -> Self {
+        let mut words = Self { groups: BTreeSet::new(), items: BTreeSet::new() };
+        for step in steps {
+            words.groups.extend(step.groups.iter().map(|group| Folded::of(&group.value)));
+            if prefixes {
+                let paths = step.groups.iter().chain(step.items.iter().map(|(group, _)| group));
+                words.groups.extend(paths.flat_map(|path| above(&path.value)));
+            }
+            words.items.extend(step.items.iter().flat_map(|(_, names)| names).map(|name| Folded::of(&name.value)));
+        }
+        words
+    }
+
+    fn all_groups_in(&self, other: &Words) -> bool {
+        self.groups.is_subset(&other.groups)
+    }
+
+    /// What a step selects and these words do not.
+    fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
+        let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
+        let groups = step.groups.iter().filter(|group| !covered(&group.value)).map(|group| group.value.as_str());
+        let items = step.items.iter().filter(|(group, _)| !covered(&group.value)).flat_map(|(_, names)| names);
+        let items = items.filter(|name| !self.items.contains(&Folded::of(&name.value)));
+        items.map(|name| name.value.as_str()).chain(groups).collect()
+    }
+}
+
+/// A path and every path above it.
+fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
+    let cuts = path.match_indices('/').map(|(at, _)| at).chain(std::iter::once(path.len()));
+    cuts.map(|at| Folded::of(&path[..at]))
+}
+
+fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
+    if !gone.is_empty() {
+        let message =
+            format!("`{}` removes {}, and no later step puts that back", step.name(), some_of(gone.iter().copied()));
+        let finding = reader.findings.add(Code::NeverPutBack, step.place(), message);
+        finding.help(format!("add an `install` step with `removed_by = \"{}\"`, unless it is meant", step.name()));
+    }
+}
+
+fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
+    if !new.is_empty() {
+        let message =
+            format!("`{}` installs {}, which no earlier step removed", step.name(), some_of(new.iter().copied()));
+        reader.findings.add(Code::NeverRemoved, step.place(), message);
+    }
+}
+
+/// Items that are uninstalled although they are gone. A step for some servers only says nothing about the others,
+/// and an `install` that is not understood may have brought everything back.
+fn removed_twice(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    let name = |name: &str| {
+        let known = deployment.and_then(|deployment| Some(deployment.items[deployment.item(name)?.0].name.as_str()));
+        Folded::of(known.unwrap_or(name))
+    };
+    let mut gone: BTreeMap<Folded, &str> = BTreeMap::new();
+    for step in &draft.steps {
+        let everywhere = step.on.is_none() && step.platform.is_none();
+        match step.verb {
+            Some(Verb::Uninstall) if everywhere => {
+                let named = step.items.iter().flat_map(|(_, names)| names);
+                for item in named {
+                    if let Some(by) = gone.insert(name(&item.value), step.name())
+                        && by != step.name()
+                    {
+                        let message = format!("`{}` is gone already: the step `{by}` removes it", item.value);
+                        let finding = reader.findings.add(Code::RemovedTwice, item.span.clone(), message);
+                        finding.help("remove it from one of the two steps");
+                    }
+                }
+            }
+            Some(Verb::Install) => gone.clear(),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Checks of what comes into the share, against what is installed from there: an item is installed from the file
+//! that lies in the share at that step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::*;
+use super::flow::{removed_by, selected};
+use crate::deployment::description::{Description, ItemId, ItemKind};
+use crate::document::{Code, Placed, Reader, some_of};
+use crate::names::{FileName, Folded};
+
+/// What a manifest does with items, seen from the share. Every name is known to the deployment.
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
+    // A step that could not be read may be the one that installs.
+    if draft.steps.iter().any(|step| step.torn || step.verb.is_none()) {
+        return;
+    }
+    lacking(reader, draft, deployment);
+    let from = items_by_installer(deployment);
+    let run: BTreeSet<Folded> = draft
+        .steps
+        .iter()
+        .filter(|step| step.verb == Some(Verb::Run))
+        .flat_map(|step| step.files.iter().map(|file| file.value.folded()))
+        .collect();
+    let installed = installed(draft, deployment);
+    for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| matches!(step.to, Some(To::Share))) {
+        for file in copied(step) {
+            let folded = file.value.folded();
+            match from.get(&folded) {
+                Some(items) => arrived(reader, draft, deployment, (at, &file), items, &installed),
+                None if file.value.is_msi() && !run.contains(&folded) => for_nothing(reader, deployment, &file),
+                None => {}
+            }
+        }
+    }
+}
+
+/// The files that a step copies, each with the place to point at.
+fn copied(step: &StepDraft) -> Vec<Placed<FileName>> {
+    let others = step
+        .others
+        .iter()
+        .flat_map(|span| step.other_names.iter().map(move |name| Placed { value: name.clone(), span: span.clone() }));
+    step.files.iter().cloned().chain(others).collect()
+}
+
+fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>> {
+    let mut from: BTreeMap<Folded, Vec<ItemId>> = BTreeMap::new();
+    for (at, item) in deployment.items.iter().enumerate() {
+        if let ItemKind::Component { installer, .. } = &item.kind {
+            from.entry(installer.folded()).or_default().push(ItemId(at));
+        }
+    }
+    from
+}
+
+/// Which items every step installs. Of a whole group it is what the run removed before.
+fn installed(draft: &Draft, deployment: &Description) -> Vec<BTreeSet<ItemId>> {
+    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+    let mut by_step = Vec::with_capacity(draft.steps.len());
+    for step in &draft.steps {
+        removed.extend(removed_by(step, deployment));
+        by_step.push(match step.verb {
+            Some(Verb::Install) => put_back(step, draft, deployment, &removed),
+            _ => BTreeSet::new(),
+        });
+    }
+    by_step
+}
+
+fn put_back(step: &StepDraft, draft: &Draft, deployment: &Description, removed: &BTreeSet<ItemId>) -> BTreeSet<ItemId> {
+    if let Some(reference) = &step.removed_by {
+        let folded = Folded::of(&reference.value);
+        let named = |step: &&StepDraft| step.id.as_ref().is_some_and(|id| Folded::of(&id.value) == folded);
+        return draft.steps.iter().find(named).map(|step| removed_by(step, deployment)).unwrap_or_default();
+    }
+    let names = step.items.iter().flat_map(|(_, names)| names);
+    let mut items: BTreeSet<ItemId> = names.filter_map(|name| deployment.item(&name.value)).collect();
+    items.extend(selected(step, deployment).intersection(removed));
+    items
+}
+
+/// A new installer lies in the share: its item is installed from it later, or not.
+fn arrived(
+    reader: &mut Reader<'_>,
+    draft: &Draft,
+    deployment: &Description,
+    (at, file): (usize, &Placed<FileName>),
+    items: &[ItemId],
+    installed: &[BTreeSet<ItemId>],
+) {
+    let installs = |by: &BTreeSet<ItemId>| items.iter().any(|item| by.contains(item));
+    if installed[at..].iter().any(installs) {
+        return;
+    }
+    let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
+    if let Some(early) = installed[..at].iter().position(installs) {
+        let early = draft.steps[early].name();
+        let message =
+            format!("`{}` comes into the share after the step `{early}` installs {names} from it", file.value);
+        let finding = reader.findings.add(Code::CopiedTooLate, file.span.clone(), message);
+        finding.help("move the `copy` above that step");
+        return;
+    }
+    let message = format!("`{}` is new in the share, and no later step installs {names} again", file.value);
+    let finding = reader.findings.add(Code::NotReinstalled, file.span.clone(), message);
+    finding.help("add it to an `uninstall` and an `install` step, or leave the file out");
+}
+
+fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<FileName>) {
+    let installers = deployment.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Component { installer, .. } => Some(installer.as_str()),
+        ItemKind::Procedure { .. } => None,
+    });
+    let near = reader.nearest(file.value.as_str(), installers).map(str::to_owned);
+    let message = format!("no item of `{}` is installed from `{}`", deployment.name, file.value);
+    let finding = reader.findings.add(Code::InstallsNothing, file.span.clone(), message);
+    finding.did_you_mean(near.as_deref()).help("correct the name here, or the item's `installer` in `deployment.toml`");
+}
+
+/// Whatever is installed or run finds in place what it requires, or it comes in the same batch.
+fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
+    // A step for some servers only says nothing about the others.
+    let narrowed = |step: &StepDraft| step.on.is_some() || step.platform.is_some();
+    if draft.steps.iter().any(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)) && narrowed(step)) {
+        return;
+    }
+    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+    for step in &draft.steps {
+        let batch = match step.verb {
+            Some(Verb::Uninstall) => {
+                removed.extend(removed_by(step, deployment));
+                continue;
+            }
+            Some(Verb::Install) => put_back(step, draft, deployment, &removed),
+            Some(Verb::Initialize) => {
+                let names = step.items.iter().flat_map(|(_, names)| names);
+                names.filter_map(|name| deployment.item(&name.value)).collect()
+            }
+            _ => continue,
+        };
+        for item in batch.iter().map(|item| &deployment.items[item.0]) {
+            let gone = item.requires.iter().filter(|required| removed.contains(required) && !batch.contains(required));
+            let gone: Vec<_> = gone.map(|required| deployment.items[required.0].name.as_str()).collect();
+            if !gone.is_empty() {
+                let message =
+                    format!("`{}` requires {}, which is removed at that time", item.name, some_of(gone.into_iter()));
+                let finding = reader.findings.add(Code::Lacking, step.place(), message);
+                finding.help("move this step below the one that installs it, or install both in one step");
+            }
+        }
+        removed.retain(|item| !batch.contains(item));
+    }
+}

@@ -1,0 +1,83 @@
+//! Checks of what services go through: what stops should start again, and what is disabled cannot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ServiceVerb;
+use super::draft::*;
+use super::steps::servers_of;
+use crate::deployment::description::{Description, ServiceId};
+use crate::document::{Code, Reader};
+use crate::names::Folded;
+
+/// With a deployment, a service may be named by its aliases.
+pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    // A step that could not be read may be the one that takes the other back.
+    if draft.steps.iter().all(|step| !step.torn && step.verb.is_some()) {
+        stops(reader, draft, deployment);
+        starts(reader, draft, deployment);
+    }
+}
+
+/// A service by what it is, or by its name where no deployment is at hand.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    Known(ServiceId),
+    Named(Folded),
+}
+
+impl Which {
+    fn of(name: &str, deployment: Option<&Description>) -> Self {
+        match deployment.and_then(|deployment| deployment.service(name)) {
+            Some(known) => Which::Known(known),
+            None => Which::Named(Folded::of(name)),
+        }
+    }
+}
+
+fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    let which = |name: &str| Which::of(name, deployment);
+    let mut started = BTreeSet::new();
+    let mut enabled = BTreeSet::new();
+    for step in draft.steps.iter().rev() {
+        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
+        let (taken_back, word, way_out) = match verb {
+            ServiceVerb::Start | ServiceVerb::Restart => {
+                started.insert(which(&service.value));
+                continue;
+            }
+            ServiceVerb::Enable => {
+                enabled.insert(which(&service.value));
+                continue;
+            }
+            ServiceVerb::Stop => (started.contains(&which(&service.value)), "starts", "start"),
+            ServiceVerb::Disable => (enabled.contains(&which(&service.value)), "enables", "enable"),
+        };
+        if !taken_back {
+            let message = format!("no later step {word} `{}` again", service.value);
+            let finding = reader.findings.add(Code::NotTakenBack, service.span.clone(), message);
+            finding.help(format!("add a step with `action = \"{way_out}\"`, unless it is meant"));
+        }
+    }
+}
+
+/// A service that is started while an earlier step has it disabled, on the same servers.
+fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    let mut disabled: BTreeMap<(Which, String), &str> = BTreeMap::new();
+    for step in &draft.steps {
+        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
+        let key = (Which::of(&service.value, deployment), servers_of(step));
+        match verb {
+            ServiceVerb::Disable => drop(disabled.insert(key, step.name())),
+            // One that is enabled elsewhere may be this one under the name of another role.
+            ServiceVerb::Enable => disabled.retain(|(which, _), _| *which != key.0),
+            ServiceVerb::Stop => {}
+            ServiceVerb::Start | ServiceVerb::Restart => {
+                if let Some(by) = disabled.get(&key) {
+                    let message = format!("`{}` is disabled by the step `{by}`, so it cannot start", service.value);
+                    let finding = reader.findings.add(Code::StartOfDisabled, service.span.clone(), message);
+                    finding.help("add a step with `action = \"enable\"` before this one");
+                }
+            }
+        }
+    }
+}

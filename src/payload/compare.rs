@@ -1,0 +1,182 @@
+//! Whether the payload is what the file table says and what the steps need.
+
+use std::collections::BTreeMap;
+
+use super::{PackageFault, PayloadFact, PayloadFacts};
+use crate::deployment::description::{Description, ItemKind};
+use crate::deployment::tree::FileFacts;
+use crate::document::{Code, Level, Span};
+use crate::manifest::{FileTable, PayloadFile};
+use crate::names::{Digest, FileName, Folded, Shown};
+
+/// How far a date may be off and still be told as another time zone, in seconds.
+const LARGEST_ZONE: i64 = 14 * 3600;
+
+const AGAIN: &str = "unpack the vendor's download again";
+
+/// One way in which a payload is not what its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What kind of difference.
+    pub code: Code,
+    /// An error where the rollup cannot be applied with it.
+    pub level: Level,
+    /// The row of the file table that it is about, or the table.
+    pub span: Span,
+    /// The difference itself, naming the file.
+    pub message: String,
+    /// The way out.
+    pub help: Option<&'static str>,
+}
+
+/// Compares every file with its row, its pin and, where a deployment is known, the item it is for. The differences
+/// come in the order of the file table; those of no row are last.
+pub fn compare(table: &FileTable<'_>, site: Option<&Description>, payload: &PayloadFacts) -> Vec<Difference> {
+    let mut comparison = Comparison {
+        products: site.map(products).unwrap_or_default(),
+        pinned: table.rows.iter().filter_map(|row| Some((row.sha256?, &row.name))).collect(),
+        table,
+        found: Vec::new(),
+    };
+    for row in table.rows.iter() {
+        comparison.row(row, payload.files.get(&row.name.folded()));
+    }
+    for (a, b) in &payload.clashes {
+        let message = format!("`{}` and `{}` in the payload differ only in case", Shown(a), Shown(b));
+        let help = "remove the one that is not the vendor's";
+        comparison.tell(Code::PayloadClash, Level::Error, &table.span, message).help = Some(help);
+    }
+    for name in &payload.extra {
+        let message = format!("`{}` lies in the payload and in no row of the file table", Shown(name));
+        comparison.tell(Code::ExtraFile, Level::Note, &table.span, message);
+    }
+    comparison.found
+}
+
+struct Comparison<'t> {
+    table: &'t FileTable<'t>,
+    products: BTreeMap<Folded, ForItem>,
+    /// Which row has a pin.
+    pinned: BTreeMap<Digest, &'t FileName>,
+    found: Vec<Difference>,
+}
+
+/// The item that is installed from a file.
+struct ForItem {
+    item: String,
+    product: String,
+}
+
+/// The product that a file must hold, and the item that is installed from it.
+fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
+    let named = site.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Component { installer, product, .. } => {
+            let belongs = ForItem { item: item.name.to_string(), product: product.clone() };
+            Some((installer.folded(), belongs))
+        }
+        ItemKind::Procedure { .. } => None,
+    });
+    named.collect()
+}
+
+impl Comparison<'_> {
+    fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
+        // What no step deploys cannot spoil the run.
+        let level = match self.table.deployed.contains(&row.name.folded()) {
+            true => Level::Error,
+            false => Level::Warning,
+        };
+        let Some(fact) = fact else {
+            let message = format!("`{}` is missing in the payload", row.name);
+            self.tell(Code::MissingFile, level, &row.span, message).help = Some(AGAIN);
+            return;
+        };
+        let Some((code, message, help)) = self.wrong(row, fact) else {
+            self.date(row, fact);
+            return;
+        };
+        self.tell(code, level, &row.span, message).help = Some(help);
+    }
+
+    fn tell(&mut self, code: Code, level: Level, span: &Span, message: String) -> &mut Difference {
+        self.found.push(Difference { code, level, span: span.clone(), message, help: None });
+        self.found.last_mut().expect("pushed just now")
+    }
+
+    /// The first way in which a file differs from its row, or cannot be used for what it is for.
+    fn wrong(&self, row: &PayloadFile, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
+        let name = &row.name;
+        let FileFacts { size, sha256 } = match &fact.facts {
+            Ok(facts) => *facts,
+            Err(what) => {
+                let message = format!("`{name}` in the payload cannot be used: {what}");
+                return Some((Code::NotAFile, message, "put the file there"));
+            }
+        };
+        if row.sha256.is_some_and(|wanted| wanted != sha256)
+            && let Some(other) = self.pinned.get(&sha256)
+        {
+            let message = format!("`{name}` in the payload is the file that is pinned as `{other}`");
+            return Some((Code::Swapped, message, "two files may be swapped; give each one its own name back"));
+        }
+        if let Some(wanted) = row.size.filter(|&wanted| wanted != size) {
+            let how = if size < wanted { "too short" } else { "too long" };
+            let message = format!("`{name}` is {how}: the file table says {wanted} bytes, the payload has {size}");
+            return Some((Code::WrongSize, message, AGAIN));
+        }
+        if let Some(wanted) = row.sha256.filter(|&wanted| wanted != sha256) {
+            let held = match &fact.package {
+                Ok(held) => format!("; it holds `{}` {}", Shown(&held.identity.product), held.identity.version),
+                Err(_) => String::new(),
+            };
+            let message =
+                format!("`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}");
+            return Some((Code::WrongHash, message, AGAIN));
+        }
+        self.unusable(row, fact)
+    }
+
+    /// Why a file with the right size and hash still cannot be used for what it is for.
+    fn unusable(&self, row: &PayloadFile, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
+        let (name, folded) = (&row.name, row.name.folded());
+        let belongs = self.products.get(&folded);
+        let needed = self.table.run.contains(&folded) || belongs.is_some() || name.is_msi();
+        match &fact.package {
+            Err(PackageFault::NotAPackage(why)) if needed => {
+                Some((Code::NoInstaller, format!("`{name}` is no installer: {why}"), AGAIN))
+            }
+            Err(PackageFault::Unusable(why)) if needed => {
+                let message = format!("`{name}` cannot be installed from: {why}");
+                Some((Code::UnusableInstaller, message, "`rollup inspect` tells more"))
+            }
+            Err(_) => None,
+            Ok(contents) => {
+                let ForItem { item, product } = belongs?;
+                let found = &contents.identity.product;
+                (found != product).then(|| {
+                    let message =
+                        format!("`{name}` should hold `{product}` for `{item}`, and holds `{}`", Shown(found));
+                    let help = "two files may be swapped; `rollup inspect` tells what each one holds";
+                    (Code::Swapped, message, help)
+                })
+            }
+        }
+    }
+
+    /// A wrong date is worth a word, since another edition has one too; but copying changes it, and where
+    /// the hash is pinned it says next to nothing.
+    fn date(&mut self, row: &PayloadFile, fact: &PayloadFact) {
+        let Some(wanted) = row.modified else { return };
+        // The table tells minutes.
+        let off = fact.modified.div_euclid(60) * 60 - wanted;
+        if off == 0 {
+            return;
+        }
+        let message = match off % 3600 == 0 && off.abs() <= LARGEST_ZONE {
+            true => format!("`{}` is dated {} h off, which looks like another time zone", row.name, off / 3600),
+            false => format!("`{}` has another date than the file table says; copying may have changed it", row.name),
+        };
+        let level = if row.sha256.is_some() { Level::Note } else { Level::Warning };
+        self.tell(Code::WrongDate, level, &row.span, message);
+    }
+}

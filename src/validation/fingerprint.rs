@@ -1,0 +1,49 @@
+//! What a finding is known by when the document around it changes.
+
+use std::collections::BTreeMap;
+
+use crate::document::{Code, Finding, Source};
+use crate::names::Digest;
+
+/// Bytes of the digest that are shown; enough for the findings of one document.
+const SHOWN: usize = 16;
+
+/// The fingerprints of findings, in their order: over the code, the text of the line and which one of its kind it
+/// is among equal lines. It stays as it is while other lines come and go, so that a service that shows findings
+/// knows an old one again.
+pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> {
+    let mut seen: BTreeMap<(Code, &str), usize> = BTreeMap::new();
+    let of = |finding: &&Finding| {
+        let line = source.line_text(source.line(finding.span.start)).trim();
+        let nth = seen.entry((finding.code, line)).or_default();
+        *nth += 1;
+        let digest = Digest::of(format!("{}\n{line}\n{nth}", finding.code).as_bytes()).to_string();
+        digest[..SHOWN].to_owned()
+    };
+    sorted.iter().map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Findings;
+
+    fn of(text: &str, marks: &[&str]) -> Vec<String> {
+        let source = Source::new("m.toml", text);
+        let mut findings = Findings::default();
+        for mark in marks {
+            for (at, _) in text.match_indices(mark) {
+                findings.add(Code::UnknownKey, at..at + 1, *mark);
+            }
+        }
+        fingerprints(&findings.sorted(), &source)
+    }
+
+    #[test]
+    fn a_fingerprint_stays_when_other_lines_change() {
+        let before = of("a = 1\nfoo = 2\nbar = 3\nfoo = 2\n", &["foo", "bar"]);
+        let after = of("# new\n\nfoo = 2\na = 1\n  bar = 3\nb = 2\nfoo = 2 \n", &["foo", "bar"]);
+        assert_eq!(before, after);
+        assert!(before[0] != before[2] && before[0] != before[1]);
+    }
+}

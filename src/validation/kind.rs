@@ -1,0 +1,80 @@
+//! Telling manifests and deployments apart before anything is parsed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::document::Source;
+use crate::names::same_name;
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The TOML file of one rollup.
+    Manifest,
+    /// A `deployment.toml`.
+    Deployment,
+}
+
+impl Kind {
+    /// The word for it.
+    pub fn named(self) -> &'static str {
+        match self {
+            Kind::Manifest => "manifest",
+            Kind::Deployment => "deployment",
+        }
+    }
+}
+
+const OF_A_MANIFEST: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
+const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
+
+/// What a document seems to be, by its name or by the keys at its top; `None` where it shows none of either
+/// language's. Mistakes elsewhere in it do not matter.
+pub fn kind_of(source: &Source) -> Option<Kind> {
+    let named = Path::new(source.name()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if same_name(named, "deployment.toml") {
+        return Some(Kind::Deployment);
+    }
+    let keys = top_keys(source.text());
+    let any = |of: &[&str]| of.iter().any(|key| keys.contains(key));
+    match (any(&OF_A_MANIFEST), any(&OF_A_DEPLOYMENT)) {
+        (true, _) => Some(Kind::Manifest),
+        (false, true) => Some(Kind::Deployment),
+        (false, false) => None,
+    }
+}
+
+/// The keys at the top of a document: those before its first header, and the first part of every header.
+fn top_keys(text: &str) -> BTreeSet<&str> {
+    let mut keys = BTreeSet::new();
+    let mut headed = false;
+    for line in text.lines().map(|line| line.trim_start_matches(['\u{feff}', ' ', '\t'])) {
+        let is_header = line.starts_with('[');
+        headed |= is_header;
+        if is_header || !headed {
+            let key = line.trim_start_matches('[').split(['.', '=', ']']).next().unwrap_or_default();
+            keys.insert(key.trim().trim_matches(['"', '\'']));
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str, text: &str) -> Option<Kind> {
+        kind_of(&Source::new(name, text))
+    }
+
+    #[test]
+    fn a_document_is_known_by_its_keys_whatever_else_is_wrong_with_it() {
+        assert_eq!(kind("a.toml", "schema = 1\n[rollup]\n"), Some(Kind::Manifest));
+        assert_eq!(kind("a.toml", "[payload.sha256\n"), Some(Kind::Manifest));
+        assert_eq!(kind("a.toml", "\u{feff}servers = [\n[[steps"), Some(Kind::Manifest));
+        assert_eq!(kind("site.toml", "schema = 1\nroles = []\n"), Some(Kind::Deployment));
+        assert_eq!(kind("x/Deployment.toml", "nonsense"), Some(Kind::Deployment));
+        assert_eq!(kind("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\nrollup = \"1\"\n"), None);
+        assert_eq!(kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! Findings weighed as the caller wishes.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use crate::document::{Code, Findings, Level, NoSuchCode};
+
+/// What the caller wishes for a kind of finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It counts as an error.
+    Deny,
+    /// It counts as a warning.
+    Warn,
+    /// It is not told.
+    Allow,
+}
+
+/// Which findings a wish is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Which {
+    /// One kind.
+    Code(Code),
+    /// Everything that is a warning otherwise.
+    Warnings,
+    /// Everything that is a note otherwise.
+    Notes,
+}
+
+/// Wishes of one caller. One for a code wins over one for `warnings` or `notes`.
+#[derive(Debug, Clone, Default)]
+pub struct Levels(BTreeMap<Which, Wish>);
+
+/// A wish that cannot be granted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// Two wishes about one thing.
+    #[error("`{0}` is asked for in two ways; keep one")]
+    Twice(String),
+    /// A document with an error cannot be used, whatever anybody wishes.
+    #[error("{0} is an error ({title}), and an error stays one: the document cannot be used", title = .0.title())]
+    Lowered(Code),
+}
+
+impl FromStr for Which {
+    type Err = NoSuchCode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+        match text.to_ascii_lowercase().as_str() {
+            "warnings" => Ok(Which::Warnings),
+            "notes" => Ok(Which::Notes),
+            _ => text.parse().map(Which::Code),
+        }
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Which::Code(code) => code.fmt(f),
+            Which::Warnings => f.write_str("warnings"),
+            Which::Notes => f.write_str("notes"),
+        }
+    }
+}
+
+impl Levels {
+    /// The wishes, or why they make no sense.
+    pub fn new(wishes: impl IntoIterator<Item = (Which, Wish)>) -> Result<Self, Misuse> {
+        let mut levels = BTreeMap::new();
+        for (which, wish) in wishes {
+            match which {
+                Which::Code(code) if code.level() == Level::Error && wish != Wish::Deny => {
+                    return Err(Misuse::Lowered(code));
+                }
+                _ => {}
+            }
+            if levels.insert(which, wish).is_some_and(|before| before != wish) {
+                return Err(Misuse::Twice(which.to_string()));
+            }
+        }
+        Ok(Self(levels))
+    }
+
+    /// Weighs findings, and forgets those that are allowed.
+    pub fn apply(&self, findings: &mut Findings) {
+        if !self.0.is_empty() {
+            findings.weigh(|code, level| self.weigh(code, level));
+        }
+    }
+
+    fn weigh(&self, code: Code, level: Level) -> Option<Level> {
+        let group = match level {
+            Level::Error => return Some(level),
+            Level::Warning => Which::Warnings,
+            Level::Note => Which::Notes,
+        };
+        let wish = self.0.get(&Which::Code(code)).or_else(|| self.0.get(&group));
+        wish.map_or(Some(level), |wish| wish.level())
+    }
+}
+
+impl Wish {
+    fn level(self) -> Option<Level> {
+        match self {
+            Wish::Deny => Some(Level::Error),
+            Wish::Warn => Some(Level::Warning),
+            Wish::Allow => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(wishes: &[(&str, Wish)]) -> Vec<String> {
+        let wishes = wishes.iter().map(|(which, wish)| (which.parse().expect("known"), *wish));
+        let levels = Levels::new(wishes).expect("wishes that make sense");
+        let mut findings = Findings::default();
+        for code in [Code::NotListed, Code::Unused, Code::OddMsiSize, Code::Spelling] {
+            findings.add(code, 0..0, "x");
+        }
+        levels.apply(&mut findings);
+        findings.sorted().iter().map(|finding| format!("{} {}", finding.code, finding.level)).collect()
+    }
+
+    #[test]
+    fn a_code_wins_over_its_group() {
+        use Wish::*;
+        assert_eq!(weighed(&[]), ["RU0201 error", "RU0202 warning", "RU0204 warning", "RU0205 note"]);
+        assert_eq!(weighed(&[("warnings", Deny), ("RU0204", Allow)]), ["RU0201 error", "RU0202 error", "RU0205 note"]);
+        assert_eq!(
+            weighed(&[("warnings", Deny), ("ru0202", Warn)]),
+            ["RU0201 error", "RU0202 warning", "RU0204 error", "RU0205 note"]
+        );
+        assert_eq!(weighed(&[("notes", Allow), ("Warnings", Allow)]), ["RU0201 error"]);
+        assert_eq!(weighed(&[("RU0205", Deny), ("warnings", Allow)]), ["RU0201 error", "RU0205 error"]);
+    }
+
+    #[test]
+    fn what_cannot_be_granted_is_said() {
+        let wish = |which: &str, wish| (which.parse().expect("known"), wish);
+        assert!(matches!(Levels::new([wish("RU0201", Wish::Allow)]), Err(Misuse::Lowered(Code::NotListed))));
+        assert!(matches!(
+            Levels::new([wish("RU0202", Wish::Allow), wish("ru0202", Wish::Deny)]),
+            Err(Misuse::Twice(_))
+        ));
+        assert!(Levels::new([wish("RU0202", Wish::Deny), wish("ru0202", Wish::Deny)]).is_ok());
+        assert!("RU9999".parse::<Which>().is_err());
+    }
+}

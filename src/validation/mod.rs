@@ -1,0 +1,155 @@
+//! Documents checked together, and told in the form that people or programs read.
+//!
+//! A manifest is checked by itself, against a deployment and a payload where they are given, and against the
+//! other manifests; a `deployment.toml` by itself. What was found goes through the caller's levels and then
+//! into one of four reports, which all tell the same.
+
+mod fingerprint;
+mod github;
+mod json;
+mod kind;
+mod levels;
+mod sarif;
+mod text;
+
+use rayon::prelude::*;
+
+pub use json::JSON_SCHEMA;
+pub use kind::{Kind, kind_of};
+pub use levels::{Levels, Misuse, Which, Wish};
+
+use crate::deployment::describe;
+use crate::deployment::description::Description;
+use crate::deployment::tree::DiskError;
+use crate::document::{Code, Findings, Level, Source};
+use crate::manifest::{self, Checks, Manifest, Read};
+use crate::payload::{Payload, compare};
+
+/// What the documents are checked against beside themselves.
+#[derive(Clone, Copy, Default)]
+pub struct Against<'a> {
+    /// The deployment whose names manifests should use.
+    pub deployment: Option<&'a Description>,
+    /// The payload of the manifest.
+    pub payload: Option<&'a Payload>,
+}
+
+/// One document with what was found in it.
+pub struct Document {
+    /// Its text and name.
+    pub source: Source,
+    /// What it is.
+    pub kind: Kind,
+    /// What was found.
+    pub findings: Findings,
+}
+
+/// What could not be read at all.
+#[derive(Debug, Clone)]
+pub struct Unread {
+    /// The path as it was typed or found.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Documents that were checked together, in the order they were given.
+#[derive(Default)]
+pub struct Validation {
+    /// The documents.
+    pub documents: Vec<Document>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+    /// How many TOML files of folders are neither a manifest nor a deployment.
+    pub passed_over: usize,
+}
+
+/// How many findings there are of each level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Notes.
+    pub notes: usize,
+}
+
+impl Validation {
+    /// Checks documents, each by itself and all together. Only reading a payload can fail.
+    pub fn of(sources: Vec<(Source, Kind)>, against: &Against<'_>) -> Result<Self, DiskError> {
+        let checked = sources.into_par_iter().map(|(source, kind)| Document::checked(source, kind, against));
+        let mut documents = checked.collect::<Result<Vec<_>, _>>()?;
+        let manifests = documents.iter_mut().filter(|document| document.kind == Kind::Manifest);
+        let mut together: Vec<_> = manifests.map(|document| (&document.source, &mut document.findings)).collect();
+        if together.len() > 1 {
+            manifest::check_together(&mut together);
+        }
+        Ok(Self { documents, ..Self::default() })
+    }
+
+    /// Gives every finding the level that the caller wishes for it, and forgets what is allowed.
+    pub fn weigh(&mut self, levels: &Levels) {
+        for document in &mut self.documents {
+            levels.apply(&mut document.findings);
+        }
+    }
+
+    /// How many findings there are.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for document in &self.documents {
+            let [errors, warnings, notes] = document.findings.counts();
+            counts.errors += errors;
+            counts.warnings += warnings;
+            counts.notes += notes;
+        }
+        counts
+    }
+
+    /// The code of the weightiest finding that is no note; of several the first.
+    pub fn foremost(&self) -> Option<Code> {
+        let all = self.documents.iter().flat_map(|document| document.findings.sorted());
+        all.filter(|finding| finding.level != Level::Note).min_by_key(|finding| finding.level).map(|first| first.code)
+    }
+}
+
+impl Document {
+    fn checked(source: Source, kind: Kind, against: &Against<'_>) -> Result<Self, DiskError> {
+        let mut findings = Findings::default();
+        match kind {
+            Kind::Deployment => drop(describe::parse(&source, &mut findings)),
+            Kind::Manifest => {
+                let checks = Checks { deployment: against.deployment };
+                let read = manifest::check(&source, &checks, &mut findings);
+                if let Some(payload) = against.payload {
+                    compare_payload(&read, against.deployment, payload, &mut findings)?;
+                }
+            }
+        }
+        Ok(Self { source, kind, findings })
+    }
+}
+
+/// A manifest with mistakes is compared too, as far as its file table could be read.
+fn compare_payload(
+    read: &Read,
+    site: Option<&Description>,
+    payload: &Payload,
+    findings: &mut Findings,
+) -> Result<(), DiskError> {
+    let table = match read {
+        Read::Whole(manifest) => Manifest::file_table(manifest),
+        Read::Part(table) => table.clone(),
+        Read::Nothing => return Ok(()),
+    };
+    let facts = payload.facts(&table)?;
+    for difference in compare(&table, site, &facts) {
+        let finding = findings.add(difference.code, difference.span, difference.message);
+        finding.level(difference.level);
+        if let Some(help) = difference.help {
+            finding.help(help);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! SARIF 2.1.0, the format in which code hosts take findings.
+//!
+//! Written by a few structures of our own: of the standard's hundreds of properties a dozen are used here.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::fingerprint::fingerprints;
+use super::{Document, Validation};
+use crate::document::{Code, Finding, FindingRecord, Level};
+
+/// Where the standard's schema is.
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// The name under which a fingerprint stands; the number goes up with the way it is made.
+const FINGERPRINT: &str = "rollupFinding/v1";
+
+/// A part of a document, lines and columns from 1; columns count characters.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u32,
+    start_column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+impl Validation {
+    /// Everything found, as a SARIF log with one run; `exit_code` is that of the command.
+    pub fn sarif(&self, exit_code: u8) -> Value {
+        let artifacts =
+            self.documents.iter().map(|document| json!({ "location": { "uri": uri(document.source.name()) } }));
+        let results = self.documents.iter().enumerate().flat_map(|(at, document)| document.results(at));
+        let unread = self.unread.iter().map(|unread| {
+            json!({ "level": "error", "message": { "text": unread.reason },
+                    "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(&unread.file) } } }] })
+        });
+        json!({
+            "$schema": SCHEMA,
+            "version": "2.1.0",
+            "runs": [{
+                "tool": { "driver": {
+                    "name": "rollup",
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "semanticVersion": env!("CARGO_PKG_VERSION"),
+                    "rules": Code::ALL.iter().map(|code| rule(*code)).collect::<Vec<_>>(),
+                } },
+                "invocations": [{
+                    "executionSuccessful": self.unread.is_empty(),
+                    "exitCode": exit_code,
+                    "toolExecutionNotifications": unread.collect::<Vec<_>>(),
+                }],
+                "columnKind": "unicodeCodePoints",
+                "artifacts": artifacts.collect::<Vec<_>>(),
+                "results": results.collect::<Vec<_>>(),
+            }],
+        })
+    }
+}
+
+fn rule(code: Code) -> Value {
+    json!({
+        "id": code.number(),
+        "name": code.name(),
+        "shortDescription": { "text": code.title() },
+        "fullDescription": { "text": first_paragraph(code.explanation()) },
+        "help": { "text": code.explanation(), "markdown": code.explanation() },
+        "defaultConfiguration": { "level": level(code.level()) },
+    })
+}
+
+fn first_paragraph(text: &str) -> String {
+    text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Note => "note",
+    }
+}
+
+impl Document {
+    fn results(&self, artifact: usize) -> Vec<Value> {
+        let location = json!({ "uri": uri(self.source.name()), "index": artifact });
+        let sorted = self.findings.sorted();
+        let fingerprints = fingerprints(&sorted, &self.source);
+        let mut results: Vec<Value> =
+            sorted.iter().zip(fingerprints).map(|(finding, print)| self.result(finding, print, &location)).collect();
+        for (code, weight, more) in self.findings.not_kept() {
+            results.push(json!({
+                "ruleId": code.number(), "ruleIndex": index(code), "level": level(weight),
+                "message": { "text": format!("{more} more like these") },
+                "locations": [{ "physicalLocation": { "artifactLocation": location } }],
+            }));
+        }
+        results
+    }
+
+    fn result(&self, finding: &Finding, fingerprint: String, location: &Value) -> Value {
+        let record = finding.record(&self.source);
+        let region = json!(Region::of(&record));
+        let mut result = json!({
+            "ruleId": finding.code.number(),
+            "ruleIndex": index(finding.code),
+            "level": level(finding.level),
+            "message": { "text": finding.told() },
+            "locations": [{ "physicalLocation": { "artifactLocation": location, "region": region } }],
+            "partialFingerprints": { FINGERPRINT: fingerprint },
+        });
+        if let Some(replacement) = record.replacement {
+            result["fixes"] = json!([{
+                "description": { "text": format!("write `{replacement}`") },
+                "artifactChanges": [{
+                    "artifactLocation": location,
+                    "replacements": [{ "deletedRegion": region, "insertedContent": { "text": replacement } }],
+                }],
+            }]);
+        }
+        result
+    }
+}
+
+fn index(code: Code) -> usize {
+    Code::ALL.partition_point(|other| *other < code)
+}
+
+impl Region {
+    fn of(record: &FindingRecord<'_>) -> Self {
+        Self {
+            start_line: record.line,
+            start_column: record.column,
+            end_line: record.end_line,
+            end_column: record.end_column,
+        }
+    }
+}
+
+/// A path as the standard wants it: a reference relative to the folder of the run, or a file's own address.
+fn uri(path: &str) -> String {
+    let mut uri = if path.starts_with('/') { "file://".to_owned() } else { String::new() };
+    let relative = path.strip_prefix("./").unwrap_or(path);
+    for byte in relative.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_become_references() {
+        assert_eq!(uri("./manifests/kb 1.toml"), "manifests/kb%201.toml");
+        assert_eq!(uri("/srv/ü.toml"), "file:///srv/%C3%BC.toml");
+        assert_eq!(uri("a:b.toml"), "a%3Ab.toml");
+    }
+
+    #[test]
+    fn a_rule_stands_where_its_index_says() {
+        assert!(Code::ALL.iter().enumerate().all(|(at, code)| index(*code) == at));
+    }
+}

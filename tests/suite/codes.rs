@@ -1,0 +1,100 @@
+//! Every code of the catalogue has a faulty document in `fixtures/codes`, is told there in exactly these words, and
+//! by itself: one fault makes one finding.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rollup::document::{Code, Level, Source};
+use tempfile::TempDir;
+
+use crate::world::copy_tree;
+
+/// Findings that say of the same fault something else that is worth a word: without a size a pin counts twice, and
+/// a date is told loudly only where nothing is pinned.
+const COMPANIONS: [(Code, Code); 2] = [(Code::Unmeasured, Code::Unpinned), (Code::WrongDate, Code::Unpinned)];
+
+fn fixtures() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
+}
+
+/// A copy of the fixtures, with what no repository can hold: a document above the limit, and two names in one
+/// folder that differ only in case.
+fn prepared() -> TempDir {
+    let folder = TempDir::new().expect("a temporary folder");
+    copy_tree(&fixtures().join("codes"), &folder.path().join("codes"));
+    copy_tree(&fixtures().join("hmc40"), &folder.path().join("hmc40"));
+    let large = "# a manifest\n".repeat(Source::LARGEST / 13 + 1);
+    fs::write(folder.path().join("codes/RU0006.toml"), large).expect("written");
+    fs::write(folder.path().join("codes/RU0708/payload/ONE.txt"), "another one\n").expect("written");
+    folder
+}
+
+/// The arguments of `validate` that show a code: its document or folder of documents, and what these are
+/// checked against.
+fn arguments(code: Code, codes: &Path) -> Vec<String> {
+    let name = code.number();
+    let words: Vec<String> = match name {
+        _ if codes.join(name).join("payload").is_dir() => {
+            vec![format!("{name}/manifest.toml"), "-p".to_owned(), format!("{name}/payload")]
+        }
+        _ if codes.join(name).join("site").is_dir() => {
+            vec![format!("{name}/manifest.toml"), "-d".to_owned(), format!("{name}/site")]
+        }
+        _ if codes.join(name).is_dir() => vec![name.to_owned()],
+        _ => vec![format!("{name}.toml")],
+    };
+    let on_the_sample = name.starts_with("RU06") && !words.contains(&"-d".to_owned()) || code == Code::CopiedTooLate;
+    words
+        .into_iter()
+        .chain(on_the_sample.then_some(["-d", "../hmc40"]).into_iter().flatten().map(str::to_owned))
+        .collect()
+}
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+}
+
+fn validate(words: &[String], codes: &Path, format: &str) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_rollup"))
+        .arg("validate")
+        .args(words)
+        .args(["--format", format])
+        .current_dir(codes)
+        .env_remove("COLUMNS")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program runs");
+    Ran { code: output.status.code(), stdout: String::from_utf8(output.stdout).expect("text") }
+}
+
+#[test]
+fn every_code_is_told_in_these_words() {
+    let folder = prepared();
+    let codes = folder.path().join("codes");
+    for &code in Code::ALL {
+        let ran = validate(&arguments(code, &codes), &codes, "text");
+        let wanted = if code.level() == Level::Error { 65 } else { 0 };
+        assert_eq!(ran.code, Some(wanted), "{code}\n{}", ran.stdout);
+        let expected = fixtures().join(format!("codes/{code}.txt"));
+        let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
+        snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(ran.stdout, expected.raw());
+    }
+}
+
+#[test]
+fn a_fault_makes_one_finding() {
+    let folder = prepared();
+    let codes = folder.path().join("codes");
+    for &code in Code::ALL {
+        let ran = validate(&arguments(code, &codes), &codes, "json");
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a JSON document");
+        let found: Vec<&str> =
+            document["findings"].as_array().into_iter().flatten().filter_map(|found| found["code"].as_str()).collect();
+        let companion = COMPANIONS.iter().filter(|(of, _)| *of == code).map(|(_, companion)| companion.number());
+        let wanted: Vec<&str> = std::iter::once(code.number()).chain(companion).collect();
+        assert_eq!(found, wanted, "{code}");
+        assert_eq!(document["findings"][0]["level"].as_str(), Some(code.level().to_string().as_str()), "{code}");
+    }
+}
