@@ -131,7 +131,7 @@ fn invalid(source: &Source, mut findings: Findings) -> Failure {
 /// How findings are drawn on standard error.
 pub(super) fn look() -> Look {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    Look { width: out::width(), color }
+    Look { width: out::width(), color, folds: out::is_screen() }
 }
 
 /// The payload that was given, or the folder beside the manifest that is named like its KB number.

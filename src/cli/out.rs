@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::exit::{Exit, Failure};
 use crate::names::Shown;
+pub(super) use crate::names::wrapped;
 
 /// What goes wrong.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -113,9 +114,17 @@ pub(super) fn is_yes(answer: &str) -> bool {
 
 /// Columns of the screen that results go to; 100 where it is no terminal.
 pub(super) fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns().unwrap_or(100).clamp(40, 400)
+}
+
+/// Whether results go to a screen of a known width.
+pub(super) fn is_screen() -> bool {
+    columns().is_some()
+}
+
+fn columns() -> Option<usize> {
     let terminal = std::io::stdout().is_terminal().then(screen).flatten();
-    terminal.or(columns).unwrap_or(100).clamp(40, 400)
+    terminal.or_else(|| std::env::var("COLUMNS").ok()?.parse().ok())
 }
 
 fn screen() -> Option<usize> {
@@ -151,24 +160,6 @@ pub(super) fn count(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count as u64), if count == 1 { one } else { many })
 }
 
-/// A text broken into lines of at most `width` columns, each after the first with `indent` before it.
-pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("there is always a line");
-        let used = last.chars().count() + usize::from(!last.is_empty());
-        if !last.is_empty() && used + word.chars().count() + indent.len() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    lines.join(&format!("\n{indent}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,11 +176,5 @@ mod tests {
         assert_eq!(typed(Path::new("/srv/hmc40")), "/srv/hmc40");
         assert_eq!(typed(Path::new("my dep")), "'my dep'");
         assert_eq!(typed(Path::new("it's")), "'it'\\''s'");
-    }
-
-    #[test]
-    fn long_texts_are_broken_between_words() {
-        assert_eq!(wrapped("one two three", 8, "  "), "one\n  two\n  three");
-        assert_eq!(wrapped("short", 80, ""), "short");
     }
 }

@@ -122,8 +122,11 @@ fn write(path: &Path, document: &str) -> Result<(), Failure> {
 }
 
 fn look(into_file: bool) -> Look {
-    let color = !into_file && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
-    Look { width: out::width(), color }
+    let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    match into_file {
+        true => Look::PLAIN,
+        false => Look { width: out::width(), color, folds: out::is_screen() },
+    }
 }
 
 /// The documents that the command line stands for, in its order.

@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
 use serde::Serialize;
 
 use super::{Code, Finding, Findings, Level, Source};
-use crate::names::Shown;
+use crate::names::{Shown, wrapped};
 
 /// More findings of one kind than this are listed below the last one that is drawn; notes below their first.
 const DRAWN: usize = 20;
@@ -24,6 +24,14 @@ pub struct Look {
     pub width: usize,
     /// Whether escape sequences for colour may be written.
     pub color: bool,
+    /// Whether messages are folded to the width, too. In a file or a log each stays on its line, where it is
+    /// searched for.
+    pub folds: bool,
+}
+
+impl Look {
+    /// The look of a text that no screen shows.
+    pub const PLAIN: Self = Self { width: 100, color: false, folds: false };
 }
 
 /// A finding in the form that programs read.
@@ -116,18 +124,31 @@ impl Finding {
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let (line, column) = source.place(self.span.start);
         let excerpt = Excerpt::of(self, source, line);
-        let title = Shown(&self.message).to_string();
-        let mut annotation = AnnotationKind::Primary.span(excerpt.span);
+        let width = look.width.max(40);
+        let fitted = |text: &str, before: usize| match (look.folds, Shown(text).to_string()) {
+            (true, text) => wrapped(&text, width.saturating_sub(before), ""),
+            (false, text) => text,
+        };
+        let title = fitted(&self.message, format!("{}[{}]: ", self.level, self.code).len());
+        let gutter = line.to_string().len();
+        let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
+        let mut below = Vec::new();
         if let Some(label) = &self.label {
-            annotation = annotation.label(Shown(label).to_string());
+            let label = Shown(label).to_string();
+            // Beside the carets if there is room, else below like a note.
+            match !look.folds || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width {
+                true => annotation = annotation.label(label),
+                false => below.push(fitted(&label, gutter + "  = note: ".len())),
+            }
         }
         let snippet = Snippet::source(excerpt.text).line_start(line as usize).path("-").annotation(annotation);
         let title = drawn(self.level).primary_title(title).id(self.code.number());
-        let notes = self.notes.iter().map(|note| Drawn::NOTE.message(Shown(note).to_string()));
-        let help = self.help.iter().map(|help| Drawn::HELP.message(Shown(help).to_string()));
+        below.extend(self.notes.iter().map(|note| fitted(note, gutter + "  = note: ".len())));
+        let notes = below.into_iter().map(|note| Drawn::NOTE.message(note));
+        let help = self.help.iter().map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
         let report = [title.element(snippet).elements(notes).elements(help)];
         let renderer = if look.color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
-        let drawing = renderer.term_width(look.width.max(40)).render(&report);
+        let drawing = renderer.term_width(width).render(&report);
         placed(&drawing, &format!("{}:{line}:{column}", Shown(source.name())))
     }
 
@@ -188,6 +209,11 @@ impl Excerpt {
         let span = before.len()..before.len() + marked.len();
         Self { text: format!("{before}{marked}{after}"), span }
     }
+
+    /// Columns up to the end of the carets, a tab counting as four.
+    fn columns_to_end(&self) -> usize {
+        self.text[..self.span.end].chars().map(|c| if c == '\t' { 4 } else { 1 }).sum()
+    }
 }
 
 /// Tabs stay, since the renderer lays them out; the byte order mark is not part of what the author sees.
@@ -212,7 +238,7 @@ fn placed(drawing: &str, place: &str) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Look = Look { width: 80, color: false };
+    const PLAIN: Look = Look { width: 80, ..Look::PLAIN };
 
     #[test]
     fn a_finding_is_drawn_at_its_place() {
@@ -232,6 +258,27 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
         assert_eq!(text, wanted);
         let colored = finding.text(&source, &Look { color: true, ..PLAIN });
         assert!(colored.contains("m.toml:2:10\n"), "{colored}");
+    }
+
+    #[test]
+    fn on_a_narrow_screen_messages_are_folded_and_a_long_label_moves_below() {
+        let source = Source::new("m.toml", "on = \"mps-engin\"\n");
+        let mut finding = Finding::new(Code::NoSuchRole, 5..16, "the deployment `hmc40` has no role `mps-engin`");
+        finding.label("did you mean `mps-engine`, or what?").help("roles stand in `deployment.toml`");
+        let wanted = "\
+error[RU0603]: the deployment `hmc40` has
+               no role `mps-engin`
+ --> m.toml:1:6
+  |
+1 | on = \"mps-engin\"
+  |      ^^^^^^^^^^^
+  |
+  = note: did you mean `mps-engine`, or
+          what?
+  = help: roles stand in
+          `deployment.toml`
+";
+        assert_eq!(finding.text(&source, &Look { width: 41, color: false, folds: true }), wanted);
     }
 
     #[test]

@@ -20,6 +20,24 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// A text broken into lines of at most `width` columns, each after the first with `indent` before it.
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        let used = last.chars().count() + usize::from(!last.is_empty());
+        if !last.is_empty() && used + word.chars().count() + indent.len() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines.join(&format!("\n{indent}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +46,11 @@ mod tests {
     fn an_escape_sequence_does_not_reach_the_terminal() {
         assert_eq!(Shown("a\u{1b}[31mb\u{202e}c").to_string(), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(Shown("Grüße 漢字").to_string(), "Grüße 漢字");
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words() {
+        assert_eq!(wrapped("one two three", 8, "  "), "one\n  two\n  three");
+        assert_eq!(wrapped("short", 80, ""), "short");
     }
 }

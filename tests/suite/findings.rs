@@ -7,7 +7,7 @@ use rollup::deployment::description::{self, Description};
 use rollup::document::{Findings, Level, Look, Source};
 use rollup::manifest::{self, Checks};
 
-const LOOK: Look = Look { width: 100, color: false };
+const LOOK: Look = Look::PLAIN;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -98,7 +98,7 @@ fn the_manifest_in_the_readme_has_no_mistakes() {
     let source = Source::new("README.md", examples[0].clone());
     let mut findings = Findings::default();
     let parsed = manifest::parse(&source, &mut findings);
-    let look = rollup::document::Look { width: 100, color: false };
+    let look = rollup::document::Look::PLAIN;
     assert!(parsed.is_some() && findings.is_empty(), "{}", findings.text(&source, &look));
 }
 

@@ -106,7 +106,7 @@ fn description(name: &str, text: &str) -> Description {
     let source = Source::new(name, text);
     let mut findings = Findings::default();
     let description = describe::parse(&source, &mut findings);
-    description.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look { width: 100, color: false })))
+    description.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
 }
 
 /// A manifest that has no errors.
@@ -116,7 +116,7 @@ fn parsed(name: &str, text: &str, description: &Description) -> Manifest {
     let mut findings = Findings::default();
     let manifest = manifest::parse(&source, &mut findings);
     let _ = description;
-    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look { width: 100, color: false })))
+    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
 }
 
 impl World {
