@@ -23,6 +23,7 @@ mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
+mod sarif;
 mod small;
 mod staging;
 mod stopping;
