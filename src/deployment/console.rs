@@ -7,13 +7,6 @@ use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use crate::document::{Code, Placed, Span, Table};
 use crate::names::{FileName, Folded, RelPath};
 
-pub(super) const GROUP: &str = "[[groups]]";
-pub(super) const ITEM: &str = "an entry of `items`";
-pub(super) const PROCEDURE: &str = "an entry of `procedures`";
-pub(super) const REQUIRES: &str = "[requires]";
-pub(super) const PARAMETERS: &str = "[parameters]";
-pub(super) const ANSWERS: &str = "an entry of `parameters`";
-
 /// Longer paths are more than many Windows programs can open, once a drive and a program's own folders
 /// stand around them.
 const LONG_PATH: usize = 240;
@@ -46,10 +39,7 @@ impl<'r, 's> Console<'r, 's> {
 
     /// Reads all groups with their members.
     pub(super) fn read(&mut self, top: &Table<'_>) {
-        if !top.has("groups") {
-            self.site.reader.missing(top, "groups", "[[groups]]");
-        }
-        for table in self.site.reader.tables(top, "groups", GROUP) {
+        for table in self.site.reader.tables(top, "groups") {
             self.group(&table);
         }
         self.overlaps();
@@ -58,10 +48,10 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     /// Reads what speaks of items by name, and gives the site back.
-    pub(super) fn finish(mut self, top: &Table<'_>, rehearsal: &str) -> (Site<'r, 's>, Vec<ItemId>) {
+    pub(super) fn finish(mut self, top: &Table<'_>) -> (Site<'r, 's>, Vec<ItemId>) {
         self.requires(top);
         self.parameters(top);
-        let rehearsed = match self.site.reader.table(top, "rehearsal", rehearsal) {
+        let rehearsed = match self.site.reader.table(top, "rehearsal") {
             Some(table) => self.site.reader.texts_or_none(&table, "not_installed"),
             None => Vec::new(),
         };
@@ -72,7 +62,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn group(&mut self, table: &Table<'_>) {
-        let path = self.site.reader.required_text(table, "path", "path = \"Hosted Exchange/Exchange Provisioning\"");
+        let path = self.site.reader.text(table, "path");
         let group = path.and_then(|path| self.path(path));
         let aliases = self.site.aliases(table);
         let on = self.on(table);
@@ -155,10 +145,9 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
-        let items = self.site.reader.tables(table, "items", ITEM).into_iter().map(|member| (member, true));
+        let items = self.site.reader.tables(table, "items").into_iter().map(|member| (member, true));
         let items: Vec<_> = items.collect();
-        let procedures =
-            self.site.reader.tables(table, "procedures", PROCEDURE).into_iter().map(|member| (member, false));
+        let procedures = self.site.reader.tables(table, "procedures").into_iter().map(|member| (member, false));
         let mut members: Vec<_> = items.into_iter().chain(procedures).collect();
         members.sort_by_key(|(member, _)| member.span().start);
         for (member, component) in members {
@@ -167,7 +156,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
-        let name = self.site.reader.required_text(table, "name", "name = \"…\"");
+        let name = self.site.reader.text(table, "name");
         let name = name.and_then(|name| self.site.file_name(name));
         let aliases = self.site.aliases(table);
         let on = if table.has("on") { self.on(table) } else { inherited.on };
@@ -197,7 +186,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn component(&mut self, table: &Table<'_>, name: Option<&Placed<FileName>>, inherited: &Inherited) -> ItemKind {
-        let installer = self.site.reader.required_text(table, "installer", "installer = \"….msi\"");
+        let installer = self.site.reader.text(table, "installer");
         let installer = installer.and_then(|installer| self.site.file_name(installer));
         let product = self.site.reader.text(table, "product").and_then(|product| self.site.file_name(product));
         let removable = self.site.reader.flag(table, "removable");
@@ -280,7 +269,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn requires(&mut self, top: &Table<'_>) {
-        let Some(table) = self.site.reader.table(top, "requires", REQUIRES) else { return };
+        let Some(table) = self.site.reader.table(top, "requires") else { return };
         let mut keys: BTreeMap<ItemId, Span> = BTreeMap::new();
         for key in table.keys() {
             let wanted = self.site.reader.texts_or_none(&table, key.value);
@@ -359,9 +348,9 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn parameters(&mut self, top: &Table<'_>) {
-        let Some(table) = self.site.reader.table(top, "parameters", PARAMETERS) else { return };
+        let Some(table) = self.site.reader.table(top, "parameters") else { return };
         for key in table.keys() {
-            let given = self.site.reader.table(&table, key.value, ANSWERS);
+            let given = self.site.reader.table(&table, key.value);
             let key = Placed { value: key.value.to_owned(), span: key.span };
             let item = self.item(&key);
             let Some(given) = given else { continue };

@@ -3,52 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::console::{self, Console};
+use super::console::Console;
 use super::description::{
     DEFAULT_PLATFORM, Description, Index, ItemKind, Product, Role, RoleId, Server, ServerId, Service, ServiceId, named,
 };
-use crate::document::{Code, Findings, Placed, Reader, Shape, Source, Span, TOP, Table, read};
+use super::shapes::DEPLOYMENT;
+use crate::document::{Code, Findings, Placed, Reader, Source, Span, Table, read};
 use crate::names::{FileName, Folded, Kb};
-
-const ROLE: &str = "an entry of `roles`";
-const SERVER: &str = "an entry of `servers`";
-const PRODUCT: &str = "an entry of `products`";
-const SERVICE: &str = "an entry of `services`";
-const REHEARSAL: &str = "[rehearsal]";
-
-/// Every table of the language.
-const SHAPES: &[Shape] = &[
-    Shape {
-        title: TOP,
-        keys: &[
-            "schema",
-            "name",
-            "product",
-            "product_version",
-            "share",
-            "level",
-            "roles",
-            "servers",
-            "products",
-            "services",
-            "groups",
-            "requires",
-            "parameters",
-            "rehearsal",
-        ],
-    },
-    Shape { title: ROLE, keys: &["name", "aliases"] },
-    Shape { title: SERVER, keys: &["name", "roles", "platform"] },
-    Shape { title: PRODUCT, keys: &["name", "service_pack", "servers"] },
-    Shape { title: SERVICE, keys: &["name", "aliases", "on"] },
-    Shape { title: console::GROUP, keys: &["path", "aliases", "on", "removable", "items", "procedures"] },
-    Shape { title: console::ITEM, keys: &["name", "aliases", "installer", "product", "on", "removable"] },
-    Shape { title: console::PROCEDURE, keys: &["name", "aliases", "needs", "on"] },
-    Shape { title: console::REQUIRES, keys: &[] },
-    Shape { title: console::PARAMETERS, keys: &[] },
-    Shape { title: console::ANSWERS, keys: &[] },
-    Shape { title: REHEARSAL, keys: &["not_installed"] },
-];
 
 /// Names that stand at the root of a deployment or in the folder of an item.
 const AT_THE_ROOT: &[&str] = &[".rollup", "Servers", "files", "deployment.toml", "level.toml", "state.toml"];
@@ -59,7 +20,7 @@ const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
 /// Reads and checks a `deployment.toml`. Nothing comes back if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
     let before = findings.errors();
-    let described = read(source, SHAPES, findings, |reader, top| Site::new(reader).describe(top))?;
+    let described = read(source, &DEPLOYMENT, findings, |reader, top| Site::new(reader).describe(top))?;
     described.filter(|_| findings.errors() == before)
 }
 
@@ -99,9 +60,9 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn describe(mut self, top: &Table<'_>) -> Option<Description> {
-        let name = self.reader.required_text(top, "name", "name = \"…\"");
-        let product = self.reader.required_text(top, "product", "product = \"…\"");
-        let version = self.reader.required_text(top, "product_version", "product_version = \"4.0\"");
+        let name = self.reader.text(top, "name");
+        let product = self.reader.text(top, "product");
+        let version = self.reader.text(top, "product_version");
         let share = self.share(top);
         self.level(top);
         self.roles(top);
@@ -110,14 +71,14 @@ impl<'r, 's> Site<'r, 's> {
         self.services(top);
         let mut console = Console::new(self);
         console.read(top);
-        let (mut site, rehearsed) = console.finish(top, REHEARSAL);
+        let (mut site, rehearsed) = console.finish(top);
         site.made.rehearsal_not_installed = rehearsed;
         let names = Description { name: name?.value, product: product?.value, share: share?, ..site.made };
         Some(Description { product_version: version?.value, ..names })
     }
 
     fn share(&mut self, top: &Table<'_>) -> Option<FileName> {
-        let share = self.reader.required_text(top, "share", "share = \"MSIShare\"")?;
+        let share = self.reader.text(top, "share")?;
         let share = self.file_name(share)?;
         self.refuse_reserved(share.value.as_str(), &share.span, AT_THE_ROOT);
         self.made.share = share.value.clone();
@@ -138,9 +99,8 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn roles(&mut self, top: &Table<'_>) {
-        self.require(top, "roles", "roles = [{ name = \"engine\" }]");
-        for table in self.reader.tables(top, "roles", ROLE) {
-            let Some(name) = self.reader.required_text(&table, "name", "name = \"…\"") else {
+        for table in self.reader.tables(top, "roles") {
+            let Some(name) = self.reader.text(&table, "name") else {
                 self.nameless.roles = true;
                 continue;
             };
@@ -155,9 +115,8 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn servers(&mut self, top: &Table<'_>) {
-        self.require(top, "servers", "servers = [{ name = \"MPS01\", roles = [\"engine\"] }]");
-        for table in self.reader.tables(top, "servers", SERVER) {
-            let name = self.reader.required_text(&table, "name", "name = \"MPS01\"");
+        for table in self.reader.tables(top, "servers") {
+            let name = self.reader.text(&table, "name");
             let roles = self.reader.texts_or_none(&table, "roles");
             let platform = self.reader.text(&table, "platform");
             let Some(name) = name.and_then(|name| self.file_name(name)) else {
@@ -178,10 +137,9 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn products(&mut self, top: &Table<'_>) {
-        for table in self.reader.tables(top, "products", PRODUCT) {
-            let name = self.reader.required_text(&table, "name", "name = \"…\"");
-            let service_pack = self.reader.number(&table, "service_pack", 999_999_999);
-            self.require(&table, "servers", "servers = [\"…\"]");
+        for table in self.reader.tables(top, "products") {
+            let name = self.reader.text(&table, "name");
+            let service_pack = self.reader.number(&table, "service_pack");
             let servers = self.reader.texts_or_none(&table, "servers");
             let servers = servers.into_iter().filter_map(|server| self.server(&server)).collect();
             let Some(name) = name else { continue };
@@ -192,11 +150,11 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn services(&mut self, top: &Table<'_>) {
-        for table in self.reader.tables(top, "services", SERVICE) {
-            let name = self.reader.required_text(&table, "name", "name = \"…\"");
+        for table in self.reader.tables(top, "services") {
+            let name = self.reader.text(&table, "name");
             let name = name.and_then(|name| self.file_name(name));
             let aliases = self.aliases(&table);
-            let on = self.reader.required_text(&table, "on", "on = \"ROLE\"");
+            let on = self.reader.text(&table, "on");
             let on = on.and_then(|role| self.role(&role));
             let (Some(name), Some(on)) = (name, on) else { continue };
             let id = ServiceId(self.made.services.len());
@@ -282,12 +240,6 @@ impl<'r, 's> Site<'r, 's> {
     pub(super) fn twice_if(&mut self, taken: bool, name: &Placed<impl ToString>, kind: &str) {
         if taken {
             self.twice(name.span.clone(), &name.value.to_string(), kind);
-        }
-    }
-
-    fn require(&mut self, table: &Table<'_>, key: &str, example: &str) {
-        if !table.has(key) {
-            self.reader.missing(table, key, example);
         }
     }
 }

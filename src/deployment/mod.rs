@@ -7,6 +7,7 @@ pub mod lock;
 pub mod locked;
 pub mod own_file;
 pub mod records;
+pub mod shapes;
 pub mod snapshot;
 pub mod tree;
 pub mod watch;

@@ -10,13 +10,15 @@ mod findings;
 mod nearest;
 mod reader;
 mod render;
+mod shape;
 mod source;
 mod syntax;
 
 pub use codes::{Code, NoSuchCode};
 pub use findings::{Finding, Findings, Level, Span};
 pub use nearest::nearest;
-pub use reader::{Placed, Reader, Shape, TOP, Table, read};
+pub use reader::{Placed, Reader, Table, read};
 pub(crate) use reader::{listed, some_of};
 pub use render::{FindingRecord, Look};
+pub use shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape, TOP};
 pub use source::Source;

@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
+use super::shape::{Key, Keys, Kind, Shape, TOP};
 use super::{Code, Findings, Source, Span, nearest, syntax};
 
 /// A value with the place where it stands.
@@ -18,18 +19,6 @@ pub struct Placed<T> {
     /// Where it stands.
     pub span: Span,
 }
-
-/// One table of a language: what it is called and which keys it has.
-#[derive(Debug)]
-pub struct Shape {
-    /// The header, such as `[rollup]`; for a table that has none, what people call it.
-    pub title: &'static str,
-    /// Every key that means something in it.
-    pub keys: &'static [&'static str],
-}
-
-/// The title of the shape of a document's top.
-pub const TOP: &str = "the top of the document";
 
 /// What a key should have, and what that looks like.
 struct Wanted {
@@ -62,7 +51,7 @@ pub struct Reader<'s> {
     pub source: &'s Source,
     /// What was found so far.
     pub findings: Findings,
-    shapes: &'static [Shape],
+    shapes: Vec<&'static Shape>,
     headers: Vec<Header<'s>>,
     broken: Vec<Span>,
     /// What tables seem to lack, only because the key is misspelled or stands elsewhere.
@@ -84,13 +73,13 @@ struct Header<'s> {
     entries: &'s DeTable<'s>,
 }
 
-/// Parses a document and walks it; `shapes` are all tables of its language, the top first.
+/// Parses a document and walks it; `shape` is that of its top.
 ///
 /// Nothing comes back if the text cannot be a document at all. After a syntax error the walk still
 /// happens, for the faults that stand on lines of their own; whatever that error may have caused is not told.
 pub fn read<T>(
     source: &Source,
-    shapes: &'static [Shape],
+    shape: &'static Shape,
     findings: &mut Findings,
     walk: impl FnOnce(&mut Reader<'_>, &Table<'_>) -> T,
 ) -> Option<T> {
@@ -111,9 +100,9 @@ pub fn read<T>(
         syntax::newer_than_1_0(source, &root, &mut own);
     }
     let headers = headers(source.text(), &root);
-    let mut reader =
-        Reader { source, findings: own, shapes, headers, broken, strays: BTreeSet::new(), patience: PATIENCE };
-    let top = Table { entries: &root, span: 0..0, shape: &shapes[0] };
+    let (shapes, strays) = (shape.all(), BTreeSet::new());
+    let mut reader = Reader { source, findings: own, shapes, headers, broken, strays, patience: PATIENCE };
+    let top = Table { entries: &root, span: 0..0, shape };
     reader.schema(&top);
     reader.check_keys(&top);
     let walked = walk(&mut reader, &top);
@@ -139,7 +128,7 @@ impl<'t> Table<'t> {
 
     /// Whether it has only keys that mean something in it.
     pub fn is_clean(&self) -> bool {
-        self.shape.keys.is_empty() || self.entries.keys().all(|key| self.shape.keys.contains(&key.get_ref().as_ref()))
+        self.entries.keys().all(|key| self.shape.key(key.get_ref()).is_some())
     }
 
     /// The keys that it has, in the document's order.
@@ -153,6 +142,12 @@ impl<'t> Table<'t> {
     fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.entries.get(key)
     }
+
+    /// What the shape says of a key. Only what is described there can be asked for, so that nothing is read
+    /// that the schema does not tell of.
+    fn kind(&self, key: &str) -> Kind {
+        self.shape.key(key).expect("a key is asked for that its shape describes").kind
+    }
 }
 
 impl Reader<'_> {
@@ -163,35 +158,34 @@ impl Reader<'_> {
 
     /// A text that is not empty.
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        let text = self.any_text(table, key)?;
+        debug_assert!(matches!(table.kind(key), Kind::Text(_)), "`{key}` is described as a text");
+        let value = table.value(key)?;
+        let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
         self.filled(text, key)
     }
 
     /// A text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
+        debug_assert!(matches!(table.kind(key), Kind::AnyText), "`{key}` is described as any text");
         let value = table.value(key)?;
         self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))
     }
 
-    /// A text that must be there; `example` is the line that would do.
-    pub fn required_text(&mut self, table: &Table<'_>, key: &str, example: &str) -> Option<Placed<String>> {
-        match table.has(key) {
-            true => self.text(table, key),
-            false => {
-                self.missing(table, key, example);
-                None
-            }
-        }
-    }
-
     /// A boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
+        debug_assert!(matches!(table.kind(key), Kind::Flag | Kind::Yes), "`{key}` is described as a flag");
         let value = table.value(key)?;
         self.typed(key, value, FLAG, DeValue::as_bool)
     }
 
-    /// A whole number from zero up to `most`.
-    pub fn number(&mut self, table: &Table<'_>, key: &str, most: u64) -> Option<Placed<u64>> {
+    /// A whole number, from zero up to the most that the key may have.
+    pub fn number(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<u64>> {
+        let most = match table.kind(key) {
+            Kind::Number(most) => most,
+            // Whether it is that one is for the caller to say, in words of its own.
+            Kind::Only(_) => i64::MAX as u64,
+            _ => unreachable!("`{key}` is described as a number"),
+        };
         let value = table.value(key)?;
         let raw = self.typed(key, value, NUMBER, |value| value.as_integer().cloned())?;
         // A sign is no digit, so a negative number fails here too.
@@ -207,6 +201,7 @@ impl Reader<'_> {
 
     /// A day without a time, as `YYYY-MM-DD`.
     pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
+        debug_assert!(matches!(table.kind(key), Kind::Day), "`{key}` is described as a day");
         let value = table.value(key)?;
         let day = |value: &DeValue<'_>| match value.as_datetime() {
             Some(Datetime { date: Some(date), time: None, offset: None }) => Some(date.to_string()),
@@ -217,13 +212,20 @@ impl Reader<'_> {
 
     /// A date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
+        debug_assert!(matches!(table.kind(key), Kind::Time), "`{key}` is described as a time");
         let value = table.value(key)?;
         self.typed(key, value, TIME, |value| value.as_datetime().copied())
     }
 
-    /// A list of texts, none of them empty; the list may be.
+    /// A list of texts, none of them empty; whether the list may be is for its shape to say.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
+        let Kind::Texts(described) = table.kind(key) else { unreachable!("`{key}` is described as a list of texts") };
         let list = self.list(table, key, TEXTS)?;
+        if described.filled && list.is_empty() {
+            let message = format!("`{key}` lists nothing");
+            let span = table.key(key).unwrap_or_default();
+            self.findings.add(Code::Empty, span, message).help("fill it, or remove the key");
+        }
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
             let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned));
@@ -243,20 +245,24 @@ impl Reader<'_> {
     }
 
     /// A table below a key.
-    pub fn table<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Option<Table<'t>> {
+    pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
+        let Kind::Table(shape) = table.kind(key) else { unreachable!("`{key}` is described as a table") };
         let value = table.value(key)?;
         self.typed(key, value, TABLE, |value| value.is_table().then_some(()))?;
         let DeValue::Table(entries) = value.get_ref() else { return None };
-        let inner = Table { entries, span: value.span(), shape: self.shape(title) };
+        let inner = Table { entries, span: value.span(), shape };
         self.check_keys(&inner);
         Some(inner)
     }
 
     /// A list of tables, inline or each with a header of its own.
-    pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str, title: &str) -> Vec<Table<'t>> {
-        let wanted = if title.starts_with("[[") { HEADERS } else { TABLES };
+    pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
+        let (shape, wanted) = match table.kind(key) {
+            Kind::Headers(shape) => (shape, HEADERS),
+            Kind::Tables(shape) => (shape, TABLES),
+            _ => unreachable!("`{key}` is described as a list of tables"),
+        };
         let Some(list) = self.list(table, key, wanted) else { return Vec::new() };
-        let shape = self.shape(title);
         let mut tables = Vec::with_capacity(list.len());
         for value in list {
             if self.typed(key, value, ROW, |value| value.is_table().then_some(())).is_none() {
@@ -355,11 +361,6 @@ impl Reader<'_> {
         taken.map(|taken| Placed { value: taken, span: value.span() })
     }
 
-    fn shape(&self, title: &str) -> &'static Shape {
-        let shapes = self.shapes;
-        shapes.iter().find(|shape| shape.title == title).expect("a table is asked for by the title of its shape")
-    }
-
     fn schema(&mut self, top: &Table<'_>) {
         let elsewhere = |reader: &Self| reader.headers.iter().any(|header| header.entries.contains_key("schema"));
         if !top.has("schema") {
@@ -370,22 +371,22 @@ impl Reader<'_> {
             self.findings
                 .add(Code::Schema, 0..0, "the document does not say its schema")
                 .help("begin it with `schema = 1`");
-        } else if let Some(schema) = self.number(top, "schema", i64::MAX as u64)
-            && schema.value != 1
+        } else if let Some(schema) = self.number(top, "schema")
+            && let Kind::Only(known) = top.kind("schema")
+            && schema.value != known
         {
             let message = format!("schema {} is unknown", schema.value);
-            let help = "this version of rollup understands schema 1; a newer one may understand it";
-            self.findings.add(Code::Schema, schema.span, message).label("1 is understood").help(help);
+            let help = format!("this version of rollup understands schema {known}; a newer one may understand it");
+            let finding = self.findings.add(Code::Schema, schema.span, message);
+            finding.label(format!("{known} is understood")).help(help);
         }
     }
 
-    /// Keys that mean nothing in a table; a shape without keys takes any.
+    /// Keys that mean nothing in a table, and those that it lacks.
     fn check_keys(&mut self, table: &Table<'_>) {
-        if table.shape.keys.is_empty() {
-            return;
-        }
+        let Keys::Named(named) = &table.shape.keys else { return };
         for key in table.keys() {
-            if table.shape.keys.contains(&key.value) {
+            if table.shape.key(key.value).is_some() {
                 continue;
             }
             match self.belongs(table, &key) {
@@ -397,17 +398,25 @@ impl Reader<'_> {
                 None => self.unknown_key(table, &key),
             }
         }
+        for key in *named {
+            match key {
+                // A document's schema has a code of its own.
+                Key { kind: Kind::Only(_), .. } => {}
+                Key { required: Some(line), .. } if !table.has(key.name) => self.missing(table, key.name, line),
+                _ => {}
+            }
+        }
     }
 
     fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
-        let keys = table.shape.keys;
+        let keys = table.shape.named().iter().map(|key| key.name);
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
-        let near = self.nearest(key.value, keys.iter().copied());
+        let near = self.nearest(key.value, keys.clone());
         self.strays.extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
         let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
-            None => finding.help(format!("it has {}", listed(keys.iter().copied()))),
+            None => finding.help(format!("it has {}", listed(keys))),
         };
     }
 
@@ -416,18 +425,18 @@ impl Reader<'_> {
     fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(usize, &'static str, String)> {
         // Nobody slips a key into the braces of another table.
         let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
-        let takes = |shape: &Shape| shape.keys.contains(&key.value);
-        if !self.shapes.iter().any(takes) || self.patience < here {
+        let takes = |shape: &Shape| shape.takes(key.value);
+        if !self.shapes.iter().any(|shape| takes(shape)) || self.patience < here {
             return None;
         }
         self.patience -= here;
         let above = |next: usize| self.source.line(self.headers[next].start);
-        if takes(&self.shapes[0]) {
+        if takes(self.shapes[0]) {
             return Some((0, TOP, format!("belongs above line {}", above(0))));
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            if let Some(shape) = shape.filter(|shape| takes(shape))
+            if let Some(&shape) = shape.filter(|shape| takes(shape))
                 && !header.entries.contains_key(key.value)
             {
                 let place = format!("belongs in {}, above line {}", header.title, above(at + 1));
@@ -536,22 +545,34 @@ fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shape::Form;
     use super::*;
 
-    const SHAPES: &[Shape] = &[
-        Shape { title: TOP, keys: &["schema", "rollup", "prerequisites", "name"] },
-        Shape { title: "[rollup]", keys: &["kb", "title"] },
-        Shape { title: "[[prerequisites]]", keys: &["product"] },
-    ];
+    const TEXT: Kind = Kind::Text(Form::Words);
+
+    static DOCUMENT: Shape = Shape::new(
+        TOP,
+        "",
+        &[
+            Key::required("schema", Kind::Only(1), "schema = 1", ""),
+            Key::new("rollup", Kind::Table(&ROLLUP), ""),
+            Key::new("prerequisites", Kind::Headers(&PREREQUISITE), ""),
+            Key::new("name", TEXT, ""),
+        ],
+    );
+    static ROLLUP: Shape =
+        Shape::new("[rollup]", "", &[Key::required("kb", TEXT, "kb = \"KB952076\"", ""), Key::new("title", TEXT, "")]);
+    static PREREQUISITE: Shape =
+        Shape::new("[[prerequisites]]", "", &[Key::new("product", Kind::texts(Form::Words), "")]);
 
     fn found(text: &str) -> Vec<String> {
         let source = Source::new("x", text);
         let mut findings = Findings::default();
-        read(&source, SHAPES, &mut findings, |reader, top| {
-            if let Some(rollup) = reader.table(top, "rollup", "[rollup]") {
-                reader.required_text(&rollup, "kb", "kb = \"KB952076\"");
+        read(&source, &DOCUMENT, &mut findings, |reader, top| {
+            if let Some(rollup) = reader.table(top, "rollup") {
+                reader.text(&rollup, "kb");
             }
-            for prerequisite in reader.tables(top, "prerequisites", "[[prerequisites]]") {
+            for prerequisite in reader.tables(top, "prerequisites") {
                 reader.texts(&prerequisite, "product");
             }
         });

@@ -18,7 +18,7 @@ mod table;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use parse::{Checks, Read, check, parse, parse_with};
+pub use parse::{Checks, MANIFEST, Read, check, parse, parse_with};
 pub use relations::check_together;
 pub use seal::{SealError, seal};
 

@@ -51,7 +51,7 @@ pub(super) fn servers_of(step: &StepDraft) -> String {
 fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
     let gates = draft.steps.iter().filter(|step| step.verb == Some(Verb::Manual) && !step.torn);
     for step in gates.filter(|step| step.undo.is_none()) {
-        if reader.is_stray(&step.header, STEP, "undo") {
+        if reader.is_stray(&step.header, STEP.title, "undo") {
             continue;
         }
         let message = format!("nobody can take back the manual step `{}`: it has no `undo`", step.name());

@@ -1,92 +1,22 @@
 //! Reading a manifest into a draft, key by key, and then through all checks.
 
+mod shapes;
 mod step;
 mod table;
 
+pub use shapes::MANIFEST;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+use shapes::PREREQUISITE;
+pub(super) use shapes::STEP;
 
 use super::draft::*;
 use super::table as file_table;
-use super::{FileTable, Manifest, ServiceVerb, against, steps};
+use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
-use crate::document::{Code, Findings, Placed, Reader, Shape, Source, Span, TOP, Table, read};
+use crate::document::{Case, Code, Findings, Placed, Reader, Rule, Source, Span, Table, read};
 use crate::names::{Folded, Kb, Version};
-
-const ROLLUP: &str = "[rollup]";
-const ARTICLE: &str = "[article]";
-const PREREQUISITE: &str = "[[prerequisites]]";
-pub(super) const STEP: &str = "[[steps]]";
-const PAYLOAD: &str = "[payload]";
-const ROW: &str = "a row of the file table";
-const PINS: &str = "[payload.sha256]";
-const ITEMS: &str = "`items`";
-const PARAMETERS: &str = "`parameters`";
-const GIVEN: &str = "an entry of `parameters`";
-
-/// Every table of the language.
-const SHAPES: &[Shape] = &[
-    Shape { title: TOP, keys: &["schema", "rollup", "article", "prerequisites", "steps", "payload"] },
-    Shape {
-        title: ROLLUP,
-        keys: &[
-            "kb",
-            "title",
-            "product",
-            "product_versions",
-            "scope",
-            "released",
-            "includes",
-            "replaces",
-            "requires",
-            "fixes",
-            "notes",
-        ],
-    },
-    Shape { title: ARTICLE, keys: &["url", "revision", "reviewed"] },
-    Shape { title: PREREQUISITE, keys: &["product", "service_pack", "on", "item", "confirm", "id"] },
-    Shape {
-        title: STEP,
-        keys: &[
-            "id",
-            "title",
-            "action",
-            "items",
-            "groups",
-            "removed_by",
-            "files",
-            "others",
-            "to",
-            "parameters",
-            "service",
-            "on",
-            "platform",
-            "instructions",
-            "undo",
-            "optional",
-        ],
-    },
-    Shape { title: PAYLOAD, keys: &["files", "sha256"] },
-    Shape { title: ROW, keys: &["name", "size", "modified", "platform", "version", "unused"] },
-    Shape { title: PINS, keys: &[] },
-    Shape { title: ITEMS, keys: &[] },
-    Shape { title: PARAMETERS, keys: &[] },
-    Shape { title: GIVEN, keys: &[] },
-];
-
-/// Every action, and the keys that it has beside `id`, `title` and `action`.
-const ACTIONS: &[(&str, Verb, &[&str])] = &[
-    ("uninstall", Verb::Uninstall, &["items", "groups", "on", "platform"]),
-    ("install", Verb::Install, &["items", "groups", "removed_by", "on", "platform"]),
-    ("copy", Verb::Copy, &["files", "others", "to", "on", "platform"]),
-    ("run", Verb::Run, &["files", "on", "platform"]),
-    ("initialize", Verb::Initialize, &["items", "parameters", "on", "platform"]),
-    ("start", Verb::Service(ServiceVerb::Start), &["service", "on", "platform"]),
-    ("stop", Verb::Service(ServiceVerb::Stop), &["service", "on", "platform"]),
-    ("restart", Verb::Service(ServiceVerb::Restart), &["service", "on", "platform"]),
-    ("enable", Verb::Service(ServiceVerb::Enable), &["service", "on", "platform"]),
-    ("disable", Verb::Service(ServiceVerb::Disable), &["service", "on", "platform"]),
-    ("manual", Verb::Manual, &["instructions", "undo", "optional", "on", "platform"]),
-];
 
 /// What is checked beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -122,7 +52,7 @@ pub enum Read {
 /// Reads a manifest and checks it as far as the caller can; what could be read comes back in any case.
 pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Read {
     let before = findings.errors();
-    let draft = read(source, SHAPES, findings, |reader, top| {
+    let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
         if reader.whole() {
             file_table::check(reader, &mut draft);
@@ -143,12 +73,12 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
 
 /// Only the identity and relations of a manifest, whatever else is wrong with it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
-    let rollup = read(source, SHAPES, &mut Findings::default(), |reader, top| {
+    let rollup = read(source, &MANIFEST, &mut Findings::default(), |reader, top| {
         let mut rollup = RollupDraft::default();
-        if let Some(table) = reader.table(top, "rollup", ROLLUP) {
+        if let Some(table) = reader.table(top, "rollup") {
             read_rollup(reader, &table, &mut rollup);
         }
-        if let Some(table) = reader.table(top, "article", ARTICLE) {
+        if let Some(table) = reader.table(top, "article") {
             article(reader, &table, &mut rollup);
         }
         rollup
@@ -158,20 +88,15 @@ pub(super) fn rollup_of(source: &Source) -> RollupDraft {
 
 fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let mut rollup = RollupDraft::default();
-    match reader.table(top, "rollup", ROLLUP) {
-        Some(table) => read_rollup(reader, &table, &mut rollup),
-        None if !top.has("rollup") => reader.missing(top, "rollup", ROLLUP),
-        None => {}
+    if let Some(table) = reader.table(top, "rollup") {
+        read_rollup(reader, &table, &mut rollup);
     }
-    if let Some(table) = reader.table(top, "article", ARTICLE) {
+    if let Some(table) = reader.table(top, "article") {
         article(reader, &table, &mut rollup);
     }
-    let tables = reader.tables(top, "prerequisites", PREREQUISITE);
+    let tables = reader.tables(top, "prerequisites");
     let prerequisites = tables.iter().map(|table| prerequisite(reader, table)).collect();
-    if !top.has("steps") {
-        reader.missing(top, "steps", STEP);
-    }
-    let tables = reader.tables(top, "steps", STEP);
+    let tables = reader.tables(top, "steps");
     let steps = tables.iter().map(|table| step::step(reader, table)).collect();
     let draft = Draft { rollup, prerequisites, steps, payload: table::payload(reader, top) };
     unique_ids(reader, &draft);
@@ -179,21 +104,11 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
 }
 
 fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
-    let kb = reader.required_text(table, "kb", "kb = \"KB952076\"");
+    let kb = reader.text(table, "kb");
     rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::BadValue, str::parse));
-    rollup.title = reader.required_text(table, "title", "title = \"…\"");
-    rollup.product = reader.required_text(table, "product", "product = \"…\"");
-    rollup.product_versions = match reader.texts(table, "product_versions") {
-        Some(versions) => {
-            refuse_empty(reader, table, "product_versions");
-            versions
-        }
-        None if !table.has("product_versions") => {
-            reader.missing(table, "product_versions", "product_versions = [\"4.0\"]");
-            Vec::new()
-        }
-        None => Vec::new(),
-    };
+    rollup.title = reader.text(table, "title");
+    rollup.product = reader.text(table, "product");
+    rollup.product_versions = reader.texts_or_none(table, "product_versions");
     rollup.scope = reader.text(table, "scope").map(|scope| scope.value);
     rollup.released = reader.day(table, "released");
     rollup.includes = relation(reader, table, "includes");
@@ -280,7 +195,7 @@ fn article_of(url: &str) -> Option<Kb> {
 }
 
 fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
-    let kinds: Vec<&str> = ["product", "item", "confirm"].into_iter().filter(|key| table.has(key)).collect();
+    let kinds: Vec<&Case> = PREREQUISITE.cases().iter().filter(|case| table.has(case.name)).collect();
     let condition = match kinds[..] {
         [kind] => condition(reader, table, kind),
         [] => {
@@ -288,8 +203,8 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
             None
         }
         [first, second, ..] => {
-            let span = table.key(second).unwrap_or_default();
-            let message = format!("one prerequisite cannot ask for `{first}` and `{second}`");
+            let span = table.key(second.name).unwrap_or_default();
+            let message = format!("one prerequisite cannot ask for `{}` and `{}`", first.name, second.name);
             reader
                 .findings
                 .add(Code::Contradiction, span, message)
@@ -300,22 +215,19 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
     PrerequisiteDraft { span: table.span(), condition }
 }
 
-fn condition(reader: &mut Reader<'_>, table: &Table<'_>, kind: &str) -> Option<ConditionDraft> {
-    let keys: &[&str] = match kind {
-        "product" => &["product", "service_pack", "on"],
-        "item" => &["item"],
-        _ => &["confirm", "id"],
-    };
+fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) -> Option<ConditionDraft> {
+    let kind = case.name;
     for key in table.keys() {
-        if !keys.contains(&key.value) && ["service_pack", "on", "id"].contains(&key.value) {
+        if PREREQUISITE.takes(key.value) && !PREREQUISITE.goes_with(case, key.value) {
             let message = format!("`{}` does not go with `{kind}`", key.value);
             reader.findings.add(Code::Unfitting, key.span, message).help("remove it");
         }
     }
+    case.rules.iter().for_each(|rule| needs(reader, table, rule));
     let subject = reader.text(table, kind);
     match kind {
         "product" => {
-            let service_pack = reader.number(table, "service_pack", 999_999_999);
+            let service_pack = reader.number(table, "service_pack");
             let on = reader.text(table, "on");
             // At most nine digits, so it fits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
@@ -323,7 +235,7 @@ fn condition(reader: &mut Reader<'_>, table: &Table<'_>, kind: &str) -> Option<C
         }
         "item" => Some(ConditionDraft::Item { item: subject? }),
         _ => {
-            let id = reader.required_text(table, "id", "id = \"backup-made\"");
+            let id = reader.text(table, "id");
             let id = id.and_then(|id| checked_id(reader, id));
             Some(ConditionDraft::Confirm { id: id?, question: subject?.value })
         }
@@ -380,11 +292,12 @@ fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BT
     reader.findings.add(Code::AskedTwice, name.span.clone(), message).help("keep the stricter one");
 }
 
-pub(super) fn refuse_empty(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) {
-    if reader.list_length(table, key) == Some(0) {
-        let span = table.key(key).unwrap_or_default();
-        let message = format!("`{key}` lists nothing");
-        reader.findings.add(Code::Empty, span, message).help("fill it, or remove the key");
+/// A key that the others call for, and that is not there.
+fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
+    match *rule {
+        Rule::Needs(key, line) if !table.has(key) => reader.missing(table, key, line),
+        Rule::With(key, needed, line) if table.has(key) && !table.has(needed) => reader.missing(table, needed, line),
+        _ => {}
     }
 }
 

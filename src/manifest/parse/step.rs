@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::ServiceVerb;
 use super::super::draft::{StepDraft, To, Verb};
-use super::{ACTIONS, GIVEN, ITEMS, PARAMETERS, SHAPES, STEP, checked_id, duplicate, refuse_empty};
-use crate::document::{Code, Placed, Reader, Span, Table};
+use super::shapes::STEP;
+use super::{checked_id, duplicate, needs};
+use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, listed};
 use crate::names::{FileName, Folded, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     let before = reader.findings.errors();
-    let id = reader.required_text(table, "id", "id = \"copy\"");
+    let id = reader.text(table, "id");
     let id = id.and_then(|id| checked_id(reader, id));
     let title = reader.text(table, "title").map(|title| title.value);
-    let verb = verb(reader, table);
+    let case = action(reader, table);
+    let verb = case.and_then(|case| verb(case.name));
     let on = reader.text(table, "on");
     let mut draft = StepDraft {
         header: table.span(),
@@ -42,68 +45,66 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         false => !table.is_clean() || (matches!(verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none()),
     };
     draft.to = to(reader, table, &draft);
-    draft.torn = reader.findings.errors() > before || !table.is_clean();
-    if let Some(verb) = verb {
-        targets(reader, table, &draft, verb);
+    // What is missing was told before, when the table was opened.
+    let lacking = STEP.named().iter().any(|key| key.required.is_some() && !table.has(key.name));
+    draft.torn = reader.findings.errors() > before || !table.is_clean() || lacking;
+    for rule in case.map_or(&[][..], |case| case.rules) {
+        obey(reader, table, &draft, rule);
     }
     draft
 }
 
 /// The action, and a finding for each key that it does not have.
-fn verb(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Verb> {
-    let action = reader.required_text(table, "action", "action = \"copy\"")?;
-    let Some((name, verb, keys)) = ACTIONS.iter().find(|(name, ..)| *name == action.value) else {
-        let near = reader.nearest(&action.value, ACTIONS.iter().map(|(name, ..)| *name)).map(str::to_owned);
+fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
+    let action = reader.text(table, "action")?;
+    let actions = || STEP.cases().iter().map(|case| case.name);
+    let Some(case) = STEP.case(&action.value) else {
+        let near = reader.nearest(&action.value, actions()).map(str::to_owned);
         let message = format!("there is no action `{}`", action.value);
         let finding = reader.findings.add(Code::BadValue, action.span, message);
-        let names = crate::document::listed(ACTIONS.iter().map(|(name, ..)| *name));
-        finding.did_you_mean(near.as_deref()).help(format!("the actions are {names}"));
+        finding.did_you_mean(near.as_deref()).help(format!("the actions are {}", listed(actions())));
         return None;
     };
-    let known = |key: &str| SHAPES.iter().any(|shape| shape.title == STEP && shape.keys.contains(&key));
-    for key in table.keys().into_iter().filter(|key| known(key.value)) {
-        if !keys.contains(&key.value) && !["id", "title", "action"].contains(&key.value) {
-            let takers = ACTIONS.iter().filter(|(_, _, keys)| keys.contains(&key.value)).map(|(name, ..)| *name);
-            let message = format!("a step that does `{name}` has no `{}`", key.value);
-            let help = format!("`{}` belongs to {}", key.value, crate::document::listed(takers));
+    for key in table.keys().into_iter().filter(|key| STEP.takes(key.value)) {
+        if !STEP.goes_with(case, key.value) {
+            let takers = STEP.cases().iter().filter(|case| case.keys.contains(&key.value)).map(|case| case.name);
+            let message = format!("a step that does `{}` has no `{}`", case.name, key.value);
+            let help = format!("`{}` belongs to {}", key.value, listed(takers));
             reader.findings.add(Code::Unfitting, key.span, message).help(help);
         }
     }
-    Some(*verb)
+    Some(case)
+}
+
+fn verb(action: &str) -> Option<Verb> {
+    Some(match action {
+        "uninstall" => Verb::Uninstall,
+        "install" => Verb::Install,
+        "copy" => Verb::Copy,
+        "run" => Verb::Run,
+        "initialize" => Verb::Initialize,
+        "start" => Verb::Service(ServiceVerb::Start),
+        "stop" => Verb::Service(ServiceVerb::Stop),
+        "restart" => Verb::Service(ServiceVerb::Restart),
+        "enable" => Verb::Service(ServiceVerb::Enable),
+        "disable" => Verb::Service(ServiceVerb::Disable),
+        "manual" => Verb::Manual,
+        _ => return None,
+    })
 }
 
 /// What an action cannot do without, and what it cannot have together.
-fn targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, verb: Verb) {
-    match verb {
-        Verb::Uninstall => one_of(reader, table, draft, &["items", "groups"]),
-        Verb::Install => {
-            one_of(reader, table, draft, &["items", "groups", "removed_by"]);
-            if table.has("items") {
-                exclusive(reader, table, "removed_by", "items");
-            } else {
-                exclusive(reader, table, "removed_by", "groups");
-            }
+fn obey(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Rule) {
+    match *rule {
+        Rule::Needs(..) | Rule::With(..) => needs(reader, table, rule),
+        Rule::Targets(keys) => one_of(reader, table, draft, keys),
+        Rule::Alone(key, others) => {
+            let other = others.iter().find(|other| table.has(other));
+            other.into_iter().for_each(|other| exclusive(reader, table, key, other));
         }
-        Verb::Copy => {
-            one_of(reader, table, draft, &["files", "others"]);
-            exclusive(reader, table, "others", "files");
-            if !table.has("to") {
-                reader.missing(table, "to", "to = \"share\"");
-            }
-        }
-        Verb::Run => {
-            one_of(reader, table, draft, &["files"]);
-            needs(reader, table, "on", "on = \"ROLE\"");
-            packages_only(reader, draft);
-        }
-        Verb::Initialize => one_of(reader, table, draft, &["items"]),
-        Verb::Service(_) => one_of(reader, table, draft, &["service"]),
-        Verb::Manual => {
-            needs(reader, table, "instructions", "instructions = \"…\"");
-            if table.has("platform") {
-                needs(reader, table, "on", "on = \"ROLE\"");
-            }
-        }
+        Rule::Packages(_) => packages_only(reader, draft),
+        // It was told where the place was read.
+        Rule::Place(..) => {}
     }
 }
 
@@ -127,12 +128,6 @@ fn exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str)
     }
 }
 
-fn needs(reader: &mut Reader<'_>, table: &Table<'_>, key: &str, example: &str) {
-    if !table.has(key) {
-        reader.missing(table, key, example);
-    }
-}
-
 fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
     for file in draft.files.iter().filter(|file| !file.value.is_msi()) {
         let message = format!("`{}` is no installer package, and nothing else is ever run", file.value);
@@ -142,7 +137,7 @@ fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
 }
 
 fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, Vec<Placed<String>>)> {
-    let Some(groups) = reader.table(table, "items", ITEMS) else { return Vec::new() };
+    let Some(groups) = reader.table(table, "items") else { return Vec::new() };
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for key in groups.keys() {
@@ -165,10 +160,9 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<String>> {
     groups
 }
 
-/// A list without repetitions, with a finding if it is empty.
+/// A list without repetitions.
 fn unique_texts(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
     let Some(texts) = reader.texts(table, key) else { return Vec::new() };
-    refuse_empty(reader, table, key);
     let mut seen = BTreeSet::new();
     for text in &texts {
         if !seen.insert(Folded::of(&text.value)) {
@@ -224,14 +218,14 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
 }
 
 fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, BTreeMap<String, String>)> {
-    let Some(procedures) = reader.table(table, "parameters", PARAMETERS) else { return Vec::new() };
+    let Some(procedures) = reader.table(table, "parameters") else { return Vec::new() };
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for key in procedures.keys() {
         if !seen.insert(Folded::of(key.value)) {
             duplicate(reader, key.span.clone(), format!("`parameters` has `{}` twice", key.value));
         }
-        let Some(given) = reader.table(&procedures, key.value, GIVEN) else { continue };
+        let Some(given) = reader.table(&procedures, key.value) else { continue };
         let mut values = BTreeMap::new();
         for name in given.keys() {
             let value = reader.any_text(&given, name.value);

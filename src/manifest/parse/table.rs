@@ -5,21 +5,20 @@ use jiff::tz::TimeZone;
 use toml::value::{Datetime, Offset};
 
 use super::super::draft::{RowDraft, TableDraft};
-use super::{PAYLOAD, PINS, ROW};
 use crate::document::{Code, Placed, Reader, Table};
 use crate::names::{Digest, FileName};
 
 pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
     let mut draft = TableDraft::default();
-    let Some(payload) = reader.table(top, "payload", PAYLOAD) else { return draft };
+    let Some(payload) = reader.table(top, "payload") else { return draft };
     draft.header = Some(payload.span());
-    for table in reader.tables(&payload, "files", ROW) {
+    for table in reader.tables(&payload, "files") {
         match row(reader, &table) {
             Some(row) => draft.rows.push(row),
             None => draft.nameless = true,
         }
     }
-    if let Some(pins) = reader.table(&payload, "sha256", PINS) {
+    if let Some(pins) = reader.table(&payload, "sha256") {
         draft.pins_header = Some(pins.span());
         for key in pins.keys() {
             let digest = reader.text(&pins, key.value);
@@ -34,9 +33,9 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
 
 fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let before = reader.findings.errors();
-    let name = reader.required_text(table, "name", "name = \"….msi\"");
+    let name = reader.text(table, "name");
     let name = name.and_then(|name| reader.parsed(name, Code::BadName, FileName::parse));
-    let size = reader.number(table, "size", i64::MAX as u64);
+    let size = reader.number(table, "size");
     let modified = reader.datetime(table, "modified").and_then(|time| moment(reader, &time));
     let platform = reader.text(table, "platform").map(|platform| platform.value);
     let version = reader.text(table, "version").map(|version| version.value);
