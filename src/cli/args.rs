@@ -145,6 +145,18 @@ Manual steps count as done in a rehearsal.")]
     #[command(after_help = "Example:
   rollup seal kb952076.toml -p KB952076")]
     Seal(Seal),
+    /// Print the JSON Schema of the documents that people write, for editors
+    #[command(after_help = "Examples:
+  rollup schema manifest -o manifest.schema.json
+  rollup schema deployment -o deployment.schema.json
+
+With a schema, an editor completes keys, shows what they mean, and marks what
+cannot be. Taplo, and Even Better TOML for VS Code, find it by a comment at the
+head of the document, with a path as seen from there:
+  #:schema manifest.schema.json
+
+`rollup validate` finds more: it knows what holds between places.")]
+    Schema(Schema),
 }
 
 /// Which deployment.
@@ -495,4 +507,21 @@ pub(super) struct Seal {
     /// Also compare the products with this deployment's items
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// Of which document
+    #[arg(value_enum)]
+    pub(super) name: Language,
+    /// Write it into this file instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    // Without a help text of their own, like the formats.
+    Manifest,
+    Deployment,
 }

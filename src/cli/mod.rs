@@ -21,6 +21,7 @@ mod prune;
 mod reading;
 mod recover;
 mod rehearse;
+mod schema;
 mod signals;
 mod stage;
 mod status;
@@ -100,5 +101,6 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),
+        Command::Schema(args) => schema::schema(args),
     }
 }

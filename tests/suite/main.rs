@@ -24,6 +24,7 @@ mod read_only;
 mod readiness;
 mod rehearsals;
 mod sarif;
+mod schemas;
 mod small;
 mod staging;
 mod stopping;

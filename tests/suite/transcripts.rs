@@ -10,9 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "validate", "explain", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept",
-    "prune", "rehearse", "inspect", "seal",
+    "prune", "rehearse", "inspect", "seal", "schema",
 ];
 
 fn root() -> &'static Path {
