@@ -366,7 +366,7 @@ mod tests {
         let broken = SAMPLE.replace("name = \"MPF Engine\", ", "name = \"MPF Engine.\", ");
         assert_eq!(found(&broken).len(), 1, "{:?}", found(&broken));
         let broken = SAMPLE.replace("roles = [\"sql\"]", "roles = [\"sqll\"]");
-        assert_eq!(found(&broken), ["30 RU0505 there is no role `sqll`"]);
+        assert_eq!(found(&broken), ["31 RU0505 there is no role `sqll`"]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn prepare(
     let deployment = folder.join("deployment");
     match own {
         Some(own) => copy_tree(own, &deployment)?,
-        None => site::build(description, SAMPLE, &deployment)?,
+        None => site::build(description, sample_by_itself(), &deployment)?,
     }
     let payload = match (real, built) {
         (Some(real), _) => real.to_owned(),
@@ -67,6 +67,15 @@ pub fn prepare(
         }
     };
     Ok(Lab { deployment, payload })
+}
+
+/// The sample without its first line, which tells editors where this repository has the schema: a lab may
+/// stand anywhere.
+fn sample_by_itself() -> &'static str {
+    match SAMPLE.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#:schema ") => rest,
+        _ => SAMPLE,
+    }
 }
 
 /// Making a lab anew must not remove what it is made from.

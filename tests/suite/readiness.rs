@@ -268,7 +268,7 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
             .exits_with(exit::INVALID)
             .says("Exchange 2007 Hosted Emial")
             .says("did you mean `Exchange 2007 Hosted Email`?")
-            .says("kb952076.toml:38:3")
+            .says("kb952076.toml:39:3")
             .nothing_was_touched();
     }
 }

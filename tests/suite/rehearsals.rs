@@ -74,6 +74,8 @@ fn a_prepared_lab_is_in_the_state_before_and_says_what_to_type() {
         world.run(&format!("{REHEARSE} --prepare")).exits_with(exit::OK).says("is in the state before the rollup");
     let apply = ran.stdout().lines().find_map(|line| line.strip_prefix("next: rollup ")).expect("a next command");
     world.run("status -d lab/deployment").exits_with(exit::OK).says("in force: KB948755").does_not_say("KB952076");
+    let description = fs::read_to_string(world.at("lab/deployment/deployment.toml")).expect("a description");
+    assert!(!description.contains("#:schema"), "the schema lies beside the sample, not beside a lab");
     world.at_terminal(apply, "yes\n").exits_with(exit::OK).says("applied KB952076");
     world.run("verify -d lab/deployment").exits_with(exit::OK);
 }
