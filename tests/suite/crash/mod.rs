@@ -127,14 +127,24 @@ pub(crate) fn recover_before(
     }
 }
 
-/// Undoes the only run, which is finished.
+/// Undoes the last run, which is finished.
 fn reopen(deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+    reopen_before(deployment, watch, &mut Willing)
+}
+
+/// The same, before somebody who listens.
+pub(crate) fn reopen_before(
+    deployment: &Path,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
     }
     let runs = runs(disk.tree())?;
-    run::reopen(&disk, &runs, &runs[0], IfChanged::Refuse, &mut Willing)
+    let last = runs.last().expect("a run is finished");
+    run::reopen(&disk, &runs, last, IfChanged::Refuse, listener)
 }
 
 /// Whether the only run is at rest.

@@ -76,6 +76,37 @@ fn an_undo_survives_a_power_cut_anywhere() {
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
 }
 
+#[test]
+fn an_undo_of_a_finished_run_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(Sample { one_of: 9, ..SAMPLE }, 8);
+    let undo = story(&trial, &[(Doing::Apply, Fate::Lives), (Doing::Reopen, Fate::Lives)]);
+    trial.cut(&undo, usize::MAX);
+    assert!(trial.unfinished > 50, "{}", trial.unfinished);
+}
+
+/// The record that closes the run is not on disk when somebody clears what it keeps.
+#[test]
+fn clearing_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(Sample { one_of: 1, ..SAMPLE }, 9);
+    let (changes, _) = commit(&trial);
+    for fate in [Fate::Lives, Fate::DiesAt(changes[changes.len() - 1])] {
+        let pruned = story(&trial, &[(Doing::Apply, fate), (Doing::Prune, Fate::Lives)]);
+        trial.cut(&pruned, 12);
+    }
+    assert!(trial.at_rest > 5, "{}", trial.at_rest);
+}
+
+#[test]
+fn a_run_that_stops_has_everything_on_disk() {
+    let trial = Trial::new(SAMPLE, 10);
+    let (changes, _) = commit(&trial);
+    for &at in changes.iter().skip(5).step_by(13) {
+        for fate in [Fate::StaysAt(at), Fate::StopsAt(at)] {
+            story(&trial, &[(Doing::Apply, fate)]);
+        }
+    }
+}
+
 /// What the dead process did was not yet on disk when another one went on.
 #[test]
 fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
@@ -147,6 +178,17 @@ fn whatever_happens_survives_a_power_cut_anywhere() {
         for way in [Way::Forward, Way::Back] {
             let taken_on = taken_on(&trial, at, way);
             trial.cut(&taken_on, usize::MAX);
+        }
+    }
+    for fate in [Fate::Lives, Fate::DiesAt(changes[changes.len() - 1])] {
+        for doing in [Doing::Reopen, Doing::Prune] {
+            let finished = story(&trial, &[(Doing::Apply, fate), (doing, Fate::Lives)]);
+            trial.cut(&finished, usize::MAX);
+        }
+    }
+    for &at in &changes {
+        for fate in [Fate::StaysAt(at), Fate::StopsAt(at)] {
+            story(&trial, &[(Doing::Apply, fate)]);
         }
     }
     // One who takes it on dies, too, and a third one turns.

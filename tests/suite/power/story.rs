@@ -5,20 +5,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::watch::Watch;
 use rollup::journal::{RunState, runs};
-use rollup::run::{Event, Listener, Question, Reply};
+use rollup::names::RelPath;
+use rollup::run::{self, Ended, Event, Listener, OnFailure, Question, Reply, RunError};
 
 use super::cut::Cut;
-use super::disk::{Disk, Id, is_journal};
-use super::trace::{Effect, Fate, Recorder, Trace};
+use super::disk::{Disk, Id, Name, is_journal};
+use super::trace::{Effect, Fate, Process, Recorder, Trace};
 use crate::crash::site::Site;
-use crate::crash::{Way, apply_before, recover_before};
+use crate::crash::{Way, apply_before, lock, recover_before, reopen_before};
 
 /// What one process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Apply,
     Recover(Way),
+    /// Takes the run back that is finished.
+    Reopen,
+    /// Clears what finished runs keep.
+    Prune,
 }
 
 /// Everything that happened in one folder, up to a cut.
@@ -28,6 +34,9 @@ pub(super) struct Story {
     pub(super) last: usize,
     /// Objects that must never be lost.
     own: BTreeMap<Id, PathBuf>,
+    /// What stood in the slots of a run when somebody began to clear them, with the name of those slots. It
+    /// may be lost where that name is gone: the slots go as a whole, and only those of a run that is closed.
+    cleared: BTreeMap<Id, Name>,
     /// The run's journal.
     journal: Option<Id>,
     pub(super) told: String,
@@ -38,17 +47,27 @@ impl Story {
     pub(super) fn of(site: &Site, folder: &Path, processes: &[(Doing, Fate)]) -> Self {
         let recorder = Recorder::new(folder);
         let own = own_objects(&recorder.now(), folder);
+        let mut cleared = BTreeMap::new();
         let mut last = 0;
         for &(doing, fate) in processes {
             last = recorder.length();
-            let mut person = Person { recorder: Some(Arc::clone(&recorder)), asked: 0 };
-            let watch = recorder.process(fate);
+            let process = recorder.process(fate);
+            let mut person = Person { before: Some(Arc::clone(&process)), asked: 0 };
+            let watch: Option<Arc<dyn Watch>> = Some(process.clone());
+            if doing == Doing::Prune {
+                cleared.extend(in_slots(&recorder.now()));
+            }
             let ended = match doing {
-                Doing::Apply => apply_before(site, folder, Some(watch), &mut person).map(Some),
-                Doing::Recover(way) => recover_before(folder, way, Some(watch), &mut person),
+                Doing::Apply => apply_before(site, folder, watch, &mut person).map(Some),
+                Doing::Recover(way) => recover_before(folder, way, watch, &mut person),
+                Doing::Reopen => reopen_before(folder, watch, &mut person).map(Some),
+                Doing::Prune => prune(folder, process.clone()).map(|()| None),
             };
             last = last.max(recorder.failed());
             assert!(fate != Fate::Lives || ended.is_ok(), "{processes:?}: {ended:?}");
+            if let Ok(Some(Ended::Stopped(_))) = &ended {
+                process.tell("it stopped");
+            }
         }
         let trace = recorder.trace();
         let written = trace.events.iter().filter_map(|event| match &event.effect {
@@ -58,13 +77,13 @@ impl Story {
         let known = trace.base.objects.iter().map(|object| object.contents.as_ref()).enumerate();
         let mut files = written.chain(known.filter_map(|(id, contents)| Some((id, contents?))));
         let journal = files.find(|(_, contents)| is_journal(&contents.bytes)).map(|(id, _)| id);
-        let story = Self { trace, last, own, journal, told: format!("{processes:?}") };
+        let story = Self { trace, last, own, cleared, journal, told: format!("{processes:?}") };
         story.is_on_disk_before_it_is_told();
         story
     }
 
     /// Whoever is asked acts outside of the deployment, on the word that everything so far has happened; and
-    /// whoever hears that he was heard, or that a run is staged or at rest, never looks again.
+    /// whoever hears that he was heard, or that a run is staged, stopped or at rest, never looks again.
     fn is_on_disk_before_it_is_told(&self) {
         let events = self.trace.events.iter().enumerate();
         for (at, _) in events.filter(|(_, event)| event.effect == Effect::Told) {
@@ -81,7 +100,9 @@ impl Story {
     /// Objects that must be there and are not, by where they stood before.
     pub(super) fn lost(&self, disk: &Disk) -> Vec<&PathBuf> {
         let reachable = disk.reachable();
-        self.own.iter().filter(|(id, _)| !reachable.contains_key(id)).map(|(_, path)| path).collect()
+        let is_cleared = |id| self.cleared.get(id).is_some_and(|slots| !disk.names.contains_key(slots));
+        let lost = self.own.iter().filter(|(id, _)| !reachable.contains_key(id) && !is_cleared(id));
+        lost.map(|(_, path)| path).collect()
     }
 
     /// How many records must be in the journal: all that were written before the last change of anything
@@ -110,16 +131,33 @@ fn own_objects(disk: &Disk, folder: &Path) -> BTreeMap<Id, PathBuf> {
     disk.reachable().into_iter().filter(|(_, path)| !ours(path)).collect()
 }
 
+/// What stands in the slots of runs, with the name of the slots.
+fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
+    let found = disk.reachable().into_iter().filter_map(|(id, path)| {
+        let slots: PathBuf = path.iter().take(4).collect();
+        let slots = slots.to_str().filter(|at| at.starts_with(".rollup/runs/") && at.ends_with("/slots"))?;
+        Some((id, disk.name(&RelPath::parse(slots).expect("a path of the disk"))))
+    });
+    found.collect()
+}
+
+fn prune(folder: &Path, watch: Arc<dyn Watch>) -> Result<(), RunError> {
+    let disk = lock(folder).watched(watch);
+    run::clear_the_way(&disk)?;
+    let runs = runs(disk.tree())?;
+    Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)
+}
+
 /// Does every manual step at once, and takes rollup at its word.
 #[derive(Default)]
 pub(super) struct Person {
     pub(super) asked: usize,
-    pub(super) recorder: Option<Arc<Recorder>>,
+    before: Option<Arc<Process>>,
 }
 
 impl Person {
     fn hears(&self, what: &str) {
-        self.recorder.iter().for_each(|recorder| recorder.tell(what));
+        self.before.iter().for_each(|process| process.tell(what));
     }
 }
 
@@ -134,5 +172,16 @@ impl Listener for Person {
         self.asked += 1;
         self.hears("a question");
         Reply::Done
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.before.as_ref().is_some_and(|process| process.is_stopped())
+    }
+
+    fn on_failure(&self) -> OnFailure {
+        match self.before.as_ref().is_some_and(|process| process.stays()) {
+            true => OnFailure::Stop,
+            false => OnFailure::Undo,
+        }
     }
 }

@@ -123,7 +123,7 @@ impl Recorder {
     }
 
     /// Notes that a person is told something.
-    pub(super) fn tell(&self, what: &str) {
+    fn tell(&self, what: &str) {
         let mut noted = self.noted.lock().expect("nobody panicked");
         noted.settle(&self.folder);
         noted.trace.events.push(Event { effect: Effect::Told, told: what.to_owned() });
@@ -150,6 +150,10 @@ pub(super) enum Fate {
     DiesAt(usize),
     /// The change with this number fails.
     FailsAt(usize),
+    /// It fails, and nothing is put back.
+    StaysAt(usize),
+    /// Somebody wants it to stop when it has come to this change.
+    StopsAt(usize),
 }
 
 /// One process, as the recorder sees it.
@@ -159,6 +163,23 @@ pub(super) struct Process {
     seen: AtomicUsize,
 }
 
+impl Process {
+    /// Tells the person in front of it something.
+    pub(super) fn tell(&self, what: &str) {
+        self.recorder.tell(what);
+    }
+
+    /// Whether somebody wants it to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.fate, Fate::StopsAt(at) if self.seen.load(Ordering::SeqCst) + 1 >= at)
+    }
+
+    /// Whether a failure is put back.
+    pub(super) fn stays(&self) -> bool {
+        matches!(self.fate, Fate::StaysAt(_))
+    }
+}
+
 impl Watch for Process {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let mut noted = self.recorder.noted.lock().expect("nobody panicked");
@@ -166,7 +187,7 @@ impl Watch for Process {
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         match self.fate {
             Fate::DiesAt(at) if number >= at => return Err(io::Error::other("the process is dead")),
-            Fate::FailsAt(at) if number == at => {
+            Fate::FailsAt(at) | Fate::StaysAt(at) if number == at => {
                 noted.failed = noted.trace.events.len();
                 return Err(io::Error::from_raw_os_error(5));
             }

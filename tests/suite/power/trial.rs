@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rollup::deployment::tree::Tree as Folder;
 use rollup::journal::{Answer, Outcome, RunState, runs};
-use rollup::run::Ended;
+use rollup::run::{Ended, RunError};
 use tempfile::TempDir;
 
 use super::cut::{Cut, Random, Survivor};
@@ -13,7 +13,7 @@ use super::disk::Disk;
 use super::story::{Person, Story};
 use crate::crash::site::{Site, temporary};
 use crate::crash::tree::Tree;
-use crate::crash::{Way, apply_before, recover_before};
+use crate::crash::{Way, apply_before, recover_before, reopen_before};
 
 /// How much is tried of a story.
 #[derive(Debug, Clone, Copy)]
@@ -152,9 +152,22 @@ impl Trial {
             let left = std::fs::read_dir(at.join(ours)).map_or(0, Iterator::count);
             assert_eq!(left, 0, "{told}: `{ours}` is not cleared");
         }
+        if state == RunState::Closed(Outcome::Applied) && way == Way::Back {
+            self.goes_back_when_asked(at, told);
+        }
         match state {
             RunState::Unfinished(_) => self.unfinished += 1,
             _ => self.at_rest += 1,
+        }
+    }
+
+    /// A finished run can be taken back as long as its slots are there, and they are there whole or not at all.
+    fn goes_back_when_asked(&self, at: &Path, told: &str) {
+        let are_slots_there = at.join(".rollup/runs/0001-KB1/slots").exists();
+        match (are_slots_there, reopen_before(at, None, &mut Person::default())) {
+            (true, Ok(Ended::Undone { because: None })) => self.before.assert_same(&Tree::of(at), told),
+            (false, Err(RunError::NotReady(_))) => {}
+            (_, other) => panic!("{told}, then back: {other:?}"),
         }
     }
 }
