@@ -41,6 +41,12 @@ impl Tally {
         Err(TestCaseError::reject(why))
     }
 
+    /// Kinds of operations that no case had.
+    pub(super) fn never_done(&self, wanted: &[OperationKind]) -> Vec<OperationKind> {
+        let kinds = self.kinds.borrow();
+        wanted.iter().copied().filter(|kind| !kinds.contains(kind)).collect()
+    }
+
     pub(super) fn count_special(&self) {
         self.special.set(self.special.get() + 1);
     }

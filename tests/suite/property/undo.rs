@@ -72,6 +72,7 @@ struct Before {
 
 #[test]
 fn apply_and_undo_leave_any_deployment_as_it_was() {
+    use rollup::plan::OperationKind::*;
     let tally = hold(120, &cases(ROLLUPS), |case, payloads, tally| {
         let world = World::of(&case);
         let at = world.deployment();
@@ -110,4 +111,6 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
         Ok(())
     });
     assert!(tally.special.get() > 30, "hardly any second rollup was taken back");
+    let wanted = [Uninstall, Install, Replace, Copy, Run, Initialize, Start, Stop, Restart, Enable, Disable];
+    assert_eq!(tally.never_done(&wanted), [], "some actions were not tried");
 }
