@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::Watch;
-use rollup::journal::{Outcome, RunState, runs};
-use rollup::plan::{self, Expectation, Plan};
-use rollup::run::{self, Ended, LeftBehind, RunError};
+use rollup::journal::{Outcome, Run, RunState, runs};
+use rollup::plan::{self, Accepting, Expectation};
+use rollup::run::{self, Ended, LeftBehind, Listener, RunError};
 
 use crate::crash::site::{Copy, Site};
 use crate::crash::tree::Tree;
@@ -409,31 +409,47 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
     }
 }
 
-/// What is accepted of a deployment, as the command does it.
-fn planned(deployment: &Path, site: &Site) -> Box<Plan> {
+/// What there is to accept in a deployment, as the command finds it.
+pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let LeftBehind { there, gone } = run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
     let there = there.into_iter().map(|(path, left)| (path, left.what)).collect();
     let expectation = Expectation { there, gone, ..Expectation::default() };
     let read = |interest: &Interest| Snapshot::read(&tree, site.description.clone(), interest).expect("readable");
     let interest = plan::accept_interest(&read(&Interest::default()), &expectation, None);
-    let accepting = plan::accept(&read(&interest), &expectation, None, "a test").expect("there is room");
-    accepting.plan.expect("something drifted")
+    plan::accept(&read(&interest), &expectation, None, "a test").expect("there is room")
 }
 
 fn accept(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+    let ended = accept_before(site, deployment, watch, &mut Willing)?;
+    Ok(ended.expect("no run is unfinished"))
+}
+
+/// Accepts as the command does. `Ok(None)` where an unfinished run was closed as it stands.
+pub(crate) fn accept_before(
+    site: &Site,
+    deployment: &Path,
+    watch: Option<Arc<dyn Watch>>,
+    listener: &mut dyn Listener,
+) -> Result<Option<Ended>, RunError> {
     let mut disk = lock(deployment);
     if let Some(watch) = watch {
         disk = disk.watched(watch);
     }
     run::clear_the_way(&disk)?;
-    let plan = planned(deployment, site);
-    let staged = run::stage(&disk, &plan, &run::Asked { manifest: None, confirmed: Vec::new() }, None, &mut Willing)?;
-    run::commit(&disk, &plan, staged, &mut Willing)
+    if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
+        let plan = run::load_plan(disk.tree(), &open.folder)?;
+        let said = ("somebody".to_owned(), "a test".to_owned());
+        return run::close_as_it_stands(&disk, &open, &plan, said, listener).map(|_| None);
+    }
+    let plan = found(deployment, site).plan.expect("something drifted");
+    disk.keep("test")?;
+    let staged = run::stage(&disk, &plan, &run::Asked { manifest: None, confirmed: Vec::new() }, None, listener)?;
+    run::commit(&disk, &plan, staged, listener).map(Some)
 }
 
 /// A deployment to which the rollup was applied, with drift of records and without.
-fn drifted_site(site: &Site) -> Copy {
+pub(crate) fn drifted_site(site: &Site) -> Copy {
     let copy = site.copy();
     assert!(matches!(apply(site, copy.path(), None), Ok(Ended::Applied { .. })));
     for file in [
@@ -502,13 +518,11 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
     let (mut open, mut closed) = (0, 0);
     for at in 1.. {
         let copy = Copy::of(stuck.path());
-        let disk = lock(copy.path()).watched(Arc::new(Death { seen: Arc::default(), at }));
-        let run = runs(disk.tree()).expect("readable").pop().expect("the run");
-        let plan = run::load_plan(disk.tree(), &run.folder).expect("its plan");
-        let said = ("somebody".to_owned(), "a test".to_owned());
-        let told = run::close_as_it_stands(&disk, &run, &plan, said, &mut Willing);
+        let watch = Arc::new(Death { seen: Arc::default(), at });
+        let told = accept_before(&site, copy.path(), Some(watch), &mut Willing);
         before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
-        match runs(disk.tree()).expect("no journal is damaged").pop().expect("the run").state() {
+        let tree = Folder::open(copy.path()).expect("the deployment is there");
+        match runs(&tree).expect("no journal is damaged").pop().expect("the run").state() {
             RunState::Closed(Outcome::Accepted) => closed += 1,
             RunState::Unfinished(_) => open += 1,
             other => panic!("death at change {at}: {other:?}"),

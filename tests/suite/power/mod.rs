@@ -13,7 +13,7 @@ mod trial;
 use std::path::Path;
 
 use crate::crash::Way;
-use crate::crash::site::temporary;
+use crate::crash::site::{Copy, temporary};
 use story::{Doing, Story};
 use trace::{Effect, Fate};
 use trial::{Sample, Trial};
@@ -23,14 +23,19 @@ const SAMPLE: Sample = Sample { few: 16, every: usize::MAX, random: 1, one_of: 4
 /// Everything, but for what is very much alike.
 const CAMPAIGN: Sample = Sample { few: 30, every: 50, random: 10, one_of: 1, both_ways: true };
 
-/// A story in a copy of the site.
+/// A story in a copy of what the trial begins with.
 fn story(trial: &Trial, processes: &[(Doing, Fate)]) -> Story {
-    Story::of(&trial.site, trial.site.copy().path(), processes)
+    Story::of(&trial.site, Copy::of(trial.start.path()).path(), processes)
 }
 
 /// Somebody dies in an apply, and somebody else takes it on.
 fn taken_on(trial: &Trial, dies_at: usize, way: Way) -> Story {
     story(trial, &[(Doing::Apply, Fate::DiesAt(dies_at)), (Doing::Recover(way), Fate::Lives)])
+}
+
+/// Somebody dies in an apply, and somebody else closes the run as it stands.
+fn closed(trial: &Trial, dies_at: usize) -> Story {
+    story(trial, &[(Doing::Apply, Fate::DiesAt(dies_at)), (Doing::Accept, Fate::Lives)])
 }
 
 /// The numbers of an apply's changes from the first sync of its journal on, which says that it is staged;
@@ -44,6 +49,12 @@ fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
     let changes = (staged..events.len()).filter(is_change);
     let barriers = changes.clone().filter(is_barrier);
     (changes.clone().map(|at| apply.number_of(at)).collect(), barriers.map(|at| apply.number_of(at)).collect())
+}
+
+/// Those of the changes from `staged` on before which the run is begun and not closed: behind the record that
+/// it begins, which is written and synced, up to the one that closes it.
+fn unfinished(changes: &[usize]) -> &[usize] {
+    &changes[2..changes.len() - 1]
 }
 
 /// Some disks that survived a cut are recovered, and the power fails again.
@@ -94,6 +105,27 @@ fn clearing_survives_a_power_cut_anywhere() {
         trial.cut(&pruned, 12);
     }
     assert!(trial.at_rest > 5, "{}", trial.at_rest);
+}
+
+/// What drifted is taken for true by a run of its own, and that can be taken back.
+#[test]
+fn an_acceptance_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::of_drift(Sample { one_of: 2, ..SAMPLE }, 11);
+    let accept = story(&trial, &[(Doing::Accept, Fate::Lives)]);
+    trial.cut(&accept, usize::MAX);
+    assert!(trial.unfinished > 20 && trial.at_rest > 50, "{} {}", trial.unfinished, trial.at_rest);
+}
+
+/// What the dead process did was not yet on disk when somebody closed its run.
+#[test]
+fn a_run_that_is_closed_as_it_stands_survives_a_power_cut() {
+    let mut trial = Trial::new(Sample { one_of: 1, ..SAMPLE }, 12);
+    let (changes, _) = commit(&trial);
+    for &at in unfinished(&changes).iter().step_by(7) {
+        let closed = closed(&trial, at);
+        trial.cut(&closed, usize::MAX);
+    }
+    assert!(trial.unfinished > 50 && trial.at_rest > 5, "{} {}", trial.unfinished, trial.at_rest);
 }
 
 #[test]

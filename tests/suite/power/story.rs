@@ -13,7 +13,9 @@ use rollup::run::{self, Ended, Event, Listener, OnFailure, Question, Reply, RunE
 use super::cut::Cut;
 use super::disk::{Disk, Id, Name, is_journal};
 use super::trace::{Effect, Fate, Process, Recorder, Trace};
+use crate::accepting::accept_before;
 use crate::crash::site::Site;
+use crate::crash::tree::Tree;
 use crate::crash::{Way, apply_before, lock, recover_before, reopen_before};
 
 /// What one process does.
@@ -25,6 +27,8 @@ pub(super) enum Doing {
     Reopen,
     /// Clears what finished runs keep.
     Prune,
+    /// Closes an unfinished run as it stands; where there is none, takes what drifted for true.
+    Accept,
 }
 
 /// Everything that happened in one folder, up to a cut.
@@ -39,6 +43,8 @@ pub(super) struct Story {
     cleared: BTreeMap<Id, Name>,
     /// The run's journal.
     journal: Option<Id>,
+    /// The deployment at the end, with the power still on.
+    pub(super) end: Tree,
     pub(super) told: String,
 }
 
@@ -62,6 +68,7 @@ impl Story {
                 Doing::Recover(way) => recover_before(folder, way, watch, &mut person),
                 Doing::Reopen => reopen_before(folder, watch, &mut person).map(Some),
                 Doing::Prune => prune(folder, process.clone()).map(|()| None),
+                Doing::Accept => accept_before(site, folder, watch, &mut person),
             };
             last = last.max(recorder.failed());
             assert!(fate != Fate::Lives || ended.is_ok(), "{processes:?}: {ended:?}");
@@ -77,7 +84,7 @@ impl Story {
         let known = trace.base.objects.iter().map(|object| object.contents.as_ref()).enumerate();
         let mut files = written.chain(known.filter_map(|(id, contents)| Some((id, contents?))));
         let journal = files.find(|(_, contents)| is_journal(&contents.bytes)).map(|(id, _)| id);
-        let story = Self { trace, last, own, cleared, journal, told: format!("{processes:?}") };
+        let story = Self { trace, last, own, cleared, journal, end: Tree::of(folder), told: format!("{processes:?}") };
         story.is_on_disk_before_it_is_told();
         story
     }

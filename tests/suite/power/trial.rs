@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use rollup::deployment::tree::Tree as Folder;
-use rollup::journal::{Answer, Outcome, RunState, runs};
-use rollup::run::{Ended, RunError};
+use rollup::journal::{Answer, Outcome, Run, RunState, runs};
+use rollup::run::{Ended, RunError, examine, load_plan};
 use tempfile::TempDir;
 
 use super::cut::{Cut, Random, Survivor};
 use super::disk::Disk;
 use super::story::{Person, Story};
-use crate::crash::site::{Site, temporary};
+use crate::accepting::{accept_before, drifted_site, found};
+use crate::crash::site::{Copy, Site, temporary};
 use crate::crash::tree::Tree;
 use crate::crash::{Way, apply_before, recover_before, reopen_before};
 
@@ -36,6 +37,10 @@ const KEPT: usize = 25;
 /// The two trees that a run may lead to, and a place to try it.
 pub(super) struct Trial {
     pub(super) site: Site,
+    /// What every story begins with.
+    pub(super) start: Copy,
+    /// The run that is tried: all that are there at the start are finished.
+    number: u32,
     before: Tree,
     after: Tree,
     scratch: TempDir,
@@ -51,12 +56,28 @@ pub(super) struct Trial {
 }
 
 impl Trial {
+    /// The rollup is to be applied.
     pub(super) fn new(sample: Sample, seed: u64) -> Self {
         let site = Site::new();
-        let (before, after) = (Tree::of(&site.folder()), site.applied());
+        let (start, after) = (site.copy(), site.applied());
+        Self::of(site, start, 1, after, sample, seed)
+    }
+
+    /// It was applied, something drifted since, and that is to be accepted.
+    pub(super) fn of_drift(sample: Sample, seed: u64) -> Self {
+        let site = Site::new();
+        let start = drifted_site(&site);
+        let accepted = Copy::of(start.path());
+        let ended = accept_before(&site, accepted.path(), None, &mut Person::default());
+        assert!(matches!(ended, Ok(Some(Ended::Applied { .. }))), "{ended:?}");
+        Self::of(site, start, 2, Tree::of(accepted.path()).without_times(), sample, seed)
+    }
+
+    fn of(site: Site, start: Copy, number: u32, after: Tree, sample: Sample, seed: u64) -> Self {
+        let before = Tree::of(start.path());
         let (random, scratch) = (Random::new(seed), temporary());
         let (tried, kept) = (HashSet::new(), Vec::new());
-        Self { site, before, after, scratch, random, sample, tried, kept, unfinished: 0, at_rest: 0 }
+        Self { site, start, number, before, after, scratch, random, sample, tried, kept, unfinished: 0, at_rest: 0 }
     }
 
     /// Both trees hold what somebody put into the deployment.
@@ -117,7 +138,7 @@ impl Trial {
             let at = self.scratch.path().join("survivor");
             disk.write(&at);
             let records = story.records_before(cut.last_but_of(survivor, story.journal()));
-            self.recovers(&at, way, records, &format!("{}, then {way:?}", told()));
+            self.recovers(&at, way, (records, &story.end), &format!("{}, then {way:?}", told()));
             std::fs::remove_dir_all(&at).expect("it is ours");
         }
         if self.tried.len().is_multiple_of(KEPT) {
@@ -125,25 +146,33 @@ impl Trial {
         }
     }
 
-    fn recovers(&mut self, at: &Path, way: Way, records: usize, told: &str) {
-        let runs = runs(&Folder::open(at).expect("the deployment is there")).expect(told);
-        let run = runs.first();
+    fn recovers(&mut self, at: &Path, way: Way, (records, as_it_stood): (usize, &Tree), told: &str) {
+        let tree = Folder::open(at).expect("the deployment is there");
+        let runs = runs(&tree).expect(told);
+        let run = runs.iter().find(|run| run.number == self.number);
         if let Some(run) = run {
             let found = run.journal.entries.len();
             assert!(found >= records, "{told}: of {records} records {found} are there");
         }
         let state = run.map_or(RunState::Staging, |run| run.state());
+        if let (Some(run), RunState::Unfinished(_)) = (run, state) {
+            let plan = load_plan(&tree, &run.folder).expect(told);
+            let examined = examine(&tree, &run.folder, &plan).expect(told);
+            assert!(examined.troubles.is_empty(), "{told}: `status` tells {:?}", examined.troubles);
+        }
         let mut person = Person::default();
         let ended = recover_before(at, way, None, &mut person);
         let expected = match (state, way, &ended) {
             (RunState::Staging, _, Ok(None)) | (RunState::Staged, Way::Back, Ok(None)) => &self.before,
             (RunState::Closed(Outcome::Applied), _, Ok(None)) => &self.after,
             (RunState::Closed(Outcome::Undone), _, Ok(None)) => &self.before,
+            (RunState::Closed(Outcome::Accepted), _, Ok(None)) => as_it_stood,
             (RunState::Staged | RunState::Unfinished(_), Way::Forward, Ok(Some(Ended::Applied { .. }))) => &self.after,
             (RunState::Unfinished(_), Way::Back, Ok(Some(Ended::Undone { because: None }))) => &self.before,
             _ => panic!("{told}: {state:?} led to {ended:?}"),
         };
         expected.assert_same(&Tree::of(at), told);
+        self.reads_as(at, expected, told);
         let answer = run.and_then(|run| run.journal.confirmed("by-hand"));
         if way == Way::Forward && answer == Some(Answer::Done) {
             assert_eq!(person.asked, 0, "{told}: asked again");
@@ -153,7 +182,7 @@ impl Trial {
             assert_eq!(left, 0, "{told}: `{ours}` is not cleared");
         }
         if state == RunState::Closed(Outcome::Applied) && way == Way::Back {
-            self.goes_back_when_asked(at, told);
+            self.goes_back_when_asked(at, run.expect("it is closed"), told);
         }
         match state {
             RunState::Unfinished(_) => self.unfinished += 1,
@@ -161,9 +190,20 @@ impl Trial {
         }
     }
 
+    /// What drifted is taken for true, or it is drift as before.
+    fn reads_as(&self, at: &Path, expected: &Tree, told: &str) {
+        if std::ptr::eq(expected, &self.before) && self.number > 1 {
+            let before = found(self.start.path(), &self.site).taken;
+            assert_eq!(found(at, &self.site).taken, before, "{told}: not the drift before");
+        } else if self.number > 1 {
+            assert!(found(at, &self.site).taken.is_empty(), "{told}: it still drifted");
+        }
+    }
+
     /// A finished run can be taken back as long as its slots are there, and they are there whole or not at all.
-    fn goes_back_when_asked(&self, at: &Path, told: &str) {
-        let are_slots_there = at.join(".rollup/runs/0001-KB1/slots").exists();
+    fn goes_back_when_asked(&self, at: &Path, run: &Run, told: &str) {
+        let slots = run.folder.join("slots").expect("a plain name");
+        let are_slots_there = at.join(slots.to_path()).exists();
         match (are_slots_there, reopen_before(at, None, &mut Person::default())) {
             (true, Ok(Ended::Undone { because: None })) => self.before.assert_same(&Tree::of(at), told),
             (false, Err(RunError::NotReady(_))) => {}
