@@ -33,7 +33,9 @@ impl Random {
 /// The power is cut when this many changes are complete.
 pub(super) struct Cut<'a> {
     events: &'a [Event],
-    base: &'a Disk,
+    /// How many of them the last barrier brought to disk, and the disk then.
+    since: usize,
+    base: Disk,
     followed: &'a [BTreeSet<usize>],
     /// What may be missing, oldest first.
     pending: Vec<usize>,
@@ -61,9 +63,11 @@ impl<'a> Cut<'a> {
                 .any(|event| matches!(event.effect, Effect::Sync { object: other } if other == object)),
             _ => false,
         };
-        let since = barrier.map_or(0, |barrier| barrier + 1)..at;
-        let pending = since.filter(|&at| changes(&events[at].effect) && !is_synced(at)).collect();
-        Self { events, base: &trace.base, followed: &trace.followed, pending }
+        let since = barrier.map_or(0, |barrier| barrier + 1);
+        let pending = (since..at).filter(|&at| changes(&events[at].effect) && !is_synced(at)).collect();
+        let mut base = trace.base.clone();
+        events[..since].iter().for_each(|event| event.effect.apply(&mut base));
+        Self { events, since, base, followed: &trace.followed, pending }
     }
 
     /// What may be missing, oldest first.
@@ -158,7 +162,8 @@ impl<'a> Cut<'a> {
     /// The disk as it survives.
     pub(super) fn disk(&self, survivor: &Survivor) -> Disk {
         let mut disk = self.base.clone();
-        for (at, Event { effect, .. }) in self.events.iter().enumerate().filter(|(at, _)| survivor.kept[*at]) {
+        let kept = self.events.iter().enumerate().skip(self.since).filter(|(at, _)| survivor.kept[*at]);
+        for (at, Event { effect, .. }) in kept {
             match effect {
                 Effect::Rename { to, object, .. } if survivor.halves.contains(&at) => {
                     disk.names.insert(to.clone(), *object);
