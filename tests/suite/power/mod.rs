@@ -208,7 +208,7 @@ fn tell(trial: &Trial, part: &str, done: usize, of: usize) {
 }
 
 /// Of the changes at which somebody dies or something fails, one of eight is tried, which takes a quarter of
-/// an hour; `POWER_ONE_OF=1` tries all of them, which takes hours.
+/// an hour; `POWER_ONE_OF=1` tries all of them, which takes much longer.
 #[test]
 #[ignore = "takes a quarter of an hour"]
 fn whatever_happens_survives_a_power_cut_anywhere() {
