@@ -17,7 +17,7 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "schema = 1",
             "The version of the language that this document is written in.",
         ),
-        Key::required("name", TEXT, "name = \"…\"", "The name of the deployment, for people."),
+        Key::required("name", Kind::Text(Form::Prose), "name = \"…\"", "The name of the deployment, for people."),
         Key::required(
             "product",
             TEXT,

@@ -1,6 +1,6 @@
 //! What was found, collected until all of it is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
@@ -220,6 +220,26 @@ impl Findings {
             self.kinds.entry(code).or_insert((0, level)).0 += more;
         }
         self.count_errors();
+    }
+
+    /// Where a finding of a kind explains another one at the same place, it becomes that one's note.
+    pub fn explain_by(&mut self, code: Code) {
+        let explains = |finding: &Finding| finding.code == code;
+        let why: BTreeMap<(usize, usize), String> = self
+            .list
+            .iter()
+            .filter(|finding| explains(finding))
+            .map(|finding| ((finding.span.start, finding.span.end), finding.message.clone()))
+            .collect();
+        let mut told = BTreeSet::new();
+        for finding in self.list.iter_mut().filter(|finding| !explains(finding)) {
+            let place = (finding.span.start, finding.span.end);
+            if let Some(message) = why.get(&place) {
+                finding.notes.push(message.clone());
+                told.insert(place);
+            }
+        }
+        self.retain(|finding| !explains(finding) || !told.contains(&(finding.span.start, finding.span.end)));
     }
 
     /// Forgets the findings that `keep` refuses.

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
-use super::shape::{Key, Keys, Kind, Shape, TOP};
+use super::shape::{Form, Key, Keys, Kind, Shape, TOP};
 use super::{Code, Findings, Source, Span, nearest, syntax};
 
 /// A value with the place where it stands.
@@ -161,6 +161,9 @@ impl Reader<'_> {
         debug_assert!(matches!(table.kind(key), Kind::Text(_)), "`{key}` is described as a text");
         let value = table.value(key)?;
         let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
+        if !matches!(table.kind(key), Kind::Text(Form::Prose)) {
+            self.seen(&text.value, &text.span);
+        }
         self.filled(text, key)
     }
 
@@ -193,7 +196,8 @@ impl Reader<'_> {
             Ok(number) if number <= most => Some(Placed { value: number, span: raw.span }),
             _ => {
                 let message = format!("`{key}` is {}, which is not from 0 to {most}", raw.value);
-                self.findings.add(Code::OutOfRange, raw.span, message);
+                let finding = self.findings.add(Code::OutOfRange, raw.span, message);
+                finding.help("write the number in plain digits, as it is documented");
                 None
             }
         }
@@ -229,6 +233,9 @@ impl Reader<'_> {
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
             let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned));
+            if let Some(text) = text.as_ref().filter(|_| described.form != Form::Prose) {
+                self.seen(&text.value, &text.span);
+            }
             texts.extend(text.and_then(|text| self.filled(text, key)));
         }
         Some(texts)
@@ -301,7 +308,10 @@ impl Reader<'_> {
                 if !message.contains(&text.value) {
                     message = format!("`{}` cannot be used: {message}", text.value);
                 }
-                self.findings.add(code, text.span, message);
+                let finding = self.findings.add(code, text.span, message);
+                if code == Code::BadName {
+                    finding.help("take a plain name that Windows, too, can have on its disk");
+                }
                 None
             }
         }
@@ -323,9 +333,19 @@ impl Reader<'_> {
         search()
     }
 
+    /// A name that looks like another one is told; prose may have any character.
+    fn seen(&mut self, name: &str, span: &Span) {
+        if let Some(shown) = unseen(name) {
+            let message = format!("`{shown}` has a character that cannot be seen");
+            let finding = self.findings.add(Code::HiddenCharacter, span.clone(), message);
+            finding.help("type the name anew, with ordinary spaces, and none at its ends");
+        }
+    }
+
     fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
         if text.value.trim().is_empty() {
-            self.findings.add(Code::Empty, text.span, format!("`{key}` has an empty text"));
+            let finding = self.findings.add(Code::Empty, text.span, format!("`{key}` has an empty text"));
+            finding.help("fill it, or remove it");
             return None;
         }
         Some(text)
@@ -384,7 +404,13 @@ impl Reader<'_> {
 
     /// Keys that mean nothing in a table, and those that it lacks.
     fn check_keys(&mut self, table: &Table<'_>) {
-        let Keys::Named(named) = &table.shape.keys else { return };
+        let named = match &table.shape.keys {
+            Keys::Named(named) => named,
+            Keys::Free(..) => {
+                table.entries.keys().for_each(|key| self.seen(key.get_ref(), &key.span()));
+                return;
+            }
+        };
         for key in table.keys() {
             if table.shape.key(key.value).is_some() {
                 continue;
@@ -448,6 +474,7 @@ impl Reader<'_> {
 
     /// Gives the findings to the caller, without those that a syntax error may have caused.
     fn hand_over(mut self, findings: &mut Findings) {
+        self.findings.explain_by(Code::HiddenCharacter);
         let strays = std::mem::take(&mut self.strays);
         self.findings.retain(|finding| {
             finding.code != Code::MissingKey || !strays.contains(&(finding.span.start, finding.message.clone()))
@@ -470,6 +497,27 @@ impl Reader<'_> {
         }
         findings.append(self.findings);
     }
+}
+
+/// A name with every character as an escape that cannot be seen or told from a space; `None` for a name without.
+fn unseen(name: &str) -> Option<String> {
+    let trimmed = name.trim_matches(' ');
+    let hidden = |c: char| {
+        (c != ' ' && c.is_whitespace())
+            || c.is_control()
+            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if trimmed.len() == name.len()
+        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f) || !name.contains(hidden))
+    {
+        return None;
+    }
+    let escaped = |c: char| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    // Of spaces at the ends nobody would see how many there are.
+    let end = |spaces: usize| "\\u{20}".repeat(spaces);
+    let before = name.len() - name.trim_start_matches(' ').len();
+    let behind = (name.len() - before).saturating_sub(trimmed.len());
+    Some(format!("{}{}{}", end(before), trimmed.chars().map(escaped).collect::<String>(), end(behind)))
 }
 
 fn lacks(title: &str, key: &str) -> String {
@@ -621,6 +669,16 @@ mod tests {
             ]
         );
         assert_eq!(found("[rollup\nkb = \"a\"\nkb = \"b\"\n").len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_in_a_name_is_shown() {
+        assert_eq!(unseen("Exchange 2007 Provider"), None);
+        assert_eq!(unseen("Überblick (漢字)"), None);
+        assert_eq!(unseen("Exchange\u{a0}2007").as_deref(), Some("Exchange\\u{a0}2007"));
+        assert_eq!(unseen(" a b  ").as_deref(), Some("\\u{20}a b\\u{20}\\u{20}"));
+        assert_eq!(unseen("a\u{200b}").as_deref(), Some("a\\u{200b}"));
+        assert_eq!(unseen("  ").as_deref(), Some("\\u{20}\\u{20}"));
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn text(form: Form) -> Object {
     let pattern = |pattern: String| Object::of("pattern", pattern);
     match form {
         Form::Anything => Object::default(),
-        Form::Words => pattern("[\\S\\uFEFF]".to_owned()),
+        Form::Prose | Form::Words => pattern("[\\S\\uFEFF]".to_owned()),
         Form::Kb => pattern("^(?:[Kk][Bb])?[1-9][0-9]{0,8}$".to_owned()),
         Form::Version => {
             let mut version = pattern("^[0-9]{1,10}(?:\\.[0-9]{1,10})*$".to_owned());

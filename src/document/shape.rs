@@ -85,6 +85,8 @@ pub struct List {
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
+    /// What people read and nothing looks up; not empty.
+    Prose,
     /// Anything that is not empty.
     Words,
     /// Anything at all; only keys may be empty.

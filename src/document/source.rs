@@ -107,7 +107,7 @@ fn unreadable(text: &str) -> Option<Finding> {
 
 fn too_large(size: usize) -> Finding {
     let message = format!("the document has {size} bytes, more than the {} that are read", Source::LARGEST);
-    Finding::new(Code::TooLarge, 0..0, message)
+    Finding::new(Code::TooLarge, 0..0, message).with_help("no manifest needs as much; is this the right file?")
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

@@ -80,7 +80,9 @@ fn one_round(
     if let Some(at) = culprit {
         let list = text[at..].starts_with('[');
         let what = if list { "list" } else { "inline table" };
-        findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
+        let bracket = if list { ']' } else { '}' };
+        let finding = findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
+        finding.help(format!("close it with `{bracket}`"));
         let until = if list { next_header(text, at) } else { source.line_span(source.line(at)).end };
         blank(text, before..until);
         new.push(at..at + 1);
@@ -158,7 +160,7 @@ fn new_errors(
         if told <= TOLD {
             let message =
                 if told < TOLD { plain(error.message()) } else { "too many faults; this is the last one told" };
-            findings.add(Code::Syntax, span.clone(), message);
+            findings.add(Code::Syntax, span.clone(), message).help(way_out(error.message()));
         }
         spans.push(span);
     }
@@ -171,6 +173,17 @@ fn plain(message: &str) -> &str {
         "string values must be quoted, expected literal string" => "a text needs quotes",
         "duplicate key" => "this key is here already",
         _ => message,
+    }
+}
+
+/// What to write instead, as far as the parser's words tell it.
+fn way_out(message: &str) -> &'static str {
+    match message {
+        "string values must be quoted, expected literal string" => "put it in quotes: `\"…\"`",
+        "duplicate key" => "remove one of the two; a table's second header counts too",
+        message if message.contains("expected `=`") => "write `key = value`",
+        message if message.contains("newline") => "one key stands on one line, and a text in quotes ends on its own",
+        _ => "the rules are those of TOML 1.0: https://toml.io/en/v1.0.0",
     }
 }
 

@@ -171,7 +171,7 @@ impl Fit<'_, '_, '_> {
         let path = &self.deployment.groups[group.0].path;
         if path.folded() != Folded::of(&wanted.value) {
             let message = format!("`{}` is another name of `{path}`", wanted.value);
-            self.reader.findings.add(Code::ByAlias, wanted.span.clone(), message);
+            self.reader.findings.add(Code::ByAlias, wanted.span.clone(), message).help("there is nothing to do");
         }
         Some(group)
     }

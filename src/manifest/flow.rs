@@ -171,7 +171,8 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
     if !new.is_empty() {
         let message =
             format!("`{}` installs {}, which no earlier step removed", step.name(), some_of(new.iter().copied()));
-        reader.findings.add(Code::NeverRemoved, step.place(), message);
+        let finding = reader.findings.add(Code::NeverRemoved, step.place(), message);
+        finding.help("there is nothing to do if it is new with this rollup");
     }
 }
 

@@ -133,12 +133,13 @@ fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
 
 /// The pins of rows; the value says nothing.
 fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) -> BTreeMap<Folded, ()> {
+    let all: BTreeSet<Folded> = table.pins.iter().map(|(name, _)| name.value.folded()).collect();
     let mut pins = BTreeMap::new();
     for (name, _) in &table.pins {
         let folded = name.value.folded();
         if !rows.contains_key(&folded) && !table.nameless {
-            let names = table.rows.iter().map(|row| row.name.value.as_str());
-            let near = reader.nearest(name.value.as_str(), names).map(str::to_owned);
+            let open = table.rows.iter().filter(|row| !all.contains(&row.name.value.folded()));
+            let near = reader.nearest(name.value.as_str(), open.map(|row| row.name.value.as_str())).map(str::to_owned);
             let message = format!("`{}` is pinned and not in the file table", name.value);
             let finding = reader.findings.add(Code::PinOfNothing, name.span.clone(), message);
             finding.did_you_mean(near.as_deref()).help("correct the name, or remove the pin");

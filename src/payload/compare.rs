@@ -1,6 +1,6 @@
 //! Whether the payload is what the file table says and what the steps need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PackageFault, PayloadFact, PayloadFacts};
 use crate::deployment::description::{Description, ItemKind};
@@ -36,6 +36,7 @@ pub fn compare(table: &FileTable<'_>, site: Option<&Description>, payload: &Payl
         products: site.map(products).unwrap_or_default(),
         pinned: table.rows.iter().filter_map(|row| Some((row.sha256?, &row.name))).collect(),
         table,
+        clashes: payload.clashes.iter().map(|(name, _)| Folded::of(name)).collect(),
         found: Vec::new(),
     };
     for row in table.rows.iter() {
@@ -48,7 +49,8 @@ pub fn compare(table: &FileTable<'_>, site: Option<&Description>, payload: &Payl
     }
     for name in &payload.extra {
         let message = format!("`{}` lies in the payload and in no row of the file table", Shown(name));
-        comparison.tell(Code::ExtraFile, Level::Note, &table.span, message);
+        let help = "it is left alone; if a step should deploy it, give it a row";
+        comparison.tell(Code::ExtraFile, Level::Note, &table.span, message).help = Some(help);
     }
     comparison.found
 }
@@ -58,6 +60,8 @@ struct Comparison<'t> {
     products: BTreeMap<Folded, ForItem>,
     /// Which row has a pin.
     pinned: BTreeMap<Digest, &'t FileName>,
+    /// Names that two files of the payload have.
+    clashes: BTreeSet<Folded>,
     found: Vec<Difference>,
 }
 
@@ -82,6 +86,10 @@ fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
 impl Comparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
         // What no step deploys cannot spoil the run.
+        // Which of two files is meant was told as one fault.
+        if self.clashes.contains(&row.name.folded()) {
+            return;
+        }
         let level = match self.table.deployed.contains(&row.name.folded()) {
             true => Level::Error,
             false => Level::Warning,
@@ -177,6 +185,7 @@ impl Comparison<'_> {
             false => format!("`{}` has another date than the file table says; copying may have changed it", row.name),
         };
         let level = if row.sha256.is_some() { Level::Note } else { Level::Warning };
-        self.tell(Code::WrongDate, level, &row.span, message);
+        let help = "compare the date with the article; where `rollup seal` pinned the hash, it says next to nothing";
+        self.tell(Code::WrongDate, level, &row.span, message).help = Some(help);
     }
 }

@@ -18,7 +18,8 @@ const ADVICE: [&str; 2] = ["SARIF2004", "SARIF2005"];
 fn report(folder: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report = folder.join("report.sarif");
-    let words = ["validate", "fixtures/codes", "fixtures/faulty", "manifests", "-d", "fixtures/hmc40", "--format", "sarif"];
+    let words =
+        ["validate", "fixtures/codes", "fixtures/faulty", "manifests", "-d", "fixtures/hmc40", "--format", "sarif"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
     let output = command.args(words).arg("-o").arg(&report).current_dir(root).output().expect("it runs");
     assert_eq!(output.status.code(), Some(65), "{}", String::from_utf8_lossy(&output.stderr));

@@ -46,7 +46,7 @@ static ROLLUP: Shape = Shape::new(
         ),
         Key::required(
             "title",
-            TEXT,
+            PROSE,
             "title = \"…\"",
             "The title, for people. Rollup numbers in it repeat across product lines and identify nothing.",
         ),
@@ -63,7 +63,7 @@ static ROLLUP: Shape = Shape::new(
             "The versions of the product that the rollup is for; the deployment's `product_version` must be one of \
              them.",
         ),
-        Key::new("scope", TEXT, "The part of the product that the rollup is about, for people."),
+        Key::new("scope", PROSE, "The part of the product that the rollup is about, for people."),
         Key::new("released", Kind::Day, "The day of the release, as YYYY-MM-DD without quotes."),
         Key::new(
             "includes",
@@ -82,10 +82,10 @@ static ROLLUP: Shape = Shape::new(
         ),
         Key::new(
             "fixes",
-            Kind::texts(Form::Words),
+            Kind::texts(Form::Prose),
             "What the rollup mends, for preview and report; one text for each fault.",
         ),
-        Key::new("notes", Kind::texts(Form::Words), "What an operator should know, for preview and report."),
+        Key::new("notes", Kind::texts(Form::Prose), "What an operator should know, for preview and report."),
     ],
 );
 
@@ -123,7 +123,7 @@ pub(super) static PREREQUISITE: Shape = Shape::new(
         Key::new("item", TEXT, "An item of the console that must be installed, by name or alias."),
         Key::new(
             "confirm",
-            TEXT,
+            PROSE,
             "A question that only a person can answer. It is asked before anything is staged; `--confirm ID` answers \
              it, `--yes` never does.",
         ),
@@ -158,7 +158,7 @@ pub(in crate::manifest) static STEP: Shape = Shape::new(
             "The name of the step, of letters, digits, `-`, `_` and `.`: it is typed on the command line. No other \
              step has it, in any case.",
         ),
-        Key::new("title", TEXT, "What the step does, for people; its id where it is left out."),
+        Key::new("title", PROSE, "What the step does, for people; its id where it is left out."),
         Key::required("action", TEXT, "action = \"copy\"", "What is done. The other keys of the step depend on it."),
         Key::new(
             "items",
@@ -210,10 +210,10 @@ pub(in crate::manifest) static STEP: Shape = Shape::new(
              default; with both, servers that hold both.",
         ),
         Key::new("platform", TEXT, "Narrows the step to servers of this platform, such as `x64`."),
-        Key::new("instructions", TEXT, "What a person has to do. The run waits until somebody says that it is done."),
+        Key::new("instructions", PROSE, "What a person has to do. The run waits until somebody says that it is done."),
         Key::new(
             "undo",
-            TEXT,
+            PROSE,
             "How a person takes it back. Without it the step is the point of no return: a failure after it goes back \
              to just behind it.",
         ),
@@ -344,7 +344,7 @@ static ROW: Shape = Shape::new(
             "The documented platform, `x86` where it is left out. It narrows nothing by itself.",
         ),
         Key::new("version", TEXT, "The documented version of the file."),
-        Key::new("unused", TEXT, "Why no step deploys the file."),
+        Key::new("unused", PROSE, "Why no step deploys the file."),
     ],
 );
 
@@ -356,5 +356,6 @@ static PINS: Shape = Shape::free(
 );
 
 const TEXT: Kind = Kind::Text(Form::Words);
+const PROSE: Kind = Kind::Text(Form::Prose);
 const RELATED: Kind = Kind::names(Form::Kb);
 const ON: &str = "on = \"ROLE\"";
