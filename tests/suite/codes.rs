@@ -10,9 +10,10 @@ use tempfile::TempDir;
 
 use crate::world::copy_tree;
 
-/// Findings that say of the same fault something else that is worth a word: without a size a pin counts twice, and
-/// a date is told loudly only where nothing is pinned.
-const COMPANIONS: [(Code, Code); 2] = [(Code::Unmeasured, Code::Unpinned), (Code::WrongDate, Code::Unpinned)];
+/// Findings that say something else of the same fault: all three weigh more where a file is not pinned, and that is
+/// worth a word of its own.
+const COMPANIONS: [(Code, Code); 3] =
+    [(Code::Twins, Code::Unpinned), (Code::Unmeasured, Code::Unpinned), (Code::WrongDate, Code::Unpinned)];
 
 fn fixtures() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
