@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::deployment::watch::Watch;
+use crate::names::Digest;
 use crate::rehearse::Death;
 use crate::validation::Which;
 
@@ -22,12 +24,13 @@ use crate::validation::Which;
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
   rollup status -d /srv/hmc40                where things stand, what to type
 
-Exit codes:
+Exit codes, of which `rollup explain CODE` tells more:
   0 done, or nothing to do    13 mismatch          65 invalid
   1 failed                    14 stale plan        66 no input
-  10 undone                   15 not ready         74 io
-  11 needs attention          16 not applicable    75 locked
-  12 stopped, a run is open   64 usage             130 interrupted"
+  2 changes, where asked      15 not ready         74 io
+  10 undone                   16 not applicable    75 locked
+  11 needs attention          64 usage             130 interrupted
+  12 stopped, a run is open"
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
@@ -56,14 +59,23 @@ that has it cannot be used. `rollup explain CODE` tells more about a finding.")]
     /// Show what applying a manifest would do; touches nothing
     #[command(after_help = "Examples:
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
-  rollup plan kb952076.toml --format json > plan.json
+  rollup plan kb952076.toml --save plan.json
+  rollup plan kb952076.toml --undo           the exact way back
+  rollup plan plan.json -d /srv/hmc40        is the saved plan still true?
 
 Without a payload there is a preview without digest: nobody can tell then what
 will be written.")]
     Plan(Plan),
+    /// Show a saved plan again, also where it no longer fits
+    #[command(after_help = "Examples:
+  rollup show plan.json
+  rollup show plan.json --undo
+  rollup show /srv/hmc40/.rollup/runs/0012-KB952076/plan.json")]
+    Show(Show),
     /// Apply a manifest: stage everything, then swap it in
     #[command(after_help = "Examples:
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup apply plan.json -d /srv/hmc40       exactly the plan that was saved
   rollup apply kb952076.toml -d /srv/hmc40 -p KB952076 --yes < /dev/null
   rollup apply kb952076.toml --dry-run
 
@@ -176,7 +188,7 @@ pub(super) struct Payload {
 }
 
 /// What decides the plan.
-#[derive(Debug, Args, Clone, Copy)]
+#[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Choices {
     /// Let the install of a group also take in what was never installed
     #[arg(long)]
@@ -192,7 +204,8 @@ pub(super) struct Choices {
 /// Everything a plan is made from.
 #[derive(Debug, Args)]
 pub(super) struct Planning {
-    /// The manifest
+    /// The manifest, or a plan that was saved
+    #[arg(value_name = "MANIFEST")]
     pub(super) manifest: PathBuf,
     #[command(flatten)]
     pub(super) deployment: Deployment,
@@ -304,6 +317,30 @@ pub(super) struct Plan {
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
     #[arg(long)]
     pub(super) why: bool,
+    /// Show the exact way back instead, operation by operation
+    #[arg(long)]
+    pub(super) undo: bool,
+    /// Save the plan in FILE, for `show` and `apply`
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+    /// Exit with 2 where there is something to do
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// A plan that was saved, or the plan.json of a run
+    pub(super) plan: PathBuf,
+    /// Show the plan to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Say for every operation why it is there
+    #[arg(long)]
+    pub(super) why: bool,
+    /// Show the exact way back instead, operation by operation
+    #[arg(long)]
+    pub(super) undo: bool,
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +353,9 @@ pub(super) struct Apply {
     /// Show the plan and stop; touches nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// Refuse any other plan than the approved one
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) expect_plan: Option<Digest>,
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
@@ -352,6 +392,9 @@ pub(super) enum OnFailure {
 pub(super) struct Stage {
     #[command(flatten)]
     pub(super) planning: Planning,
+    /// Refuse any other plan than the approved one
+    #[arg(long, value_name = "DIGEST")]
+    pub(super) expect_plan: Option<Digest>,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub(super) yes: bool,

@@ -13,6 +13,8 @@ pub(super) enum Exit {
     Ok = 0,
     /// Anything not below: treat it as a defect.
     Failed = 1,
+    /// There is something to do; only where it is asked for in so much detail.
+    Changes = 2,
     /// A begun commit failed and was put back.
     Undone = 10,
     /// The deployment is between states and could not be put back.
@@ -43,9 +45,10 @@ pub(super) enum Exit {
 
 impl Exit {
     /// Every code, ascending.
-    pub(super) const ALL: [Exit; 15] = [
+    pub(super) const ALL: [Exit; 16] = [
         Exit::Ok,
         Exit::Failed,
+        Exit::Changes,
         Exit::Undone,
         Exit::NeedsAttention,
         Exit::Stopped,
@@ -66,6 +69,7 @@ impl Exit {
         match self {
             Exit::Ok => "done, or nothing to do",
             Exit::Failed => "a failure that has no code of its own",
+            Exit::Changes => "there is something to do",
             Exit::Undone => "a begun commit failed and was put back",
             Exit::NeedsAttention => "the deployment is between states and could not be put back",
             Exit::Stopped => "this command leaves a run open",
@@ -92,6 +96,10 @@ impl Exit {
             Exit::Failed => {
                 "Nothing that the other codes name. Treat it as a defect of rollup. `rollup status` tells what is true of\n\
                  the deployment."
+            }
+            Exit::Changes => {
+                "Only with `--detailed-exitcode`: the plan has something to do. Without that option a preview ends\n\
+                 with 0, and with it 0 says that there is nothing to do."
             }
             Exit::Undone => {
                 "An operation failed after the commit had begun, and everything was put back: the deployment is as it\n\
@@ -152,6 +160,7 @@ impl Exit {
         match self {
             Exit::Ok => "ok",
             Exit::Failed => "failed",
+            Exit::Changes => "changes",
             Exit::Undone => "undone",
             Exit::NeedsAttention => "needs-attention",
             Exit::Stopped => "stopped",

@@ -10,12 +10,15 @@ use super::inputs::{self, Loaded, Site};
 use super::out;
 use super::preview::{self, Why};
 use super::recover::{self, Next};
+use super::saved::{self, Approved, Saved};
+use super::way_back;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
+use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
 use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
@@ -36,9 +39,12 @@ pub(super) struct Job {
     pub(super) site: Site,
     pub(super) payload: Option<PathBuf>,
     pub(super) options: Options,
-    /// The manifest as it was typed, for the commands that messages name.
+    /// The manifest or the saved plan as it was typed, for the commands that messages name.
     pub(super) typed: PathBuf,
-    choices: Choices,
+    pub(super) choices: Choices,
+    /// The manifest of a saved plan.
+    manifest_of_plan: Option<PathBuf>,
+    approved: Approved,
 }
 
 /// What is asked before anything is written.
@@ -77,9 +83,27 @@ pub(super) struct Begun {
 }
 
 impl Job {
+    /// From a manifest, or from a saved plan, which then has to be what comes out again.
     pub(super) fn asked(args: &Planning) -> Result<Self, Failure> {
         let Planning { manifest, deployment, payload, choices } = args;
-        Self::open(manifest, deployment.deployment.as_deref(), payload.payload.as_deref(), *choices)
+        let (deployment, payload) = (deployment.deployment.as_deref(), payload.payload.as_deref());
+        let Some(saved) = Saved::read(manifest)? else { return Self::open(manifest, deployment, payload, *choices) };
+        if *choices != Choices::default() {
+            return Err(Failure::new(Exit::Usage, "what a saved plan does is decided already")
+                .next("leave out `--install-new`, `--again` and `--allow-downgrade`, or plan anew with them"));
+        }
+        let (origin, recorded, choices) = saved.origin(manifest)?;
+        let job = Self::open(&origin, deployment, Some(payload.unwrap_or(&recorded)), choices)?;
+        let approved = Approved::Saved(saved.plan);
+        Ok(Self { typed: manifest.clone(), manifest_of_plan: Some(origin), approved, ..job })
+    }
+
+    /// Whatever plan comes out has to be this one, too.
+    pub(super) fn expecting(mut self, digest: Option<Digest>) -> Self {
+        if let (Approved::Any, Some(digest)) = (&self.approved, digest) {
+            self.approved = Approved::Digest(digest);
+        }
+        self
     }
 
     pub(super) fn open(
@@ -91,7 +115,9 @@ impl Job {
         let site = inputs::site(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
         let payload = inputs::payload_folder(payload, manifest, loaded.manifest.rollup.kb)?;
-        Ok(Self { loaded, site, payload, options: choices.into(), typed: manifest.to_owned(), choices })
+        let (options, typed) = (choices.into(), manifest.to_owned());
+        let (manifest_of_plan, approved) = (None, Approved::Any);
+        Ok(Self { loaded, site, payload, options, typed, choices, manifest_of_plan, approved })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -128,9 +154,12 @@ impl Job {
         let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
         let open = snapshot.past.open;
         let planned = planned.map_err(|refusal| match &open {
-            None => refused(&refusal),
+            None => self.approved.refused(&refusal, refused(&refusal), self),
             Some(open) => in_the_way(refused(&refusal), open, &Next(self.tree().path())),
         })?;
+        if let Planned::Plan(plan) = &planned {
+            self.approved.check(plan, self)?;
+        }
         match (&planned, open) {
             (Planned::Plan(plan), Some(open)) if open.staged.is_some() && open.staged != plan.digest => {
                 Err(self.another_is_staged(plan, &open))
@@ -229,7 +258,21 @@ impl Job {
 
     /// The same with another verb.
     pub(super) fn again(&self, verb: &str) -> String {
-        let mut command = format!("rollup {verb} {} -d {}", out::typed(&self.typed), out::typed(self.tree().path()));
+        let what = self.typed.clone();
+        if self.manifest_of_plan.is_some() {
+            return format!("rollup {verb} {} -d {}", out::typed(&what), out::typed(self.tree().path()));
+        }
+        self.again_with(&what, verb)
+    }
+
+    /// The manifest, also where a plan was typed.
+    pub(super) fn typed_manifest(&self) -> PathBuf {
+        self.manifest_of_plan.clone().unwrap_or_else(|| self.typed.clone())
+    }
+
+    /// The command line for a manifest, with everything that decides the plan.
+    pub(super) fn again_with(&self, manifest: &Path, verb: &str) -> String {
+        let mut command = format!("rollup {verb} {} -d {}", out::typed(manifest), out::typed(self.tree().path()));
         if let Some(payload) = &self.payload {
             command.push_str(&format!(" -p {}", out::typed(payload)));
         }
@@ -266,24 +309,31 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     let job = Job::asked(&args.planning)?;
     job.announce();
-    match preview_of(&job)? {
-        Planned::Nothing(nothing) => told_nothing(&nothing, args.format),
-        Planned::Plan(plan) => match args.format {
-            Format::Json => out::line(format_args!("{:#}", as_document(&plan))),
-            Format::Text => {
-                let why = if args.why { Why::Told } else { Why::Left };
-                out::line(preview::text(&plan, out::width(), why));
-            }
-        },
+    let plan = match preview_of(&job)? {
+        Planned::Nothing(nothing) => {
+            told_nothing(&nothing, args.format);
+            return Ok(Exit::Ok);
+        }
+        Planned::Plan(plan) => plan,
+    };
+    let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
+    let why = if args.why { Why::Told } else { Why::Left };
+    match args.format {
+        Format::Json => out::line(format_args!("{:#}", as_document(&plan, exit))),
+        Format::Text if args.undo => out::line(way_back::text(&plan, out::width())),
+        Format::Text => out::line(preview::text(&plan, out::width(), why)),
     }
-    Ok(Exit::Ok)
+    if let Some(path) = &args.save {
+        saved::save(&job, &plan, path)?;
+    }
+    Ok(exit)
 }
 
 /// The plan with what every document says of the command that made it.
-fn as_document(plan: &Plan) -> serde_json::Value {
+pub(super) fn as_document(plan: &Plan, exit: Exit) -> serde_json::Value {
     let mut document = serde_json::json!(plan);
-    document["outcome"] = Exit::Ok.name().into();
-    document["exit_code"] = (Exit::Ok as u8).into();
+    document["outcome"] = exit.name().into();
+    document["exit_code"] = (exit as u8).into();
     document["changed"] = false.into();
     document
 }

@@ -21,12 +21,14 @@ mod prune;
 mod reading;
 mod recover;
 mod rehearse;
+mod saved;
 mod schema;
 mod signals;
 mod stage;
 mod status;
 mod summary;
 mod validate;
+mod way_back;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,7 @@ fn wants_json(command: &Command) -> bool {
     let format = match command {
         Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
         Command::Plan(args) => args.format,
+        Command::Show(args) => args.format,
         Command::Inspect(args) => args.format,
         Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
@@ -88,6 +91,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Validate(args) => validate::validate(args),
         Command::Explain(args) => explain::explain(args),
         Command::Plan(args) => job::plan(args),
+        Command::Show(args) => saved::show(args),
         Command::Apply(args) => apply::apply(args),
         Command::Stage(args) => stage::stage(args),
         Command::Resume(args) => recover::resume(args),

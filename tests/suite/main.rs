@@ -25,6 +25,7 @@ mod readiness;
 mod rehearsals;
 mod sarif;
 mod schemas;
+mod saved_plans;
 mod small;
 mod staging;
 mod stopping;

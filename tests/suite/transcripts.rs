@@ -10,8 +10,8 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 17] = [
-    "validate", "explain", "plan", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept",
+const COMMANDS: [&str; 18] = [
+    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept",
     "prune", "rehearse", "inspect", "seal", "schema",
 ];
 

@@ -29,6 +29,8 @@ use crate::listing::Listing;
 pub(crate) mod exit {
     /// Done, or nothing to do.
     pub(crate) const OK: i32 = 0;
+    /// There is something to do.
+    pub(crate) const CHANGES: i32 = 2;
     /// A begun commit failed and was put back.
     pub(crate) const UNDONE: i32 = 10;
     /// The deployment is between states.

@@ -1,0 +1,259 @@
+//! Plans that were saved: written for a review, shown again, and held to when they are applied.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::args::{self, Choices, Format};
+use super::exit::{Exit, Failure};
+use super::job::Job;
+use super::out::{self, typed};
+use super::preview::{self, Why};
+use super::way_back;
+use crate::deployment::tree::Tree;
+use crate::names::{Digest, RelPath, Shown};
+use crate::plan::{self, Operation, Plan, PlanFault, Refusal, SourceAt};
+use crate::run::moved;
+
+/// The largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
+const LARGEST: u64 = 1 << 30;
+
+/// More operations than this that came or went are counted and not named.
+const NAMED: usize = 8;
+
+/// Where a plan was made from, so that applying it needs no more words than its file. No part of its digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct MadeFrom {
+    manifest: PathBuf,
+    payload: PathBuf,
+    #[serde(flatten)]
+    choices: Choices,
+}
+
+/// A plan that was read from a file.
+#[derive(Debug, Clone)]
+pub(super) struct Saved {
+    pub(super) plan: Box<Plan>,
+    /// The plan of a run's folder has none: the manifest lies beside it.
+    made_from: Option<MadeFrom>,
+}
+
+impl Saved {
+    /// A saved plan, or `None` where the file is something else, which a manifest would be.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
+        let Ok(file) = File::open(path) else { return Ok(None) };
+        let mut text = Vec::new();
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Ok(None);
+        }
+        let mut file = file.take(LARGEST);
+        let fail = |error| Failure::new(Exit::Io, format_args!("cannot read `{}`: {error}", path.display()));
+        file.by_ref().take(64).read_to_end(&mut text).map_err(fail)?;
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Ok(None);
+        }
+        file.read_to_end(&mut text).map_err(fail)?;
+        let fault = |fault: PlanFault| {
+            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", path.display()))
+                .now("nothing was begun")
+                .next("save the plan anew: `rollup plan MANIFEST --save FILE`")
+        };
+        let text = String::from_utf8(text).map_err(|_| fault(PlanFault::NotAPlan("it is not UTF-8".to_owned())))?;
+        let plan = Box::new(plan::parse(&text).map_err(fault)?);
+        #[derive(Deserialize)]
+        struct Beside {
+            made_from: Option<MadeFrom>,
+        }
+        let beside: Beside =
+            serde_json::from_str(&text).map_err(|error| fault(PlanFault::NotAPlan(error.to_string())))?;
+        Ok(Some(Self { plan, made_from: beside.made_from }))
+    }
+
+    /// The manifest, the payload and the choices that the plan was made from.
+    pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, Choices), Failure> {
+        let Some(made_from) = &self.made_from else {
+            return Err(Failure::new(Exit::Usage, format_args!("`{}` is the plan of a run", path.display()))
+                .next("`rollup show` shows it; the manifest beside it can be applied"));
+        };
+        if !made_from.manifest.is_file() {
+            let manifest = made_from.manifest.display();
+            return Err(Failure::new(Exit::NoInput, format_args!("the manifest of the plan is gone: `{manifest}`"))
+                .now("nothing was begun")
+                .next("put it back there, or plan anew"));
+        }
+        Ok((made_from.manifest.clone(), made_from.payload.clone(), made_from.choices))
+    }
+}
+
+/// Writes a plan for a review. It replaces an older file of that name only when it is whole.
+pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let Some(digest) = &plan.digest else {
+        return Err(Failure::new(Exit::Usage, "a preview without a payload has no digest and cannot be saved")
+            .next("say where the rollup's files are: `--payload DIR`"));
+    };
+    #[derive(Serialize)]
+    struct Document<'a> {
+        #[serde(flatten)]
+        plan: &'a Plan,
+        made_from: MadeFrom,
+    }
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let made_from = MadeFrom {
+        manifest: absolute(&job.typed),
+        payload: absolute(job.payload.as_deref().unwrap_or(Path::new("."))),
+        choices: job.choices,
+    };
+    let mut text = serde_json::to_string_pretty(&Document { plan, made_from }).map_err(|error| {
+        // Paths that are no text cannot stand in JSON.
+        Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}"))
+    })?;
+    text.push('\n');
+    let beside = path.with_added_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| {
+        let _ = std::fs::remove_file(&beside);
+        Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
+    })?;
+    out::say(format_args!("plan {digest} is saved in {}", typed(path)));
+    Ok(())
+}
+
+/// `rollup show`.
+pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
+    if !args.plan.is_file() {
+        return Err(Failure::new(Exit::NoInput, format_args!("there is no file `{}`", args.plan.display())));
+    }
+    let Some(saved) = Saved::read(&args.plan)? else {
+        return Err(Failure::new(Exit::Invalid, format_args!("`{}` is no saved plan", args.plan.display()))
+            .next("`rollup plan MANIFEST --save FILE` saves one"));
+    };
+    let why = if args.why { Why::Told } else { Why::Left };
+    match args.format {
+        Format::Json => out::line(format_args!("{:#}", super::job::as_document(&saved.plan, Exit::Ok))),
+        Format::Text if args.undo => out::line(way_back::text(&saved.plan, out::width())),
+        Format::Text => out::line(preview::text(&saved.plan, out::width(), why)),
+    }
+    Ok(Exit::Ok)
+}
+
+/// What a plan has to be to be run.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Approved {
+    /// Whatever it is now.
+    #[default]
+    Any,
+    /// The one with this digest.
+    Digest(Digest),
+    /// The one that was saved.
+    Saved(Box<Plan>),
+}
+
+impl Approved {
+    /// Refuses any other plan than the approved one.
+    pub(super) fn check(&self, plan: &Plan, job: &Job) -> Result<(), Failure> {
+        match self {
+            Approved::Any => Ok(()),
+            Approved::Digest(digest) if plan.digest == Some(*digest) => Ok(()),
+            Approved::Digest(expected) => {
+                let digest = plan.digest.as_ref().map_or("without a digest".to_owned(), ToString::to_string);
+                let reason = format!("the plan is {digest} now, and {expected} was approved");
+                Err(Failure::new(Exit::StalePlan, reason)
+                    .now("nothing of the deployment has changed")
+                    .next(format!("`{}` shows what it would do now", job.again("plan"))))
+            }
+            Approved::Saved(saved) if plan.digest == saved.digest => Ok(()),
+            Approved::Saved(saved) => {
+                let mut reasons = touched(saved, job.tree());
+                reasons.extend(decided_otherwise(saved, plan));
+                Err(stale(saved, reasons, job))
+            }
+        }
+    }
+
+    /// A refusal of a saved plan whose ground has moved is told as that.
+    pub(super) fn refused(&self, refusal: &Refusal, failure: Failure, job: &Job) -> Failure {
+        let Approved::Saved(saved) = self else { return failure };
+        let mut reasons = touched(saved, job.tree());
+        if saved.rollup().map(|rollup| rollup.manifest) != Some(job.loaded.manifest.digest) {
+            reasons.insert(0, "the manifest was changed since".to_owned());
+        }
+        if reasons.is_empty() {
+            return failure;
+        }
+        reasons.extend(refusal.reasons.iter().map(|reason| reason.message.clone()));
+        let mut stale = stale(saved, reasons, job);
+        stale.next.extend(failure.next);
+        stale
+    }
+}
+
+fn stale(saved: &Plan, mut reasons: Vec<String>, job: &Job) -> Failure {
+    let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
+    let mut failure = Failure::new(Exit::StalePlan, format_args!("the saved plan {digest} is stale"));
+    if reasons.is_empty() {
+        reasons.push("planning again gives another plan".to_owned());
+    }
+    failure.reasons.append(&mut reasons);
+    let mut now = job.again_with(&job.typed_manifest(), "plan");
+    now.push_str(" --save FILE");
+    failure.now("nothing of the deployment has changed").next(format!("`{now}` makes a plan of what is true now"))
+}
+
+/// What the plan touches and is not any more as it saw it.
+fn touched(saved: &Plan, tree: &Tree) -> Vec<String> {
+    moved(tree, saved).unwrap_or_default().into_iter().map(|what| format!("since it was saved, {what}")).collect()
+}
+
+/// What else decides a plan: the manifest, the payload, the level, and which operations there are.
+fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
+        reasons.push("the manifest was changed since".to_owned());
+    }
+    for source in &saved.sources {
+        let SourceAt::Payload { name } = &source.at else { continue };
+        let other = now.sources.iter().find(|other| other.at == source.at);
+        if other.is_some_and(|other| other.sha256 != source.sha256) {
+            reasons.push(format!("`{name}` in the payload is another file than then"));
+        }
+    }
+    let travellers = |plan: &Plan| -> BTreeSet<RelPath> {
+        plan.swaps.iter().flat_map(|swap| swap.travellers.iter().cloned()).collect()
+    };
+    let (then, today) = (travellers(saved), travellers(now));
+    reasons.extend(today.difference(&then).map(|path| format!("`{path}` is an operator's file that came since")));
+    reasons.extend(then.difference(&today).map(|path| format!("`{path}`, an operator's file, is gone since")));
+    if saved.level.before != now.level.before {
+        let shown = |level: &[crate::names::Kb]| match level {
+            [] => "nothing".to_owned(),
+            level => level.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        reasons.push(format!("in force was {}, and now is {}", shown(&saved.level.before), shown(&now.level.before)));
+    }
+    let named = |operation: &Operation| {
+        let on = operation.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
+        format!("{} `{}`{on}", operation.kind.word(), Shown(&operation.target))
+    };
+    let before: BTreeSet<String> = saved.operations().map(named).collect();
+    let after: BTreeSet<String> = now.operations().map(named).collect();
+    reasons.extend(some(after.difference(&before), "is to be done now and was not"));
+    reasons.extend(some(before.difference(&after), "was to be done and is not any more"));
+    reasons
+}
+
+fn some<'a>(operations: impl Iterator<Item = &'a String>, what: &str) -> Vec<String> {
+    let all: Vec<_> = operations.collect();
+    let mut told: Vec<_> = all.iter().take(NAMED).map(|operation| format!("{operation} {what}")).collect();
+    if all.len() > NAMED {
+        told.push(format!("and {} more", all.len() - NAMED));
+    }
+    told
+}
