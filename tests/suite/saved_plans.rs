@@ -213,6 +213,6 @@ fn the_way_back_is_shown_before_anything_is_done() {
         .says("+ put back Site on WEB01")
         .says("~ put back Site.msi")
         .says("Run down.sql.");
-    let world = small_world(&format!("{ALL_KINDS}").replace("[payload]", &format!("{gate}[payload]")));
+    let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{gate}[payload]")));
     world.run("plan small.toml --undo").says("nobody says how this is taken back").does_not_say("put back");
 }

@@ -11,8 +11,8 @@ use rollup::manifest;
 use tempfile::TempDir;
 
 const COMMANDS: [&str; 18] = [
-    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify", "accept",
-    "prune", "rehearse", "inspect", "seal", "schema",
+    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify",
+    "accept", "prune", "rehearse", "inspect", "seal", "schema",
 ];
 
 fn root() -> &'static Path {
