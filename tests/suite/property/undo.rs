@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
-use rollup::names::Folded;
-use rollup::plan::Plan;
+use rollup::names::{Digest, Folded};
+use rollup::plan::{Plan, What};
 use rollup::run::Ended;
 use walkdir::WalkDir;
 
@@ -62,6 +62,31 @@ fn what_stays_is_the_same(plan: &Plan, before: &Standing, after: &Standing) -> T
     Ok(())
 }
 
+/// What the plan said would stand at and below every live path stands there, and nothing else; looked at with other
+/// eyes than the run's own.
+fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
+    let prediction = plan.prediction.as_ref().expect("a plan with a payload");
+    let predicted: BTreeMap<PathBuf, &What> =
+        prediction.entries.iter().map(|entry| (entry.path.to_path(), &entry.what)).collect();
+    let live: Vec<PathBuf> = plan.live_paths().iter().map(|path| path.to_path()).collect();
+    let below = live.iter().flat_map(|path| WalkDir::new(deployment.join(path)).into_iter().flatten());
+    let relative = |path: &Path| path.strip_prefix(deployment).expect("it lies below").to_owned();
+    let found: BTreeSet<PathBuf> = below.map(|entry| relative(entry.path())).collect();
+    prop_assert_eq!(found, predicted.keys().cloned().collect::<BTreeSet<_>>());
+    for (path, what) in predicted {
+        let at = deployment.join(&path);
+        match what {
+            What::Folder => prop_assert!(at.is_dir(), "{:?} is no folder", path),
+            What::File { size, sha256 } => {
+                let bytes = std::fs::read(&at).expect("it can be read");
+                prop_assert_eq!((bytes.len() as u64, Digest::of(&bytes)), (*size, *sha256), "{:?}", path);
+            }
+            What::Traveller => prop_assert!(at.symlink_metadata().is_ok(), "{:?} is gone", path),
+        }
+    }
+    Ok(())
+}
+
 /// What stood before a rollup was applied.
 struct Before {
     tree: Tree,
@@ -86,9 +111,13 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
             };
             let before = Before { tree: Tree::of(at), standing: standing(at), drift: rollup.drift(at), plan };
             match rollup.apply(at, &before.plan, &mut Course::free()) {
-                Ok(Some(Ended::Applied { came, .. })) if came.is_empty() => {}
+                Ok(Some(Ended::Applied { came, measured })) if came.is_empty() => {
+                    let predicted = before.plan.prediction.as_ref().map(|prediction| prediction.digest);
+                    prop_assert_eq!(Some(measured), predicted, "the preview was not true");
+                }
                 other => return Err(TestCaseError::fail(format!("apply of rollup {}: {other:?}", number + 1))),
             }
+            what_was_predicted_stands(&before.plan, at)?;
             what_stays_is_the_same(&before.plan, &before.standing, &standing(at))?;
             let drift = rollup.drift(at);
             prop_assert!(drift.is_subset(&before.drift), "it does not match: {:?}", drift.difference(&before.drift));
