@@ -317,6 +317,9 @@ pub(super) struct Plan {
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
     #[arg(long)]
     pub(super) why: bool,
+    /// Show the console instead: before, queued and after
+    #[arg(long, conflicts_with = "undo")]
+    pub(super) tree: bool,
     /// Show the exact way back instead, operation by operation
     #[arg(long)]
     pub(super) undo: bool,

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
 use super::preview::{self, Why};
+use super::queued;
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
 use super::way_back;
@@ -320,6 +321,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     let why = if args.why { Why::Told } else { Why::Left };
     match args.format {
         Format::Json => out::line(format_args!("{:#}", as_document(&plan, exit))),
+        Format::Text if args.tree => out::line(queued::text(&job, &plan, out::width())?),
         Format::Text if args.undo => out::line(way_back::text(&plan, out::width())),
         Format::Text => out::line(preview::text(&plan, out::width(), why)),
     }

@@ -18,6 +18,7 @@ mod out;
 mod preview;
 mod progress;
 mod prune;
+mod queued;
 mod reading;
 mod recover;
 mod rehearse;

@@ -216,3 +216,15 @@ fn the_way_back_is_shown_before_anything_is_done() {
     let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{gate}[payload]")));
     world.run("plan small.toml --undo").says("nobody says how this is taken back").does_not_say("put back");
 }
+
+#[test]
+fn the_console_is_shown_before_queued_and_after() {
+    let world = small_world(ALL_KINDS);
+    let ran = world.run("plan small.toml --tree").exits_with(exit::OK).nothing_was_touched();
+    ran.says("small before queued after")
+        .says("WEB01 4.0.200 -+ uninstall, install 4.0.300")
+        .says("Initialize Things verified * initialize verified")
+        .says("Provider 4.0.200")
+        .says("Extra not-installed");
+    world.run("plan small.toml --tree --undo").exits_with(exit::USAGE);
+}
