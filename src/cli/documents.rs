@@ -142,7 +142,7 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         .next("say where the rollup's files are: `--payload DIR`"));
     };
     out::say(format_args!("payload {}", folder.display()));
-    let facts = inputs::payload(&folder)?.facts(&loaded.manifest.file_table()).map_err(|error| inputs::disk(&error))?;
+    let facts = inputs::payload(&folder)?.facts(&loaded.manifest.file_table());
     let mut unpinned = loaded.manifest.clone();
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
     let pins = pins(&unpinned, description.as_ref(), &facts)?;

@@ -49,7 +49,12 @@ pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
 
 fn open(path: &Path) -> Result<Tree, Failure> {
     if !path.is_dir() {
-        return Err(Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display())));
+        let failure = Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display()));
+        return Err(if path.exists() {
+            failure.next("give the folder that `deployment.toml` lies in")
+        } else {
+            failure
+        });
     }
     Tree::open(path).map_err(|error| disk(&error))
 }
@@ -92,9 +97,11 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
         io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
     };
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    // What a shell hands over, such as `<(…)`, has a writer at its other end.
+    let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
+    let nonblocking = if stream { 0 } else { rustix::fs::OFlags::NONBLOCK.bits().cast_signed() };
     let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fail)?;
-    if !file.metadata().map_err(fail)?.is_file() {
+    if !stream && !file.metadata().map_err(fail)?.is_file() {
         return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
     }
     let mut bytes = Vec::new();
@@ -154,7 +161,10 @@ pub(super) fn payload_folder(given: Option<&Path>, manifest: &Path, kb: Kb) -> R
 pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     match given.is_dir() {
         true => Ok(given.to_owned()),
-        false => Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()))),
+        false => {
+            let failure = Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()));
+            Err(if given.exists() { failure.next("give the folder that the files lie in") } else { failure })
+        }
     }
 }
 

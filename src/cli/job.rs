@@ -137,7 +137,7 @@ impl Job {
     fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
         let Some(folder) = &self.payload else { return Ok(None) };
         let payload = inputs::payload(folder)?;
-        let facts = payload.facts(&self.loaded.manifest.file_table()).map_err(|error| inputs::disk(&error))?;
+        let facts = payload.facts(&self.loaded.manifest.file_table());
         Ok(Some((payload, facts)))
     }
 

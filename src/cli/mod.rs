@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
     };
     match run(&cli.command) {
         // A document that a program is to read is the whole point of the command.
-        Ok(_) if (wants_json(&cli.command) || wants_sarif(&cli.command)) && out::is_lost() => {
+        Ok(exit) if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command)) && out::is_lost() => {
             out::say("error: the result could not be written to standard output");
             Exit::Io.into()
         }
@@ -83,8 +83,20 @@ fn wants_json(command: &Command) -> bool {
     format == Format::Json
 }
 
-fn wants_sarif(command: &Command) -> bool {
-    matches!(command, Command::Validate(args) if args.format == Report::Sarif)
+/// Whether a command that found nothing wrong did all of its work on standard output.
+fn is_for_its_output(command: &Command, exit: Exit) -> bool {
+    let prints = matches!(
+        command,
+        Command::Validate(_)
+            | Command::Explain(_)
+            | Command::Schema(_)
+            | Command::Plan(_)
+            | Command::Show(_)
+            | Command::History(_)
+            | Command::Tree(_)
+            | Command::Inspect(_)
+    );
+    prints && matches!(exit, Exit::Ok | Exit::Changes)
 }
 
 fn run(command: &Command) -> Result<Exit, Failure> {

@@ -15,13 +15,21 @@ use super::out::{self, count, typed};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Look, Source};
+use crate::names::Shown;
 use crate::validation::{Against, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
 
 /// `rollup validate`.
 pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let levels = levels(args)?;
-    let mut gathered = Gathered::default();
+    let code_host = matches!(args.format, Report::Sarif | Report::Github);
+    let here = std::env::current_dir().ok().filter(|_| code_host);
+    let mut gathered = Gathered { here, ..Gathered::default() };
     args.files.iter().for_each(|file| gathered.take(file));
+    if let Some(output) = args.output.as_deref().filter(|output| gathered.has(output)) {
+        return Err(Failure::new(Exit::Usage, format_args!("`{}` is one of the documents", output.display()))
+            .now("it was not changed")
+            .next("write the report into another file"));
+    }
     let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
     let payload = match &args.payload {
         Some(folder) => {
@@ -31,7 +39,7 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         None => None,
     };
     let against = Against { deployment: described.as_ref(), payload: payload.as_ref() };
-    let mut validation = Validation::of(gathered.documents, &against).map_err(|error| inputs::disk(&error))?;
+    let mut validation = Validation::of(gathered.documents, &against);
     validation.weigh(&levels);
     let unread = gathered
         .failures
@@ -104,11 +112,12 @@ fn summary(validation: &Validation) -> String {
         count(notes, "note", "notes")
     );
     if !validation.unread.is_empty() {
-        line.push_str(&format!("; {} could not be read", count(validation.unread.len(), "path", "paths")));
+        line.push_str(&format!("; {} could not be used", count(validation.unread.len(), "path", "paths")));
     }
-    if validation.passed_over > 0 {
-        let others = count(validation.passed_over, "other TOML file", "other TOML files");
-        line.push_str(&format!("; {others} passed over, as neither manifest nor deployment"));
+    if let [first, rest @ ..] = validation.passed_over.as_slice() {
+        let others = count(validation.passed_over.len(), "other TOML file", "other TOML files");
+        let more = if rest.is_empty() { "" } else { " and so on" };
+        line.push_str(&format!("\n{others} passed over, as neither manifest nor deployment: {}{more}", Shown(first)));
     }
     if let Some(code) = validation.foremost() {
         line.push_str(&format!("\n`rollup explain {code}` tells more about the first of them"));
@@ -132,12 +141,16 @@ fn look(into_file: bool) -> Look {
 /// The documents that the command line stands for, in its order.
 #[derive(Default)]
 struct Gathered {
+    /// The folder below which documents are named relative to it, as code hosts want them.
+    here: Option<PathBuf>,
     documents: Vec<(Source, Kind)>,
     /// What could not be read: it keeps nobody from hearing about the others.
     failures: Vec<(String, Failure)>,
     /// Files that were read already, by their true paths.
     seen: BTreeSet<PathBuf>,
-    passed_over: usize,
+    /// TOML files of folders that are neither manifest nor deployment.
+    passed_over: Vec<String>,
+    read_standard_input: bool,
 }
 
 impl Gathered {
@@ -160,7 +173,7 @@ impl Gathered {
         if !self.is_new(path) {
             return;
         }
-        match inputs::source(path) {
+        match self.source(path) {
             // A file that was named is a manifest, unless it says otherwise.
             Ok(source) => {
                 let kind = kind_of(&source).unwrap_or(Kind::Manifest);
@@ -170,16 +183,27 @@ impl Gathered {
         }
     }
 
+    fn source(&self, path: &Path) -> Result<Source, Failure> {
+        let source = inputs::source(path)?;
+        let relative = self.here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+        Ok(match relative {
+            Some(relative) => source.named(relative.display().to_string()),
+            None => source,
+        })
+    }
+
     /// Nothing that a folder may hold beside documents is a mistake.
     fn found(&mut self, path: &Path) -> bool {
         if !self.is_new(path) {
             return true;
         }
-        match inputs::source(path) {
+        match self.source(path) {
             Ok(source) => match kind_of(&source) {
                 Some(kind) => self.documents.push((source, kind)),
+                // What cannot even be read as a text may be a manifest that was saved in a wrong way.
+                None if source.is_unreadable() => self.documents.push((source, Kind::Manifest)),
                 None => {
-                    self.passed_over += 1;
+                    self.passed_over.push(source.name().to_owned());
                     return false;
                 }
             },
@@ -194,11 +218,15 @@ impl Gathered {
         let mut any = false;
         for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
             match entry {
-                Ok(entry) if entry.file_type().is_file() && is_toml(entry.path()) => any |= self.found(entry.path()),
+                // A link to a file stands for it; one to a folder may lead anywhere and is left alone.
+                Ok(entry) if !entry.file_type().is_dir() && is_toml(entry.path()) && !entry.path().is_dir() => {
+                    any |= self.found(entry.path());
+                }
                 Ok(_) => {}
                 Err(error) => {
                     let file = error.path().unwrap_or(folder).display().to_string();
-                    self.fail(&file, Failure::new(Exit::Io, format_args!("cannot read `{file}`: {error}")));
+                    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    self.fail(&file, Failure::new(Exit::Io, format_args!("cannot read `{file}`: {why}")));
                     any = true;
                 }
             }
@@ -230,6 +258,9 @@ impl Gathered {
 
     fn standard_input(&mut self) {
         const NAME: &str = "standard input";
+        if std::mem::replace(&mut self.read_standard_input, true) {
+            return;
+        }
         let mut bytes = Vec::new();
         match io::stdin().lock().take(Source::LARGEST as u64 + 1).read_to_end(&mut bytes) {
             Ok(_) => {
@@ -266,6 +297,11 @@ impl Gathered {
             )
             .next("name one manifest with `--payload`, or leave the payload out")),
         }
+    }
+
+    /// Whether a path is that of a document.
+    fn has(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| self.seen.contains(&path))
     }
 
     fn is_new(&mut self, path: &Path) -> bool {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Source};
+use crate::names::Shown;
 
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
@@ -69,10 +70,10 @@ impl Finding {
 
     /// The finding in words alone, one thing a line, for where nothing can be drawn.
     pub fn told(&self) -> String {
-        let mut lines = vec![self.message.clone()];
-        lines.extend(self.label.clone());
-        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
-        lines.extend(self.help.iter().map(|help| format!("help: {help}")));
+        let mut lines = vec![Shown(&self.message).to_string()];
+        lines.extend(self.label.iter().map(|label| Shown(label).to_string()));
+        lines.extend(self.notes.iter().map(|note| format!("note: {}", Shown(note))));
+        lines.extend(self.help.iter().map(|help| format!("help: {}", Shown(help))));
         lines.join("\n")
     }
 

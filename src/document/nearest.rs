@@ -11,7 +11,12 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     let folded = wanted.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for candidate in among.filter(|candidate| candidate.len() <= 200) {
-        let near = likeness(&folded, &candidate.to_lowercase());
+        let other = candidate.to_lowercase();
+        // That two files have one extension says nothing about which one was meant.
+        let near = match (folded.rsplit_once('.'), other.rsplit_once('.')) {
+            (Some((a, ending)), Some((b, same))) if ending == same => likeness(a, b),
+            _ => likeness(&folded, &other),
+        };
         if near > best.map_or(0.6, |(score, _)| score) {
             best = Some((near, candidate));
         }
@@ -44,6 +49,8 @@ mod tests {
         assert_eq!(near("MPS Web"), Some("MPS Web Services"));
         assert_eq!(near("fies"), Some("files"));
         assert_eq!(near("something else"), None);
+        assert_eq!(nearest("b.msi", ["a.msi"].into_iter()), None);
+        assert_eq!(nearest("Providr.msi", ["Provider.msi"].into_iter()), Some("Provider.msi"));
         assert_eq!(near(&"x".repeat(1000)), None);
     }
 }

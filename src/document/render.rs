@@ -51,14 +51,14 @@ pub struct FindingRecord<'a> {
     pub code: &'static str,
     /// Its weight.
     pub level: Level,
-    /// The finding itself.
-    pub message: &'a str,
+    /// The finding itself; here and below nothing of a document is told raw that nobody would see.
+    pub message: String,
     /// The word at the carets.
-    pub label: Option<&'a str>,
+    pub label: Option<String>,
     /// More facts.
-    pub notes: &'a [String],
+    pub notes: Vec<String>,
     /// The way out.
-    pub help: Option<&'a str>,
+    pub help: Option<String>,
     /// What would stand at the place if the author meant what seems likely.
     pub replacement: Option<String>,
 }
@@ -123,10 +123,10 @@ impl Finding {
     /// reaches the terminal.
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let (line, column) = source.place(self.span.start);
-        let excerpt = Excerpt::of(self, source, line);
+        let excerpt = Excerpt::of(self, source, line, look.width.max(40) - MARGIN);
         let width = look.width.max(40);
         let fitted = |text: &str, before: usize| match (look.folds, Shown(text).to_string()) {
-            (true, text) => wrapped(&text, width.saturating_sub(before), ""),
+            (true, text) => folded(&text, width.saturating_sub(before)),
             (false, text) => text,
         };
         let title = fitted(&self.message, format!("{}[{}]: ", self.level, self.code).len());
@@ -164,13 +164,29 @@ impl Finding {
             end_column,
             code: self.code.number(),
             level: self.level,
-            message: &self.message,
-            label: self.label.as_deref(),
-            notes: &self.notes,
-            help: self.help.as_deref(),
+            message: shown(&self.message),
+            label: self.label.as_deref().map(shown),
+            notes: self.notes.iter().map(|note| shown(note)).collect(),
+            help: self.help.as_deref().map(shown),
             replacement: self.replacement(source),
         }
     }
+}
+
+fn shown(text: &str) -> String {
+    Shown(text).to_string()
+}
+
+/// A text folded to a width, but for what stands in backticks: that is to be copied.
+fn folded(text: &str, width: usize) -> String {
+    // No control character is left in a text that is shown.
+    const GLUE: char = '\u{1f}';
+    let glued = |(at, part): (usize, &str)| match at % 2 == 1 && part.chars().count() + 2 <= width {
+        true => part.replace(' ', GLUE.encode_utf8(&mut [0; 4])),
+        false => part.to_owned(),
+    };
+    let parts: Vec<String> = text.split('`').enumerate().map(glued).collect();
+    wrapped(&parts.join("`"), width, "").replace(GLUE, " ")
 }
 
 fn drawn(level: Level) -> Drawn<'static> {
@@ -192,11 +208,15 @@ struct Excerpt {
     span: std::ops::Range<usize>,
 }
 
+/// Columns that line numbers and the like take from a screen.
+const MARGIN: usize = 16;
+
 /// Characters kept on each side of a finding in a very long line; the renderer cuts to the screen.
 const KEPT: usize = 400;
 
 impl Excerpt {
-    fn of(finding: &Finding, source: &Source, line: u32) -> Self {
+    /// A marked part that is longer than `most` characters is cut: no screen could show its end.
+    fn of(finding: &Finding, source: &Source, line: u32, most: usize) -> Self {
         let whole = source.line_span(line);
         let start = source.floor(finding.span.start).clamp(whole.start, whole.end);
         let end = source.floor(finding.span.end).clamp(start, whole.end);
@@ -204,8 +224,12 @@ impl Excerpt {
         let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
         let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
         let before = if from > whole.start { format!("…{}", safe(from..start)) } else { safe(from..start) };
-        let marked = safe(start..end.min(to));
-        let after = safe(end.min(to)..to);
+        let mut marked = safe(start..end.min(to));
+        let mut after = safe(end.min(to)..to);
+        if let Some((cut, _)) = marked.char_indices().nth(most) {
+            marked.truncate(cut);
+            after = "…".to_owned();
+        }
         let span = before.len()..before.len() + marked.len();
         Self { text: format!("{before}{marked}{after}"), span }
     }

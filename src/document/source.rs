@@ -34,6 +34,10 @@ impl Source {
             Ok(text) => Self::new(name, text),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
+                if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+                    let fault = Finding::new(Code::NotUtf8, 0..1, "the document is UTF-16, and TOML is UTF-8");
+                    return Self { fault: Some(fault.with_help("save the file as UTF-8")), ..Self::new(name, "") };
+                }
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let wrong = error.as_bytes().get(at).copied().unwrap_or_default();
                 let fault = Finding::new(Code::NotUtf8, at..at + 1, format!("byte 0x{wrong:02X} is not UTF-8"))
@@ -41,6 +45,16 @@ impl Source {
                 Self { fault: Some(fault), ..Self::new(name, text) }
             }
         }
+    }
+
+    /// The same text under another name.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// Whether it cannot be a document at all, whatever one looks for in it.
+    pub fn is_unreadable(&self) -> bool {
+        self.fault.is_some()
     }
 
     /// The name under which it is shown, mostly the path as it was typed.

@@ -3,14 +3,16 @@
 use std::fmt;
 
 /// A text from a vendor or an operator, safe for a terminal: control characters and the marks
-/// that turn the direction of writing are shown as escapes.
+/// that turn the direction of writing are shown as escapes, and so are characters that nobody sees or takes for
+/// something else than a space.
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             let hidden = c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+                || (c != ' ' && c.is_whitespace())
+                || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
             match hidden {
                 true => write!(f, "{}", c.escape_unicode())?,
                 false => fmt::Write::write_char(f, c)?,

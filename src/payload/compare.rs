@@ -139,7 +139,8 @@ impl Comparison<'_> {
             };
             let message =
                 format!("`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}");
-            return Some((Code::WrongHash, message, AGAIN));
+            let help = "unpack the vendor's download again; if the pin is the old one, pin anew with `rollup seal`";
+            return Some((Code::WrongHash, message, help));
         }
         self.unusable(row, fact)
     }

@@ -97,30 +97,40 @@ impl Payload {
     }
 
     /// Reads every file of the table that is there.
-    pub fn facts(&self, table: &FileTable<'_>) -> Result<PayloadFacts, DiskError> {
+    pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
         let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
         let wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains(name)).collect();
-        let read = |(name, found): (&Folded, &Found)| self.fact(found).map(|fact| (name.clone(), fact));
-        let files = wanted.into_par_iter().map(read).collect::<Result<_, _>>()?;
+        let read = |(name, found): (&Folded, &Found)| (name.clone(), self.fact(found));
+        let files = wanted.into_par_iter().map(read).collect();
         let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
         let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
-        Ok(PayloadFacts {
+        PayloadFacts {
             files,
             extra: extra.map(|(_, found)| found.path.to_string()).collect(),
             clashes: self.clashes.iter().map(both).collect(),
-        })
+        }
     }
 
-    fn fact(&self, found: &Found) -> Result<PayloadFact, DiskError> {
+    /// A file that cannot be read is one fact among the others.
+    fn fact(&self, found: &Found) -> PayloadFact {
         let name = found.path.to_string();
-        if found.kind != Kind::File {
-            let why = format!("it is {}, not a file", found.kind.named());
-            let package = Err(PackageFault::NotAPackage(why.clone()));
-            return Ok(PayloadFact { name, facts: Err(why), modified: 0, package });
+        let read = match found.kind {
+            Kind::File => self.read(found).map_err(|error| error.source.to_string()),
+            kind => Err(format!("it is {}, not a file", kind.named())),
+        };
+        match read {
+            Ok((facts, modified, package)) => PayloadFact { name, facts: Ok(facts), modified, package },
+            Err(why) => {
+                let package = Err(PackageFault::NotAPackage(why.clone()));
+                PayloadFact { name, facts: Err(why), modified: 0, package }
+            }
         }
+    }
+
+    fn read(&self, found: &Found) -> Result<(FileFacts, i64, Result<Contents, PackageFault>), DiskError> {
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
-        let modified = file.metadata().map(|metadata| metadata.mtime());
+        let modified = file.metadata().map_err(fail)?.mtime();
         let facts = hash(&mut file).map_err(fail)?;
         file.rewind().map_err(fail)?;
         let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
@@ -128,7 +138,7 @@ impl Payload {
             Err(InstallerError::NotAPackage(why)) => Err(PackageFault::NotAPackage(why.to_string())),
             Err(error) => Err(PackageFault::Unusable(error.to_string())),
         };
-        Ok(PayloadFact { name, facts: Ok(facts), modified: modified.map_err(fail)?, package })
+        Ok((facts, modified, package))
     }
 }
 

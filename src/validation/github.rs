@@ -77,7 +77,7 @@ mod tests {
         };
         let wanted = "\
 ::error file=a%2Cb%3Ac%0A.toml,line=1,endLine=1,col=1,endColumn=4,title=RU0101%3A a key that means nothing here::\
-100 %25 `a%0A::error::`%0Ahelp: write: this, and that
+100 %25 `a\\u{a}::error::`%0Ahelp: write: this, and that
 ::error file=a%2Cb%3Ac%0A.toml,line=1,endLine=2,title=RU0001%3A the document is not TOML::over lines
 ";
         assert_eq!(validation.github(), wanted);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::document::Source;
+use crate::document::{Source, nearest};
 use crate::names::same_name;
 
 /// What a document is.
@@ -28,8 +28,11 @@ impl Kind {
 const OF_A_MANIFEST: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
 const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
 
+/// Files of a deployment that are written in TOML and are no documents of people.
+const OUR_RECORDS: [&str; 2] = ["level.toml", "state.toml"];
+
 /// What a document seems to be, by its name or by the keys at its top; `None` where it shows none of either
-/// language's. Mistakes elsewhere in it do not matter.
+/// language's. Mistakes elsewhere in it do not matter, and beside a `schema` a misspelled key is one, too.
 pub fn kind_of(source: &Source) -> Option<Kind> {
     let named = Path::new(source.name()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if same_name(named, "deployment.toml") {
@@ -40,7 +43,13 @@ pub fn kind_of(source: &Source) -> Option<Kind> {
     match (any(&OF_A_MANIFEST), any(&OF_A_DEPLOYMENT)) {
         (true, _) => Some(Kind::Manifest),
         (false, true) => Some(Kind::Deployment),
-        (false, false) => None,
+        // The records that rollup itself writes have a schema too, and are named by it.
+        (false, false) if !keys.contains("schema") || OUR_RECORDS.iter().any(|name| same_name(named, name)) => None,
+        (false, false) => {
+            let meant = |of: &[&'static str]| keys.iter().any(|key| nearest(key, of.iter().copied()).is_some());
+            let manifest = meant(&OF_A_MANIFEST).then_some(Kind::Manifest);
+            manifest.or_else(|| meant(&OF_A_DEPLOYMENT).then_some(Kind::Deployment))
+        }
     }
 }
 
@@ -75,6 +84,10 @@ mod tests {
         assert_eq!(kind("site.toml", "schema = 1\nroles = []\n"), Some(Kind::Deployment));
         assert_eq!(kind("x/Deployment.toml", "nonsense"), Some(Kind::Deployment));
         assert_eq!(kind("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\nrollup = \"1\"\n"), None);
+        assert_eq!(kind("a.toml", "schema = 1\n[rolup]\n[[step]]\n"), Some(Kind::Manifest));
+        assert_eq!(kind("a.toml", "schema = 1\nservrs = []\n"), Some(Kind::Deployment));
+        assert_eq!(kind("Engine.toml", "schema = 1\nrunning = true\nenabled = true\nstarts = 3\n"), None);
+        assert_eq!(kind("level.toml", "schema = 1\n[[rollups]]\n"), None);
         assert_eq!(kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"), None);
     }
 }

@@ -42,14 +42,19 @@ pub enum Misuse {
     Lowered(Code),
 }
 
-impl FromStr for Which {
-    type Err = NoSuchCode;
+/// A text names no findings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; `warnings` and `notes` stand for all of a kind")]
+pub struct NoSuchFindings(NoSuchCode);
 
-    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+impl FromStr for Which {
+    type Err = NoSuchFindings;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchFindings> {
         match text.to_ascii_lowercase().as_str() {
             "warnings" => Ok(Which::Warnings),
             "notes" => Ok(Which::Notes),
-            _ => text.parse().map(Which::Code),
+            _ => text.parse().map(Which::Code).map_err(NoSuchFindings),
         }
     }
 }

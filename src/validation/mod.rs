@@ -16,11 +16,10 @@ use rayon::prelude::*;
 
 pub use json::JSON_SCHEMA;
 pub use kind::{Kind, kind_of};
-pub use levels::{Levels, Misuse, Which, Wish};
+pub use levels::{Levels, Misuse, NoSuchFindings, Which, Wish};
 
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::deployment::tree::DiskError;
 use crate::document::{Code, Findings, Level, Source};
 use crate::manifest::{self, Checks, Manifest, Read};
 use crate::payload::{Payload, compare};
@@ -60,8 +59,8 @@ pub struct Validation {
     pub documents: Vec<Document>,
     /// What could not be read.
     pub unread: Vec<Unread>,
-    /// How many TOML files of folders are neither a manifest nor a deployment.
-    pub passed_over: usize,
+    /// TOML files of folders that are neither a manifest nor a deployment.
+    pub passed_over: Vec<String>,
 }
 
 /// How many findings there are of each level.
@@ -76,16 +75,16 @@ pub struct Counts {
 }
 
 impl Validation {
-    /// Checks documents, each by itself and all together. Only reading a payload can fail.
-    pub fn of(sources: Vec<(Source, Kind)>, against: &Against<'_>) -> Result<Self, DiskError> {
+    /// Checks documents, each by itself and all together.
+    pub fn of(sources: Vec<(Source, Kind)>, against: &Against<'_>) -> Self {
         let checked = sources.into_par_iter().map(|(source, kind)| Document::checked(source, kind, against));
-        let mut documents = checked.collect::<Result<Vec<_>, _>>()?;
+        let mut documents: Vec<Document> = checked.collect();
         let manifests = documents.iter_mut().filter(|document| document.kind == Kind::Manifest);
         let mut together: Vec<_> = manifests.map(|document| (&document.source, &mut document.findings)).collect();
         if together.len() > 1 {
             manifest::check_together(&mut together);
         }
-        Ok(Self { documents, ..Self::default() })
+        Self { documents, ..Self::default() }
     }
 
     /// Gives every finding the level that the caller wishes for it, and forgets what is allowed.
@@ -115,7 +114,7 @@ impl Validation {
 }
 
 impl Document {
-    fn checked(source: Source, kind: Kind, against: &Against<'_>) -> Result<Self, DiskError> {
+    fn checked(source: Source, kind: Kind, against: &Against<'_>) -> Self {
         let mut findings = Findings::default();
         match kind {
             Kind::Deployment => drop(describe::parse(&source, &mut findings)),
@@ -123,27 +122,22 @@ impl Document {
                 let checks = Checks { deployment: against.deployment };
                 let read = manifest::check(&source, &checks, &mut findings);
                 if let Some(payload) = against.payload {
-                    compare_payload(&read, against.deployment, payload, &mut findings)?;
+                    compare_payload(&read, against.deployment, payload, &mut findings);
                 }
             }
         }
-        Ok(Self { source, kind, findings })
+        Self { source, kind, findings }
     }
 }
 
 /// A manifest with mistakes is compared too, as far as its file table could be read.
-fn compare_payload(
-    read: &Read,
-    site: Option<&Description>,
-    payload: &Payload,
-    findings: &mut Findings,
-) -> Result<(), DiskError> {
+fn compare_payload(read: &Read, site: Option<&Description>, payload: &Payload, findings: &mut Findings) {
     let table = match read {
         Read::Whole(manifest) => Manifest::file_table(manifest),
         Read::Part(table) => table.clone(),
-        Read::Nothing => return Ok(()),
+        Read::Nothing => return,
     };
-    let facts = payload.facts(&table)?;
+    let facts = payload.facts(&table);
     for difference in compare(&table, site, &facts) {
         let finding = findings.add(difference.code, difference.span, difference.message);
         finding.level(difference.level);
@@ -151,5 +145,4 @@ fn compare_payload(
             finding.help(help);
         }
     }
-    Ok(())
 }

@@ -70,7 +70,12 @@ fn rule(code: Code) -> Value {
 }
 
 fn first_paragraph(text: &str) -> String {
-    text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
+    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    // What the colon leads to is an example, which stands in the help.
+    match paragraph.strip_suffix(':') {
+        Some(paragraph) => format!("{paragraph}."),
+        None => paragraph,
+    }
 }
 
 fn level(level: Level) -> &'static str {

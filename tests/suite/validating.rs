@@ -101,7 +101,10 @@ fn folders_and_patterns_stand_for_the_documents_in_them() {
         ["manifests/Cargo.toml", "manifests/b.toml", "kb952076.toml", "manifests/sub/deployment.toml"]
     );
     assert_eq!(files("deployment"), ["deployment/deployment.toml"]);
-    world.run("validate manifests").says("2 files: ").says("1 other TOML file passed over");
+    world
+        .run("validate manifests")
+        .says("2 files: ")
+        .says("1 other TOML file passed over, as neither manifest nor deployment: manifests/Cargo.toml");
     world.run("validate KB952076").exits_with(exit::NO_INPUT).says("no manifest and no deployment.toml in `KB952076`");
     world.run("validate nothing/*.toml").exits_with(exit::NO_INPUT).says("`nothing/*.toml` matches no file");
 }
@@ -206,4 +209,58 @@ fn a_hostile_manifest_is_refused_in_bounded_words() {
     let world = World::with_deployment().put("../rows.toml", format!("{head}[payload]\nfiles = [\n{rows}]\n"));
     let ran = world.run("validate rows.toml").exits_with(exit::INVALID).says("300,000 errors").says("more RU0103");
     assert!(ran.stdout().len() < 200_000, "{} bytes", ran.stdout().len());
+}
+
+#[test]
+fn a_report_never_replaces_a_document() {
+    let world = World::with_deployment();
+    let ran = world.run("validate kb952076.toml -o ./kb952076.toml").exits_with(exit::USAGE);
+    ran.says("`./kb952076.toml` is one of the documents");
+    assert_eq!(fs::read_to_string(world.at("kb952076.toml")).expect("there"), KB952076);
+}
+
+#[test]
+fn what_seems_to_be_a_document_of_a_folder_is_never_passed_over() {
+    let world = World::with_deployment()
+        .put("../given/misspelled.toml", "schema = 1\n[rolup]\n[[step]]\n")
+        .put("../given/utf16.toml", b"\xff\xfes\0c\0h\0")
+        .put("../elsewhere/linked.toml", "schema = 1\n[rollup]\n");
+    std::os::unix::fs::symlink("../elsewhere/linked.toml", world.at("given/link.toml")).expect("a link");
+    std::os::unix::fs::symlink("../nowhere.toml", world.at("given/dangling.toml")).expect("a link");
+    let ran = world.run("validate given").exits_with(exit::INVALID);
+    ran.says("given/misspelled.toml:")
+        .says("did you mean `rollup`?")
+        .says("the document is UTF-16")
+        .says("given/link.toml:")
+        .says("there is no file `given/dangling.toml`")
+        .says("3 files: ");
+}
+
+#[test]
+fn a_file_of_a_payload_that_cannot_be_read_is_one_finding() {
+    let world = World::with_deployment().edit("kb952076.toml", "title = \"Update", "titel = \"Update");
+    let at = world.payload_file("HostedEmail2007NS.msi");
+    fs::remove_file(&at).and_then(|()| fs::create_dir(&at)).expect("a folder in its place");
+    let ran = world.run("validate kb952076.toml -p KB952076").exits_with(exit::INVALID);
+    ran.says("error[RU0707]").says("did you mean `title`?").says("2 errors");
+}
+
+#[test]
+fn a_report_that_is_lost_is_a_failure() {
+    let world = World::with_deployment();
+    for words in
+        ["validate kb952076.toml", "validate kb952076.toml --format github", "explain RU0201", "plan kb952076.toml"]
+    {
+        let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let ended = world.command(words).stdout(full).stderr(Stdio::null()).status().expect("it runs");
+        assert_eq!(ended.code(), Some(exit::IO), "{words}");
+    }
+}
+
+#[test]
+fn code_hosts_get_paths_from_the_folder_of_the_run() {
+    let world = World::with_deployment();
+    let absolute = world.at("kb952076.toml");
+    let ran = world.run(&format!("validate {} --format github", absolute.display()));
+    assert!(ran.stdout().contains(" file=kb952076.toml,"), "{}", ran.stdout());
 }

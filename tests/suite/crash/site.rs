@@ -183,7 +183,7 @@ impl Site {
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
         snapshot.past = run::past(&tree, self.manifest.rollup.kb).expect("the runs can be read");
-        let facts = self.payload.facts(&self.manifest.file_table()).expect("the payload can be read");
+        let facts = self.payload.facts(&self.manifest.file_table());
         match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
             Ok(Planned::Plan(plan)) => *plan,
             other => panic!("{other:#?}"),

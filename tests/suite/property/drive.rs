@@ -52,7 +52,7 @@ impl<'a> Ready<'a> {
     /// What would be done; the reasons where that is nothing.
     pub(super) fn plan(&self, deployment: &Path) -> Result<Plan, String> {
         let (tree, snapshot) = self.read(deployment);
-        let facts = self.payload.facts(&self.manifest.file_table()).expect("the payload can be read");
+        let facts = self.payload.facts(&self.manifest.file_table());
         let plan = match plan(&self.manifest, &snapshot, Some(&facts), Options::default()) {
             Ok(Planned::Plan(plan)) => *plan,
             Ok(Planned::Nothing(nothing)) => return Err(nothing.why),
