@@ -94,6 +94,12 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, "a preview without a payload has no digest and cannot be saved")
             .next("say where the rollup's files are: `--payload DIR`"));
     };
+    let same = |file: &Path| path.canonicalize().is_ok_and(|path| file.canonicalize().is_ok_and(|file| file == path));
+    if same(&job.typed_manifest()) {
+        return Err(Failure::new(Exit::Usage, format_args!("`{}` is the manifest", path.display()))
+            .now("it was not changed")
+            .next("save the plan in another file"));
+    }
     #[derive(Serialize)]
     struct Document<'a> {
         #[serde(flatten)]

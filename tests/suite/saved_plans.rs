@@ -184,6 +184,14 @@ fn what_is_no_plan_of_ours_is_refused() {
 }
 
 #[test]
+fn a_plan_never_replaces_its_manifest() {
+    let world = small_world(UPDATE_PROVIDER);
+    let before = std::fs::read(world.at("small.toml")).expect("a manifest");
+    world.run("plan small.toml --save ./small.toml").exits_with(exit::USAGE).says("`./small.toml` is the manifest");
+    assert_eq!(std::fs::read(world.at("small.toml")).expect("a manifest"), before);
+}
+
+#[test]
 fn without_a_payload_there_is_nothing_to_save() {
     let world = small_world(UPDATE_PROVIDER);
     std::fs::remove_dir_all(world.at("KB100001")).expect("removed");
