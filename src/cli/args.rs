@@ -307,13 +307,22 @@ pub(super) struct Explain {
     pub(super) format: Page,
 }
 
+/// The forms in which a plan is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    // Without help texts of their own, like the formats.
+    Text,
+    Json,
+    Markdown,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) planning: Planning,
-    /// Show the plan to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    /// Show the plan to people, to programs, or in a ticket
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub(super) format: Shape,
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
     #[arg(long)]
     pub(super) why: bool,
@@ -335,9 +344,9 @@ pub(super) struct Plan {
 pub(super) struct Show {
     /// A plan that was saved, or the plan.json of a run
     pub(super) plan: PathBuf,
-    /// Show the plan to people or to programs
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    /// Show the plan to people, to programs, or in a ticket
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub(super) format: Shape,
     /// Say for every operation why it is there
     #[arg(long)]
     pub(super) why: bool,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{self, Choices, Format, Planning};
+use super::args::{self, Choices, Format, Planning, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
@@ -12,7 +12,7 @@ use super::preview::{self, Why};
 use super::queued;
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
-use super::way_back;
+use super::{ticket, way_back};
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
@@ -312,7 +312,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     job.announce();
     let plan = match preview_of(&job)? {
         Planned::Nothing(nothing) => {
-            told_nothing(&nothing, args.format);
+            told_nothing(&nothing, if args.format == Shape::Json { Format::Json } else { Format::Text });
             return Ok(Exit::Ok);
         }
         Planned::Plan(plan) => plan,
@@ -320,10 +320,11 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
     let why = if args.why { Why::Told } else { Why::Left };
     match args.format {
-        Format::Json => out::line(format_args!("{:#}", as_document(&plan, exit))),
-        Format::Text if args.tree => out::line(queued::text(&job, &plan, out::width())?),
-        Format::Text if args.undo => out::line(way_back::text(&plan, out::width())),
-        Format::Text => out::line(preview::text(&plan, out::width(), why)),
+        Shape::Json => out::line(format_args!("{:#}", as_document(&plan, exit))),
+        Shape::Markdown => out::line(ticket::text(&plan)),
+        Shape::Text if args.tree => out::line(queued::text(&job, &plan, out::width())?),
+        Shape::Text if args.undo => out::line(way_back::text(&plan, out::width())),
+        Shape::Text => out::line(preview::text(&plan, out::width(), why)),
     }
     if let Some(path) = &args.save {
         saved::save(&job, &plan, path)?;

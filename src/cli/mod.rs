@@ -28,6 +28,7 @@ mod signals;
 mod stage;
 mod status;
 mod summary;
+mod ticket;
 mod validate;
 mod way_back;
 
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command, Format, Report};
+use args::{Cli, Command, Format, Report, Shape};
 use exit::{Exit, Failure};
 
 /// Runs the command line of this process.
@@ -73,8 +74,8 @@ pub fn main() -> ExitCode {
 fn wants_json(command: &Command) -> bool {
     let format = match command {
         Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
-        Command::Plan(args) => args.format,
-        Command::Show(args) => args.format,
+        Command::Plan(args) => return args.format == Shape::Json,
+        Command::Show(args) => return args.format == Shape::Json,
         Command::Inspect(args) => args.format,
         Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,

@@ -190,7 +190,7 @@ fn sizes(operation: &Operation) -> Option<String> {
 }
 
 /// What changes, in few words.
-fn change(operation: &Operation) -> String {
+pub(super) fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
         _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
         (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) if was == is => {

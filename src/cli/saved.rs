@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::args::{self, Choices, Format};
+use super::args::{self, Choices, Shape};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
 use super::preview::{self, Why};
-use super::way_back;
+use super::{ticket, way_back};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{self, Operation, Plan, PlanFault, Refusal, SourceAt};
@@ -143,9 +143,10 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     };
     let why = if args.why { Why::Told } else { Why::Left };
     match args.format {
-        Format::Json => out::line(format_args!("{:#}", super::job::as_document(&saved.plan, Exit::Ok))),
-        Format::Text if args.undo => out::line(way_back::text(&saved.plan, out::width())),
-        Format::Text => out::line(preview::text(&saved.plan, out::width(), why)),
+        Shape::Json => out::line(format_args!("{:#}", super::job::as_document(&saved.plan, Exit::Ok))),
+        Shape::Markdown => out::line(ticket::text(&saved.plan)),
+        Shape::Text if args.undo => out::line(way_back::text(&saved.plan, out::width())),
+        Shape::Text => out::line(preview::text(&saved.plan, out::width(), why)),
     }
     Ok(Exit::Ok)
 }

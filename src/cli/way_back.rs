@@ -67,7 +67,7 @@ fn operation(lines: &mut Vec<String>, group: &[&Operation], width: usize) {
 }
 
 /// The operation that takes one back, by sign and word.
-fn inverse(operation: &Operation) -> (char, &'static str) {
+pub(super) fn inverse(operation: &Operation) -> (char, &'static str) {
     match operation.kind {
         OperationKind::Uninstall => ('+', "put back"),
         OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
@@ -79,7 +79,7 @@ fn inverse(operation: &Operation) -> (char, &'static str) {
 }
 
 /// What stands there again.
-fn stands_again(was: &Side) -> String {
+pub(super) fn stands_again(was: &Side) -> String {
     match was {
         Side::Nothing | Side::Unknown => String::new(),
         Side::Item { version: Some(version), .. } => version.to_string(),

@@ -236,3 +236,23 @@ fn the_console_is_shown_before_queued_and_after() {
         .says("Extra not-installed");
     world.run("plan small.toml --tree --undo").exits_with(exit::USAGE);
 }
+
+#[test]
+fn a_ticket_has_the_whole_plan_and_its_way_back() {
+    let world = saved();
+    let ran = world.run("show plan.json --format markdown").exits_with(exit::OK);
+    let text = ran.stdout();
+    for part in
+        ["# KB100001 revision 1.0: A small rollup", "## Steps", "### 2. copy: copy", "## Files", "## The way back"]
+    {
+        assert!(text.contains(part), "`{part}` is missing in\n{text}");
+    }
+    assert!(text.contains(&format!("| plan | `{}` |", digest(&world))), "{text}");
+    assert!(text.contains("| install | Provider | 4.0.300 |"), "{text}");
+    // Every row of a table has as many cells as its head.
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+        assert!(table.lines().all(|line| cells(line) == cells(table.lines().next().expect("a head"))), "{table}");
+    }
+    world.run("plan small.toml --format markdown").exits_with(exit::OK).nothing_was_touched().says("## The way back");
+}
