@@ -1,0 +1,36 @@
+//! What the fuzzer in `fuzz/` once found, and every document of the fixtures, keep the promises of all documents.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::promises;
+
+/// Every file in and below a folder of the repository.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).sort_by_file_name();
+    let entries = walk.into_iter().map(|entry| entry.expect("a readable entry"));
+    entries.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
+}
+
+/// A failure says which document it is about by standing below its name in the output.
+fn all_hold(folder: &str) {
+    let files = files(folder);
+    assert!(!files.is_empty(), "{folder} has files");
+    for path in files {
+        let bytes = fs::read(&path).expect("a readable file");
+        let held = std::panic::catch_unwind(|| promises::hold(&bytes));
+        assert!(held.is_ok(), "{} breaks a promise", path.display());
+    }
+}
+
+#[test]
+fn what_the_fuzzer_found_keeps_every_promise() {
+    all_hold("fuzz/corpus/documents");
+}
+
+#[test]
+fn the_documents_of_the_repository_keep_every_promise() {
+    for folder in ["fixtures/faulty", "fixtures/codes", "fixtures/hmc40", "manifests"] {
+        all_hold(folder);
+    }
+}
