@@ -11,6 +11,11 @@ use crate::names::{FileName, Folded, RelPath};
 /// stand around them.
 const LONG_PATH: usize = 240;
 
+/// How deep groups may stand in each other, and how many there may be with those that only a longer path mentions: each
+/// has its whole path in memory.
+const DEEPEST: usize = 32;
+const MOST_GROUPS: usize = 1_000_000;
+
 /// Stands for the installer of an item whose own could not be read.
 const NO_INSTALLER: &str = "-";
 
@@ -79,6 +84,19 @@ impl<'r, 's> Console<'r, 's> {
     /// The group of a path, made with every group above it where they are new.
     fn path(&mut self, path: Placed<String>) -> Option<GroupId> {
         let path = self.site.reader.parsed(path, Code::BadName, RelPath::parse)?;
+        let excess = match path.value.parts().count() {
+            deep if deep > DEEPEST => {
+                Some((Code::TooDeep, format!("the group stands {deep} deep, more than {DEEPEST}")))
+            }
+            _ if self.site.made.groups.len() > MOST_GROUPS => {
+                Some((Code::TooLarge, format!("there are more than {MOST_GROUPS} groups")))
+            }
+            _ => None,
+        };
+        if let Some((code, message)) = excess {
+            self.site.reader.findings.add(code, path.span, message).help("no console has as many");
+            return None;
+        }
         let mut above = None;
         for (depth, part) in path.value.parts().enumerate() {
             let name = Placed { value: part.to_owned(), span: path.span.clone() };
@@ -303,6 +321,10 @@ impl<'r, 's> Console<'r, 's> {
         let items = &self.site.made.items;
         let mut done = vec![false; items.len()];
         let mut at: Vec<Option<usize>> = vec![None; items.len()];
+        // A circle is kept if no other shares an item with it. For every item of the path, this is where the last
+        // one at or before it stands that a circle has already.
+        let mut taken: Vec<Option<usize>> = Vec::new();
+        let mut in_circle = vec![false; items.len()];
         let mut found: Vec<Vec<ItemId>> = Vec::new();
         for start in keys.keys() {
             let mut path: Vec<(ItemId, usize)> = Vec::new();
@@ -310,6 +332,7 @@ impl<'r, 's> Console<'r, 's> {
             loop {
                 if let Some(item) = next.take() {
                     at[item.0] = Some(path.len());
+                    taken.push(if in_circle[item.0] { Some(path.len()) } else { taken.last().copied().flatten() });
                     path.push((item, 0));
                 }
                 let Some((item, wanted)) = path.last_mut() else { break };
@@ -317,11 +340,18 @@ impl<'r, 's> Console<'r, 's> {
                     done[item.0] = true;
                     at[item.0] = None;
                     path.pop();
+                    taken.pop();
                     continue;
                 };
                 *wanted += 1;
                 match at[required.0] {
-                    Some(from) => found.push(path[from..].iter().map(|&(item, _)| item).collect()),
+                    Some(from) if taken.last().copied().flatten().is_none_or(|last| last < from) => {
+                        let circle: Vec<ItemId> = path[from..].iter().map(|&(item, _)| item).collect();
+                        circle.iter().for_each(|item| in_circle[item.0] = true);
+                        (from..path.len()).for_each(|place| taken[place] = Some(place));
+                        found.push(circle);
+                    }
+                    Some(_) => {}
                     None if !done[required.0] => next = Some(required),
                     None => {}
                 }
@@ -330,14 +360,9 @@ impl<'r, 's> Console<'r, 's> {
         self.tell_cycles(found, keys);
     }
 
-    /// One finding for each circle; of circles that share an item only the first.
+    /// One finding for each circle.
     fn tell_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
-        let mut told: BTreeSet<ItemId> = BTreeSet::new();
         for circle in found {
-            if circle.iter().any(|item| told.contains(item)) {
-                continue;
-            }
-            told.extend(&circle);
             let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
             let shown: Vec<_> = circle.iter().take(6).map(name).collect();
             let more = if circle.len() > 6 { " … requires " } else { " requires " };

@@ -206,28 +206,40 @@ impl Description {
         self.index.items.get(&Folded::of(name)).copied()
     }
 
-    /// The role that may have been meant.
-    pub fn nearest_role(&self, wanted: &str) -> Option<&str> {
-        nearest(wanted, self.roles.iter().flat_map(|role| named(&role.name, &role.aliases)))
+    /// Every name and alias of a role.
+    pub fn role_names(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().flat_map(|role| named(&role.name, &role.aliases))
     }
 
-    /// The service that may have been meant.
-    pub fn nearest_service(&self, wanted: &str) -> Option<&str> {
-        nearest(wanted, self.services.iter().flat_map(|service| named(service.name.as_str(), &service.aliases)))
+    /// Every name and alias of a service.
+    pub fn service_names(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().flat_map(|service| named(service.name.as_str(), &service.aliases))
+    }
+
+    /// Every name and alias of an item or procedure.
+    pub fn item_names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().flat_map(|item| named(item.name.as_str(), &item.aliases))
+    }
+
+    /// The paths of all groups.
+    pub fn group_paths(&self) -> impl Iterator<Item = &str> {
+        self.groups.iter().map(|group| group.path.as_str())
+    }
+
+    /// The path of the first group whose last part this is.
+    pub fn group_ending(&self, last: &str) -> Option<&str> {
+        let ending = |group: &&Group| crate::names::same_name(group.path.name(), last);
+        self.groups.iter().find(ending).map(|group| group.path.as_str())
     }
 
     /// The path of the group that may have been meant; a last part alone finds its whole path.
     pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
-        let last = |group: &&Group| crate::names::same_name(group.path.name(), wanted);
-        match self.groups.iter().find(last) {
-            Some(group) => Some(group.path.as_str()),
-            None => nearest(wanted, self.groups.iter().map(|group| group.path.as_str())),
-        }
+        self.group_ending(wanted).or_else(|| nearest(wanted, self.group_paths()))
     }
 
     /// The item or procedure that may have been meant.
     pub fn nearest_item(&self, wanted: &str) -> Option<&str> {
-        nearest(wanted, self.items.iter().flat_map(|item| named(item.name.as_str(), &item.aliases)))
+        nearest(wanted, self.item_names())
     }
 
     /// Everything in a group and below it, in the document's order.

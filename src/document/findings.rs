@@ -58,7 +58,7 @@ pub struct Finding {
 impl Finding {
     /// A finding at the level that its code has by default.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        let message = message.into();
+        let message = bounded(message.into());
         Self { code, level: code.level(), message, span, label: None, notes: Vec::new(), help: None, meant: None }
     }
 
@@ -87,19 +87,19 @@ impl Finding {
 
     /// Puts a word at the carets.
     pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
-        self.label = Some(label.into());
+        self.label = Some(bounded(label.into()));
         self
     }
 
     /// Adds a fact.
     pub fn note(&mut self, note: impl Into<String>) -> &mut Self {
-        self.notes.push(note.into());
+        self.notes.push(bounded(note.into()));
         self
     }
 
     /// Says the way out.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
@@ -254,6 +254,25 @@ impl Findings {
         let more: usize = self.not_kept().filter(|(_, level, _)| *level == Level::Error).map(|(.., more)| more).sum();
         self.errors = kept + more;
     }
+}
+
+/// The longest message that is kept whole, in bytes; more than that is a document that wants to fill the screen.
+const LONGEST: usize = 4_000;
+
+/// A text that is bounded, whatever name of the document stands in it.
+fn bounded(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// The beginning of a name that stands in the message of each of many findings, which may be as many as the name is
+/// long.
+pub(crate) fn brief(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST / 10)]
 }
 
 fn key(finding: &Finding) -> (usize, Code, usize, &str) {

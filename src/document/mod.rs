@@ -16,6 +16,7 @@ mod source;
 mod syntax;
 
 pub use codes::{Code, NoSuchCode};
+pub(crate) use findings::brief;
 pub use findings::{Finding, Findings, Level, Span};
 pub use nearest::nearest;
 pub use reader::{Placed, Reader, Table, read};

@@ -8,6 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
+use super::findings::brief;
+use super::nearest::trouble;
 use super::shape::{Form, Key, Keys, Kind, Shape, TOP};
 use super::{Code, Findings, Source, Span, nearest, syntax};
 
@@ -61,10 +63,7 @@ pub struct Reader<'s> {
 
 /// How many names are looked at to find near spellings, and headers to find where a key belongs. A document
 /// that needs more is wrong in another way, and looking through all names for each would take for ever.
-const PATIENCE: usize = 1_000_000;
-
-/// What a search of a caller's own is taken to cost.
-const SEARCH: usize = 5_000;
+const PATIENCE: usize = 10_000_000;
 
 /// A `[header]` of the document.
 struct Header<'s> {
@@ -320,16 +319,16 @@ impl Reader<'_> {
     /// The spelling that may have been meant.
     pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
         let patience = &mut self.patience;
-        let looked_at = among.take_while(|_| {
-            *patience = patience.saturating_sub(1);
+        let looked_at = among.take_while(|candidate| {
+            *patience = patience.saturating_sub(trouble(wanted, candidate));
             *patience > 0
         });
         nearest(wanted, looked_at)
     }
 
-    /// The same for a search of the caller's own.
-    pub fn suggestion<T>(&mut self, search: impl FnOnce() -> Option<T>) -> Option<T> {
-        self.patience = self.patience.checked_sub(SEARCH)?;
+    /// The same for a search of the caller's own through so many names.
+    pub fn suggestion<T>(&mut self, among: usize, search: impl FnOnce() -> Option<T>) -> Option<T> {
+        self.patience = self.patience.checked_sub(among)?;
         search()
     }
 
@@ -344,7 +343,7 @@ impl Reader<'_> {
 
     fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
         if text.value.trim().is_empty() {
-            let finding = self.findings.add(Code::Empty, text.span, format!("`{key}` has an empty text"));
+            let finding = self.findings.add(Code::Empty, text.span, format!("`{}` has an empty text", brief(key)));
             finding.help("fill it, or remove it");
             return None;
         }
@@ -375,6 +374,7 @@ impl Reader<'_> {
                 DeValue::Array(_) => "a list",
                 DeValue::Table(_) => "a table",
             };
+            let key = brief(key);
             let message = format!("`{key}` has {found} where {} belongs", wanted.what);
             self.findings.add(Code::WrongType, value.span(), message).label(wanted.like);
         }

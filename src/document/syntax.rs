@@ -13,12 +13,26 @@ use super::{Code, Finding, Findings, Source, Span};
 /// tables are built and dropped by recursion.
 const DEEPEST: usize = 16;
 
+/// How many lines and values a document may have, a table counted as [`TABLE`] of them. A hundred thousand files with
+/// their pins, or as many items, need a third of it.
+///
+/// To the parser a table of one entry is more than a kilobyte, and so is a line that it does not understand: 32 MiB of
+/// `{a=1},` would be seven gigabytes.
+const MOST: usize = 3_000_000;
+
+/// What a table, a list or a part of a dotted key counts.
+const TABLE: usize = 3;
+
 /// Refuses what must not even be parsed.
 pub(super) fn refuse(source: &Source) -> Option<Finding> {
     if let Some(fault) = source.fault() {
         return Some(fault.clone());
     }
-    let at = too_deep(source.text())?;
+    let (at, why) = unbearable(source.text())?;
+    if why == Unbearable::Amount {
+        let message = format!("the document has more than {} tables, or {MOST} lines and values", MOST / TABLE);
+        return Some(Finding::new(Code::TooLarge, at..at + 1, message).with_help("nothing that is run needs as many"));
+    }
     let message = format!("nested more than {DEEPEST} deep");
     Some(Finding::new(Code::TooDeep, at..at + 1, message).with_help("nothing in this language needs more than four"))
 }
@@ -103,7 +117,7 @@ fn blank(text: &mut String, part: Span) {
 fn never_closed(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut open: Vec<usize> = Vec::new();
-    let mut at = 0;
+    let (mut at, mut blank, mut in_header) = (0, true, false);
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'#' => {
@@ -112,11 +126,15 @@ fn never_closed(text: &str) -> Option<usize> {
             }
             b'"' | b'\'' => {
                 at = behind_string(bytes, at);
+                blank = false;
                 continue;
             }
-            b'[' | b'{' => open.push(at),
+            b'[' | b'{' => {
+                in_header = if open.is_empty() { blank } else { in_header };
+                open.push(at);
+            }
             // A header ends with its line; its own errors are the parser's to tell.
-            b'\n' if open.first().is_some_and(|&first| begins_line(text, first)) => open.clear(),
+            b'\n' if in_header => open.clear(),
             b']' | b'}' => match open.pop() {
                 // In ASCII each closing bracket stands two behind its opening one.
                 Some(opening) if bytes[opening] + 2 != byte => return Some(opening),
@@ -124,14 +142,10 @@ fn never_closed(text: &str) -> Option<usize> {
             },
             _ => {}
         }
+        blank = byte == b'\n' || blank && byte.is_ascii_whitespace();
         at += 1;
     }
     open.first().copied()
-}
-
-/// Whether only blanks stand before an offset on its line.
-fn begins_line(text: &str, at: usize) -> bool {
-    text[..at].rsplit('\n').next().is_some_and(|before| before.trim().is_empty())
 }
 
 /// Where the next line begins that looks like a header.
@@ -191,10 +205,19 @@ fn span_of(error: &Error, source: &Source) -> Span {
     error.span().unwrap_or(source.text().len()..source.text().len())
 }
 
-/// The first place where brackets or the dots of a key go deeper than allowed.
-fn too_deep(text: &str) -> Option<usize> {
+/// Why a text is not parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unbearable {
+    /// Brackets or the dots of a key go deeper than allowed.
+    Depth,
+    /// There are more of them than allowed.
+    Amount,
+}
+
+/// The first place where brackets and dots are too deep or too many.
+fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
     let bytes = text.as_bytes();
-    let (mut brackets, mut dots, mut at) = (0_usize, 0_usize, 0);
+    let (mut brackets, mut dots, mut all, mut at) = (0_usize, 0_usize, 0_usize, 0);
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'#' => {
@@ -212,7 +235,15 @@ fn too_deep(text: &str) -> Option<usize> {
             _ => {}
         }
         if brackets > DEEPEST || dots > DEEPEST {
-            return Some(at);
+            return Some((at, Unbearable::Depth));
+        }
+        all += match byte {
+            b'[' | b'{' | b'.' => TABLE,
+            b'\n' | b',' => 1,
+            _ => 0,
+        };
+        if all > MOST {
+            return Some((at, Unbearable::Amount));
         }
         at += 1;
     }
@@ -333,11 +364,23 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded_before_anything_recurses() {
-        assert_eq!(too_deep(&format!("a = {}", "[".repeat(1000))), Some(4 + DEEPEST));
-        assert!(too_deep(&format!("a{} = 1", ".a".repeat(1000))).is_some());
-        assert!(too_deep(&"{a=".repeat(1000)).is_some());
+        assert_eq!(unbearable(&format!("a = {}", "[".repeat(1000))), Some((4 + DEEPEST, Unbearable::Depth)));
+        assert!(unbearable(&format!("a{} = 1", ".a".repeat(1000))).is_some());
+        assert!(unbearable(&"{a=".repeat(1000)).is_some());
         let harmless = format!("a = \"{0}\"\nb = '{0}' # {0}\nc = '''\n{0}'''\nd = \"\\\"{0}\"", "[.".repeat(100));
-        assert_eq!(too_deep(&harmless), None);
+        assert_eq!(unbearable(&harmless), None);
+        let many = |count| format!("a = [{}]", "{b=1},".repeat(count));
+        let most = (MOST - TABLE) / (TABLE + 1);
+        assert_eq!(unbearable(&many(most)), None);
+        assert_eq!(unbearable(&many(most + 1)), Some((5 + 6 * most, Unbearable::Amount)));
+        assert!(matches!(unbearable(&"\n".repeat(MOST + 1)), Some((_, Unbearable::Amount))));
+    }
+
+    /// Looked at anew for each of these lines, the one of the bracket would take hours.
+    #[test]
+    fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
+        let text = format!("\"{}\" = [\n{}", "k".repeat(4 << 20), "\n".repeat(4 << 20));
+        assert_eq!(never_closed(&text), Some((4 << 20) + 5));
     }
 
     #[test]

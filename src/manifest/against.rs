@@ -4,19 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::flow::{all_known, removed_by, selected};
+use super::flow::{all_known, removed_by, selected, too_many};
 use super::installers;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId};
-use crate::document::{Code, Placed, Reader, some_of};
+use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{Folded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let mut fit = Fit { reader, deployment };
+    let products = deployment.products.iter().map(|product| Folded::of(&product.name)).collect();
+    let mut fit = Fit { reader, deployment, products };
     fit.site(&draft.rollup);
     for prerequisite in &draft.prerequisites {
         if let Some(condition) = &prerequisite.condition {
             fit.prerequisite(condition);
         }
+    }
+    if let Some(step) = too_many(draft, deployment) {
+        let message = format!("up to the step `{}` more items are selected than can be checked", step.name());
+        reader.findings.add(Code::TooLarge, step.place(), message).help("select each group once");
+        return;
     }
     for step in &draft.steps {
         fit.step(step);
@@ -31,6 +37,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
 struct Fit<'r, 's, 'd> {
     reader: &'r mut Reader<'s>,
     deployment: &'d Description,
+    products: BTreeSet<Folded>,
 }
 
 impl Fit<'_, '_, '_> {
@@ -76,9 +83,7 @@ impl Fit<'_, '_, '_> {
 
     fn product(&mut self, wanted: &Placed<String>) {
         let deployment = self.deployment;
-        let folded = Folded::of(&wanted.value);
-        let mut names = deployment.products.iter().map(|product| product.name.as_str());
-        if names.any(|name| Folded::of(name) == folded) {
+        if self.products.contains(&Folded::of(&wanted.value)) {
             return;
         }
         let names = deployment.products.iter().map(|product| product.name.as_str());
@@ -120,7 +125,7 @@ impl Fit<'_, '_, '_> {
             finding.label(format!("it holds {}", if roles.is_empty() { "no role" } else { &roles }));
             return;
         }
-        let near = self.reader.suggestion(|| self.deployment.nearest_role(&wanted.value));
+        let near = self.reader.nearest(&wanted.value, self.deployment.role_names());
         self.unknown(Code::NoSuchRole, "role", wanted, near);
     }
 
@@ -132,13 +137,14 @@ impl Fit<'_, '_, '_> {
         let own = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
         let Some((place, role)) = named.or(own) else { return };
         let role = &deployment.roles[role.0];
+        let (site, name) = (brief(&deployment.name), brief(&role.name));
         let mut platforms = role.servers.iter().map(|server| deployment.servers[server.0].platform.as_str());
         let message = match &step.platform {
             _ if role.servers.is_empty() => {
-                format!("no server of `{}` holds the role `{}`", deployment.name, role.name)
+                format!("no server of `{site}` holds the role `{name}`")
             }
             Some(platform) if !platforms.any(|other| same_name(other, platform)) => {
-                format!("no server of `{}` that holds the role `{}` is {platform}", deployment.name, role.name)
+                format!("no server of `{site}` that holds the role `{name}` is {platform}")
             }
             _ => return,
         };
@@ -148,7 +154,7 @@ impl Fit<'_, '_, '_> {
 
     fn service(&mut self, wanted: &Placed<String>) {
         if self.deployment.service(&wanted.value).is_none() {
-            let near = self.reader.suggestion(|| self.deployment.nearest_service(&wanted.value));
+            let near = self.reader.nearest(&wanted.value, self.deployment.service_names());
             self.unknown(Code::NoSuchService, "service", wanted, near);
         }
     }
@@ -156,7 +162,7 @@ impl Fit<'_, '_, '_> {
     fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
         let found = self.deployment.item(&wanted.value);
         if found.is_none() {
-            let near = self.reader.suggestion(|| self.deployment.nearest_item(&wanted.value));
+            let near = self.reader.nearest(&wanted.value, self.deployment.item_names());
             self.unknown(Code::NoSuchItem, "item", wanted, near);
         }
         found
@@ -164,7 +170,9 @@ impl Fit<'_, '_, '_> {
 
     fn group(&mut self, wanted: &Placed<String>) -> Option<GroupId> {
         let Some(group) = self.deployment.group(&wanted.value) else {
-            let near = self.reader.suggestion(|| self.deployment.nearest_group(&wanted.value));
+            let deployment = self.deployment;
+            let by_last = self.reader.suggestion(deployment.groups.len(), || deployment.group_ending(&wanted.value));
+            let near = by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
             self.unknown(Code::NoSuchGroup, "group", wanted, near);
             return None;
         };
@@ -177,7 +185,7 @@ impl Fit<'_, '_, '_> {
     }
 
     fn unknown(&mut self, code: Code, kind: &str, wanted: &Placed<String>, near: Option<&str>) {
-        let message = format!("the deployment `{}` has no {kind} `{}`", self.deployment.name, wanted.value);
+        let message = format!("the deployment `{}` has no {kind} `{}`", brief(&self.deployment.name), wanted.value);
         let finding = self.reader.findings.add(code, wanted.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
@@ -257,10 +265,13 @@ impl Fit<'_, '_, '_> {
             return;
         }
         let deployment = self.deployment;
-        let given = |wanted: ItemId, need: &str| {
-            let of = |name: &Placed<String>| deployment.item(&name.value) == Some(wanted);
-            step.parameters.iter().any(|(procedure, values)| of(procedure) && values.contains_key(need))
-        };
+        let mut given: BTreeMap<ItemId, BTreeSet<&String>> = BTreeMap::new();
+        for (procedure, values) in &step.parameters {
+            if let Some(id) = deployment.item(&procedure.value) {
+                given.entry(id).or_default().extend(values.keys());
+            }
+        }
+        let given = |id: ItemId, need: &String| given.get(&id).is_some_and(|given| given.contains(need));
         for name in step.items.iter().flat_map(|(_, names)| names) {
             let Some(id) = deployment.item(&name.value) else { continue };
             let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else { continue };
@@ -328,24 +339,25 @@ impl Fit<'_, '_, '_> {
                 _ => {}
             }
         }
+        let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
+        for service in &deployment.services {
+            services.entry(service.on).or_default().push(service.name.as_str());
+        }
         for (role, (at, items)) in replaced {
-            self.no_restart(role, &draft.steps[at], &items);
+            if let Some(services) = services.get(&role) {
+                self.no_restart(role, services, &draft.steps[at], &items);
+            }
         }
     }
 
-    fn no_restart(&mut self, role: RoleId, step: &StepDraft, items: &BTreeSet<ItemId>) {
+    fn no_restart(&mut self, role: RoleId, services: &[&str], step: &StepDraft, items: &BTreeSet<ItemId>) {
         let deployment = self.deployment;
-        let services = deployment.services.iter().filter(|service| service.on == role);
-        let services: Vec<_> = services.map(|service| service.name.as_str()).collect();
-        if services.is_empty() {
-            return;
-        }
         let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
         let role = &deployment.roles[role.0].name;
         let message =
             format!("`{}` replaces items on `{role}`, and nothing there is restarted afterwards", step.name());
         let finding = self.reader.findings.add(Code::NoHostRestart, step.place(), message);
         finding.note(format!("it replaces {names}"));
-        finding.help(format!("{} could be restarted there, if the vendor agrees", some_of(services.into_iter())));
+        finding.help(format!("{} could be restarted there, if the vendor agrees", some_of(services.iter().copied())));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::document::{Placed, Source, Span};
+use crate::document::{Placed, Source, Span, brief};
 
 #[derive(Default)]
 pub(super) struct Draft {
@@ -118,9 +118,9 @@ impl StepDraft {
         self.id.as_ref().map_or_else(|| self.header.clone(), |id| id.span.clone())
     }
 
-    /// What to call it.
+    /// What to call it in a message, of which there may be one for each of its items.
     pub(super) fn name(&self) -> &str {
-        self.id.as_ref().map_or("this step", |id| &id.value)
+        self.id.as_ref().map_or("this step", |id| brief(&id.value))
     }
 }
 

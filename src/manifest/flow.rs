@@ -58,8 +58,41 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     }
 }
 
-/// Whether the deployment has every item and group that the steps name.
+/// How many items all steps together may select, what these require counted in: every check of what items go through
+/// walks them all, step by step. A hundred thousand items that are taken out and put back are a tenth of it.
+const MOST_SELECTED: usize = 4_000_000;
+
+/// The step at which the steps have selected more items than anybody can run.
+pub(super) fn too_many<'d>(draft: &'d Draft, deployment: &Description) -> Option<&'d StepDraft> {
+    let of_item = |item: &ItemId| {
+        let item = &deployment.items[item.0];
+        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind { needs.len() } else { 0 };
+        1 + item.requires.len() + needs
+    };
+    // A group stands behind the one above it.
+    let mut below: Vec<usize> = vec![0; deployment.groups.len()];
+    for (at, group) in deployment.groups.iter().enumerate().rev() {
+        let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
+        below[at] = 1 + groups + group.items.iter().map(of_item).sum::<usize>();
+    }
+    let (mut all, mut removed) = (0, 0);
+    draft.steps.iter().find(|step| {
+        let names = step.items.iter().flat_map(|(_, names)| names);
+        let named: usize = names.filter_map(|name| deployment.item(&name.value)).map(|item| of_item(&item)).sum();
+        let groups = step.groups.iter().filter_map(|group| deployment.group(&group.value));
+        let chosen = named + groups.map(|group| below[group.0]).sum::<usize>();
+        let servers = step.platform.as_ref().map_or(0, |_| deployment.servers.len());
+        removed += chosen;
+        all += chosen + servers + if step.removed_by.is_some() { removed } else { 0 };
+        all > MOST_SELECTED
+    })
+}
+
+/// Whether the deployment has every item and group that the steps name, and not too many of them are selected.
 pub(super) fn all_known(draft: &Draft, deployment: &Description) -> bool {
+    if too_many(draft, deployment).is_some() {
+        return false;
+    }
     let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
     selecting.all(|step| {
         step.groups.iter().all(|group| deployment.group(&group.value).is_some())
@@ -85,57 +118,57 @@ pub(super) fn selected(step: &StepDraft, deployment: &Description) -> BTreeSet<I
 
 /// What a manifest's own words say. A group may be called by an alias, and then the words prove nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
-    for (at, step) in draft.steps.iter().enumerate() {
+    let mut later = Words::default();
+    let mut referred: BTreeSet<Folded> = BTreeSet::new();
+    for step in draft.steps.iter().rev() {
         match step.verb {
+            Some(Verb::Install) => {
+                later.add(step, false);
+                referred.extend(step.removed_by.as_ref().map(|reference| Folded::of(&reference.value)));
+            }
             Some(Verb::Uninstall) => {
-                let later: Vec<_> = installs(&draft.steps[at..]).collect();
-                let by_reference = |install: &&StepDraft| match (&install.removed_by, &step.id) {
-                    (Some(reference), Some(id)) => Folded::of(&reference.value) == Folded::of(&id.value),
-                    _ => false,
-                };
-                let later = Words::of(later.iter().copied().filter(|install| !by_reference(install)), false);
-                let referred = installs(&draft.steps[at..]).any(|install| by_reference(&install));
-                let own = Words::of(std::iter::once(step), true);
-                if !referred && later.all_groups_in(&own) {
+                let put_back = step.id.as_ref().is_some_and(|id| referred.contains(&Folded::of(&id.value)));
+                if !put_back && later.all_groups_in(&Words::of(step, true)) {
                     never_put_back(reader, step, &later.left_out(step));
                 }
             }
-            Some(Verb::Install) => {
-                let uninstalls = draft.steps[..at].iter().filter(|step| step.verb == Some(Verb::Uninstall));
-                let earlier = Words::of(uninstalls, false);
-                let own = Words::of(std::iter::once(step), true);
-                if earlier.all_groups_in(&own) && step.groups.is_empty() {
-                    never_removed(reader, step, &earlier.left_out(step));
-                }
+            _ => {}
+        }
+    }
+    let mut earlier = Words::default();
+    for step in &draft.steps {
+        match step.verb {
+            Some(Verb::Uninstall) => earlier.add(step, false),
+            Some(Verb::Install) if step.groups.is_empty() && earlier.all_groups_in(&Words::of(step, true)) => {
+                never_removed(reader, step, &earlier.left_out(step));
             }
             _ => {}
         }
     }
 }
 
-fn installs(steps: &[StepDraft]) -> impl Iterator<Item = &StepDraft> {
-    steps.iter().filter(|step| step.verb == Some(Verb::Install))
-}
-
 /// Selections as words: whole groups by path, and items by name.
+#[derive(Default)]
 struct Words {
     groups: BTreeSet<Folded>,
     items: BTreeSet<Folded>,
 }
 
 impl Words {
-    /// With `prefixes`, every group above a named one or above a named item counts as well.
-    fn of<'a>(steps: impl Iterator<Item = &'a StepDraft>, prefixes: bool) -> Self {
-        let mut words = Self { groups: BTreeSet::new(), items: BTreeSet::new() };
-        for step in steps {
-            words.groups.extend(step.groups.iter().map(|group| Folded::of(&group.value)));
-            if prefixes {
-                let paths = step.groups.iter().chain(step.items.iter().map(|(group, _)| group));
-                words.groups.extend(paths.flat_map(|path| above(&path.value)));
-            }
-            words.items.extend(step.items.iter().flat_map(|(_, names)| names).map(|name| Folded::of(&name.value)));
-        }
+    fn of(step: &StepDraft, prefixes: bool) -> Self {
+        let mut words = Self::default();
+        words.add(step, prefixes);
         words
+    }
+
+    /// With `prefixes`, every group above a named one or above a named item counts as well.
+    fn add(&mut self, step: &StepDraft, prefixes: bool) {
+        self.groups.extend(step.groups.iter().map(|group| Folded::of(&group.value)));
+        if prefixes {
+            let paths = step.groups.iter().chain(step.items.iter().map(|(group, _)| group));
+            self.groups.extend(paths.flat_map(|path| above(&path.value)));
+        }
+        self.items.extend(step.items.iter().flat_map(|(_, names)| names).map(|name| Folded::of(&name.value)));
     }
 
     fn all_groups_in(&self, other: &Words) -> bool {

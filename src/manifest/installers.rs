@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::draft::*;
 use super::flow::{removed_by, selected};
 use crate::deployment::description::{Description, ItemId, ItemKind};
-use crate::document::{Code, Placed, Reader, some_of};
+use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{FileName, Folded};
 
 /// What a manifest does with items, seen from the share. Every name is known to the deployment.
@@ -23,7 +23,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
         .filter(|step| step.verb == Some(Verb::Run))
         .flat_map(|step| step.files.iter().map(|file| file.value.folded()))
         .collect();
-    let installed = installed(draft, deployment);
+    let installed = Installed::of(draft, deployment);
     for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| matches!(step.to, Some(To::Share))) {
         for file in copied(step) {
             let folded = file.value.folded();
@@ -55,25 +55,40 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>>
     from
 }
 
-/// Which items every step installs. Of a whole group it is what the run removed before.
-fn installed(draft: &Draft, deployment: &Description) -> Vec<BTreeSet<ItemId>> {
-    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
-    let mut by_step = Vec::with_capacity(draft.steps.len());
-    for step in &draft.steps {
-        removed.extend(removed_by(step, deployment));
-        by_step.push(match step.verb {
-            Some(Verb::Install) => put_back(step, draft, deployment, &removed),
-            _ => BTreeSet::new(),
-        });
+/// The first and the last step that installs an item. Of a whole group a step installs what the run removed before.
+struct Installed(BTreeMap<ItemId, (usize, usize)>);
+
+impl Installed {
+    fn of(draft: &Draft, deployment: &Description) -> Self {
+        let ids = ids(draft);
+        let mut removed: BTreeSet<ItemId> = BTreeSet::new();
+        let mut by_item = BTreeMap::new();
+        for (at, step) in draft.steps.iter().enumerate() {
+            removed.extend(removed_by(step, deployment));
+            if step.verb == Some(Verb::Install) {
+                for item in put_back(step, &ids, deployment, &removed) {
+                    by_item.entry(item).or_insert((at, at)).1 = at;
+                }
+            }
+        }
+        Self(by_item)
     }
-    by_step
 }
 
-fn put_back(step: &StepDraft, draft: &Draft, deployment: &Description, removed: &BTreeSet<ItemId>) -> BTreeSet<ItemId> {
+/// The steps by their ids; of two with one id the first.
+fn ids(draft: &Draft) -> BTreeMap<Folded, &StepDraft> {
+    draft.steps.iter().rev().filter_map(|step| Some((Folded::of(&step.id.as_ref()?.value), step))).collect()
+}
+
+fn put_back(
+    step: &StepDraft,
+    ids: &BTreeMap<Folded, &StepDraft>,
+    deployment: &Description,
+    removed: &BTreeSet<ItemId>,
+) -> BTreeSet<ItemId> {
     if let Some(reference) = &step.removed_by {
-        let folded = Folded::of(&reference.value);
-        let named = |step: &&StepDraft| step.id.as_ref().is_some_and(|id| Folded::of(&id.value) == folded);
-        return draft.steps.iter().find(named).map(|step| removed_by(step, deployment)).unwrap_or_default();
+        let referred = ids.get(&Folded::of(&reference.value));
+        return referred.map(|step| removed_by(step, deployment)).unwrap_or_default();
     }
     let names = step.items.iter().flat_map(|(_, names)| names);
     let mut items: BTreeSet<ItemId> = names.filter_map(|name| deployment.item(&name.value)).collect();
@@ -88,14 +103,14 @@ fn arrived(
     deployment: &Description,
     (at, file): (usize, &Placed<FileName>),
     items: &[ItemId],
-    installed: &[BTreeSet<ItemId>],
+    installed: &Installed,
 ) {
-    let installs = |by: &BTreeSet<ItemId>| items.iter().any(|item| by.contains(item));
-    if installed[at..].iter().any(installs) {
+    let installs = || items.iter().filter_map(|item| installed.0.get(item));
+    if installs().any(|&(_, last)| last >= at) {
         return;
     }
     let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
-    if let Some(early) = installed[..at].iter().position(installs) {
+    if let Some(early) = installs().map(|&(first, _)| first).min() {
         let early = draft.steps[early].name();
         let message =
             format!("`{}` comes into the share after the step `{early}` installs {names} from it", file.value);
@@ -114,7 +129,7 @@ fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<
         ItemKind::Procedure { .. } => None,
     });
     let near = reader.nearest(file.value.as_str(), installers).map(str::to_owned);
-    let message = format!("no item of `{}` is installed from `{}`", deployment.name, file.value);
+    let message = format!("no item of `{}` is installed from `{}`", brief(&deployment.name), file.value);
     let finding = reader.findings.add(Code::InstallsNothing, file.span.clone(), message);
     finding.did_you_mean(near.as_deref()).help("correct the name here, or the item's `installer` in `deployment.toml`");
 }
@@ -126,6 +141,7 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     if draft.steps.iter().any(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)) && narrowed(step)) {
         return;
     }
+    let ids = ids(draft);
     let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for step in &draft.steps {
         let batch = match step.verb {
@@ -133,7 +149,7 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
                 removed.extend(removed_by(step, deployment));
                 continue;
             }
-            Some(Verb::Install) => put_back(step, draft, deployment, &removed),
+            Some(Verb::Install) => put_back(step, &ids, deployment, &removed),
             Some(Verb::Initialize) => {
                 let names = step.items.iter().flat_map(|(_, names)| names);
                 names.filter_map(|name| deployment.item(&name.value)).collect()
@@ -150,6 +166,8 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
                 finding.help("move this step below the one that installs it, or install both in one step");
             }
         }
-        removed.retain(|item| !batch.contains(item));
+        for item in &batch {
+            removed.remove(item);
+        }
     }
 }

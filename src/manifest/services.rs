@@ -62,17 +62,17 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
 
 /// A service that is started while an earlier step has it disabled, on the same servers.
 fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let mut disabled: BTreeMap<(Which, String), &str> = BTreeMap::new();
+    let mut disabled: BTreeMap<Which, BTreeMap<String, &str>> = BTreeMap::new();
     for step in &draft.steps {
         let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
-        let key = (Which::of(&service.value, deployment), servers_of(step));
+        let which = Which::of(&service.value, deployment);
         match verb {
-            ServiceVerb::Disable => drop(disabled.insert(key, step.name())),
+            ServiceVerb::Disable => drop(disabled.entry(which).or_default().insert(servers_of(step), step.name())),
             // One that is enabled elsewhere may be this one under the name of another role.
-            ServiceVerb::Enable => disabled.retain(|(which, _), _| *which != key.0),
+            ServiceVerb::Enable => drop(disabled.remove(&which)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
-                if let Some(by) = disabled.get(&key) {
+                if let Some(by) = disabled.get(&which).and_then(|by| by.get(&servers_of(step))) {
                     let message = format!("`{}` is disabled by the step `{by}`, so it cannot start", service.value);
                     let finding = reader.findings.add(Code::StartOfDisabled, service.span.clone(), message);
                     finding.help("add a step with `action = \"enable\"` before this one");

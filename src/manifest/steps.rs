@@ -19,7 +19,8 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Opti
 
 /// A file that several steps put into one place.
 fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut seen: BTreeMap<(Folded, String), &str> = BTreeMap::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(Folded, usize), &str> = BTreeMap::new();
     for step in draft.steps.iter().filter(|step| step.verb == Some(Verb::Copy)) {
         let place = match &step.to {
             Some(To::Share) => String::new(),
@@ -27,8 +28,10 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
             Some(To::Folder(folder)) => format!("{}/{}", servers_of(step), folder.folded().as_str()),
             None => continue,
         };
+        let new = places.len();
+        let place = *places.entry(place).or_insert(new);
         for file in &step.files {
-            if let Some(first) = seen.insert((file.value.folded(), place.clone()), step.name()) {
+            if let Some(first) = seen.insert((file.value.folded(), place), step.name()) {
                 if first == step.name() {
                     continue;
                 }
@@ -66,6 +69,9 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids: BTreeMap<Folded, usize> =
         ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
     let nameless = draft.steps.iter().any(|step| step.id.is_none());
+    let uninstalls = draft.steps.iter().enumerate().filter(|(_, step)| step.verb == Some(Verb::Uninstall));
+    let uninstalls: Vec<(usize, &str)> =
+        uninstalls.filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str()))).collect();
     let mut meant = Vec::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let Some(reference) = step.removed_by.as_ref().filter(|_| step.verb == Some(Verb::Install)) else { continue };
@@ -80,9 +86,8 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
                 Some(_) => format!("the step `{named}` removes nothing"),
             },
         };
-        let earlier = draft.steps[..at].iter().filter(|step| step.verb == Some(Verb::Uninstall));
-        let earlier: Vec<&str> = earlier.filter_map(|step| Some(step.id.as_ref()?.value.as_str())).collect();
-        let near = reader.nearest(named, earlier.iter().copied()).map(str::to_owned);
+        let earlier = uninstalls.iter().take_while(|(other, _)| *other < at).map(|(_, id)| *id);
+        let near = reader.nearest(named, earlier).map(str::to_owned);
         let finding = reader.findings.add(Code::RemovedBy, reference.span.clone(), message);
         finding.did_you_mean(near.as_deref()).help("name an `uninstall` step above this one");
         meant.extend(near.map(|near| (at, near)));

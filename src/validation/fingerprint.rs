@@ -12,9 +12,12 @@ const SHOWN: usize = 16;
 /// is among equal lines. It stays as it is while other lines come and go, so that a service that shows findings
 /// knows an old one again.
 pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> {
-    let mut seen: BTreeMap<(Code, &str), usize> = BTreeMap::new();
+    // A line may be as long as the document and have all its findings, so each is looked at once.
+    let mut lines: BTreeMap<u32, Digest> = BTreeMap::new();
+    let mut seen: BTreeMap<(Code, Digest), usize> = BTreeMap::new();
     let of = |finding: &&Finding| {
-        let line = source.line_text(source.line(finding.span.start)).trim();
+        let line = source.line(finding.span.start);
+        let line = *lines.entry(line).or_insert_with(|| Digest::of(source.line_text(line).trim().as_bytes()));
         let nth = seen.entry((finding.code, line)).or_default();
         *nth += 1;
         let digest = Digest::of(format!("{}\n{line}\n{nth}", finding.code).as_bytes()).to_string();

@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod documents;
 mod findings;
+mod hostile;
 mod independent_tools;
 mod journals;
 mod killed;

@@ -6,7 +6,7 @@ use super::super::ServiceVerb;
 use super::super::draft::{StepDraft, To, Verb};
 use super::shapes::STEP;
 use super::{checked_id, duplicate, needs};
-use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, listed};
+use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed};
 use crate::names::{FileName, Folded, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
@@ -166,7 +166,7 @@ fn unique_texts(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Pl
     let mut seen = BTreeSet::new();
     for text in &texts {
         if !seen.insert(Folded::of(&text.value)) {
-            duplicate(reader, text.span.clone(), format!("`{key}` lists `{}` twice", text.value));
+            duplicate(reader, text.span.clone(), format!("`{}` lists `{}` twice", brief(key), text.value));
         }
     }
     texts

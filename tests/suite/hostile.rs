@@ -1,0 +1,152 @@
+//! Documents that are made to take for ever. Each of these would take minutes, or all memory, if the work grew with
+//! the square of the document; none of them asserts a time.
+
+use rollup::deployment::description::{self, Description};
+use rollup::document::{Findings, Look, Source};
+use rollup::manifest::{self, Checks};
+use rollup::validation::{Document, Kind, Validation};
+
+const HEAD: &str = "kb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n";
+
+const SITE: &str = "schema = 1\nname = \"n\"\nproduct = \"p\"\nproduct_version = \"1\"\nshare = \"Share\"\n\
+    roles = [{ name = \"r\" }]\nservers = [{ name = \"S1\", roles = [\"r\"] }]\n";
+
+fn manifest_of(steps: &str) -> String {
+    format!("schema = 1\nsteps = [\n{steps}]\n[rollup]\n{HEAD}")
+}
+
+/// A site whose group `G` has so many items, `item 0` and so on, with more below it.
+fn site_of(items: usize, rest: &str) -> String {
+    let items: String =
+        (0..items).map(|at| format!("{{ name = \"item {at}\", installer = \"{at}.msi\" }},\n")).collect();
+    format!("{SITE}[[groups]]\npath = \"G\"\nitems = [\n{items}]\n{rest}")
+}
+
+fn described(text: String) -> (Option<Description>, Vec<String>) {
+    let mut findings = Findings::default();
+    let described = description::parse(&Source::new("deployment.toml", text), &mut findings);
+    (described, told(&findings))
+}
+
+fn found(text: String, deployment: Option<&Description>) -> Vec<String> {
+    let mut findings = Findings::default();
+    manifest::check(&Source::new("m.toml", text), &Checks { deployment }, &mut findings);
+    told(&findings)
+}
+
+fn told(findings: &Findings) -> Vec<String> {
+    findings.sorted().iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect()
+}
+
+#[test]
+fn steps_that_take_out_what_others_bring_back_are_looked_at_once() {
+    let step = |at: usize| {
+        let action = if at.is_multiple_of(2) { "uninstall" } else { "install" };
+        format!("{{ id = \"s{at}\", action = \"{action}\", groups = [\"g{}\"] }},\n", at / 2)
+    };
+    let steps: String = (0..60_000).map(step).collect();
+    assert_eq!(found(manifest_of(&steps), None), [""; 0]);
+}
+
+#[test]
+fn references_to_steps_that_are_not_there_are_told() {
+    let step = |at: usize| {
+        format!(
+            "{{ id = \"s{at}\", action = \"uninstall\", groups = [\"g\"] }},\n\
+             {{ id = \"t{at}\", action = \"install\", removed_by = \"another {at}\" }},\n"
+        )
+    };
+    let steps: String = (0..30_000).map(step).collect();
+    let found = found(manifest_of(&steps), None);
+    assert!(found[0].starts_with("RU0305 there is no step `another 0`"), "{}", found[0]);
+}
+
+#[test]
+fn services_that_are_disabled_and_enabled_are_looked_at_once() {
+    let step = |action: &'static str| {
+        move |at: usize| format!("{{ id = \"{action}{at}\", action = \"{action}\", service = \"{at}\" }},\n")
+    };
+    let steps: String = (0..50_000).map(step("disable")).chain((0..50_000).map(step("enable"))).collect();
+    assert_eq!(found(manifest_of(&steps), None), [""; 0]);
+}
+
+#[test]
+fn steps_that_select_a_whole_site_over_and_over_are_refused() {
+    let (site, _) = described(site_of(20_000, ""));
+    let step = |at: usize| format!("{{ id = \"s{at}\", action = \"uninstall\", groups = [\"G\"] }},\n");
+    let steps: String = (0..20_000).map(step).collect();
+    let found = found(manifest_of(&steps), site.as_ref());
+    assert_eq!(found, ["RU0006 up to the step `s199` more items are selected than can be checked"]);
+}
+
+#[test]
+fn a_step_each_for_very_many_items_is_no_trouble() {
+    let (site, _) = described(site_of(20_000, ""));
+    let step = |at: usize| format!("{{ id = \"s{at}\", action = \"install\", items.\"G\" = [\"item {at}\"] }},\n");
+    let steps: String = (0..20_000).map(step).collect();
+    let files: String = (0..20_000).map(|at| format!("\"{at}.msi\",")).collect();
+    let steps = format!(
+        "{{ id = \"out\", action = \"uninstall\", groups = [\"G\"] }},\n{steps}\
+         {{ id = \"copy\", action = \"copy\", to = \"share\", files = [{files}] }},\n"
+    );
+    let rows: String = (0..20_000).map(|at| format!("{{ name = \"{at}.msi\", size = {} }},\n", 512 * at)).collect();
+    let found = found(format!("{}[payload]\nfiles = [\n{rows}]\n", manifest_of(&steps)), site.as_ref());
+    let late = found.iter().filter(|found| found.contains("comes into the share after the step"));
+    assert_eq!(late.count(), 10_000, "as many as are kept");
+}
+
+#[test]
+fn requirements_that_all_lead_back_make_one_circle() {
+    let requires = |at: usize| format!("\"item {at}\" = [\"item {}\", \"item 0\"]\n", (at + 1) % 50_000);
+    let requires: String = (0..50_000).map(requires).collect();
+    let (_, found) = described(site_of(50_000, &format!("[requires]\n{requires}")));
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("RU0503 `item 0` requires"), "{}", found[0]);
+}
+
+#[test]
+fn groups_that_only_long_paths_mention_are_bounded() {
+    let group = |at: usize| format!("[[groups]]\npath = \"{at}{}\"\n", "/a".repeat(100));
+    let groups: String = (0..50_000).map(group).collect();
+    let (_, found) = described(format!("{SITE}{groups}"));
+    assert!(found[0].starts_with("RU0007 the group stands 101 deep, more than 32"), "{}", found[0]);
+}
+
+#[test]
+fn spellings_of_long_names_are_searched_with_patience() {
+    let name = |letter: &str, at: usize| format!("{}{at}", letter.repeat(180));
+    let items: String =
+        (0..5_000).map(|at| format!("{{ name = \"{}\", installer = \"{at}.msi\" }},\n", name("x", at))).collect();
+    let wanted: String = (0..5_000).map(|at| format!("\"{}\",", name("y", at))).collect();
+    let rest = format!("[[groups]]\npath = \"G\"\nitems = [\n{items}]\n[rehearsal]\nnot_installed = [{wanted}]\n");
+    let (_, found) = described(format!("{SITE}{rest}"));
+    assert_eq!(found.len(), 5_000);
+}
+
+#[test]
+fn a_name_of_megabytes_is_not_told_with_each_of_its_items() {
+    let names: String = (0..9_000).map(|at| format!("\"i{at}\",")).collect();
+    let step = |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
+    let found = found(manifest_of(&format!("{}{}", step(&"s".repeat(8 << 20)), step("b"))), None);
+    assert!(found.len() > 9_000);
+    assert!(found.iter().all(|found| found.len() < 10_000));
+}
+
+#[test]
+fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
+    let padding = "x".repeat(16 << 20);
+    let text = format!(
+        "schema = 1\n[rollup]\n{HEAD}[payload]\nfiles = [{{ name = \"{padding}\" }},{}]\n",
+        "{},".repeat(9_000)
+    );
+    let source = Source::new("m.toml", text);
+    let mut findings = Findings::default();
+    manifest::check(&source, &Checks::default(), &mut findings);
+    let document = Document { source, kind: Kind::Manifest, findings };
+    let validation = Validation { documents: vec![document], ..Validation::default() };
+    let json = validation.json();
+    let last = json["findings"].as_array().and_then(|findings| findings.last()).expect("findings");
+    assert_eq!(last["column"].as_u64(), Some((16 << 20) + 24 + 3 * 8_999));
+    assert!(validation.github().len() < 10 << 20);
+    assert!(validation.text(&Look::PLAIN).len() < 1 << 20);
+}
