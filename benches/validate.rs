@@ -1,0 +1,125 @@
+//! How fast documents are validated, beside what `toml` takes alone to read the same text: `cargo bench --bench
+//! validate`.
+//!
+//! A manifest of so many files and items: a row with size and date, a name in a copy step and a pin for each file, a
+//! name in the uninstall step for each item; and the `deployment.toml` that describes these items.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use rollup::deployment::description;
+use rollup::document::{Findings, Source};
+use rollup::manifest::{self, Checks};
+
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+
+/// Each measurement is repeated until it took this long altogether, at least thrice.
+const LONG_ENOUGH: Duration = Duration::from_secs(1);
+
+/// The time per item may grow by this much from the smallest size to the largest.
+const FLAT: f64 = 1.5;
+
+fn main() {
+    println!("{:>8} {:<30} {:>10} {:>12} {:>10} {:>10}", "items", "what", "median", "per item", "to toml", "MB/s");
+    let mut first: Vec<f64> = Vec::new();
+    for size in SIZES {
+        let (manifest, site) = (manifest(size), site(size));
+        let described = description::parse(&Source::new("deployment.toml", site.as_str()), &mut Findings::default());
+        let described = described.expect("the site has no errors");
+        let validated = |checks: &Checks<'_>| {
+            let mut findings = Findings::default();
+            let parsed = manifest::parse_with(&Source::new("m.toml", manifest.as_str()), checks, &mut findings);
+            assert!(parsed.is_some(), "the manifest has no errors: {:?}", findings.sorted().first());
+        };
+        let read = || {
+            let read = description::parse(&Source::new("deployment.toml", site.as_str()), &mut Findings::default());
+            assert!(read.is_some(), "the site has no errors");
+        };
+        let plain = |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "it is TOML");
+        let floor = median(|| plain(&manifest));
+        let site_floor = median(|| plain(&site));
+        let with_site = Checks { deployment: Some(&described) };
+        let rows = [
+            ("toml alone: manifest", &manifest, floor, floor),
+            ("manifest", &manifest, median(|| validated(&Checks::default())), floor),
+            ("manifest for the deployment", &manifest, median(|| validated(&with_site)), floor),
+            ("toml alone: deployment.toml", &site, site_floor, site_floor),
+            ("deployment.toml", &site, median(read), site_floor),
+        ];
+        for (at, (what, text, time, floor)) in rows.into_iter().enumerate() {
+            let each = time.as_secs_f64() / size as f64;
+            let ratio = time.as_secs_f64() / floor.as_secs_f64();
+            let rate = text.len() as f64 / time.as_secs_f64() / 1e6;
+            let growth = match first.get(at) {
+                Some(first) => format!("  {:.2} times that of {}", each / first, SIZES[0]),
+                None => String::new(),
+            };
+            first.extend((size == SIZES[0]).then_some(each));
+            let missed = if each > first[at] * FLAT { ", MORE THAN FLAT" } else { "" };
+            println!(
+                "{size:>8} {what:<30} {:>7.1} ms {:>9.2} us {ratio:>10.2} {rate:>10.1}{growth}{missed}",
+                time.as_secs_f64() * 1e3,
+                each * 1e6
+            );
+        }
+    }
+}
+
+fn median(run: impl Fn()) -> Duration {
+    let (mut times, begun) = (Vec::new(), Instant::now());
+    while times.len() < 3 || begun.elapsed() < LONG_ENOUGH {
+        let start = Instant::now();
+        run();
+        times.push(start.elapsed());
+    }
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// A manifest without a finding that would be an error.
+fn manifest(size: usize) -> String {
+    let mut text = String::from(
+        "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
+         product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
+    );
+    let names = |text: &mut String, name: &dyn Fn(usize) -> String| {
+        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("a text takes all"));
+    };
+    text.push_str("[[steps]]\nid = \"uninstall\"\naction = \"uninstall\"\nitems.\"Group\" = [\n");
+    names(&mut text, &item);
+    text.push_str("]\n\n[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nfiles = [\n");
+    names(&mut text, &file);
+    text.push_str("]\n\n[[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"uninstall\"\n\n");
+    text.push_str("[payload]\nfiles = [\n");
+    for at in 0..size {
+        let (name, bytes, minute) = (file(at), 512 * (at + 1), at % 60);
+        let row = format!("  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n");
+        text.push_str(&row);
+    }
+    text.push_str("]\n\n[payload.sha256]\n");
+    (0..size).for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all"));
+    text
+}
+
+fn site(size: usize) -> String {
+    let mut text = String::from(
+        "schema = 1\nname = \"site\"\nproduct = \"Product\"\nproduct_version = \"4.0\"\nshare = \"MSIShare\"\n\
+         roles = [{ name = \"engine\" }]\nservers = [{ name = \"MPS01\", roles = [\"engine\"] }]\n\n\
+         [[groups]]\npath = \"Group\"\nitems = [\n",
+    );
+    for at in 0..size {
+        writeln!(text, "  {{ name = \"{}\", installer = \"{}\" }},", item(at), file(at)).expect("a text takes all");
+    }
+    text.push_str("]\n");
+    text
+}
+
+fn item(at: usize) -> String {
+    format!("Provider {at} of the Service")
+}
+
+fn file(at: usize) -> String {
+    format!("Provider{at}OfTheService.msi")
+}
