@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::describe::{Site, answers, values};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
-use crate::document::{Code, Placed, Span, Table};
+use crate::document::{Code, Placed, Span, Table, slip};
 use crate::names::{FileName, Folded, RelPath};
 
 /// Longer paths are more than many Windows programs can open, once a drive and a program's own folders
@@ -372,6 +372,20 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
+    /// Answers to what nothing asks for are allowed, unless they are spelled almost like what a procedure needs.
+    fn near_parameters(&mut self, item: ItemId, given: &Table<'_>) {
+        let item = &self.site.made.items[item.0];
+        let ItemKind::Procedure { needs, .. } = &item.kind else { return };
+        let needed: BTreeSet<&str> = needs.iter().map(String::as_str).collect();
+        let open = || needs.iter().map(String::as_str).filter(|need| !given.has(need));
+        for name in given.keys().into_iter().filter(|name| !needed.contains(name.value)) {
+            let Some(near) = self.site.reader.suggestion(needs.len(), || slip(name.value, open())) else { continue };
+            let message = format!("`{}` needs `{near}`, and `{}` is stored for it", item.name, name.value);
+            let finding = self.site.reader.findings.add(Code::NearParameter, name.span, message);
+            finding.did_you_mean(Some(near)).help("correct the name; a procedure may get others than it needs");
+        }
+    }
+
     fn parameters(&mut self, top: &Table<'_>) {
         let Some(table) = self.site.reader.table(top, "parameters") else { return };
         for key in table.keys() {
@@ -385,6 +399,7 @@ impl<'r, 's> Console<'r, 's> {
                 stored.extend(value.map(|value| (name.value.to_owned(), value.value)));
             }
             let Some(item) = item else { continue };
+            self.near_parameters(item, &given);
             match answers(&mut self.site.made.items[item.0].kind) {
                 Some(parameters) => parameters.extend(stored),
                 None => {

@@ -7,6 +7,7 @@ use super::console::Console;
 use super::description::{
     DEFAULT_PLATFORM, Description, Index, ItemKind, Product, Role, RoleId, Server, ServerId, Service, ServiceId, named,
 };
+use super::platforms;
 use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Findings, Placed, Reader, Source, Span, Table, read};
 use crate::names::{FileName, Folded, Kb};
@@ -131,6 +132,7 @@ impl<'r, 's> Site<'r, 's> {
             held.sort_unstable();
             held.dedup();
             held.iter().for_each(|role| self.made.roles[role.0].servers.push(id));
+            platform.iter().for_each(|platform| platforms::check(self.reader, platform, &platforms::COMMON));
             let platform = platform.map_or_else(|| DEFAULT_PLATFORM.to_owned(), |platform| platform.value);
             self.made.servers.push(Server { name: name.value, roles: held, platform });
         }

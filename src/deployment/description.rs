@@ -242,6 +242,12 @@ impl Description {
         nearest(wanted, self.item_names())
     }
 
+    /// The procedure that may have been meant.
+    pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
+        let procedures = self.items.iter().filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+        nearest(wanted, procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)))
+    }
+
     /// Everything in a group and below it, in the document's order.
     pub fn items_below(&self, group: GroupId) -> Vec<ItemId> {
         let mut found = Vec::new();

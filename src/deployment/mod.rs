@@ -6,6 +6,7 @@ pub mod description;
 pub mod lock;
 pub mod locked;
 pub mod own_file;
+pub mod platforms;
 pub mod records;
 pub mod shapes;
 pub mod snapshot;

@@ -180,6 +180,13 @@ Compare both dates with the article.";
     AskedTwice = "RU0116", Warning, "a prerequisite that stands there twice",
 "Two prerequisites ask for the same product on the same role, or for the same item. The stricter
 one decides, so the other one says nothing. Remove it, or correct its name.";
+    OddPlatform = "RU0117", Warning, "a platform spelled almost like another one",
+"Platforms are free text, and one that no server has narrows a step to nothing. This one is nearly
+`x86`, `x64`, `ia64`, or that of a server, and is none of them:
+
+    platform = \"x46\"       # did you mean `x64`?
+
+Correct the spelling. If there is such a platform, leave the warning.";
 
     // The file table.
     NotListed = "RU0201", Error, "a file is used but not in the file table",
@@ -216,6 +223,10 @@ the step.";
     NotAPackage = "RU0210", Error, "a file that cannot be run",
 "`run` installs Windows Installer packages (.msi) outside the console. Nothing else from a payload
 is ever executed. Use a `manual` step for a program that a person has to start.";
+    SamePin = "RU0211", Warning, "two files are pinned with one hash",
+"A SHA-256 belongs to one content, so two rows with the same one are the same file twice. Mostly the
+line was copied and only the name changed. Pin the files anew with `rollup seal`; if the vendor
+ships one file under two names, leave the warning.";
 
     // Steps.
     NoTargets = "RU0301", Error, "a step without targets",
@@ -254,6 +265,11 @@ only goes forward: `rollup undo` is refused, and a failure puts back only what c
 If there is a way back, write it down:
 
     undo = \"Run DowngradeSchema.sql against PlanManager.\"";
+    PutBackTwice = "RU0312", Warning, "items are put back that are back already",
+"Two `install` steps have the same `removed_by`, and nothing is removed between them, so the second
+one finds everything in place. One of them is a copied line that should name another step:
+
+    removed_by = \"uninstall\"       # in two steps";
 
     // Relations between rollups.
     SelfRelation = "RU0401", Error, "a rollup that includes, replaces or requires itself",
@@ -302,6 +318,13 @@ and `[rehearsal]` must be described in the same file. Correct the spelling, or d
     SharedInstaller = "RU0506", Warning, "two items are installed from one installer",
 "An installer holds one product, and an item is one product. Here two items name the same file, so
 one of the names is mostly a copied line.";
+    NearParameter = "RU0507", Warning, "a parameter spelled almost like one that is needed",
+"A procedure may get more parameters than it `needs`, so no name is refused. This one is nearly one
+that the procedure needs, and is not it, so the procedure would not see it:
+
+    parameters.\"Initialize Hosted Email 2007\" = { preferedDomainController = \"dc01\" }
+
+Correct the spelling. If the procedure takes both, leave the warning.";
 
     // A manifest against a deployment.
     NoSuchGroup = "RU0601", Error, "a group that the deployment does not have",
@@ -358,6 +381,21 @@ will be refused here. One of the names may be misspelled.";
     Lacking = "RU0617", Warning, "something is installed or run while an item that it requires is removed",
 "`[requires]` of the deployment says that one needs the other, and at this step the other one is
 still removed. Move the step down, or install both in one step: a batch finds its own order.";
+    NamedTwice = "RU0618", Warning, "a step names one thing twice",
+"Groups and items have aliases, and an item is in its group as well. Here two names in one step mean
+the same thing:
+
+    groups = [\"MPS Web Services\", \"Web Services\"]
+
+The second one says nothing, so another one may have been meant. Remove it, or correct it.";
+    Elsewhere = "RU0619", Warning, "a step for servers that do not have what it is about",
+"With `on` a step means servers that hold that role and the one of the service or item as well, and
+no server of the deployment holds both. The step does nothing:
+
+    service = \"IIS\"         # on mps-web
+    on = \"sql\"
+
+Leave `on` out: a service and an item know their own role. Or correct it.";
 
     // A payload against its manifest.
     MissingFile = "RU0701", Error, "a file is missing in the payload",

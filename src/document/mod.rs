@@ -18,7 +18,7 @@ mod syntax;
 pub use codes::{Code, NoSuchCode};
 pub(crate) use findings::brief;
 pub use findings::{Finding, Findings, Level, Span};
-pub use nearest::nearest;
+pub use nearest::{nearest, slip};
 pub use reader::{Placed, Reader, Table, read};
 pub(crate) use reader::{listed, some_of};
 pub use render::{FindingRecord, Look};

@@ -32,6 +32,18 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     best.map(|(_, candidate)| candidate)
 }
 
+/// The candidate that `wanted` is almost spelled like, where names are free and others than the candidates may be
+/// meant as well: one wrong letter for every eight, or the case. Names that only count otherwise, such as `dc1` and
+/// `dc2`, are others.
+pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let uncounted = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let near = nearest(wanted, among)?;
+    let (a, b) = (wanted.to_lowercase(), near.to_lowercase());
+    let wrong = strsim::damerau_levenshtein(&a, &b);
+    let slipped = wanted != near && (wrong == 0 || (wrong <= 1 + b.len() / 8 && uncounted(&a) != uncounted(&b)));
+    slipped.then_some(near)
+}
+
 /// From 0 to 1. Edits count against the length; a longer name that contains the shorter one whole
 /// is near too, so that `rollup` finds `rollups` and `MPS Web` finds `MPS Web Services`.
 fn likeness(a: &str, b: &str) -> f64 {
@@ -48,6 +60,18 @@ fn likeness(a: &str, b: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_free_names_only_a_slip_is_told() {
+        let names = ["preferredDomainController", "dc1"];
+        let slip = |wanted| slip(wanted, names.iter().copied());
+        assert_eq!(slip("preferedDomainControler"), Some("preferredDomainController"));
+        assert_eq!(slip("PreferredDomainController"), Some("preferredDomainController"));
+        assert_eq!(slip("cd1"), Some("dc1"));
+        for other in ["preferredDomainController", "preferredDomainController2", "otherDomainController", "dc2"] {
+            assert_eq!(slip(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_slip_of_the_pen_finds_what_was_meant() {

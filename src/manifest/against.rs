@@ -1,18 +1,22 @@
 //! Whether a manifest fits a deployment: its names exist there, and its steps touch what they may.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::flow::{all_known, removed_by, selected, too_many};
+use super::flow::{all_known, removed_by, selected, selections_known, too_many};
 use super::installers;
-use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId};
-use crate::document::{Code, Placed, Reader, brief, some_of};
+use super::services::services_known;
+use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId, ServerId};
+use crate::deployment::platforms;
+use crate::document::{Code, Placed, Reader, Span, brief, slip, some_of};
 use crate::names::{Folded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let products = deployment.products.iter().map(|product| Folded::of(&product.name)).collect();
-    let mut fit = Fit { reader, deployment, products };
+    let mut fit =
+        Fit { reader, deployment, products, platforms: platforms::known(Some(deployment)), apart: BTreeMap::new() };
     fit.site(&draft.rollup);
     for prerequisite in &draft.prerequisites {
         if let Some(condition) = &prerequisite.condition {
@@ -28,8 +32,12 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
         fit.step(step);
     }
     if all_known(draft, deployment) {
-        fit.wider(draft);
-        fit.hosts(draft);
+        if selections_known(draft) {
+            fit.wider(draft);
+        }
+        if selections_known(draft) && services_known(draft) {
+            fit.hosts(draft);
+        }
         installers::check(reader, draft, deployment);
     }
 }
@@ -38,6 +46,33 @@ struct Fit<'r, 's, 'd> {
     reader: &'r mut Reader<'s>,
     deployment: &'d Description,
     products: BTreeSet<Folded>,
+    platforms: Vec<&'d str>,
+    /// Whether no server holds both roles.
+    apart: BTreeMap<(RoleId, RoleId), bool>,
+}
+
+/// Whether no server holds both roles. One that nobody holds is told by itself.
+fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
+    let (ones, others) = (&deployment.roles[one.0].servers, &deployment.roles[other.0].servers);
+    let (fewer, role) = if ones.len() < others.len() { (ones, other) } else { (others, one) };
+    let holds = |server: &ServerId| deployment.servers[server.0].roles.binary_search(&role).is_ok();
+    !ones.is_empty() && !fewer.iter().any(holds)
+}
+
+/// A name and the number of the list where it stands.
+type InList<'d> = (usize, &'d Placed<String>);
+
+/// Names that mean the same as an earlier one, each with that one.
+fn repeated<'d, T: Ord>(names: impl Iterator<Item = (InList<'d>, T)>) -> Vec<(InList<'d>, InList<'d>)> {
+    let mut seen: BTreeMap<T, InList<'d>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (name, known) in names {
+        match seen.entry(known) {
+            Entry::Vacant(entry) => drop(entry.insert(name)),
+            Entry::Occupied(first) => found.push((*first.get(), name)),
+        }
+    }
+    found
 }
 
 impl Fit<'_, '_, '_> {
@@ -48,7 +83,6 @@ impl Fit<'_, '_, '_> {
             let message = format!("the deployment `{}` has another product", deployment.name);
             let finding = self.reader.findings.add(Code::OtherProduct, product.span.clone(), message);
             finding.label(format!("it has `{}`", deployment.product)).help("the plan will be refused there");
-            return;
         }
         let versions = &rollup.product_versions;
         if let Some(first) = versions.first()
@@ -103,14 +137,18 @@ impl Fit<'_, '_, '_> {
                 self.member(step, known, name, procedures);
             }
         }
-        for group in &step.groups {
+        // An action without groups has its finding already.
+        let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
+        for group in step.groups.iter().filter(|_| takes_groups) {
             if let Some(known) = self.group(group) {
                 self.whole_group(step, known, group);
             }
         }
+        self.named_twice(step);
         self.parameters(step);
         self.answers(step);
         self.nothing_there(step);
+        self.elsewhere(step);
     }
 
     fn role(&mut self, wanted: &Placed<String>) {
@@ -143,13 +181,72 @@ impl Fit<'_, '_, '_> {
             _ if role.servers.is_empty() => {
                 format!("no server of `{site}` holds the role `{name}`")
             }
-            Some(platform) if !platforms.any(|other| same_name(other, platform)) => {
+            // A misspelled one is told by itself.
+            Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => return,
+            Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
+                let platform = &platform.value;
                 format!("no server of `{site}` that holds the role `{name}` is {platform}")
             }
             _ => return,
         };
         let finding = self.reader.findings.add(Code::NothingThere, place.span.clone(), message);
         finding.help("the step does nothing there");
+    }
+
+    /// Whether any server has both the step's role and that of what the step is about.
+    fn elsewhere(&mut self, step: &StepDraft) {
+        let deployment = self.deployment;
+        let Some(on) = &step.on else { return };
+        let Some(role) = deployment.role(&on.value) else { return };
+        let service = step.service.as_ref().filter(|_| matches!(step.verb, Some(Verb::Service(_))));
+        let service = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
+        let items = step.items.iter().flat_map(|(_, names)| names);
+        let items = items.filter_map(|name| Some((name, deployment.items[deployment.item(&name.value)?.0].on?)));
+        for (name, own) in service.into_iter().chain(items) {
+            if !*self.apart.entry((role, own)).or_insert_with(|| apart(deployment, role, own)) {
+                continue;
+            }
+            let (here, there) = (brief(&deployment.roles[role.0].name), brief(&deployment.roles[own.0].name));
+            let (place, verb) = match step.service {
+                Some(_) => (on, "runs"),
+                None => (name, "is"),
+            };
+            let message = format!("`{}` {verb} on `{there}`, and no server holds that role and `{here}`", name.value);
+            let finding = self.reader.findings.add(Code::Elsewhere, place.span.clone(), message);
+            finding.help("leave `on` out, or correct it; the step does nothing there");
+        }
+    }
+
+    /// Groups and items under two of their names, and items beside a group that holds them.
+    fn named_twice(&mut self, step: &StepDraft) {
+        let deployment = self.deployment;
+        let group = |group: &Placed<String>| deployment.group(&group.value);
+        let keys = step.items.iter().map(|(group, _)| group);
+        let items =
+            step.items.iter().zip(2..).flat_map(|((_, names), list)| names.iter().map(move |name| (list, name)));
+        let groups: Vec<_> = keys.clone().map(group).collect();
+        let items = items.filter_map(|(list, name)| {
+            let item = deployment.item(&name.value)?;
+            // One that is in another group has its finding already.
+            (groups[list - 2] == Some(deployment.items[item.0].group)).then_some(((list, name), item))
+        });
+        let mut told = repeated(step.groups.iter().filter_map(|name| Some(((0, name), group(name)?))));
+        told.extend(repeated(keys.filter_map(|name| Some(((1, name), group(name)?)))));
+        told.extend(repeated(items));
+        for ((list, first), (other, second)) in told {
+            let same = Folded::of(&first.value) == Folded::of(&second.value);
+            // Where the list is read, it is told that one word stands in it twice.
+            if same && list == other {
+                continue;
+            }
+            let message = match same {
+                true => format!("{} names `{}` twice", step.shown(), second.value),
+                false => format!("`{}` and `{}` are one", first.value, second.value),
+            };
+            let line = self.reader.source.line(first.span.start);
+            let finding = self.reader.findings.add(Code::NamedTwice, second.span.clone(), message);
+            finding.note(format!("the first one is on line {line}")).help("remove one of them");
+        }
     }
 
     fn service(&mut self, wanted: &Placed<String>) {
@@ -184,6 +281,18 @@ impl Fit<'_, '_, '_> {
         Some(group)
     }
 
+    /// A procedure, or whatever else has the name.
+    fn procedure(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        let found = self.deployment.item(&wanted.value);
+        if found.is_none() {
+            let near = self
+                .reader
+                .suggestion(self.deployment.items.len(), || self.deployment.nearest_procedure(&wanted.value));
+            self.unknown(Code::NoSuchItem, "procedure", wanted, near);
+        }
+        found
+    }
+
     fn unknown(&mut self, code: Code, kind: &str, wanted: &Placed<String>, near: Option<&str>) {
         let message = format!("the deployment `{}` has no {kind} `{}`", brief(&self.deployment.name), wanted.value);
         let finding = self.reader.findings.add(code, wanted.span.clone(), message);
@@ -194,7 +303,8 @@ impl Fit<'_, '_, '_> {
     }
 
     fn member(&mut self, step: &StepDraft, group: Option<GroupId>, name: &Placed<String>, procedures: bool) {
-        let Some(id) = self.item(name) else { return };
+        let found = if procedures { self.procedure(name) } else { self.item(name) };
+        let Some(id) = found else { return };
         let item = &self.deployment.items[id.0];
         let wrong_kind = match (&item.kind, procedures) {
             (ItemKind::Procedure { .. }, false) => Some("a procedure"),
@@ -247,7 +357,7 @@ impl Fit<'_, '_, '_> {
         let named = step.items.iter().flat_map(|(_, names)| names);
         let run: BTreeSet<ItemId> = named.filter_map(|name| self.deployment.item(&name.value)).collect();
         for (procedure, _) in &step.parameters {
-            let Some(id) = self.item(procedure) else { continue };
+            let Some(id) = self.procedure(procedure) else { continue };
             let is_procedure = matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
             let (code, message) = match is_procedure {
                 false => (Code::WrongKind, format!("`{}` is no procedure, so it has no parameters", procedure.value)),
@@ -265,18 +375,29 @@ impl Fit<'_, '_, '_> {
             return;
         }
         let deployment = self.deployment;
-        let mut given: BTreeMap<ItemId, BTreeSet<&String>> = BTreeMap::new();
+        let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
         for (procedure, values) in &step.parameters {
-            if let Some(id) = deployment.item(&procedure.value) {
-                given.entry(id).or_default().extend(values.keys());
-            }
+            let Some(id) = deployment.item(&procedure.value) else { continue };
+            given.entry(id).or_default().extend(values.iter().map(|(name, value)| (name.as_str(), &value.span)));
         }
-        let given = |id: ItemId, need: &String| given.get(&id).is_some_and(|given| given.contains(need));
         for name in step.items.iter().flat_map(|(_, names)| names) {
             let Some(id) = deployment.item(&name.value) else { continue };
             let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else { continue };
-            let open = needs.iter().filter(|need| !parameters.contains_key(*need) && !given(id, need));
-            let open: Vec<_> = open.map(String::as_str).collect();
+            let given = given.get(&id);
+            let is_given = |need: &str| given.is_some_and(|given| given.contains_key(need));
+            let known: BTreeSet<&str> = needs.iter().chain(parameters.keys()).map(String::as_str).collect();
+            let mut meant = BTreeSet::new();
+            for (other, span) in given.into_iter().flatten().filter(|(name, _)| !known.contains(*name)) {
+                let open = needs.iter().map(String::as_str).filter(|need| !is_given(need));
+                let Some(near) = self.reader.suggestion(needs.len(), || slip(other, open)) else { continue };
+                let message = format!("`{}` needs `{near}`, and gets `{other}`", name.value);
+                let finding = self.reader.findings.add(Code::NearParameter, (*span).clone(), message);
+                finding.did_you_mean(Some(near)).help("correct the name; a procedure may get others than it needs");
+                meant.insert(near);
+            }
+            let open = needs.iter().map(String::as_str);
+            let open = open.filter(|need| !parameters.contains_key(*need) && !is_given(need) && !meant.contains(need));
+            let open: Vec<_> = open.collect();
             if !open.is_empty() {
                 let message = format!("`{}` needs {}, which nobody gives", name.value, some_of(open.into_iter()));
                 let finding = self.reader.findings.add(Code::NoAnswer, name.span.clone(), message);
@@ -295,8 +416,10 @@ impl Fit<'_, '_, '_> {
             if step.verb != Some(Verb::Install) {
                 continue;
             }
+            let mut seen = BTreeSet::new();
             for named in &step.groups {
-                let Some(group) = deployment.group(&named.value) else { continue };
+                // The same group under two names is told by itself.
+                let Some(group) = deployment.group(&named.value).filter(|group| seen.insert(*group)) else { continue };
                 let below = deployment.items_below(group).into_iter();
                 let below = below.filter(|item| matches!(deployment.items[item.0].kind, ItemKind::Component { .. }));
                 let more: Vec<_> = below.filter(|item| !removed.contains(item)).collect();

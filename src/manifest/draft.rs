@@ -55,13 +55,19 @@ pub(super) enum Verb {
     Manual,
 }
 
+/// Items by their groups.
+pub(super) type Members = Vec<(Placed<String>, Vec<Placed<String>>)>;
+
+/// Answers by procedure and name; each with the place of its name.
+pub(super) type Answers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)>;
+
 /// A step with every key that any action has; which of them it may have was checked while reading.
 pub(super) struct StepDraft {
     pub(super) header: Span,
     pub(super) id: Option<Placed<String>>,
     pub(super) title: Option<String>,
     pub(super) verb: Option<Verb>,
-    pub(super) items: Vec<(Placed<String>, Vec<Placed<String>>)>,
+    pub(super) items: Members,
     pub(super) groups: Vec<Placed<String>>,
     pub(super) removed_by: Option<Placed<String>>,
     pub(super) files: Vec<Placed<FileName>>,
@@ -69,17 +75,27 @@ pub(super) struct StepDraft {
     /// Worked out by the checks of the file table.
     pub(super) other_names: Vec<FileName>,
     pub(super) to: Option<To>,
-    pub(super) parameters: Vec<(Placed<String>, BTreeMap<String, String>)>,
+    pub(super) parameters: Answers,
     pub(super) service: Option<Placed<String>>,
     pub(super) on: Option<Placed<String>>,
-    pub(super) platform: Option<String>,
+    pub(super) platform: Option<Placed<String>>,
     pub(super) instructions: Option<String>,
     pub(super) undo: Option<String>,
     pub(super) optional: bool,
-    /// A file's name could not be read.
-    pub(super) torn_files: bool,
-    /// Something of it could not be read.
-    pub(super) torn: bool,
+    pub(super) torn: Torn,
+}
+
+/// What of a step could not be read. A check is silent only about what this could bear upon.
+#[derive(Default)]
+pub(super) struct Torn {
+    /// Its items, groups or `removed_by`, or on which servers they are meant.
+    pub(super) targets: bool,
+    /// A file's name.
+    pub(super) files: bool,
+    /// Its service, or on which servers it is meant.
+    pub(super) service: bool,
+    /// How a person takes it back.
+    pub(super) undo: bool,
 }
 
 pub(super) enum To {
@@ -105,7 +121,7 @@ pub(super) struct RowDraft {
     pub(super) name: Placed<FileName>,
     pub(super) size: Option<Placed<u64>>,
     pub(super) modified: Option<Placed<i64>>,
-    pub(super) platform: Option<String>,
+    pub(super) platform: Option<Placed<String>>,
     pub(super) version: Option<String>,
     pub(super) unused: Option<Placed<String>>,
     /// Something of it could not be read, so nothing is said about what it lacks.
@@ -121,6 +137,25 @@ impl StepDraft {
     /// What to call it in a message, of which there may be one for each of its items.
     pub(super) fn name(&self) -> &str {
         self.id.as_ref().map_or("this step", |id| brief(&id.value))
+    }
+
+    /// What to call it at the beginning of a sentence: its id in quotes, where it has one.
+    pub(super) fn shown(&self) -> String {
+        self.id.as_ref().map_or_else(|| "this step".to_owned(), |id| format!("`{}`", id.value))
+    }
+
+    /// Whether it may select items that could not be read.
+    pub(super) fn hides_targets(&self) -> bool {
+        self.torn.targets || (self.verb.is_none() && self.service.is_none() && self.files.is_empty())
+    }
+
+    /// Whether it may be about a service that could not be read.
+    pub(super) fn hides_service(&self) -> bool {
+        self.torn.service || (self.verb.is_none() && !self.names_items() && self.files.is_empty())
+    }
+
+    fn names_items(&self) -> bool {
+        !self.items.is_empty() || !self.groups.is_empty() || self.removed_by.is_some()
     }
 }
 
@@ -256,7 +291,11 @@ impl StepDraft {
             Verb::Run => Action::Run { files: listed(&self.files, source), on: on? },
             Verb::Initialize => {
                 let items = self.selection(source);
-                let parameters = self.parameters.into_iter().map(|(procedure, given)| (procedure.value, given));
+                let values = |given: BTreeMap<String, Placed<String>>| {
+                    given.into_iter().map(|(name, value)| (name, value.value)).collect()
+                };
+                let parameters = self.parameters.into_iter();
+                let parameters = parameters.map(|(procedure, given)| (procedure.value, values(given)));
                 Action::Initialize { items, parameters: parameters.collect() }
             }
             Verb::Service(verb) => {
@@ -270,12 +309,16 @@ impl StepDraft {
     }
 
     fn servers(&self) -> Option<Servers> {
-        self.on.as_ref().map(|on| Servers { role: on.value.clone(), platform: self.platform.clone() })
+        self.on.as_ref().map(|on| Servers { role: on.value.clone(), platform: self.platform() })
+    }
+
+    fn platform(&self) -> Option<String> {
+        self.platform.as_ref().map(|platform| platform.value.clone())
     }
 
     /// The platform where no role stands beside it.
     fn free_platform(&self) -> Option<String> {
-        self.platform.clone().filter(|_| self.on.is_none())
+        self.platform().filter(|_| self.on.is_none())
     }
 
     fn selection(&self, source: &Source) -> Selection {
@@ -303,7 +346,7 @@ impl TableDraft {
             name: row.name.value,
             size: row.size.map(|size| size.value),
             modified: row.modified.map(|modified| modified.value),
-            platform: row.platform,
+            platform: row.platform.map(|platform| platform.value),
             version: row.version,
             unused: row.unused.map(|unused| unused.value),
         };

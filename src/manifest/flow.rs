@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
+use super::steps::told;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Reader, some_of};
 use crate::names::Folded;
 
 /// What a deployment's aliases bear upon; without one, only what the words themselves prove.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    // A selection that could not be read may be the one that puts things back.
-    let readable = draft.steps.iter().all(|step| !step.torn && step.verb.is_some());
-    if readable {
+    if selections_known(draft) {
         match deployment {
             // Names that the deployment does not have are told first; what they would prove is unknown.
             Some(deployment) if all_known(draft, deployment) => resolved_flow(reader, draft, deployment),
@@ -19,7 +18,13 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
             None => worded_flow(reader, draft),
         }
         removed_twice(reader, draft, deployment);
+        put_back_twice(reader, draft);
     }
+}
+
+/// Whether every selection could be read; one that could not may be the one that puts things back.
+pub(super) fn selections_known(draft: &Draft) -> bool {
+    !draft.steps.iter().any(StepDraft::hides_targets)
 }
 
 /// With a deployment the selections are sets of items, and the answer is exact.
@@ -180,7 +185,9 @@ impl Words {
         let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
         let groups = step.groups.iter().filter(|group| !covered(&group.value)).map(|group| group.value.as_str());
         let items = step.items.iter().filter(|(group, _)| !covered(&group.value)).flat_map(|(_, names)| names);
+        let mut seen = BTreeSet::new();
         let items = items.filter(|name| !self.items.contains(&Folded::of(&name.value)));
+        let items = items.filter(|name| seen.insert(Folded::of(&name.value)));
         items.map(|name| name.value.as_str()).chain(groups).collect()
     }
 }
@@ -194,18 +201,38 @@ fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
 fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
     if !gone.is_empty() {
         let message =
-            format!("`{}` removes {}, and no later step puts that back", step.name(), some_of(gone.iter().copied()));
+            format!("{} removes {}, and no later step puts that back", step.shown(), some_of(gone.iter().copied()));
         let finding = reader.findings.add(Code::NeverPutBack, step.place(), message);
-        finding.help(format!("add an `install` step with `removed_by = \"{}\"`, unless it is meant", step.name()));
+        let id = step.id.as_ref().map_or("…", |id| &id.value);
+        finding.help(format!("add an `install` step with `removed_by = \"{id}\"`, unless it is meant"));
     }
 }
 
 fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
     if !new.is_empty() {
         let message =
-            format!("`{}` installs {}, which no earlier step removed", step.name(), some_of(new.iter().copied()));
+            format!("{} installs {}, which no earlier step removed", step.shown(), some_of(new.iter().copied()));
         let finding = reader.findings.add(Code::NeverRemoved, step.place(), message);
         finding.help("there is nothing to do if it is new with this rollup");
+    }
+}
+
+/// Steps that put back what an earlier one put back, where nothing was removed in between.
+fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut back: BTreeMap<Folded, usize> = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate() {
+        match (step.verb, &step.removed_by) {
+            (Some(Verb::Uninstall), _) => back.clear(),
+            (Some(Verb::Install), Some(reference)) => {
+                if let Some(first) = back.insert(Folded::of(&reference.value), at) {
+                    let first = told(reader, &draft.steps[first]);
+                    let message = format!("{first} puts back what `{}` removed already", reference.value);
+                    let finding = reader.findings.add(Code::PutBackTwice, reference.span.clone(), message);
+                    finding.help("name another `uninstall` step, or remove one of the two");
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -216,17 +243,18 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Des
         let known = deployment.and_then(|deployment| Some(deployment.items[deployment.item(name)?.0].name.as_str()));
         Folded::of(known.unwrap_or(name))
     };
-    let mut gone: BTreeMap<Folded, &str> = BTreeMap::new();
-    for step in &draft.steps {
+    let mut gone: BTreeMap<Folded, usize> = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate() {
         let everywhere = step.on.is_none() && step.platform.is_none();
         match step.verb {
             Some(Verb::Uninstall) if everywhere => {
                 let named = step.items.iter().flat_map(|(_, names)| names);
                 for item in named {
-                    if let Some(by) = gone.insert(name(&item.value), step.name())
-                        && by != step.name()
+                    if let Some(by) = gone.insert(name(&item.value), at)
+                        && by != at
                     {
-                        let message = format!("`{}` is gone already: the step `{by}` removes it", item.value);
+                        let by = told(reader, &draft.steps[by]);
+                        let message = format!("`{}` is gone already: {by} removes it", item.value);
                         let finding = reader.findings.add(Code::RemovedTwice, item.span.clone(), message);
                         finding.help("remove it from one of the two steps");
                     }

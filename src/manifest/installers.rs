@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::flow::{removed_by, selected};
+use super::flow::{removed_by, selected, selections_known};
+use super::steps::told;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{FileName, Folded};
@@ -12,24 +13,23 @@ use crate::names::{FileName, Folded};
 /// What a manifest does with items, seen from the share. Every name is known to the deployment.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step that could not be read may be the one that installs.
-    if draft.steps.iter().any(|step| step.torn || step.verb.is_none()) {
+    if !selections_known(draft) {
         return;
     }
     lacking(reader, draft, deployment);
     let from = items_by_installer(deployment);
-    let run: BTreeSet<Folded> = draft
-        .steps
-        .iter()
-        .filter(|step| step.verb == Some(Verb::Run))
-        .flat_map(|step| step.files.iter().map(|file| file.value.folded()))
-        .collect();
+    let running = || draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Run) | None));
+    let run: BTreeSet<Folded> = running().flat_map(|step| step.files.iter().map(|file| file.value.folded())).collect();
+    let all_run_known = running().all(|step| !step.torn.files);
     let installed = Installed::of(draft, deployment);
     for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| matches!(step.to, Some(To::Share))) {
         for file in copied(step) {
             let folded = file.value.folded();
             match from.get(&folded) {
                 Some(items) => arrived(reader, draft, deployment, (at, &file), items, &installed),
-                None if file.value.is_msi() && !run.contains(&folded) => for_nothing(reader, deployment, &file),
+                None if all_run_known && file.value.is_msi() && !run.contains(&folded) => {
+                    for_nothing(reader, deployment, &file)
+                }
                 None => {}
             }
         }
@@ -111,9 +111,8 @@ fn arrived(
     }
     let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
     if let Some(early) = installs().map(|&(first, _)| first).min() {
-        let early = draft.steps[early].name();
-        let message =
-            format!("`{}` comes into the share after the step `{early}` installs {names} from it", file.value);
+        let early = told(reader, &draft.steps[early]);
+        let message = format!("`{}` comes into the share after {early} installs {names} from it", file.value);
         let finding = reader.findings.add(Code::CopiedTooLate, file.span.clone(), message);
         finding.help("move the `copy` above that step");
         return;

@@ -4,18 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::steps::servers_of;
+use super::steps::{servers_of, told};
 use crate::deployment::description::{Description, ServiceId};
 use crate::document::{Code, Reader};
 use crate::names::Folded;
 
 /// With a deployment, a service may be named by its aliases.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    // A step that could not be read may be the one that takes the other back.
-    if draft.steps.iter().all(|step| !step.torn && step.verb.is_some()) {
+    if services_known(draft) {
         stops(reader, draft, deployment);
         starts(reader, draft, deployment);
     }
+}
+
+/// Whether every service could be read; a step where it could not may be the one that takes another back.
+pub(super) fn services_known(draft: &Draft) -> bool {
+    !draft.steps.iter().any(StepDraft::hides_service)
 }
 
 /// A service by what it is, or by its name where no deployment is at hand.
@@ -62,18 +66,19 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
 
 /// A service that is started while an earlier step has it disabled, on the same servers.
 fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let mut disabled: BTreeMap<Which, BTreeMap<String, &str>> = BTreeMap::new();
+    let mut disabled: BTreeMap<Which, BTreeMap<String, &StepDraft>> = BTreeMap::new();
     for step in &draft.steps {
         let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
         let which = Which::of(&service.value, deployment);
         match verb {
-            ServiceVerb::Disable => drop(disabled.entry(which).or_default().insert(servers_of(step), step.name())),
+            ServiceVerb::Disable => drop(disabled.entry(which).or_default().insert(servers_of(step), step)),
             // One that is enabled elsewhere may be this one under the name of another role.
             ServiceVerb::Enable => drop(disabled.remove(&which)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
                 if let Some(by) = disabled.get(&which).and_then(|by| by.get(&servers_of(step))) {
-                    let message = format!("`{}` is disabled by the step `{by}`, so it cannot start", service.value);
+                    let by = told(reader, by);
+                    let message = format!("`{}` is disabled by {by}, so it cannot start", service.value);
                     let finding = reader.findings.add(Code::StartOfDisabled, service.span.clone(), message);
                     finding.help("add a step with `action = \"enable\"` before this one");
                 }

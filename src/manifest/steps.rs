@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::draft::*;
-use super::parse::STEP;
 use super::{flow, services};
 use crate::deployment::description::Description;
+use crate::deployment::platforms;
 use crate::document::{Code, Reader};
 use crate::names::Folded;
 
@@ -15,13 +15,31 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Opti
     no_way_back(reader, draft);
     flow::check(reader, draft, deployment);
     services::check(reader, draft, deployment);
+    odd_platforms(reader, draft, deployment);
+}
+
+/// Another step, as a sentence about this one calls it.
+pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
+    match &step.id {
+        Some(id) => format!("the step `{}`", id.value),
+        None => format!("the step on line {}", reader.source.line(step.header.start)),
+    }
+}
+
+/// Platforms of steps and of the file table that are spelled almost like those that are known.
+fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    let known = platforms::known(deployment);
+    let steps = draft.steps.iter().filter_map(|step| step.platform.as_ref());
+    for platform in steps.chain(draft.payload.rows.iter().filter_map(|row| row.platform.as_ref())) {
+        platforms::check(reader, platform, &known);
+    }
 }
 
 /// A file that several steps put into one place.
 fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut seen: BTreeMap<(Folded, usize), &str> = BTreeMap::new();
-    for step in draft.steps.iter().filter(|step| step.verb == Some(Verb::Copy)) {
+    let mut seen: BTreeMap<(Folded, usize), usize> = BTreeMap::new();
+    for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| step.verb == Some(Verb::Copy)) {
         let place = match &step.to {
             Some(To::Share) => String::new(),
             Some(To::Files) => format!("{}/", servers_of(step)),
@@ -31,11 +49,12 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
         let new = places.len();
         let place = *places.entry(place).or_insert(new);
         for file in &step.files {
-            if let Some(first) = seen.insert((file.value.folded(), place), step.name()) {
-                if first == step.name() {
+            if let Some(first) = seen.insert((file.value.folded(), place), at) {
+                if first == at {
                     continue;
                 }
-                let message = format!("the step `{first}` copies `{}` to the same place already", file.value);
+                let first = told(reader, &draft.steps[first]);
+                let message = format!("{first} copies `{}` to the same place already", file.value);
                 let finding = reader.findings.add(Code::CopiedTwice, file.span.clone(), message);
                 finding.help("remove it from one of the two steps");
             }
@@ -46,18 +65,18 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
 /// The servers that a step is narrowed to, in words that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
     let on = step.on.as_ref().map(|on| Folded::of(&on.value));
-    let platform = step.platform.as_deref().map(Folded::of);
+    let platform = step.platform.as_ref().map(|platform| Folded::of(&platform.value));
     let text = |folded: &Option<Folded>| folded.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
     format!("{}@{}", text(&on), text(&platform))
 }
 
 fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
-    let gates = draft.steps.iter().filter(|step| step.verb == Some(Verb::Manual) && !step.torn);
+    let gates = draft.steps.iter().filter(|step| step.verb == Some(Verb::Manual) && !step.torn.undo);
     for step in gates.filter(|step| step.undo.is_none()) {
-        if reader.is_stray(&step.header, STEP.title, "undo") {
-            continue;
-        }
-        let message = format!("nobody can take back the manual step `{}`: it has no `undo`", step.name());
+        let message = match &step.id {
+            Some(id) => format!("nobody can take back the manual step `{}`: it has no `undo`", id.value),
+            None => "nobody can take back this manual step: it has no `undo`".to_owned(),
+        };
         let finding = reader.findings.add(Code::NoWayBack, step.place(), message);
         finding.help("say how to take it back, `undo = \"…\"`; without it the run is not undone beyond this step");
     }
@@ -72,12 +91,16 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let uninstalls = draft.steps.iter().enumerate().filter(|(_, step)| step.verb == Some(Verb::Uninstall));
     let uninstalls: Vec<(usize, &str)> =
         uninstalls.filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str()))).collect();
-    let mut meant = Vec::new();
+    let (mut meant, mut lost) = (Vec::new(), Vec::new());
     for (at, step) in draft.steps.iter().enumerate() {
         let Some(reference) = step.removed_by.as_ref().filter(|_| step.verb == Some(Verb::Install)) else { continue };
         let named = &reference.value;
         let message = match ids.get(&Folded::of(named)) {
-            None if nameless => continue,
+            // It may be the step whose id could not be read.
+            None if nameless => {
+                lost.push(at);
+                continue;
+            }
             None => format!("there is no step `{named}`"),
             Some(&other) if other == at => format!("the step `{named}` cannot put back what it removed itself"),
             Some(&other) if other > at => format!("the step `{named}` comes later"),
@@ -91,6 +114,9 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
         let finding = reader.findings.add(Code::RemovedBy, reference.span.clone(), message);
         finding.did_you_mean(near.as_deref()).help("name an `uninstall` step above this one");
         meant.extend(near.map(|near| (at, near)));
+    }
+    for at in lost {
+        draft.steps[at].torn.targets = true;
     }
     for (at, near) in meant {
         draft.steps[at].removed_by.iter_mut().for_each(|reference| reference.value.clone_from(&near));

@@ -6,8 +6,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::draft::*;
+use super::parse::MANIFEST;
+use super::steps::told;
 use crate::document::{Code, Finding, Level, Reader, some_of};
-use crate::names::Folded;
+use crate::names::{Digest, FileName, Folded};
 
 /// The sectors that an installer package is made of.
 const SECTOR: u64 = 512;
@@ -24,7 +26,9 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft) {
     let pinned = |row: &RowDraft| pins.contains_key(&row.name.value.folded());
     sizes(reader, &draft.payload, &pinned);
     dates(reader, draft);
-    twins(reader, &draft.payload, &pinned);
+    let hashes = hashes(&draft.payload);
+    same_pins(reader, &draft.payload, &rows, &hashes);
+    twins(reader, &draft.payload, &hashes);
     unpinned(reader, &draft.payload, &pinned);
 }
 
@@ -50,6 +54,9 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
     let users = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Copy | Verb::Run) | None));
     let files = users.flat_map(|step| step.files.iter().map(move |file| (step.verb, file)));
     for (verb, file) in files {
+        if table.header.is_none() && is_astray(reader) {
+            break;
+        }
         if table.header.is_none() {
             let message = format!("`{}` needs a file table, and the manifest has no [payload]", file.value);
             let finding = reader.findings.add(Code::MissingKey, file.span.clone(), message);
@@ -83,7 +90,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
 
 /// Works out what `others = true` stands for, and counts it as used.
 fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
-    let torn = draft.steps.iter().any(|step| step.torn_files) || draft.payload.nameless;
+    let torn = draft.steps.iter().any(|step| step.torn.files) || draft.payload.nameless;
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
         // Beside `files` it has its finding already.
@@ -101,15 +108,33 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
                 step.other_names.push(row.name.value.clone());
             }
         }
-        if step.other_names.is_empty() && !torn {
-            let message = format!("the step `{}` has no targets: other steps use all files", step.name());
-            reader.findings.add(Code::NoTargets, span, message).help("remove the step, or name its files");
+        if !step.other_names.is_empty() || torn {
+            continue;
         }
+        if draft.payload.header.is_none() {
+            if !is_astray(reader) {
+                let message = "`others` needs a file table, and the manifest has no [payload]";
+                let finding = reader.findings.add(Code::MissingKey, span, message);
+                finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
+            }
+            continue;
+        }
+        let why = match draft.payload.rows.is_empty() {
+            true => "the file table lists no file",
+            false => "other steps use all files",
+        };
+        let message = format!("{} has no targets: {why}", told(reader, step));
+        reader.findings.add(Code::NoTargets, span, message).help("remove the step, or name its files");
     }
 }
 
+/// Whether the file table is only missing since its header is misspelled.
+fn is_astray(reader: &Reader<'_>) -> bool {
+    reader.is_stray(&(0..0), MANIFEST.title, "payload")
+}
+
 fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
-    let torn = draft.steps.iter().any(|step| step.torn_files);
+    let torn = draft.steps.iter().any(|step| step.torn.files);
     let mut seen = BTreeSet::new();
     for (row, &used) in draft.payload.rows.iter().zip(used) {
         // The second row of one name has its finding already.
@@ -198,10 +223,46 @@ fn behind(day: Date) -> Option<i64> {
     Some(midnight.timestamp().as_second() + (24 + 12) * 3600)
 }
 
+/// The pins by name; `None` for one that could not be read.
+fn hashes(table: &TableDraft) -> BTreeMap<Folded, Option<Digest>> {
+    table.pins.iter().map(|(name, pin)| (name.value.folded(), *pin)).collect()
+}
+
+/// Rows that are pinned with the hash of another one: told at each pin but the first.
+fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows, hashes: &BTreeMap<Folded, Option<Digest>>) {
+    let size = |name: &Folded| table.rows[*rows.get(name)?].size.as_ref().map(|size| size.value);
+    let mut first: BTreeMap<Digest, &FileName> = BTreeMap::new();
+    for (name, _) in &table.pins {
+        let folded = name.value.folded();
+        // A pin of nothing has its finding already.
+        let hash = hashes.get(&folded).copied().flatten().filter(|_| rows.contains_key(&folded));
+        let Some(hash) = hash else { continue };
+        let other = *first.entry(hash).or_insert(&name.value);
+        let theirs = other.folded();
+        if theirs == folded {
+            continue;
+        }
+        let message = format!("`{}` and `{other}` are pinned with the same hash", name.value);
+        let finding = reader.findings.add(Code::SamePin, name.span.clone(), message);
+        if let (Some(size), Some(their)) = (size(&folded), size(&theirs))
+            && size != their
+        {
+            finding.note(format!("their sizes are {size} and {their}, and one file has one size"));
+        }
+        finding.help("pin them anew with `rollup seal`");
+    }
+}
+
 /// Rows that a swap could hide behind, once for each group of them.
-fn twins(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
+fn twins(reader: &mut Reader<'_>, table: &TableDraft, hashes: &BTreeMap<Folded, Option<Digest>>) {
     let mut alike: BTreeMap<(u64, Option<i64>), Vec<&RowDraft>> = BTreeMap::new();
+    let (mut named, mut pinned) = (BTreeSet::new(), BTreeSet::new());
     for row in table.rows.iter().filter(|row| !row.torn) {
+        // A second row of one name has its finding already, and so has a second file of one hash.
+        let hash = hashes.get(&row.name.value.folded()).copied().flatten();
+        if !named.insert(row.name.value.folded()) || hash.is_some_and(|hash| !pinned.insert(hash)) {
+            continue;
+        }
         if let Some(size) = &row.size {
             alike.entry((size.value, row.modified.as_ref().map(|time| time.value))).or_default().push(row);
         }
@@ -211,7 +272,7 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft
         let same = if modified.is_some() { format!("size ({size}) and date") } else { format!("size ({size})") };
         let message = format!("{names} have the same {same}");
         let mut finding = Finding::new(Code::Twins, rows[0].name.span.clone(), message);
-        if rows.iter().all(|row| pinned(row)) {
+        if rows.iter().all(|row| hashes.contains_key(&row.name.value.folded())) {
             finding.level(Level::Note).note("their hashes tell them apart");
         } else {
             finding.help("pin them with `rollup seal`, or one could stand under the name of the other");

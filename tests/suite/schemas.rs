@@ -89,7 +89,7 @@ fn between_places(finding: &Finding) -> bool {
         Code::NotListed | Code::PinOfNothing => true,
         Code::MissingKey => finding.message.contains("needs a file table"),
         Code::Contradiction => finding.message.contains("takes all other files already"),
-        Code::NoTargets => finding.message.contains("other steps use all files"),
+        Code::NoTargets => finding.message.contains("has no targets: "),
         // Steps against each other, rollups against each other.
         Code::RemovedBy | Code::SelfRelation | Code::Opposed => true,
         // Names against what is described elsewhere.

@@ -9,7 +9,6 @@ pub use shapes::MANIFEST;
 use std::collections::{BTreeMap, BTreeSet};
 
 use shapes::PREREQUISITE;
-pub(super) use shapes::STEP;
 
 use super::draft::*;
 use super::table as file_table;
@@ -98,7 +97,8 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let prerequisites = tables.iter().map(|table| prerequisite(reader, table)).collect();
     let tables = reader.tables(top, "steps");
     let steps = tables.iter().map(|table| step::step(reader, table)).collect();
-    let draft = Draft { rollup, prerequisites, steps, payload: table::payload(reader, top) };
+    let mut draft = Draft { rollup, prerequisites, steps, payload: table::payload(reader, top) };
+    draft.steps.iter_mut().for_each(|step| step::strays(reader, step));
     unique_ids(reader, &draft);
     draft
 }

@@ -3,27 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ServiceVerb;
-use super::super::draft::{StepDraft, To, Verb};
+use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
 use super::shapes::STEP;
 use super::{checked_id, duplicate, needs};
-use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed};
+use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
 use crate::names::{FileName, Folded, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
-    let before = reader.findings.errors();
     let id = reader.text(table, "id");
     let id = id.and_then(|id| checked_id(reader, id));
     let title = reader.text(table, "title").map(|title| title.value);
     let case = action(reader, table);
     let verb = case.and_then(|case| verb(case.name));
-    let on = reader.text(table, "on");
+    let (items, torn_items) = items(reader, table);
+    let (groups, torn_groups) = groups(reader, table);
     let mut draft = StepDraft {
         header: table.span(),
         id,
         title,
         verb,
-        items: items(reader, table),
-        groups: groups(reader, table),
+        items,
+        groups,
         removed_by: reader.text(table, "removed_by"),
         files: files(reader, table),
         others: others(reader, table),
@@ -31,27 +31,55 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         to: None,
         parameters: parameters(reader, table),
         service: reader.text(table, "service"),
-        platform: reader.text(table, "platform").map(|platform| platform.value),
-        on,
+        platform: reader.text(table, "platform"),
+        on: reader.text(table, "on"),
         instructions: reader.text(table, "instructions").map(|text| text.value),
         undo: reader.text(table, "undo").map(|text| text.value),
         optional: reader.flag(table, "optional").is_some_and(|optional| optional.value),
-        torn_files: false,
-        torn: false,
+        torn: Torn::default(),
     };
-    draft.torn_files = match table.has("files") {
-        true => draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len()),
-        // A step that should have files and names none may have meant any.
-        false => !table.is_clean() || (matches!(verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none()),
-    };
+    draft.torn = torn(reader, table, &draft, torn_items || torn_groups);
     draft.to = to(reader, table, &draft);
-    // What is missing was told before, when the table was opened.
-    let lacking = STEP.named().iter().any(|key| key.required.is_some() && !table.has(key.name));
-    draft.torn = reader.findings.errors() > before || !table.is_clean() || lacking;
     for rule in case.map_or(&[][..], |case| case.rules) {
         obey(reader, table, &draft, rule);
     }
     draft
+}
+
+/// What may stand in the step and could not be read. A fault in any other key bears upon nothing here.
+fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: bool) -> Torn {
+    let unclear = is_unclear(table);
+    let lost = |key, is_there: bool| unclear || (table.has(key) && !is_there);
+    let servers = lost("on", draft.on.is_some()) || lost("platform", draft.platform.is_some());
+    let files = match table.has("files") {
+        true => draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len()),
+        // A step that should have files and names none may have meant any.
+        false => unclear || (matches!(draft.verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none()),
+    };
+    Torn {
+        targets: torn_lists || servers || lost("removed_by", draft.removed_by.is_some()),
+        files,
+        service: servers || lost("service", draft.service.is_some()),
+        undo: lost("undo", draft.undo.is_some()),
+    }
+}
+
+/// What of a step stands under a misspelled key or in another table, which is known once all tables are read.
+pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
+    let astray = |keys: &[&str]| keys.iter().any(|key| reader.is_stray(&step.header, STEP.title, key));
+    let servers = astray(&["on", "platform"]);
+    let targets = servers || astray(&["items", "groups", "removed_by"]);
+    let (files, service, undo) = (astray(&["files", "others"]), servers || astray(&["service"]), astray(&["undo"]));
+    step.torn.targets |= targets;
+    step.torn.files |= files;
+    step.torn.service |= service;
+    step.torn.undo |= undo;
+}
+
+/// Whether it has a key that means nothing and is near to none: it may be meant for any.
+fn is_unclear(table: &Table<'_>) -> bool {
+    let near = |key: &str| nearest(key, STEP.named().iter().map(|key| key.name));
+    table.keys().iter().any(|key| !STEP.takes(key.value) && near(key.value).is_none())
 }
 
 /// The action, and a finding for each key that it does not have.
@@ -113,7 +141,10 @@ fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &
     let chosen = !draft.items.is_empty() || !draft.groups.is_empty() || !draft.files.is_empty();
     let other = draft.removed_by.is_some() || draft.others.is_some() || draft.service.is_some();
     // A target that could not be read has its finding already.
-    if chosen || other || (present > 0 && draft.torn) || !table.is_clean() {
+    let listed = ["files", "others"].iter().any(|key| table.has(key));
+    let told = present > 0 && (listed || draft.torn.targets || draft.torn.service);
+    let astray = || keys.iter().any(|key| reader.is_stray(&table.span(), STEP.title, key));
+    if chosen || other || told || is_unclear(table) || astray() {
         return;
     }
     let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
@@ -136,44 +167,52 @@ fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
     }
 }
 
-fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, Vec<Placed<String>>)> {
-    let Some(groups) = reader.table(table, "items") else { return Vec::new() };
+/// The lists of items by their groups, and whether anything of them could not be read.
+fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
+    let Some(groups) = reader.table(table, "items") else { return (Vec::new(), table.has("items")) };
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
+    let mut torn = false;
     for key in groups.keys() {
-        let names = unique_texts(reader, &groups, key.value);
+        let before = reader.findings.errors();
+        let names = reader.texts_or_none(&groups, key.value);
         let group = Placed { value: key.value.to_owned(), span: key.span };
-        let Some(path) = reader.parsed(group.clone(), Code::BadName, RelPath::parse) else { continue };
+        let path = reader.parsed(group.clone(), Code::BadName, RelPath::parse);
+        torn |= reader.findings.errors() > before;
+        unique(reader, &names, key.value);
+        let Some(path) = path else { continue };
         if !seen.insert(path.value.folded()) {
             duplicate(reader, group.span.clone(), format!("`items` has the group `{}` twice", group.value));
         }
         found.push((group, names));
     }
     found.retain(|(_, names)| !names.is_empty());
-    found
+    (found, torn)
 }
 
-/// Whole groups, by paths that can be walked.
-fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<String>> {
-    let mut groups = unique_texts(reader, table, "groups");
+/// Whole groups, by paths that can be walked, and whether any of them could not be read.
+fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, bool) {
+    let before = reader.findings.errors();
+    let mut groups = reader.texts_or_none(table, "groups");
     groups.retain(|group| reader.parsed(group.clone(), Code::BadName, RelPath::parse).is_some());
-    groups
+    let torn = reader.findings.errors() > before;
+    unique(reader, &groups, "groups");
+    (groups, torn)
 }
 
-/// A list without repetitions.
-fn unique_texts(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
-    let Some(texts) = reader.texts(table, key) else { return Vec::new() };
+/// Tells what a list repeats.
+fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
     let mut seen = BTreeSet::new();
-    for text in &texts {
+    for text in texts {
         if !seen.insert(Folded::of(&text.value)) {
             duplicate(reader, text.span.clone(), format!("`{}` lists `{}` twice", brief(key), text.value));
         }
     }
-    texts
 }
 
 fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
-    let texts = unique_texts(reader, table, "files");
+    let texts = reader.texts_or_none(table, "files");
+    unique(reader, &texts, "files");
     texts.into_iter().filter_map(|text| reader.parsed(text, Code::BadName, FileName::parse)).collect()
 }
 
@@ -217,7 +256,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
     Some(To::Folder(folder.value))
 }
 
-fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>, BTreeMap<String, String>)> {
+fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {
     let Some(procedures) = reader.table(table, "parameters") else { return Vec::new() };
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
@@ -229,7 +268,8 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<(Placed<String>
         let mut values = BTreeMap::new();
         for name in given.keys() {
             let value = reader.any_text(&given, name.value);
-            values.extend(value.map(|value| (name.value.to_owned(), value.value)));
+            let value = value.map(|value| Placed { value: value.value, span: name.span });
+            values.extend(value.map(|value| (name.value.to_owned(), value)));
         }
         found.push((Placed { value: key.value.to_owned(), span: key.span }, values));
     }

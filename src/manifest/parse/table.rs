@@ -37,7 +37,7 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let name = name.and_then(|name| reader.parsed(name, Code::BadName, FileName::parse));
     let size = reader.number(table, "size");
     let modified = reader.datetime(table, "modified").and_then(|time| moment(reader, &time));
-    let platform = reader.text(table, "platform").map(|platform| platform.value);
+    let platform = reader.text(table, "platform");
     let version = reader.text(table, "version").map(|version| version.value);
     let unused = reader.text(table, "unused");
     let torn = reader.findings.errors() > before;

@@ -1,0 +1,61 @@
+//! Platforms are free text, so none is wrong; but one that is almost spelled like another one is mostly meant to be it.
+
+use std::collections::BTreeSet;
+
+use super::description::Description;
+use crate::document::{Code, Placed, Reader};
+
+/// Platforms that everybody knows.
+pub const COMMON: [&str; 3] = ["x86", "x64", "ia64"];
+
+/// The common platforms and those that a deployment's servers have.
+pub fn known(deployment: Option<&Description>) -> Vec<&str> {
+    let own = deployment.into_iter().flat_map(|deployment| &deployment.servers);
+    let own: BTreeSet<&str> = own.map(|server| server.platform.as_str()).collect();
+    // A site has few. Were there many, each would be compared with every row of the file table.
+    COMMON.into_iter().chain(own.into_iter().take(50)).collect()
+}
+
+/// Tells a platform that is almost one of those that are known.
+pub fn check(reader: &mut Reader<'_>, platform: &Placed<String>, known: &[&str]) {
+    if let Some(near) = misspelled(&platform.value, known) {
+        let message = format!("the platform `{}` is unknown", platform.value);
+        let finding = reader.findings.add(Code::OddPlatform, platform.span.clone(), message);
+        finding.did_you_mean(Some(near)).help("leave it if there is such a platform");
+    }
+}
+
+/// The platform that is one wrong letter away.
+pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
+    let platform = platform.to_lowercase();
+    // Longer ones are none of the short words that are known here; comparing takes time by their length.
+    if platform.len() > 40 || known.iter().any(|known| known.to_lowercase() == platform) {
+        return None;
+    }
+    let wrong = |known: &&&str| strsim::damerau_levenshtein(&platform, &known.to_lowercase());
+    let near = known.iter().filter(|known| known.len() > 2 && known.len() <= 40 && wrong(known) == 1);
+    // Two letters in the wrong order are likelier than a wrong one.
+    near.copied().min_by_key(|known| letters(known) != letters(&platform))
+}
+
+fn letters(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.to_lowercase().chars().collect();
+    letters.sort_unstable();
+    letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_one_letter_off_is_a_mistake() {
+        let near = |platform| misspelled(platform, &COMMON);
+        assert_eq!(near("x85"), Some("x86"));
+        assert_eq!(near("x46"), Some("x64"));
+        assert_eq!(near("ia-64"), Some("ia64"));
+        for other in ["x64", "X86", "arm64", "i386", "x86_64", "amd64", "PowerPC"] {
+            assert_eq!(near(other), None, "{other}");
+        }
+    }
+}
