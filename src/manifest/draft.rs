@@ -30,7 +30,12 @@ pub(super) struct RollupDraft {
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
     pub(super) reviewed: Option<Placed<String>>,
+    /// Where each key stands.
+    pub(super) keys: KeySpans,
 }
+
+/// Where the keys of a table stand.
+pub(super) type KeySpans = BTreeMap<&'static str, Span>;
 
 pub(super) struct PrerequisiteDraft {
     pub(super) span: Span,
@@ -64,6 +69,8 @@ pub(super) type Answers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)
 /// A step with every key that any action has; which of them it may have was checked while reading.
 pub(super) struct StepDraft {
     pub(super) header: Span,
+    /// Where each key stands.
+    pub(super) keys: KeySpans,
     pub(super) id: Option<Placed<String>>,
     pub(super) title: Option<String>,
     pub(super) verb: Option<Verb>,
@@ -164,7 +171,7 @@ impl Draft {
     pub(super) fn finish(mut self, source: &Source) -> Option<Manifest> {
         self.spell_references();
         let line = |span: &Span| source.line(span.start);
-        let rollup = self.rollup.finish()?;
+        let rollup = self.rollup.finish(source)?;
         let prerequisites = self.prerequisites.into_iter().map(|prerequisite| {
             let line = line(&prerequisite.span);
             Some(Prerequisite { line, condition: prerequisite.condition?.finish() })
@@ -225,7 +232,7 @@ impl RollupDraft {
         self.revision.clone().unwrap_or_else(|| "1.0".parse().expect("numbers joined by dots"))
     }
 
-    fn finish(self) -> Option<Rollup> {
+    fn finish(self, source: &Source) -> Option<Rollup> {
         let numbers = |list: Vec<Placed<Kb>>| list.into_iter().map(|kb| kb.value).collect();
         let revision = self.revision();
         Some(Rollup {
@@ -243,6 +250,7 @@ impl RollupDraft {
             requires: numbers(self.requires),
             fixes: self.fixes,
             notes: self.notes,
+            lines: lines(&self.keys, source),
         })
     }
 }
@@ -263,7 +271,7 @@ impl StepDraft {
     fn finish(self, line: u32, source: &Source) -> Option<Step> {
         let id = self.id.as_ref()?.value.clone();
         let title = self.title.clone().unwrap_or_else(|| id.clone());
-        Some(Step { id, title, line, action: self.action(source)? })
+        Some(Step { id, title, line, lines: lines(&self.keys, source), action: self.action(source)? })
     }
 
     fn action(self, source: &Source) -> Option<Action> {
@@ -352,6 +360,10 @@ impl TableDraft {
         };
         self.rows.into_iter().map(row).collect()
     }
+}
+
+fn lines(keys: &KeySpans, source: &Source) -> KeyLines {
+    keys.iter().map(|(key, span)| (*key, source.line(span.start))).collect()
 }
 
 fn one(name: &Placed<impl ToString>, source: &Source) -> Listed {

@@ -5,6 +5,7 @@
 //! Later stages ask nothing again; they only resolve names against a deployment.
 
 mod against;
+mod compare;
 mod draft;
 mod flow;
 mod installers;
@@ -18,6 +19,7 @@ mod table;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use compare::{Difference, Kind, Place, Value, compare};
 pub use parse::{Checks, MANIFEST, Read, check, parse, parse_with};
 pub use relations::check_together;
 pub use seal::{SealError, seal};
@@ -73,7 +75,12 @@ pub struct Rollup {
     pub fixes: Vec<String>,
     /// What the operator should know, for preview and report.
     pub notes: Vec<String>,
+    /// The line of each key of `[rollup]` and `[article]` that is there, from 1.
+    pub lines: KeyLines,
 }
+
+/// On which lines the keys of a table stand, from 1.
+pub type KeyLines = BTreeMap<&'static str, u32>;
 
 /// A condition on the deployment, with the line it stands on.
 #[derive(Debug, Clone)]
@@ -120,6 +127,8 @@ pub struct Step {
     pub title: String,
     /// The line in the manifest on which the step begins, from 1.
     pub line: u32,
+    /// The line of each of its keys that is there, from 1.
+    pub lines: KeyLines,
     /// What it does.
     pub action: Action,
 }

@@ -8,13 +8,13 @@ pub use shapes::MANIFEST;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shapes::PREREQUISITE;
+use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
 
 use super::draft::*;
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
-use crate::document::{Case, Code, Findings, Placed, Reader, Rule, Source, Span, Table, read};
+use crate::document::{Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read};
 use crate::names::{Folded, Kb, Version};
 
 /// What is checked beyond the language itself.
@@ -104,6 +104,7 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
 }
 
 fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
+    rollup.keys.extend(key_spans(table, &ROLLUP));
     let kb = reader.text(table, "kb");
     rollup.kb = kb.and_then(|kb| reader.parsed(kb, Code::BadValue, str::parse));
     rollup.title = reader.text(table, "title");
@@ -156,6 +157,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
 }
 
 fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft) {
+    rollup.keys.extend(key_spans(table, &ARTICLE));
     let revision = reader.text(table, "revision");
     rollup.revision = revision
         .and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Version>))
@@ -303,6 +305,11 @@ fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
 
 fn duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
     reader.findings.add(Code::DuplicateName, span, message).help("case does not count; remove or rename one");
+}
+
+/// Where the keys that a table has stand.
+fn key_spans(table: &Table<'_>, shape: &'static Shape) -> impl Iterator<Item = (&'static str, Span)> {
+    shape.named().iter().filter_map(|key| Some((key.name, table.key(key.name)?)))
 }
 
 fn plain(texts: Vec<Placed<String>>) -> Vec<String> {

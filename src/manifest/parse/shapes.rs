@@ -33,7 +33,7 @@ pub static MANIFEST: Shape = Shape::new(
     ],
 );
 
-static ROLLUP: Shape = Shape::new(
+pub(super) static ROLLUP: Shape = Shape::new(
     "[rollup]",
     "What the rollup is, and how it relates to others.",
     &[
@@ -89,7 +89,7 @@ static ROLLUP: Shape = Shape::new(
     ],
 );
 
-static ARTICLE: Shape = Shape::new(
+pub(super) static ARTICLE: Shape = Shape::new(
     "[article]",
     "The page that the manifest was written from.",
     &[

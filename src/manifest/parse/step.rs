@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::ServiceVerb;
 use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
 use super::shapes::STEP;
-use super::{checked_id, duplicate, needs};
+use super::{checked_id, duplicate, key_spans, needs};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
 use crate::names::{FileName, Folded, RelPath};
 
@@ -19,6 +19,7 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     let (groups, torn_groups) = groups(reader, table);
     let mut draft = StepDraft {
         header: table.span(),
+        keys: key_spans(table, &STEP).collect(),
         id,
         title,
         verb,

@@ -1,0 +1,313 @@
+//! What one manifest changes against another: a newer rollup against an older one, or two revisions of one.
+//!
+//! What is compared is what the manifests say and not how they say it. Each part of a manifest is taken apart into
+//! facts, and the facts of both sides are held against each other: where something stands, in which order a list
+//! names it and how a looked-up name is spelled is no fact. Only the order of the steps counts, and that of the
+//! packages that a step runs. `said` takes the parts apart, and leaves out no field of them, so that a new one does
+//! not compile until it is compared.
+
+mod facts;
+mod order;
+mod said;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Serialize, Serializer};
+
+use facts::{Facts, between};
+use order::{Anchor, Move, anchor, moves};
+
+use super::{Action, Condition, Listed, Manifest, PayloadFile, Prerequisite, Step};
+use crate::names::Folded;
+
+/// One thing that another manifest says differently.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The table that it belongs to.
+    pub place: Place,
+    /// Which step, prerequisite or file, where the table has several.
+    pub of: Option<String>,
+    /// The key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or `file` for a whole one.
+    pub what: String,
+    /// What became of it.
+    pub kind: Kind,
+    /// What stood there; nothing where it was added.
+    pub old: Option<Value>,
+    /// What stands there; nothing where it was removed.
+    pub new: Option<Value>,
+    /// Its line in the old manifest, from 1.
+    pub old_line: Option<u32>,
+    /// Its line in the new manifest, from 1.
+    pub new_line: Option<u32>,
+}
+
+/// The tables of a manifest, in the document's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// `[rollup]`.
+    Rollup,
+    /// `[article]`.
+    Article,
+    /// `[[prerequisites]]`.
+    Prerequisites,
+    /// `[[steps]]`.
+    Steps,
+    /// `[payload]`, with the pins.
+    Payload,
+}
+
+/// What became of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Only the new manifest has it.
+    Added,
+    /// Only the old manifest has it.
+    Removed,
+    /// Both have it, and it is not the same.
+    Changed,
+    /// It is the same, and its turn is another one.
+    Moved,
+}
+
+/// What a manifest says somewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A text, a name, a day.
+    Text(String),
+    /// A number.
+    Number(u64),
+    /// Yes or no.
+    Flag(bool),
+    /// Several of them.
+    List(Vec<Value>),
+    /// A whole step, prerequisite or row, or where something that moved stands: values by their keys.
+    Whole(Vec<(String, Value)>),
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_u64(*number),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::List(values) => serializer.collect_seq(values),
+            Self::Whole(values) => serializer.collect_map(values.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+/// What `new` says otherwise than `old`, in the order of a manifest; nothing where both mean the same.
+pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
+    // Places and the digest of the bytes are no facts: a manifest that was only reformatted is the same.
+    let Manifest {
+        rollup: old_rollup,
+        prerequisites: asked,
+        steps: old_steps,
+        files: old_files,
+        payload: _,
+        digest: _,
+    } = old;
+    let Manifest { rollup, prerequisites, steps, files, payload: _, digest: _ } = new;
+    let mut differences = Differences::default();
+    let [was, is] = [said::rollup(old_rollup), said::rollup(rollup)];
+    differences.facts(Place::Rollup, None, &was.0, &is.0);
+    differences.facts(Place::Article, None, &was.1, &is.1);
+    differences.prerequisites(asked, prerequisites);
+    differences.steps(old_steps, steps);
+    differences.files(old_files, files);
+    differences.found
+}
+
+#[derive(Default)]
+struct Differences {
+    found: Vec<Difference>,
+}
+
+/// A whole step, prerequisite or row of one side.
+struct Whole<'m> {
+    place: Place,
+    of: String,
+    what: &'static str,
+    line: u32,
+    facts: Facts<'m>,
+}
+
+impl Whole<'_> {
+    /// A difference with neither side filled in.
+    fn difference(&self, kind: Kind) -> Difference {
+        Difference {
+            place: self.place,
+            of: Some(self.of.clone()),
+            what: self.what.to_owned(),
+            kind,
+            old: None,
+            new: None,
+            old_line: None,
+            new_line: None,
+        }
+    }
+}
+
+impl Differences {
+    /// What differs between two tables that are there on both sides.
+    fn facts(&mut self, place: Place, of: Option<&str>, old: &Facts<'_>, new: &Facts<'_>) {
+        self.found.extend(between(old, new).into_iter().map(|(old, new)| {
+            let some = old.or(new).expect("one side says it");
+            Difference {
+                place,
+                of: of.map(str::to_owned),
+                what: some.path(),
+                kind: match (old, new) {
+                    (None, _) => Kind::Added,
+                    (_, None) => Kind::Removed,
+                    _ => Kind::Changed,
+                },
+                old: old.map(|fact| fact.value.clone()),
+                new: new.map(|fact| fact.value.clone()),
+                old_line: old.and_then(|fact| fact.line),
+                new_line: new.and_then(|fact| fact.line),
+            }
+        }));
+    }
+
+    fn added(&mut self, whole: Whole<'_>, stands: Option<(String, Value)>) {
+        let difference = whole.difference(Kind::Added);
+        let new = Value::Whole(stands.into_iter().chain(whole.facts.whole()).collect());
+        self.found.push(Difference { new: Some(new), new_line: Some(whole.line), ..difference });
+    }
+
+    fn removed(&mut self, whole: Whole<'_>, stood: Option<(String, Value)>) {
+        let difference = whole.difference(Kind::Removed);
+        let old = Value::Whole(stood.into_iter().chain(whole.facts.whole()).collect());
+        self.found.push(Difference { old: Some(old), old_line: Some(whole.line), ..difference });
+    }
+
+    /// A prerequisite is known by what it asks about; for a product that several ask about, by the role, too.
+    fn prerequisites(&mut self, old: &[Prerequisite], new: &[Prerequisite]) {
+        let mut exactly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (at, one) in old.iter().enumerate().rev() {
+            exactly.entry(asked(one, true)).or_default().push(at);
+        }
+        let exact = |one| exactly.get_mut(&asked(one, true)).and_then(Vec::pop);
+        let mut partners: Vec<Option<usize>> = new.iter().map(exact).collect();
+        let mut nearly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for at in exactly.into_values().flatten() {
+            nearly.entry(asked(&old[at], false)).or_default().push(at);
+        }
+        for (one, partner) in new.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
+            *partner = nearly.get_mut(&asked(one, false)).and_then(Vec::pop);
+        }
+        let mut gone: Vec<usize> = nearly.into_values().flatten().collect();
+        gone.sort_unstable();
+        gone.into_iter().for_each(|at| self.removed(said::whole_prerequisite(&old[at]), None));
+        for (one, partner) in new.iter().zip(partners) {
+            match partner {
+                Some(at) => {
+                    let (was, is) = (said::prerequisite(&old[at]), said::prerequisite(one));
+                    self.facts(Place::Prerequisites, Some(said::subject(one)), &was, &is);
+                }
+                None => self.added(said::whole_prerequisite(one), None),
+            }
+        }
+    }
+
+    /// Steps are known by their ids. What is gone comes first, then everything in the order of the new manifest.
+    fn steps(&mut self, old: &[Step], new: &[Step]) {
+        let [was, is] = [old, new].map(|steps| steps.iter().map(|step| Folded::of(&step.id)).collect::<Vec<_>>());
+        let partners: BTreeMap<&Folded, usize> = was.iter().enumerate().map(|(at, id)| (id, at)).collect();
+        let stays: BTreeSet<&Folded> = is.iter().collect();
+        for (at, step) in old.iter().enumerate().filter(|(at, _)| !stays.contains(&was[*at])) {
+            self.removed(said::whole_step(step), stands(anchor(at, old.len()), old));
+        }
+        let mut moved = moves(&was, &is).into_iter().peekable();
+        for (at, step) in new.iter().enumerate() {
+            let Some(partner) = partners.get(&is[at]).map(|&at| &old[at]) else {
+                self.added(said::whole_step(step), stands(anchor(at, new.len()), new));
+                continue;
+            };
+            if let Some(shift) = moved.next_if(|shift| shift.is == at) {
+                self.moved_step(partner, step, &shift, (old, new));
+            }
+            self.facts(Place::Steps, Some(&step.id), &said::step(partner), &said::step(step));
+            if let (Action::Run { files: was, .. }, Action::Run { files: is, .. }) = (&partner.action, &step.action) {
+                self.moved_packages(&step.id, was, is);
+            }
+        }
+    }
+
+    fn moved_step(&mut self, was: &Step, is: &Step, shift: &Move, (old, new): (&[Step], &[Step])) {
+        let whole = |stands: Option<(String, Value)>| Some(Value::Whole(stands.into_iter().collect()));
+        self.found.push(Difference {
+            place: Place::Steps,
+            of: Some(is.id.clone()),
+            what: "step".to_owned(),
+            kind: Kind::Moved,
+            old: whole(stands(Some(shift.behind), old)),
+            new: whole(stands(Some(shift.ahead), new)),
+            old_line: Some(was.line),
+            new_line: Some(is.line),
+        });
+    }
+
+    /// Packages are run in the order of the list.
+    fn moved_packages(&mut self, step: &str, old: &[Listed], new: &[Listed]) {
+        let [was, is] = [old, new].map(|files| files.iter().map(|file| Folded::of(&file.name)).collect::<Vec<_>>());
+        for shift in moves(&was, &is) {
+            let side = |anchor: Anchor, files: &[Listed], at: usize| {
+                let (word, other) = anchor.told();
+                let name = |at: usize| Value::Text(files[at].name.clone());
+                Some(Value::Whole(vec![("name".to_owned(), name(at)), (word.to_owned(), name(other))]))
+            };
+            self.found.push(Difference {
+                place: Place::Steps,
+                of: Some(step.to_owned()),
+                what: "files".to_owned(),
+                kind: Kind::Moved,
+                old: side(shift.behind, old, shift.was),
+                new: side(shift.ahead, new, shift.is),
+                old_line: Some(old[shift.was].line),
+                new_line: Some(new[shift.is].line),
+            });
+        }
+    }
+
+    /// Rows are known by their names; what is gone comes first.
+    fn files(&mut self, old: &[PayloadFile], new: &[PayloadFile]) {
+        let mut rows: BTreeMap<Folded, (usize, &PayloadFile)> =
+            old.iter().enumerate().map(|(at, row)| (row.name.folded(), (at, row))).collect();
+        let pairs: Vec<_> = new.iter().map(|row| (rows.remove(&row.name.folded()), row)).collect();
+        let mut gone: Vec<_> = rows.into_values().collect();
+        gone.sort_unstable_by_key(|(at, _)| *at);
+        gone.into_iter().for_each(|(_, row)| self.removed(said::whole_file(row), None));
+        for (partner, row) in pairs {
+            match partner {
+                Some((_, was)) => {
+                    self.facts(Place::Payload, Some(row.name.as_str()), &said::file(was), &said::file(row));
+                }
+                None => self.added(said::whole_file(row), None),
+            }
+        }
+    }
+}
+
+/// What a prerequisite asks about.
+fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Folded>) {
+    match &prerequisite.condition {
+        Condition::Product { product, service_pack: _, on } => {
+            (0, Folded::of(product), on.as_deref().filter(|_| with_role).map(Folded::of))
+        }
+        Condition::Item { item } => (1, Folded::of(item), None),
+        Condition::Confirm { id, question: _ } => (2, Folded::of(id), None),
+    }
+}
+
+/// Where a step stands, as an entry of what is told of it.
+fn stands(anchor: Option<Anchor>, steps: &[Step]) -> Option<(String, Value)> {
+    let (word, at) = anchor?.told();
+    Some((word.to_owned(), Value::Text(steps[at].id.clone())))
+}
+
+#[cfg(test)]
+mod tests;

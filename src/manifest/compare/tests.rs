@@ -1,0 +1,174 @@
+//! What counts as a difference, and what does not.
+
+use super::*;
+use crate::document::{Findings, Look, Source};
+use crate::manifest::parse;
+
+const HEAD: &str =
+    "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\", \"2\"]\n";
+const FILES: &str = "[payload]\nfiles = [{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.msi\", size = 1024, unused = \"x\" }]\n";
+
+#[track_caller]
+fn manifest(text: &str) -> Manifest {
+    let source = Source::new("m.toml", text);
+    let mut findings = Findings::default();
+    let manifest = parse(&source, &mut findings);
+    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
+}
+
+/// A step that only a person can do, which is as good as any other.
+fn by_hand(id: &str) -> String {
+    format!("[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"do {id}\"\n")
+}
+
+/// Every difference in a line.
+#[track_caller]
+fn told(old: &str, new: &str) -> Vec<String> {
+    let (old, new) = (manifest(old), manifest(new));
+    let side = |value: &Option<Value>, line: Option<u32>| {
+        let value = serde_json::to_string(value).expect("JSON");
+        line.map_or(value.clone(), |line| format!("{value}@{line}"))
+    };
+    let line = |difference: Difference| {
+        let Difference { place, of, what, kind, old, new, old_line, new_line } = difference;
+        let of = of.map(|of| format!(" {of}")).unwrap_or_default();
+        format!("{place:?}{of} {what} {kind:?} {} {}", side(&old, old_line), side(&new, new_line))
+    };
+    compare(&old, &new).into_iter().map(line).collect()
+}
+
+/// The differences between manifests that have the same head.
+#[track_caller]
+fn told_below(old: &str, new: &str) -> Vec<String> {
+    told(&format!("{HEAD}{old}"), &format!("{HEAD}{new}"))
+}
+
+#[test]
+fn what_was_reformatted_is_the_same() {
+    let old = format!(
+        "{HEAD}includes = [\"KB3\", \"KB2\"]\nfixes = [\"x\", \"y\"]\n[[prerequisites]]\nitem = \"I\"\n\
+         [[prerequisites]]\nproduct = \"P\"\n[[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"G\" = [\"A\", \"B\"]\n\
+         on = \"r\"\nplatform = \"x64\"\n[[steps]]\nid = \"i\"\naction = \"install\"\nremoved_by = \"u\"\n{FILES}"
+    );
+    let new = "# moved about\nschema = 1\n[payload]\nfiles = [{ unused = \"x\", size = 1_024, name = \"b.msi\", platform = \"X86\" }, \
+        { name = \"a.msi\", size = 512, unused = \"x\" }]\n[article]\nrevision = \"1\"\n\
+        [[prerequisites]]\nproduct = \"p\"\nservice_pack = 0\n[[prerequisites]]\nitem = \"i\"\n\
+        [[steps]]\nid = \"U\"\ntitle = \"u\"\naction = \"uninstall\"\nitems.\"g\" = [\"b\", \"a\"]\non = \"R\"\nplatform = \"X64\"\n\
+        [[steps]]\nid = \"i\"\naction = \"install\"\nremoved_by = \"U\"\n\
+        [rollup]\nfixes = [\"y\", \"x\"]\nincludes = [\"2\", \"kb3\"]\nproduct_versions = [\"2\", \"1\"]\nproduct = \"p\"\ntitle = \"t\"\nkb = \"1\"\n";
+    assert_eq!(told(&old, new), [""; 0]);
+}
+
+#[test]
+fn identity_and_relations_are_told_with_their_lines() {
+    let steps = by_hand("m");
+    let old = format!("{HEAD}scope = \"s\"\nincludes = [\"KB2\"]\nreplaces = [\"KB2\"]\n{steps}");
+    let new = format!(
+        "{}includes = [\"KB3\"]\nreplaces = [\"KB2\"]\n[article]\nrevision = \"1.1\"\n{steps}",
+        HEAD.replace("\"t\"", "\"T\"")
+    );
+    assert_eq!(
+        told(&old, &new),
+        [
+            "Rollup title Changed \"t\"@4 \"T\"@4",
+            "Rollup scope Removed \"s\"@7 null",
+            "Rollup includes Removed \"KB2\"@8 null",
+            "Rollup includes Added null \"KB3\"@7",
+            "Article revision Changed \"1.0\" \"1.1\"@10",
+        ]
+    );
+}
+
+#[test]
+fn a_prerequisite_is_known_by_what_it_asks_about() {
+    let steps = by_hand("m");
+    let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n");
+    let told = |old: &str, new: &str| told_below(&format!("{old}{steps}"), &format!("{new}{steps}"));
+    assert_eq!(
+        told(&product("service_pack = 1"), &product("service_pack = 2")),
+        ["Prerequisites P service_pack Changed 1@7 2@7"]
+    );
+    assert_eq!(told(&product("on = \"r\""), &product("on = \"q\"")), ["Prerequisites P on Changed \"r\"@7 \"q\"@7"]);
+    let both = format!("{}{}", product("on = \"r\""), product("on = \"q\""));
+    assert_eq!(
+        told(&product("on = \"q\""), &both),
+        ["Prerequisites P prerequisite Added null {\"product\":\"P\",\"on\":\"r\"}@7"]
+    );
+    let confirm = |question: &str| format!("[[prerequisites]]\nconfirm = \"{question}\"\nid = \"c\"\n");
+    assert_eq!(told(&confirm("A?"), &confirm("a?")), ["Prerequisites c confirm Changed \"A?\"@7 \"a?\"@7"]);
+    assert_eq!(
+        told("[[prerequisites]]\nitem = \"c\"\n", &confirm("A?")),
+        [
+            "Prerequisites c prerequisite Removed {\"item\":\"c\"}@7 null",
+            "Prerequisites c prerequisite Added null {\"id\":\"c\",\"confirm\":\"A?\"}@7"
+        ]
+    );
+}
+
+#[test]
+fn the_order_of_steps_counts() {
+    let steps = |ids: &[&str]| ids.iter().map(|id| by_hand(id)).collect::<String>();
+    assert_eq!(
+        told_below(&steps(&["a", "b", "c"]), &steps(&["b", "c", "x", "a"])),
+        [
+            "Steps x step Added null {\"after\":\"c\",\"action\":\"manual\",\"instructions\":\"do x\"}@15",
+            "Steps a step Moved {\"before\":\"b\"}@7 {\"after\":\"c\"}@19",
+        ]
+    );
+    assert_eq!(
+        told_below(&steps(&["a", "b"]), &steps(&["b"])),
+        ["Steps a step Removed {\"before\":\"b\",\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"]
+    );
+}
+
+#[test]
+fn a_step_that_does_something_else_is_still_the_step() {
+    let step = |rest: &str| format!("[[steps]]\nid = \"s\"\n{rest}\n{FILES}");
+    let copy = step("action = \"copy\"\nto = \"share\"\nfiles = [\"a.msi\", \"b.msi\"]");
+    let run = step("action = \"run\"\non = \"r\"\nfiles = [\"B.msi\", \"a.msi\"]");
+    assert_eq!(
+        told_below(&copy, &run),
+        [
+            "Steps s action Changed \"copy\"@9 \"run\"@9",
+            "Steps s files Changed \"b.msi\"@11 \"B.msi\"@11",
+            "Steps s to Removed \"share\"@10 null",
+            "Steps s on Added null \"r\"@10",
+        ]
+    );
+    let reversed = step("action = \"run\"\non = \"r\"\nfiles = [\"a.msi\", \"B.msi\"]");
+    assert_eq!(
+        told_below(&run, &reversed),
+        [
+            "Steps s files Moved {\"name\":\"a.msi\",\"after\":\"B.msi\"}@11 {\"name\":\"a.msi\",\"before\":\"B.msi\"}@11"
+        ]
+    );
+}
+
+#[test]
+fn others_are_what_they_come_to() {
+    let files = |rows: &str| format!("[payload]\nfiles = [{rows}]\n");
+    let (one, two) = ("{ name = \"a.msi\", size = 512 }", "{ name = \"b.msi\", size = 512 }");
+    let step = "[[steps]]\nid = \"s\"\naction = \"copy\"\nto = \"share\"\nothers = true\n";
+    let (old, new) = (files(one), files(&format!("{one}, {two}")));
+    assert_eq!(
+        told_below(&format!("{step}{old}"), &format!("{step}{new}")),
+        ["Steps s files Added null \"b.msi\"@11", "Payload b.msi file Added null {\"name\":\"b.msi\",\"size\":512}@13",]
+    );
+}
+
+#[test]
+fn a_row_is_known_by_its_name_in_any_case() {
+    let files = |rows: &str| format!("{}[payload]\nfiles = [{rows}]\n", by_hand("m"));
+    assert_eq!(
+        told_below(
+            &files("{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.exe\", unused = \"x\" }"),
+            &files("{ name = \"A.msi\", size = 1024, unused = \"x\", platform = \"x64\" }")
+        ),
+        [
+            "Payload b.exe file Removed {\"name\":\"b.exe\",\"unused\":\"x\"}@12 null",
+            "Payload A.msi name Changed \"a.msi\"@12 \"A.msi\"@12",
+            "Payload A.msi size Changed 512@12 1024@12",
+            "Payload A.msi platform Changed \"x86\"@12 \"x64\"@12",
+        ]
+    );
+}
