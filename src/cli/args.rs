@@ -157,6 +157,23 @@ Manual steps count as done in a rehearsal.")]
     #[command(after_help = "Example:
   rollup seal kb952076.toml -p KB952076")]
     Seal(Seal),
+    /// Tell what one manifest changes against another
+    #[command(after_help = "Examples:
+  rollup diff kb948755.toml kb952076.toml
+  rollup diff old.toml new.toml --format json
+  rollup diff old.toml new.toml --detailed-exitcode
+
+What the manifests say is compared, not how they say it: layout, order (but that
+of steps, and of packages that a step runs) and the case of names do not count.
+Steps are matched by their ids, rows of the file table by their names.
+
+Exits with 0 whether they differ or not; with `--detailed-exitcode` with 2 where
+they do. In JSON, `differences` has for each: `where` (rollup, article,
+prerequisites, steps, payload), `of` (the step, prerequisite or file), `what` (the
+key, or step, prerequisite, file for a whole one), `kind` (added, removed,
+changed, moved), and `old`, `new`, `old_line`, `new_line`, null where there is
+none.")]
+    Diff(Diff),
     /// Print the JSON Schema of the documents that people write, for editors
     #[command(after_help = "Examples:
   rollup schema manifest -o manifest.schema.json
@@ -562,6 +579,20 @@ pub(super) struct Seal {
     /// Also compare the products with this deployment's items
     #[arg(short, long, value_name = "DIR")]
     pub(super) deployment: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The manifest to compare with: an older rollup, or an earlier revision
+    pub(super) old: PathBuf,
+    /// The manifest that may change something
+    pub(super) new: PathBuf,
+    /// Tell it to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Exit with 2 where they differ
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
 }
 
 #[derive(Debug, Args)]

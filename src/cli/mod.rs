@@ -8,6 +8,7 @@ mod apply;
 mod args;
 mod backup;
 mod crashes;
+mod diff;
 mod documents;
 mod exit;
 mod explain;
@@ -77,6 +78,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Plan(args) => return args.format == Shape::Json,
         Command::Show(args) => return args.format == Shape::Json,
         Command::Inspect(args) => args.format,
+        Command::Diff(args) => args.format,
         Command::Prune(args) => args.format,
         Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
@@ -119,6 +121,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),
+        Command::Diff(args) => diff::diff(args),
         Command::Schema(args) => schema::schema(args),
     }
 }

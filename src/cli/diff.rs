@@ -1,0 +1,275 @@
+//! `rollup diff`: what one manifest changes against another.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anstyle::Style;
+use serde_json::json;
+
+use super::args::{Diff, Format};
+use super::exit::{Exit, Failure};
+use super::inputs::{self, Loaded};
+use super::out::{self, BOLD, DIM, count, number, styled, wrapped};
+use crate::manifest::{Difference, Kind, Place, Value, compare};
+use crate::names::Shown;
+
+/// Where what a difference is about begins.
+const INDENT: usize = 14;
+
+/// `rollup diff`.
+pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
+    let (old, new) = both(&args.old, &args.new)?;
+    let differences = compare(&old.manifest, &new.manifest);
+    let exit = match args.detailed_exitcode && !differences.is_empty() {
+        true => Exit::Changes,
+        false => Exit::Ok,
+    };
+    match args.format {
+        Format::Text => text(&differences, &old, &new).iter().for_each(out::line),
+        Format::Json => {
+            let rollup = |side: &Loaded| {
+                let rollup = &side.manifest.rollup;
+                json!({ "file": side.source.name(), "kb": rollup.kb, "revision": rollup.revision })
+            };
+            let document = json!({
+                "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
+                "old": rollup(&old), "new": rollup(&new),
+                "differences": differences.iter().map(record).collect::<Vec<_>>() });
+            out::line(format_args!("{document:#}"));
+        }
+    }
+    Ok(exit)
+}
+
+/// Both manifests; what keeps one of them from being read hides nothing of the other.
+fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
+    match (inputs::manifest(old, None), inputs::manifest(new, None)) {
+        (Ok(old), Ok(new)) => Ok((old, new)),
+        (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
+        (Err(one), Err(other)) => Err(together(one, other)),
+    }
+}
+
+/// Two failures as one, with the code of the graver.
+fn together(mut one: Failure, other: Failure) -> Failure {
+    let grave = [Exit::Invalid, Exit::NoInput];
+    let rank = |exit: Exit| grave.iter().position(|grave| *grave == exit).unwrap_or(grave.len());
+    if rank(other.exit) < rank(one.exit) {
+        one.exit = other.exit;
+    }
+    let mut join = |more: Vec<String>, to: fn(&mut Failure) -> &mut Vec<String>| {
+        let known = to(&mut one);
+        known.extend(more);
+        known.dedup();
+    };
+    join(other.reasons, |failure| &mut failure.reasons);
+    join(other.next, |failure| &mut failure.next);
+    one.now = one.now.or(other.now);
+    one
+}
+
+/// A difference as programs read it.
+fn record(difference: &Difference) -> serde_json::Value {
+    let Difference { place, of, what, kind, old, new, old_line, new_line } = difference;
+    json!({ "where": place, "of": of, "what": what, "kind": kind, "old": old, "new": new,
+            "old_line": old_line, "new_line": new_line })
+}
+
+/// The differences line by line, below the tables that they belong to.
+fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
+    let width = out::width();
+    let names = (old.source.name(), new.source.name());
+    if differences.is_empty() {
+        let text = format!("no difference: {} and {} mean the same", Shown(names.0), Shown(names.1));
+        return vec![wrapped(&text, width, "  ")];
+    }
+    let head = |side: &Loaded| {
+        let rollup = &side.manifest.rollup;
+        format!("{}: {} revision {}", Shown(side.source.name()), rollup.kb, rollup.revision)
+    };
+    let mut lines: Vec<String> = [("-", old), ("+", new)]
+        .map(|(sign, side)| styled(BOLD, wrapped(&format!("{sign} {}", head(side)), width, "  ")))
+        .into();
+    let mut heading = None;
+    for difference in differences {
+        // Steps are tables of their own; the prerequisites and the rows share a heading.
+        let of = difference.of.as_deref().filter(|_| difference.place == Place::Steps);
+        if heading != Some((difference.place, of)) {
+            heading = Some((difference.place, of));
+            let step = of.map(|of| format!(" {}", Shown(of))).unwrap_or_default();
+            lines.push(String::new());
+            lines.push(styled(BOLD, wrapped(&format!("{}{step}", header(difference.place)), width, "  ")));
+        }
+        lines.extend(Told::of(difference).lines(&places(difference, names), width));
+    }
+    lines.push(String::new());
+    lines.push(summary(differences));
+    lines
+}
+
+fn header(place: Place) -> &'static str {
+    match place {
+        Place::Rollup => "[rollup]",
+        Place::Article => "[article]",
+        Place::Prerequisites => "[[prerequisites]]",
+        Place::Steps => "[[steps]]",
+        Place::Payload => "[payload]",
+    }
+}
+
+/// The sign, the word and the colour of what became of something.
+fn became(kind: Kind) -> (char, &'static str, Style) {
+    match kind {
+        Kind::Added => ('+', "added", out::GOOD),
+        Kind::Removed => ('-', "removed", out::BAD),
+        Kind::Changed => ('~', "changed", out::WARN),
+        Kind::Moved => ('>', "moved", out::BOLD),
+    }
+}
+
+/// Where a difference stands, on the sides on which it has a line.
+fn places(difference: &Difference, (old, new): (&str, &str)) -> Vec<String> {
+    let sides = [(old, difference.old_line), (new, difference.new_line)];
+    let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Shown(file), line?));
+    sides.into_iter().filter_map(place).collect()
+}
+
+/// A difference in words.
+struct Told {
+    kind: Kind,
+    /// What it is about, and what became of it if that is short.
+    text: String,
+    /// What the two sides say, if it is long.
+    sides: Option<(String, String)>,
+    /// What belongs to a whole step, a line each.
+    details: Vec<String>,
+}
+
+impl Told {
+    fn of(difference: &Difference) -> Self {
+        let Difference { place, of, what, kind, old, new, .. } = difference;
+        let of = of.as_deref().filter(|_| *place != Place::Steps).map(|of| format!("{}: ", Shown(of)));
+        let of = of.unwrap_or_default();
+        let shown = |value: &Option<Value>| value.as_ref().map(|value| value_text(what, value)).unwrap_or_default();
+        let mut told = Self { kind: *kind, text: String::new(), sides: None, details: Vec::new() };
+        match (kind, old, new) {
+            (Kind::Added | Kind::Removed, Some(Value::Whole(whole)), None)
+            | (Kind::Added | Kind::Removed, None, Some(Value::Whole(whole))) => {
+                told.whole(difference, whole);
+            }
+            (Kind::Moved, Some(Value::Whole(old)), Some(Value::Whole(new))) => {
+                let name = new
+                    .iter()
+                    .find(|(key, _)| key == "name")
+                    .map_or(String::new(), |(_, name)| format!(" {}", value_text("", name)));
+                told.text = format!("{what}{name}: now {}, before this {}", stands(new), stands(old));
+            }
+            (Kind::Changed, ..) => {
+                let (old, new) = (shown(old), shown(new));
+                let same = |one: &str, other: &str| one.split_whitespace().eq(other.split_whitespace());
+                let only_space = if same(&old, &new) { " (other white space)" } else { "" };
+                told.text = format!("{of}{}{only_space}: ", Shown(what));
+                told.sides = Some((old, new));
+            }
+            _ => told.text = format!("{of}{}: {}{}", Shown(what), shown(old), shown(new)),
+        }
+        told
+    }
+
+    /// A step with a line for each key; a prerequisite or a row in one.
+    fn whole(&mut self, difference: &Difference, whole: &[(String, Value)]) {
+        let entry = |(key, value): &(String, Value)| format!("{}: {}", Shown(key), value_text(key, value));
+        let told = whole.iter().filter(|(key, _)| key != "after" && key != "before");
+        if difference.place == Place::Steps {
+            let stands = match (stands(whole), difference.kind) {
+                (stands, _) if stands.is_empty() => stands,
+                (stands, Kind::Removed) => format!(", which stood {stands}"),
+                (stands, _) => format!(", {stands}"),
+            };
+            self.text = format!("{}{stands}", difference.what);
+            self.details = told.map(entry).collect();
+        } else {
+            // The first key is what it is known by, or next to it.
+            let subject = difference.of.as_deref().unwrap_or_default();
+            let known = |value: &Value| matches!(value, Value::Text(text) if text == subject);
+            let kind = match difference.place {
+                Place::Prerequisites => whole.first().map(|(key, _)| format!("{key} ")).unwrap_or_default(),
+                _ => String::new(),
+            };
+            let entries: Vec<_> = told.filter(|(_, value)| !known(value)).map(entry).collect();
+            let colon = if entries.is_empty() { "" } else { ": " };
+            self.text = format!("{kind}{}{colon}{}", Shown(subject), entries.join(", "));
+        }
+    }
+
+    /// The lines of the screen. Long texts of two sides stand below each other.
+    fn lines(self, places: &[String], width: usize) -> Vec<String> {
+        let (sign, word, style) = became(self.kind);
+        let indent = " ".repeat(INDENT);
+        let mark = format!("  {sign} {word:<9} ");
+        let (text, below) = match self.sides {
+            Some((old, new)) => {
+                let short = format!("{}{old} -> {new}", self.text);
+                match INDENT + short.chars().count() <= width {
+                    true => (short, Vec::new()),
+                    false => (self.text.trim_end().to_owned(), vec![format!("- {old}"), format!("+ {new}")]),
+                }
+            }
+            None => (self.text, self.details),
+        };
+        let text = wrapped(&text, width.saturating_sub(INDENT), "");
+        let mut texts: Vec<String> = text.lines().map(str::to_owned).collect();
+        // Beside the first words if there is room, else below them.
+        let place = places.join(", ");
+        let used = INDENT + texts.last().map_or(0, |line| line.chars().count());
+        match texts.last_mut() {
+            Some(last) if used + 2 + place.chars().count() <= width => {
+                last.push_str(&format!("  {}", styled(DIM, place)));
+            }
+            _ if INDENT + place.chars().count() <= width => texts.push(styled(DIM, place)),
+            _ => texts.extend(places.iter().map(|place| styled(DIM, place))),
+        }
+        for detail in below {
+            let detail = wrapped(&detail, width.saturating_sub(INDENT + 4), "");
+            let lines = detail.lines().enumerate();
+            texts.extend(lines.map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " })));
+        }
+        let lines = texts.into_iter().enumerate();
+        lines
+            .map(|(at, line)| match at {
+                0 => format!("{}{line}", styled(style, &mark)),
+                _ => format!("{indent}{line}"),
+            })
+            .collect()
+    }
+}
+
+/// Beside which other step or file something stands.
+fn stands(whole: &[(String, Value)]) -> String {
+    let beside = whole.iter().find(|(key, _)| key == "after" || key == "before");
+    beside.map(|(word, other)| format!("{word} `{}`", value_text(word, other))).unwrap_or_default()
+}
+
+fn value_text(key: &str, value: &Value) -> String {
+    match value {
+        // Twelve digits tell two hashes apart; the whole ones are for programs.
+        Value::Text(text) if key == "sha256" => text.chars().take(12).collect(),
+        // A line break is no control character to be shown; the text is folded anew anyway.
+        Value::Text(text) => text.lines().map(|line| Shown(line).to_string()).collect::<Vec<_>>().join(" "),
+        Value::Number(size) if key == "size" => format!("{} bytes", number(*size)),
+        Value::Number(number) => number.to_string(),
+        Value::Flag(flag) => flag.to_string(),
+        Value::List(values) => values.iter().map(|value| value_text(key, value)).collect::<Vec<_>>().join(", "),
+        Value::Whole(whole) => {
+            whole.iter().map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+fn summary(differences: &[Difference]) -> String {
+    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+    differences.iter().for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);
+    let kinds: Vec<_> =
+        kinds.into_iter().map(|(kind, count)| format!("{} {}", number(count as u64), became(kind).1)).collect();
+    format!("{}: {}", count(differences.len(), "difference", "differences"), kinds.join(", "))
+}
