@@ -168,11 +168,11 @@ of steps, and of packages that a step runs) and the case of names do not count.
 Steps are matched by their ids, rows of the file table by their names.
 
 Exits with 0 whether they differ or not; with `--detailed-exitcode` with 2 where
-they do. In JSON, `differences` has for each: `where` (rollup, article,
-prerequisites, steps, payload), `of` (the step, prerequisite or file), `what` (the
-key, or step, prerequisite, file for a whole one), `kind` (added, removed,
+they do. In JSON each of `differences` has `where` (rollup, article,
+prerequisites, steps, payload), `of` (the step, prerequisite or file), `what`
+(the key; or step, prerequisite, file for a whole one), `kind` (added, removed,
 changed, moved), and `old`, `new`, `old_line`, `new_line`, null where there is
-none.")]
+nothing.")]
     Diff(Diff),
     /// Print the JSON Schema of the documents that people write, for editors
     #[command(after_help = "Examples:

@@ -162,10 +162,14 @@ impl Told {
                     .iter()
                     .find(|(key, _)| key == "name")
                     .map_or(String::new(), |(_, name)| format!(" {}", value_text("", name)));
-                told.text = format!("{what}{name}: now {}, before this {}", stands(new), stands(old));
+                told.text = format!("{what}{name}: now {}, was {}", stands(new), stands(old));
             }
             (Kind::Changed, ..) => {
-                let (old, new) = (shown(old), shown(new));
+                let (mut old, new) = (shown(old), shown(new));
+                // The unit stands once.
+                if let Some(bare) = old.strip_suffix(" bytes").filter(|_| what == "size") {
+                    old = bare.to_owned();
+                }
                 let same = |one: &str, other: &str| one.split_whitespace().eq(other.split_whitespace());
                 let only_space = if same(&old, &new) { " (other white space)" } else { "" };
                 told.text = format!("{of}{}{only_space}: ", Shown(what));
@@ -212,7 +216,9 @@ impl Told {
                 let short = format!("{}{old} -> {new}", self.text);
                 match INDENT + short.chars().count() <= width {
                     true => (short, Vec::new()),
-                    false => (self.text.trim_end().to_owned(), vec![format!("- {old}"), format!("+ {new}")]),
+                    false => {
+                        (self.text.trim_end_matches(": ").to_owned(), vec![format!("- {old}"), format!("+ {new}")])
+                    }
                 }
             }
             None => (self.text, self.details),

@@ -69,7 +69,7 @@ impl Exit {
         match self {
             Exit::Ok => "done, or nothing to do",
             Exit::Failed => "a failure that has no code of its own",
-            Exit::Changes => "there is something to do",
+            Exit::Changes => "there is something to do, or a difference",
             Exit::Undone => "a begun commit failed and was put back",
             Exit::NeedsAttention => "the deployment is between states and could not be put back",
             Exit::Stopped => "this command leaves a run open",
@@ -98,8 +98,9 @@ impl Exit {
                  the deployment."
             }
             Exit::Changes => {
-                "Only with `--detailed-exitcode`: the plan has something to do. Without that option a preview ends\n\
-                 with 0, and with it 0 says that there is nothing to do."
+                "Only with `--detailed-exitcode`: the plan has something to do, or the two manifests of `rollup diff`\n\
+                 differ. Without that option both end with 0, and with it 0 says that there is nothing to do, or no\n\
+                 difference."
             }
             Exit::Undone => {
                 "An operation failed after the commit had begun, and everything was put back: the deployment is as it\n\

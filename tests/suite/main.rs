@@ -6,6 +6,7 @@ mod by_hand;
 mod codes;
 mod corpus;
 mod crash;
+mod differences;
 mod disk;
 mod documents;
 mod findings;

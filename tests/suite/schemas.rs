@@ -166,7 +166,7 @@ fn of_every_faulty_document_parser_and_schema_say_the_same() {
 }
 
 /// Documents without a fault that together use every key.
-const FULL_MANIFEST: &str = r#"
+pub(crate) const FULL_MANIFEST: &str = r#"
 schema = 1
 
 [rollup]
@@ -338,7 +338,7 @@ fn full(language: &Language) -> Table {
 }
 
 /// Every table of a document, with the way to it and its shape.
-fn tables(table: &Table, shape: &'static Shape, way: &[Step], found: &mut Vec<(Vec<Step>, &'static Shape)>) {
+pub(crate) fn tables(table: &Table, shape: &'static Shape, way: &[Step], found: &mut Vec<(Vec<Step>, &'static Shape)>) {
     found.push((way.to_vec(), shape));
     for (name, value) in table {
         let Some(below) = shape.key(name).and_then(|key| key.kind.shape()) else { continue };
@@ -357,13 +357,13 @@ fn tables(table: &Table, shape: &'static Shape, way: &[Step], found: &mut Vec<(V
 
 /// One step on the way to a value.
 #[derive(Debug, Clone, PartialEq)]
-enum Step {
+pub(crate) enum Step {
     Key(String),
     Entry(usize),
 }
 
 /// Every way to a value, below tables and lists.
-fn ways(value: &toml::Value, way: &[Step], found: &mut Vec<Vec<Step>>) {
+pub(crate) fn ways(value: &toml::Value, way: &[Step], found: &mut Vec<Vec<Step>>) {
     let mut below = |step: Step, value: &toml::Value| {
         let way = [way, &[step]].concat();
         found.push(way.clone());
@@ -386,14 +386,14 @@ fn at<'v>(value: &'v mut toml::Value, way: &[Step]) -> &'v mut toml::Value {
 }
 
 /// The document with something changed in the table or list that holds the end of the way.
-fn changed(document: &Table, way: &[Step], change: impl FnOnce(&mut toml::Value, &Step)) -> String {
+pub(crate) fn changed(document: &Table, way: &[Step], change: impl FnOnce(&mut toml::Value, &Step)) -> String {
     let mut document = toml::Value::Table(document.clone());
     let (last, holder) = way.split_last().expect("a way has steps");
     change(at(&mut document, holder), last);
     toml::to_string(&document).expect("it can be written")
 }
 
-fn put(holder: &mut toml::Value, step: &Step, value: toml::Value) {
+pub(crate) fn put(holder: &mut toml::Value, step: &Step, value: toml::Value) {
     *at(holder, std::slice::from_ref(step)) = value;
 }
 
