@@ -98,6 +98,7 @@ fn is_for_its_output(command: &Command, exit: Exit) -> bool {
             | Command::History(_)
             | Command::Tree(_)
             | Command::Inspect(_)
+            | Command::Diff(_)
     );
     prints && matches!(exit, Exit::Ok | Exit::Changes)
 }
