@@ -1,9 +1,11 @@
 //! Reading the console tree of `deployment.toml`: groups, items, procedures, and what they require.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::describe::{Site, answers, values};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
+use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Placed, Span, Table, slip};
 use crate::names::{FileName, Folded, RelPath};
 
@@ -22,8 +24,8 @@ const NO_INSTALLER: &str = "-";
 /// The console while it is read.
 pub(super) struct Console<'r, 's> {
     site: Site<'r, 's>,
-    /// Groups that have a `[[groups]]` of their own.
-    described: BTreeSet<GroupId>,
+    /// Groups that have a `[[groups]]` of their own, and on which line.
+    described: BTreeMap<GroupId, u32>,
     /// Where each item's name stands.
     places: Vec<Span>,
     /// An item's name could not be read, so that a name which seems unknown may be that one.
@@ -39,11 +41,13 @@ struct Inherited {
 
 impl<'r, 's> Console<'r, 's> {
     pub(super) fn new(site: Site<'r, 's>) -> Self {
-        Self { site, described: BTreeSet::new(), places: Vec::new(), nameless: false }
+        Self { site, described: BTreeMap::new(), places: Vec::new(), nameless: false }
     }
 
     /// Reads all groups with their members.
     pub(super) fn read(&mut self, top: &Table<'_>) {
+        let astray = self.site.reader.is_stray(&top.span(), DEPLOYMENT.title, "groups");
+        self.nameless |= astray || self.site.entries_lost(top, "groups");
         for table in self.site.reader.tables(top, "groups") {
             self.group(&table);
         }
@@ -60,9 +64,7 @@ impl<'r, 's> Console<'r, 's> {
             Some(table) => self.site.reader.texts_or_none(&table, "not_installed"),
             None => Vec::new(),
         };
-        let mut rehearsed: Vec<_> = rehearsed.iter().filter_map(|name| self.item(name)).collect();
-        rehearsed.sort_unstable();
-        rehearsed.dedup();
+        let rehearsed = self.installable(rehearsed);
         (self.site, rehearsed)
     }
 
@@ -97,7 +99,7 @@ impl<'r, 's> Console<'r, 's> {
             self.site.reader.findings.add(code, path.span, message).help("no console has as many");
             return None;
         }
-        let mut above = None;
+        let (mut above, mut spelled) = (None, None);
         for (depth, part) in path.value.parts().enumerate() {
             let name = Placed { value: part.to_owned(), span: path.span.clone() };
             let name = self.site.file_name(name)?;
@@ -105,26 +107,39 @@ impl<'r, 's> Console<'r, 's> {
                 0 => self.site.refuse_at_root(part, &path.span),
                 _ => self.site.refuse_in_folder(part, &path.span),
             }
-            above = Some(self.node(above, &name)?);
+            let node = self.node(above, &name);
+            let known = self.site.made.groups[node.0].path.name();
+            if spelled.is_none() && known != part {
+                spelled = Some(format!("`{part}` is spelled `{known}` before"));
+            }
+            above = Some(node);
         }
         let group = above?;
-        let new = self.described.insert(group);
-        self.site.twice_if(!new, &path, "group");
+        let line = self.site.reader.source.line(path.span.start);
+        match self.described.entry(group) {
+            Entry::Vacant(entry) => drop(entry.insert(line)),
+            Entry::Occupied(first) => {
+                let first = first.get();
+                let message =
+                    format!("there are two groups with the name `{}`; the first is on line {first}", path.value);
+                let finding = self.site.reader.findings.add(Code::DuplicateName, path.span, message);
+                finding.help("case does not count; put the members of both under one");
+                return Some(group);
+            }
+        }
+        if let Some(message) = spelled {
+            let finding = self.site.reader.findings.add(Code::DuplicateName, path.span, message);
+            finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
+        }
         Some(group)
     }
 
-    /// One node of a path: known already, in exactly this spelling, or new.
-    fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> Option<GroupId> {
+    /// One node of a path: known already, in whatever spelling, or new.
+    fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> GroupId {
         let made = &mut self.site.made;
         let key = (above, name.value.folded());
         if let Some(&known) = made.index.groups.get(&key) {
-            let spelled = made.groups[known.0].path.name().to_owned();
-            if spelled != name.value.as_str() {
-                let message = format!("`{}` is spelled `{spelled}` before", name.value);
-                let finding = self.site.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
-                finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
-            }
-            return Some(known);
+            return known;
         }
         let id = GroupId(made.groups.len());
         let path = match above {
@@ -137,7 +152,7 @@ impl<'r, 's> Console<'r, 's> {
         }
         made.index.groups.insert(key, id);
         made.groups.push(Group { path, aliases: Vec::new(), groups: Vec::new(), items: Vec::new() });
-        Some(id)
+        id
     }
 
     fn group_aliases(&mut self, group: GroupId, aliases: Vec<Placed<String>>) {
@@ -151,8 +166,14 @@ impl<'r, 's> Console<'r, 's> {
                 continue;
             }
             let index = &mut self.site.made.index.groups;
-            let taken = index.insert((above, Folded::of(&alias.value)), group).is_some();
-            self.site.twice_if(taken, &alias, "group");
+            if let Some(other) = index.insert((above, Folded::of(&alias.value)), group) {
+                let message = match other == group {
+                    true => format!("the group has the name `{}` already", alias.value),
+                    false => format!("there are two groups with the name `{}`", alias.value),
+                };
+                let finding = self.site.reader.findings.add(Code::DuplicateName, alias.span.clone(), message);
+                finding.note("case does not count, and aliases are names").help("remove or rename one");
+            }
             self.site.made.groups[group.0].aliases.push(alias.value);
         }
     }
@@ -163,6 +184,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
+        self.nameless |= ["items", "procedures"].iter().any(|key| self.site.entries_lost(table, key));
         let items = self.site.reader.tables(table, "items").into_iter().map(|member| (member, true));
         let items: Vec<_> = items.collect();
         let procedures = self.site.reader.tables(table, "procedures").into_iter().map(|member| (member, false));
@@ -174,7 +196,7 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
-        let name = self.site.reader.text(table, "name");
+        let name = self.site.reader.text(table, "name").or_else(|| table.misspelled("name"));
         let name = name.and_then(|name| self.site.file_name(name));
         let aliases = self.site.aliases(table);
         let on = if table.has("on") { self.on(table) } else { inherited.on };
@@ -196,8 +218,8 @@ impl<'r, 's> Console<'r, 's> {
         self.places.push(name.span.clone());
         let own = Placed { value: name.value.to_string(), span: name.span };
         for name in std::iter::once(&own).chain(&aliases) {
-            let taken = self.site.made.index.items.insert(Folded::of(&name.value), id).is_some();
-            self.site.twice_if(taken, name, "item");
+            let taken = self.site.made.index.items.insert(Folded::of(&name.value), id);
+            self.site.claim(name, "item", id.0, taken.map(|id| id.0));
         }
         let (aliases, group) = (values(aliases), inherited.group);
         self.site.made.items.push(Item { name: name.value, aliases, group, on, kind, requires: Vec::new(), line });
@@ -220,7 +242,14 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn procedure(&mut self, table: &Table<'_>) -> ItemKind {
-        let needs = values(self.site.reader.texts_or_none(table, "needs"));
+        let needs = self.site.reader.texts_or_none(table, "needs");
+        let mut seen = BTreeSet::new();
+        for need in &needs {
+            if !seen.insert(Folded::of(&need.value)) {
+                self.site.repeated(need, "needs", &need.value);
+            }
+        }
+        let needs = values(needs);
         ItemKind::Procedure { needs, parameters: BTreeMap::new() }
     }
 
@@ -266,7 +295,10 @@ impl<'r, 's> Console<'r, 's> {
             if installer.as_str() == NO_INSTALLER {
                 continue;
             }
-            if let Some(other) = first.insert(installer.folded(), item.name.as_str()) {
+            // Two items of one name are told by that.
+            if let Some(other) = first.insert(installer.folded(), item.name.as_str())
+                && Folded::of(other) != item.name.folded()
+            {
                 let message = format!("`{}` and `{other}` are both installed from `{installer}`", item.name);
                 let finding = self.site.reader.findings.add(Code::SharedInstaller, span.clone(), message);
                 finding.help("give each its own `installer`");
@@ -276,14 +308,39 @@ impl<'r, 's> Console<'r, 's> {
 
     /// An item or procedure that must be in the console, by name or alias.
     fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
+        self.known(wanted, "item")
+    }
+
+    /// The same, where only a procedure will do; what else has the name comes back as well.
+    fn known(&mut self, wanted: &Placed<String>, kind: &str) -> Option<ItemId> {
         let found = self.site.made.item(&wanted.value);
         if found.is_none() && !self.nameless {
+            let any = kind == "item";
             let items = self.site.made.items.iter();
+            let items = items.filter(|item| any || matches!(item.kind, ItemKind::Procedure { .. }));
             let names = items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
             let near = self.site.reader.nearest(&wanted.value, names).map(str::to_owned);
-            self.site.unknown(wanted, "item", near.as_deref(), "describe it in its group");
+            self.site.unknown(wanted, kind, near.as_deref(), "describe it in its group");
         }
         found
+    }
+
+    /// Items that can be installed, each once.
+    fn installable(&mut self, names: Vec<Placed<String>>) -> Vec<ItemId> {
+        let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
+        for name in names {
+            let Some(item) = self.item(&name) else { continue };
+            if matches!(self.site.made.items[item.0].kind, ItemKind::Procedure { .. }) {
+                let message = format!("`{}` is a procedure, which is never installed", name.value);
+                let finding = self.site.reader.findings.add(Code::WrongKind, name.span, message);
+                finding.help("remove it; nothing is run in a rehearsal before the rollup");
+            } else if let Some(first) = seen.get(&item) {
+                self.site.repeated(&name, "not_installed", first);
+            } else {
+                seen.insert(item, name.value);
+            }
+        }
+        seen.into_keys().collect()
     }
 
     fn requires(&mut self, top: &Table<'_>) {
@@ -293,12 +350,24 @@ impl<'r, 's> Console<'r, 's> {
             let wanted = self.site.reader.texts_or_none(&table, key.value);
             let key = Placed { value: key.value.to_owned(), span: key.span };
             let item = self.item(&key);
-            let wanted: Vec<_> = wanted.iter().filter_map(|wanted| self.required(wanted)).collect();
+            let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
+            for name in wanted {
+                match self.required(&name) {
+                    Some(item) if seen.contains_key(&item) => {
+                        self.site.repeated(&name, key.value.as_str(), &seen[&item])
+                    }
+                    Some(item) => drop(seen.insert(item, name.value)),
+                    None => {}
+                }
+            }
             let Some(item) = item else { continue };
-            let twice = keys.insert(item, key.span.clone()).is_some();
-            self.site.twice_if(twice, &key, "requirement");
+            if keys.insert(item, key.span.clone()).is_some() {
+                let message = format!("there are two entries for `{}`", key.value);
+                let finding = self.site.reader.findings.add(Code::DuplicateName, key.span.clone(), message);
+                finding.note("case does not count, and aliases are names").help("put both lists into one");
+            }
             let requires = &mut self.site.made.items[item.0].requires;
-            requires.extend(wanted);
+            requires.extend(seen.into_keys());
             requires.sort_unstable();
             requires.dedup();
         }
@@ -391,7 +460,7 @@ impl<'r, 's> Console<'r, 's> {
         for key in table.keys() {
             let given = self.site.reader.table(&table, key.value);
             let key = Placed { value: key.value.to_owned(), span: key.span };
-            let item = self.item(&key);
+            let item = self.known(&key, "procedure");
             let Some(given) = given else { continue };
             let mut stored = BTreeMap::new();
             for name in given.keys() {

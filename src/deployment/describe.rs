@@ -1,7 +1,8 @@
 //! Reading `deployment.toml`: the site, its roles, servers, products and services. The console tree is
 //! the larger half and has its own file.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::Console;
 use super::description::{
@@ -31,6 +32,8 @@ pub(super) struct Site<'r, 's> {
     pub(super) reader: &'r mut Reader<'s>,
     pub(super) made: Description,
     nameless: Nameless,
+    /// Where each name was given first, by kind.
+    lines: BTreeMap<(&'static str, Folded), u32>,
 }
 
 #[derive(Default)]
@@ -57,10 +60,13 @@ impl<'r, 's> Site<'r, 's> {
             rehearsal_not_installed: Vec::new(),
             index: Index::default(),
         };
-        Self { reader, made, nameless: Nameless::default() }
+        Self { reader, made, nameless: Nameless::default(), lines: BTreeMap::new() }
     }
 
     fn describe(mut self, top: &Table<'_>) -> Option<Description> {
+        let astray = |reader: &Reader<'_>, key: &str| reader.is_stray(&top.span(), DEPLOYMENT.title, key);
+        self.nameless.roles = astray(self.reader, "roles");
+        self.nameless.servers = astray(self.reader, "servers");
         let name = self.reader.text(top, "name");
         let product = self.reader.text(top, "product");
         let version = self.reader.text(top, "product_version");
@@ -100,24 +106,28 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn roles(&mut self, top: &Table<'_>) {
+        let lost = self.entries_lost(top, "roles");
+        self.nameless.roles |= lost;
         for table in self.reader.tables(top, "roles") {
-            let Some(name) = self.reader.text(&table, "name") else {
+            let Some(name) = self.reader.text(&table, "name").or_else(|| table.misspelled("name")) else {
                 self.nameless.roles = true;
                 continue;
             };
             let id = RoleId(self.made.roles.len());
             let aliases = self.aliases(&table);
             for name in std::iter::once(&name).chain(&aliases) {
-                let taken = self.made.index.roles.insert(Folded::of(&name.value), id).is_some();
-                self.twice_if(taken, name, "role");
+                let taken = self.made.index.roles.insert(Folded::of(&name.value), id);
+                self.claim(name, "role", id.0, taken.map(|id| id.0));
             }
             self.made.roles.push(Role { name: name.value, aliases: values(aliases), servers: Vec::new() });
         }
     }
 
     fn servers(&mut self, top: &Table<'_>) {
+        let lost = self.entries_lost(top, "servers");
+        self.nameless.servers |= lost;
         for table in self.reader.tables(top, "servers") {
-            let name = self.reader.text(&table, "name");
+            let name = self.reader.text(&table, "name").or_else(|| table.misspelled("name"));
             let roles = self.reader.texts_or_none(&table, "roles");
             let platform = self.reader.text(&table, "platform");
             let Some(name) = name.and_then(|name| self.file_name(name)) else {
@@ -126,11 +136,10 @@ impl<'r, 's> Site<'r, 's> {
             };
             self.refuse_reserved(name.value.as_str(), &name.span, IN_A_FOLDER);
             let id = ServerId(self.made.servers.len());
-            let taken = self.made.index.servers.insert(name.value.folded(), id).is_some();
-            self.twice_if(taken, &name, "server");
-            let mut held: Vec<RoleId> = roles.into_iter().filter_map(|role| self.role(&role)).collect();
+            let taken = self.made.index.servers.insert(name.value.folded(), id);
+            self.claim(&name, "server", id.0, taken.map(|id| id.0));
+            let mut held = self.each_once(roles, "roles", Self::role);
             held.sort_unstable();
-            held.dedup();
             held.iter().for_each(|role| self.made.roles[role.0].servers.push(id));
             platform.iter().for_each(|platform| platforms::check(self.reader, platform, &platforms::COMMON));
             let platform = platform.map_or_else(|| DEFAULT_PLATFORM.to_owned(), |platform| platform.value);
@@ -139,12 +148,20 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn products(&mut self, top: &Table<'_>) {
+        let mut stands: BTreeSet<(Folded, ServerId)> = BTreeSet::new();
         for table in self.reader.tables(top, "products") {
             let name = self.reader.text(&table, "name");
             let service_pack = self.reader.number(&table, "service_pack");
             let servers = self.reader.texts_or_none(&table, "servers");
-            let servers = servers.into_iter().filter_map(|server| self.server(&server)).collect();
+            let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
             let Some(name) = name else { continue };
+            let folded = Folded::of(&name.value);
+            let again = servers.iter().find(|server| !stands.insert((folded.clone(), **server)));
+            if let Some(&server) = again {
+                let message = format!("`{}` stands on `{}` twice", name.value, self.made.servers[server.0].name);
+                let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+                finding.help("a server has a product once; remove it from one of the entries");
+            }
             // At most nine digits, so it fits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
             self.made.products.push(Product { name: name.value, service_pack, servers });
@@ -162,8 +179,8 @@ impl<'r, 's> Site<'r, 's> {
             let id = ServiceId(self.made.services.len());
             let own = Placed { value: name.value.to_string(), span: name.span };
             for name in std::iter::once(&own).chain(&aliases) {
-                let taken = self.made.index.services.insert(Folded::of(&name.value), id).is_some();
-                self.twice_if(taken, name, "service");
+                let taken = self.made.index.services.insert(Folded::of(&name.value), id);
+                self.claim(name, "service", id.0, taken.map(|id| id.0));
             }
             self.made.services.push(Service { name: name.value, aliases: values(aliases), on });
         }
@@ -233,16 +250,62 @@ impl<'r, 's> Site<'r, 's> {
         }
     }
 
-    /// Says that a name stands for two things.
-    pub(super) fn twice(&mut self, span: Span, name: &str, kind: &str) {
-        let message = format!("there are two {kind}s with the name `{name}`");
-        self.reader.findings.add(Code::DuplicateName, span, message).note("case does not count, and aliases are names");
+    /// Notes that a name stands for the thing with this number, and says so if it is taken by that or by another.
+    pub(super) fn claim(&mut self, name: &Placed<impl ToString>, kind: &'static str, id: usize, taken: Option<usize>) {
+        let text = name.value.to_string();
+        let line = self.reader.source.line(name.span.start);
+        let Some(other) = taken else {
+            self.lines.insert((kind, Folded::of(&text)), line);
+            return;
+        };
+        if other == id {
+            let message = format!("the {kind} has the name `{text}` already");
+            let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+            finding.help("case does not count; remove the alias");
+            return;
+        }
+        let message = match self.lines.get(&(kind, Folded::of(&text))) {
+            Some(line) => format!("there are two {kind}s with the name `{text}`; the first is on line {line}"),
+            None => format!("there are two {kind}s with the name `{text}`"),
+        };
+        let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+        finding.note("case does not count, and aliases are names").help("remove or rename one");
     }
 
-    pub(super) fn twice_if(&mut self, taken: bool, name: &Placed<impl ToString>, kind: &str) {
-        if taken {
-            self.twice(name.span.clone(), &name.value.to_string(), kind);
+    /// What the names of a list stand for, each once; what is repeated is told.
+    pub(super) fn each_once<T: Copy + Ord>(
+        &mut self,
+        names: Vec<Placed<String>>,
+        key: &str,
+        known: impl Fn(&mut Self, &Placed<String>) -> Option<T>,
+    ) -> Vec<T> {
+        let mut seen = BTreeMap::new();
+        let mut found = Vec::new();
+        for name in names {
+            let Some(one) = known(self, &name) else { continue };
+            match seen.entry(one) {
+                Entry::Vacant(entry) => {
+                    entry.insert(name.value);
+                    found.push(one);
+                }
+                Entry::Occupied(first) => self.repeated(&name, key, first.get()),
+            }
         }
+        found
+    }
+
+    /// Says that a list has something twice.
+    pub(super) fn repeated(&mut self, name: &Placed<String>, key: &str, first: &str) {
+        let message = match Folded::of(first) == Folded::of(&name.value) {
+            true => format!("`{key}` lists `{}` twice", name.value),
+            false => format!("`{key}` lists `{first}` and `{}`, which are one", name.value),
+        };
+        self.reader.findings.add(Code::DuplicateName, name.span.clone(), message).help("remove one");
+    }
+
+    /// Whether a list has entries that are no tables, so that their names are unknown.
+    pub(super) fn entries_lost(&self, top: &Table<'_>, key: &str) -> bool {
+        top.has(key) && self.reader.list_length(top, key) != top.tables_in(key)
     }
 }
 
@@ -334,12 +397,11 @@ mod tests {
                 "11 RU0501 `SHARE` is the installer share",
                 "14 RU0108 there are two groups with the name `servers`",
                 "15 RU0502 the folder of `X` is that of the group `G/X`",
-                "15 RU0108 there are two items with the name `x`",
+                "15 RU0108 there are two items with the name `x`; the first is on line 15",
                 "15 RU0502 the folder of `x` is that of the group `G/X`",
                 "15 RU0107 `a/b` cannot be used: a name cannot contain the path separator `/`",
                 "15 RU0501 `files` is a name that rollup keeps for itself",
-                "19 RU0108 `g` is spelled `G` before",
-                "19 RU0108 there are two groups with the name `g`",
+                "19 RU0108 there are two groups with the name `g`; the first is on line 13",
             ]
             .map(|line| line.replace("`servers/x` is a", "`servers` is a"))
         );

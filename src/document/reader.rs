@@ -125,9 +125,20 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
-    /// Whether it has only keys that mean something in it.
-    pub fn is_clean(&self) -> bool {
-        self.entries.keys().all(|key| self.shape.key(key.get_ref()).is_some())
+    /// The text under a misspelling of a key, which was told before: what the author most likely gave.
+    pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
+        let known = || self.shape.named().iter().map(|key| key.name);
+        let unknown = self.entries.iter().filter(|(other, _)| self.shape.key(other.get_ref()).is_none()).take(20);
+        let mut meant = unknown.filter(|(other, _)| nearest(other.get_ref(), known()) == Some(key));
+        let (_, value) = meant.next()?;
+        let text = value.get_ref().as_str().filter(|text| !text.trim().is_empty())?;
+        Some(Placed { value: text.to_owned(), span: value.span() })
+    }
+
+    /// How many tables stand in a list; `None` if there is no list.
+    pub fn tables_in(&self, key: &str) -> Option<usize> {
+        let list = self.value(key)?.get_ref().as_array()?;
+        Some(list.iter().filter(|value| value.get_ref().is_table()).count())
     }
 
     /// The keys that it has, in the document's order.

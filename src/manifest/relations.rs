@@ -41,6 +41,9 @@ fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
             let message =
                 format!("`{}` is a manifest of {} in revision {revision} too", given[other].0.name(), kb.value);
             let finding = given[at].1.add(Code::SameRollup, kb.span.clone(), message);
+            if rollup.revision.is_none() || rollups[other].revision.is_none() {
+                finding.note("a manifest without `revision` is taken for revision 1.0");
+            }
             finding.help("raise `revision` in the newer one, or remove the copy");
         } else {
             first.insert((kb.value, revision), at);

@@ -93,7 +93,7 @@ fn between_places(finding: &Finding) -> bool {
         // Steps against each other, rollups against each other.
         Code::RemovedBy | Code::SelfRelation | Code::Opposed => true,
         // Names against what is described elsewhere.
-        Code::UnknownHere | Code::RequiresProcedure | Code::Cycle => true,
+        Code::UnknownHere | Code::RequiresProcedure | Code::Cycle | Code::WrongKind => true,
         _ => false,
     }
 }
