@@ -1,6 +1,6 @@
 //! `deployment.toml`: what exists, whether installed or not. Written by people, only read by us.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub use super::describe::parse;
 use crate::document::nearest;
@@ -164,7 +164,7 @@ pub(super) struct Index {
     /// By the group above and one part of a path, which may be an alias. Whole paths would be as many
     /// as the aliases of all parts multiplied.
     pub(super) groups: BTreeMap<(Option<GroupId>, Folded), GroupId>,
-    pub(super) items: BTreeMap<Folded, ItemId>,
+    pub(super) items: HashMap<Folded, ItemId>,
 }
 
 /// One place where an item can be: the item itself, or the item on one server.

@@ -1,6 +1,6 @@
 //! Checks of the file table: against the steps that use it, against itself, and its pins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,33 +9,49 @@ use super::draft::*;
 use super::parse::MANIFEST;
 use super::steps::told;
 use crate::document::{Code, Finding, Level, Reader, some_of};
-use crate::names::{Digest, FileName, Folded};
+use crate::names::{Digest, Folded};
 
 /// The sectors that an installer package is made of.
 const SECTOR: u64 = 512;
 
-/// Rows by folded name.
-type Rows = BTreeMap<Folded, usize>;
+/// What the names of a file table stand for. A name is looked up once; from then on rows and pins are numbers.
+struct Rows {
+    /// The first row of each name.
+    by_name: HashMap<Folded, usize>,
+    /// Whether a row is the first of its name; another one has its finding already.
+    first: Vec<bool>,
+    /// The pin of each row, if it has one.
+    pin: Vec<Option<usize>>,
+    /// The row of each pin, if there is one.
+    row_of_pin: Vec<Option<usize>>,
+}
+
+impl Rows {
+    /// The hash that a row is pinned with, where it could be read.
+    fn hash(&self, table: &TableDraft, row: usize) -> Option<Digest> {
+        table.pins[self.pin[row]?].1
+    }
+}
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft) {
-    let rows = unique_rows(reader, &draft.payload);
+    let mut rows = unique_rows(reader, &draft.payload);
     let mut used = used_rows(reader, draft, &rows);
     others(reader, draft, &mut used);
-    unused(reader, draft, &used);
-    let pins = pins(reader, &draft.payload, &rows);
-    let pinned = |row: &RowDraft| pins.contains_key(&row.name.value.folded());
-    sizes(reader, &draft.payload, &pinned);
+    unused(reader, draft, &rows, &used);
+    pins(reader, &draft.payload, &mut rows);
+    sizes(reader, &draft.payload, &rows);
     dates(reader, draft);
-    let hashes = hashes(&draft.payload);
-    same_pins(reader, &draft.payload, &rows, &hashes);
-    twins(reader, &draft.payload, &hashes);
-    unpinned(reader, &draft.payload, &pinned);
+    same_pins(reader, &draft.payload, &rows);
+    twins(reader, &draft.payload, &rows);
+    unpinned(reader, &draft.payload, &rows);
 }
 
 fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
-    let mut rows = Rows::new();
+    let mut by_name = HashMap::with_capacity(table.rows.len());
+    let mut firsts = Vec::with_capacity(table.rows.len());
     for (at, row) in table.rows.iter().enumerate() {
-        let first = *rows.entry(row.name.value.folded()).or_insert(at);
+        let first = *by_name.entry(row.name.value.folded()).or_insert(at);
+        firsts.push(first == at);
         if first != at {
             let line = reader.source.line(table.rows[first].name.span.start);
             let message = format!("there are two rows with the name `{}`; the first is on line {line}", row.name.value);
@@ -43,7 +59,7 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
             finding.help("case does not count; remove or rename one");
         }
     }
-    rows
+    Rows { by_name, first: firsts, pin: vec![None; table.rows.len()], row_of_pin: Vec::new() }
 }
 
 /// Which rows the steps name. A row that a misspelled name may have meant counts, so that one
@@ -63,7 +79,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
             finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
             break;
         }
-        match rows.get(&file.value.folded()) {
+        match rows.by_name.get(&file.value.folded()) {
             Some(&row) => {
                 let listed = &table.rows[row].name.value;
                 if listed != &file.value && !used[row] {
@@ -80,7 +96,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
                 let message = format!("`{}` is {verb} but not in the file table", file.value);
                 let finding = reader.findings.add(Code::NotListed, file.span.clone(), message);
                 finding.did_you_mean(near.as_deref()).help("correct the name, or add its row to `[payload] files`");
-                let meant = near.and_then(|near| rows.get(&Folded::of(&near)));
+                let meant = near.and_then(|near| rows.by_name.get(&Folded::of(&near)));
                 meant.into_iter().for_each(|&row| used[row] = true);
             }
         }
@@ -133,14 +149,10 @@ fn is_astray(reader: &Reader<'_>) -> bool {
     reader.is_stray(&(0..0), MANIFEST.title, "payload")
 }
 
-fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
+fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
     let torn = draft.steps.iter().any(|step| step.torn.files);
-    let mut seen = BTreeSet::new();
-    for (row, &used) in draft.payload.rows.iter().zip(used) {
-        // The second row of one name has its finding already.
-        if !seen.insert(row.name.value.folded()) {
-            continue;
-        }
+    let firsts = draft.payload.rows.iter().zip(used).zip(&rows.first).filter(|(_, first)| **first);
+    for ((row, &used), _) in firsts {
         match (&row.unused, used) {
             (Some(why), true) => {
                 let message = format!("`{}` is marked unused, yet a step uses it", row.name.value);
@@ -156,30 +168,38 @@ fn unused(reader: &mut Reader<'_>, draft: &Draft, used: &[bool]) {
     }
 }
 
-/// The pins of rows; the value says nothing.
-fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) -> BTreeMap<Folded, ()> {
-    let all: BTreeSet<Folded> = table.pins.iter().map(|(name, _)| name.value.folded()).collect();
-    let mut pins = BTreeMap::new();
-    for (name, _) in &table.pins {
+/// Finds the row of every pin.
+fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
+    let mut of_nothing = BTreeSet::new();
+    for (pin, (name, _)) in table.pins.iter().enumerate() {
         let folded = name.value.folded();
-        if !rows.contains_key(&folded) && !table.nameless {
-            let open = table.rows.iter().filter(|row| !all.contains(&row.name.value.folded()));
-            let near = reader.nearest(name.value.as_str(), open.map(|row| row.name.value.as_str())).map(str::to_owned);
-            let message = format!("`{}` is pinned and not in the file table", name.value);
-            let finding = reader.findings.add(Code::PinOfNothing, name.span.clone(), message);
-            finding.did_you_mean(near.as_deref()).help("correct the name, or remove the pin");
-        }
-        if pins.insert(folded, ()).is_some() {
+        let row = rows.by_name.get(&folded).copied();
+        let twice = match row {
+            Some(row) => rows.pin[row].replace(pin).is_some(),
+            None => !of_nothing.insert(folded),
+        };
+        rows.row_of_pin.push(row);
+        if twice {
             let message = format!("`{}` is pinned twice", name.value);
             let finding = reader.findings.add(Code::DuplicateName, name.span.clone(), message);
             finding.help("case does not count; remove one");
         }
     }
-    pins
+    if table.nameless {
+        return;
+    }
+    for ((name, _), _) in table.pins.iter().zip(&rows.row_of_pin).filter(|(_, row)| row.is_none()) {
+        let open = table.rows.iter().zip(&rows.pin).filter(|(_, pin)| pin.is_none());
+        let names = open.map(|(row, _)| row.name.value.as_str());
+        let near = reader.nearest(name.value.as_str(), names).map(str::to_owned);
+        let message = format!("`{}` is pinned and not in the file table", name.value);
+        let finding = reader.findings.add(Code::PinOfNothing, name.span.clone(), message);
+        finding.did_you_mean(near.as_deref()).help("correct the name, or remove the pin");
+    }
 }
 
-fn sizes(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
-    for row in &table.rows {
+fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+    for (row, pin) in table.rows.iter().zip(&rows.pin) {
         let name = &row.name.value;
         match &row.size {
             Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
@@ -187,7 +207,7 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft
                 let finding = reader.findings.add(Code::OddMsiSize, size.span.clone(), message);
                 finding.help("compare the size with the article");
             }
-            None if !pinned(row) && !row.torn => {
+            None if pin.is_none() && !row.torn => {
                 let message = format!("`{name}` has neither a size nor a hash");
                 let finding = reader.findings.add(Code::Unmeasured, row.name.span.clone(), message);
                 finding.help("add its `size`, or pin it with `rollup seal`");
@@ -223,28 +243,20 @@ fn behind(day: Date) -> Option<i64> {
     Some(midnight.timestamp().as_second() + (24 + 12) * 3600)
 }
 
-/// The pins by name; `None` for one that could not be read.
-fn hashes(table: &TableDraft) -> BTreeMap<Folded, Option<Digest>> {
-    table.pins.iter().map(|(name, pin)| (name.value.folded(), *pin)).collect()
-}
-
 /// Rows that are pinned with the hash of another one: told at each pin but the first.
-fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows, hashes: &BTreeMap<Folded, Option<Digest>>) {
-    let size = |name: &Folded| table.rows[*rows.get(name)?].size.as_ref().map(|size| size.value);
-    let mut first: BTreeMap<Digest, &FileName> = BTreeMap::new();
-    for (name, _) in &table.pins {
-        let folded = name.value.folded();
-        // A pin of nothing has its finding already.
-        let hash = hashes.get(&folded).copied().flatten().filter(|_| rows.contains_key(&folded));
-        let Some(hash) = hash else { continue };
-        let other = *first.entry(hash).or_insert(&name.value);
-        let theirs = other.folded();
-        if theirs == folded {
+fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+    let size = |row: usize| table.rows[row].size.as_ref().map(|size| size.value);
+    let mut first: HashMap<Digest, usize> = HashMap::with_capacity(table.pins.len());
+    // A pin of nothing has its finding already.
+    for ((name, _), row) in table.pins.iter().zip(&rows.row_of_pin) {
+        let Some((row, hash)) = row.and_then(|row| Some((row, rows.hash(table, row)?))) else { continue };
+        let other = *first.entry(hash).or_insert(row);
+        if other == row {
             continue;
         }
-        let message = format!("`{}` and `{other}` are pinned with the same hash", name.value);
+        let message = format!("`{}` and `{}` are pinned with the same hash", name.value, table.rows[other].name.value);
         let finding = reader.findings.add(Code::SamePin, name.span.clone(), message);
-        if let (Some(size), Some(their)) = (size(&folded), size(&theirs))
+        if let (Some(size), Some(their)) = (size(row), size(other))
             && size != their
         {
             finding.note(format!("their sizes are {size} and {their}, and one file has one size"));
@@ -254,25 +266,24 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows, hashes: &
 }
 
 /// Rows that a swap could hide behind, once for each group of them.
-fn twins(reader: &mut Reader<'_>, table: &TableDraft, hashes: &BTreeMap<Folded, Option<Digest>>) {
-    let mut alike: BTreeMap<(u64, Option<i64>), Vec<&RowDraft>> = BTreeMap::new();
-    let (mut named, mut pinned) = (BTreeSet::new(), BTreeSet::new());
-    for row in table.rows.iter().filter(|row| !row.torn) {
+fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+    let mut alike: BTreeMap<(u64, Option<i64>), Vec<usize>> = BTreeMap::new();
+    let mut pinned = HashSet::new();
+    for (at, row) in table.rows.iter().enumerate().filter(|(_, row)| !row.torn) {
         // A second row of one name has its finding already, and so has a second file of one hash.
-        let hash = hashes.get(&row.name.value.folded()).copied().flatten();
-        if !named.insert(row.name.value.folded()) || hash.is_some_and(|hash| !pinned.insert(hash)) {
+        if !rows.first[at] || rows.hash(table, at).is_some_and(|hash| !pinned.insert(hash)) {
             continue;
         }
         if let Some(size) = &row.size {
-            alike.entry((size.value, row.modified.as_ref().map(|time| time.value))).or_default().push(row);
+            alike.entry((size.value, row.modified.as_ref().map(|time| time.value))).or_default().push(at);
         }
     }
-    for ((size, modified), rows) in alike.into_iter().filter(|(_, rows)| rows.len() > 1) {
-        let names = some_of(rows.iter().map(|row| row.name.value.as_str()));
+    for ((size, modified), twins) in alike.into_iter().filter(|(_, twins)| twins.len() > 1) {
+        let names = some_of(twins.iter().map(|&at| table.rows[at].name.value.as_str()));
         let same = if modified.is_some() { format!("size ({size}) and date") } else { format!("size ({size})") };
         let message = format!("{names} have the same {same}");
-        let mut finding = Finding::new(Code::Twins, rows[0].name.span.clone(), message);
-        if rows.iter().all(|row| hashes.contains_key(&row.name.value.folded())) {
+        let mut finding = Finding::new(Code::Twins, table.rows[twins[0]].name.span.clone(), message);
+        if twins.iter().all(|&at| rows.pin[at].is_some()) {
             finding.level(Level::Note).note("their hashes tell them apart");
         } else {
             finding.help("pin them with `rollup seal`, or one could stand under the name of the other");
@@ -281,17 +292,20 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, hashes: &BTreeMap<Folded, 
     }
 }
 
-fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, pinned: &impl Fn(&RowDraft) -> bool) {
-    let open: Vec<_> = table.rows.iter().filter(|row| !pinned(row)).map(|row| row.name.value.as_str()).collect();
+fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+    // A second row of one name counts as the first one does.
+    let files: Vec<usize> = (0..table.rows.len()).filter(|&at| rows.first[at]).collect();
+    let open = files.iter().filter(|&&at| rows.pin[at].is_none());
+    let open: Vec<_> = open.map(|&at| table.rows[at].name.value.as_str()).collect();
     let Some(header) = table.pins_header.clone().or_else(|| table.header.clone()).filter(|_| !open.is_empty()) else {
         return;
     };
-    let message = match open.len() == table.rows.len() {
+    let message = match open.len() == files.len() {
         true => "no file of the table is pinned by its hash".to_owned(),
-        false => format!("{} of {} files are not pinned by a hash", open.len(), table.rows.len()),
+        false => format!("{} of {} files are not pinned by a hash", open.len(), files.len()),
     };
     let mut finding = Finding::new(Code::Unpinned, header, message);
-    if open.len() < table.rows.len() {
+    if open.len() < files.len() {
         finding.note(format!("these are {}", some_of(open.into_iter())));
     }
     finding.help("`rollup seal MANIFEST --payload DIR` checks the files and writes their hashes");
