@@ -279,7 +279,7 @@ copied line; put the other rollup's number there.";
 "`requires` wants the other rollup in force, `replaces` wants it gone. Remove it from one of the
 lists.";
     RelationCycle = "RU0403", Error, "manifests whose relations go in a circle",
-"Of the manifests that were validated together, each requires (or replaces, or includes) the next
+"Of the manifests that were validated together, each requires, replaces or includes the next
 and the last one the first. No order of applying them satisfies that. One of the links is wrong.";
     IncludesLeftOut = "RU0404", Warning, "an included rollup includes more than is listed",
 "A manifest that includes another includes what that one includes, and says so itself, since

@@ -7,26 +7,26 @@ use super::parse::rollup_of;
 use crate::document::{Code, Findings, Placed, Source};
 use crate::names::{Kb, Version};
 
-/// Which of a rollup's lists is looked at.
-type Relation = fn(&RollupDraft) -> &[Placed<Kb>];
+/// The manifests of each rollup: there may be several revisions.
+type ByKb = BTreeMap<Kb, Vec<usize>>;
 
-/// The relations that make a chain, with the word for one link of it.
-const CHAINS: [(&str, Relation); 3] = [
-    ("requires", |rollup| &rollup.requires),
-    ("replaces", |rollup| &rollup.replaces),
-    ("includes", |rollup| &rollup.includes),
-];
+/// One rollup names another one.
+struct Link<'r> {
+    word: &'static str,
+    to: usize,
+    place: &'r Placed<Kb>,
+}
 
 /// Checks the relations among the given manifests; the findings go to each one's own.
 ///
 /// A manifest speaks for itself only, and what is not given here is not guessed.
 pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
     let rollups: Vec<RollupDraft> = given.iter().map(|(source, _)| rollup_of(source)).collect();
-    let numbers = rollups.iter().enumerate();
-    let by_kb: BTreeMap<Kb, usize> = numbers.filter_map(|(at, rollup)| Some((rollup.kb.as_ref()?.value, at))).collect();
-    for (word, relation) in CHAINS {
-        circles(given, &rollups, &by_kb, word, relation);
+    let mut by_kb = ByKb::new();
+    for (at, rollup) in rollups.iter().enumerate() {
+        rollup.kb.iter().for_each(|kb| by_kb.entry(kb.value).or_default().push(at));
     }
+    circles(given, &rollups, &by_kb);
     left_out(given, &rollups, &by_kb);
     same(given, &rollups);
 }
@@ -51,40 +51,53 @@ fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
     }
 }
 
-/// Tells every circle of one relation once, at the first of its links.
-fn circles(
-    given: &mut [(&Source, &mut Findings)],
-    rollups: &[RollupDraft],
-    by_kb: &BTreeMap<Kb, usize>,
-    word: &str,
-    relation: Relation,
-) {
-    // A rollup that names itself is told when it is read alone.
-    let others =
-        |at: usize| relation(&rollups[at]).iter().filter_map(|kb| by_kb.get(&kb.value)).filter(move |&&to| to != at);
-    let mut left = tangled(rollups.len(), |at| others(at).copied().collect());
-    while let Some(start) = left.iter().position(|&tangled| tangled) {
-        let mut walk = vec![start];
-        let repeated = loop {
-            let last = walk[walk.len() - 1];
+/// Everything that a rollup requires, replaces or includes: it comes after each of them.
+fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r>> {
+    let rollup = &rollups[at];
+    let own = rollup.kb.as_ref().map(|kb| kb.value);
+    let lists = [("requires", &rollup.requires), ("replaces", &rollup.replaces), ("includes", &rollup.includes)];
+    let mut links = Vec::new();
+    for (word, list) in lists {
+        // A rollup that names itself is told when it is read alone.
+        for place in list.iter().filter(|kb| Some(kb.value) != own) {
+            let known = by_kb.get(&place.value).into_iter().flatten();
+            links.extend(known.map(|&to| Link { word, to, place }));
+        }
+    }
+    links
+}
+
+/// Tells every circle once, at the first of its links; of circles that share a rollup only the first.
+fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
+    let links: Vec<Vec<Link<'_>>> = (0..rollups.len()).map(|at| links(rollups, by_kb, at)).collect();
+    let mut left = tangled(rollups.len(), |at| links[at].iter().map(|link| link.to).collect());
+    let name = |at: usize| rollups[at].kb.as_ref().map(|kb| kb.value.to_string()).unwrap_or_default();
+    for start in 0..rollups.len() {
+        if !left[start] {
+            continue;
+        }
+        let mut walk: Vec<(usize, &Link<'_>)> = Vec::new();
+        let mut step_of: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut last = start;
+        let from = loop {
             // Whatever is left leads to something that is left.
-            let Some(&next) = others(last).find(|&&to| left[to]) else { break None };
-            match walk.iter().position(|&seen| seen == next) {
-                Some(from) => break Some(from),
-                None => walk.push(next),
+            let Some(link) = links[last].iter().find(|link| left[link.to]) else { break None };
+            step_of.insert(last, walk.len());
+            walk.push((last, link));
+            last = link.to;
+            if let Some(&from) = step_of.get(&last) {
+                break Some(from);
             }
         };
-        walk.iter().for_each(|&seen| left[seen] = false);
-        let Some(from) = repeated else { continue };
+        left[last] = false;
+        walk.iter().for_each(|&(seen, _)| left[seen] = false);
+        let Some(from) = from else { continue };
         let circle = &walk[from..];
-        let name = |at: usize| rollups[at].kb.as_ref().map(|kb| kb.value.to_string()).unwrap_or_default();
-        let chain: Vec<_> = circle.iter().chain(circle.first()).map(|&at| name(at)).collect();
-        let next = rollups[circle[1 % circle.len()]].kb.as_ref().map(|kb| kb.value);
-        let link = relation(&rollups[circle[0]]).iter().find(|kb| Some(kb.value) == next);
-        let message = chain.join(&format!(" {word} "));
-        let finding =
-            given[circle[0]].1.add(Code::RelationCycle, link.map(|kb| kb.span.clone()).unwrap_or_default(), message);
-        finding.help("remove one of these links");
+        let words: Vec<_> = circle.iter().map(|(at, link)| format!("{} {} ", name(*at), link.word)).collect();
+        let (first, link) = circle[0];
+        let message = format!("{}{}", words.concat(), name(first));
+        let finding = given[first].1.add(Code::RelationCycle, link.place.span.clone(), message);
+        finding.help("each would have to come after the next; remove one of these links");
     }
 }
 
@@ -110,17 +123,32 @@ fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
     left
 }
 
-/// What an included rollup includes is in the including one too, and is not guessed: it must be listed.
-fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &BTreeMap<Kb, usize>) {
+/// How many rollups are looked at to find what is included through others.
+const PATIENCE: usize = 1_000_000;
+
+/// What an included rollup includes is in the including one too, however many lie between, and is not guessed: it
+/// must be listed.
+fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
+    let mut patience = PATIENCE;
     for (at, rollup) in rollups.iter().enumerate() {
-        let listed: BTreeSet<Kb> = rollup.includes.iter().map(|kb| kb.value).collect();
-        for included in &rollup.includes {
-            let Some(&inner) = by_kb.get(&included.value).filter(|&&inner| inner != at) else { continue };
-            let own = rollup.kb.as_ref().map(|kb| kb.value);
-            let missing = rollups[inner].includes.iter().map(|kb| kb.value);
-            let missing: Vec<_> =
-                missing.filter(|kb| !listed.contains(kb) && Some(*kb) != own).map(|kb| kb.to_string()).collect();
+        let own = rollup.kb.as_ref().map(|kb| kb.value);
+        let mut known: BTreeSet<Kb> = rollup.includes.iter().map(|kb| kb.value).chain(own).collect();
+        for included in rollup.includes.iter().filter(|kb| Some(kb.value) != own) {
+            let mut missing = Vec::new();
+            let mut next = vec![included.value];
+            while let Some(kb) = next.pop() {
+                let inside = by_kb.get(&kb).into_iter().flatten().flat_map(|&inner| &rollups[inner].includes);
+                for inner in inside {
+                    patience = patience.saturating_sub(1);
+                    if patience > 0 && known.insert(inner.value) {
+                        missing.push(inner.value);
+                        next.push(inner.value);
+                    }
+                }
+            }
+            missing.sort();
             if !missing.is_empty() {
+                let missing: Vec<_> = missing.iter().map(Kb::to_string).collect();
                 let message =
                     format!("{} includes {}, which `includes` leaves out", included.value, missing.join(", "));
                 let finding = given[at].1.add(Code::IncludesLeftOut, included.span.clone(), message);
@@ -156,6 +184,22 @@ mod tests {
         ]);
         assert_eq!(found.concat(), ["RU0403 KB2 requires KB3 requires KB2"]);
         assert_eq!(found[1].len(), 1);
+    }
+
+    #[test]
+    fn links_of_all_kinds_make_a_circle_and_another_revision_hides_none() {
+        let mixed = found(&[("KB10", "requires = [\"KB11\"]"), ("KB11", "replaces = [\"KB10\"]")]);
+        assert_eq!(mixed.concat(), ["RU0403 KB10 requires KB11 replaces KB10"]);
+        let found = found(&[("KB1", "requires = [\"KB2\"]"), ("KB2", "requires = [\"KB1\"]"), ("KB1", "")]);
+        assert_eq!(found[0], ["RU0403 KB1 requires KB2 requires KB1"]);
+    }
+
+    #[test]
+    fn what_is_included_through_others_is_told_at_once() {
+        let found =
+            found(&[("KB5", "includes = [\"KB2\"]"), ("KB2", "includes = [\"KB3\"]"), ("KB3", "includes = [\"KB4\"]")]);
+        assert_eq!(found[0], ["RU0404 KB2 includes KB3, KB4, which `includes` leaves out"]);
+        assert_eq!(found[1], ["RU0404 KB3 includes KB4, which `includes` leaves out"]);
     }
 
     #[test]
