@@ -12,6 +12,7 @@ mod reader;
 mod render;
 mod schema;
 mod shape;
+mod slips;
 mod source;
 mod syntax;
 

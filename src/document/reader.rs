@@ -1,6 +1,7 @@
 //! Walking a document's tables: every helper hands out a value with its place, or says what is wrong
 //! with it and hands out nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use toml::value::Datetime;
 
 use super::findings::brief;
 use super::nearest::trouble;
-use super::shape::{Form, Key, Keys, Kind, Shape, TOP};
+use super::shape::{Form, Key, Keys, Kind, Rule, Shape, TOP};
 use super::{Code, Findings, Source, Span, nearest, syntax};
 
 /// A value with the place where it stands.
@@ -25,19 +26,25 @@ pub struct Placed<T> {
 /// What a key should have, and what that looks like.
 struct Wanted {
     what: &'static str,
-    like: &'static str,
+    like: Cow<'static, str>,
 }
 
-const TEXT: Wanted = Wanted { what: "a string", like: "write it in quotes: `\"…\"`" };
-const TEXTS: Wanted = Wanted { what: "a list of strings", like: "write a list, also of one: `[\"…\"]`" };
-const FLAG: Wanted = Wanted { what: "true or false", like: "write `true` or `false`, without quotes" };
-const NUMBER: Wanted = Wanted { what: "a whole number", like: "write only digits, without quotes" };
-const DAY: Wanted = Wanted { what: "a day", like: "write it like `2008-04-29`, without quotes" };
-const TIME: Wanted = Wanted { what: "a time", like: "write it like `2008-03-31T18:32:00Z`, without quotes" };
-const TABLE: Wanted = Wanted { what: "a table", like: "write `{ … }`, or a header" };
-const ROW: Wanted = Wanted { what: "a table", like: "write `{ name = \"…\" }`" };
-const TABLES: Wanted = Wanted { what: "a list of tables", like: "write `[{ … }]`, also for one" };
-const HEADERS: Wanted = Wanted { what: "a list of tables", like: "write each with two brackets: `[[…]]`" };
+impl Wanted {
+    const fn new(what: &'static str, like: &'static str) -> Self {
+        Self { what, like: Cow::Borrowed(like) }
+    }
+}
+
+const TEXT: Wanted = Wanted::new("a string", "write it in quotes: `\"…\"`");
+const TEXTS: Wanted = Wanted::new("a list of strings", "write a list, also of one: `[\"…\"]`");
+const FLAG: Wanted = Wanted::new("true or false", "write `true` or `false`, without quotes");
+const NUMBER: Wanted = Wanted::new("a whole number", "write only digits, without quotes");
+const DAY: Wanted = Wanted::new("a day", "write it like `2008-04-29`, without quotes");
+const TIME: Wanted = Wanted::new("a time", "write it like `2008-03-31T18:32:00Z`, without quotes");
+const TABLE: Wanted = Wanted::new("a table", "write `{ … }`, or a header");
+const ROW: Wanted = Wanted::new("a table", "write `{ name = \"…\" }`");
+const TABLES: Wanted = Wanted::new("a list of tables", "write `[{ … }]`, also for one");
+const HEADERS: Wanted = Wanted::new("a list of tables", "write each with two brackets: `[[…]]`");
 
 /// A table of the document, with the shape that it should have.
 #[derive(Debug, Clone)]
@@ -45,6 +52,10 @@ pub struct Table<'t> {
     entries: &'t DeTable<'t>,
     span: Span,
     shape: &'static Shape,
+    /// Tables below that stand under a misspelled name, by the name that was meant.
+    meant: Vec<(&'static str, &'t Spanned<DeValue<'t>>)>,
+    /// Tables below that have no header, so that their keys stand here.
+    headless: Vec<(&'static str, Span)>,
 }
 
 /// The document being walked, and what was found in it so far.
@@ -55,6 +66,11 @@ pub struct Reader<'s> {
     pub findings: Findings,
     shapes: Vec<&'static Shape>,
     headers: Vec<Header<'s>>,
+    top: &'s DeTable<'s>,
+    /// Tables at the top that are there, though their name is misspelled.
+    spelled: Vec<&'static str>,
+    /// Whether the document is of a schema that is unknown here.
+    foreign: bool,
     broken: Vec<Span>,
     /// What tables seem to lack, only because the key is misspelled or stands elsewhere.
     strays: BTreeSet<(usize, String)>,
@@ -100,16 +116,31 @@ pub fn read<T>(
     }
     let headers = headers(source.text(), &root);
     let (shapes, strays) = (shape.all(), BTreeSet::new());
-    let mut reader = Reader { source, findings: own, shapes, headers, broken, strays, patience: PATIENCE };
-    let top = Table { entries: &root, span: 0..0, shape };
+    let mut reader = Reader {
+        source,
+        findings: own,
+        shapes,
+        headers,
+        top: &root,
+        spelled: Vec::new(),
+        foreign: false,
+        broken,
+        strays,
+        patience: PATIENCE,
+    };
+    let mut top = Table::new(&root, 0..0, shape);
     reader.schema(&top);
-    reader.check_keys(&top);
+    reader.check_keys(&mut top);
     let walked = walk(&mut reader, &top);
     reader.hand_over(findings);
     Some(walked)
 }
 
 impl<'t> Table<'t> {
+    fn new(entries: &'t DeTable<'t>, span: Span, shape: &'static Shape) -> Self {
+        Self { entries, span, shape, meant: Vec::new(), headless: Vec::new() }
+    }
+
     /// Where it stands: its header, or the whole of an inline table.
     pub fn span(&self) -> Span {
         self.span.clone()
@@ -153,6 +184,19 @@ impl<'t> Table<'t> {
         self.entries.get(key)
     }
 
+    /// The value of a table's key, also where the name is misspelled.
+    fn meant(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        let meant = || self.meant.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        self.value(key).or_else(meant)
+    }
+
+    /// Whether a key has to be there, by itself or for what the table may be about.
+    fn needs(&self, key: &str) -> bool {
+        let rules = || self.shape.cases().iter().flat_map(|case| case.rules);
+        self.shape.key(key).is_some_and(|key| key.required.is_some())
+            || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
+    }
+
     /// What the shape says of a key. Only what is described there can be asked for, so that nothing is read
     /// that the schema does not tell of.
     fn kind(&self, key: &str) -> Kind {
@@ -174,7 +218,8 @@ impl Reader<'_> {
         if !matches!(table.kind(key), Kind::Text(Form::Prose)) {
             self.seen(&text.value, &text.span);
         }
-        self.filled(text, key)
+        let help = if table.needs(key) { "fill it" } else { "fill it, or remove the key" };
+        self.filled(text, key, help)
     }
 
     /// A text, empty or not.
@@ -238,7 +283,10 @@ impl Reader<'_> {
         if described.filled && list.is_empty() {
             let message = format!("`{key}` lists nothing");
             let span = table.key(key).unwrap_or_default();
-            self.findings.add(Code::Empty, span, message).help("fill it, or remove the key");
+            self.findings.add(Code::Empty, span, message).help(match table.needs(key) {
+                true => "fill it",
+                false => "fill it, or remove the key",
+            });
         }
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
@@ -246,7 +294,7 @@ impl Reader<'_> {
             if let Some(text) = text.as_ref().filter(|_| described.form != Form::Prose) {
                 self.seen(&text.value, &text.span);
             }
-            texts.extend(text.and_then(|text| self.filled(text, key)));
+            texts.extend(text.and_then(|text| self.filled(text, key, "fill it, or remove it")));
         }
         Some(texts)
     }
@@ -264,11 +312,20 @@ impl Reader<'_> {
     /// A table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
         let Kind::Table(shape) = table.kind(key) else { unreachable!("`{key}` is described as a table") };
-        let value = table.value(key)?;
-        self.typed(key, value, TABLE, |value| value.is_table().then_some(()))?;
-        let DeValue::Table(entries) = value.get_ref() else { return None };
-        let inner = Table { entries, span: value.span(), shape };
-        self.check_keys(&inner);
+        let Some(value) = table.meant(key) else {
+            // Its own keys stand here, which is told already, among keys of others.
+            let (_, span) = table.headless.iter().find(|(name, _)| *name == key)?;
+            let inner = Table::new(table.entries, span.clone(), shape);
+            self.check_lacking(&inner);
+            return Some(inner);
+        };
+        let DeValue::Table(entries) = value.get_ref() else {
+            let like = table_like(brief(key), &self.source.text()[value.span()], shape).map_or(TABLE.like, Cow::Owned);
+            self.wrong_type(key, value, &Wanted { like, ..TABLE });
+            return None;
+        };
+        let mut inner = Table::new(entries, value.span(), shape);
+        self.check_keys(&mut inner);
         Some(inner)
     }
 
@@ -279,15 +336,18 @@ impl Reader<'_> {
             Kind::Tables(shape) => (shape, TABLES),
             _ => unreachable!("`{key}` is described as a list of tables"),
         };
-        let Some(list) = self.list(table, key, wanted) else { return Vec::new() };
+        let mut list: Vec<_> = self.list(table, key, wanted).into_iter().flatten().collect();
+        let meant = table.meant.iter().filter(|(name, _)| *name == key);
+        list.extend(meant.filter_map(|(_, value)| value.get_ref().as_array()).flat_map(|array| array.iter()));
+        list.sort_by_key(|value| value.span().start);
         let mut tables = Vec::with_capacity(list.len());
         for value in list {
-            if self.typed(key, value, ROW, |value| value.is_table().then_some(())).is_none() {
+            let DeValue::Table(entries) = value.get_ref() else {
+                self.wrong_type(key, value, &ROW);
                 continue;
-            }
-            let DeValue::Table(entries) = value.get_ref() else { continue };
-            let inner = Table { entries, span: value.span(), shape };
-            self.check_keys(&inner);
+            };
+            let mut inner = Table::new(entries, value.span(), shape);
+            self.check_keys(&mut inner);
             tables.push(inner);
         }
         tables
@@ -320,7 +380,11 @@ impl Reader<'_> {
                 }
                 let finding = self.findings.add(code, text.span, message);
                 if code == Code::BadName {
-                    finding.help("take a plain name that Windows, too, can have on its disk");
+                    let slashes = text.value.split('/').any(str::is_empty) && text.value.contains('/');
+                    finding.help(match slashes {
+                        true => "write one `/` between two parts, and none before the first or behind the last",
+                        false => "take a plain name that Windows, too, can have on its disk",
+                    });
                 }
                 None
             }
@@ -352,10 +416,10 @@ impl Reader<'_> {
         }
     }
 
-    fn filled(&mut self, text: Placed<String>, key: &str) -> Option<Placed<String>> {
+    fn filled(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<Placed<String>> {
         if text.value.trim().is_empty() {
-            let finding = self.findings.add(Code::Empty, text.span, format!("`{}` has an empty text", brief(key)));
-            finding.help("fill it, or remove it");
+            let message = format!("`{}` has an empty text", brief(key));
+            self.findings.add(Code::Empty, text.span, message).help(help);
             return None;
         }
         Some(text)
@@ -376,20 +440,30 @@ impl Reader<'_> {
     ) -> Option<Placed<T>> {
         let taken = take(value.get_ref());
         if taken.is_none() {
-            let found = match value.get_ref() {
-                DeValue::String(_) => "a string",
-                DeValue::Integer(_) => "a whole number",
-                DeValue::Float(_) => "a number with a fraction",
-                DeValue::Boolean(_) => "true or false",
-                DeValue::Datetime(_) => "a date or time",
-                DeValue::Array(_) => "a list",
-                DeValue::Table(_) => "a table",
-            };
-            let key = brief(key);
-            let message = format!("`{key}` has {found} where {} belongs", wanted.what);
-            self.findings.add(Code::WrongType, value.span(), message).label(wanted.like);
+            self.wrong_type(key, value, &wanted);
         }
         taken.map(|taken| Placed { value: taken, span: value.span() })
+    }
+
+    fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &Wanted) {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        let like = match value.get_ref() {
+            DeValue::Array(_) | DeValue::Table(_) if wanted.what == TEXT.what => "it takes one text: `\"…\"`".into(),
+            DeValue::Datetime(Datetime { date: Some(date), .. }) if wanted.what == DAY.what => {
+                format!("write the day alone: `{date}`").into()
+            }
+            _ => wanted.like.clone(),
+        };
+        let message = format!("`{}` has {found} where {} belongs", brief(key), wanted.what);
+        self.findings.add(Code::WrongType, value.span(), message).label(like);
     }
 
     fn schema(&mut self, top: &Table<'_>) {
@@ -399,6 +473,12 @@ impl Reader<'_> {
             if elsewhere(self) {
                 return;
             }
+            // One that is misspelled is told as such.
+            let named = || top.shape.named().iter().map(|key| key.name);
+            let unknown = top.keys().into_iter().filter(|key| !top.shape.takes(key.value));
+            if unknown.into_iter().any(|key| self.nearest(key.value, named()) == Some("schema")) {
+                return;
+            }
             self.findings
                 .add(Code::Schema, 0..0, "the document does not say its schema")
                 .help("begin it with `schema = 1`");
@@ -406,6 +486,7 @@ impl Reader<'_> {
             && let Kind::Only(known) = top.kind("schema")
             && schema.value != known
         {
+            self.foreign = true;
             let message = format!("schema {} is unknown", schema.value);
             let help = format!("this version of rollup understands schema {known}; a newer one may understand it");
             let finding = self.findings.add(Code::Schema, schema.span, message);
@@ -414,28 +495,44 @@ impl Reader<'_> {
     }
 
     /// Keys that mean nothing in a table, and those that it lacks.
-    fn check_keys(&mut self, table: &Table<'_>) {
-        let named = match &table.shape.keys {
-            Keys::Named(named) => named,
-            Keys::Free(..) => {
-                table.entries.keys().for_each(|key| self.seen(key.get_ref(), &key.span()));
-                return;
-            }
-        };
-        for key in table.keys() {
-            if table.shape.key(key.value).is_some() {
-                continue;
-            }
-            match self.belongs(table, &key) {
-                Some((start, title, place)) => {
-                    self.strays.insert((start, lacks(title, key.value)));
-                    let message = format!("`{}` landed in {}", key.value, table.shape.title);
-                    self.findings.add(Code::MisplacedKey, key.span, message).label(place);
-                }
-                None => self.unknown_key(table, &key),
-            }
+    fn check_keys(&mut self, table: &mut Table<'_>) {
+        if let Keys::Free(..) = table.shape.keys {
+            table.entries.keys().for_each(|key| self.seen(key.get_ref(), &key.span()));
+            return;
         }
-        for key in *named {
+        let mut unknown = table.keys();
+        unknown.retain(|key| table.shape.key(key.value).is_none());
+        unknown.retain(|key| match self.belongs(table, key) {
+            Some((stray, place)) => {
+                self.strays.extend(stray.map(|(start, title)| (start, lacks(title, key.value))));
+                let message = format!("`{}` landed in {}", key.value, table.shape.title);
+                self.findings.add(Code::MisplacedKey, key.span.clone(), message).label(place);
+                false
+            }
+            None => true,
+        });
+        let below = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
+            DeValue::Array(array) => array.first().is_some_and(|first| first.get_ref().is_table()),
+            value => value.is_table(),
+        };
+        let (tables, mut plain): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|key| table.value(key.value).is_some_and(below));
+        for key in &tables {
+            self.unknown_key(table, key);
+        }
+        if table.span.is_empty() {
+            self.spelled = table.meant.iter().map(|(name, _)| *name).collect();
+        }
+        self.without_header(table, &mut plain);
+        for key in &plain {
+            self.unknown_key(table, key);
+        }
+        self.check_lacking(table);
+    }
+
+    /// Tells which keys a table lacks.
+    fn check_lacking(&mut self, table: &Table<'_>) {
+        for key in table.shape.named() {
             match key {
                 // A document's schema has a code of its own.
                 Key { kind: Kind::Only(_), .. } => {}
@@ -445,23 +542,81 @@ impl Reader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, table: &Table<'_>, key: &Placed<&str>) {
+    /// Keys of a table of the top that the document does not have: its header was forgotten, which is one fault.
+    fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
+        let top = table.span.is_empty();
+        if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
+            return;
+        }
+        for absent in self.shapes[0].named() {
+            let Kind::Table(shape) = absent.kind else { continue };
+            if self.top.contains_key(absent.name) || self.spelled.contains(&absent.name) {
+                continue;
+            }
+            let (own, others): (Vec<_>, Vec<_>) = unknown.drain(..).partition(|key| shape.takes(key.value));
+            *unknown = others;
+            let ([first, ..], Some(last)) = (&own[..], own.last()) else { continue };
+            let message = format!("{} landed in {}", some_of(own.iter().map(|key| key.value)), table.shape.title);
+            let below = |key: &Placed<&str>| key.span.start > first.span.start && table.shape.key(key.value).is_some();
+            // Tables have headers of their own, and may stand below.
+            let plain = |key: &Placed<&str>| key.span.start < last.span.start || !top;
+            let label = match table.keys().iter().any(|key| below(key) && plain(key)) {
+                true => format!("belongs in {}, which is missing", shape.title),
+                false => format!("`{}` is missing above line {}", shape.title, self.source.line(first.span.start)),
+            };
+            self.findings.add(Code::MisplacedKey, first.span.clone(), message).label(label);
+            self.strays.insert((0, lacks(TOP, absent.name)));
+            if top {
+                table.headless.push((absent.name, first.span.clone()));
+            }
+        }
+    }
+
+    fn unknown_key(&mut self, table: &mut Table<'_>, key: &Placed<&str>) {
         let keys = table.shape.named().iter().map(|key| key.name);
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
         let near = self.nearest(key.value, keys.clone());
         self.strays.extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
+        // A table under a misspelled name is read as it was meant, so that its own faults are told, too.
+        if let (Some(meant), Some(value)) = (near.and_then(|near| table.shape.key(near)), table.value(key.value)) {
+            let fits = match meant.kind {
+                Kind::Table(_) => value.get_ref().is_table(),
+                Kind::Tables(_) | Kind::Headers(_) => value.get_ref().is_array(),
+                _ => false,
+            };
+            if fits {
+                table.meant.push((meant.name, value));
+            }
+        }
+        let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
         let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
-            None => finding.help(format!("it has {}", listed(keys))),
+            None => finding.help(elsewhere.unwrap_or_else(|| format!("it has {}", listed(keys)))),
         };
     }
 
+    /// What to write for a key that is the name of a table with a header of its own, one line for each name.
+    fn free_table(&self, key: &str) -> Option<String> {
+        let mut keys = self.shapes.iter().flat_map(|shape| shape.named()).filter(|known| known.name == key);
+        keys.find_map(|known| match known.kind {
+            Kind::Table(Shape { title, keys: Keys::Free(_, free), .. }) if title.starts_with('[') => {
+                Some(format!("it stands in {title}, as {}", sample("", free)))
+            }
+            _ => None,
+        })
+    }
+
+    /// The header that begins at an offset.
+    fn header_at(&self, start: usize) -> Option<usize> {
+        self.headers.binary_search_by_key(&start, |header| header.start).ok()
+    }
+
     /// Where a key that stands under the wrong header would mean something: the top, or the nearest
-    /// table above that takes it and has it not yet.
-    fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(usize, &'static str, String)> {
+    /// table above that takes it and has it not yet. With the table that seems to lack it, unless it has one.
+    fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(Option<(usize, &'static str)>, String)> {
         // Nobody slips a key into the braces of another table.
-        let here = self.headers.binary_search_by_key(&table.span.start, |header| header.start).ok()?;
+        let here = self.header_at(table.span.start)?;
         let takes = |shape: &Shape| shape.takes(key.value);
         if !self.shapes.iter().any(|shape| takes(shape)) || self.patience < here {
             return None;
@@ -469,15 +624,23 @@ impl Reader<'_> {
         self.patience -= here;
         let above = |next: usize| self.source.line(self.headers[next].start);
         if takes(self.shapes[0]) {
-            return Some((0, TOP, format!("belongs above line {}", above(0))));
+            if self.top.contains_key(key.value) {
+                return Some((None, "remove it, it stands at the top already".to_owned()));
+            }
+            return Some((Some((0, TOP)), format!("belongs above line {}", above(0))));
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            if let Some(&shape) = shape.filter(|shape| takes(shape))
+            // Its name is that of a table, which the plain value here cannot become.
+            let plain = |shape: &&&'static Shape| {
+                let kind = shape.named().iter().find(|known| known.name == key.value).map(|known| known.kind);
+                !matches!(kind, Some(Kind::Table(_))) || table.value(key.value).is_some_and(|v| v.get_ref().is_table())
+            };
+            if let Some(&shape) = shape.filter(|shape| takes(shape)).filter(plain)
                 && !header.entries.contains_key(key.value)
             {
                 let place = format!("belongs in {}, above line {}", header.title, above(at + 1));
-                return Some((header.start, shape.title, place));
+                return Some((Some((header.start, shape.title)), place));
             }
         }
         None
@@ -486,6 +649,11 @@ impl Reader<'_> {
     /// Gives the findings to the caller, without those that a syntax error may have caused.
     fn hand_over(mut self, findings: &mut Findings) {
         self.findings.explain_by(Code::HiddenCharacter);
+        if self.foreign {
+            // What the keys of another schema mean nobody knows here.
+            let known = |code| matches!(code, Code::Schema | Code::ByteOrderMark | Code::NewerToml);
+            self.findings.retain(|finding| known(finding.code));
+        }
         let strays = std::mem::take(&mut self.strays);
         self.findings.retain(|finding| {
             finding.code != Code::MissingKey || !strays.contains(&(finding.span.start, finding.message.clone()))
@@ -513,17 +681,12 @@ impl Reader<'_> {
 /// A name with every character as an escape that cannot be seen or told from a space; `None` for a name without.
 fn unseen(name: &str) -> Option<String> {
     let trimmed = name.trim_matches(' ');
-    let hidden = |c: char| {
-        (c != ' ' && c.is_whitespace())
-            || c.is_control()
-            || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     if trimmed.len() == name.len()
-        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f) || !name.contains(hidden))
+        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f) || !name.contains(is_hidden))
     {
         return None;
     }
-    let escaped = |c: char| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    let escaped = |c: char| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
     // Of spaces at the ends nobody would see how many there are.
     let end = |spaces: usize| "\\u{20}".repeat(spaces);
     let before = name.len() - name.trim_start_matches(' ').len();
@@ -531,8 +694,45 @@ fn unseen(name: &str) -> Option<String> {
     Some(format!("{}{}{}", end(before), trimmed.chars().map(escaped).collect::<String>(), end(behind)))
 }
 
+/// Whether a character cannot be seen, or not be told from a space.
+pub(super) fn is_hidden(c: char) -> bool {
+    (c != ' ' && c.is_whitespace())
+        || c.is_control()
+        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 fn lacks(title: &str, key: &str) -> String {
     format!("{title} lacks `{key}`")
+}
+
+/// What a table looks like in the place of another value.
+fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
+    let headed = shape.title.starts_with('[');
+    if headed && raw.starts_with("[[") {
+        return Some(format!("write one bracket on each side: `{}`", shape.title));
+    }
+    match &shape.keys {
+        Keys::Free(_, free) if !headed => {
+            let whole = matches!(free.kind, Kind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
+            let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let key = if key.chars().all(bare) { format!("{key}.") } else { format!("\"{key}\".") };
+            match whole && !raw.contains('\n') {
+                true => Some(format!("write `{key}\"{}\" = {raw}`", free.name)),
+                false => Some(format!("write {}", sample(&key, free))),
+            }
+        }
+        _ => headed.then(|| format!("write it below a header: `{}`", shape.title)),
+    }
+}
+
+/// A line with a key that the author names.
+fn sample(before: &str, free: &Key) -> String {
+    let value = match free.kind {
+        Kind::Texts(_) => "[\"…\"]",
+        Kind::Table(_) => "{ … }",
+        _ => "\"…\"",
+    };
+    format!("`{before}\"{}\" = {value}`", free.name)
 }
 
 /// Whether such a finding is about what stands there, and not about what stands nowhere.

@@ -1,10 +1,12 @@
 //! What can be said about a document before anybody knows what it is about.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
+use super::slips::{self, Slip, slip};
 use super::{Code, Finding, Findings, Source, Span};
 
 /// How deep brackets may nest, and how many dots a key may have.
@@ -61,7 +63,10 @@ pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findi
         return None;
     }
     let mut text = source.text().to_owned();
-    let mut broken: Vec<Span> = Vec::new();
+    let mut broken = conflicts(source, &mut text, &errors, findings);
+    if !broken.is_empty() {
+        errors = DeTable::parse_recoverable(&text).1;
+    }
     for _ in 0..ROUNDS {
         let lossy = errors.iter().any(|error| error.message() != "duplicate key");
         let new = one_round(source, &mut text, errors, &broken, findings);
@@ -75,6 +80,34 @@ pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findi
     Some((text, broken))
 }
 
+/// Tells the merge conflicts, each once, and blanks one side of each: both together are keys that stand twice.
+fn conflicts(source: &Source, text: &mut String, errors: &[Error], findings: &mut Findings) -> Vec<Span> {
+    let [begin, .., end] = slips::MARKERS;
+    let begins = |error: &Error| source.line_text(source.line(span_of(error, source).start)).starts_with(begin);
+    let mut told = Vec::new();
+    let Some(mut at) = errors.iter().filter(|error| begins(error)).map(|error| span_of(error, source).start).min()
+    else {
+        return told;
+    };
+    at = source.line_span(source.line(at)).start;
+    // A text of several lines may have such lines; then the parser finds nothing wrong with them.
+    while let Some(last) = source.text()[at..].find(&format!("\n{end}")).map(|last| at + last + 1) {
+        findings.add(Code::Syntax, at..at + begin.len(), slips::CONFLICT).help(slips::SOLVE);
+        told.push(at..at + begin.len());
+        let ours = source.line_span(source.line(at)).end;
+        blank(text, at..ours);
+        let middle = |marker: &&str| source.text()[ours..last].find(&format!("\n{marker}"));
+        let theirs = slips::MARKERS[1..3].iter().filter_map(middle).min().map_or(last, |middle| ours + middle + 1);
+        let behind = source.line_span(source.line(last)).end;
+        blank(text, theirs..behind);
+        match source.text()[behind..].find(&format!("\n{begin}")) {
+            Some(next) if told.len() < TOLD => at = behind + next + 1,
+            _ => break,
+        }
+    }
+    told
+}
+
 /// Tells the errors of one reading that are not known yet, and blanks their lines.
 fn one_round(
     source: &Source,
@@ -83,21 +116,27 @@ fn one_round(
     known: &[Span],
     findings: &mut Findings,
 ) -> Vec<Span> {
-    const UNCLOSED: [&str; 2] = ["unclosed array,", "unclosed inline table"];
+    const UNCLOSED: [&str; 3] = ["unclosed array,", "unclosed inline table", "invalid multi-line"];
     let unclosed = |error: &Error| UNCLOSED.iter().any(|start| error.message().starts_with(start));
     let culprit = errors.iter().any(unclosed).then(|| never_closed(text)).flatten();
-    let before = culprit.map_or(usize::MAX, |at| source.line_span(source.line(at)).start);
+    let before = culprit.map_or(usize::MAX, |unclosed| source.line_span(source.line(unclosed.at)).start);
     let mut new = new_errors(source, errors, before, known, findings);
     for span in &new {
         blank(text, source.line_span(source.line(span.start)));
     }
-    if let Some(at) = culprit {
-        let list = text[at..].starts_with('[');
-        let what = if list { "list" } else { "inline table" };
-        let bracket = if list { ']' } else { '}' };
-        let finding = findings.add(Code::Syntax, at..at + 1, format!("this {what} is never closed"));
-        finding.help(format!("close it with `{bracket}`"));
-        let until = if list { next_header(text, at) } else { source.line_span(source.line(at)).end };
+    if let Some(Unclosed { torn: Some(text_at), .. }) = culprit {
+        let slip = slip(source, "invalid basic string", &(text_at..text_at));
+        findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+        blank(text, before..source.line_span(source.line(text_at)).end);
+        new.push(text_at..text_at + 1);
+    } else if let Some(Unclosed { at, .. }) = culprit {
+        let (what, close, until) = match text.as_bytes()[at] {
+            b'[' => ("list", "]", next_header(text, at)),
+            b'{' => ("inline table", "}", source.line_span(source.line(at)).end),
+            _ => ("text", &source.text()[at..at + 3], next_entry(text, at)),
+        };
+        let finding = findings.add(Code::Syntax, at..at + close.len(), format!("this {what} is never closed"));
+        finding.help(format!("close it with `{close}`"));
         blank(text, before..until);
         new.push(at..at + 1);
     }
@@ -111,12 +150,15 @@ fn blank(text: &mut String, part: Span) {
     text.replace_range(part, &blanks);
 }
 
-/// The first bracket that is never closed, or closed by one of the other kind.
+/// The first bracket that is never closed, or closed by one of the other kind, or the quotes of several lines
+/// that nothing closes.
 ///
-/// An unclosed bracket swallows the lines below it, and to the parser each of them is an error of its own.
-fn never_closed(text: &str) -> Option<usize> {
+/// What is unclosed swallows the lines below it, and to the parser each of them is an error of its own.
+fn never_closed(text: &str) -> Option<Unclosed> {
     let bytes = text.as_bytes();
     let mut open: Vec<usize> = Vec::new();
+    let mut torn: Vec<usize> = Vec::new();
+    let unclosed = |at: usize, torn: &[usize]| Unclosed { at, torn: torn.iter().copied().find(|&text| text > at) };
     let (mut at, mut blank, mut in_header) = (0, true, false);
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -125,7 +167,15 @@ fn never_closed(text: &str) -> Option<usize> {
                 continue;
             }
             b'"' | b'\'' => {
-                at = behind_string(bytes, at);
+                at = match string_end(bytes, at) {
+                    Ok(end) => end,
+                    Err(_) if bytes[at..].starts_with(&[byte; 3]) => return Some(Unclosed { at, torn: None }),
+                    Err(end) => {
+                        let closes = bytes[at..end.min(bytes.len())].iter().any(|b| matches!(b, b']' | b'}'));
+                        torn.extend(closes.then_some(at));
+                        end
+                    }
+                };
                 blank = false;
                 continue;
             }
@@ -137,7 +187,7 @@ fn never_closed(text: &str) -> Option<usize> {
             b'\n' if in_header => open.clear(),
             b']' | b'}' => match open.pop() {
                 // In ASCII each closing bracket stands two behind its opening one.
-                Some(opening) if bytes[opening] + 2 != byte => return Some(opening),
+                Some(opening) if bytes[opening] + 2 != byte => return Some(unclosed(opening, &torn)),
                 _ => {}
             },
             _ => {}
@@ -145,12 +195,39 @@ fn never_closed(text: &str) -> Option<usize> {
         blank = byte == b'\n' || blank && byte.is_ascii_whitespace();
         at += 1;
     }
-    open.first().copied()
+    open.first().map(|&at| unclosed(at, &torn))
+}
+
+/// What is never closed.
+#[derive(Clone, Copy)]
+struct Unclosed {
+    /// Where it was opened.
+    at: usize,
+    /// A text behind it that its line does not close, and that swallowed the bracket which would.
+    torn: Option<usize>,
 }
 
 /// Where the next line begins that looks like a header.
 fn next_header(text: &str, at: usize) -> usize {
     text[at..].find("\n[").map_or(text.len(), |line| at + line + 1)
+}
+
+/// Where the next line begins that looks like a header or like a key with its value.
+fn next_entry(text: &str, at: usize) -> usize {
+    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let entry = |line: &str| {
+        let behind = &line[line.bytes().take_while(|b| word(b)).count()..];
+        line.starts_with('[') || (behind.len() < line.len() && behind.trim_start_matches(' ').starts_with('='))
+    };
+    let mut lines = text[at..].split_inclusive('\n');
+    let mut start = at + lines.next().map_or(0, str::len);
+    for line in lines {
+        if entry(line) {
+            break;
+        }
+        start += line.len();
+    }
+    start
 }
 
 /// Turns the parser's errors before an offset into findings, one a line.
@@ -165,40 +242,42 @@ fn new_errors(
     errors.sort_by_key(|error| span_of(error, source).start);
     let mut lines: BTreeSet<u32> = known.iter().map(|span| source.line(span.start)).collect();
     let mut spans = Vec::new();
+    let repeated = OnceCell::new();
     for error in &errors {
         let span = span_of(error, source);
-        if !lines.insert(source.line(span.start)) {
+        let line = source.line(span.start);
+        if !lines.insert(line) {
             continue;
         }
         let told = known.len() + spans.len();
-        if told <= TOLD {
-            let message =
-                if told < TOLD { plain(error.message()) } else { "too many faults; this is the last one told" };
-            findings.add(Code::Syntax, span.clone(), message).help(way_out(error.message()));
+        if told < TOLD {
+            let slip = match error.message() {
+                "duplicate key" => {
+                    let first = repeated.get_or_init(|| slips::repeated(source)).get(&line);
+                    twice(source.line_text(line).trim(), span.clone(), first.copied())
+                }
+                message => slip(source, message, &span),
+            };
+            findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+        } else if told == TOLD {
+            let finding = findings.add(Code::Syntax, span.clone(), "more lines are broken, from here on");
+            finding.help(format!("only the first {TOLD} are told and counted; is this a TOML file?"));
         }
         spans.push(span);
     }
     spans
 }
 
-/// The parser's words, where they would send an author the wrong way.
-fn plain(message: &str) -> &str {
-    match message {
-        "string values must be quoted, expected literal string" => "a text needs quotes",
-        "duplicate key" => "this key is here already",
-        _ => message,
-    }
-}
-
-/// What to write instead, as far as the parser's words tell it.
-fn way_out(message: &str) -> &'static str {
-    match message {
-        "string values must be quoted, expected literal string" => "put it in quotes: `\"…\"`",
-        "duplicate key" => "remove one of the two; a table's second header counts too",
-        message if message.contains("expected `=`") => "write `key = value`",
-        message if message.contains("newline") => "one key stands on one line, and a text in quotes ends on its own",
-        _ => "the rules are those of TOML 1.0: https://toml.io/en/v1.0.0",
-    }
+/// A key or a header that stands there already.
+fn twice(line: &str, span: Span, first: Option<u32>) -> Slip {
+    let header = line.starts_with('[');
+    let what = if header { "table" } else { "key" };
+    let place = first.map_or(String::new(), |first| format!(", on line {first}"));
+    let help = match header {
+        true => "a table has one header, and all its keys stand below it",
+        false => "remove one of the two",
+    };
+    Slip { span, message: format!("this {what} is here already{place}"), help: help.to_owned() }
 }
 
 fn span_of(error: &Error, source: &Source) -> Span {
@@ -225,7 +304,7 @@ fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
                 continue;
             }
             b'"' | b'\'' => {
-                at = behind_string(bytes, at);
+                at = string_end(bytes, at).unwrap_or_else(|end| end);
                 continue;
             }
             b'[' | b'{' => (brackets, dots) = (brackets + 1, 0),
@@ -250,22 +329,22 @@ fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
     None
 }
 
-/// The offset behind a string that begins at `at`; an unclosed one ends with its line or the text.
-fn behind_string(bytes: &[u8], at: usize) -> usize {
+/// The offset behind a string that begins at `at`; an unclosed one is an error, and ends with its line or the text.
+pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let quote = bytes[at];
     let long = bytes[at..].starts_with(&[quote; 3]);
     let mut at = at + if long { 3 } else { 1 };
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'\\' if quote == b'"' => at += 1,
-            b'\n' if !long => return at,
-            _ if byte == quote && !long => return at + 1,
-            _ if byte == quote && bytes[at..].starts_with(&[quote; 3]) => return at + 3,
+            b'\\' if quote == b'"' && bytes.get(at + 1).is_some_and(|&next| long || next != b'\n') => at += 1,
+            b'\n' if !long => return Err(at),
+            _ if byte == quote && !long => return Ok(at + 1),
+            _ if byte == quote && bytes[at..].starts_with(&[quote; 3]) => return Ok(at + 3),
             _ => {}
         }
         at += 1;
     }
-    at
+    Err(at)
 }
 
 /// Finds what TOML 1.0 does not have.
@@ -313,7 +392,9 @@ fn newer_escapes(raw: &str, start: usize, findings: &mut Findings) {
         if let Some((_, escape @ (b'e' | b'x'))) = bytes.next() {
             let at = start + at;
             let message = format!("the escape `\\{}` is newer than TOML 1.0", char::from(escape));
-            findings.add(Code::NewerToml, at..at + 2, message).help("write `\\u` and four hexadecimal digits");
+            findings
+                .add(Code::NewerToml, at..at + 2, message)
+                .help("write `\\u` and four hexadecimal digits, or `\\\\` for a backslash");
         }
     }
 }
@@ -380,7 +461,7 @@ mod tests {
     #[test]
     fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
         let text = format!("\"{}\" = [\n{}", "k".repeat(4 << 20), "\n".repeat(4 << 20));
-        assert_eq!(never_closed(&text), Some((4 << 20) + 5));
+        assert_eq!(never_closed(&text).map(|unclosed| unclosed.at), Some((4 << 20) + 5));
     }
 
     #[test]

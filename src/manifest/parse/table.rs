@@ -46,6 +46,8 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
 
 /// A moment in UTC, to the minute, in seconds since 1970.
 fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
+    // Not as it would be written anew: `-00:00` is not `+00:00`.
+    let raw = reader.source.text().get(time.span.clone()).unwrap_or_default();
     let wrong = match (time.value.date, time.value.time, time.value.offset) {
         (Some(date), Some(clock), Some(Offset::Z)) => {
             if clock.second.unwrap_or(0) != 0 || clock.nanosecond.unwrap_or(0) != 0 {
@@ -57,14 +59,20 @@ fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64
                     Ok(moment) => {
                         return Some(Placed { value: moment.timestamp().as_second(), span: time.span.clone() });
                     }
-                    Err(_) => "there is no such time",
+                    // TOML has checked the day; what is left is too far away.
+                    Err(_) => {
+                        let message = format!("`modified` is {raw}, later than any time that is taken");
+                        let finding = reader.findings.add(Code::BadTime, time.span.clone(), message);
+                        finding.help("the last one is 9999-12-30T22:00:00Z");
+                        return None;
+                    }
                 }
             }
         }
         (Some(_), Some(_), _) => "a `Z` at the end says that it is UTC",
         _ => "a date and a time are wanted, such as 2008-03-31T18:32:00Z",
     };
-    let message = format!("`modified` is {}, which is not UTC to the minute", time.value);
+    let message = format!("`modified` is {raw}, which is not UTC to the minute");
     reader.findings.add(Code::BadTime, time.span.clone(), message).help(wrong);
     None
 }
