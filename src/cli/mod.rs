@@ -86,8 +86,11 @@ fn wants_json(command: &Command) -> bool {
     format == Format::Json
 }
 
-/// Whether a command that found nothing wrong did all of its work on standard output.
+/// Whether a command did all of its work on standard output: it found nothing wrong, or it wrote for a program.
 fn is_for_its_output(command: &Command, exit: Exit) -> bool {
+    if matches!(command, Command::Validate(args) if args.format == Report::Sarif) {
+        return true;
+    }
     let prints = matches!(
         command,
         Command::Validate(_)

@@ -25,12 +25,12 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let here = std::env::current_dir().ok().filter(|_| code_host);
     let mut gathered = Gathered { here, ..Gathered::default() };
     args.files.iter().for_each(|file| gathered.take(file));
+    let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
     if let Some(output) = args.output.as_deref().filter(|output| gathered.has(output)) {
         return Err(Failure::new(Exit::Usage, format_args!("`{}` is one of the documents", output.display()))
             .now("it was not changed")
             .next("write the report into another file"));
     }
-    let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
     let payload = match &args.payload {
         Some(folder) => {
             gathered.refuse_several_manifests()?;
@@ -184,12 +184,15 @@ impl Gathered {
     }
 
     fn source(&self, path: &Path) -> Result<Source, Failure> {
-        let source = inputs::source(path)?;
-        let relative = self.here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-        Ok(match relative {
+        inputs::source(path).map(|source| self.named(source, path))
+    }
+
+    /// A document under the name that the report needs.
+    fn named(&self, source: Source, path: &Path) -> Source {
+        match self.here.as_deref().and_then(|here| path.strip_prefix(here).ok()) {
             Some(relative) => source.named(relative.display().to_string()),
             None => source,
-        })
+        }
     }
 
     /// Nothing that a folder may hold beside documents is a mistake.
@@ -278,7 +281,8 @@ impl Gathered {
         let source = inputs::description_source(folder)?;
         let mut findings = Findings::default();
         let description = describe::parse(&source, &mut findings);
-        if !findings.is_empty() && self.is_new(&folder.join("deployment.toml")) {
+        if self.is_new(&folder.join("deployment.toml")) && !findings.is_empty() {
+            let source = self.named(source, &folder.join("deployment.toml"));
             self.documents.insert(0, (source, Kind::Deployment));
         }
         if description.is_none() {

@@ -185,6 +185,27 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// The word that the language has for it, such as `uninstall`.
+    pub fn keyword(&self) -> &'static str {
+        match self {
+            Action::Uninstall(_) => "uninstall",
+            Action::Install(_) => "install",
+            Action::Copy { .. } => "copy",
+            Action::Run { .. } => "run",
+            Action::Initialize { .. } => "initialize",
+            Action::Service { verb, .. } => match verb {
+                ServiceVerb::Start => "start",
+                ServiceVerb::Stop => "stop",
+                ServiceVerb::Restart => "restart",
+                ServiceVerb::Enable => "enable",
+                ServiceVerb::Disable => "disable",
+            },
+            Action::Manual { .. } => "manual",
+        }
+    }
+}
+
 /// `start`, `stop`, `restart`, `enable` or `disable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceVerb {

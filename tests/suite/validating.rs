@@ -217,6 +217,8 @@ fn a_report_never_replaces_a_document() {
     let ran = world.run("validate kb952076.toml -o ./kb952076.toml").exits_with(exit::USAGE);
     ran.says("`./kb952076.toml` is one of the documents");
     assert_eq!(fs::read_to_string(world.at("kb952076.toml")).expect("there"), KB952076);
+    let ran = world.run("validate kb952076.toml -d deployment -o deployment/deployment.toml").exits_with(exit::USAGE);
+    ran.says("is one of the documents").nothing_was_touched();
 }
 
 #[test]
@@ -255,6 +257,12 @@ fn a_report_that_is_lost_is_a_failure() {
         let ended = world.command(words).stdout(full).stderr(Stdio::null()).status().expect("it runs");
         assert_eq!(ended.code(), Some(exit::IO), "{words}");
     }
+    // A report for a program is lost, whatever it told.
+    let world = world.edit("kb952076.toml", "title = \"Update", "titel = \"Update");
+    let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut command = world.command("validate kb952076.toml --format sarif");
+    let ended = command.stdout(full).stderr(Stdio::null()).status().expect("it runs");
+    assert_eq!(ended.code(), Some(exit::IO));
 }
 
 #[test]

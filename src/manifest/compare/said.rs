@@ -5,7 +5,7 @@ use super::facts::{Facts, Weighed};
 use super::{Place, Value, Whole};
 use crate::manifest::{
     Action, Condition, CopyFiles, CopyTarget, GroupItems, InstallTargets, PayloadFile, Prerequisite, Rollup, Selection,
-    Servers, ServiceVerb, Step,
+    Servers, Step,
 };
 use crate::names::{RelPath, same_name};
 
@@ -92,7 +92,7 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
     let mut facts = Facts::with_lines(lines, Some(*line));
     // Without a title the id is shown.
     facts.says("title", Some(title.as_str()).filter(|title| !same_name(title, id)), Weighed::Exactly);
-    facts.says("action", Some(name_of(action)), Weighed::Exactly);
+    facts.says("action", Some(action.keyword()), Weighed::Exactly);
     match action {
         Action::Uninstall(selection) | Action::Install(InstallTargets::Chosen(selection)) => {
             selected(&mut facts, selection);
@@ -162,22 +162,6 @@ fn servers(facts: &mut Facts<'_>, on: Option<&Servers>) {
     if let Some(Servers { role, platform }) = on {
         facts.says("on", Some(role.as_str()), Weighed::AsNames);
         facts.says("platform", platform.as_deref(), Weighed::AsNames);
-    }
-}
-
-fn name_of(action: &Action) -> &'static str {
-    match action {
-        Action::Uninstall(_) => "uninstall",
-        Action::Install(_) => "install",
-        Action::Copy { .. } => "copy",
-        Action::Run { .. } => "run",
-        Action::Initialize { .. } => "initialize",
-        Action::Service { verb: ServiceVerb::Start, .. } => "start",
-        Action::Service { verb: ServiceVerb::Stop, .. } => "stop",
-        Action::Service { verb: ServiceVerb::Restart, .. } => "restart",
-        Action::Service { verb: ServiceVerb::Enable, .. } => "enable",
-        Action::Service { verb: ServiceVerb::Disable, .. } => "disable",
-        Action::Manual { .. } => "manual",
     }
 }
 

@@ -13,7 +13,7 @@ use crate::deployment::description::{Instance, ServerId};
 use crate::deployment::records::ItemRecord;
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::{Kind, path};
-use crate::manifest::{Action, ServiceVerb, Step};
+use crate::manifest::{Action, Step};
 use crate::names::{Folded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, Shared};
 use crate::plan::refusal::ReasonKind;
@@ -86,7 +86,7 @@ impl Planner<'_> {
         PlannedStep {
             id: step.id.clone(),
             title: step.title.clone(),
-            action: keyword(&step.action).to_owned(),
+            action: step.action.keyword().to_owned(),
             line: step.line,
             operations: draft.operations.into_iter().map(swap).collect(),
             nothing: draft.nothing,
@@ -156,23 +156,5 @@ impl Planner<'_> {
         let row = *self.rows.get(&Folded::of(name))?;
         let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
         Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
-    }
-}
-
-fn keyword(action: &Action) -> &'static str {
-    match action {
-        Action::Uninstall(_) => "uninstall",
-        Action::Install(_) => "install",
-        Action::Copy { .. } => "copy",
-        Action::Run { .. } => "run",
-        Action::Initialize { .. } => "initialize",
-        Action::Service { verb, .. } => match verb {
-            ServiceVerb::Start => "start",
-            ServiceVerb::Stop => "stop",
-            ServiceVerb::Restart => "restart",
-            ServiceVerb::Enable => "enable",
-            ServiceVerb::Disable => "disable",
-        },
-        Action::Manual { .. } => "manual",
     }
 }
