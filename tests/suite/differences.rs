@@ -224,8 +224,8 @@ fn every_key_of_the_language_makes_a_difference() {
 }
 
 #[test]
-#[ignore = "measures, and takes a release build to mean something"]
-fn a_hundred_thousand_rows_on_each_side_take_about_a_second() {
+#[ignore = "takes seconds in a debug build; it would take hours if rows were looked for one by one"]
+fn a_hundred_thousand_rows_on_each_side_are_compared() {
     let head = KB952076.split_once("[payload]").expect("a payload").0;
     let head = head.split_once("[[steps]]").expect("steps").0;
     let table = |size: usize| -> String {
@@ -238,7 +238,5 @@ fn a_hundred_thousand_rows_on_each_side_take_about_a_second() {
     let world = beside(&[]);
     fs::write(world.at("a.toml"), table(1)).expect("written");
     fs::write(world.at("b.toml"), table(2)).expect("written");
-    let begun = std::time::Instant::now();
     world.run("diff a.toml b.toml").exits_with(exit::OK).says("100,000 differences: 100,000 changed");
-    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
 }
