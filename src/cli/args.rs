@@ -60,6 +60,7 @@ that has it cannot be used. `rollup explain CODE` tells more about a finding.")]
     #[command(after_help = "Examples:
   rollup plan kb952076.toml -d /srv/hmc40 -p KB952076
   rollup plan kb952076.toml --save plan.json
+  rollup plan kb952076.toml --format html -o plan.html
   rollup plan kb952076.toml --undo           the exact way back
   rollup plan plan.json -d /srv/hmc40        is the saved plan still true?
 
@@ -70,6 +71,7 @@ will be written.")]
     #[command(after_help = "Examples:
   rollup show plan.json
   rollup show plan.json --undo
+  rollup show plan.json --format html -o plan.html
   rollup show /srv/hmc40/.rollup/runs/0012-KB952076/plan.json")]
     Show(Show),
     /// Apply a manifest: stage everything, then swap it in
@@ -324,24 +326,24 @@ pub(super) struct Explain {
     pub(super) format: Page,
 }
 
-/// The forms in which a plan is shown.
+/// The forms in which a plan or a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Shape {
     // Without help texts of their own, like the formats.
     Text,
     Json,
     Markdown,
+    Html,
 }
 
+/// How a plan is shown.
 #[derive(Debug, Args)]
-pub(super) struct Plan {
-    #[command(flatten)]
-    pub(super) planning: Planning,
-    /// Show the plan to people, to programs, or in a ticket
+pub(super) struct Showing {
+    /// For people here, for programs, for a ticket, or as one page for a browser and for paper
     #[arg(long, value_enum, default_value_t = Shape::Text)]
     pub(super) format: Shape,
     /// Say for every operation why it is there: the manifest's line, and the state that was seen
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["tree", "undo"])]
     pub(super) why: bool,
     /// Show the console instead: before, queued and after
     #[arg(long, conflicts_with = "undo")]
@@ -349,6 +351,24 @@ pub(super) struct Plan {
     /// Show the exact way back instead, operation by operation
     #[arg(long)]
     pub(super) undo: bool,
+    /// Write it into this file instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+impl Showing {
+    /// Whether a program reads what is printed.
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Shape::Json && self.output.is_none()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) planning: Planning,
+    #[command(flatten)]
+    pub(super) showing: Showing,
     /// Save the plan in FILE, for `show` and `apply`
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
@@ -361,15 +381,8 @@ pub(super) struct Plan {
 pub(super) struct Show {
     /// A plan that was saved, or the plan.json of a run
     pub(super) plan: PathBuf,
-    /// Show the plan to people, to programs, or in a ticket
-    #[arg(long, value_enum, default_value_t = Shape::Text)]
-    pub(super) format: Shape,
-    /// Say for every operation why it is there
-    #[arg(long)]
-    pub(super) why: bool,
-    /// Show the exact way back instead, operation by operation
-    #[arg(long)]
-    pub(super) undo: bool,
+    #[command(flatten)]
+    pub(super) showing: Showing,
 }
 
 #[derive(Debug, Args)]

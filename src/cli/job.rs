@@ -9,10 +9,8 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
 use super::preview::{self, Why};
-use super::queued;
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
-use super::{ticket, way_back};
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
@@ -308,37 +306,22 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
 
 /// `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
+    preview::sensible(&args.showing)?;
     let job = Job::asked(&args.planning)?;
     job.announce();
     let plan = match preview_of(&job)? {
         Planned::Nothing(nothing) => {
-            told_nothing(&nothing, if args.format == Shape::Json { Format::Json } else { Format::Text });
+            told_nothing(&nothing, if args.showing.format == Shape::Json { Format::Json } else { Format::Text });
             return Ok(Exit::Ok);
         }
         Planned::Plan(plan) => plan,
     };
     let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
-    let why = if args.why { Why::Told } else { Why::Left };
-    match args.format {
-        Shape::Json => out::line(format_args!("{:#}", as_document(&plan, exit))),
-        Shape::Markdown => out::line(ticket::text(&plan)),
-        Shape::Text if args.tree => out::line(queued::text(&job, &plan, out::width())?),
-        Shape::Text if args.undo => out::line(way_back::text(&plan, out::width())),
-        Shape::Text => out::line(preview::text(&plan, out::width(), why)),
-    }
+    preview::show(&plan, &args.showing, exit, &[&args.planning.manifest, &job.typed_manifest()])?;
     if let Some(path) = &args.save {
         saved::save(&job, &plan, path)?;
     }
     Ok(exit)
-}
-
-/// The plan with what every document says of the command that made it.
-pub(super) fn as_document(plan: &Plan, exit: Exit) -> serde_json::Value {
-    let mut document = serde_json::json!(plan);
-    document["outcome"] = exit.name().into();
-    document["exit_code"] = (exit as u8).into();
-    document["changed"] = false.into();
-    document
 }
 
 /// Plans without a lock. A run that somebody is working on is told as such, not as left behind.

@@ -19,7 +19,6 @@ mod out;
 mod preview;
 mod progress;
 mod prune;
-mod queued;
 mod reading;
 mod recover;
 mod rehearse;
@@ -29,16 +28,14 @@ mod signals;
 mod stage;
 mod status;
 mod summary;
-mod ticket;
 mod validate;
-mod way_back;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command, Format, Report, Shape};
+use args::{Cli, Command, Format, Report};
 use exit::{Exit, Failure};
 
 /// Runs the command line of this process.
@@ -75,8 +72,8 @@ pub fn main() -> ExitCode {
 fn wants_json(command: &Command) -> bool {
     let format = match command {
         Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
-        Command::Plan(args) => return args.format == Shape::Json,
-        Command::Show(args) => return args.format == Shape::Json,
+        Command::Plan(args) => return args.showing.is_json(),
+        Command::Show(args) => return args.showing.is_json(),
         Command::Inspect(args) => args.format,
         Command::Diff(args) => args.format,
         Command::Prune(args) => args.format,

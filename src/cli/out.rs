@@ -2,6 +2,7 @@
 //! cannot be written is dropped.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,50 @@ pub(super) fn line(text: impl Display) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
         _ => {}
     }
+}
+
+/// A whole document, to standard output or into a file, which is there whole or not at all. It never replaces a
+/// file that the command reads.
+pub(super) fn document(text: &str, output: Option<&Path>, inputs: &[&Path]) -> Result<(), Failure> {
+    let Some(path) = output else {
+        line(text.trim_end());
+        return Ok(());
+    };
+    let same =
+        |input: &&Path| path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|input| input == path));
+    if inputs.iter().any(same) {
+        return Err(Failure::new(Exit::Usage, format_args!("`{}` is what the command reads", path.display()))
+            .now("it was not changed")
+            .next("write into another file"));
+    }
+    write_whole(path, anstream::adapter::strip_str(text.trim_end()))?;
+    say(format_args!("written to {}", typed(path)));
+    Ok(())
+}
+
+/// Writes a text file and its last newline; an older file of that name goes only when the new one is whole.
+pub(super) fn write_whole(path: &Path, text: impl Display) -> Result<(), Failure> {
+    let text = format!("{text}\n");
+    // A device or a pipe is written to as it is.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let written = File::options().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+        return written.map_err(|error| not_written(path, &error));
+    }
+    let beside = path.with_added_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| {
+        let _ = std::fs::remove_file(&beside);
+        not_written(path, &error)
+    })
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
 }
 
 /// Whether a part of the result never got to standard output.

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::args::{self, Choices, Shape};
+use super::args::{self, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
-use super::preview::{self, Why};
-use super::{ticket, way_back};
+use super::preview;
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{self, Operation, Plan, PlanFault, Refusal, SourceAt};
@@ -112,28 +111,18 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
         payload: absolute(job.payload.as_deref().unwrap_or(Path::new("."))),
         choices: job.choices,
     };
-    let mut text = serde_json::to_string_pretty(&Document { plan, made_from }).map_err(|error| {
+    let text = serde_json::to_string_pretty(&Document { plan, made_from }).map_err(|error| {
         // Paths that are no text cannot stand in JSON.
         Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}"))
     })?;
-    text.push('\n');
-    let beside = path.with_added_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
-    })?;
+    out::write_whole(path, text)?;
     out::say(format_args!("plan {digest} is saved in {}", typed(path)));
     Ok(())
 }
 
 /// `rollup show`.
 pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
+    preview::sensible(&args.showing)?;
     if !args.plan.is_file() {
         return Err(Failure::new(Exit::NoInput, format_args!("there is no file `{}`", args.plan.display())));
     }
@@ -141,13 +130,7 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Invalid, format_args!("`{}` is no saved plan", args.plan.display()))
             .next("`rollup plan MANIFEST --save FILE` saves one"));
     };
-    let why = if args.why { Why::Told } else { Why::Left };
-    match args.format {
-        Shape::Json => out::line(format_args!("{:#}", super::job::as_document(&saved.plan, Exit::Ok))),
-        Shape::Markdown => out::line(ticket::text(&saved.plan)),
-        Shape::Text if args.undo => out::line(way_back::text(&saved.plan, out::width())),
-        Shape::Text => out::line(preview::text(&saved.plan, out::width(), why)),
-    }
+    preview::show(&saved.plan, &args.showing, Exit::Ok, &[&args.plan])?;
     Ok(Exit::Ok)
 }
 

@@ -10,8 +10,8 @@ use super::actions::{item_side, procedure_side, seen_item};
 use super::refusal::Refusal;
 use super::swaps::text_entry;
 use super::{
-    ACCEPT, Acceptance, Entry, LevelChange, NewEntry, Operation, OperationKind, Plan, PlannedStep, Prediction, SCHEMA,
-    Side, Subject, Swap, What, digest_of,
+    ACCEPT, Acceptance, Context, Entry, LevelChange, NewEntry, Operation, OperationKind, Plan, PlannedStep, Prediction,
+    SCHEMA, Side, Subject, Swap, What, digest_of,
 };
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
@@ -399,7 +399,8 @@ impl<'a> Acceptor<'a> {
         if swaps.is_empty() && there.is_empty() && gone.is_empty() {
             return Ok(Accepting { plan: None, taken, left });
         }
-        if let Some(reason) = super::bytes::too_much(&swaps, &[], snapshot.free) {
+        let context = Context::of_site(snapshot);
+        if let Some(reason) = super::bytes::too_much(&swaps, &[], &context, snapshot.free) {
             return Err(reason.into());
         }
         let there = there.into_iter().map(|(path, what)| Entry { path, what }).collect();
@@ -430,6 +431,7 @@ impl<'a> Acceptor<'a> {
             sources: Vec::new(),
             swaps,
             prediction: Some(Prediction { digest: digest_of(&entries), entries }),
+            context,
         };
         plan.digest = Some(plan.sealed());
         Ok(Accepting { plan: Some(Box::new(plan)), taken, left })

@@ -7,8 +7,10 @@
 mod accept;
 mod actions;
 mod bytes;
+mod context;
 mod file;
 mod inspect;
+mod outage;
 mod planner;
 mod prerequisites;
 mod refusal;
@@ -26,7 +28,9 @@ use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
 pub use accept::{Accepting, Expectation, accept, accept_interest};
+pub use context::{Checked, Context, Documented, Group, Item, Server, Stands};
 pub use file::{PlanFault, parse};
+pub use outage::Outage;
 pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;
@@ -65,6 +69,9 @@ pub struct Plan {
     pub swaps: Vec<Swap>,
     /// What stands at and below every live path when the run is over.
     pub prediction: Option<Prediction>,
+    /// What a reader wants to know besides; plans of earlier versions have none.
+    #[serde(default)]
+    pub context: Context,
 }
 
 /// What a plan is of, and the run that does it.

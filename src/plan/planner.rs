@@ -321,7 +321,8 @@ impl<'a> Planner<'a> {
         let lacking = requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
         self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
-        if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, self.snapshot.free) {
+        let context = self.context();
+        if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, &context, self.snapshot.free) {
             self.reasons.push(reason);
         }
         Refusal::unless_empty(std::mem::take(&mut self.reasons))?;
@@ -346,6 +347,7 @@ impl<'a> Planner<'a> {
             sources: self.sources,
             swaps: self.swaps,
             prediction: None,
+            context,
         };
         match self.payload {
             None => {

@@ -7,6 +7,7 @@ use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::description::{Instance, ServerId};
 use crate::manifest::{Condition, Manifest};
+use crate::names::same_name;
 
 impl Planner<'_> {
     pub(super) fn prerequisites(&mut self) {
@@ -21,9 +22,7 @@ impl Planner<'_> {
 
     fn product(&mut self, product: &str, wanted: u32, on: Option<&str>) {
         let site = &self.snapshot.description;
-        let entries = site.products.iter().filter(|entry| crate::names::same_name(&entry.name, product));
-        let has: BTreeMap<ServerId, u32> =
-            entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect();
+        let has = self.service_packs(product);
         let asked: Vec<ServerId> = match on {
             None => has.keys().copied().collect(),
             Some(role) => match site.role(role) {
@@ -52,6 +51,13 @@ impl Planner<'_> {
             let help = "update the server, then say so in `products` of `deployment.toml`";
             self.reasons.push(Reason::new(ReasonKind::NotReady, told).help(help));
         }
+    }
+
+    /// The servers that have a product, with its service pack there.
+    pub(super) fn service_packs(&self, product: &str) -> BTreeMap<ServerId, u32> {
+        let products = &self.snapshot.description.products;
+        let entries = products.iter().filter(|entry| same_name(&entry.name, product));
+        entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect()
     }
 
     fn item_is_installed(&mut self, name: &str) {

@@ -1,9 +1,9 @@
 //! The exact way back of a plan, as text: what `undo` would do, before anything is done.
 
-use super::out::{BOLD, WARN, count, number, styled, wrapped};
-use super::preview::{grouped, target};
+use super::super::out::{BOLD, WARN, count, styled, wrapped};
+use super::{grouped, inverse, stands_again, target};
 use crate::names::Shown;
-use crate::plan::{Operation, OperationKind, Plan, PlannedStep, Side};
+use crate::plan::{Operation, Plan, PlannedStep};
 
 /// Where the names of operations begin.
 const INDENT: usize = 16;
@@ -63,33 +63,5 @@ fn operation(lines: &mut Vec<String>, group: &[&Operation], width: usize) {
             lines.push(format!("{again:>width$}"));
         }
         gap => lines.push(format!("{left}{}{again}", " ".repeat(gap))),
-    }
-}
-
-/// The operation that takes one back, by sign and word.
-pub(super) fn inverse(operation: &Operation) -> (char, &'static str) {
-    match operation.kind {
-        OperationKind::Uninstall => ('+', "put back"),
-        OperationKind::Install | OperationKind::Run | OperationKind::Copy => ('-', "remove"),
-        OperationKind::Replace | OperationKind::Accept => ('~', "put back"),
-        OperationKind::Initialize => ('*', "as before"),
-        OperationKind::Start | OperationKind::Stop | OperationKind::Restart => ('!', "as before"),
-        OperationKind::Enable | OperationKind::Disable => ('!', "as before"),
-    }
-}
-
-/// What stands there again.
-pub(super) fn stands_again(was: &Side) -> String {
-    match was {
-        Side::Nothing | Side::Unknown => String::new(),
-        Side::Item { version: Some(version), .. } => version.to_string(),
-        Side::Item { .. } => String::new(),
-        Side::Procedure { state, .. } => state.as_str().to_owned(),
-        Side::File { size, sha256 } => format!("{} bytes, {}", number(*size), &sha256.short()[..8]),
-        Side::Service { running, enabled, starts } => {
-            let running = if *running { "running" } else { "stopped" };
-            let disabled = if *enabled { "" } else { ", disabled" };
-            format!("{running}{disabled}, started {}", count(*starts as usize, "time", "times"))
-        }
     }
 }

@@ -1,23 +1,27 @@
 //! A plan as Markdown, for the ticket in which it is approved.
 
-use super::out::{count, number};
-use super::preview::{change, grouped, target};
-use super::way_back::{inverse, stands_again};
-use crate::names::{Kb, Shown};
-use crate::plan::{Operation, Plan, PlannedStep, Side, Subject};
+use std::collections::BTreeSet;
 
-/// The whole plan: what and where, what to look at first, the steps with their operations, the files old and new,
-/// what is down meanwhile, and the way back.
+use super::super::out::number;
+use super::{change, down, grouped, inverse, level, new_here, no_return, stands_again, summary, target, title};
+use crate::names::{RelPath, Shown};
+use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
+
+/// The whole plan: what and where, what to look at first, what is down meanwhile, the steps with their operations,
+/// the files old and new, and the way back.
 pub(super) fn text(plan: &Plan) -> String {
     let mut page = Page::default();
     page.head(plan);
     page.first(plan);
+    page.down(plan);
+    page.meanwhile(plan);
     page.line("## Steps");
+    let new = new_here(plan);
     for (at, step) in plan.steps.iter().enumerate() {
-        page.step(at + 1, step);
+        page.step(at + 1, step, &new);
     }
     page.files(plan);
-    page.meanwhile(plan);
+    page.documented(plan);
     page.way_back(plan);
     page.text
 }
@@ -49,50 +53,50 @@ impl Page {
         self.text.push('\n');
     }
 
+    /// A list under a title, where there is something to list.
+    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        let lines: Vec<String> = lines.into_iter().collect();
+        if !lines.is_empty() {
+            self.line(&format!("## {title}"));
+            self.list(lines);
+        }
+    }
+
     fn head(&mut self, plan: &Plan) {
-        let title = match &plan.subject {
-            Subject::Rollup(rollup) => format!("{} revision {}: {}", rollup.kb, rollup.revision, plain(&rollup.title)),
-            Subject::Accept(acceptance) => format!("accept what lies on disk: {}", plain(&acceptance.reason)),
-        };
-        self.line(&format!("# {title}"));
+        self.line(&format!("# {}", plain(&title(plan))));
         let digest = match &plan.digest {
             Some(digest) => format!("`{digest}`"),
             None => "none: a preview without a payload, so nobody can tell what will be written".to_owned(),
         };
-        let operations = count(plan.operations().count(), "operation", "operations");
         let rows = [
             ("deployment", plain(&plan.deployment)),
             ("in force now", level(&plan.level.before)),
             ("in force afterwards", level(&plan.level.after)),
             ("plan", digest),
-            ("size", format!("{operations} in {}", count(plan.steps.len(), "step", "steps"))),
-            (
-                "point of no return",
-                plan.point_of_no_return().map_or("none".to_owned(), |step| format!("step {}", plain(&step.id))),
-            ),
+            ("size", summary(plan)),
+            ("can be undone", plain(&no_return(plan).unwrap_or_else(|step| step))),
         ];
         self.table(&["", ""], rows.map(|(name, value)| vec![name.to_owned(), value]));
     }
 
     /// What has to be looked at or answered before anything else.
     fn first(&mut self, plan: &Plan) {
-        if !plan.confirmations.is_empty() {
-            self.line("## To be confirmed first");
-            let asked = |asked: &crate::plan::Confirmation| format!("`{}`: {}", asked.id, plain(&asked.question));
-            self.list(plan.confirmations.iter().map(asked));
-        }
+        let asked = |asked: &crate::plan::Confirmation| format!("`{}`: {}", asked.id, plain(&asked.question));
+        self.section("To be confirmed first", plan.confirmations.iter().map(asked));
         let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty()).map(|step| {
             let names: Vec<_> = step.left_out.iter().map(|name| plain(name)).collect();
             format!("left out of step {}, as not installed here: {}", plain(&step.id), names.join(", "))
         });
+        let found =
+            |checked: &crate::plan::Checked| format!("{}: {}", plain(&checked.what), plain(&checked.found.join(", ")));
+        self.section("Checked", plan.context.checked.iter().map(found));
+        self.section("Notes", plan.context.notes.iter().map(|note| plain(note)));
+        self.section("What it mends", plan.context.fixes.iter().map(|fix| plain(fix)));
         let warnings: Vec<String> = plan.warnings.iter().map(|warning| plain(warning)).chain(left_out).collect();
-        if !warnings.is_empty() {
-            self.line("## Warnings");
-            self.list(warnings);
-        }
+        self.section("Warnings", warnings);
     }
 
-    fn step(&mut self, at: usize, step: &PlannedStep) {
+    fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
         self.line(&format!("### {at}. {}: {}", plain(&step.id), plain(&step.title)));
         if let Some(gate) = &step.gate {
             let optional = if gate.optional { ", may be skipped" } else { "" };
@@ -103,7 +107,9 @@ impl Page {
         if !step.operations.is_empty() {
             let row = |group: Vec<&Operation>| {
                 let first = group[0];
-                vec![first.kind.word().to_owned(), plain(&target(&group)), plain(&change(first)), plain(&first.seen)]
+                let loud = if new.contains(&first.at) { "**new here**: " } else { "" };
+                let target = format!("{loud}{}", plain(&target(&group)));
+                vec![first.kind.word().to_owned(), target, plain(&change(first)), plain(&first.seen)]
             };
             self.table(&["operation", "target", "change", "seen"], grouped(&step.operations).into_iter().map(row));
         }
@@ -127,6 +133,41 @@ impl Page {
         if !rows.is_empty() {
             self.line("## Files");
             self.table(&["file", "now", "afterwards"], rows);
+        }
+    }
+
+    /// Every documented file, also those that no step deploys.
+    fn documented(&mut self, plan: &Plan) {
+        let told = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
+        let row = |row: &Documented| {
+            let used = match &row.unused {
+                Some(why) => format!("unused: {}", plain(why)),
+                None if row.steps.is_empty() => "no step uses it".to_owned(),
+                None => plain(&row.steps.join(", ")),
+            };
+            let size = row.size.map(number).unwrap_or_default();
+            vec![plain(row.name.as_str()), size, told(&row.modified), told(&row.platform), told(&row.version), used]
+        };
+        if !plan.context.file_table.is_empty() {
+            self.line("## Documented files");
+            let head = ["file", "bytes", "modified (UTC)", "platform", "version", "deployed by"];
+            self.table(&head, plan.context.file_table.iter().map(row));
+        }
+    }
+
+    /// What is removed or stopped meanwhile.
+    fn down(&mut self, plan: &Plan) {
+        let id = |at: usize| plain(&plan.steps[at].id);
+        let rows: Vec<_> = down(plan)
+            .into_iter()
+            .map(|(outage, servers)| {
+                let to = outage.to.map_or("not at all".to_owned(), id);
+                vec![plain(outage.target), plain(&servers.join(", ")), id(outage.from), to]
+            })
+            .collect();
+        if !rows.is_empty() {
+            self.line("## Down meanwhile");
+            self.table(&["what", "on", "from step", "until step"], rows);
         }
     }
 
@@ -162,13 +203,6 @@ impl Page {
         }
         let trimmed = self.text.trim_end().len();
         self.text.truncate(trimmed);
-    }
-}
-
-fn level(kbs: &[Kb]) -> String {
-    match kbs {
-        [] => "nothing".to_owned(),
-        kbs => kbs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -1,0 +1,445 @@
+//! A plan as one HTML page, for a change board: in a browser, on a phone, on paper.
+//!
+//! The page needs no network and no script. What is shown by a colour or a pattern is also said in words, and every
+//! picture is a table underneath, so that it can be heard and printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+
+use super::super::out::{count, number};
+use super::tree::{becomes, before, queued};
+use super::{brief, down, grouped, inverse, kept, level, new_here, no_return, servers, staged, stands_again, title};
+use crate::deployment::records::State;
+use crate::names::{Digest, RelPath, Shown};
+use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, Side};
+
+/// The whole page.
+pub(super) fn page(plan: &Plan) -> String {
+    Page::of(plan).render().expect("texts are written into a text")
+}
+
+#[derive(Template)]
+#[template(path = "plan.html")]
+struct Page {
+    /// Of the window: short.
+    heading: String,
+    title: String,
+    deployment: String,
+    product: Option<String>,
+    level_before: String,
+    level_after: String,
+    digest: Option<Digest>,
+    /// That everything can be taken back, or what cannot.
+    no_return: Result<String, String>,
+    figures: Vec<(String, &'static str)>,
+    confirmations: Vec<(String, String)>,
+    warnings: Vec<String>,
+    left_out: Vec<(String, Vec<String>)>,
+    new_here: Vec<String>,
+    checked: Vec<(String, Vec<String>)>,
+    notes: Vec<String>,
+    fixes: Vec<String>,
+    steps: Vec<Step>,
+    down: Vec<Span>,
+    lacking: Vec<Span>,
+    bytes: Vec<Bytes>,
+    console: Vec<Row>,
+    files: Vec<Replaced>,
+    documented: Vec<TableRow>,
+    way_back: Vec<Back>,
+    /// What the plan is bound to: name, and the whole hash.
+    seals: Vec<(String, String)>,
+}
+
+/// The cells of a row of the file table.
+struct TableRow {
+    name: String,
+    size: String,
+    modified: String,
+    platform: String,
+    version: String,
+    used: String,
+    unused: bool,
+}
+
+/// A step with its operations.
+struct Step {
+    at: usize,
+    id: String,
+    title: String,
+    gate: Option<Gate>,
+    operations: Vec<Line>,
+    nothing: Vec<(String, String)>,
+}
+
+struct Gate {
+    instructions: String,
+    undo: Option<String>,
+    optional: bool,
+    servers: String,
+}
+
+/// Operations that share a line.
+struct Line {
+    tone: &'static str,
+    sign: char,
+    word: &'static str,
+    target: String,
+    servers: String,
+    was: String,
+    becomes: String,
+    new: bool,
+    line: u32,
+    seen: String,
+}
+
+/// Something that lasts from one step to another: one cell for each step.
+struct Span {
+    what: String,
+    servers: String,
+    cells: Vec<Cell>,
+}
+
+/// A cell of a picture; without a text nothing happens there.
+struct Cell {
+    text: &'static str,
+}
+
+struct Bytes {
+    at: usize,
+    id: String,
+    new: String,
+    old: String,
+    /// Percent of the widest bar.
+    new_share: u64,
+    old_share: u64,
+}
+
+/// A row of the console.
+enum Row {
+    Group {
+        depth: usize,
+        name: String,
+    },
+    Instance {
+        depth: usize,
+        /// The item's name and how many rows it has, in the first of them.
+        item: Option<(String, usize)>,
+        server: String,
+        before: String,
+        /// Tone, sign and word of everything that happens to it.
+        queued: Vec<(&'static str, char, &'static str)>,
+        after: String,
+        /// Whether nothing is there afterwards.
+        gone: bool,
+    },
+}
+
+struct Replaced {
+    path: String,
+    old: Option<(String, String)>,
+    new: (String, String),
+}
+
+/// A step on the way back.
+struct Back {
+    at: usize,
+    id: String,
+    /// How a manual step is taken back; `Err` where the way ends.
+    by_hand: Option<Result<String, ()>>,
+    operations: Vec<(char, &'static str, String, String, String)>,
+}
+
+impl Page {
+    fn of(plan: &Plan) -> Self {
+        let context = &plan.context;
+        let new = new_here(plan);
+        let shown_new = grouped_new(plan, &new);
+        let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty());
+        Self {
+            heading: heading(plan),
+            title: title(plan),
+            deployment: shown(&plan.deployment),
+            product: context.product.as_deref().map(shown),
+            level_before: level(&plan.level.before),
+            level_after: level(&plan.level.after),
+            digest: plan.digest,
+            no_return: no_return(plan),
+            figures: figures(plan),
+            confirmations: plan.confirmations.iter().map(|one| (shown(&one.id), shown(&one.question))).collect(),
+            warnings: plan.warnings.iter().map(|warning| shown(warning)).collect(),
+            left_out: left_out.map(|step| (shown(&step.id), all_shown(&step.left_out))).collect(),
+            new_here: shown_new,
+            checked: context.checked.iter().map(|one| (shown(&one.what), all_shown(&one.found))).collect(),
+            notes: all_shown(&context.notes),
+            fixes: all_shown(&context.fixes),
+            steps: plan.steps.iter().enumerate().map(|(at, one)| step(at + 1, one, &new)).collect(),
+            down: outages(plan),
+            lacking: lacking(plan),
+            bytes: bytes(plan),
+            console: console(plan),
+            files: files(plan),
+            documented: context.file_table.iter().map(documented).collect(),
+            way_back: way_back(plan),
+            seals: seals(plan),
+        }
+    }
+}
+
+fn heading(plan: &Plan) -> String {
+    match plan.rollup() {
+        Some(rollup) => format!("{} revision {}: plan", rollup.kb, rollup.revision),
+        None => "accept: plan".to_owned(),
+    }
+}
+
+fn shown(text: &str) -> String {
+    Shown(text).to_string()
+}
+
+fn all_shown(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| shown(text)).collect()
+}
+
+fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
+    let items = down(plan).iter().filter(|(outage, _)| !outage.service).count();
+    let mut figures = vec![
+        (number(plan.steps.len() as u64), "steps"),
+        (number(plan.operations().count() as u64), "operations"),
+        (number(items as u64), "items down meanwhile"),
+    ];
+    if plan.digest.is_some() {
+        figures.push((number(staged(&plan.swaps)), "bytes to stage, before anything changes"));
+        figures.push((number(plan.swaps.len() as u64), "swaps, which are renames only"));
+    }
+    figures
+}
+
+fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
+    let groups = plan.steps.iter().flat_map(|step| grouped(&step.operations));
+    groups.filter(|group| new.contains(&group[0].at)).map(|group| super::target(&group)).collect()
+}
+
+fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
+    let line = |group: Vec<&Operation>| {
+        let first = group[0];
+        Line {
+            tone: tone(first.kind),
+            sign: first.kind.sign(),
+            word: first.kind.word(),
+            target: shown(&first.target),
+            servers: servers(&group),
+            was: side(&first.was),
+            becomes: side(&first.becomes),
+            new: new.contains(&first.at),
+            line: first.line,
+            seen: shown(&first.seen),
+        }
+    };
+    Step {
+        at,
+        id: shown(&step.id),
+        title: shown(&step.title),
+        gate: step.gate.as_ref().map(|gate| Gate {
+            instructions: gate.instructions.lines().map(shown).collect::<Vec<_>>().join("\n"),
+            undo: gate.undo.as_deref().map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
+            optional: gate.optional,
+            servers: shown(&gate.servers.join(", ")),
+        }),
+        operations: grouped(&step.operations).into_iter().map(line).collect(),
+        nothing: step.nothing.iter().map(|idle| (shown(&idle.target), shown(&idle.why))).collect(),
+    }
+}
+
+/// What a kind of operation looks like.
+fn tone(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "goes",
+        OperationKind::Install | OperationKind::Run | OperationKind::Copy => "comes",
+        OperationKind::Start | OperationKind::Enable => "comes",
+        OperationKind::Replace | OperationKind::Initialize | OperationKind::Restart | OperationKind::Accept => {
+            "changes"
+        }
+    }
+}
+
+/// What stands on one side of an operation.
+fn side(side: &Side) -> String {
+    match side {
+        Side::Nothing => "nothing".to_owned(),
+        Side::Unknown => "known with a payload".to_owned(),
+        Side::Item { version: Some(version), installer, .. } => match installer {
+            Some(installer) => format!("{version}, installer {}", brief(installer)),
+            None => version.to_string(),
+        },
+        Side::Item { state, .. } => state.as_str().to_owned(),
+        Side::Procedure { state, parameters } => {
+            let pairs = parameters.iter().map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
+            format!("{}{}", state.as_str(), pairs.collect::<String>())
+        }
+        Side::File { .. } | Side::Service { .. } => stands_again(side),
+    }
+}
+
+fn outages(plan: &Plan) -> Vec<Span> {
+    let spans = down(plan).into_iter().map(|(outage, servers)| {
+        let (goes, comes, both) = match outage.service {
+            true => ("stopped", "started", "restarted"),
+            false => ("removed", "installed", "replaced"),
+        };
+        Span {
+            what: shown(outage.target),
+            servers: shown(&servers.join(", ")),
+            cells: cells(plan, outage.from, outage.to, [goes, "away", comes, both]),
+        }
+    });
+    spans.collect()
+}
+
+/// What stays and lacks something, with everything that it lacks at the same time in one row.
+fn lacking(plan: &Plan) -> Vec<Span> {
+    let at: BTreeMap<&str, usize> = plan.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
+    let mut spans: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
+    for lacking in &plan.meanwhile {
+        spans.entry((&lacking.instance, &lacking.from, &lacking.to)).or_default().push(&lacking.without);
+    }
+    let spans = spans.into_iter().filter_map(|((instance, from, to), without)| {
+        let (from, to) = (*at.get(from)?, *at.get(to)?);
+        Some(Span {
+            what: format!("{} is without {}", Shown(instance), Shown(&without.join(", "))),
+            servers: String::new(),
+            cells: cells(plan, from, Some(to), ["from here", "without", "until here", "during it"]),
+        })
+    });
+    spans.collect()
+}
+
+/// One cell for each step; the words are for the first, those between, the last, and for one that is both.
+fn cells(plan: &Plan, from: usize, to: Option<usize>, [goes, away, comes, both]: [&'static str; 4]) -> Vec<Cell> {
+    let text = |at: usize| match to {
+        _ if at < from => "",
+        Some(to) if at > to => "",
+        Some(to) if from == to => both,
+        Some(to) if at == to => comes,
+        _ if at == from => goes,
+        _ => away,
+    };
+    (0..plan.steps.len()).map(|at| Cell { text: text(at) }).collect()
+}
+
+fn bytes(plan: &Plan) -> Vec<Bytes> {
+    if plan.digest.is_none() {
+        return Vec::new();
+    }
+    let of = |step: &PlannedStep| {
+        let swaps = || plan.swaps_of(Some(step.id.as_str()));
+        (staged(swaps()), kept(swaps()))
+    };
+    let all: Vec<(u64, u64)> = plan.steps.iter().map(of).collect();
+    let widest = all.iter().map(|(new, old)| *new.max(old)).max().unwrap_or_default().max(1);
+    // A little is not nothing.
+    let share = |bytes: u64| if bytes == 0 { 0 } else { (bytes * 100 / widest).max(1) };
+    let row = |(at, (step, (new, old))): (usize, (&PlannedStep, (u64, u64)))| Bytes {
+        at: at + 1,
+        id: shown(&step.id),
+        new: number(new),
+        old: number(old),
+        new_share: share(new),
+        old_share: share(old),
+    };
+    plan.steps.iter().zip(all).enumerate().map(row).collect()
+}
+
+fn console(plan: &Plan) -> Vec<Row> {
+    let queued = queued(plan);
+    let mut rows = Vec::new();
+    for group in &plan.context.console {
+        let depth = group.path.parts().count();
+        rows.push(Row::Group { depth: depth.min(6), name: shown(group.path.name()) });
+        for item in &group.items {
+            for (at, stands) in item.instances.iter().enumerate() {
+                let operations = queued.get(&stands.at).map(Vec::as_slice).unwrap_or_default();
+                let words = operations.iter().map(|one| (tone(one.kind), one.kind.sign(), one.kind.word()));
+                let before = before(stands);
+                let after = operations.last().map_or(before.clone(), |last| becomes(&last.becomes));
+                rows.push(Row::Instance {
+                    depth: (depth + 1).min(6),
+                    item: (at == 0).then(|| (shown(&item.name), item.instances.len())),
+                    server: stands.server.as_deref().map(shown).unwrap_or_default(),
+                    gone: after == State::NotInstalled.as_str(),
+                    after,
+                    before,
+                    queued: words.collect(),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Every file that a step puts somewhere, old and new.
+fn files(plan: &Plan) -> Vec<Replaced> {
+    let facts = |side: &Side| match side {
+        Side::File { size, sha256 } => Some((number(*size), sha256.to_string())),
+        _ => None,
+    };
+    let file = |operation: &Operation| {
+        Some(Replaced {
+            path: shown(operation.at.as_str()),
+            old: facts(&operation.was),
+            new: facts(&operation.becomes)?,
+        })
+    };
+    plan.operations().filter_map(file).collect()
+}
+
+fn documented(row: &Documented) -> TableRow {
+    let text = |text: &Option<String>| text.as_deref().map(shown).unwrap_or_default();
+    TableRow {
+        name: shown(row.name.as_str()),
+        size: row.size.map(number).unwrap_or_default(),
+        modified: text(&row.modified),
+        platform: text(&row.platform),
+        version: text(&row.version),
+        used: match &row.unused {
+            Some(why) => format!("not deployed: {}", Shown(why)),
+            None if row.steps.is_empty() => "not deployed".to_owned(),
+            None => shown(&row.steps.join(", ")),
+        },
+        unused: row.steps.is_empty(),
+    }
+}
+
+fn way_back(plan: &Plan) -> Vec<Back> {
+    let mut back = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate().rev() {
+        let by_hand = step.gate.as_ref().map(|gate| gate.undo.as_deref().map(shown).ok_or(()));
+        let ends = by_hand == Some(Err(()));
+        let row = |group: Vec<&Operation>| {
+            let (sign, word) = inverse(group[0]);
+            (sign, word, shown(&group[0].target), servers(&group), stands_again(&group[0].was))
+        };
+        let operations = grouped(&step.operations).into_iter().rev().map(row).collect();
+        back.push(Back { at: at + 1, id: shown(&step.id), by_hand, operations });
+        if ends {
+            break;
+        }
+    }
+    back
+}
+
+fn seals(plan: &Plan) -> Vec<(String, String)> {
+    let mut seals = Vec::new();
+    if let Some(digest) = &plan.digest {
+        seals.push(("plan".to_owned(), digest.to_string()));
+    }
+    if let Some(rollup) = plan.rollup() {
+        seals.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
+    }
+    if let Some(prediction) = &plan.prediction {
+        let entries = count(prediction.entries.len(), "file or folder", "files and folders");
+        seals.push((format!("prediction, of {entries}"), prediction.digest.to_string()));
+    }
+    seals
+}

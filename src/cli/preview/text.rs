@@ -1,0 +1,234 @@
+//! A plan as text.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
+use super::super::recover::Way;
+use super::{Why, change, down, grouped, hashes, level, new_here, no_return, summary, target, title};
+use crate::names::{RelPath, Shown};
+use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
+use crate::run::{Examined, Progress};
+
+/// Where the names of operations begin.
+const INDENT: usize = 16;
+
+/// The plan, line by line, no wider than `width` where words allow it.
+pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
+    let mut lines = Vec::new();
+    head(&mut lines, plan, width);
+    left_out(&mut lines, plan, width);
+    let new = new_here(plan);
+    for (at, step) in plan.steps.iter().enumerate() {
+        lines.push(String::new());
+        step_lines(&mut lines, (at + 1, step), &new, width, why);
+    }
+    lines.push(String::new());
+    meanwhile(&mut lines, plan, width);
+    lines.push(summary(plan));
+    lines.join("\n")
+}
+
+/// What, where, from which level to which, what cannot be taken back, and what has to be looked at first.
+fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+    let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
+    line(title(plan));
+    line(format!(
+        "for {}; in force: {} now, {} afterwards",
+        Shown(&plan.deployment),
+        level(&plan.level.before),
+        level(&plan.level.after)
+    ));
+    line(match &plan.digest {
+        Some(digest) => format!("plan {digest}"),
+        None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
+    });
+    line(no_return(plan).map_or_else(|step| step, |everything| format!("can be undone: {everything}")));
+    for checked in &plan.context.checked {
+        line(format!("checked: {}: {}", Shown(&checked.what), Shown(&checked.found.join(", "))));
+    }
+    for note in &plan.context.notes {
+        line(format!("note: {}", Shown(note)));
+    }
+    for confirmation in &plan.confirmations {
+        line(format!("to be confirmed first (`--confirm {}`): {}", confirmation.id, Shown(&confirmation.question)));
+    }
+    for warning in &plan.warnings {
+        line(format!("warning: {}", Shown(warning)));
+    }
+    let loud = |line: &String| line.starts_with("warning") || line.starts_with("step `");
+    for line in lines.iter_mut().filter(|line| loud(line)) {
+        let (word, rest) = line.split_at(line.find(':').unwrap_or(0));
+        *line = format!("{}{rest}", styled(WARN, word));
+    }
+    lines[0] = styled(BOLD, &lines[0]);
+}
+
+/// The operations that a recovery still has to do, in its order.
+pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
+    let mut lines = Vec::new();
+    let left = |operation: &&Operation| match way {
+        Way::Forward => !examined.is_done(operation.swap),
+        Way::Back => examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun),
+    };
+    for step in &plan.steps {
+        for operation in step.operations.iter().filter(left) {
+            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+            let back = if way == Way::Back { "take back " } else { "" };
+            let (sign, word) = (operation.kind.sign(), operation.kind.word());
+            lines.push(format!("   {sign} {back}{word} {}{on}  (step {})", Shown(&operation.target), step.id));
+        }
+    }
+    if way == Way::Back {
+        lines.reverse();
+    }
+    lines
+}
+
+/// What the groups also hold comes first: the article literally takes it in.
+fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+    for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
+        let text = format!("left out of {}, as not installed here (`--install-new` takes it in):", step.id);
+        lines.push(wrapped(&text, width, "  ").replacen("left out", &styled(WARN, "left out"), 1));
+        lines.extend(step.left_out.iter().map(|name| format!("  {}", Shown(name))));
+    }
+}
+
+fn step_lines(
+    lines: &mut Vec<String>,
+    (at, step): (usize, &PlannedStep),
+    new: &BTreeSet<&RelPath>,
+    width: usize,
+    why: Why,
+) {
+    let head = wrapped(&format!("{at}. {}: {}", step.id, Shown(&step.title)), width, "   ");
+    lines.push(styled(BOLD, head));
+    if let Some(gate) = &step.gate {
+        let optional = if gate.optional { ", may be skipped" } else { "" };
+        lines.push(format!("   {} by hand{optional}; the run waits here", styled(WARN, "?")));
+        for line in gate.instructions.lines() {
+            lines.push(format!("     {}", wrapped(&Shown(line).to_string(), width - 5, "     ")));
+        }
+        if !gate.servers.is_empty() {
+            lines.push(format!("     on {}", gate.servers.join(", ")));
+        }
+        let undo = gate.undo.as_deref().unwrap_or("nobody says how: this is the point of no return");
+        lines.push(format!("     taken back: {}", wrapped(&Shown(undo).to_string(), width - 5, "     ")));
+    }
+    for group in grouped(&step.operations) {
+        operation_lines(lines, &group, width, why);
+        if new.contains(&group[0].at) {
+            let text = "it was not installed before, and will be now";
+            lines.push(format!("{}{} {text}", " ".repeat(INDENT), styled(WARN, "new here:")));
+        }
+    }
+    for (targets, why) in idle(&step.nothing) {
+        let text = format!("{}: {}", Shown(&targets.join(", ")), Shown(why));
+        let text = wrapped(&text, width, &" ".repeat(INDENT));
+        lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
+    }
+}
+
+/// Targets in a row that are left alone for the same reason share it.
+fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
+    let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
+    for idle in nothing {
+        match groups.last_mut() {
+            Some((targets, why)) if *why == idle.why => targets.push(&idle.target),
+            _ => groups.push((vec![&idle.target], &idle.why)),
+        }
+    }
+    groups
+}
+
+fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
+    let first = group[0];
+    let target = wrapped(&target(group), width, &" ".repeat(INDENT));
+    let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
+    let used = left.lines().last().map_or(0, |line| line.chars().count());
+    let mut change = change(first);
+    // Where sizes and hashes do not fit beside the name, the hashes go below.
+    let mut below = None;
+    if let (true, Some(sizes)) = (used + 2 + change.chars().count() > width, sizes(first)) {
+        change = sizes;
+        below = hashes(first);
+    }
+    match width.saturating_sub(used + change.chars().count()) {
+        _ if change.is_empty() => lines.push(left),
+        0 | 1 => {
+            lines.push(left);
+            lines.push(format!("{change:>width$}"));
+        }
+        gap => lines.push(format!("{left}{}{change}", " ".repeat(gap))),
+    }
+    lines.extend(below.map(|hashes| format!("{hashes:>width$}")));
+    if why == Why::Told {
+        let reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
+        let indent = " ".repeat(INDENT);
+        lines.push(styled(DIM, format_args!("{indent}{}", wrapped(&reason, width, &indent))));
+    }
+}
+
+/// Of a replaced file, both sizes.
+fn sizes(operation: &Operation) -> Option<String> {
+    match (&operation.was, &operation.becomes) {
+        (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
+            Some(format!("{} -> {} bytes", number(*was), number(*is)))
+        }
+        _ => None,
+    }
+}
+
+/// What is down from which step to which, and what stays and is without something it requires.
+fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+    let id = |at: usize| plan.steps[at].id.as_str();
+    let mut spans: BTreeMap<(usize, Option<usize>), (usize, usize)> = BTreeMap::new();
+    let mut told = Vec::new();
+    for (outage, servers) in down(plan) {
+        if outage.service {
+            let when = match outage.to {
+                Some(to) if to == outage.from => format!("during step {}", id(to)),
+                Some(to) => format!("from step {} to step {}", id(outage.from), id(to)),
+                None => format!("from step {} on", id(outage.from)),
+            };
+            told.push(format!("{} on {} {when}", Shown(outage.target), Shown(&servers.join(", "))));
+        } else {
+            let (items, instances) = spans.entry((outage.from, outage.to)).or_default();
+            *items += 1;
+            *instances += servers.len().max(1);
+        }
+    }
+    let spans = spans.into_iter().map(|((from, to), (items, instances))| {
+        let items = match (items, instances) {
+            (items, instances) if items == instances => count(items, "item", "items"),
+            (items, instances) => {
+                format!("{} ({})", count(items, "item", "items"), count(instances, "instance", "instances"))
+            }
+        };
+        match to {
+            Some(to) if to == from => format!("{items} during step {}", id(to)),
+            Some(to) => format!("{items} from step {} to step {}", id(from), id(to)),
+            None => format!("{items} from step {} on: nothing puts them back", id(from)),
+        }
+    });
+    let told: Vec<String> = spans.chain(told).collect();
+    if !told.is_empty() {
+        lines.push(styled(WARN, "down meanwhile:"));
+        lines.extend(told.iter().map(|text| format!("  {}", wrapped(text, width - 2, "    "))));
+    }
+    if !plan.meanwhile.is_empty() {
+        lines.push(styled(WARN, "meanwhile without something they require:"));
+    }
+    for lacking in &plan.meanwhile {
+        let text = format!(
+            "{} is without {} from step {} to step {}",
+            Shown(&lacking.instance),
+            Shown(&lacking.without),
+            lacking.from,
+            lacking.to
+        );
+        lines.push(format!("  {}", wrapped(&text, width - 2, "    ")));
+    }
+    if lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
+}
