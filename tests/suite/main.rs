@@ -19,6 +19,7 @@ mod listing;
 mod locks;
 mod names;
 mod order;
+mod pages;
 mod payload;
 mod power;
 mod promises;

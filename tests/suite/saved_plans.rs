@@ -15,7 +15,7 @@ fn saved() -> World {
 }
 
 /// A manifest that touches every kind of thing: an item on a server, a file, a procedure and services.
-const ALL_KINDS: &str = r#"
+pub(crate) const ALL_KINDS: &str = r#"
 [[steps]]
 id = "remove"
 action = "uninstall"
