@@ -22,6 +22,7 @@ mod order;
 mod pages;
 mod payload;
 mod power;
+mod previews;
 mod promises;
 mod property;
 mod pruning;

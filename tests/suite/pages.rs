@@ -15,7 +15,7 @@ use crate::small::small_world;
 use crate::world::{World, exit};
 
 /// A manifest with everything that a page may have to show; its author means no good.
-const EVERYTHING: &str = r#"
+pub(crate) const EVERYTHING: &str = r#"
 notes = ["<script>alert(1)</script> & \"quotes\" {{ braces }}"]
 fixes = ["<b>bold</b>"]
 [[prerequisites]]

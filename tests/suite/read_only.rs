@@ -8,10 +8,13 @@ use crate::small::{APPLY_SMALL, small_world};
 use crate::world::{APPLY, World, exit};
 
 /// Every command that only reads.
-const READING: [&str; 12] = [
+const READING: [&str; 15] = [
     "plan kb952076.toml",
     "plan kb952076.toml --why",
     "plan kb952076.toml --format json",
+    "plan kb952076.toml --format html",
+    "plan kb952076.toml --tree",
+    "plan kb952076.toml --undo",
     "apply kb952076.toml --dry-run",
     "status",
     "status --format json",
