@@ -13,6 +13,7 @@ pub mod validation;
 pub mod plan;
 pub mod journal;
 pub mod run;
+pub mod events;
 pub mod verify;
 pub mod rehearse;
 pub mod cli;

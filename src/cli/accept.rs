@@ -16,6 +16,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::document::nearest;
+use crate::events::Began;
 use crate::journal::{Run, RunState};
 use crate::names::{RelPath, Shown};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
@@ -41,7 +42,7 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     }
     recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     match recover::all_runs(&disk)?.into_iter().find(Run::is_open) {
-        Some(open) => close(&disk, &open, args),
+        Some(open) => close(&site.description, &disk, &open, args),
         None => drift(&site, disk, chosen.as_ref(), args),
     }
 }
@@ -87,7 +88,7 @@ fn aside(disk: &LockedDeployment, unusable: &[Unusable], args: &args::Accept) ->
 }
 
 /// Closes the unfinished run as it stands.
-fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
+fn close(site: &Description, disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let what = format!("run {} is {}", open.name(), standing(open));
@@ -107,11 +108,12 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
     out::line("it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it");
     out::line("can neither be resumed nor undone any more");
     asked(args.yes)?;
-    let mut progress = Progress::new(disk.tree(), Some(&plan), Wishes { signals: heeded()?, ..Wishes::default() });
+    let began = Began::of(&plan, "accept", &site.name);
+    let mut progress = Progress::new(disk.tree(), began, Wishes { signals: heeded()?, ..Wishes::default() });
     progress.reopen(open.name());
     let closed = close_as_it_stands(disk, open, &plan, said(args), &mut progress);
     let closed = closed.map_err(|error| not_walked(&error, open, &next));
-    progress.end(closed.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    progress.end(&closed);
     closed?;
     let shown = out::typed(&folder);
     out::line(format_args!("run {} is closed as it stands; no installed file was moved", open.name()));
@@ -174,23 +176,28 @@ fn drift(
     }
     asked(args.yes)?;
     disk.keep("accept").map_err(|error| inputs::disk(&error))?;
-    let mut progress = Progress::new(&site.tree, Some(&plan), Wishes { signals: heeded()?, ..Wishes::default() });
+    let began = Began::of(&plan, "accept", &site.description.name);
+    let mut progress = Progress::new(&site.tree, began, Wishes { signals: heeded()?, ..Wishes::default() });
     let nothing_else = Asked { manifest: None, confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &nothing_else, None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
     let next = Next(site.tree.path());
     let result = ended.map_err(|error| inputs::not_begun(&error)).and_then(|ended| recover::arrived(ended, &next));
-    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
-    result?;
+    let is_done = result.is_ok();
+    let result = result.and_then(|_| match left.is_empty() {
+        true => Ok(Exit::Ok),
+        false => Err(not_acceptable(&left).now("all else was accepted")),
+    });
+    progress.end(&result);
+    if !is_done {
+        return result;
+    }
     let run = progress.run.clone().unwrap_or_default();
     let differences = count(taken.len(), "difference is", "differences are");
     out::line(format_args!("accepted as run {run}: {differences} taken for true"));
     summary::lines(&plan).iter().for_each(|line| out::line(format_args!("  {line}")));
     out::line(format_args!("`{} last` takes it back", next.undo()));
-    match left.is_empty() {
-        true => Ok(Exit::Ok),
-        false => Err(not_acceptable(&left).now("all else was accepted")),
-    }
+    result
 }
 
 fn found(

@@ -11,6 +11,7 @@ use super::progress::{Progress, Wishes};
 use super::recover::{Next, can_be_asked, heeded, not_walked};
 use super::{inputs, out, recover, summary};
 use crate::document::nearest;
+use crate::events::Began;
 use crate::plan::{Plan, Planned};
 use crate::run::{self, Asked, BackedUp, Ended, Place, preflight};
 
@@ -30,6 +31,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         can_be_asked("`--yes` applies without asking; `--dry-run` only shows the plan")?;
     }
     let asking = Asking {
+        command: "apply",
         verb: "Apply",
         declined: "not applied",
         yes: args.yes,
@@ -104,7 +106,8 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<
     let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job.tree(), &begun)).transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
-    let mut progress = Progress::new(job.tree(), Some(&begun.plan), Wishes { signals: heeded()?, ..wishes });
+    let began = Began::of(&begun.plan, asking.command, &job.site.description.name);
+    let mut progress = Progress::new(job.tree(), began, Wishes { signals: heeded()?, ..wishes });
     let since = Instant::now();
     let ended = both_halves(job, &begun, confirmed, backup.as_mut(), &mut progress);
     if let (Err(_), Some(backup)) = (&ended, &mut backup) {
@@ -153,7 +156,7 @@ fn conclude(
     let committed = progress.committing.map(|at| at.elapsed());
     let staging = progress.committing.map_or(begun.elapsed(), |at| at.duration_since(begun));
     let result = ended.and_then(|ended| recover::arrived(ended, &Next(job.tree().path())));
-    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    progress.end(&result);
     if let (Err(_), Some(backup)) = (&result, &backup) {
         out::say(backed_up(backup));
     }

@@ -176,10 +176,11 @@ prerequisites, steps, payload), `of` (the step, prerequisite or file), `what`
 changed, moved), and `old`, `new`, `old_line`, `new_line`, null where there is
 nothing.")]
     Diff(Diff),
-    /// Print the JSON Schema of the documents that people write, for editors
+    /// Print the JSON Schema of the documents that people and programs write
     #[command(after_help = "Examples:
   rollup schema manifest -o manifest.schema.json
   rollup schema deployment -o deployment.schema.json
+  rollup schema event                        a line of a run's events.ndjson
 
 With a schema, an editor completes keys, shows what they mean, and marks what
 cannot be. Taplo, and Even Better TOML for VS Code, find it by a comment at the
@@ -623,4 +624,5 @@ pub(super) enum Language {
     // Without a help text of their own, like the formats.
     Manifest,
     Deployment,
+    Event,
 }

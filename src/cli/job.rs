@@ -48,6 +48,8 @@ pub(super) struct Job {
 
 /// What is asked before anything is written.
 pub(super) struct Asking<'a> {
+    /// The command, as it is typed.
+    pub(super) command: &'static str,
     /// What is asked for, as a question begins: `Apply`.
     pub(super) verb: &'static str,
     /// What is told when the answer is no: `not applied`.

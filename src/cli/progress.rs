@@ -1,24 +1,23 @@
 //! What a run tells while it is under way: bars on a terminal, a line per finished operation
 //! elsewhere, and `events.ndjson` in the run's folder.
 
-use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde_json::{Value, json};
 
 use super::args::Rehearsing;
 use super::backup::backed_up;
+use super::exit::{Exit, Failure};
 use super::out;
 use super::signals::Signals;
 use super::summary::past;
-use crate::deployment::locked::side_file;
 use crate::deployment::tree::Tree;
+use crate::events::{self, Began, Happened};
 use crate::journal::Answer;
-use crate::names::{RelPath, Shown};
-use crate::plan::{Operation, Plan, PlannedStep};
+use crate::names::Shown;
+use crate::plan::{Operation, PlannedStep};
 use crate::run::{Event, Listener, OnFailure, Question, Reply};
 
 /// Who answers at a manual step.
@@ -45,7 +44,9 @@ pub(super) struct Progress {
     begun: Instant,
     bar: Option<ProgressBar>,
     operations: u64,
-    events: Option<File>,
+    /// The first line of the events, but for the run's name.
+    began: Began,
+    events: Option<events::Writer>,
     /// When the first rename was due.
     pub(super) committing: Option<Instant>,
     /// The run's name.
@@ -67,24 +68,29 @@ pub(super) struct Wishes {
 }
 
 impl Progress {
-    pub(super) fn new(deployment: &Tree, plan: Option<&Plan>, wishes: Wishes) -> Self {
+    pub(super) fn new(deployment: &Tree, began: Began, wishes: Wishes) -> Self {
         Self {
             tree: deployment.again().ok(),
             wishes,
             begun: Instant::now(),
             bar: None,
-            operations: plan.map_or(0, |plan| plan.operations().count() as u64),
+            operations: began.steps.iter().map(|step| step.operations).sum(),
+            began,
             events: None,
             committing: None,
             run: None,
         }
     }
 
-    /// Goes on writing the events of a run that was opened earlier.
+    /// Writes the events of this run from now on, and says where they are.
     pub(super) fn reopen(&mut self, run: &str) {
-        let at = RelPath::parse(&format!(".rollup/runs/{run}/events.ndjson")).ok();
-        self.events = self.tree.as_ref().zip(at).and_then(|(tree, at)| side_file(tree, &at));
         self.run = Some(run.to_owned());
+        let Some(tree) = &self.tree else { return };
+        self.events = events::Writer::open(tree, run, self.begun);
+        if let Some(events) = &mut self.events {
+            events.write(Happened::Began(Box::new(Began { run: run.to_owned(), ..self.began.clone() })));
+            out::say(format_args!("events in {}", Shown(&tree.shown(events::path_of(run).as_ref()))));
+        }
     }
 
     fn bar(&mut self, length: u64, template: &str) {
@@ -111,32 +117,43 @@ impl Progress {
         }
     }
 
+    fn finished(&self, operation: &Operation, back: bool) {
+        match &self.bar {
+            Some(bar) => {
+                bar.inc(1);
+                bar.set_message(operation.target.clone());
+            }
+            None => out::say(format_args!("  {}", done(operation, back))),
+        }
+    }
+
     /// Events are never needed: what cannot be written is dropped.
     fn record(&mut self, event: &Event<'_>) {
-        let elapsed = self.begun.elapsed().as_micros();
-        if let (Some(file), Some(Value::Object(mut line))) = (&mut self.events, as_json(event)) {
-            line.insert("at".to_owned(), json!(jiff::Timestamp::now().to_string()));
-            line.insert("elapsed_us".to_owned(), json!(elapsed));
-            let _ = file.write_all(format!("{}\n", Value::Object(line)).as_bytes());
+        if let (Some(events), Some(happened)) = (&mut self.events, Happened::of(event)) {
+            events.write(happened);
         }
     }
 
     /// The last line of the events: how the command ended.
-    pub(super) fn end(&mut self, exit: super::exit::Exit) {
+    pub(super) fn end<T>(&mut self, result: &Result<T, Failure>) {
         self.finish_bar();
-        if let Some(file) = &mut self.events {
-            let line = json!({ "event": "ended", "at": jiff::Timestamp::now().to_string(),
-                               "elapsed_us": self.begun.elapsed().as_micros(), "exit_code": exit as u8 });
-            let _ = file.write_all(format!("{line}\n").as_bytes());
+        let exit = result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok);
+        let reasons = result.as_ref().err().map(|failure| failure.reasons.clone()).unwrap_or_default();
+        if let Some(events) = &mut self.events {
+            events.write(Happened::Ended { exit_code: exit as u8, exit: exit.name().to_owned(), reasons });
         }
     }
 }
 
 impl Listener for Progress {
     fn tell(&mut self, event: &Event<'_>) {
+        if let Event::Opened { run, .. } = event {
+            self.reopen(run);
+        }
+        // First, so that a slow terminal is no part of what was measured.
+        self.record(event);
         match event {
             Event::Opened { run, bytes } => {
-                self.reopen(run);
                 self.line(&format!("staging run {run}"));
                 self.bar(*bytes, "staging {bar:30} {bytes}/{total_bytes}");
             }
@@ -145,7 +162,7 @@ impl Listener for Progress {
                     bar.inc(*bytes);
                 }
             }
-            Event::Staged => self.finish_bar(),
+            Event::Staged { .. } => self.finish_bar(),
             Event::BackedUp(backup) => self.line(&backed_up(backup)),
             Event::Committing => {
                 self.committing = Some(Instant::now());
@@ -158,14 +175,10 @@ impl Listener for Progress {
                     self.line(&format!("{sign}step {}: {}", step.id, Shown(&step.title)));
                 }
             }
-            Event::Done { operation, back } => match &self.bar {
-                Some(bar) => {
-                    bar.inc(1);
-                    bar.set_message(operation.target.clone());
-                }
-                None => out::say(format_args!("  {}", done(operation, *back))),
-            },
-            Event::Answered { step, answer } => {
+            Event::Swapped { operations, back, .. } => {
+                operations.iter().for_each(|operation| self.finished(operation, *back));
+            }
+            Event::Answered { step, answer, .. } => {
                 let how = match answer {
                     Answer::Done => "done",
                     Answer::Skipped => "skipped",
@@ -173,9 +186,11 @@ impl Listener for Progress {
                 };
                 self.line(&format!("  manual step {} {how}", step.id));
             }
-            Event::Turned { why, .. } => {
+            Event::Turned { why, back } => {
                 self.finish_bar();
-                self.line(&format!("putting everything back: {}", Shown(why)));
+                if *back {
+                    self.line(&format!("putting everything back: {}", Shown(why)));
+                }
             }
             Event::RestartDue { service, servers } => {
                 let text = format!("restart due: {} on {}", Shown(service), Shown(&servers.join(", ")));
@@ -186,8 +201,8 @@ impl Listener for Progress {
                 self.line(&text);
             }
             Event::Closed { .. } => self.finish_bar(),
+            Event::Barrier { .. } | Event::Asked { .. } | Event::Compared(_) => {}
         }
-        self.record(event);
     }
 
     fn is_stopped(&self) -> bool {
@@ -244,32 +259,4 @@ fn done(operation: &Operation, back: bool) -> String {
     let word = if back { "took back" } else { past(operation.kind) };
     let what = if back { format!("{} of ", operation.kind.word()) } else { String::new() };
     format!("{word} {what}{}{on}", Shown(&operation.target))
-}
-
-fn as_json(event: &Event<'_>) -> Option<Value> {
-    Some(match event {
-        Event::Opened { run, bytes } => json!({ "event": "opened", "run": run, "bytes": bytes }),
-        // Too many to keep; the bytes stand in `opened`.
-        Event::Wrote { .. } => return None,
-        Event::Staged => json!({ "event": "staged" }),
-        Event::BackedUp(backup) => {
-            json!({ "event": "backed-up", "folder": backup.folder, "files": backup.files, "bytes": backup.bytes })
-        }
-        Event::Committing => json!({ "event": "committing" }),
-        Event::Step { step, back } => {
-            json!({ "event": "step", "step": step.map(|step| &step.id), "back": back })
-        }
-        Event::Done { operation, back } => json!({
-            "event": "operation", "kind": operation.kind.word(), "target": operation.target,
-            "server": operation.server, "swap": operation.swap, "back": back }),
-        Event::Answered { step, answer } => json!({ "event": "answered", "step": step.id, "answer": answer }),
-        Event::Turned { back, why } => json!({ "event": "turned", "back": back, "why": why }),
-        Event::RestartDue { service, servers } => {
-            json!({ "event": "restart-due", "service": service, "servers": servers })
-        }
-        Event::Notice { text } => json!({ "event": "notice", "text": text }),
-        Event::Closed { outcome } => {
-            json!({ "event": "closed", "outcome": outcome })
-        }
-    })
 }

@@ -10,6 +10,7 @@ use super::signals::Signals;
 use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
+use crate::events::Began;
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::Plan;
@@ -71,7 +72,7 @@ impl Next<'_> {
 
 /// `rollup resume`.
 pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
+    let Locked { disk, name, cleared } = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
@@ -88,7 +89,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
         signals: heeded()?,
         ..Wishes::default()
     };
-    let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
+    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "resume", &name), wishes);
     progress.reopen(open.name());
     let ended = run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
     let result = ended.and_then(|ended| arrived(ended, &next)).map(|(measured, came)| {
@@ -96,13 +97,13 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
         told_compared(&plan, measured, &came);
         Exit::Ok
     });
-    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+    progress.end(&result);
     result
 }
 
 /// `rollup undo`.
 pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
+    let Locked { disk, name, cleared } = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let runs = all_runs(&disk)?;
@@ -137,7 +138,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         signals: heeded()?,
         ..Wishes::default()
     };
-    let mut progress = Progress::new(disk.tree(), Some(&plan), wishes);
+    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo", &name), wishes);
     progress.reopen(run.name());
     let if_changed = if args.even_if_changed { IfChanged::SetAside } else { IfChanged::Refuse };
     let ended = match run.state() {
@@ -152,7 +153,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         }
         Ok(ended) => arrived(ended, &next).map(|_| Exit::Ok),
     };
-    progress.end(result.as_ref().map_or_else(|failure| failure.exit, |exit| *exit));
+    progress.end(&result);
     result
 }
 
@@ -174,6 +175,15 @@ fn manual_steps(plan: &Plan) -> Vec<&str> {
     plan.steps.iter().filter(|step| step.gate.is_some()).map(|step| step.id.as_str()).collect()
 }
 
+/// A deployment for a recovery.
+struct Locked {
+    disk: LockedDeployment,
+    /// The deployment's name.
+    name: String,
+    /// What died while staging.
+    cleared: Cleared,
+}
+
 /// Takes the lock for a recovery, and clears away what died while staging.
 fn locked(
     deployment: &Deployment,
@@ -181,7 +191,7 @@ fn locked(
     locking: Locking,
     rehearsing: Rehearsing,
     verb: &str,
-) -> Result<(LockedDeployment, Cleared), Failure> {
+) -> Result<Locked, Failure> {
     let site = inputs::site(deployment.deployment.as_deref())?;
     out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
     if !yes {
@@ -195,7 +205,7 @@ fn locked(
     };
     let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
     told_cleared(&cleared);
-    Ok((disk, cleared))
+    Ok(Locked { disk, name: site.description.name, cleared })
 }
 
 /// Nobody is asked without a terminal.

@@ -45,6 +45,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     }
     let job = Job::open(&args.manifest, Some(&lab.deployment), Some(&lab.payload), args.choices)?;
     let asking = Asking {
+        command: "rehearse",
         verb: "Apply",
         declined: "not applied",
         yes: true,

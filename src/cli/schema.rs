@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::out;
 use crate::deployment::shapes::DEPLOYMENT;
 use crate::document::json_schema;
+use crate::events::Line;
 use crate::manifest::MANIFEST;
 
 /// `rollup schema`.
@@ -12,6 +13,7 @@ pub(super) fn schema(args: &Schema) -> Result<Exit, Failure> {
     let text = match args.name {
         Language::Manifest => json_schema("Manifest of an update rollup", &MANIFEST),
         Language::Deployment => json_schema("deployment.toml of a deployment", &DEPLOYMENT),
+        Language::Event => format!("{:#}\n", schemars::schema_for!(Line).to_value()),
     };
     let Some(path) = &args.output else {
         out::line(text.trim_end());

@@ -8,6 +8,7 @@ use super::job::{Asking, Begun, Job, Preview};
 use super::progress::{Progress, Wishes};
 use super::recover::{Next, can_be_asked, heeded};
 use super::{inputs, out};
+use crate::events::Began;
 use crate::run::{self, Asked};
 
 /// `rollup stage`.
@@ -19,6 +20,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
         can_be_asked("`--yes` stages without asking")?;
     }
     let asking = Asking {
+        command: "stage",
         verb: "Stage",
         declined: "not staged",
         yes: args.yes,
@@ -39,11 +41,12 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
     let Begun { disk, payload, plan, .. } = begun;
     let wishes = Wishes { signals: heeded()?, ..Wishes::default() };
-    let mut progress = Progress::new(job.tree(), Some(&plan), wishes);
+    let began = Began::of(&plan, asking.command, &job.site.description.name);
+    let mut progress = Progress::new(job.tree(), began, wishes);
     let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
     let staged = staged.map_err(|error| inputs::not_begun(&error));
-    progress.end(staged.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok));
+    progress.end(&staged);
     out::line(format_args!("staged as run {}; nothing of the deployment has changed", staged?.run.name()));
     out::line(format_args!("next: {commit}    commits it"));
     out::line(format_args!("  or: {}    throws it away", Next(job.tree().path()).undo()));

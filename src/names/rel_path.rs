@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Folded;
@@ -16,7 +17,7 @@ const DEEPEST: usize = 128;
 /// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
 /// names that Windows accepts: an operator's files have whatever names they have. It compares and
 /// sorts by bytes; [`RelPath::folded`] compares as the file systems of the field do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct RelPath(String);
 

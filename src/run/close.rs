@@ -37,8 +37,8 @@ pub fn close_as_it_stands(
     let outcome = Outcome::Accepted;
     let mut journal = Writer::resume(disk, &run.folder)?;
     let accepted = Accepted { by, reason, empty: emptied(disk.tree(), &run.folder, plan)? };
-    journal.write(disk, Record::Closed { outcome, measured, accepted: Some(accepted) })?;
-    listener.tell(&Event::Closed { outcome });
+    journal.write(disk, Record::Closed { outcome, measured, accepted: Some(accepted.clone()) })?;
+    listener.tell(&Event::Closed { outcome, measured, accepted: Some(&accepted) });
     Ok(measured)
 }
 

@@ -8,7 +8,7 @@ use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
 use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
-use super::{Event, Listener, OnFailure, RunError};
+use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
@@ -146,7 +146,10 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
     let mut journal = Writer::resume(disk, &run.folder)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
-        RunState::Unfinished(Direction::Back) => turn(disk, &mut journal, Direction::Forward, "resume")?,
+        RunState::Unfinished(Direction::Back) => {
+            turn(disk, &mut journal, Direction::Forward, "resume")?;
+            listener.tell(&Event::Turned { back: false, why: "resume" });
+        }
         _ => {}
     }
     // What the dead process did goes to disk before anything follows it.
@@ -255,7 +258,7 @@ pub(super) fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
 
 fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
     walk.journal.write(walk.disk, Record::Closed { outcome, measured, accepted: None })?;
-    walk.listener.tell(&Event::Closed { outcome });
+    walk.listener.tell(&Event::Closed { outcome, measured, accepted: None });
     Ok(())
 }
 
@@ -307,15 +310,23 @@ fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     }
 }
 
-fn compare_with_preview(walk: &Walk<'_>) -> Result<Measured, RunError> {
+fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     let wanted = walk.plan.prediction.as_ref().map(|prediction| prediction.entries.as_slice()).unwrap_or_default();
     // An operator may have taken a file of his away meanwhile; that is no failure of the run.
     let ours: Vec<Entry> = wanted.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
-    let wrong = differences(walk.disk.tree(), &ours)?;
-    match wrong.is_empty() {
+    let differs: Vec<String> = differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string).collect();
+    let compared = Comparison {
+        back: false,
+        expected: walk.plan.prediction.as_ref().map(|prediction| prediction.digest),
+        measured: Some(measured.digest),
+        differs,
+        came: measured.came.clone(),
+    };
+    walk.listener.tell(&Event::Compared(&compared));
+    match compared.differs.is_empty() {
         true => Ok(measured),
-        false => Err(RunError::Unpredicted(wrong.iter().map(ToString::to_string).collect())),
+        false => Err(RunError::Unpredicted(compared.differs)),
     }
 }
 
@@ -359,8 +370,12 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
         }
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    match wrong.is_empty() {
-        true => Ok(digest_of(&entries)),
-        false => Err(RunError::Unpredicted(wrong)),
+    let digest = digest_of(&entries);
+    let measured = wrong.is_empty().then_some(digest);
+    let compared = Comparison { back: true, expected: Some(digest), measured, differs: wrong, came: Vec::new() };
+    walk.listener.tell(&Event::Compared(&compared));
+    match measured {
+        Some(digest) => Ok(digest),
+        None => Err(RunError::Unpredicted(compared.differs)),
     }
 }

@@ -37,10 +37,12 @@ mod stage;
 mod swap;
 mod walk;
 
+use std::time::Duration;
+
 use crate::deployment::tree::DiskError;
-use crate::journal::{JournalFault, Outcome};
-use crate::names::RelPath;
-use crate::plan::{Operation, PlanFault, PlannedStep, Reason};
+use crate::journal::{Accepted, JournalFault, Outcome};
+use crate::names::{Digest, RelPath};
+use crate::plan::{Operation, PlanFault, PlannedStep, Reason, Swap};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
 pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
@@ -101,7 +103,10 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// Staging is whole.
-    Staged,
+    Staged {
+        /// Bytes that were written into new objects.
+        bytes: u64,
+    },
     /// What the run will replace is backed up.
     BackedUp(&'a BackedUp),
     /// The first rename is due.
@@ -113,10 +118,30 @@ pub enum Event<'a> {
         /// Going back.
         back: bool,
     },
-    /// An operation is done, or taken back.
-    Done {
+    /// A swap is done, or taken back. One that was so already is not told.
+    Swapped {
         /// Which.
-        operation: &'a Operation,
+        swap: &'a Swap,
+        /// What it does; nothing is an operation of the level's.
+        operations: &'a [&'a Operation],
+        /// Going back.
+        back: bool,
+        /// From before its first rename until behind its last one.
+        took: Duration,
+    },
+    /// What a step moved is on disk.
+    Barrier {
+        /// The step; `None` is the level.
+        step: Option<&'a PlannedStep>,
+        /// Going back.
+        back: bool,
+        /// How long the disk took.
+        took: Duration,
+    },
+    /// A manual step waits for a person from now on.
+    Asked {
+        /// The step.
+        step: &'a PlannedStep,
         /// Going back.
         back: bool,
     },
@@ -126,6 +151,10 @@ pub enum Event<'a> {
         step: &'a PlannedStep,
         /// What was said.
         answer: crate::journal::Answer,
+        /// Who said so.
+        by: &'a str,
+        /// How long they took.
+        waited: Duration,
     },
     /// The run goes the other way from here on.
     Turned {
@@ -146,11 +175,32 @@ pub enum Event<'a> {
         /// In words.
         text: &'a str,
     },
+    /// What stands was compared with what should.
+    Compared(&'a Comparison),
     /// At rest.
     Closed {
         /// How.
         outcome: Outcome,
+        /// The measured digest of what stands at the live paths.
+        measured: Digest,
+        /// Where it was closed as it stood: who did, and why.
+        accepted: Option<&'a Accepted>,
     },
+}
+
+/// What stands after a walk, compared with what should.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// The walk went back: it is the state before that should stand.
+    pub back: bool,
+    /// Digest of what should stand.
+    pub expected: Option<Digest>,
+    /// Digest of what does; of the way back only where nothing differs.
+    pub measured: Option<Digest>,
+    /// What differs of ours, in words.
+    pub differs: Vec<String>,
+    /// Files that nobody predicted: an operator's, which came meanwhile.
+    pub came: Vec<RelPath>,
 }
 
 /// A manual step that waits for a person.

@@ -357,7 +357,8 @@ impl<'a> Stager<'a> {
     fn record(self, mut journal: Writer) -> Result<Staged, RunError> {
         let new: Vec<Entry> = self.plan.swaps.iter().flat_map(|swap| swap.new.iter().map(NewEntry::entry)).collect();
         journal.write(self.disk, Record::Staged { new: digest_of(&new) })?;
-        self.listener.tell(&Event::Staged);
+        let bytes = self.bytes();
+        self.listener.tell(&Event::Staged { bytes });
         Ok(Staged { run: self.run, journal })
     }
 }

@@ -1,6 +1,7 @@
 //! The walk over the swaps, in order or in reverse, with a barrier behind every step.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::check::Witness;
 use super::swap::{Moved, Progress, Slot};
@@ -9,7 +10,7 @@ use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Answer, Record, Writer};
 use crate::names::RelPath;
-use crate::plan::{Gate, Operation, Plan, PlannedStep};
+use crate::plan::{Gate, Operation, Plan, PlannedStep, Swap};
 
 /// A run that is being walked.
 pub(super) struct Walk<'a> {
@@ -38,13 +39,14 @@ impl Walk<'_> {
                 if self.listener.is_stopped() && slot.progress()? != Progress::Done {
                     return self.pause(RunError::Interrupted);
                 }
+                let since = Instant::now();
                 if slot.forward(&self.witness)? == Moved::Something {
                     moved = Moved::Something;
-                    self.tell_done(&operations, swap.number, false);
+                    self.tell_swapped(&operations, swap, false, since.elapsed());
                 }
             }
             if moved == Moved::Something {
-                self.disk.barrier()?;
+                self.barrier(step, false)?;
             }
             if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
                 self.pass(step, gate)?;
@@ -68,17 +70,19 @@ impl Walk<'_> {
                 if self.listener.is_stopped() && slot.progress()? != Progress::NotBegun {
                     return self.pause(RunError::Interrupted);
                 }
+                let since = Instant::now();
                 if slot.back()? == Moved::Something {
                     moved = Moved::Something;
+                    let took = since.elapsed();
                     if !told {
                         self.listener.tell(&Event::Step { step, back: true });
                         told = true;
                     }
-                    self.tell_done(&operations, swap.number, true);
+                    self.tell_swapped(&operations, swap, true, took);
                 }
             }
             if moved == Moved::Something {
-                self.disk.barrier()?;
+                self.barrier(step, true)?;
             }
         }
         Ok(())
@@ -90,10 +94,25 @@ impl Walk<'_> {
         Err(why)
     }
 
-    fn tell_done(&mut self, operations: &BTreeMap<u32, Vec<&Operation>>, swap: u32, back: bool) {
-        for operation in operations.get(&swap).into_iter().flatten() {
-            self.listener.tell(&Event::Done { operation, back });
-        }
+    /// Brings what a step moved to disk. That is where most of a commit's time goes.
+    fn barrier(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
+        let since = Instant::now();
+        self.disk.barrier()?;
+        self.listener.tell(&Event::Barrier { step, back, took: since.elapsed() });
+        Ok(())
+    }
+
+    fn tell_swapped(&mut self, operations: &BTreeMap<u32, Vec<&Operation>>, swap: &Swap, back: bool, took: Duration) {
+        let operations = operations.get(&swap.number).map(Vec::as_slice).unwrap_or_default();
+        self.listener.tell(&Event::Swapped { swap, operations, back, took });
+    }
+
+    /// Asks a person, and measures how long the answer takes.
+    fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
+        self.listener.tell(&Event::Asked { step: question.step, back: question.back });
+        let since = Instant::now();
+        let reply = self.listener.ask(question);
+        (reply, since.elapsed())
     }
 
     /// Waits for a person, unless the journal knows the answer already.
@@ -103,12 +122,13 @@ impl Walk<'_> {
         }
         let question =
             Question { step, text: &gate.instructions, optional: gate.optional, servers: &gate.servers, back: false };
-        let answer = match self.listener.ask(&question) {
+        let (reply, waited) = self.ask(&question);
+        let answer = match reply {
             Reply::Done => Answer::Done,
             Reply::Skip if gate.optional => Answer::Skipped,
             _ => return Err(RunError::Waiting { step: step.id.clone(), back: false }),
         };
-        self.confirm(step, answer)
+        self.confirm(step, answer, waited)
     }
 
     /// What was done by hand is taken back by hand; without a text for it the way ends here.
@@ -120,16 +140,17 @@ impl Walk<'_> {
             return Err(RunError::NoReturn { step: step.id.clone() });
         };
         let question = Question { step, text: undo, optional: false, servers: &gate.servers, back: true };
-        match self.listener.ask(&question) {
-            Reply::Done => self.confirm(step, Answer::TakenBack),
+        match self.ask(&question) {
+            (Reply::Done, waited) => self.confirm(step, Answer::TakenBack, waited),
             _ => Err(RunError::Waiting { step: step.id.clone(), back: true }),
         }
     }
 
-    fn confirm(&mut self, step: &PlannedStep, answer: Answer) -> Result<(), RunError> {
-        let record = Record::Confirmed { step: step.id.clone(), by: user(), answer };
+    fn confirm(&mut self, step: &PlannedStep, answer: Answer, waited: Duration) -> Result<(), RunError> {
+        let by = user();
+        let record = Record::Confirmed { step: step.id.clone(), by: by.clone(), answer };
         self.journal.write(self.disk, record)?;
-        self.listener.tell(&Event::Answered { step, answer });
+        self.listener.tell(&Event::Answered { step, answer, by: &by, waited });
         Ok(())
     }
 }

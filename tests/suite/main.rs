@@ -9,6 +9,7 @@ mod crash;
 mod differences;
 mod disk;
 mod documents;
+mod events;
 mod findings;
 mod hostile;
 mod independent_tools;

@@ -118,7 +118,7 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
 
 #[test]
 fn the_schemas_in_the_repository_are_those_that_the_program_prints() {
-    for name in ["manifest", "deployment"] {
+    for name in ["manifest", "deployment", "event"] {
         let expected = root().join(format!("schemas/{name}.json"));
         // As text: what is compared is every byte, the order of the keys included.
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));

@@ -502,7 +502,9 @@ struct Impatient {
 
 impl Listener for Impatient {
     fn tell(&mut self, event: &Event<'_>) {
-        self.done += usize::from(matches!(event, Event::Done { .. }));
+        if let Event::Swapped { operations, .. } = event {
+            self.done += operations.len();
+        }
     }
 
     fn ask(&mut self, _: &Question<'_>) -> Reply {

@@ -170,7 +170,7 @@ impl Person {
 
 impl Listener for Person {
     fn tell(&mut self, event: &Event<'_>) {
-        if let Event::Staged | Event::Answered { .. } | Event::Closed { .. } = event {
+        if let Event::Staged { .. } | Event::Answered { .. } | Event::Closed { .. } = event {
             self.hears(&format!("{event:?}"));
         }
     }

@@ -207,7 +207,7 @@ impl Course {
 
 impl Listener for Course {
     fn tell(&mut self, event: &Event<'_>) {
-        if matches!(event, Event::Staged) {
+        if matches!(event, Event::Staged { .. }) {
             self.staging = self.changes();
         }
     }

@@ -1,0 +1,387 @@
+//! What every command that worked on a run told, line by line, and the account that can be given of the run from it.
+//!
+//! The commands write `events.ndjson` in the run's folder: what happened and when, so that a report can be made
+//! from this file alone. Nothing ever depends on it. It is never synced, what cannot be written is dropped, and what
+//! cannot be read is left out and said to be missing.
+//!
+//! Each line is one JSON object, a [`Line`]; `rollup schema event` prints its schema. Every line has:
+//!
+//! | key | is |
+//! | --- | --- |
+//! | `at` | when it was written, by the wall clock, UTC |
+//! | `elapsed_us` | microseconds since the command began, by a clock that nobody sets |
+//! | `event` | what happened; the other keys depend on it |
+//!
+//! A command that works on the run begins with `began` and ends with `ended`, which carries the exit code. Where there
+//! is no `ended`, the command died. The next command appends to the same file, so the clock of `elapsed_us` begins
+//! anew at every `began`; between two commands only the wall clock tells.
+//!
+//! | event | when |
+//! | --- | --- |
+//! | `began` | first line of a command: who, what, of which plan, with which steps |
+//! | `opened`, `staged` | the run's folder was made; staging is whole |
+//! | `backed-up` | what will be replaced was copied elsewhere |
+//! | `committing` | the first rename is due |
+//! | `step` | a step begins; `null` is the level |
+//! | `swap` | an object was swapped in or back, with the operations that this does |
+//! | `barrier` | what a step moved is on disk |
+//! | `asked`, `answered` | a manual step waits for a person; the answer |
+//! | `turned` | the run goes the other way from here on |
+//! | `restart-due` | the file of a service went back to its old bytes; the service itself did not notice |
+//! | `notice` | what the operator should know, and stops nothing |
+//! | `compared` | what stands was compared with the preview, or going back with the state before |
+//! | `closed` | the run is at rest |
+//! | `ended` | last line of a command |
+//!
+//! Within one `schema` keys and events may be added; a reader passes over what it does not know.
+
+mod reader;
+mod told;
+mod writer;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::deployment::lock::{host, user};
+use crate::journal::{Answer, Outcome};
+use crate::names::{Digest, RelPath};
+use crate::plan::{OperationKind, Plan, Side, Subject};
+
+pub use reader::{Events, read};
+pub use writer::{Writer, path_of};
+
+/// The version of the lines.
+pub const SCHEMA: u32 = 1;
+
+/// One line of the `events.ndjson` of a run. Keys and events may be added in later versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "A line of events.ndjson")]
+pub struct Line {
+    /// When it was written, by the wall clock: UTC, as in RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Microseconds since the command began, by a clock that nobody sets.
+    pub elapsed_us: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub happened: Happened,
+}
+
+/// What a line tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Happened {
+    /// A command begins to work on the run.
+    Began(Box<Began>),
+    /// The run's folder was made.
+    Opened {
+        /// The run, such as `0012-KB952076`.
+        run: String,
+        /// How many bytes will be staged.
+        bytes: u64,
+    },
+    /// Staging is whole: everything is on disk and was read back.
+    Staged {
+        /// How many bytes were staged.
+        #[serde(default)]
+        bytes: u64,
+    },
+    /// What the run will replace was copied elsewhere.
+    BackedUp {
+        /// Where to.
+        folder: String,
+        /// How many files.
+        files: u64,
+        /// How many bytes they have.
+        bytes: u64,
+    },
+    /// The first rename is due.
+    Committing,
+    /// A step begins.
+    Step {
+        /// Its id; `null` is the level.
+        step: Option<String>,
+        /// It is taken back.
+        back: bool,
+    },
+    /// An object was swapped in, or the old one back.
+    Swap(Swapped),
+    /// What a step moved is on disk.
+    Barrier {
+        /// The step's id; `null` is the level.
+        step: Option<String>,
+        /// Going back.
+        back: bool,
+        /// How long the disk took, in microseconds.
+        took_us: u64,
+    },
+    /// A manual step waits for a person from now on.
+    Asked {
+        /// The step's id.
+        step: String,
+        /// It is to be taken back.
+        back: bool,
+    },
+    /// A manual step was answered.
+    Answered {
+        /// The step's id.
+        step: String,
+        /// What was said.
+        answer: Answer,
+        /// Who said so.
+        #[serde(default)]
+        by: String,
+        /// How long the run waited for it, in microseconds.
+        #[serde(default)]
+        waited_us: u64,
+    },
+    /// The run goes the other way from here on.
+    Turned {
+        /// Going back.
+        back: bool,
+        /// Why: what failed, or the command.
+        why: String,
+    },
+    /// The file of a service went back to its old bytes; the service itself did not notice.
+    RestartDue {
+        /// The service.
+        service: String,
+        /// Where.
+        servers: Vec<String>,
+    },
+    /// What the operator should know, and stops nothing.
+    Notice {
+        /// In words.
+        text: String,
+    },
+    /// What stands was compared with what should.
+    Compared {
+        /// It is the state before that should stand, and not what the preview said.
+        back: bool,
+        /// Digest of what should stand.
+        expected: Option<Digest>,
+        /// Digest of what does; going back, only where nothing differs.
+        measured: Option<Digest>,
+        /// What of ours differs, in words.
+        differs: Vec<String>,
+        /// Files that nobody predicted: an operator's, which came meanwhile.
+        came: Vec<RelPath>,
+    },
+    /// The run is at rest.
+    Closed {
+        /// How.
+        outcome: Outcome,
+        /// Digest of what stands at the live paths.
+        #[serde(default)]
+        measured: Option<Digest>,
+        /// Where the run was closed as it stood: who did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Where the run was closed as it stood: why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The command ends.
+    Ended {
+        /// Its exit code.
+        exit_code: u8,
+        /// The name of the exit code.
+        #[serde(default)]
+        exit: String,
+        /// Why it did not do what it was asked for.
+        #[serde(default)]
+        reasons: Vec<String>,
+    },
+}
+
+/// The first line of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Began {
+    /// Version of the lines that follow, up to the next such line.
+    pub schema: u32,
+    /// The command: `apply`, `stage`, `resume`, `undo`, `accept` or `rehearse`.
+    pub command: String,
+    /// The run, such as `0012-KB952076`.
+    pub run: String,
+    /// Version of the program.
+    pub tool: String,
+    /// Who typed it.
+    pub user: String,
+    /// On which machine.
+    pub host: String,
+    /// Name of the deployment.
+    pub deployment: String,
+    /// What the run is of.
+    pub about: About,
+    /// Digest of the plan.
+    pub plan: Option<Digest>,
+    /// Digest of what the plan predicts.
+    pub predicted: Option<Digest>,
+    /// How many swaps the plan has, the level's included.
+    pub swaps: u64,
+    /// The steps of the plan, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What a run is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// A rollup.
+    Rollup {
+        /// Its KB number, such as `KB952076`.
+        kb: String,
+        /// Revision of its article.
+        revision: String,
+        /// Its title.
+        title: String,
+    },
+    /// What lay on disk was taken for true.
+    Accept {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A step of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// The author's id.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// Its action, such as `uninstall`.
+    pub action: String,
+    /// How many operations it has.
+    pub operations: u64,
+}
+
+/// A swap that is done, or taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Swapped {
+    /// Its number in the plan, from 1.
+    pub swap: u32,
+    /// The step's id; `null` is the level.
+    pub step: Option<String>,
+    /// It was taken back.
+    pub back: bool,
+    /// How long its renames took, in microseconds; they end when the line is written.
+    pub took_us: u64,
+    /// What it does. The level has no operation.
+    pub operations: Vec<Operation>,
+}
+
+/// An operation of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Operation {
+    /// What is done.
+    pub kind: OperationKind,
+    /// To what, as people name it.
+    pub target: String,
+    /// The server, where there is one.
+    pub server: Option<String>,
+    /// What the target is.
+    pub of: Kind,
+    /// Whether an item is installed or a service runs before the operation; `null` for anything else. Taken back, this
+    /// is so again afterwards.
+    pub was: Option<Stand>,
+    /// The same after it.
+    pub becomes: Option<Stand>,
+}
+
+/// What an operation is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A component of the console, or what a package installs outside of it.
+    Item,
+    /// A procedure of the console.
+    Procedure,
+    /// A file.
+    File,
+    /// A service.
+    Service,
+}
+
+/// Whether an item or a service is there for those who use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stand {
+    /// Installed, or running.
+    Up,
+    /// Not installed, or stopped.
+    Down,
+}
+
+impl Began {
+    /// The first line of a command that works on a run of this plan; the run has no name yet.
+    pub fn of(plan: &Plan, command: &str, deployment: &str) -> Self {
+        let steps = plan.steps.iter().map(|step| Step {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            action: step.action.clone(),
+            operations: step.operations.len() as u64,
+        });
+        Self {
+            schema: SCHEMA,
+            command: command.to_owned(),
+            run: String::new(),
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            user: user(),
+            host: host(),
+            deployment: deployment.to_owned(),
+            about: About::of(&plan.subject),
+            plan: plan.digest,
+            predicted: plan.prediction.as_ref().map(|prediction| prediction.digest),
+            swaps: plan.swaps.len() as u64,
+            steps: steps.collect(),
+        }
+    }
+}
+
+impl About {
+    fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Rollup(rollup) => Self::Rollup {
+                kb: rollup.kb.to_string(),
+                revision: rollup.revision.to_string(),
+                title: rollup.title.clone(),
+            },
+            Subject::Accept(acceptance) => Self::Accept { reason: acceptance.reason.clone() },
+        }
+    }
+}
+
+impl Operation {
+    fn of(operation: &crate::plan::Operation) -> Self {
+        let (of, was, becomes) = stands(&operation.was, &operation.becomes);
+        Self {
+            kind: operation.kind,
+            target: operation.target.clone(),
+            server: operation.server.clone(),
+            of,
+            was,
+            becomes,
+        }
+    }
+}
+
+/// What an operation is done to, and whether that is there before and afterwards.
+fn stands(was: &Side, becomes: &Side) -> (Kind, Option<Stand>, Option<Stand>) {
+    let stand = |up: bool| if up { Stand::Up } else { Stand::Down };
+    let item = |side: &Side| match side {
+        Side::Item { state, .. } => Some(stand(state.is_installed())),
+        Side::Nothing => Some(Stand::Down),
+        _ => None,
+    };
+    let service = |side: &Side| match side {
+        Side::Service { running, .. } => Some(stand(*running)),
+        _ => None,
+    };
+    match (was, becomes) {
+        (Side::Service { .. }, _) | (_, Side::Service { .. }) => (Kind::Service, service(was), service(becomes)),
+        (Side::Item { .. }, _) | (_, Side::Item { .. }) => (Kind::Item, item(was), item(becomes)),
+        (Side::Procedure { .. }, _) | (_, Side::Procedure { .. }) => (Kind::Procedure, None, None),
+        _ => (Kind::File, None, None),
+    }
+}

@@ -1,0 +1,119 @@
+//! Reading the lines, whatever became of them.
+
+use std::io::{BufRead, BufReader, Read};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Happened, Line, SCHEMA, path_of};
+use crate::deployment::tree::Tree;
+
+/// The longest file that is read, in bytes; what follows is said to be missing.
+const LONGEST: u64 = 256 * 1024 * 1024;
+/// The longest line, in bytes.
+const LONGEST_LINE: u64 = 16 * 1024 * 1024;
+
+/// The events of a run as far as they can be read, and what of them cannot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Events {
+    /// What is understood, in order.
+    #[serde(skip)]
+    pub lines: Vec<Line>,
+    /// There is no such file, or it cannot be read; why.
+    pub absent: Option<String>,
+    /// The file does not end with a whole line.
+    pub torn: bool,
+    /// How many lines are no lines of events.
+    pub damaged: u64,
+    /// How many lines are of a later version, or tell of what this version does not know.
+    pub unknown: u64,
+    /// How many lines are of the form that had no `began`.
+    pub older: u64,
+    /// The file is longer than what is read of it.
+    pub cut: bool,
+}
+
+/// Reads the events of a run. Nothing that they hold makes it fail.
+pub fn read(tree: &Tree, run: &str) -> Events {
+    let absent = |why: String| Events { absent: Some(why), ..Events::default() };
+    let Some(at) = path_of(run) else { return absent("it has no such name".to_owned()) };
+    match tree.file(&at) {
+        Ok(file) => Events::parse(BufReader::new(file)),
+        Err(error) if error.is_missing() => absent("there are none".to_owned()),
+        Err(error) => absent(error.source.to_string()),
+    }
+}
+
+impl Events {
+    /// Reads lines from a text.
+    pub fn parse(text: impl BufRead) -> Self {
+        let mut events = Self::default();
+        let mut text = text.take(LONGEST);
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            // A line that is too long is read on in pieces, each of which is damaged for itself.
+            match text.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) => events.take_in(&line),
+                Err(error) => {
+                    events.absent = Some(format!("they cannot be read to their end: {error}"));
+                    break;
+                }
+            }
+        }
+        events.cut = text.limit() == 0;
+        events
+    }
+
+    fn take_in(&mut self, line: &[u8]) {
+        let is_whole = line.ends_with(b"\n");
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        match sort(line) {
+            Sorted::Line(line) => self.lines.push(*line),
+            Sorted::Older(line) => {
+                self.older += 1;
+                self.lines.extend(line.map(|line| *line));
+            }
+            Sorted::Unknown => self.unknown += 1,
+            Sorted::Damaged if !is_whole => self.torn = true,
+            Sorted::Damaged => self.damaged += 1,
+        }
+    }
+}
+
+enum Sorted {
+    Line(Box<Line>),
+    /// Of the form before `began`; a line of it that still says the same is kept.
+    Older(Option<Box<Line>>),
+    Unknown,
+    Damaged,
+}
+
+fn sort(line: &[u8]) -> Sorted {
+    /// What every line has, in any version.
+    #[derive(Deserialize)]
+    struct Any {
+        event: String,
+        schema: Option<u64>,
+    }
+    let Ok(any) = serde_json::from_slice::<Any>(line) else { return Sorted::Damaged };
+    if any.schema.is_some_and(|schema| schema > u64::from(SCHEMA)) {
+        return Sorted::Unknown;
+    }
+    match (serde_json::from_slice::<Line>(line), any.event.as_str()) {
+        (_, "operation") => Sorted::Older(None),
+        (Ok(line), _) => match line.happened {
+            Happened::Ended { ref exit, .. } if exit.is_empty() => Sorted::Older(Some(Box::new(line))),
+            _ => Sorted::Line(Box::new(line)),
+        },
+        (Err(_), "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap" | "barrier") => {
+            Sorted::Damaged
+        }
+        (Err(_), "asked" | "answered" | "turned" | "restart-due" | "notice" | "compared" | "closed" | "ended") => {
+            Sorted::Damaged
+        }
+        (Err(_), _) => Sorted::Unknown,
+    }
+}

@@ -1,0 +1,54 @@
+//! Writing the lines: one write each, never synced, and never a reason to fail.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Instant;
+
+use super::told::micros;
+use super::{Happened, Line};
+use crate::deployment::locked::side_file;
+use crate::deployment::tree::{Tree, path};
+use crate::names::RelPath;
+
+/// Appends lines to the events of a run.
+pub struct Writer {
+    file: File,
+    begun: Instant,
+    /// The last line is not whole: of an earlier command, or because the disk was full.
+    torn: bool,
+}
+
+/// Where the events of a run are, below the deployment.
+pub fn path_of(run: &str) -> Option<RelPath> {
+    path(".rollup/runs").join(run).ok()?.join("events.ndjson").ok()
+}
+
+impl Writer {
+    /// Opens the events of a run; none where that cannot be. The clock of its lines began then.
+    pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
+        let at = path_of(run)?;
+        let torn = is_torn(tree, &at);
+        Some(Self { file: side_file(tree, &at)?, begun, torn })
+    }
+
+    /// Writes a line.
+    pub fn write(&mut self, happened: Happened) {
+        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        let line = Line { at, elapsed_us: micros(self.begun.elapsed()), happened };
+        let Ok(json) = serde_json::to_string(&line) else { return };
+        // A new line after a torn one, so that only that one is lost.
+        let text = format!("{}{json}\n", if self.torn { "\n" } else { "" });
+        self.torn = self.file.write_all(text.as_bytes()).is_err();
+    }
+}
+
+fn is_torn(tree: &Tree, at: &RelPath) -> bool {
+    let last = || {
+        let mut file = tree.file(at).ok()?;
+        file.seek(SeekFrom::End(-1)).ok()?;
+        let mut last = [0];
+        file.read_exact(&mut last).ok()?;
+        Some(last[0])
+    };
+    last().is_some_and(|last| last != b'\n')
+}
