@@ -284,14 +284,14 @@ fn side(side: &Side) -> String {
 
 fn outages(plan: &Plan) -> Vec<Span> {
     let spans = down(plan).into_iter().map(|(outage, servers)| {
-        let (goes, comes, both) = match outage.service {
-            true => ("stopped", "started", "restarted"),
-            false => ("removed", "installed", "replaced"),
+        let words = match outage.service {
+            true => ["stopped", "down", "started", "restarted"],
+            false => ["removed", "away", "installed", "replaced"],
         };
         Span {
             what: shown(outage.target),
             servers: shown(&servers.join(", ")),
-            cells: cells(plan, outage.from, outage.to, [goes, "away", comes, both]),
+            cells: cells(plan, outage.from, outage.to, words),
         }
     });
     spans.collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::super::recover::Way;
-use super::{Why, change, down, grouped, hashes, level, new_here, no_return, summary, target, title};
+use super::{Why, brief, change, down, grouped, hashes, level, new_here, no_return, summary, target, title};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
 use crate::run::{Examined, Progress};
@@ -162,7 +162,12 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
     }
     lines.extend(below.map(|hashes| format!("{hashes:>width$}")));
     if why == Why::Told {
-        let reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
+        let mut reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
+        for (label, side) in [("old installer", &first.was), ("new installer", &first.becomes)] {
+            if let Side::Item { installer: Some(installer), .. } = side {
+                reason.push_str(&format!("; {label} {}", brief(installer)));
+            }
+        }
         let indent = " ".repeat(INDENT);
         lines.push(styled(DIM, format_args!("{indent}{}", wrapped(&reason, width, &indent))));
     }
