@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::deployment::watch::Watch;
@@ -180,6 +181,7 @@ nothing.")]
     #[command(after_help = "Examples:
   rollup schema manifest -o manifest.schema.json
   rollup schema deployment -o deployment.schema.json
+  rollup schema plan                         what `plan --save` writes
   rollup schema event                        a line of a run's events.ndjson
 
 With a schema, an editor completes keys, shows what they mean, and marks what
@@ -208,7 +210,7 @@ pub(super) struct Payload {
 }
 
 /// What decides the plan.
-#[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Args, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Choices {
     /// Let the install of a group also take in what was never installed
     #[arg(long)]
@@ -624,5 +626,6 @@ pub(super) enum Language {
     // Without a help text of their own, like the formats.
     Manifest,
     Deployment,
+    Plan,
     Event,
 }

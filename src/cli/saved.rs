@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::args::{self, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
-use super::preview;
+use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{self, Operation, Plan, PlanFault, Refusal, SourceAt};
@@ -22,15 +22,6 @@ const LARGEST: u64 = 1 << 30;
 
 /// More operations than this that came or went are counted and not named.
 const NAMED: usize = 8;
-
-/// Where a plan was made from, so that applying it needs no more words than its file. No part of its digest.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct MadeFrom {
-    manifest: PathBuf,
-    payload: PathBuf,
-    #[serde(flatten)]
-    choices: Choices,
-}
 
 /// A plan that was read from a file.
 #[derive(Debug, Clone)]
@@ -99,22 +90,14 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
             .now("it was not changed")
             .next("save the plan in another file"));
     }
-    #[derive(Serialize)]
-    struct Document<'a> {
-        #[serde(flatten)]
-        plan: &'a Plan,
-        made_from: MadeFrom,
-    }
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let made_from = MadeFrom {
         manifest: absolute(&job.typed),
         payload: absolute(job.payload.as_deref().unwrap_or(Path::new("."))),
         choices: job.choices,
     };
-    let text = serde_json::to_string_pretty(&Document { plan, made_from }).map_err(|error| {
-        // Paths that are no text cannot stand in JSON.
-        Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}"))
-    })?;
+    let text = preview::saved(plan, made_from)
+        .map_err(|error| Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}")))?;
     out::write_whole(path, text)?;
     out::say(format_args!("plan {digest} is saved in {}", typed(path)));
     Ok(())

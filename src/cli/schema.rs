@@ -3,6 +3,7 @@
 use super::args::{Language, Schema};
 use super::exit::{Exit, Failure};
 use super::out;
+use super::preview::PlanDocument;
 use crate::deployment::shapes::DEPLOYMENT;
 use crate::document::json_schema;
 use crate::events::Line;
@@ -13,6 +14,7 @@ pub(super) fn schema(args: &Schema) -> Result<Exit, Failure> {
     let text = match args.name {
         Language::Manifest => json_schema("Manifest of an update rollup", &MANIFEST),
         Language::Deployment => json_schema("deployment.toml of a deployment", &DEPLOYMENT),
+        Language::Plan => format!("{:#}\n", schemars::schema_for!(PlanDocument<'_>).to_value()),
         Language::Event => format!("{:#}\n", schemars::schema_for!(Line).to_value()),
     };
     let Some(path) = &args.output else {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml_edit::{Key, Value};
 
@@ -17,7 +18,7 @@ pub const SCHEMA: u32 = 1;
 pub const LONGEST_RECORD: u64 = 64 * 1024 * 1024;
 
 /// The state of an instance, as the console names it. A run writes only the first and the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Nothing there.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Folded;
@@ -13,7 +14,7 @@ const LONGEST_NAME: usize = 255;
 ///
 /// Parsing is the only way to make one: never empty, no separator, no `.` or `..`, no device
 /// name, no trailing dot or space, none of the characters that Windows refuses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 

@@ -4,14 +4,16 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The number of an article, shown as `KB952076`; read as `952076`, `kb952076` or `KB952076`.
 ///
 /// The number of the rollup in its title ("Update Rollup 3") repeats across product lines and
 /// identifies nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^KB[0-9]+$"))]
 pub struct Kb(u32);
 
 /// A text is no KB number.
@@ -66,8 +68,9 @@ impl From<Kb> for String {
 ///
 /// Compared number by number, a missing one counting as zero, so `1.9` comes before `1.10` and
 /// `1.0` equals `1`; shown as it was written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = r"^[0-9]+(\.[0-9]+)*$"))]
 pub struct Version(String);
 
 /// A text is not numbers joined by dots.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::planner::Planner;
@@ -13,7 +14,7 @@ use crate::names::{Digest, FileName, Folded, RelPath, Version};
 
 /// What only people need: the executor never looks at it, and the plan's digest does not cover it, so that a
 /// change elsewhere in the console makes no plan stale.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Context {
     /// The product that the rollup is for, with the versions that will do.
@@ -33,7 +34,7 @@ pub struct Context {
 }
 
 /// A server of the deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
     /// Its name.
     pub name: String,
@@ -44,7 +45,7 @@ pub struct Server {
 }
 
 /// A prerequisite that holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// What was asked, in words.
     pub what: String,
@@ -53,7 +54,7 @@ pub struct Checked {
 }
 
 /// A row of the file table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Documented {
     /// The name in the table's spelling.
     pub name: FileName,
@@ -74,7 +75,7 @@ pub struct Documented {
 }
 
 /// A node of the console, with its direct members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// Its path in the console.
     pub path: RelPath,
@@ -83,7 +84,7 @@ pub struct Group {
 }
 
 /// A component or a procedure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Item {
     /// Its name.
     pub name: String,
@@ -95,7 +96,7 @@ pub struct Item {
 }
 
 /// How an instance stands when the plan is made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stands {
     /// The server, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

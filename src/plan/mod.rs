@@ -42,7 +42,7 @@ pub const SCHEMA: u32 = 1;
 pub const ACCEPT: &str = "accept";
 
 /// The ordered operations for one manifest, deployment and payload; a file that can be reviewed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -76,7 +76,7 @@ pub struct Plan {
 }
 
 /// What a plan is of, and the run that does it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// A rollup is applied.
@@ -86,7 +86,7 @@ pub enum Subject {
 }
 
 /// What is taken for true, although no run left it so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acceptance {
     /// Why, in the words of whoever accepts it.
     pub reason: String,
@@ -97,7 +97,7 @@ pub struct Acceptance {
 }
 
 /// The rollup of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedRollup {
     /// Identity.
     pub kb: Kb,
@@ -114,7 +114,7 @@ pub struct PlannedRollup {
 }
 
 /// The rollups in force before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LevelChange {
     /// Before the run.
     pub before: Vec<Kb>,
@@ -123,7 +123,7 @@ pub struct LevelChange {
 }
 
 /// A `confirm` prerequisite.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Confirmation {
     /// What `--confirm ID` names.
     pub id: String,
@@ -132,7 +132,7 @@ pub struct Confirmation {
 }
 
 /// An instance that stays, and what it has to do without meanwhile.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Lacking {
     /// The instance, as people name it.
     pub instance: String,
@@ -145,7 +145,7 @@ pub struct Lacking {
 }
 
 /// A step of the manifest, resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlannedStep {
     /// The author's id.
     pub id: String,
@@ -166,7 +166,7 @@ pub struct PlannedStep {
 }
 
 /// Something a step names that is already as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Idle {
     /// What, as people name it.
     pub target: String,
@@ -175,7 +175,7 @@ pub struct Idle {
 }
 
 /// What a person has to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
     /// The instructions.
     pub instructions: String,
@@ -188,7 +188,7 @@ pub struct Gate {
 }
 
 /// One concrete change to one instance, file or service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Operation {
     /// What is done.
     pub kind: OperationKind,
@@ -283,7 +283,7 @@ impl OperationKind {
 }
 
 /// One side of an operation: what stands before it, or after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Side {
     /// Nothing.
@@ -325,7 +325,7 @@ pub enum Side {
 }
 
 /// A file that the run reads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Where it is.
     #[serde(flatten)]
@@ -340,7 +340,7 @@ pub struct Source {
 }
 
 /// Where a source is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "from", rename_all = "kebab-case")]
 pub enum SourceAt {
     /// In the payload, by its name in the file table.
@@ -356,7 +356,7 @@ pub enum SourceAt {
 }
 
 /// Puts a new object at a live path and sets the old one aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Swap {
     /// From 1, in the order of the run; also the name of its slot.
     pub number: u32,
@@ -381,7 +381,7 @@ impl Swap {
 }
 
 /// Something on disk at or below a live path, by its path below the deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Where.
     pub path: RelPath,
@@ -391,7 +391,7 @@ pub struct Entry {
 }
 
 /// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum What {
     /// A folder.
@@ -408,7 +408,7 @@ pub enum What {
 }
 
 /// An entry of a new object, with where it comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewEntry {
     /// Where it will stand.
     pub path: RelPath,
@@ -418,7 +418,7 @@ pub struct NewEntry {
 }
 
 /// What an entry of a new object is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NewWhat {
     /// A folder.
@@ -436,7 +436,7 @@ pub enum NewWhat {
 }
 
 /// Where the bytes of a new file come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// They are these.
@@ -448,7 +448,7 @@ pub enum Origin {
 }
 
 /// A file in a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// The package, by position in [`Plan::sources`].
     pub source: usize,
@@ -468,7 +468,7 @@ impl NewEntry {
 }
 
 /// What stands at and below every live path when the run is over, and its digest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Prediction {
     /// [`digest_of`] the entries.
     pub digest: Digest,

@@ -4,9 +4,11 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::pages::EVERYTHING;
 use crate::saved_plans::ALL_KINDS;
-use crate::small::{UPDATE_PROVIDER, small_world};
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
 /// What a command prints on a screen of so many columns.
@@ -81,7 +83,7 @@ fn a_saved_plan_is_shown_as_it_was_planned() {
 fn a_plan_of_an_earlier_version_is_shown_without_its_console() {
     let world = small_world(ALL_KINDS);
     world.run("plan small.toml --save plan.json").exits_with(exit::OK);
-    let mut plan: serde_json::Value = serde_json::from_str(&world.read("../plan.json")).expect("JSON");
+    let mut plan: Value = serde_json::from_str(&world.read("../plan.json")).expect("JSON");
     plan.as_object_mut().expect("an object").remove("context").expect("a context");
     std::fs::write(world.at("plan.json"), plan.to_string()).expect("written");
     world.run("show plan.json").exits_with(exit::OK).says("6 operations in 5 steps");
@@ -100,4 +102,37 @@ fn what_was_never_installed_and_will_be_is_loud_and_in_place() {
     assert_eq!(next.trim(), "new here: it was not installed before, and will be now", "{text}");
     assert_eq!(text.matches("new here").count(), 1, "{text}");
     assert!(!printed(&small_world(UPDATE_PROVIDER), "plan small.toml", 80).contains("new here"));
+}
+
+#[test]
+fn every_plan_conforms_to_its_schema() {
+    let world = small_world(EVERYTHING);
+    let schema = world.run("schema plan").exits_with(exit::OK).json();
+    jsonschema::draft202012::meta::validate(&schema).expect("a schema of draft 2020-12");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let conforms = |plan: &Value, about: &str| {
+        let faults: Vec<String> =
+            schema.iter_errors(plan).map(|fault| format!("{fault} at {}", fault.instance_path())).collect();
+        assert!(faults.is_empty(), "{about}: {faults:#?}");
+    };
+    let printed = |world: &World, words: &str| -> Value { world.run(words).exits_with(exit::OK).json() };
+    conforms(&printed(&world, "plan small.toml --install-new --save plan.json --format json"), "printed");
+    conforms(&read(&world, "plan.json"), "saved");
+    conforms(&printed(&World::with_deployment(), "plan kb952076.toml --format json"), "KB952076");
+    let world = small_world(ALL_KINDS);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    conforms(&read(&world, "deployment/.rollup/runs/0001-KB100001/plan.json"), "of a run");
+    let world = world.put("Web/Site/WEB01/files/Program Files/Site/Site.dll", "a hotfix");
+    world.run("accept --reason mended --yes").exits_with(exit::OK);
+    conforms(&read(&world, "deployment/.rollup/runs/0002-accept/plan.json"), "that accepts");
+    let without = small_world(ALL_KINDS).with(|world| std::fs::remove_dir_all(world.at("KB100001")).expect("removed"));
+    let mut plan = printed(&without, "plan small.toml --format json");
+    conforms(&plan, "without a payload");
+    // And it does refuse.
+    plan["steps"][0]["operations"][0]["kind"] = "explode".into();
+    assert!(!schema.is_valid(&plan));
+}
+
+fn read(world: &World, file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(world.at(file)).expect("a file")).expect("JSON")
 }

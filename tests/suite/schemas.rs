@@ -118,7 +118,7 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
 
 #[test]
 fn the_schemas_in_the_repository_are_those_that_the_program_prints() {
-    for name in ["manifest", "deployment", "event"] {
+    for name in ["manifest", "deployment", "plan", "event"] {
         let expected = root().join(format!("schemas/{name}.json"));
         // As text: what is compared is every byte, the order of the keys included.
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
@@ -134,7 +134,7 @@ fn a_schema_is_written_into_a_file_as_it_is_printed() {
     assert_eq!(fs::read_to_string(folder.path().join("m.json")).expect("a file"), printed("manifest"));
     let output = program(folder.path()).args(["schema", "manifest", "-o", "none/m.json"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(74));
-    let output = program(folder.path()).args(["schema", "plan"]).output().expect("it runs");
+    let output = program(folder.path()).args(["schema", "journal"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(64));
 }
 

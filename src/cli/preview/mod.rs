@@ -3,6 +3,7 @@
 //! Each says the same in its own form; the words that they share are here.
 
 mod html;
+mod json;
 mod markdown;
 mod text;
 mod tree;
@@ -17,6 +18,7 @@ use super::out::{self, count, number};
 use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::{NewWhat, Operation, OperationKind, Outage, Plan, Side, Subject, Swap, What};
 
+pub(super) use json::{MadeFrom, PlanDocument, saved};
 pub(super) use text::{text, way};
 
 /// Whether every operation says why it is there.
@@ -30,7 +32,7 @@ pub(super) enum Why {
 pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, inputs: &[&Path]) -> Result<(), Failure> {
     let width = if showing.output.is_some() { 100 } else { out::width() };
     let document = match showing.format {
-        Shape::Json => format!("{:#}", as_document(plan, exit)),
+        Shape::Json => json::shown(plan, exit),
         Shape::Markdown => markdown::text(plan),
         Shape::Html => html::page(plan),
         Shape::Text if showing.tree => tree::text(plan, width),
@@ -51,15 +53,6 @@ pub(super) fn sensible(showing: &Showing) -> Result<(), Failure> {
                 .next(format!("leave out `{flag}`: the other formats hold all of it already")))
         }
     }
-}
-
-/// The plan with what every document says of the command that made it.
-fn as_document(plan: &Plan, exit: Exit) -> serde_json::Value {
-    let mut document = serde_json::json!(plan);
-    document["outcome"] = exit.name().into();
-    document["exit_code"] = (exit as u8).into();
-    document["changed"] = false.into();
-    document
 }
 
 /// What the plan is of, in one line.
