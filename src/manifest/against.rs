@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::flow::{all_known, removed_by, selected, selections_known, too_many};
+use super::flow::selections_known;
 use super::installers;
 use super::services::services_known;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId, ServerId};
@@ -23,7 +23,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
             fit.prerequisite(condition);
         }
     }
-    if let Some(step) = too_many(draft, deployment) {
+    if let Some(step) = draft.known.too_many_at.map(|at| &draft.steps[at]) {
         let message = format!("up to the step `{}` more items are selected than can be checked", step.name());
         reader.findings.add(Code::TooLarge, step.place(), message).help("select each group once");
         return;
@@ -31,7 +31,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     for step in &draft.steps {
         fit.step(step);
     }
-    if all_known(draft, deployment) {
+    if draft.known.whole {
         if selections_known(draft) {
             fit.wider(draft);
         }
@@ -107,7 +107,7 @@ impl Fit<'_, '_, '_> {
 
     /// An item that can be installed, which a procedure cannot.
     fn installable(&mut self, wanted: &Placed<String>) {
-        let Some(item) = self.item(wanted) else { return };
+        let Some(item) = self.item(wanted, self.deployment.item(&wanted.value)) else { return };
         if matches!(self.deployment.items[item.0].kind, ItemKind::Procedure { .. }) {
             let message = format!("`{}` is a procedure, which is never installed", wanted.value);
             let finding = self.reader.findings.add(Code::WrongKind, wanted.span.clone(), message);
@@ -131,16 +131,16 @@ impl Fit<'_, '_, '_> {
         step.on.iter().for_each(|role| self.role(role));
         step.service.iter().for_each(|service| self.service(service));
         let procedures = step.verb == Some(Verb::Initialize);
-        for (group, names) in &step.items {
-            let known = self.group(group);
-            for name in names {
-                self.member(step, known, name, procedures);
+        for ((group, names), (known_group, known)) in step.items.iter().zip(&step.known.items) {
+            self.group(group, *known_group);
+            for (name, known) in names.iter().zip(known) {
+                self.member(step, *known_group, (name, *known), procedures);
             }
         }
         // An action without groups has its finding already.
         let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
-        for group in step.groups.iter().filter(|_| takes_groups) {
-            if let Some(known) = self.group(group) {
+        for (group, known) in step.groups.iter().zip(&step.known.groups).filter(|_| takes_groups) {
+            if let Some(known) = self.group(group, *known) {
                 self.whole_group(step, known, group);
             }
         }
@@ -200,8 +200,7 @@ impl Fit<'_, '_, '_> {
         let Some(role) = deployment.role(&on.value) else { return };
         let service = step.service.as_ref().filter(|_| matches!(step.verb, Some(Verb::Service(_))));
         let service = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
-        let items = step.items.iter().flat_map(|(_, names)| names);
-        let items = items.filter_map(|name| Some((name, deployment.items[deployment.item(&name.value)?.0].on?)));
+        let items = step.named_items().filter_map(|(name, item)| Some((name, deployment.items[item?.0].on?)));
         for (name, own) in service.into_iter().chain(items) {
             if !*self.apart.entry((role, own)).or_insert_with(|| apart(deployment, role, own)) {
                 continue;
@@ -220,18 +219,17 @@ impl Fit<'_, '_, '_> {
     /// Groups and items under two of their names, and items beside a group that holds them.
     fn named_twice(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
-        let group = |group: &Placed<String>| deployment.group(&group.value);
-        let keys = step.items.iter().map(|(group, _)| group);
-        let items =
-            step.items.iter().zip(2..).flat_map(|((_, names), list)| names.iter().map(move |name| (list, name)));
-        let groups: Vec<_> = keys.clone().map(group).collect();
-        let items = items.filter_map(|(list, name)| {
-            let item = deployment.item(&name.value)?;
+        let groups = step.groups.iter().zip(&step.known.groups);
+        let lists = || step.items.iter().zip(&step.known.items);
+        let keys = lists().filter_map(|((name, _), (group, _))| Some(((1, name), (*group)?)));
+        let items = lists().zip(2..).flat_map(|(((_, names), (group, known)), list)| {
+            let members = names.iter().zip(known).filter_map(|(name, item)| Some((name, (*item)?)));
             // One that is in another group has its finding already.
-            (groups[list - 2] == Some(deployment.items[item.0].group)).then_some(((list, name), item))
+            let members = members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
+            members.map(move |(name, item)| ((list, name), item))
         });
-        let mut told = repeated(step.groups.iter().filter_map(|name| Some(((0, name), group(name)?))));
-        told.extend(repeated(keys.filter_map(|name| Some(((1, name), group(name)?)))));
+        let mut told = repeated(groups.filter_map(|(name, group)| Some(((0, name), (*group)?))));
+        told.extend(repeated(keys));
         told.extend(repeated(items));
         for ((list, first), (other, second)) in told {
             let same = Folded::of(&first.value) == Folded::of(&second.value);
@@ -256,8 +254,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
-        let found = self.deployment.item(&wanted.value);
+    fn item(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
         if found.is_none() {
             let near = self.reader.nearest(&wanted.value, self.deployment.item_names());
             self.unknown(Code::NoSuchItem, "item", wanted, near);
@@ -265,8 +262,8 @@ impl Fit<'_, '_, '_> {
         found
     }
 
-    fn group(&mut self, wanted: &Placed<String>) -> Option<GroupId> {
-        let Some(group) = self.deployment.group(&wanted.value) else {
+    fn group(&mut self, wanted: &Placed<String>, found: Option<GroupId>) -> Option<GroupId> {
+        let Some(group) = found else {
             let deployment = self.deployment;
             let by_last = self.reader.suggestion(deployment.groups.len(), || deployment.group_ending(&wanted.value));
             let near = by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
@@ -282,8 +279,7 @@ impl Fit<'_, '_, '_> {
     }
 
     /// A procedure, or whatever else has the name.
-    fn procedure(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
-        let found = self.deployment.item(&wanted.value);
+    fn procedure(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
         if found.is_none() {
             let near = self
                 .reader
@@ -302,8 +298,14 @@ impl Fit<'_, '_, '_> {
         };
     }
 
-    fn member(&mut self, step: &StepDraft, group: Option<GroupId>, name: &Placed<String>, procedures: bool) {
-        let found = if procedures { self.procedure(name) } else { self.item(name) };
+    fn member(
+        &mut self,
+        step: &StepDraft,
+        group: Option<GroupId>,
+        (name, known): (&Named, Option<ItemId>),
+        procedures: bool,
+    ) {
+        let found = if procedures { self.procedure(name, known) } else { self.item(name, known) };
         let Some(id) = found else { return };
         let item = &self.deployment.items[id.0];
         let wrong_kind = match (&item.kind, procedures) {
@@ -354,10 +356,9 @@ impl Fit<'_, '_, '_> {
         if step.parameters.is_empty() {
             return;
         }
-        let named = step.items.iter().flat_map(|(_, names)| names);
-        let run: BTreeSet<ItemId> = named.filter_map(|name| self.deployment.item(&name.value)).collect();
+        let run: BTreeSet<ItemId> = step.known.named().collect();
         for (procedure, _) in &step.parameters {
-            let Some(id) = self.procedure(procedure) else { continue };
+            let Some(id) = self.procedure(procedure, self.deployment.item(&procedure.value)) else { continue };
             let is_procedure = matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
             let (code, message) = match is_procedure {
                 false => (Code::WrongKind, format!("`{}` is no procedure, so it has no parameters", procedure.value)),
@@ -380,8 +381,8 @@ impl Fit<'_, '_, '_> {
             let Some(id) = deployment.item(&procedure.value) else { continue };
             given.entry(id).or_default().extend(values.iter().map(|(name, value)| (name.as_str(), &value.span)));
         }
-        for name in step.items.iter().flat_map(|(_, names)| names) {
-            let Some(id) = deployment.item(&name.value) else { continue };
+        for (name, item) in step.named_items() {
+            let Some(id) = item else { continue };
             let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else { continue };
             let given = given.get(&id);
             let is_given = |need: &str| given.is_some_and(|given| given.contains_key(need));
@@ -412,14 +413,14 @@ impl Fit<'_, '_, '_> {
         let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         for step in &draft.steps {
-            removed.extend(removed_by(step, deployment));
+            removed.extend(step.removes());
             if step.verb != Some(Verb::Install) {
                 continue;
             }
             let mut seen = BTreeSet::new();
-            for named in &step.groups {
+            for (named, group) in step.groups.iter().zip(&step.known.groups) {
                 // The same group under two names is told by itself.
-                let Some(group) = deployment.group(&named.value).filter(|group| seen.insert(*group)) else { continue };
+                let Some(group) = group.filter(|group| seen.insert(*group)) else { continue };
                 let below = deployment.items_below(group).into_iter();
                 let below = below.filter(|item| matches!(deployment.items[item.0].kind, ItemKind::Component { .. }));
                 let more: Vec<_> = below.filter(|item| !removed.contains(item)).collect();
@@ -439,12 +440,12 @@ impl Fit<'_, '_, '_> {
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         let mut replaced: BTreeMap<RoleId, (usize, BTreeSet<ItemId>)> = BTreeMap::new();
         for (at, step) in draft.steps.iter().enumerate() {
-            removed.extend(removed_by(step, deployment));
+            removed.extend(step.removes());
             match (step.verb, &step.service) {
                 (Some(Verb::Install), _) => {
-                    let chosen = match step.removed_by {
-                        Some(_) => removed.clone(),
-                        None => selected(step, deployment).intersection(&removed).copied().collect(),
+                    let chosen: Vec<ItemId> = match step.removed_by {
+                        Some(_) => removed.iter().copied().collect(),
+                        None => step.known.selected.intersection(&removed).copied().collect(),
                     };
                     for item in chosen {
                         if let Some(role) = deployment.items[item.0].on {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::known::{AllKnown, Known};
 use super::*;
 use crate::document::{Placed, Source, Span, brief};
 
@@ -12,6 +13,8 @@ pub(super) struct Draft {
     pub(super) prerequisites: Vec<PrerequisiteDraft>,
     pub(super) steps: Vec<StepDraft>,
     pub(super) payload: TableDraft,
+    /// What the names of all steps come to in the deployment.
+    pub(super) known: AllKnown,
 }
 
 #[derive(Default)]
@@ -60,8 +63,11 @@ pub(super) enum Verb {
     Manual,
 }
 
+/// A name, as the author wrote it.
+pub(super) type Named = Placed<String>;
+
 /// Items by their groups.
-pub(super) type Members = Vec<(Placed<String>, Vec<Placed<String>>)>;
+pub(super) type Members = Vec<(Named, Vec<Named>)>;
 
 /// Answers by procedure and name; each with the place of its name.
 pub(super) type Answers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)>;
@@ -90,6 +96,8 @@ pub(super) struct StepDraft {
     pub(super) undo: Option<String>,
     pub(super) optional: bool,
     pub(super) torn: Torn,
+    /// What its names stand for in the deployment, looked up before the checks.
+    pub(super) known: Known,
 }
 
 /// What of a step could not be read. A check is silent only about what this could bear upon.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
 use super::steps::told;
-use crate::deployment::description::{Description, ItemId, ItemKind};
+use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
 use crate::names::Folded;
 
@@ -13,11 +13,11 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
     if selections_known(draft) {
         match deployment {
             // Names that the deployment does not have are told first; what they would prove is unknown.
-            Some(deployment) if all_known(draft, deployment) => resolved_flow(reader, draft, deployment),
+            Some(deployment) if draft.known.whole => resolved_flow(reader, draft, deployment),
             Some(_) => {}
             None => worded_flow(reader, draft),
         }
-        removed_twice(reader, draft, deployment);
+        removed_twice(reader, draft);
         put_back_twice(reader, draft);
     }
 }
@@ -29,96 +29,34 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 
 /// With a deployment the selections are sets of items, and the answer is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let removed: Vec<BTreeSet<ItemId>> = draft.steps.iter().map(|step| removed_by(step, deployment)).collect();
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<Folded, usize> =
         ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
     let name = |item: &ItemId| deployment.items[item.0].name.as_str();
     let mut back: BTreeSet<ItemId> = BTreeSet::new();
-    for (at, step) in draft.steps.iter().enumerate().rev() {
+    for step in draft.steps.iter().rev() {
         match step.verb {
             Some(Verb::Install) => {
-                back.extend(selected(step, deployment));
+                back.extend(&step.known.selected);
                 let reference = step.removed_by.as_ref().and_then(|reference| ids.get(&Folded::of(&reference.value)));
-                back.extend(reference.map(|&step| &removed[step]).into_iter().flatten());
+                back.extend(reference.map(|&step| draft.steps[step].removes()).into_iter().flatten());
             }
             Some(Verb::Uninstall) => {
-                let gone: Vec<_> = removed[at].difference(&back).map(name).collect();
+                let gone: Vec<_> = step.removes().difference(&back).map(name).collect();
                 never_put_back(reader, step, &gone);
             }
             _ => {}
         }
     }
     let mut taken: BTreeSet<ItemId> = BTreeSet::new();
-    for (at, step) in draft.steps.iter().enumerate() {
-        taken.extend(&removed[at]);
+    for step in &draft.steps {
+        taken.extend(step.removes());
         if step.verb == Some(Verb::Install) {
-            let named = step.items.iter().flat_map(|(_, names)| names);
-            let new: Vec<_> = named
-                .filter(|name| deployment.item(&name.value).is_some_and(|item| !taken.contains(&item)))
-                .map(|name| name.value.as_str())
-                .collect();
+            let new = step.named_items().filter(|(_, item)| item.is_some_and(|item| !taken.contains(&item)));
+            let new: Vec<_> = new.map(|(name, _)| name.value.as_str()).collect();
             never_removed(reader, step, &new);
         }
     }
-}
-
-/// How many items all steps together may select, what these require counted in: every check of what items go through
-/// walks them all, step by step. A hundred thousand items that are taken out and put back are a tenth of it.
-const MOST_SELECTED: usize = 4_000_000;
-
-/// The step at which the steps have selected more items than anybody can run.
-pub(super) fn too_many<'d>(draft: &'d Draft, deployment: &Description) -> Option<&'d StepDraft> {
-    let of_item = |item: &ItemId| {
-        let item = &deployment.items[item.0];
-        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind { needs.len() } else { 0 };
-        1 + item.requires.len() + needs
-    };
-    // A group stands behind the one above it.
-    let mut below: Vec<usize> = vec![0; deployment.groups.len()];
-    for (at, group) in deployment.groups.iter().enumerate().rev() {
-        let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
-        below[at] = 1 + groups + group.items.iter().map(of_item).sum::<usize>();
-    }
-    let (mut all, mut removed) = (0, 0);
-    draft.steps.iter().find(|step| {
-        let names = step.items.iter().flat_map(|(_, names)| names);
-        let named: usize = names.filter_map(|name| deployment.item(&name.value)).map(|item| of_item(&item)).sum();
-        let groups = step.groups.iter().filter_map(|group| deployment.group(&group.value));
-        let chosen = named + groups.map(|group| below[group.0]).sum::<usize>();
-        let servers = step.platform.as_ref().map_or(0, |_| deployment.servers.len());
-        removed += chosen;
-        all += chosen + servers + if step.removed_by.is_some() { removed } else { 0 };
-        all > MOST_SELECTED
-    })
-}
-
-/// Whether the deployment has every item and group that the steps name, and not too many of them are selected.
-pub(super) fn all_known(draft: &Draft, deployment: &Description) -> bool {
-    if too_many(draft, deployment).is_some() {
-        return false;
-    }
-    let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
-    selecting.all(|step| {
-        step.groups.iter().all(|group| deployment.group(&group.value).is_some())
-            && step.items.iter().flat_map(|(_, names)| names).all(|name| deployment.item(&name.value).is_some())
-    })
-}
-
-/// The components that a step takes away.
-pub(super) fn removed_by(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
-    match step.verb {
-        Some(Verb::Uninstall) => selected(step, deployment),
-        _ => BTreeSet::new(),
-    }
-}
-
-/// The components that a step names, one by one or by their groups.
-pub(super) fn selected(step: &StepDraft, deployment: &Description) -> BTreeSet<ItemId> {
-    let named = step.items.iter().flat_map(|(_, names)| names).filter_map(|name| deployment.item(&name.value));
-    let groups = step.groups.iter().filter_map(|group| deployment.group(&group.value));
-    let component = |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
-    named.chain(groups.flat_map(|group| deployment.items_below(group))).filter(component).collect()
 }
 
 /// What a manifest's own words say. A group may be called by an alias, and then the words prove nothing.
@@ -238,19 +176,15 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
 
 /// Items that are uninstalled although they are gone. A step for some servers only says nothing about the others,
 /// and an `install` that is not understood may have brought everything back.
-fn removed_twice(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let name = |name: &str| {
-        let known = deployment.and_then(|deployment| Some(deployment.items[deployment.item(name)?.0].name.as_str()));
-        Folded::of(known.unwrap_or(name))
-    };
-    let mut gone: BTreeMap<Folded, usize> = BTreeMap::new();
+fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut gone: BTreeMap<Result<ItemId, Folded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let everywhere = step.on.is_none() && step.platform.is_none();
         match step.verb {
             Some(Verb::Uninstall) if everywhere => {
-                let named = step.items.iter().flat_map(|(_, names)| names);
-                for item in named {
-                    if let Some(by) = gone.insert(name(&item.value), at)
+                for (item, known) in step.named_items() {
+                    // What the deployment does not know by its aliases is the same where the word is.
+                    if let Some(by) = gone.insert(known.ok_or_else(|| Folded::of(&item.value)), at)
                         && by != at
                     {
                         let by = told(reader, &draft.steps[by]);

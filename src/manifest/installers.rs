@@ -1,10 +1,11 @@
 //! Checks of what comes into the share, against what is installed from there: an item is installed from the file
 //! that lies in the share at that step.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::flow::{removed_by, selected, selections_known};
+use super::flow::selections_known;
 use super::steps::told;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
@@ -21,7 +22,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     let running = || draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Run) | None));
     let run: BTreeSet<Folded> = running().flat_map(|step| step.files.iter().map(|file| file.value.folded())).collect();
     let all_run_known = running().all(|step| !step.torn.files);
-    let installed = Installed::of(draft, deployment);
+    let installed = Installed::of(draft);
     for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| matches!(step.to, Some(To::Share))) {
         for file in copied(step) {
             let folded = file.value.folded();
@@ -59,14 +60,14 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>>
 struct Installed(BTreeMap<ItemId, (usize, usize)>);
 
 impl Installed {
-    fn of(draft: &Draft, deployment: &Description) -> Self {
+    fn of(draft: &Draft) -> Self {
         let ids = ids(draft);
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         let mut by_item = BTreeMap::new();
         for (at, step) in draft.steps.iter().enumerate() {
-            removed.extend(removed_by(step, deployment));
+            removed.extend(step.removes());
             if step.verb == Some(Verb::Install) {
-                for item in put_back(step, &ids, deployment, &removed) {
+                for &item in put_back(step, &ids, &removed).iter() {
                     by_item.entry(item).or_insert((at, at)).1 = at;
                 }
             }
@@ -80,20 +81,18 @@ fn ids(draft: &Draft) -> BTreeMap<Folded, &StepDraft> {
     draft.steps.iter().rev().filter_map(|step| Some((Folded::of(&step.id.as_ref()?.value), step))).collect()
 }
 
-fn put_back(
+fn put_back<'d>(
     step: &StepDraft,
-    ids: &BTreeMap<Folded, &StepDraft>,
-    deployment: &Description,
+    ids: &BTreeMap<Folded, &'d StepDraft>,
     removed: &BTreeSet<ItemId>,
-) -> BTreeSet<ItemId> {
+) -> Cow<'d, BTreeSet<ItemId>> {
     if let Some(reference) = &step.removed_by {
         let referred = ids.get(&Folded::of(&reference.value));
-        return referred.map(|step| removed_by(step, deployment)).unwrap_or_default();
+        return referred.map(|step| Cow::Borrowed(step.removes())).unwrap_or_default();
     }
-    let names = step.items.iter().flat_map(|(_, names)| names);
-    let mut items: BTreeSet<ItemId> = names.filter_map(|name| deployment.item(&name.value)).collect();
-    items.extend(selected(step, deployment).intersection(removed));
-    items
+    let mut items: BTreeSet<ItemId> = step.known.named().collect();
+    items.extend(step.known.selected.intersection(removed));
+    Cow::Owned(items)
 }
 
 /// A new installer lies in the share: its item is installed from it later, or not.
@@ -145,14 +144,11 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     for step in &draft.steps {
         let batch = match step.verb {
             Some(Verb::Uninstall) => {
-                removed.extend(removed_by(step, deployment));
+                removed.extend(step.removes());
                 continue;
             }
-            Some(Verb::Install) => put_back(step, &ids, deployment, &removed),
-            Some(Verb::Initialize) => {
-                let names = step.items.iter().flat_map(|(_, names)| names);
-                names.filter_map(|name| deployment.item(&name.value)).collect()
-            }
+            Some(Verb::Install) => put_back(step, &ids, &removed),
+            Some(Verb::Initialize) => Cow::Owned(step.known.named().collect()),
             _ => continue,
         };
         for item in batch.iter().map(|item| &deployment.items[item.0]) {
@@ -165,7 +161,7 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
                 finding.help("move this step below the one that installs it, or install both in one step");
             }
         }
-        for item in &batch {
+        for item in batch.iter() {
             removed.remove(item);
         }
     }

@@ -9,6 +9,7 @@ mod compare;
 mod draft;
 mod flow;
 mod installers;
+mod known;
 mod parse;
 mod relations;
 mod seal;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
 
 use super::draft::*;
+use super::known::{self, AllKnown};
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
@@ -55,6 +56,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
         let mut draft = draft(reader, top);
         if reader.whole() {
             file_table::check(reader, &mut draft);
+            known::look_up(&mut draft, checks.deployment);
             steps::check(reader, &mut draft, checks.deployment);
         }
         if let Some(deployment) = checks.deployment.filter(|_| reader.whole()) {
@@ -97,7 +99,8 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
     let prerequisites = tables.iter().map(|table| prerequisite(reader, table)).collect();
     let tables = reader.tables(top, "steps");
     let steps = tables.iter().map(|table| step::step(reader, table)).collect();
-    let mut draft = Draft { rollup, prerequisites, steps, payload: table::payload(reader, top) };
+    let (payload, known) = (table::payload(reader, top), AllKnown::default());
+    let mut draft = Draft { rollup, prerequisites, steps, payload, known };
     draft.steps.iter_mut().for_each(|step| step::strays(reader, step));
     unique_ids(reader, &draft);
     draft

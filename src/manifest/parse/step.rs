@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ServiceVerb;
 use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
+use super::super::known::Known;
 use super::shapes::STEP;
 use super::{checked_id, duplicate, key_spans, needs};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
@@ -38,6 +39,7 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         undo: reader.text(table, "undo").map(|text| text.value),
         optional: reader.flag(table, "optional").is_some_and(|optional| optional.value),
         torn: Torn::default(),
+        known: Known::default(),
     };
     draft.torn = torn(reader, table, &draft, torn_items || torn_groups);
     draft.to = to(reader, table, &draft);
