@@ -1,6 +1,6 @@
 //! Plans that were saved: written for a review, shown again, and held to when they are applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::out::{self, typed};
 use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{self, Operation, Plan, PlanFault, Refusal, SourceAt};
+use crate::plan::{self, Operation, Plan, PlanFault, Refusal, Source, SourceAt};
 use crate::run::moved;
 
 /// The largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
@@ -191,9 +191,10 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
     if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
         reasons.push("the manifest was changed since".to_owned());
     }
+    let sources: BTreeMap<&SourceAt, &Source> = now.sources.iter().map(|source| (&source.at, source)).collect();
     for source in &saved.sources {
         let SourceAt::Payload { name } = &source.at else { continue };
-        let other = now.sources.iter().find(|other| other.at == source.at);
+        let other = sources.get(&source.at);
         if other.is_some_and(|other| other.sha256 != source.sha256) {
             reasons.push(format!("`{name}` in the payload is another file than then"));
         }

@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub free: Option<Free>,
     /// What the finished and unfinished runs tell; filled in by whoever read the journals.
     pub past: Past,
+    /// The second of each of the clashes.
+    beside: BTreeSet<RelPath>,
     nodes: BTreeMap<Folded, Found>,
     facts: BTreeMap<RelPath, FileFacts>,
     items: BTreeMap<Instance, ItemRecord>,
@@ -122,6 +124,7 @@ impl Snapshot {
             level: None,
             free: free(tree),
             past: Past::default(),
+            beside: BTreeSet::new(),
             nodes: BTreeMap::new(),
             facts: BTreeMap::new(),
             items: BTreeMap::new(),
@@ -145,6 +148,7 @@ impl Snapshot {
                     place.insert(found);
                 }
                 std::collections::btree_map::Entry::Occupied(first) => {
+                    self.beside.insert(found.path.clone());
                     self.clashes.push((first.get().path.clone(), found.path));
                 }
             }
@@ -291,7 +295,7 @@ impl Snapshot {
     /// A path as it is spelled, where it stands beside another spelling of the same name; else in the
     /// spelling on disk.
     pub fn exact(&self, wanted: &RelPath) -> RelPath {
-        match self.clashes.iter().any(|(_, second)| second == wanted) {
+        match self.beside.contains(wanted) {
             true => wanted.clone(),
             false => self.actual(wanted),
         }

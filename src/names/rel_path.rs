@@ -1,6 +1,7 @@
 //! A place inside a deployment, a package or a run folder.
 
-use std::collections::BTreeSet;
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -88,6 +89,15 @@ impl RelPath {
         Some(Self(rest.to_owned()))
     }
 
+    /// Takes this path and everything below it out of a map.
+    pub fn take_out_of<P: Borrow<RelPath> + Ord + Clone, T>(&self, map: &mut BTreeMap<P, T>) {
+        map.remove(self);
+        // What lies below stands together, between the separator and the character after it.
+        let below = Self(format!("{}/", self.0))..Self(format!("{}0", self.0));
+        let below: Vec<P> = map.range(below).map(|(path, _)| path.clone()).collect();
+        below.iter().for_each(|path| drop(map.remove(path.borrow())));
+    }
+
     /// Whether this path, or a folder on the way to it, is one of these. Spelling counts.
     pub fn lies_in(&self, places: &BTreeSet<&RelPath>) -> bool {
         places.contains(self) || self.ancestors().any(|folder| places.contains(&folder))
@@ -160,5 +170,15 @@ mod tests {
         assert_eq!(found, ["a", "a/b"]);
         assert_eq!(path.below(&RelPath::parse("a").expect("valid")).map(String::from).as_deref(), Some("b/c"));
         assert_eq!(path.below(&RelPath::parse("a/b/c").expect("valid")), None);
+    }
+
+    #[test]
+    fn what_lies_below_a_path_is_taken_out_of_a_map_and_its_neighbours_are_not() {
+        let path = |text: &str| RelPath::parse(text).expect("a valid path");
+        let all = ["a", "a b", "a-", "a/b", "a/b/c", "a0", "a.b", "b/a"];
+        let mut map: BTreeMap<RelPath, ()> = all.iter().map(|text| (path(text), ())).collect();
+        path("a").take_out_of(&mut map);
+        let left: Vec<_> = map.keys().map(RelPath::as_str).collect();
+        assert_eq!(left, ["a b", "a-", "a.b", "a0", "b/a"]);
     }
 }

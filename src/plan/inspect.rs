@@ -1,5 +1,7 @@
 //! What stands in the way on disk: no swap goes by a link, or by two names that differ only in case.
 
+use std::collections::BTreeSet;
+
 use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::tree::{Kind, path};
@@ -43,12 +45,10 @@ impl Planner<'_> {
     }
 
     pub(super) fn refuse_clashes(&mut self) {
-        let touched = |path: &RelPath| {
-            let on_the_way = |live: &RelPath| live.folded() == path.folded() || live.ancestors().any(|a| a == *path);
-            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
-                || self.swaps.iter().any(|swap| on_the_way(&swap.live))
+        let clashes: Vec<_> = match self.snapshot.clashes.is_empty() {
+            true => Vec::new(),
+            false => self.touched_clashes(),
         };
-        let clashes: Vec<_> = self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect();
         for (a, b) in clashes {
             let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
             self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
@@ -61,9 +61,19 @@ impl Planner<'_> {
         }
     }
 
+    fn touched_clashes(&self) -> Vec<(RelPath, RelPath)> {
+        let live: BTreeSet<Folded> = self.swaps.iter().map(|swap| swap.live.folded()).collect();
+        let ways: BTreeSet<RelPath> = self.swaps.iter().flat_map(|swap| swap.live.ancestors()).collect();
+        let touched = |path: &RelPath| {
+            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
+                || live.contains(&path.folded())
+                || ways.contains(path)
+        };
+        self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect()
+    }
+
     fn is_touched(&self, name: &str) -> bool {
-        let folded = Folded::of(name);
-        self.inspected.iter().any(|live| folded.as_str().starts_with(&format!("{}/", live.as_str())))
+        name.match_indices('/').any(|(at, _)| self.inspected.contains(&Folded::of(&name[..at])))
     }
 }
 

@@ -86,8 +86,7 @@ pub(super) fn unchanged(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> 
             continue;
         }
         // Whatever an earlier swap brought there is in this one's slot now.
-        let live = BTreeSet::from([&swap.live]);
-        expected.retain(|path, _| !path.lies_in(&live));
+        swap.live.take_out_of(&mut expected);
         if progress == Progress::Done {
             let new = swap.new.iter().map(NewEntry::entry);
             expected.extend(new.map(|entry| (entry.path.clone(), entry)));

@@ -46,7 +46,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         match found {
             Progress::Done => {
                 // What an earlier swap put there is in this one's slot, or in what it made.
-                arrived.retain(|live, _| live.below(&swap.live).is_none());
+                swap.live.take_out_of(&mut arrived);
                 arrived.insert(&swap.live, swap);
                 continue;
             }

@@ -76,7 +76,10 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
         let brought_by = |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
         let new: Vec<_> = there.into_iter().map(|entry| (brought_by(&entry.path), entry)).collect();
         left.retain(|path, _| !path.lies_in(&live) && !path.lies_in(&gone));
-        all_gone.retain(|path: &RelPath| !path.lies_in(&live) && new.iter().all(|(_, entry)| entry.path != *path));
+        if !all_gone.is_empty() {
+            let back: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
+            all_gone.retain(|path: &RelPath| !path.lies_in(&live) && !back.contains(path));
+        }
         all_gone.extend(gone.into_iter().cloned());
         for (kb, Entry { path, what }) in new {
             if what != What::Traveller {

@@ -1,6 +1,6 @@
 //! Undo of a finished run: the same folders, the same walk, backwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
 use super::executor::{Ended, go_back, go_on, load_plan};
@@ -137,7 +137,7 @@ fn travellers_now(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<(Ve
         // Going back, the first swap of a path is the last one.
         seen.entry(&swap.live).or_insert(swap.has_old());
     }
-    let live = plan.live_paths();
+    let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
     let last: BTreeMap<&RelPath, _> = plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
     for swap in last.into_values() {
         let slot = Slot::new(disk, &run.folder, swap);
@@ -146,7 +146,7 @@ fn travellers_now(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<(Ve
         }
         for (at, _) in slot.strangers_in_place()? {
             // What a later step put below a folder that an earlier one made is no stranger.
-            if live.iter().any(|live| at == **live || at.below(live).is_some() && **live != swap.live) {
+            if live.contains(&at) || at.ancestors().any(|folder| folder != swap.live && live.contains(&folder)) {
                 continue;
             }
             match seen[&swap.live] {
