@@ -6,26 +6,26 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
-use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollup::deployment::description;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Checks};
+
+use shared::{FLAT, Rows};
+
+mod shared;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
 /// Each measurement is repeated until it took this long altogether, at least thrice.
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
-/// The time per item may grow by this much from the smallest size to the largest.
-const FLAT: f64 = 1.5;
-
 fn main() {
     println!("{:>8} {:<30} {:>10} {:>12} {:>10} {:>10}", "items", "what", "median", "per item", "to toml", "MB/s");
     let mut first: Vec<f64> = Vec::new();
     for size in SIZES {
-        let (manifest, site) = (manifest(size), site(size));
+        let (manifest, site) = (shared::manifest(size, Rows::Documented), shared::site(size, 0));
         let described = description::parse(&Source::new("deployment.toml", site.as_str()), &mut Findings::default());
         let described = described.expect("the site has no errors");
         let validated = |checks: &Checks<'_>| {
@@ -38,15 +38,16 @@ fn main() {
             assert!(read.is_some(), "the site has no errors");
         };
         let plain = |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "it is TOML");
-        let floor = median(|| plain(&manifest));
-        let site_floor = median(|| plain(&site));
+        let median = |run: &dyn Fn()| shared::median(LONG_ENOUGH, run);
+        let floor = median(&|| plain(&manifest));
+        let site_floor = median(&|| plain(&site));
         let with_site = Checks { deployment: Some(&described) };
         let rows = [
             ("toml alone: manifest", &manifest, floor, floor),
-            ("manifest", &manifest, median(|| validated(&Checks::default())), floor),
-            ("manifest for the deployment", &manifest, median(|| validated(&with_site)), floor),
+            ("manifest", &manifest, median(&|| validated(&Checks::default())), floor),
+            ("manifest for the deployment", &manifest, median(&|| validated(&with_site)), floor),
             ("toml alone: deployment.toml", &site, site_floor, site_floor),
-            ("deployment.toml", &site, median(read), site_floor),
+            ("deployment.toml", &site, median(&read), site_floor),
         ];
         for (at, (what, text, time, floor)) in rows.into_iter().enumerate() {
             let each = time.as_secs_f64() / size as f64;
@@ -65,61 +66,4 @@ fn main() {
             );
         }
     }
-}
-
-fn median(run: impl Fn()) -> Duration {
-    let (mut times, begun) = (Vec::new(), Instant::now());
-    while times.len() < 3 || begun.elapsed() < LONG_ENOUGH {
-        let start = Instant::now();
-        run();
-        times.push(start.elapsed());
-    }
-    times.sort();
-    times[times.len() / 2]
-}
-
-/// A manifest without a finding that would be an error.
-fn manifest(size: usize) -> String {
-    let mut text = String::from(
-        "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
-         product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
-    );
-    let names = |text: &mut String, name: &dyn Fn(usize) -> String| {
-        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("a text takes all"));
-    };
-    text.push_str("[[steps]]\nid = \"uninstall\"\naction = \"uninstall\"\nitems.\"Group\" = [\n");
-    names(&mut text, &item);
-    text.push_str("]\n\n[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nfiles = [\n");
-    names(&mut text, &file);
-    text.push_str("]\n\n[[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"uninstall\"\n\n");
-    text.push_str("[payload]\nfiles = [\n");
-    for at in 0..size {
-        let (name, bytes, minute) = (file(at), 512 * (at + 1), at % 60);
-        let row = format!("  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n");
-        text.push_str(&row);
-    }
-    text.push_str("]\n\n[payload.sha256]\n");
-    (0..size).for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all"));
-    text
-}
-
-fn site(size: usize) -> String {
-    let mut text = String::from(
-        "schema = 1\nname = \"site\"\nproduct = \"Product\"\nproduct_version = \"4.0\"\nshare = \"MSIShare\"\n\
-         roles = [{ name = \"engine\" }]\nservers = [{ name = \"MPS01\", roles = [\"engine\"] }]\n\n\
-         [[groups]]\npath = \"Group\"\nitems = [\n",
-    );
-    for at in 0..size {
-        writeln!(text, "  {{ name = \"{}\", installer = \"{}\" }},", item(at), file(at)).expect("a text takes all");
-    }
-    text.push_str("]\n");
-    text
-}
-
-fn item(at: usize) -> String {
-    format!("Provider {at} of the Service")
-}
-
-fn file(at: usize) -> String {
-    format!("Provider{at}OfTheService.msi")
 }

@@ -1,0 +1,101 @@
+//! What the benchmarks share: documents of any size, and how a time is taken.
+
+#![allow(dead_code, reason = "each benchmark uses its part")]
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+/// Time and memory per item may grow by this much from the first size that counts to the last.
+pub(crate) const FLAT: f64 = 1.5;
+
+/// The median of as many repetitions as took this long altogether, at least three.
+pub(crate) fn median(long_enough: Duration, mut run: impl FnMut()) -> Duration {
+    let (mut times, begun) = (Vec::new(), Instant::now());
+    while times.len() < 3 || begun.elapsed() < long_enough {
+        let start = Instant::now();
+        run();
+        times.push(start.elapsed());
+    }
+    middle(times)
+}
+
+/// The median of times that were taken.
+pub(crate) fn middle<T: Ord + Copy>(mut values: Vec<T>) -> T {
+    values.sort();
+    values[values.len() / 2]
+}
+
+/// A folder that is gone afterwards, in `ROLLUP_BENCH_DIR` or below `target`.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let place = std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
+    tempfile::tempdir_in(place).expect("there is room for a folder")
+}
+
+/// What the manifest says of its files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Size, date and pin, as a vendor's table and `seal` would have it.
+    Documented,
+    /// The name only: whatever is built under it fits.
+    Named,
+}
+
+/// A manifest of so many files and items, without a finding that would be an error: a row for each file, which a step
+/// copies, and for each item a name in an uninstall step, whose items are put back.
+pub(crate) fn manifest(size: usize, rows: Rows) -> String {
+    let mut text = String::from(
+        "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
+         product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
+    );
+    let names = |text: &mut String, name: &dyn Fn(usize) -> String| {
+        (0..size).for_each(|at| writeln!(text, "  \"{}\",", name(at)).expect("a text takes all"));
+    };
+    text.push_str("[[steps]]\nid = \"uninstall\"\naction = \"uninstall\"\nitems.\"Group\" = [\n");
+    names(&mut text, &item);
+    text.push_str("]\n\n[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nfiles = [\n");
+    names(&mut text, &file);
+    text.push_str("]\n\n[[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"uninstall\"\n\n");
+    text.push_str("[payload]\nfiles = [\n");
+    for at in 0..size {
+        let (name, bytes, minute) = (file(at), 512 * (at + 1), at % 60);
+        let row = match rows {
+            Rows::Documented => {
+                format!("  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n")
+            }
+            Rows::Named => format!("  {{ name = \"{name}\" }},\n"),
+        };
+        text.push_str(&row);
+    }
+    text.push_str("]\n");
+    if rows == Rows::Documented {
+        text.push_str("\n[payload.sha256]\n");
+        (0..size).for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all"));
+    }
+    text
+}
+
+/// The `deployment.toml` that describes these items, each on so many servers; on none where there are none.
+pub(crate) fn site(size: usize, servers: usize) -> String {
+    let mut text = String::from(
+        "schema = 1\nname = \"site\"\nproduct = \"Product\"\nproduct_version = \"4.0\"\nshare = \"MSIShare\"\n\
+         roles = [{ name = \"engine\" }]\nservers = [\n",
+    );
+    for at in 1..=servers.max(1) {
+        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},").expect("a text takes all");
+    }
+    let on = if servers > 0 { "on = \"engine\"\n" } else { "" };
+    write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("a text takes all");
+    for at in 0..size {
+        writeln!(text, "  {{ name = \"{}\", installer = \"{}\" }},", item(at), file(at)).expect("a text takes all");
+    }
+    text.push_str("]\n");
+    text
+}
+
+fn item(at: usize) -> String {
+    format!("Provider {at} of the Service")
+}
+
+fn file(at: usize) -> String {
+    format!("Provider{at}OfTheService.msi")
+}
