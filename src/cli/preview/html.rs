@@ -14,6 +14,10 @@ use crate::deployment::records::State;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, Side};
 
+/// Marks of a picture that stand in a row, and the pixels that each has.
+const IN_A_ROW: usize = 20;
+const MARK: usize = 14;
+
 /// The whole page.
 pub(super) fn page(plan: &Plan) -> String {
     Page::of(plan).render().expect("texts are written into a text")
@@ -44,6 +48,7 @@ struct Page {
     down: Vec<Span>,
     lacking: Vec<Span>,
     bytes: Vec<Bytes>,
+    map: Vec<Mapped>,
     console: Vec<Row>,
     files: Vec<Replaced>,
     documented: Vec<TableRow>,
@@ -116,6 +121,27 @@ struct Bytes {
     old_share: u64,
 }
 
+/// A group of the console as a picture: a mark for each instance, before and after.
+struct Mapped {
+    path: String,
+    before: Marks,
+    after: Marks,
+}
+
+struct Marks {
+    /// How many there are of what, in words.
+    said: String,
+    marks: Vec<Mark>,
+    /// In pixels.
+    height: usize,
+}
+
+struct Mark {
+    class: &'static str,
+    x: usize,
+    y: usize,
+}
+
 /// A row of the console.
 enum Row {
     Group {
@@ -178,6 +204,7 @@ impl Page {
             down: outages(plan),
             lacking: lacking(plan),
             bytes: bytes(plan),
+            map: map(plan),
             console: console(plan),
             files: files(plan),
             documented: context.file_table.iter().map(documented).collect(),
@@ -349,6 +376,41 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         old_share: share(old),
     };
     plan.steps.iter().zip(all).enumerate().map(row).collect()
+}
+
+fn map(plan: &Plan) -> Vec<Mapped> {
+    let queued = queued(plan);
+    let mut map = Vec::new();
+    for group in plan.context.console.iter().filter(|group| !group.items.is_empty()) {
+        let (mut old, mut new) = (Vec::new(), Vec::new());
+        for stands in group.items.iter().flat_map(|item| &item.instances) {
+            let was = before(stands);
+            let last = queued.get(&stands.at).and_then(|operations| operations.last());
+            let is = last.map_or(was.clone(), |last| becomes(&last.becomes));
+            let class = |text: &str, changes: &'static str| match last {
+                _ if text == State::NotInstalled.as_str() => "none",
+                None => "still",
+                Some(_) => changes,
+            };
+            old.push((class(&was, "old"), was));
+            new.push((class(&is, "new"), is));
+        }
+        map.push(Mapped { path: shown(group.path.as_str()), before: marks(old), after: marks(new) });
+    }
+    map
+}
+
+/// Lays out the marks of a group, in rows.
+fn marks(all: Vec<(&'static str, String)>) -> Marks {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    all.iter().for_each(|(_, text)| *counts.entry(text).or_default() += 1);
+    let said = counts.into_iter().map(|(text, count)| format!("{} × {text}", number(count as u64)));
+    let mark = |(at, class): (usize, &'static str)| Mark { class, x: at % IN_A_ROW * MARK, y: at / IN_A_ROW * MARK };
+    Marks {
+        said: said.collect::<Vec<_>>().join(", "),
+        height: all.len().div_ceil(IN_A_ROW) * MARK,
+        marks: all.iter().map(|(class, _)| *class).enumerate().map(mark).collect(),
+    }
 }
 
 fn console(plan: &Plan) -> Vec<Row> {
