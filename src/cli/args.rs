@@ -113,8 +113,22 @@ Finished runs are undone newest first."
     #[command(after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
 something needs attention before the run can go on either way.")]
     Status(Reading),
-    /// List the runs of a deployment
-    History(Reading),
+    /// List the runs of a deployment, or tell all that is recorded of one
+    #[command(after_help = "Examples:
+  rollup history -d /srv/hmc40
+  rollup history last -d /srv/hmc40          the newest run
+  rollup history 12 -d /srv/hmc40")]
+    History(History),
+    /// Tell what happened in a run: when, how long, and what was down meanwhile
+    #[command(after_help = "Examples:
+  rollup report last -d /srv/hmc40           the newest run
+  rollup report 12 -d /srv/hmc40 --format markdown
+  rollup report KB952076 -d /srv/hmc40 --format html -o report.html
+
+It is made from the run's events.ndjson, whose lines `rollup schema event`
+describes. What those do not tell, the run's own records do, and the report
+says so. It changes nothing, and an open run can be reported too.")]
+    Report(Reporting),
     /// Show the console tree with states
     Tree(Reading),
     /// Compare every installed file, installer and state with its record; reads only
@@ -521,6 +535,31 @@ pub(super) struct Reading {
     /// Tell it to people or to programs
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    /// One run: its number, its rollup, its name, or `last`
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// Tell it to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reporting {
+    /// The run: its number, its rollup, its name, or `last`
+    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) deployment: Deployment,
+    /// For people here, for programs, for a ticket, or as one page for a browser and for paper
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub(super) format: Shape,
+    /// Write it into this file instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,9 @@ mod exit;
 mod explain;
 mod failing;
 mod inputs;
+mod history;
 mod job;
+mod named;
 mod out;
 mod preview;
 mod progress;
@@ -22,6 +24,7 @@ mod prune;
 mod reading;
 mod recover;
 mod rehearse;
+mod report;
 mod saved;
 mod schema;
 mod signals;
@@ -35,7 +38,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Cli, Command, Format, Report};
+use args::{Cli, Command, Format, Report, Shape};
 use exit::{Exit, Failure};
 
 /// Runs the command line of this process.
@@ -77,7 +80,9 @@ fn wants_json(command: &Command) -> bool {
         Command::Inspect(args) => args.format,
         Command::Diff(args) => args.format,
         Command::Prune(args) => args.format,
-        Command::Status(args) | Command::History(args) | Command::Tree(args) | Command::Verify(args) => args.format,
+        Command::History(args) => args.format,
+        Command::Report(args) => return args.format == Shape::Json && args.output.is_none(),
+        Command::Status(args) | Command::Tree(args) | Command::Verify(args) => args.format,
         _ => Format::Text,
     };
     format == Format::Json
@@ -96,6 +101,7 @@ fn is_for_its_output(command: &Command, exit: Exit) -> bool {
             | Command::Plan(_)
             | Command::Show(_)
             | Command::History(_)
+            | Command::Report(_)
             | Command::Tree(_)
             | Command::Inspect(_)
             | Command::Diff(_)
@@ -114,7 +120,8 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Resume(args) => recover::resume(args),
         Command::Undo(args) => recover::undo(args),
         Command::Status(args) => status::status(args),
-        Command::History(args) => reading::history(args),
+        Command::History(args) => history::history(args),
+        Command::Report(args) => report::report(args),
         Command::Tree(args) => reading::tree(args),
         Command::Verify(args) => reading::verify(args),
         Command::Accept(args) => accept::accept(args),

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Prune};
 use super::exit::{Exit, Failure};
+use super::inputs;
 use super::out::{self, BAD, count, styled};
 use super::recover::{asked, can_be_asked, told_cleared};
-use super::{inputs, reading};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
@@ -126,7 +126,7 @@ impl Old {
     fn json(&self) -> Value {
         let lost = self.lost.as_ref().ok();
         let lost = lost.map(|lost| lost.iter().map(|lost| json!({ "path": lost.path, "what": lost.what })));
-        json!({ "run": self.run.name(), "state": reading::state(&self.run), "bytes": self.bytes,
+        json!({ "run": self.run.name(), "state": self.run.state().word(), "bytes": self.bytes,
                 "was_undoable": self.was_undoable, "lost": lost.map(Iterator::collect::<Vec<_>>),
                 "plan_fault": self.lost.as_ref().err() })
     }

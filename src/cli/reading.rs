@@ -1,4 +1,4 @@
-//! The commands that only read: `history`, `tree`, `verify`.
+//! Commands that only read the tree: `tree`, `verify`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,125 +14,13 @@ use crate::deployment::lock::holder;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::{Tree, path};
-use crate::journal::{About, Accepted, Aside, Direction, Outcome, Record, Run, RunState, aside};
+use crate::journal::{Run, RunState};
 use crate::names::{RelPath, Shown};
-use crate::plan::PlannedRollup;
-use crate::run::{load_plan, no_return, standing};
+use crate::run::{load_plan, standing};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     inputs::sound_runs(tree)
-}
-
-/// `rollup history`.
-pub(super) fn history(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let (runs, no_return) = inputs::quietly(&site.tree, || {
-        let runs = all_runs(&site.tree)?;
-        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
-        Ok((runs, no_return))
-    })?;
-    let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
-    if args.format == Format::Json {
-        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
-        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
-        let document =
-            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
-        out::line(format_args!("{document:#}"));
-        return Ok(Exit::Ok);
-    }
-    if runs.is_empty() {
-        out::line("no run yet");
-    }
-    for run in &runs {
-        let opened = run.journal.opened();
-        let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
-        let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
-        let plan = opened.map(|opened| opened.plan.short()).unwrap_or_default();
-        let style = match run.state() {
-            RunState::Closed(Outcome::Applied) => GOOD,
-            RunState::Closed(_) => DIM,
-            _ => WARN,
-        };
-        out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style, standing(run))));
-        let about = match opened.map(|opened| &opened.about) {
-            Some(About::Rollup(PlannedRollup { kb, revision, title, .. })) => {
-                format!("{kb} revision {revision}: {}", Shown(title))
-            }
-            Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
-            None => "it died before it said what it was".to_owned(),
-        };
-        let undo = match no_return.get(&run.number) {
-            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
-            None if can_be_undone(run) => "; can be undone".to_owned(),
-            None => String::new(),
-        };
-        let about = format!("{about}; plan {plan}{undo}");
-        out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
-        if let Some(Accepted { by, reason, .. }) = accepted(run) {
-            let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
-            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
-        }
-    }
-    for (name, said) in &aside {
-        let at = said.as_ref().map_or("", |said| said.at.as_str());
-        out::line(format_args!("{}  {}  {at}", styled(BOLD, Shown(name)), styled(WARN, "set aside, no run any more")));
-        if let Some(said) = said {
-            let text = format!("by {}: {}; {}", Shown(&said.by), Shown(&said.reason), Shown(&said.because));
-            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
-        }
-    }
-    if runs.iter().any(Run::is_open) {
-        out::line("a run is open: `rollup status` says what to type");
-    }
-    Ok(Exit::Ok)
-}
-
-/// What was said when the run was closed as it stood.
-fn accepted(run: &Run) -> Option<&Accepted> {
-    match run.journal.last()? {
-        Record::Closed { accepted, .. } => accepted.as_ref(),
-        _ => None,
-    }
-}
-
-/// Where a run stands, for programs.
-pub(super) fn state(run: &Run) -> &'static str {
-    match run.state() {
-        RunState::Staging => "staging",
-        RunState::Staged => "staged",
-        RunState::Unfinished(Direction::Forward) => "unfinished",
-        RunState::Unfinished(Direction::Back) => "unfinished-back",
-        RunState::Closed(Outcome::Applied) => "applied",
-        RunState::Closed(Outcome::Undone) => "undone",
-        RunState::Closed(Outcome::Accepted) => "accepted",
-    }
-}
-
-/// Whether there is something of a run to undo.
-fn can_be_undone(run: &Run) -> bool {
-    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
-}
-
-fn run_json(run: &Run, no_return: Option<&String>) -> Value {
-    let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
-        Record::Closed { measured, .. } => Some(measured),
-        _ => None,
-    });
-    let reason = match run.journal.opened().map(|opened| &opened.about) {
-        Some(About::Accept { reason }) => Some(reason),
-        _ => accepted(run).map(|accepted| &accepted.reason),
-    };
-    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": state(run),
-            "opened": run.journal.entries.first().map(|entry| &entry.at),
-            "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
-            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
-            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
-}
-
-fn aside_json(name: &str, said: Option<&Aside>) -> Value {
-    json!({ "folder": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
-            "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
 
 /// `rollup tree`.

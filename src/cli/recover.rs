@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::args::{Deployment, Locking, Rehearsing, Resume, Undo};
 use super::exit::{Exit, Failure, chain};
+use super::named::{Newest, choose};
 use super::progress::{Progress, Wishes};
 use super::signals::Signals;
 use super::{args, inputs, out, preview};
@@ -12,7 +13,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Outcome, Run, RunState, runs};
-use crate::names::{Digest, Kb, RelPath, Shown};
+use crate::names::{Digest, RelPath, Shown};
 use crate::plan::Plan;
 use crate::run::{
     self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, no_return, standing,
@@ -111,7 +112,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let run = match (&args.run, open) {
         (None, Some(open)) => open,
         (None, None) => return Ok(nothing_open(&cleared, &named_last(&disk, &runs, &next)?)),
-        (Some(named), open) => match (choose(&runs, named)?, open) {
+        (Some(named), open) => match (choose(&runs, named, Newest::Finished)?, open) {
             (run, Some(open)) if run.number != open.number => return Err(other_is_open(open, &next)),
             (run, _) => run,
         },
@@ -240,34 +241,6 @@ fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<
     let last = last.filter(|run| !no_return.contains_key(&run.number));
     let told = last.map(|run| format!("; `{} last` takes back {}, which is finished", next.undo(), run.name()));
     Ok(told.unwrap_or_default())
-}
-
-/// The run that was named: `last`, a number, a rollup, or the name of its folder.
-fn choose<'a>(runs: &'a [Run], named: &str) -> Result<&'a Run, Failure> {
-    let is_applied = |run: &&Run| run.state() == RunState::Closed(Outcome::Applied);
-    let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
-    let by_number = || named.parse().ok().and_then(|number: u32| runs.iter().find(|run| run.number == number));
-    let by_rollup = || {
-        let kb: Kb = named.parse().ok()?;
-        let of_it = |run: &&Run| run.kb == Some(kb);
-        let newest = runs.iter().rev().filter(of_it).find(is_applied);
-        newest.or_else(|| runs.iter().rev().find(of_it))
-    };
-    let found = match named.eq_ignore_ascii_case("last") {
-        true => runs.iter().rev().find(is_applied),
-        false => runs.iter().find(is_named).or_else(by_number).or_else(by_rollup),
-    };
-    found.ok_or_else(|| {
-        let reason = match named.eq_ignore_ascii_case("last") {
-            true => "there is no finished run".to_owned(),
-            false => format!("there is no run `{}`", Shown(named)),
-        };
-        let names: Vec<&str> = runs.iter().map(Run::name).collect();
-        let known = if names.is_empty() { "there is none at all".to_owned() } else { names.join(", ") };
-        Failure::new(Exit::Usage, reason)
-            .now("nothing has changed")
-            .next(format!("name a run by its number, its rollup, or `last`; known: {known}"))
-    })
 }
 
 fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {

@@ -35,7 +35,12 @@
 //!
 //! Within one `schema` keys and events may be added; a reader passes over what it does not know.
 
+mod account;
+mod away;
+mod passage;
 mod reader;
+mod records;
+mod timeline;
 mod told;
 mod writer;
 
@@ -47,7 +52,11 @@ use crate::journal::{Answer, Outcome};
 use crate::names::{Digest, RelPath};
 use crate::plan::{OperationKind, Plan, Side, Subject};
 
+pub use account::{
+    Account, Away, Compared, Move, Passage, Restart, ServerTaken, Session, Span, Spent, StepTaken, Turned, Waited,
+};
 pub use reader::{Events, read};
+pub use records::Records;
 pub use writer::{Writer, path_of};
 
 /// The version of the lines.
@@ -316,12 +325,6 @@ pub enum Stand {
 impl Began {
     /// The first line of a command that works on a run of this plan; the run has no name yet.
     pub fn of(plan: &Plan, command: &str, deployment: &str) -> Self {
-        let steps = plan.steps.iter().map(|step| Step {
-            id: step.id.clone(),
-            title: step.title.clone(),
-            action: step.action.clone(),
-            operations: step.operations.len() as u64,
-        });
         Self {
             schema: SCHEMA,
             command: command.to_owned(),
@@ -334,8 +337,21 @@ impl Began {
             plan: plan.digest,
             predicted: plan.prediction.as_ref().map(|prediction| prediction.digest),
             swaps: plan.swaps.len() as u64,
-            steps: steps.collect(),
+            steps: Step::all(plan),
         }
+    }
+}
+
+impl Step {
+    /// The steps of a plan.
+    fn all(plan: &Plan) -> Vec<Self> {
+        let steps = plan.steps.iter().map(|step| Self {
+            id: step.id.clone(),
+            title: step.title.clone(),
+            action: step.action.clone(),
+            operations: step.operations.len() as u64,
+        });
+        steps.collect()
     }
 }
 

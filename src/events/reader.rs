@@ -66,7 +66,7 @@ impl Events {
     }
 
     fn take_in(&mut self, line: &[u8]) {
-        let is_whole = line.ends_with(b"\n");
+        let is_whole = line.ends_with(b"\n") || line.len() as u64 == LONGEST_LINE;
         if line.trim_ascii().is_empty() {
             return;
         }

@@ -33,6 +33,21 @@ pub enum RunState {
     Closed(Outcome),
 }
 
+impl RunState {
+    /// The word for it, in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunState::Staging => "staging",
+            RunState::Staged => "staged",
+            RunState::Unfinished(Direction::Forward) => "unfinished",
+            RunState::Unfinished(Direction::Back) => "unfinished-back",
+            RunState::Closed(Outcome::Applied) => "applied",
+            RunState::Closed(Outcome::Undone) => "undone",
+            RunState::Closed(Outcome::Accepted) => "accepted",
+        }
+    }
+}
+
 impl Run {
     /// As people name it: `0012-KB952076`.
     pub fn name(&self) -> &str {

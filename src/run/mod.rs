@@ -49,11 +49,11 @@ pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
 pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched};
 pub use measure::{Difference, differences};
-pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing};
+pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing, standing_of};
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{Lost, kept, lost, prune};
 pub use reopen::{IfChanged, no_return, reopen};
-pub use stage::{Asked, Staged, next_run, stage};
+pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;
 
 /// Hears what a run does, and answers for the person in front of it.

@@ -124,7 +124,12 @@ pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, D
 
 /// Where an open run stands, in words.
 pub fn standing(run: &Run) -> &'static str {
-    match run.state() {
+    standing_of(run.state())
+}
+
+/// The same of a state.
+pub fn standing_of(state: RunState) -> &'static str {
+    match state {
         RunState::Staging => "being staged, or died there; nothing has changed",
         RunState::Staged => "staged and not begun; nothing has changed",
         RunState::Unfinished(Direction::Forward) => "unfinished",

@@ -64,6 +64,16 @@ pub fn stage(
     staged
 }
 
+/// Bytes that staging writes into new objects.
+pub fn bytes_to_stage(plan: &Plan) -> u64 {
+    let new = plan.swaps.iter().flat_map(|swap| &swap.new);
+    let size = |entry: &NewEntry| match entry.what {
+        NewWhat::File { size, .. } => size,
+        NewWhat::Folder => 0,
+    };
+    new.map(size).sum()
+}
+
 /// The name that the next run will have.
 pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
     Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
@@ -147,14 +157,8 @@ impl<'a> Stager<'a> {
         self.run.join(name).expect("a plain name")
     }
 
-    /// Bytes that staging writes into new objects.
     fn bytes(&self) -> u64 {
-        let new = self.plan.swaps.iter().flat_map(|swap| &swap.new);
-        let size = |entry: &NewEntry| match entry.what {
-            NewWhat::File { size, .. } => size,
-            NewWhat::Folder => 0,
-        };
-        new.map(size).sum()
+        bytes_to_stage(self.plan)
     }
 
     /// Makes the slot with its folders and its texts; other files follow.

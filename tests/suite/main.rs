@@ -30,6 +30,7 @@ mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
+mod reports;
 mod sarif;
 mod schemas;
 mod saved_plans;

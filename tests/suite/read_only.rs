@@ -26,6 +26,10 @@ const READING: [&str; 15] = [
     "validate kb952076.toml -d deployment -p KB952076",
 ];
 
+/// Those that need a run.
+const READING_A_RUN: [&str; 4] =
+    ["history last", "report last", "report last --format json", "report last --format html"];
+
 #[test]
 fn no_reading_command_touches_a_deployment_that_nothing_was_applied_to() {
     let world = World::with_deployment();
@@ -39,7 +43,7 @@ fn no_reading_command_touches_a_deployment_that_nothing_was_applied_to() {
 fn no_reading_command_touches_a_deployment_with_runs() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    for words in READING {
+    for words in READING.iter().chain(&READING_A_RUN) {
         world.run(words).exits_with(exit::OK).nothing_was_touched();
     }
 }
@@ -120,7 +124,7 @@ fn verify_tells_every_kind_of_drift_by_path() {
 fn reading_works_where_nobody_can_write() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    for words in READING {
+    for words in READING.iter().chain(&READING_A_RUN) {
         let script = format!(
             "mount --bind deployment deployment && mount -o remount,bind,ro deployment && \
              ! touch deployment/x 2>/dev/null && exec {} {words}",

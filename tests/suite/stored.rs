@@ -192,6 +192,9 @@ fn stored_runs_are_told() {
             let world = restored(&format, name);
             world.run("status").exits_with(code).nothing_was_touched().says(words);
             world.run("history").exits_with(exit::OK).nothing_was_touched();
+            world.run("history last").exits_with(exit::OK).nothing_was_touched().says("records");
+            let report = world.run("report last").exits_with(exit::OK).nothing_was_touched();
+            report.says("an older form").says("KB100001 revision 1.0");
         }
     }
 }

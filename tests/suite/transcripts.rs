@@ -10,9 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 19] = [
-    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "tree", "verify",
-    "accept", "prune", "rehearse", "inspect", "seal", "diff", "schema",
+const COMMANDS: [&str; 20] = [
+    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "report", "tree",
+    "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "schema",
 ];
 
 fn root() -> &'static Path {

@@ -19,6 +19,7 @@ use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::{NewWhat, Operation, OperationKind, Outage, Plan, Side, Subject, Swap, What};
 
 pub(super) use json::{MadeFrom, PlanDocument, saved};
+pub(super) use markdown::plain;
 pub(super) use text::{text, way};
 
 /// Whether every operation says why it is there.

@@ -1,0 +1,274 @@
+//! `history`: the runs of a deployment, or all that is recorded of one.
+
+use serde_json::{Value, json};
+
+use super::args::{Format, History};
+use super::exit::{Exit, Failure};
+use super::inputs;
+use super::named::{Newest, choose};
+use super::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
+use crate::deployment::tree::Tree;
+use crate::events;
+use crate::journal::{About, Accepted, Answer, Aside, Direction, Entry, Outcome, Record, Run, RunState, aside};
+use crate::names::Shown;
+use crate::plan::{Plan, PlannedRollup};
+use crate::run::{kept, load_plan, no_return, standing};
+
+/// `rollup history`.
+pub(super) fn history(args: &History) -> Result<Exit, Failure> {
+    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let (runs, no_return) = inputs::quietly(&site.tree, || {
+        let runs = inputs::sound_runs(&site.tree)?;
+        let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+        Ok((runs, no_return))
+    })?;
+    if let Some(named) = &args.run {
+        let run = choose(&runs, named, Newest::Any)?;
+        let one = One::of(&site.tree, run, no_return.get(&run.number))?;
+        match args.format {
+            Format::Json => out::line(format_args!("{:#}", one.json())),
+            Format::Text => one.text(),
+        }
+        return Ok(Exit::Ok);
+    }
+    let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
+    if args.format == Format::Json {
+        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
+        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
+        let document =
+            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
+        out::line(format_args!("{document:#}"));
+        return Ok(Exit::Ok);
+    }
+    if runs.is_empty() {
+        out::line("no run yet");
+    }
+    for run in &runs {
+        let opened = run.journal.opened();
+        let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
+        let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
+        let plan = opened.map(|opened| opened.plan.short()).unwrap_or_default();
+        out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style(run), standing(run))));
+        let about = about(opened.map(|opened| &opened.about));
+        let undo = match no_return.get(&run.number) {
+            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
+            None if can_be_undone(run) => "; can be undone".to_owned(),
+            None => String::new(),
+        };
+        let about = format!("{about}; plan {plan}{undo}");
+        out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
+        if let Some(Accepted { by, reason, .. }) = accepted(run) {
+            let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
+    }
+    for (name, said) in &aside {
+        let at = said.as_ref().map_or("", |said| said.at.as_str());
+        out::line(format_args!("{}  {}  {at}", styled(BOLD, Shown(name)), styled(WARN, "set aside, no run any more")));
+        if let Some(said) = said {
+            let text = format!("by {}: {}; {}", Shown(&said.by), Shown(&said.reason), Shown(&said.because));
+            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+        }
+    }
+    if runs.iter().any(Run::is_open) {
+        out::line("a run is open: `rollup status` says what to type");
+    }
+    Ok(Exit::Ok)
+}
+
+fn style(run: &Run) -> anstyle::Style {
+    match run.state() {
+        RunState::Closed(Outcome::Applied) => GOOD,
+        RunState::Closed(_) => DIM,
+        _ => WARN,
+    }
+}
+
+/// What a run is of, in words.
+fn about(about: Option<&About>) -> String {
+    match about {
+        Some(About::Rollup(PlannedRollup { kb, revision, title, .. })) => {
+            format!("{kb} revision {revision}: {}", Shown(title))
+        }
+        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
+        None => "it died before it said what it was".to_owned(),
+    }
+}
+
+/// What was said when the run was closed as it stood.
+fn accepted(run: &Run) -> Option<&Accepted> {
+    match run.journal.last()? {
+        Record::Closed { accepted, .. } => accepted.as_ref(),
+        _ => None,
+    }
+}
+
+/// Whether there is something of a run to undo.
+fn can_be_undone(run: &Run) -> bool {
+    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
+}
+
+fn run_json(run: &Run, no_return: Option<&String>) -> Value {
+    let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
+        Record::Closed { measured, .. } => Some(measured),
+        _ => None,
+    });
+    let reason = match run.journal.opened().map(|opened| &opened.about) {
+        Some(About::Accept { reason }) => Some(reason),
+        _ => accepted(run).map(|accepted| &accepted.reason),
+    };
+    json!({ "run": run.name(), "number": run.number, "kb": run.kb, "state": run.state().word(),
+            "opened": run.journal.entries.first().map(|entry| &entry.at),
+            "closed": measured.and(run.journal.entries.last().map(|entry| &entry.at)),
+            "plan": run.journal.opened().map(|opened| &opened.plan), "measured": measured,
+            "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
+}
+
+fn aside_json(name: &str, said: Option<&Aside>) -> Value {
+    json!({ "folder": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
+            "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
+}
+
+/// Everything that is recorded of one run.
+struct One<'a> {
+    tree: &'a Tree,
+    run: &'a Run,
+    no_return: Option<&'a String>,
+    /// Its plan; or why that cannot be used.
+    plan: Result<Plan, String>,
+    /// Bytes of the old objects that it keeps.
+    kept: Option<u64>,
+}
+
+impl<'a> One<'a> {
+    fn of(tree: &'a Tree, run: &'a Run, no_return: Option<&'a String>) -> Result<Self, Failure> {
+        let plan = load_plan(tree, &run.folder).map_err(|error| error.to_string());
+        // What an open run keeps is still on its way.
+        let kept = match run.is_open() {
+            true => None,
+            false => kept(tree, run).map_err(|error| inputs::disk(&error))?,
+        };
+        Ok(Self { tree, run, no_return, plan, kept })
+    }
+
+    /// A file of the run's folder, as it is found on disk.
+    fn at(&self, name: &str) -> String {
+        self.tree.shown(self.run.folder.join(name).ok().as_ref())
+    }
+
+    fn events(&self) -> String {
+        events::path_of(self.run.name()).map(|at| self.tree.shown(Some(&at))).unwrap_or_default()
+    }
+
+    fn report(&self) -> String {
+        format!("rollup report {} -d {}", self.run.number, out::typed(self.tree.path()))
+    }
+
+    fn json(&self) -> Value {
+        let mut document = run_json(self.run, self.no_return);
+        let steps = self.plan.as_ref().ok().map(|plan| {
+            let steps = plan.steps.iter().map(|step| {
+                json!({ "id": step.id, "title": step.title, "action": step.action, "operations": step.operations.len() })
+            });
+            steps.collect::<Vec<_>>()
+        });
+        let more = json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
+            "records": self.run.journal.entries, "steps": steps, "plan_fault": self.plan.as_ref().err(),
+            "old_objects": self.kept, "folder": self.tree.shown(Some(&self.run.folder)), "events": self.events(),
+            "report": self.report() });
+        if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
+            document.extend(more);
+        }
+        document
+    }
+
+    fn text(&self) {
+        let run = self.run;
+        out::line(format_args!("{}  {}", styled(BOLD, run.name()), styled(style(run), standing(run))));
+        let opened = run.journal.opened();
+        line(&about(opened.map(|opened| &opened.about)));
+        if let Some(opened) = opened {
+            line(&format!(
+                "by {} on {}, with rollup {}",
+                Shown(&opened.user),
+                Shown(&opened.host),
+                Shown(&opened.tool)
+            ));
+            line(&format!("plan {}", opened.plan));
+            if !opened.confirmed.is_empty() {
+                line(&format!("confirmed before: {}", Shown(&opened.confirmed.join(", "))));
+            }
+        }
+        line(&match self.no_return {
+            Some(why) => format!("cannot be undone any more: {}", Shown(why)),
+            None if can_be_undone(run) => "can be undone".to_owned(),
+            None => "there is nothing of it to undo".to_owned(),
+        });
+        out::line(styled(BOLD, "records"));
+        run.journal.entries.iter().for_each(|entry| line(&format!("{}  {}", entry.at, record(entry))));
+        match &self.plan {
+            Err(fault) => line(&format!("its plan cannot be used: {}", Shown(fault))),
+            Ok(plan) => {
+                out::line(styled(BOLD, "steps"));
+                for (at, step) in plan.steps.iter().enumerate() {
+                    let operations = match step.gate {
+                        Some(_) => "by hand".to_owned(),
+                        None => count(step.operations.len(), "operation", "operations"),
+                    };
+                    line(&format!("{}. {}: {}; {operations}", at + 1, Shown(&step.id), Shown(&step.title)));
+                }
+                let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
+                line(&predicted.map_or(String::new(), |digest| format!("prediction {digest}")));
+            }
+        }
+        out::line(styled(BOLD, "where to look"));
+        let places =
+            [("folder", self.tree.shown(Some(&run.folder))), ("plan", self.at("plan.json")), ("events", self.events())];
+        places.iter().for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
+        if let Some(bytes) = self.kept {
+            out::line(format_args!("  {:<8}{} bytes of old objects", "slots", number(bytes)));
+        }
+        out::line(format_args!("  {:<8}{}", "report", self.report()));
+    }
+}
+
+/// A line of what is told of one run.
+fn line(text: &str) {
+    if !text.is_empty() {
+        out::line(format_args!("  {}", out::wrapped(text, out::width(), "    ")));
+    }
+}
+
+/// A record in words.
+fn record(entry: &Entry) -> String {
+    match &entry.record {
+        Record::Opened(_) => "opened".to_owned(),
+        Record::Staged { .. } => "staged".to_owned(),
+        Record::Committing => "committing".to_owned(),
+        Record::Confirmed { step, by, answer } => {
+            let answer = match answer {
+                Answer::Done => "done",
+                Answer::Skipped => "skipped",
+                Answer::TakenBack => "taken back",
+            };
+            format!("manual step {}: {answer}, says {}", Shown(step), Shown(by))
+        }
+        Record::Turned { direction: Direction::Forward, why } => format!("turned forward: {}", Shown(why)),
+        Record::Turned { direction: Direction::Back, why } => format!("turned back: {}", Shown(why)),
+        Record::Reopened { why, travellers } => {
+            let files = count(travellers.len(), "operator's file", "operator's files");
+            format!("reopened: {}; {files} to move along", Shown(why))
+        }
+        Record::Closed { outcome, measured, accepted } => {
+            let outcome = match outcome {
+                Outcome::Applied => "applied".to_owned(),
+                Outcome::Undone => "undone".to_owned(),
+                Outcome::Accepted => match accepted {
+                    Some(Accepted { by, reason, .. }) => format!("as it stood, by {}: {}", Shown(by), Shown(reason)),
+                    None => "as it stood".to_owned(),
+                },
+            };
+            format!("closed, {outcome}; measured {measured}")
+        }
+    }
+}

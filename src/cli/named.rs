@@ -1,0 +1,51 @@
+//! Which run somebody means: by its number, its rollup, its name, or `last`.
+
+use super::exit::{Exit, Failure};
+use crate::document::nearest;
+use crate::journal::{Outcome, Run, RunState};
+use crate::names::{Kb, Shown};
+
+/// Which runs `last` and a rollup stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Newest {
+    /// The newest finished one: what is to be taken back.
+    Finished,
+    /// The newest one, however it ended: what is to be told.
+    Any,
+}
+
+/// The run that was named.
+pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result<&'a Run, Failure> {
+    let is_wanted = |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);
+    let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
+    let by_number = || named.parse().ok().and_then(|number: u32| runs.iter().find(|run| run.number == number));
+    let by_rollup = || {
+        let kb: Kb = named.parse().ok()?;
+        let of_it = |run: &&Run| run.kb == Some(kb);
+        let newest = runs.iter().rev().filter(of_it).find(is_wanted);
+        newest.or_else(|| runs.iter().rev().find(of_it))
+    };
+    let found = match named.eq_ignore_ascii_case("last") {
+        true => runs.iter().rev().find(is_wanted),
+        false => runs.iter().find(is_named).or_else(by_number).or_else(by_rollup),
+    };
+    found.ok_or_else(|| unknown(runs, named, newest))
+}
+
+fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
+    let reason = match (named.eq_ignore_ascii_case("last"), newest) {
+        (true, Newest::Finished) => "there is no finished run".to_owned(),
+        (true, Newest::Any) => "there is no run yet".to_owned(),
+        (false, _) => format!("there is no run `{}`", Shown(named)),
+    };
+    let names: Vec<&str> = runs.iter().map(Run::name).collect();
+    let known = if names.is_empty() { "there is none at all".to_owned() } else { names.join(", ") };
+    let kbs: Vec<String> = runs.iter().filter_map(|run| run.kb).map(|kb| kb.to_string()).collect();
+    let candidates = names.iter().copied().chain(kbs.iter().map(String::as_str)).chain(["last"]);
+    let failure = Failure::new(Exit::Usage, reason).now("nothing has changed");
+    let failure = match nearest(named, candidates) {
+        Some(meant) if !meant.eq_ignore_ascii_case(named) => failure.next(format!("did you mean `{meant}`?")),
+        _ => failure,
+    };
+    failure.next(format!("name a run by its number, its rollup, or `last`; known: {known}"))
+}

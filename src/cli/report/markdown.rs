@@ -1,0 +1,124 @@
+//! A report as Markdown, for the ticket in which the change was approved.
+
+use super::super::out::number;
+use super::{Chapter, Down, Story, Tone};
+
+/// The whole report.
+pub(super) fn text(story: &Story) -> String {
+    let mut page = Page::default();
+    page.line(&format!("# {}", plain(&story.title)));
+    let rows = story.head.iter().map(|(name, value)| vec![(*name).to_owned(), plain(value)]);
+    page.table(&["", ""], rows);
+    if !story.next.is_empty() {
+        page.line("## Unfinished");
+        page.list(story.next.iter().map(|text| plain(text)));
+    }
+    story.chapters.iter().for_each(|chapter| page.chapter(chapter));
+    if !story.commands.is_empty() {
+        page.line("## Commands that worked on it");
+        let rows = story.commands.iter().map(|command| {
+            let why = command.reasons.iter().map(|reason| plain(reason)).collect::<Vec<_>>().join("; ");
+            let cells = [&command.at, &command.name, &command.by, &command.took, &command.ended];
+            cells.into_iter().map(|cell| plain(cell)).chain([why]).collect()
+        });
+        page.table(&["at", "command", "by", "took", "exit", "why"], rows);
+    }
+    if !story.missing.is_empty() {
+        page.line("## What this report does not know");
+        page.list(story.missing.iter().map(|text| plain(text)));
+    }
+    page.line(&format!("Events: `{}`", story.events.replace('`', "'")));
+    page.text
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    /// A line, and an empty one behind it.
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push_str("\n\n");
+    }
+
+    fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        let mut row = |cells: &[String]| self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        row(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+        row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
+        rows.into_iter().for_each(|cells| row(&cells));
+        self.text.push('\n');
+    }
+
+    fn list(&mut self, lines: impl IntoIterator<Item = String>) {
+        lines.into_iter().for_each(|line| self.text.push_str(&format!("- {line}\n")));
+        self.text.push('\n');
+    }
+
+    fn chapter(&mut self, chapter: &Chapter) {
+        if !chapter.title.is_empty() {
+            self.line(&format!("# {}", plain(&chapter.title)));
+        }
+        if let Some((_, lines)) = &chapter.compared {
+            self.line("## Compared");
+            self.list(lines.iter().map(|line| plain(line)));
+        }
+        if !chapter.told.is_empty() {
+            self.line("## What was told");
+            self.list(chapter.told.iter().map(|(tone, text)| match tone {
+                Tone::Bad => format!("**{}**", plain(text)),
+                _ => plain(text),
+            }));
+        }
+        if !chapter.figures.is_empty() {
+            self.line("## How long");
+            let rows = chapter.figures.iter().map(|figure| {
+                let label = if figure.part { format!("of it {}", figure.label) } else { figure.label.to_owned() };
+                vec![label, figure.value.clone(), plain(&figure.note)]
+            });
+            self.table(&["", "", ""], rows);
+        }
+        if !chapter.waits.is_empty() {
+            self.line("## By hand");
+            let rows = chapter.waits.iter().map(|wait| {
+                [&wait.step, &wait.answer, &wait.by, &wait.took].into_iter().map(|cell| plain(cell)).collect()
+            });
+            self.table(&["step", "answer", "by", "waited"], rows);
+        }
+        self.downs("Services, from stop to start", &chapter.services);
+        self.downs("Items, from their removal until they stood again", &chapter.items);
+        if !chapter.steps.is_empty() {
+            self.line("## Steps, in time from the beginning of the commit");
+            let rows = chapter.steps.iter().map(|step| {
+                let times = [&step.from, &step.took, &step.renaming, &step.barrier].map(Clone::clone);
+                let name = [plain(&step.name), plain(&step.title)];
+                name.into_iter().chain([number(step.operations)]).chain(times).collect()
+            });
+            self.table(&["step", "title", "done", "from", "took", "renames", "barrier"], rows);
+        }
+        if !chapter.servers.is_empty() {
+            self.line("## Servers, in time from the beginning of the commit");
+            let rows = chapter.servers.iter().map(|place| {
+                let times = [&place.from, &place.to, &place.renaming].map(Clone::clone);
+                [plain(&place.server), number(place.operations)].into_iter().chain(times).collect()
+            });
+            self.table(&["server", "done", "from", "to", "renames"], rows);
+        }
+    }
+
+    fn downs(&mut self, heading: &str, downs: &[Down]) {
+        if !downs.is_empty() {
+            self.line(&format!("## {heading}"));
+            let rows = downs.iter().map(|down| {
+                [&down.what, &down.server, &down.took, &down.note].into_iter().map(|cell| plain(cell)).collect()
+            });
+            self.table(&["what", "server", "away", ""], rows);
+        }
+    }
+}
+
+/// A text that somebody else wrote, with nothing in it that Markdown takes for its own.
+fn plain(text: &str) -> String {
+    super::super::preview::plain(text)
+}

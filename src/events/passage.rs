@@ -1,0 +1,302 @@
+//! A run's ways from rest to rest: an apply with every resume, then an undo of what was finished, and so on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::{Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited};
+use super::away::away;
+use super::timeline::{Moment, Timeline};
+use super::{Happened, Step, Swapped};
+use crate::journal::Outcome;
+
+/// Tells the ways of a run apart, and what happened on each.
+pub(super) fn passages(all: &Timeline<'_>, steps: &[Step], swaps: Option<u64>, from_journal: bool) -> Vec<Passage> {
+    let mut ways: Vec<Way<'_>> = Vec::new();
+    let mut before = 0;
+    for moment in &all.moments {
+        let last = std::mem::replace(&mut before, moment.us);
+        // A command that was refused, or that only looked, is on no way.
+        if matches!(moment.line.happened, Happened::Began(_) | Happened::Ended { .. }) {
+            continue;
+        }
+        if ways.last().is_none_or(|way| way.passage.outcome.is_some()) {
+            ways.push(Way::new(all, moment, steps));
+        }
+        let way = ways.last_mut().expect("one was just made");
+        way.before = last;
+        way.take_in(moment);
+    }
+    ways.into_iter().map(|way| way.end(all, swaps, from_journal)).collect()
+}
+
+/// A passage while its lines are read.
+struct Way<'a> {
+    all: &'a Timeline<'a>,
+    steps: &'a [Step],
+    passage: Passage,
+    first_session: usize,
+    /// Where the steps stand, by id and direction.
+    known: BTreeMap<(Option<String>, bool), usize>,
+    /// Manual steps that wait: when the question came, and in which command.
+    asked: Option<(usize, usize)>,
+    /// When the question was put the last time.
+    asked_us: u64,
+    /// Since when, and in which command, it commits.
+    committing: Option<(u64, usize)>,
+    /// The commands of the first and last rename.
+    renamed_in: Option<(usize, usize)>,
+    forward: BTreeSet<u32>,
+    back: BTreeSet<u32>,
+    /// When the line before was written: whatever took time began after it.
+    before: u64,
+}
+
+impl<'a> Way<'a> {
+    fn new(all: &'a Timeline<'a>, first: &Moment<'_>, steps: &'a [Step]) -> Self {
+        let passage = Passage {
+            outcome: None,
+            at: first.line.at.clone(),
+            span: Span { from_us: first.us, to_us: first.us, by_wall_clock: false },
+            staged: None,
+            bytes: None,
+            backup: None,
+            committed: None,
+            window: None,
+            spent: Spent::default(),
+            partial: false,
+            steps: Vec::new(),
+            servers: Vec::new(),
+            away: Vec::new(),
+            waits: Vec::new(),
+            turns: Vec::new(),
+            restarts: Vec::new(),
+            notices: Vec::new(),
+            compared: None,
+            accepted: None,
+            moves: Vec::new(),
+        };
+        Self {
+            all,
+            steps,
+            passage,
+            first_session: first.session,
+            known: BTreeMap::new(),
+            asked: None,
+            asked_us: 0,
+            committing: None,
+            renamed_in: None,
+            forward: BTreeSet::new(),
+            back: BTreeSet::new(),
+            before: 0,
+        }
+    }
+
+    fn take_in(&mut self, moment: &Moment<'_>) {
+        let (us, session) = (moment.us, moment.session);
+        self.passage.span.to_us = us;
+        self.passage.span.by_wall_clock = session != self.first_session;
+        match &moment.line.happened {
+            Happened::Began(_) | Happened::Ended { .. } => {}
+            Happened::Opened { bytes, .. } => self.passage.bytes = Some(*bytes),
+            Happened::Staged { .. } => {
+                let from_us = self.all.sessions[session].span.from_us;
+                self.passage.staged = Some(Span { from_us, to_us: us, by_wall_clock: false });
+            }
+            Happened::BackedUp { folder, .. } => self.passage.backup = Some(folder.clone()),
+            Happened::Committing => {
+                self.committing.get_or_insert((us, session));
+            }
+            Happened::Step { step, back } => {
+                self.step(step.as_ref(), *back, us);
+            }
+            Happened::Swap(swapped) => self.swap(swapped, us, session),
+            Happened::Barrier { step, back, took_us } => {
+                let barrier = self.took(*took_us, us);
+                let step = self.step(step.as_ref(), *back, us);
+                step.barriers.push(barrier);
+                step.span.to_us = us;
+            }
+            Happened::Asked { step, back } => self.asked(step, *back, us, session),
+            Happened::Answered { step, answer, by, waited_us } => {
+                // What nobody had to be asked for is an answer all the same.
+                if self.asked.is_none_or(|(at, _)| self.passage.waits[at].step != *step) {
+                    self.asked(step, false, us.saturating_sub(*waited_us), session);
+                }
+                let (at, asked_in) = self.asked.take().expect("it was asked");
+                let wait = &mut self.passage.waits[at];
+                // What comes behind the answer is its record.
+                wait.span.to_us = us.min(self.asked_us.saturating_add(*waited_us)).max(wait.span.from_us);
+                wait.span.by_wall_clock = asked_in != session;
+                wait.answer = Some(*answer);
+                wait.by = Some(by.clone()).filter(|by| !by.is_empty());
+                let back = wait.back;
+                self.step(Some(step), back, us).span.to_us = us;
+            }
+            Happened::Turned { back, why } => {
+                self.committing.get_or_insert((us, session));
+                self.wait_until(us, session);
+                self.asked = None;
+                self.passage.turns.push(Turned { back: *back, why: why.clone(), at_us: us });
+            }
+            Happened::RestartDue { service, servers } => {
+                self.passage.restarts.push(Restart { service: service.clone(), servers: servers.clone() });
+            }
+            Happened::Notice { text } => self.passage.notices.push(text.clone()),
+            Happened::Compared { back, expected, measured, differs, came } => {
+                self.passage.compared = Some(Compared {
+                    back: *back,
+                    expected: *expected,
+                    measured: *measured,
+                    differs: differs.clone(),
+                    came: came.clone(),
+                });
+            }
+            Happened::Closed { outcome, by, reason, .. } => {
+                self.passage.outcome = Some(*outcome);
+                self.passage.accepted = by.clone().zip(reason.clone());
+                self.passage.committed = self.committing.map(|(from_us, began_in)| Span {
+                    from_us,
+                    to_us: us,
+                    by_wall_clock: began_in != session,
+                });
+            }
+        }
+        self.wait_until(us, session);
+    }
+
+    /// Nobody has answered yet: it waits as long as this account goes.
+    fn wait_until(&mut self, us: u64, session: usize) {
+        if let Some((at, asked_in)) = self.asked {
+            let wait = &mut self.passage.waits[at];
+            wait.span.to_us = us;
+            wait.span.by_wall_clock = asked_in != session;
+            let (step, back) = (wait.step.clone(), wait.back);
+            self.step(Some(&step), back, us).span.to_us = us;
+        }
+    }
+
+    /// What took so long until now.
+    fn took(&self, took_us: u64, us: u64) -> Span {
+        Span { from_us: us.saturating_sub(took_us).max(self.before), to_us: us, by_wall_clock: false }
+    }
+
+    /// The step as it is taken in this direction.
+    fn step(&mut self, id: Option<&String>, back: bool, us: u64) -> &mut StepTaken {
+        let steps = &mut self.passage.steps;
+        let at = *self.known.entry((id.cloned(), back)).or_insert_with(|| {
+            let title = self.steps.iter().find(|step| Some(&step.id) == id).map(|step| step.title.clone());
+            steps.push(StepTaken {
+                id: id.cloned(),
+                title,
+                back,
+                span: Span { from_us: us, to_us: us, by_wall_clock: false },
+                operations: 0,
+                swaps: 0,
+                renaming_us: 0,
+                barriers: Vec::new(),
+                servers: Vec::new(),
+            });
+            steps.len() - 1
+        });
+        &mut steps[at]
+    }
+
+    fn swap(&mut self, swapped: &Swapped, us: u64, session: usize) {
+        let Swapped { swap, step, back, took_us, operations } = swapped;
+        let span = self.took(*took_us, us);
+        let taken = self.step(step.as_ref(), *back, span.from_us);
+        taken.span.to_us = us;
+        taken.swaps += 1;
+        taken.operations += operations.len() as u64;
+        taken.renaming_us += took_us;
+        by_server(&mut taken.servers, swapped, span);
+        by_server(&mut self.passage.servers, swapped, span);
+        if *back {
+            self.back.insert(*swap)
+        } else {
+            self.forward.insert(*swap)
+        };
+        let (first_in, _) = *self.renamed_in.get_or_insert((session, session));
+        self.renamed_in = Some((first_in, session));
+        let by_wall_clock = first_in != session;
+        let from_us = self.passage.window.map_or(span.from_us, |window| window.from_us);
+        self.passage.window = Some(Span { from_us, to_us: us, by_wall_clock });
+        self.passage.moves.push(Move {
+            step: step.clone(),
+            back: *back,
+            span,
+            operations: operations.clone(),
+            session,
+        });
+    }
+
+    fn asked(&mut self, step: &str, back: bool, us: u64, session: usize) {
+        self.asked_us = us;
+        // The same question again, in a later command, goes on waiting.
+        if let Some((at, _)) = self.asked
+            && self.passage.waits[at].step == step
+            && self.passage.waits[at].back == back
+        {
+            return;
+        }
+        let span = Span { from_us: us, to_us: us, by_wall_clock: false };
+        self.passage.waits.push(Waited { step: step.to_owned(), back, span, answer: None, by: None });
+        self.asked = Some((self.passage.waits.len() - 1, session));
+    }
+
+    fn end(mut self, all: &Timeline<'_>, swaps: Option<u64>, from_journal: bool) -> Passage {
+        if let (None, Some(last)) = (self.passage.outcome, all.sessions.last()) {
+            self.wait_until(last.span.to_us, all.sessions.len() - 1);
+        }
+        let passage = &mut self.passage;
+        let due = match passage.outcome {
+            Some(Outcome::Applied) => Some(self.forward.len()),
+            // The way back of a failed apply is as long as its way forward was.
+            Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
+            _ => None,
+        };
+        passage.partial = from_journal || due.zip(swaps).is_some_and(|(told, swaps)| (told as u64) < swaps);
+        passage.away = away(&passage.moves, passage.outcome);
+        if let Some(window) = passage.window {
+            passage.spent = spent(passage, &window, all);
+        }
+        self.passage
+    }
+}
+
+fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
+    let mut operations: BTreeMap<Option<&String>, u64> = BTreeMap::new();
+    for operation in &swapped.operations {
+        *operations.entry(operation.server.as_ref()).or_default() += 1;
+    }
+    for (server, operations) in operations {
+        let at = servers.binary_search_by(|taken| taken.server.as_ref().cmp(&server)).unwrap_or_else(|at| {
+            servers.insert(at, ServerTaken { server: server.cloned(), span, operations: 0, renaming_us: 0 });
+            at
+        });
+        let taken = &mut servers[at];
+        taken.operations += operations;
+        taken.renaming_us += swapped.took_us;
+        taken.span.to_us = span.to_us;
+    }
+}
+
+/// What the window was spent on. Nothing counts twice, and the parts together are the whole.
+fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
+    let sum = |spans: &mut dyn Iterator<Item = Span>| spans.map(|span| span.within(window)).sum::<u64>();
+    let waiting_us = sum(&mut passage.waits.iter().map(|wait| wait.span));
+    let gaps = all.sessions.windows(2).map(|two| Span {
+        from_us: two[0].span.to_us,
+        to_us: two[1].span.from_us,
+        by_wall_clock: true,
+    });
+    // A question that waits over the end of its command is waiting, not idleness.
+    let idle = gaps.map(|gap| {
+        let asked: u64 = passage.waits.iter().map(|wait| wait.span.within(&gap)).sum();
+        gap.within(window).saturating_sub(asked)
+    });
+    let between_us: u64 = idle.sum();
+    let barriers_us = sum(&mut passage.steps.iter().flat_map(|step| step.barriers.iter().copied()));
+    let renaming_us = sum(&mut passage.moves.iter().map(|step| step.span));
+    let known = waiting_us + between_us + barriers_us + renaming_us;
+    Spent { renaming_us, barriers_us, waiting_us, between_us, else_us: window.us().saturating_sub(known) }
+}

@@ -1,0 +1,84 @@
+//! What a run's own records still say where its events do not: the journal and the plan in its folder.
+
+use jiff::Timestamp;
+
+use super::{About, Happened, Line, Step};
+use crate::journal::{self, Direction, Opened, Record, Run, RunState};
+use crate::names::Digest;
+use crate::plan::Plan;
+
+/// The records of a run, as far as there are any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Records<'a> {
+    /// The run with its journal.
+    pub run: Option<&'a Run>,
+    /// Its plan.
+    pub plan: Option<&'a Plan>,
+}
+
+impl Records<'_> {
+    pub(super) fn opened(&self) -> Option<&Opened> {
+        self.run?.journal.opened()
+    }
+
+    /// Where the run stands; a journal without a record says nothing.
+    pub(super) fn state(&self) -> Option<RunState> {
+        self.opened().and(self.run).map(Run::state)
+    }
+
+    pub(super) fn about(&self) -> Option<About> {
+        let from_journal = self.opened().map(|opened| match &opened.about {
+            journal::About::Rollup(rollup) => About::Rollup {
+                kb: rollup.kb.to_string(),
+                revision: rollup.revision.to_string(),
+                title: rollup.title.clone(),
+            },
+            journal::About::Accept { reason } => About::Accept { reason: reason.clone() },
+        });
+        from_journal.or_else(|| self.plan.map(|plan| About::of(&plan.subject)))
+    }
+
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.plan.map(Step::all).unwrap_or_default()
+    }
+
+    pub(super) fn swaps(&self) -> Option<u64> {
+        self.plan.map(|plan| plan.swaps.len() as u64)
+    }
+
+    pub(super) fn predicted(&self) -> Option<Digest> {
+        Some(self.plan?.prediction.as_ref()?.digest)
+    }
+
+    /// The journal as lines of events: when the run was opened, staged, begun, turned and closed.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let Some(run) = self.run else { return Vec::new() };
+        let first: Option<Timestamp> = run.journal.entries.first().and_then(|entry| entry.at.parse().ok());
+        let bytes = self.plan.map(crate::run::bytes_to_stage);
+        let mut lines = Vec::new();
+        for entry in &run.journal.entries {
+            let at: Option<Timestamp> = entry.at.parse().ok();
+            let elapsed = at.zip(first).map(|(at, first)| at.as_microsecond() - first.as_microsecond());
+            let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
+            let back = |direction: Direction| direction == Direction::Back;
+            let happened = match &entry.record {
+                Record::Opened(_) => Happened::Opened { run: run.name().to_owned(), bytes: bytes.unwrap_or(0) },
+                Record::Staged { .. } => Happened::Staged { bytes: bytes.unwrap_or(0) },
+                Record::Committing => Happened::Committing,
+                Record::Confirmed { step, by, answer } => {
+                    Happened::Answered { step: step.clone(), answer: *answer, by: by.clone(), waited_us: 0 }
+                }
+                Record::Turned { direction, why } => Happened::Turned { back: back(*direction), why: why.clone() },
+                Record::Reopened { why, .. } => Happened::Turned { back: true, why: why.clone() },
+                Record::Closed { outcome, measured, accepted } => Happened::Closed {
+                    outcome: *outcome,
+                    measured: Some(*measured),
+                    by: accepted.as_ref().map(|accepted| accepted.by.clone()),
+                    reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
+                },
+            };
+            lines.push(Line { at: entry.at.clone(), elapsed_us, happened });
+        }
+        lines
+    }
+}

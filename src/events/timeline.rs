@@ -1,0 +1,91 @@
+//! One clock for the lines of all commands.
+//!
+//! Within a command the clock that nobody sets counts. It begins anew with every command, so that the time between two
+//! of them is the wall clock's; where that one went back, the next command begins when the last one ended.
+
+use jiff::Timestamp;
+
+use super::account::{Session, Span};
+use super::{Happened, Line};
+
+/// The lines on one clock, and the commands that wrote them.
+pub(super) struct Timeline<'a> {
+    pub(super) moments: Vec<Moment<'a>>,
+    pub(super) sessions: Vec<Session>,
+    /// The last command that did something to the run.
+    pub(super) last_at_work: Option<usize>,
+}
+
+/// A line on the clock.
+pub(super) struct Moment<'a> {
+    /// Microseconds since the first line's command began.
+    pub(super) us: u64,
+    /// Which command wrote it.
+    pub(super) session: usize,
+    pub(super) line: &'a Line,
+}
+
+/// Puts lines on one clock.
+pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Timeline<'a> {
+    let mut all = Timeline { moments: Vec::with_capacity(lines.len()), sessions: Vec::new(), last_at_work: None };
+    let mut origin: Option<Timestamp> = None;
+    let mut last_us = 0;
+    let mut is_over = true;
+    for line in lines {
+        let begins = matches!(line.happened, Happened::Began(_));
+        let elapsed_before = all.moments.last().map_or(0, |last: &Moment<'_>| last.line.elapsed_us);
+        if is_over || begins || line.elapsed_us < elapsed_before {
+            let began_at = begin_of(line);
+            if origin.is_none() {
+                origin = began_at;
+            }
+            let by_wall = began_at.zip(origin).map(|(at, origin)| at.as_microsecond() - origin.as_microsecond());
+            let from = by_wall.and_then(|us| u64::try_from(us).ok()).filter(|&us| us >= last_us);
+            if from.is_none() {
+                missing.push("the wall clock went back between two commands: how long that took is not known".into());
+            }
+            all.sessions.push(session(line, from.unwrap_or(last_us)));
+        }
+        let session = all.sessions.len() - 1;
+        let us = all.sessions[session].span.from_us.saturating_add(line.elapsed_us).max(last_us);
+        last_us = us;
+        all.sessions[session].span.to_us = us;
+        if let Happened::Ended { exit_code, exit, reasons } = &line.happened {
+            let ended = &mut all.sessions[session];
+            ended.exit_code = Some(*exit_code);
+            ended.exit = Some(exit.clone()).filter(|exit| !exit.is_empty());
+            ended.reasons.clone_from(reasons);
+        }
+        is_over = matches!(line.happened, Happened::Ended { .. });
+        if !is_over && !begins {
+            all.last_at_work = Some(session);
+        }
+        all.moments.push(Moment { us, session, line });
+    }
+    all
+}
+
+/// When the command of a line began, by the wall clock.
+fn begin_of(line: &Line) -> Option<Timestamp> {
+    let at: Timestamp = line.at.parse().ok()?;
+    let us = at.as_microsecond().checked_sub(i64::try_from(line.elapsed_us).ok()?)?;
+    Timestamp::from_microsecond(us).ok()
+}
+
+fn session(line: &Line, from_us: u64) -> Session {
+    let began = match &line.happened {
+        Happened::Began(began) => Some(began),
+        _ => None,
+    };
+    Session {
+        command: began.map(|began| began.command.clone()),
+        user: began.map(|began| began.user.clone()),
+        host: began.map(|began| began.host.clone()),
+        tool: began.map(|began| began.tool.clone()),
+        at: line.at.clone(),
+        span: Span { from_us, to_us: from_us, by_wall_clock: false },
+        exit_code: None,
+        exit: None,
+        reasons: Vec::new(),
+    }
+}
