@@ -54,7 +54,7 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     match (failure.exit, wrong.is_empty()) {
         (Exit::Undone, true) => {
             out::line(format_args!("the whole tree is as before: {compared} compared"));
-            let next = format!("`rollup history -d {}` tells what was done", out::typed(deployment));
+            let next = format!("`rollup report last -d {}` tells what was done", out::typed(deployment));
             Err(Failure { next: vec![next], ..failure })
         }
         (Exit::Undone, false) => {

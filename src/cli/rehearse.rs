@@ -68,6 +68,8 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     out::line("where to look:");
     out::line(format_args!("  rollup tree -d {shown}       the console with its states"));
     out::line(format_args!("  rollup history -d {shown}    the runs"));
+    out::line(format_args!("  rollup report last -d {shown}"));
+    out::line("                              what happened, and how long it took");
     out::line(format_args!("  {shown}/.rollup/runs         the run's folder, with the old objects"));
     Ok(exit)
 }

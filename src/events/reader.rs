@@ -8,7 +8,7 @@ use super::{Happened, Line, SCHEMA, path_of};
 use crate::deployment::tree::Tree;
 
 /// The longest file that is read, in bytes; what follows is said to be missing.
-const LONGEST: u64 = 256 * 1024 * 1024;
+const LONGEST: u64 = 128 * 1024 * 1024;
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 

@@ -31,6 +31,7 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
     let mut origin: Option<Timestamp> = None;
     let mut last_us = 0;
     let mut is_over = true;
+    let mut went_back = false;
     for line in lines {
         let begins = matches!(line.happened, Happened::Began(_));
         let elapsed_before = all.moments.last().map_or(0, |last: &Moment<'_>| last.line.elapsed_us);
@@ -41,9 +42,7 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
             }
             let by_wall = began_at.zip(origin).map(|(at, origin)| at.as_microsecond() - origin.as_microsecond());
             let from = by_wall.and_then(|us| u64::try_from(us).ok()).filter(|&us| us >= last_us);
-            if from.is_none() {
-                missing.push("the wall clock went back between two commands: how long that took is not known".into());
-            }
+            went_back |= from.is_none();
             all.sessions.push(session(line, from.unwrap_or(last_us)));
         }
         let session = all.sessions.len() - 1;
@@ -61,6 +60,9 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
             all.last_at_work = Some(session);
         }
         all.moments.push(Moment { us, session, line });
+    }
+    if went_back {
+        missing.push("the wall clock cannot tell how long it was between two commands: it went back".to_owned());
     }
     all
 }

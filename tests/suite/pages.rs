@@ -1,4 +1,4 @@
-//! A plan as one page: whole without a network or a script, true to the plan, and usable by everybody.
+//! A plan or a report as one page: whole without a network or a script, true to the plan, and usable by everybody.
 //!
 //! What a validator and an accessibility checker say is asked in the ignored tests; they need `chromium`, and
 //! `html-validate` and `axe-core` from npm.
@@ -10,9 +10,10 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+use crate::events::EVERYTHING as WITH_A_PERSON;
 use crate::saved_plans::ALL_KINDS;
 use crate::small::small_world;
-use crate::world::{World, exit};
+use crate::world::{APPLY, World, exit};
 
 /// A manifest with everything that a page may have to show; its author means no good.
 pub(crate) const EVERYTHING: &str = r#"
@@ -62,6 +63,18 @@ fn everything() -> (String, Value) {
     (page(&world, "show plan.json --format html"), plan)
 }
 
+/// Reports of runs: applied; stopped at a manual step; finished later, and undone.
+fn reports() -> [String; 3] {
+    let applied = World::with_deployment();
+    applied.run(APPLY).exits_with(exit::OK);
+    let stopped = small_world(WITH_A_PERSON);
+    stopped.run("apply small.toml --yes").exits_with(exit::STOPPED);
+    let undone = stopped.copy();
+    undone.run("resume --yes --confirm database").exits_with(exit::OK);
+    undone.run("undo last --yes --confirm database").exits_with(exit::OK);
+    [applied, stopped, undone].map(|world| page(&world, "report last --format html"))
+}
+
 fn kb952076() -> (String, Value) {
     let world = World::with_deployment();
     (page(&world, "plan kb952076.toml --format html"), world.plan("kb952076.toml"))
@@ -100,7 +113,7 @@ fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
 
 #[test]
 fn it_needs_no_network_and_no_script() {
-    for (page, _) in [kb952076(), everything()] {
+    for page in [kb952076().0, everything().0].into_iter().chain(reports()) {
         for word in
             ["<script", "<link", "<iframe", "<img", "<object", "@import", "url(", "http:", "https:", "javascript:"]
         {
@@ -113,7 +126,7 @@ fn it_needs_no_network_and_no_script() {
 
 #[test]
 fn every_link_and_label_leads_somewhere() {
-    for (page, _) in [kb952076(), everything()] {
+    for page in [kb952076().0, everything().0].into_iter().chain(reports()) {
         let all = values(&page, "id");
         let ids: BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(ids.len(), all.len(), "an id stands there twice");
@@ -183,10 +196,7 @@ fn the_picture_of_the_console_has_a_mark_for_every_instance() {
     let marks = |class: &str| picture.matches(&format!("class=\"{class}\"")).count();
     // 25 instances and 3 procedures change, 10 are left alone, and 3 are not installed, before and after.
     assert_eq!((marks("old"), marks("new"), marks("still"), marks("none")), (28, 28, 20, 6));
-    assert!(
-        words(picture).contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"),
-        "{picture}"
-    );
+    assert!(words(picture).contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"), "{picture}");
 }
 
 #[test]
@@ -305,7 +315,11 @@ fn an_html_validator_finds_nothing() {
 fn all_pages() -> Vec<(&'static str, String)> {
     let without_payload = small_world(ALL_KINDS);
     fs::remove_dir_all(without_payload.at("KB100001")).expect("removed");
+    let [applied, stopped, undone] = reports();
     vec![
+        ("report-applied", applied),
+        ("report-stopped", stopped),
+        ("report-undone", undone),
         ("kb952076", kb952076().0),
         ("everything", everything().0),
         ("without-payload", page(&without_payload, "plan small.toml --format html")),

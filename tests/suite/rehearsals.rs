@@ -158,7 +158,7 @@ fn an_operation_that_fails_is_put_back_and_the_whole_tree_compared() {
                 .says("putting everything back")
                 .says("the whole tree is as before: 70 files and folders compared")
                 .says("now: everything was put back")
-                .says("next: `rollup history -d lab/deployment` tells what was done");
+                .says("next: `rollup report last -d lab/deployment` tells what was done");
             Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
             world.run("history -d lab/deployment").says("0001-KB100001 undone");
         }

@@ -44,8 +44,9 @@ struct Sheet<'s> {
     at: usize,
     title: &'s str,
     story: &'s Chapter,
-    /// Tone, how it compares, what differs, and the digests with their names.
-    compared: Option<(&'static str, &'s str, Vec<&'s str>, Vec<(&'s str, &'s str)>)>,
+    /// Which of several ways, for the names of its parts.
+    which: String,
+    compared: Option<Outcome<'s>>,
     told: Vec<(&'static str, &'s str)>,
     cards: Vec<(String, &'static str)>,
     lanes: Vec<Lane>,
@@ -56,6 +57,15 @@ struct Sheet<'s> {
     /// A wait is drawn shorter than it was.
     cut: bool,
     down: Vec<Table>,
+}
+
+/// How it compares.
+struct Outcome<'s> {
+    tone: &'static str,
+    first: &'s str,
+    differs: Vec<&'s str>,
+    /// With their names.
+    digests: Vec<(&'s str, &'s str)>,
 }
 
 /// A row of the picture. Places and widths are percents.
@@ -138,10 +148,14 @@ impl<'s> Sheet<'s> {
                 lines.iter().map(String::as_str).partition(|line| is_digest(line));
             let (first, rest) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| (*first, rest));
             let digests = digests.iter().filter_map(|line| line.rsplit_once(' ')).map(|(name, it)| (name.trim(), it));
-            (notice(*tone), first, rest.to_vec(), digests.collect())
+            Outcome { tone: notice(*tone), first, differs: rest.to_vec(), digests: digests.collect() }
         });
         Self {
             at,
+            which: match account.passages.len() {
+                1 => String::new(),
+                all => format!(", way {}", all + 1 - at),
+            },
             title: &chapter.title,
             story: chapter,
             compared,

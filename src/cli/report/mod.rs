@@ -406,7 +406,7 @@ fn figures(passage: &Passage) -> Vec<Figure> {
     }
     let at_least = if passage.partial { "at least " } else { "" };
     if let Some(committed) = passage.committed {
-        let note = "from when it began to when all was compared".to_owned();
+        let note = "from its beginning until all was compared".to_owned();
         figure("committed in", false, took(committed.us()), note);
     }
     if let Some(window) = passage.window {
