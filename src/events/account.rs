@@ -306,11 +306,11 @@ impl Account {
         };
         let steps = began.map_or_else(|| records.steps(), |began| began.steps.clone());
         let swaps = began.map(|began| began.swaps).or_else(|| records.swaps());
-        let passages = passages(&timeline, &steps, swaps, from_journal);
+        let state = records.state().unwrap_or_else(|| told_state(lines));
+        let passages = passages(&timeline, &steps, swaps, state, from_journal);
         if passages.iter().any(|passage| passage.partial) && !from_journal {
             missing.push("not every swap is told: times may be too short".to_owned());
         }
-        let state = records.state().unwrap_or_else(|| told_state(lines));
         let is_closed = matches!(state, RunState::Closed(_));
         let commands = if from_journal { Vec::new() } else { timeline.sessions };
         let last = timeline.last_at_work.and_then(|at| commands.get(at));

@@ -59,3 +59,70 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     all.sort_by_key(|away| (away.since_us.is_none(), std::cmp::Reverse(away.total_us)));
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Operation;
+
+    fn step(kind: OperationKind, of: Kind, back: bool, from_us: u64) -> Move {
+        let (was, becomes) = match kind {
+            OperationKind::Uninstall | OperationKind::Stop => (Stand::Up, Stand::Down),
+            OperationKind::Install | OperationKind::Start => (Stand::Down, Stand::Up),
+            _ => (Stand::Up, Stand::Up),
+        };
+        let operation =
+            Operation { kind, target: "it".to_owned(), server: None, of, was: Some(was), becomes: Some(becomes) };
+        let span = Span { from_us, to_us: from_us + 2, by_wall_clock: false };
+        Move { step: None, back, span, operations: vec![operation], session: 0 }
+    }
+
+    /// Its spans, and since when it is gone.
+    fn times(moves: &[Move], outcome: Option<Outcome>) -> (Vec<(u64, u64)>, Option<u64>) {
+        let all = away(moves, outcome);
+        let spans = all.iter().flat_map(|away| &away.spans).map(|span| (span.from_us, span.to_us));
+        (spans.collect(), all.first().and_then(|away| away.since_us))
+    }
+
+    use OperationKind::{Disable, Install, Replace, Start, Stop, Uninstall};
+
+    #[test]
+    fn an_item_is_away_from_before_its_removal_until_it_stands_again() {
+        let there_and_back = [step(Uninstall, Kind::Item, false, 10), step(Install, Kind::Item, false, 20)];
+        assert_eq!(times(&there_and_back, Some(Outcome::Applied)), (vec![(10, 22)], None));
+        assert_eq!(times(&there_and_back[..1], Some(Outcome::Applied)), (vec![], Some(10)));
+        assert_eq!(times(&there_and_back[..1], None), (vec![], Some(10)));
+    }
+
+    #[test]
+    fn a_failure_that_is_put_back_takes_an_item_away_twice() {
+        let moves = [
+            step(Uninstall, Kind::Item, false, 10),
+            step(Install, Kind::Item, false, 20),
+            step(Install, Kind::Item, true, 30),
+            step(Uninstall, Kind::Item, true, 40),
+        ];
+        assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![(10, 22), (30, 42)], None));
+    }
+
+    #[test]
+    fn what_was_not_there_before_is_not_missed_when_it_is_gone_again() {
+        let moves = [step(Install, Kind::Item, false, 10), step(Install, Kind::Item, true, 20)];
+        assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![], None));
+        assert_eq!(times(&moves, None), (vec![], Some(20)));
+    }
+
+    #[test]
+    fn a_service_is_down_from_stop_to_start_and_back_likewise() {
+        let forward = [step(Stop, Kind::Service, false, 10), step(Start, Kind::Service, false, 20)];
+        assert_eq!(times(&forward, Some(Outcome::Applied)), (vec![(10, 22)], None));
+        let back = [step(Start, Kind::Service, true, 30), step(Stop, Kind::Service, true, 40)];
+        assert_eq!(times(&back, Some(Outcome::Undone)), (vec![(30, 42)], None));
+    }
+
+    #[test]
+    fn what_is_replaced_is_away_for_its_swap_and_what_is_disabled_is_not() {
+        assert_eq!(times(&[step(Replace, Kind::Item, false, 10)], Some(Outcome::Applied)), (vec![(10, 12)], None));
+        assert_eq!(times(&[step(Disable, Kind::Service, false, 10)], Some(Outcome::Applied)), (vec![], None));
+    }
+}

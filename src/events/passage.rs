@@ -6,10 +6,16 @@ use super::account::{Compared, Move, Passage, Restart, ServerTaken, Span, Spent,
 use super::away::away;
 use super::timeline::{Moment, Timeline};
 use super::{Happened, Step, Swapped};
-use crate::journal::Outcome;
+use crate::journal::{Outcome, RunState};
 
 /// Tells the ways of a run apart, and what happened on each.
-pub(super) fn passages(all: &Timeline<'_>, steps: &[Step], swaps: Option<u64>, from_journal: bool) -> Vec<Passage> {
+pub(super) fn passages(
+    all: &Timeline<'_>,
+    steps: &[Step],
+    swaps: Option<u64>,
+    state: RunState,
+    from_journal: bool,
+) -> Vec<Passage> {
     let mut ways: Vec<Way<'_>> = Vec::new();
     let mut before = 0;
     for moment in &all.moments {
@@ -24,6 +30,10 @@ pub(super) fn passages(all: &Timeline<'_>, steps: &[Step], swaps: Option<u64>, f
         let way = ways.last_mut().expect("one was just made");
         way.before = last;
         way.take_in(moment);
+    }
+    // The journal may know of an end that nobody came to tell.
+    if let (RunState::Closed(outcome), Some(last)) = (state, ways.last_mut()) {
+        last.passage.outcome.get_or_insert(outcome);
     }
     ways.into_iter().map(|way| way.end(all, swaps, from_journal)).collect()
 }

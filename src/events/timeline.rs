@@ -91,3 +91,49 @@ fn session(line: &Line, from_us: u64) -> Session {
         reasons: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(second: u8, elapsed_us: u64, happened: Happened) -> Line {
+        Line { at: format!("2026-11-23T12:00:{second:02}Z"), elapsed_us, happened }
+    }
+
+    fn ended() -> Happened {
+        Happened::Ended { exit_code: 12, exit: "stopped".to_owned(), reasons: Vec::new() }
+    }
+
+    fn times(lines: &[Line]) -> (Vec<u64>, Vec<String>) {
+        let mut missing = Vec::new();
+        let timeline = timeline(lines, &mut missing);
+        (timeline.moments.iter().map(|moment| moment.us).collect(), missing)
+    }
+
+    #[test]
+    fn within_a_command_the_clock_that_nobody_sets_counts() {
+        // Somebody set the wall clock back meanwhile.
+        let lines = [line(30, 5, Happened::Committing), line(10, 900, Happened::Committing), line(11, 1_000, ended())];
+        assert_eq!(times(&lines), (vec![5, 900, 1_000], Vec::new()));
+    }
+
+    #[test]
+    fn between_two_commands_the_wall_clock_tells() {
+        let lines =
+            [line(10, 0, Happened::Committing), line(12, 2_000_000, ended()), line(15, 7, Happened::Committing)];
+        assert_eq!(times(&lines).0, [0, 2_000_000, 5_000_000]);
+    }
+
+    #[test]
+    fn a_wall_clock_that_went_back_is_told_and_nothing_comes_before_what_was_before() {
+        let lines = [line(30, 0, Happened::Committing), line(30, 9, ended()), line(10, 7, Happened::Committing)];
+        let (times, missing) = times(&lines);
+        assert_eq!((times, missing.len()), (vec![0, 9, 16], 1));
+    }
+
+    #[test]
+    fn a_clock_that_begins_anew_is_another_command() {
+        let lines = [line(10, 500, Happened::Committing), line(11, 3, Happened::Committing)];
+        assert_eq!(timeline(&lines, &mut Vec::new()).sessions.len(), 2);
+    }
+}

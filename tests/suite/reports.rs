@@ -148,7 +148,7 @@ fn a_failure_that_was_put_back_is_told_with_its_reason() {
     let ran = world.run("report last -d lab/deployment").exits_with(exit::OK);
     ran.says("undone; exit code 10, undone")
         .says("ok: as it was before")
-        .says("failed: it failed, and was put back: cannot rename")
+        .says("failed: it failed in step install, and was put back: cannot rename")
         .says("back: uninstall: Remove the old components");
     let report = world.run("report last -d lab/deployment --format json").json()["report"].take();
     let away = report["passages"][0]["away"].as_array().expect("a list").clone();
@@ -268,6 +268,16 @@ fn whatever_became_of_the_events_there_is_a_report() {
     world.run("report last").exits_with(exit::OK).says("the events of the run cannot be used: there are none");
     std::os::unix::fs::symlink("/dev/zero", world.run_folder(RUN).join("events.ndjson")).expect("a link");
     world.run("report last").exits_with(exit::OK).says("the events of the run cannot be used");
+}
+
+#[test]
+fn an_end_that_nobody_came_to_tell_is_known_from_the_journal() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    edit(&world, |text| text.lines().take_while(|line| !line.contains("closed")).collect::<Vec<_>>().join("\n").into());
+    let account = account(&world, RUN);
+    assert_eq!(account.passages.last().and_then(|way| way.outcome), Some(Outcome::Applied));
+    world.run("report last").exits_with(exit::OK).says("0001-KB100001: finished").says("told no end");
 }
 
 #[test]

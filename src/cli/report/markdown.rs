@@ -58,21 +58,23 @@ impl Page {
 
     fn chapter(&mut self, chapter: &Chapter) {
         if !chapter.title.is_empty() {
-            self.line(&format!("# {}", plain(&chapter.title)));
+            self.line(&format!("## {}", plain(&chapter.title)));
         }
+        // Its parts are below it, where there are several.
+        let level = if chapter.title.is_empty() { "##" } else { "###" };
         if let Some((_, lines)) = &chapter.compared {
-            self.line("## Compared");
+            self.line(&format!("{level} Compared"));
             self.list(lines.iter().map(|line| plain(line)));
         }
         if !chapter.told.is_empty() {
-            self.line("## What was told");
+            self.line(&format!("{level} What was told"));
             self.list(chapter.told.iter().map(|(tone, text)| match tone {
                 Tone::Bad => format!("**{}**", plain(text)),
                 _ => plain(text),
             }));
         }
         if !chapter.figures.is_empty() {
-            self.line("## How long");
+            self.line(&format!("{level} How long"));
             let rows = chapter.figures.iter().map(|figure| {
                 let label = if figure.part { format!("of it {}", figure.label) } else { figure.label.to_owned() };
                 vec![label, figure.value.clone(), plain(&figure.note)]
@@ -80,16 +82,16 @@ impl Page {
             self.table(&["", "", ""], rows);
         }
         if !chapter.waits.is_empty() {
-            self.line("## By hand");
+            self.line(&format!("{level} By hand"));
             let rows = chapter.waits.iter().map(|wait| {
                 [&wait.step, &wait.answer, &wait.by, &wait.took].into_iter().map(|cell| plain(cell)).collect()
             });
             self.table(&["step", "answer", "by", "waited"], rows);
         }
-        self.downs("Services, from stop to start", &chapter.services);
-        self.downs("Items, from their removal until they stood again", &chapter.items);
+        self.downs(&format!("{level} Services, from stop to start"), &chapter.services);
+        self.downs(&format!("{level} Items, from their removal until they stood again"), &chapter.items);
         if !chapter.steps.is_empty() {
-            self.line("## Steps, in time from the beginning of the commit");
+            self.line(&format!("{level} Steps, in time from the beginning of the commit"));
             let rows = chapter.steps.iter().map(|step| {
                 let times = [&step.from, &step.took, &step.renaming, &step.barrier].map(Clone::clone);
                 let name = [plain(&step.name), plain(&step.title)];
@@ -98,7 +100,7 @@ impl Page {
             self.table(&["step", "title", "done", "from", "took", "renames", "barrier"], rows);
         }
         if !chapter.servers.is_empty() {
-            self.line("## Servers, in time from the beginning of the commit");
+            self.line(&format!("{level} Servers, in time from the beginning of the commit"));
             let rows = chapter.servers.iter().map(|place| {
                 let times = [&place.from, &place.to, &place.renaming].map(Clone::clone);
                 [plain(&place.server), number(place.operations)].into_iter().chain(times).collect()
@@ -109,7 +111,7 @@ impl Page {
 
     fn downs(&mut self, heading: &str, downs: &[Down]) {
         if !downs.is_empty() {
-            self.line(&format!("## {heading}"));
+            self.line(heading);
             let rows = downs.iter().map(|down| {
                 [&down.what, &down.server, &down.took, &down.note].into_iter().map(|cell| plain(cell)).collect()
             });

@@ -172,7 +172,9 @@ struct Command {
     at: String,
     by: String,
     took: String,
+    /// Its exit code and the name of it, or that none was told.
     ended: String,
+    is_over: bool,
     reasons: Vec<String>,
 }
 
@@ -297,6 +299,7 @@ fn command(session: &events::Session) -> Command {
         by,
         took: took(session.span.us()),
         ended,
+        is_over: session.exit_code.is_some(),
         reasons: session.reasons.iter().map(|reason| shown(reason)).collect(),
     }
 }
@@ -314,8 +317,8 @@ impl Chapter {
             1 => String::new(),
             _ => format!("way {} of {all}, {way}: {}", at + 1, time(&passage.at)),
         };
-        let base = passage.committed.map_or(passage.span.from_us, |committed| committed.from_us);
-        let base = passage.steps.first().map_or(base, |first| base.min(first.span.from_us));
+        let first = passage.steps.first().map_or(passage.span.from_us, |first| first.span.from_us);
+        let base = passage.committed.map_or(first, |committed| committed.from_us.min(first));
         let is_service = |away: &&Away| away.of == Kind::Service;
         Self {
             title,
@@ -363,7 +366,15 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
         told.push(match (turn.back, turn.why.as_str()) {
             (true, "undo") => (Tone::Warn, "taken back, as asked by `undo`".to_owned()),
             (false, "resume") => (Tone::Warn, "turned forward again, as asked by `resume`".to_owned()),
-            (true, why) => (Tone::Bad, format!("it failed, and was put back: {}", Shown(why))),
+            (true, why) => {
+                let failed = passage.steps.iter().rfind(|step| !step.back && step.span.from_us <= turn.at_us);
+                let at = match failed {
+                    None => String::new(),
+                    Some(StepTaken { id: Some(id), .. }) => format!(" in step {}", Shown(id)),
+                    Some(_) => " at the level".to_owned(),
+                };
+                (Tone::Bad, format!("it failed{at}, and was put back: {}", Shown(why)))
+            }
             (false, why) => (Tone::Warn, format!("turned forward again: {}", Shown(why))),
         });
     }
@@ -450,7 +461,8 @@ fn down(away: &Away, passage: &Passage) -> Down {
     let note = match (away.since_us, away.spans.len()) {
         (Some(_), _) => gone.to_owned(),
         (None, 0 | 1) => String::new(),
-        (None, times) => format!("in {times} times"),
+        (None, 2) => "away twice".to_owned(),
+        (None, times) => format!("away {times} times"),
     };
     Down { what: shown(&away.target), server: away.server.as_deref().map(shown).unwrap_or_default(), took, note }
 }

@@ -161,7 +161,9 @@ impl Page {
         self.heading("commands that worked on it");
         for command in &story.commands {
             let by = if command.by.is_empty() { String::new() } else { format!(" by {}", command.by) };
-            self.item("", &format!("{}  {}{by}, {}; exit {}", command.at, command.name, command.took, command.ended));
+            let exit = if command.is_over { "exit " } else { "" };
+            let text = format!("{}  {}{by}, {}; {exit}{}", command.at, command.name, command.took, command.ended);
+            self.item("", &text);
             command.reasons.iter().for_each(|reason| self.item("  ", reason));
         }
     }
