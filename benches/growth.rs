@@ -16,16 +16,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rollup::deployment::description::{self, Description};
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree;
-use rollup::document::{Findings, Source};
-use rollup::manifest::{self, Checks, Manifest};
 use rollup::payload::Payload;
 use rollup::plan::{Options, Planned, interest, plan};
-use rollup::rehearse::{build_payload, build_site};
 
-use shared::{FLAT, Rows};
+use shared::{FLAT, Rows, described, parsed};
 
 mod shared;
 
@@ -63,7 +59,9 @@ fn main() {
     println!("{:>9} {:<10} {:>11} {:>12} {:>14}", "instances", "what", "time", "each", "memory each");
     for size in sizes {
         let folder = shared::folder();
-        build(folder.path(), size);
+        let items = size / SERVERS;
+        let (site, manifest) = (shared::site(items, SERVERS), shared::manifest(items, Rows::Named));
+        shared::build(folder.path(), &site, &manifest);
         for stage in STAGES {
             let (time, memory) = measured_alone(stage, folder.path(), size);
             table.row(size, stage, time, memory);
@@ -98,27 +96,6 @@ impl Table {
         let (whole, each) = (time.as_secs_f64() * 1e3, each * 1e6);
         println!("{size:>9} {what:<10} {whole:>8.1} ms {each:>9.2} us {:>11.2} KB{growth}", bytes / 1e3);
     }
-}
-
-/// A deployment of so many instances in its state before the rollup, and the rollup's payload.
-fn build(folder: &Path, size: usize) {
-    let items = size / SERVERS;
-    let (site, manifest) = (shared::site(items, SERVERS), shared::manifest(items, Rows::Named));
-    fs::write(folder.join("manifest.toml"), &manifest).expect("there is room");
-    let (description, manifest) = (described(&site), parsed(&manifest, None));
-    build_site(&description, &site, &folder.join("deployment")).expect("the site can be built");
-    build_payload(&manifest, &description, &folder.join("payload")).expect("the payload can be built");
-}
-
-fn described(text: &str) -> Description {
-    let described = description::parse(&Source::new("deployment.toml", text), &mut Findings::default());
-    described.expect("the site has no errors")
-}
-
-fn parsed(text: &str, deployment: Option<&Description>) -> Manifest {
-    let mut findings = Findings::default();
-    let parsed = manifest::parse_with(&Source::new("m.toml", text), &Checks { deployment }, &mut findings);
-    parsed.unwrap_or_else(|| panic!("the manifest has errors: {:?}", findings.sorted().first()))
 }
 
 /// Has one stage measured by a process of its own, so that none finds memory that another left.

@@ -3,7 +3,15 @@
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
 use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use rollup::deployment::description::{self, Description};
+use rollup::document::{Findings, Source};
+use rollup::manifest::{self, Checks, Manifest};
+use rollup::rehearse::{build_payload, build_site};
 
 /// Time and memory per item may grow by this much from the first size that counts to the last.
 pub(crate) const FLAT: f64 = 1.5;
@@ -31,18 +39,70 @@ pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(place).expect("there is room for a folder")
 }
 
+/// The sizes of a payload of so many bytes, a few files larger than many others: eight hold four fifths of it, sixteen
+/// the rest.
+pub(crate) fn large(bytes: u64) -> Vec<u64> {
+    let sizes = std::iter::repeat_n(bytes / 10, 8).chain(std::iter::repeat_n(bytes / 80, 16));
+    sizes.map(|size| size.div_ceil(512) * 512).collect()
+}
+
+/// How large the rollup of a benchmark is, in bytes: 256 MB, or as many as `ROLLUP_BENCH_MB` says.
+pub(crate) fn wanted_bytes() -> u64 {
+    let asked = std::env::var("ROLLUP_BENCH_MB").ok();
+    asked.map_or(256, |asked| asked.parse().expect("ROLLUP_BENCH_MB is a number")) * 1_000_000
+}
+
+/// A deployment in its state before the rollup of a manifest, and the rollup's payload.
+pub(crate) fn build(folder: &Path, site: &str, manifest: &str) {
+    fs::write(folder.join("manifest.toml"), manifest).expect("there is room");
+    let (description, manifest) = (described(site), parsed(manifest, None));
+    build_site(&description, site, &folder.join("deployment")).expect("the site can be built");
+    build_payload(&manifest, &description, &folder.join("payload")).expect("the payload can be built");
+}
+
+/// A `deployment.toml` that has no errors.
+pub(crate) fn described(text: &str) -> Description {
+    let described = description::parse(&Source::new("deployment.toml", text), &mut Findings::default());
+    described.expect("the site has no errors")
+}
+
+/// A manifest that has no errors.
+pub(crate) fn parsed(text: &str, deployment: Option<&Description>) -> Manifest {
+    let mut findings = Findings::default();
+    let parsed = manifest::parse_with(&Source::new("m.toml", text), &Checks { deployment }, &mut findings);
+    parsed.unwrap_or_else(|| panic!("the manifest has errors: {:?}", findings.sorted().first()))
+}
+
+/// How long a command takes, which must succeed, and what it says.
+pub(crate) fn timed(command: &mut Command) -> (Duration, String) {
+    let begun = Instant::now();
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
+    let took = begun.elapsed();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    (took, String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// `rollup`, as it was built for this benchmark.
+pub(crate) fn rollup(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
 /// What the manifest says of its files.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rows {
+pub(crate) enum Rows<'s> {
     /// Size, date and pin, as a vendor's table and `seal` would have it.
     Documented,
     /// The name only: whatever is built under it fits.
     Named,
+    /// These sizes.
+    Sized(&'s [u64]),
 }
 
 /// A manifest of so many files and items, without a finding that would be an error: a row for each file, which a step
 /// copies, and for each item a name in an uninstall step, whose items are put back.
-pub(crate) fn manifest(size: usize, rows: Rows) -> String {
+pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     let mut text = String::from(
         "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
          product_versions = [\"4.0\"]\nreleased = 2008-04-29\n\n",
@@ -63,6 +123,7 @@ pub(crate) fn manifest(size: usize, rows: Rows) -> String {
                 format!("  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n")
             }
             Rows::Named => format!("  {{ name = \"{name}\" }},\n"),
+            Rows::Sized(sizes) => format!("  {{ name = \"{name}\", size = {} }},\n", sizes[at]),
         };
         text.push_str(&row);
     }
