@@ -63,6 +63,11 @@ impl LockedDeployment {
         self
     }
 
+    /// Whether somebody sees every change: he needs them in the same order each time.
+    pub fn is_watched(&self) -> bool {
+        self.watched.is_somebody()
+    }
+
     /// The tree, for reading.
     pub fn tree(&self) -> &Tree {
         &self.tree

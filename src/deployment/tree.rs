@@ -3,6 +3,7 @@
 //! Every open and every look starts at the handle of the root and goes down without following links: in one call
 //! where the kernel can be told so, else one component at a time. `walkdir` supplies names only.
 
+use std::borrow::Borrow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
@@ -19,6 +20,8 @@ use crate::names::{Digest, Hasher, RelPath, Shown};
 const MOST_ENTRIES: usize = 50_000_000;
 /// How much is read at once when a file is hashed or copied.
 const CHUNK: usize = 256 * 1024;
+/// The same for a file that is small, or whose size nobody knows.
+const LEAST_CHUNK: usize = 8 * 1024;
 
 /// The action of a barrier, or of bringing one file to disk: when it fails, something was lost.
 pub const BRING_TO_DISK: &str = "bring to disk what was written to";
@@ -217,8 +220,7 @@ impl Tree {
 
     /// Hashes a file.
     pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
-        let file = self.file(path)?;
-        hash(file).map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
+        hash(self.file(path)?).map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
     }
 
     /// The names directly in a folder, sorted; a folder that is not there holds none. Names that
@@ -319,10 +321,15 @@ pub fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("a path written in the source")
 }
 
-/// Size and SHA-256 of everything that is left to read.
-pub fn hash(mut file: impl Read) -> io::Result<FileFacts> {
+/// A buffer for a file of about this size: large for a large one, and nothing to be cleared in vain for a small one.
+pub fn chunk_for(size: u64) -> Vec<u8> {
+    vec![0; usize::try_from(size).unwrap_or(CHUNK).clamp(LEAST_CHUNK, CHUNK)]
+}
+
+/// Size and SHA-256 of everything that is left to read of a file.
+pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = chunk_for(file.borrow().metadata()?.len());
     let mut size = 0;
     loop {
         match file.read(&mut chunk) {

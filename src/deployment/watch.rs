@@ -45,6 +45,10 @@ impl Watched {
         Self(Some(watch))
     }
 
+    pub(super) fn is_somebody(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn before(&self, change: Change<'_>) -> io::Result<()> {
         self.0.as_ref().map_or(Ok(()), |watch| watch.before(change))
     }

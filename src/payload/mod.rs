@@ -5,6 +5,7 @@
 
 mod compare;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufReader, Seek};
 use std::os::unix::fs::MetadataExt;
@@ -99,9 +100,13 @@ impl Payload {
     /// Reads every file of the table that is there.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
         let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
-        let wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains(name)).collect();
+        let mut wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains(name)).collect();
+        // The largest files first: none should be left to one core at the end. One that cannot be looked at is told
+        // when it is read.
+        let size = |found: &Found| self.tree.look(&found.path).ok().flatten().map_or(0, |look| look.size);
+        wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
         let read = |(name, found): (&Folded, &Found)| (name.clone(), self.fact(found));
-        let files = wanted.into_par_iter().map(read).collect();
+        let files = wanted.into_iter().par_bridge().map(read).collect();
         let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
         let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
         PayloadFacts {

@@ -21,6 +21,8 @@ pub(super) type Seen = ((u64, u64), (i64, i64));
 pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<Witness, RunError> {
     let mut witness = Witness::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
+    // What is compared at the end, by all cores at once: the new objects, and what the plan saw.
+    let (mut new, mut old): (Vec<Entry>, Vec<Entry>) = Default::default();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
         if slot.progress()? != Progress::Done && !waiting.contains(&swap.live) {
@@ -31,8 +33,8 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         if progress == Progress::Done {
             continue;
         }
-        let new: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
-        unfaithful(disk, &moved_to(&new, &swap.live, &slot.new_path()))?;
+        let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
+        new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
         // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
         let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
@@ -40,12 +42,17 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
             slot.can_travel()?;
         }
         if progress == Progress::NotBegun && is_first {
-            as_seen(disk, &swap.live, &swap.old)?;
+            nothing_new(disk, &swap.live, &swap.old)?;
+            // An operator's files may come and go: whatever is there travels.
+            old.extend(swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned());
+            // Before it is compared: what changes behind this look is found by that, or by the next one.
             let seen = |entry: &Entry| Ok(disk.tree().look(&entry.path)?.map(|look| (look.identity, look.modified)));
             let seen: Result<_, RunError> = swap.old.iter().map(seen).collect();
             witness.insert(swap.number, seen?);
         }
     }
+    unfaithful(disk, &new)?;
+    as_seen(disk, &old)?;
     Ok(witness)
 }
 
@@ -120,15 +127,20 @@ fn first_difference(disk: &LockedDeployment, entries: &[Entry]) -> Result<Option
     Ok(differences(disk.tree(), entries)?.into_iter().next())
 }
 
-fn as_seen(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {
-    let stale = |path: &RelPath, what: String| RunError::Stale { path: disk.tree().shown(Some(path)), what };
-    if old.is_empty() && disk.tree().look(live)?.is_some() {
-        return Err(stale(live, "it stands where nothing did".to_owned()));
+fn stale(disk: &LockedDeployment, path: &RelPath, what: String) -> RunError {
+    RunError::Stale { path: disk.tree().shown(Some(path)), what }
+}
+
+fn nothing_new(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {
+    match old.is_empty() && disk.tree().look(live)?.is_some() {
+        true => Err(stale(disk, live, "it stands where nothing did".to_owned())),
+        false => Ok(()),
     }
-    // An operator's files may come and go: whatever is there travels.
-    let ours: Vec<Entry> = old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-    match first_difference(disk, &ours)? {
+}
+
+fn as_seen(disk: &LockedDeployment, old: &[Entry]) -> Result<(), RunError> {
+    match first_difference(disk, old)? {
         None => Ok(()),
-        Some(Difference { path, what }) => Err(stale(&path, format!("it {what}"))),
+        Some(Difference { path, what }) => Err(stale(disk, &path, format!("it {what}"))),
     }
 }

@@ -211,7 +211,7 @@ fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why
 fn go_forward(walk: &mut Walk<'_>) -> Ended {
     let arrived = walk.forward().and_then(|()| bring_late_travellers(walk)).and_then(|()| compare_with_preview(walk));
     match arrived.and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured)) {
-        Ok(Measured { digest, came }) => Ended::Applied { measured: digest, came },
+        Ok(Measured { digest, came, .. }) => Ended::Applied { measured: digest, came },
         Err(error) if error.is_pause() => Ended::Stopped(error),
         // The disk lost something: whatever is done next could be lost likewise.
         Err(error) if error.is_lost_write() => Ended::Stuck { because: None, error },
@@ -315,7 +315,8 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     // An operator may have taken a file of his away meanwhile; that is no failure of the run.
     let ours: Vec<Entry> = wanted.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
-    let differs: Vec<String> = differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string).collect();
+    let differs = measured.differences(walk.disk.tree(), &ours)?;
+    let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = Comparison {
         back: false,
         expected: walk.plan.prediction.as_ref().map(|prediction| prediction.digest),

@@ -1,6 +1,9 @@
 //! What stands on disk, compared with what should.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::names::{Digest, Folded, RelPath, Shown};
@@ -27,17 +30,39 @@ pub(super) struct Measured {
     pub(super) digest: Digest,
     /// Files that nobody predicted: an operator's, which came meanwhile.
     pub(super) came: Vec<RelPath>,
+    /// Everything that stands there, sorted by path bytes.
+    found: Vec<Entry>,
+}
+
+impl Measured {
+    /// What of these entries is not there as it should be. What was measured is not read once more.
+    pub(super) fn differences(&self, tree: &Tree, wanted: &[Entry]) -> Result<Vec<Difference>, DiskError> {
+        let is_there = |entry: &&Entry| {
+            let at = self.found.binary_search_by(|found| found.path.cmp(&entry.path));
+            at.is_ok_and(|at| self.found[at].what == entry.what)
+        };
+        differences_in(tree, wanted.iter().filter(|entry| !is_there(entry)).collect())
+    }
 }
 
 /// Compares entries with the disk. Spelling counts; a traveller has only to be there.
 pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, DiskError> {
-    let mut differences = Vec::new();
-    for entry in entries {
-        if let Some(what) = difference(tree, entry)? {
-            differences.push(Difference { path: entry.path.clone(), what });
-        }
-    }
-    Ok(differences)
+    differences_in(tree, entries.iter().collect())
+}
+
+/// All cores read, the largest files first: none should be left to one core at the end. What differs comes in the order
+/// of the entries all the same.
+fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, DiskError> {
+    let size = |entry: &Entry| if let What::File { size, .. } = entry.what { size } else { 0 };
+    let mut order: Vec<(usize, &Entry)> = entries.into_iter().enumerate().collect();
+    order.sort_by_key(|(_, entry)| Reverse(size(entry)));
+    let compared = order.into_iter().par_bridge().filter_map(|(at, entry)| match difference(tree, entry) {
+        Ok(None) => None,
+        Ok(Some(what)) => Some(Ok((at, Difference { path: entry.path.clone(), what }))),
+        Err(error) => Some(Err(error)),
+    });
+    let found: BTreeMap<usize, Difference> = compared.collect::<Result<_, _>>()?;
+    Ok(found.into_values().collect())
 }
 
 fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
@@ -61,6 +86,7 @@ pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Resul
     let known: BTreeMap<Folded, &Entry> = wanted.iter().map(|entry| (entry.path.folded(), entry)).collect();
     let mut came = Vec::new();
     let mut found = Vec::new();
+    let mut files: BTreeSet<RelPath> = BTreeSet::new();
     for &path in live {
         let itself = tree.look(path)?.map(|look| (path.clone(), look.kind));
         let below = match &itself {
@@ -71,10 +97,7 @@ pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Resul
             let entry = known.get(&path.folded());
             match (kind, entry.map(|entry| &entry.what)) {
                 (Kind::Folder, _) => found.push(Entry { path, what: What::Folder }),
-                (Kind::File, Some(What::File { .. })) => {
-                    let facts = tree.facts(&path)?;
-                    found.push(Entry { path, what: What::File { size: facts.size, sha256: facts.sha256 } });
-                }
+                (Kind::File, Some(What::File { .. })) => drop(files.insert(path)),
                 (_, Some(_)) => found.push(Entry { path, what: What::Traveller }),
                 (_, None) => {
                     came.push(path.clone());
@@ -83,7 +106,12 @@ pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Resul
             }
         }
     }
+    let hashed = files.into_par_iter().map(|path| {
+        let facts = tree.facts(&path)?;
+        Ok(Entry { path, what: What::File { size: facts.size, sha256: facts.sha256 } })
+    });
+    found.extend(hashed.collect::<Result<Vec<_>, DiskError>>()?);
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found.dedup();
-    Ok(Measured { digest: digest_of(&found), came })
+    Ok(Measured { digest: digest_of(&found), came, found })
 }

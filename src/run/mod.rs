@@ -26,6 +26,7 @@
 mod backup;
 mod check;
 mod close;
+mod crew;
 mod examine;
 mod executor;
 mod measure;

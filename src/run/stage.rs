@@ -1,31 +1,32 @@
 //! The first half of a run: everything slow, before anything changes.
 //!
 //! Every file that a step deploys is read once, and hashed while it is copied into the run's folder.
-//! Installers are unpacked from that verified copy. One barrier, then everything is read back from
+//! Installers are unpacked from that verified copy. All cores do it (see `crew`), each with a buffer of its own, so
+//! that the memory taken does not grow with the payload. One barrier, then everything is read back from
 //! the disk and compared; only then may the journal say `staged`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::check::moved_to;
-use super::executor::go_on;
+use super::crew::{Tell, all_of};
 use super::measure::differences;
 use super::swap::slot_folder;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, path};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
 use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
 use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
-use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, digest_of};
-
-/// How much is read at once.
-const CHUNK: usize = 256 * 1024;
+use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of};
 
 /// A run that is staged whole.
 pub struct Staged {
@@ -56,7 +57,7 @@ pub fn stage(
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
     let run = path(".rollup/runs").join(&next_run(disk.tree(), plan)?).expect("a plain name");
-    let staged = Stager::new(disk, plan, run.clone(), payload, listener).stage(asked);
+    let staged = Stager::new(disk, plan, run.clone(), payload).stage(asked, listener);
     if staged.is_err() {
         // What could not be staged may also not be removable; the next command clears it then.
         let _ = disk.discard(&run);
@@ -91,44 +92,43 @@ struct Stager<'a> {
     plan: &'a Plan,
     run: RelPath,
     payload: Option<&'a Payload>,
-    listener: &'a mut dyn Listener,
     /// What new files and folders take over, by live path of the file or folder.
-    attributes: BTreeMap<RelPath, Attributes>,
-    /// Where the verified copy of each source lies.
-    copies: Vec<Option<RelPath>>,
+    attributes: Mutex<BTreeMap<RelPath, Attributes>>,
+    /// Where each source is copied to: first the copy that is verified, and that installers are unpacked from.
+    copies: Vec<Vec<Place>>,
+}
+
+/// Where a file is staged.
+struct Place {
+    at: RelPath,
+    /// Where it will stand; a copy that only serves for unpacking stands nowhere.
+    live: Option<RelPath>,
 }
 
 impl<'a> Stager<'a> {
-    fn new(
-        disk: &'a LockedDeployment,
-        plan: &'a Plan,
-        run: RelPath,
-        payload: Option<&'a Payload>,
-        listener: &'a mut dyn Listener,
-    ) -> Self {
-        let copies = vec![None; plan.sources.len()];
-        Self { disk, plan, run, payload, listener, attributes: BTreeMap::new(), copies }
+    fn new(disk: &'a LockedDeployment, plan: &'a Plan, run: RelPath, payload: Option<&'a Payload>) -> Self {
+        let copies = copies(plan, &run);
+        Self { disk, plan, run, payload, attributes: Mutex::default(), copies }
     }
 
-    fn stage(mut self, asked: &Asked<'_>) -> Result<Staged, RunError> {
-        let journal = self.open(asked)?;
-        for swap in &self.plan.swaps {
-            self.make_slot(swap.number, &swap.live, &swap.new)?;
-        }
-        self.copy_sources()?;
-        self.unpack_members()?;
+    fn stage(self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Staged, RunError> {
+        let journal = self.open(asked, listener)?;
+        let swaps: Vec<&Swap> = self.plan.swaps.iter().collect();
+        all_of(self.disk, swaps, |_| 0, listener, |swap, tell| self.make_slot(swap, tell))?;
+        self.copy_sources(listener)?;
+        self.unpack_members(listener)?;
         self.drop_sources()?;
         self.disk.barrier()?;
         self.read_back()?;
-        self.record(journal)
+        self.record(journal, listener)
     }
 
     /// Makes the run's folder, and begins its journal.
-    fn open(&mut self, asked: &Asked<'_>) -> Result<Writer, RunError> {
+    fn open(&self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Writer, RunError> {
         let kept = self.disk.tree().look(&path(".rollup"))?;
         let attributes = kept.map(|look| Attributes::same(&look)).unwrap_or(Attributes { mode: 0o755, owner: (0, 0) });
         self.disk.make_folder(&self.run, attributes)?;
-        self.listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
+        listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
         let mut journal = Writer::begin(self.disk, &self.run)?;
         let opened = Opened {
             format: FORMAT,
@@ -162,19 +162,19 @@ impl<'a> Stager<'a> {
     }
 
     /// Makes the slot with its folders and its texts; other files follow.
-    fn make_slot(&mut self, number: u32, live: &RelPath, new: &[NewEntry]) -> Result<(), RunError> {
-        let slot = slot_folder(&self.run, number);
+    fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
+        let slot = slot_folder(&self.run, swap.number);
         let kept = self.disk.tree().look(&self.run)?;
         let attributes = kept.map(|look| Attributes::same(&look)).expect("the run's folder was just made");
         self.disk.make_folder(&slot, attributes)?;
-        for entry in new {
-            let at = staged_at(&slot, live, &entry.path);
+        for entry in &swap.new {
+            let at = staged_at(&slot, &swap.live, &entry.path);
             let attributes = self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Folder))?;
             match &entry.what {
                 NewWhat::Folder => self.disk.make_folder(&at, attributes)?,
                 NewWhat::File { origin: Origin::Text(text), .. } => {
                     self.disk.write(&at, text.as_bytes(), Some(attributes))?;
-                    self.listener.tell(&Event::Wrote { bytes: text.len() as u64 });
+                    tell(text.len() as u64);
                 }
                 NewWhat::File { .. } => {}
             }
@@ -183,9 +183,12 @@ impl<'a> Stager<'a> {
     }
 
     /// Mode and owner of what stood at the same path before the run, else those of its folder.
-    fn attributes_of(&mut self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
-        if let Some(known) = self.attributes.get(live) {
-            return Ok(*known);
+    fn attributes_of(&self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
+        // Whoever comes second looks at the same thing once more; nothing there changes meanwhile.
+        let known = || self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known().get(live).copied();
+        if let Some(before) = before {
+            return Ok(before);
         }
         let wanted = if folder { Kind::Folder } else { Kind::File };
         let attributes = match self.disk.tree().look(live)?.filter(|look| look.kind == wanted) {
@@ -199,7 +202,7 @@ impl<'a> Stager<'a> {
                 Attributes { mode, ..parent }
             }
         };
-        self.attributes.insert(live.clone(), attributes);
+        known().insert(live.clone(), attributes);
         Ok(attributes)
     }
 
@@ -211,33 +214,21 @@ impl<'a> Stager<'a> {
     }
 
     /// Copies every source once, hashing it on the way, and from that copy to wherever else it goes.
-    fn copy_sources(&mut self) -> Result<(), RunError> {
-        let mut places: Vec<Vec<(RelPath, RelPath)>> = vec![Vec::new(); self.plan.sources.len()];
-        for swap in &self.plan.swaps {
-            for entry in &swap.new {
-                if let NewWhat::File { origin: Origin::Source(source), .. } = &entry.what {
-                    let slot = slot_folder(&self.run, swap.number);
-                    places[*source].push((staged_at(&slot, &swap.live, &entry.path), entry.path.clone()));
-                }
-            }
+    fn copy_sources(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
+        let sources = (0..self.plan.sources.len()).collect();
+        let size = |source: &usize| self.plan.sources[*source].size;
+        all_of(self.disk, sources, size, listener, |&source, tell| {
+            let places = &self.copies[source];
+            let modified = self.copy_source(source, &places[0], tell)?;
+            places[1..].iter().try_for_each(|place| self.copy_again(&places[0].at, place, Some(modified), tell))
+        })
+    }
+
+    fn attributes_at(&self, place: &Place) -> Result<Attributes, RunError> {
+        match &place.live {
+            Some(live) => self.attributes_of(live, false),
+            None => Ok(Attributes { mode: 0o600, owner: self.root_attributes()?.owner }),
         }
-        for (source, places) in places.into_iter().enumerate() {
-            go_on(self.listener)?;
-            let spare = (self.below(&format!("sources/{source}")), None);
-            let mut places = places.into_iter().map(|(at, live)| (at, Some(live)));
-            let (first, live) = places.next().unwrap_or(spare);
-            let attributes = match &live {
-                Some(live) => self.attributes_of(live, false)?,
-                None => Attributes { mode: 0o600, owner: self.root_attributes()?.owner },
-            };
-            let modified = self.copy_source(source, &first, attributes)?;
-            self.copies[source] = Some(first.clone());
-            for (at, live) in places {
-                let attributes = self.attributes_of(&live.expect("only a spare has none"), false)?;
-                self.copy_again(&first, &at, attributes, Some(modified))?;
-            }
-        }
-        Ok(())
     }
 
     fn open_source(&self, source: usize) -> Result<(File, String), RunError> {
@@ -256,81 +247,73 @@ impl<'a> Stager<'a> {
     }
 
     /// Copies and hashes in one pass; a file that is not the plan's is refused.
-    fn copy_source(&mut self, source: usize, to: &RelPath, attributes: Attributes) -> Result<i64, RunError> {
+    fn copy_source(&self, source: usize, to: &Place, tell: Tell<'_>) -> Result<i64, RunError> {
         let (mut from, shown) = self.open_source(source)?;
-        let mut file = self.disk.create(to)?;
-        let facts = copy_and_hash(&mut from, &mut file, self.listener)
-            .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
+        let mut file = self.disk.create(&to.at)?;
         let wanted = &self.plan.sources[source];
+        let facts = copy_and_hash(&mut from, &mut file, wanted.size, tell)
+            .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
         if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
             let what = format!("SHA-256 {} with {} bytes, not {}", facts.sha256, facts.size, wanted.sha256);
             return Err(RunError::Stale { path: shown, what });
         }
         let modified = from.metadata().map(|metadata| metadata.mtime());
         let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
-        file.finish(attributes, Some(modified))?;
+        file.finish(self.attributes_at(to)?, Some(modified))?;
         Ok(modified)
     }
 
     /// Copies a file that was verified already; the kernel does it, by a clone where it can. Never a
     /// hard link: two servers' files are two files.
-    fn copy_again(
-        &mut self,
-        from: &RelPath,
-        to: &RelPath,
-        attributes: Attributes,
-        modified: Option<i64>,
-    ) -> Result<(), RunError> {
+    fn copy_again(&self, from: &RelPath, to: &Place, modified: Option<i64>, tell: Tell<'_>) -> Result<(), RunError> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
-        let mut target = self.disk.create(to)?;
+        let mut target = self.disk.create(&to.at)?;
         let bytes = target.copy_from(&mut source).map_err(fail)?;
-        target.finish(attributes, modified)?;
-        self.listener.tell(&Event::Wrote { bytes });
+        target.finish(self.attributes_at(to)?, modified)?;
+        tell(bytes);
         Ok(())
     }
 
     /// Unpacks every installer once, and copies its files to wherever else they go.
-    fn unpack_members(&mut self) -> Result<(), RunError> {
-        let mut wanted: BTreeMap<usize, BTreeMap<RelPath, Vec<(RelPath, RelPath)>>> = BTreeMap::new();
+    fn unpack_members(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
+        let mut wanted: BTreeMap<usize, Members<'_>> = BTreeMap::new();
         for swap in &self.plan.swaps {
             for entry in &swap.new {
                 if let NewWhat::File { origin: Origin::Member(Member { source, path }), .. } = &entry.what {
                     let slot = slot_folder(&self.run, swap.number);
-                    let place = (staged_at(&slot, &swap.live, &entry.path), entry.path.clone());
-                    wanted.entry(*source).or_default().entry(path.clone()).or_default().push(place);
+                    let at = staged_at(&slot, &swap.live, &entry.path);
+                    let place = Place { at, live: Some(entry.path.clone()) };
+                    wanted.entry(*source).or_default().entry(path).or_default().push(place);
                 }
             }
         }
-        for (source, members) in wanted {
-            go_on(self.listener)?;
-            let times = self.unpack(source, &members)?;
-            for (member, places) in &members {
-                let first = &places[0].0;
-                for (at, live) in &places[1..] {
-                    let attributes = self.attributes_of(live, false)?;
-                    self.copy_again(first, at, attributes, times.get(member).copied().flatten())?;
-                }
+        let size = |(source, _): &(usize, Members<'_>)| self.plan.sources[*source].size;
+        all_of(self.disk, wanted.into_iter().collect(), size, listener, |(source, members), tell| {
+            let times = self.unpack(*source, members, tell)?;
+            for (member, places) in members {
+                let modified = times.get(*member).copied().flatten();
+                places[1..].iter().try_for_each(|place| self.copy_again(&places[0].at, place, modified, tell))?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn unpack(
-        &mut self,
+        &self,
         source: usize,
-        members: &BTreeMap<RelPath, Vec<(RelPath, RelPath)>>,
+        members: &Members<'_>,
+        tell: Tell<'_>,
     ) -> Result<BTreeMap<RelPath, Option<i64>>, RunError> {
-        let copy = self.copies[source].clone().expect("every source was copied");
-        let shown = self.disk.tree().shown(Some(&copy));
-        let mut attributes = BTreeMap::new();
+        let copy = &self.copies[source][0].at;
+        let shown = self.disk.tree().shown(Some(copy));
+        let mut targets = BTreeMap::new();
         for (member, places) in members {
-            attributes.insert(member.clone(), (places[0].0.clone(), self.attributes_of(&places[0].1, false)?));
+            targets.insert(*member, (&places[0].at, self.attributes_at(&places[0])?));
         }
-        let mut sink =
-            ToSlots { disk: self.disk, attributes, times: BTreeMap::new(), listener: self.listener, failed: None };
+        let mut sink = ToSlots { disk: self.disk, targets, times: BTreeMap::new(), tell, failed: None };
         let mut beside = BesideCopies { disk: self.disk, plan: self.plan, copies: &self.copies, source };
-        let file = BufReader::new(self.disk.tree().file(&copy)?);
+        let file = BufReader::new(self.disk.tree().file(copy)?);
         let unpacked = Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
         sink.failed.map_or(Ok(sink.times), |error| Err(error.into()))
@@ -343,28 +326,49 @@ impl<'a> Stager<'a> {
 
     /// Reads everything back from the disk itself, as far as the system can be made to.
     fn read_back(&self) -> Result<(), RunError> {
-        for swap in &self.plan.swaps {
+        let staged = self.plan.swaps.iter().flat_map(|swap| {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-            let slot = slot_folder(&self.run, swap.number).join("new").expect("a plain name");
-            let staged = moved_to(&new, &swap.live, &slot);
-            for entry in staged.iter().filter(|entry| matches!(entry.what, crate::plan::What::File { .. })) {
-                forget(&self.disk.tree().file(&entry.path)?);
-            }
-            if let Some(found) = differences(self.disk.tree(), &staged)?.into_iter().next() {
+            moved_to(&new, &swap.live, &slot_folder(&self.run, swap.number).join("new").expect("a plain name"))
+        });
+        let staged: Vec<Entry> = staged.collect();
+        let files = staged.par_iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
+        match differences(self.disk.tree(), &staged)?.into_iter().next() {
+            None => Ok(()),
+            Some(found) => {
                 let path = self.disk.tree().shown(Some(&found.path));
-                return Err(RunError::Unfaithful { path, what: found.what });
+                Err(RunError::Unfaithful { path, what: found.what })
             }
         }
-        Ok(())
     }
 
-    fn record(self, mut journal: Writer) -> Result<Staged, RunError> {
+    fn record(self, mut journal: Writer, listener: &mut dyn Listener) -> Result<Staged, RunError> {
         let new: Vec<Entry> = self.plan.swaps.iter().flat_map(|swap| swap.new.iter().map(NewEntry::entry)).collect();
         journal.write(self.disk, Record::Staged { new: digest_of(&new) })?;
         let bytes = self.bytes();
-        self.listener.tell(&Event::Staged { bytes });
+        listener.tell(&Event::Staged { bytes });
         Ok(Staged { run: self.run, journal })
     }
+}
+
+/// The files of a package that a plan needs, by their paths in it, each with the places that it goes to.
+type Members<'p> = BTreeMap<&'p RelPath, Vec<Place>>;
+
+/// Where every source of a plan goes as a whole; at least to one place.
+fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
+    let mut copies: Vec<Vec<Place>> = plan.sources.iter().map(|_| Vec::new()).collect();
+    for swap in &plan.swaps {
+        for entry in &swap.new {
+            if let NewWhat::File { origin: Origin::Source(source), .. } = &entry.what {
+                let at = staged_at(&slot_folder(run, swap.number), &swap.live, &entry.path);
+                copies[*source].push(Place { at, live: Some(entry.path.clone()) });
+            }
+        }
+    }
+    for (source, places) in copies.iter_mut().enumerate().filter(|(_, places)| places.is_empty()) {
+        places.push(Place { at: run.join(&format!("sources/{source}")).expect("plain names"), live: None });
+    }
+    copies
 }
 
 /// Where a part of a new object lies while it is staged.
@@ -378,9 +382,9 @@ pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-fn copy_and_hash(from: &mut File, to: &mut OwnFile, listener: &mut dyn Listener) -> io::Result<FileFacts> {
+fn copy_and_hash(from: &mut File, to: &mut OwnFile, expected: u64, tell: Tell<'_>) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
-    let mut chunk = vec![0; CHUNK];
+    let mut chunk = chunk_for(expected);
     let mut size = 0;
     loop {
         let read = match from.read(&mut chunk) {
@@ -392,29 +396,29 @@ fn copy_and_hash(from: &mut File, to: &mut OwnFile, listener: &mut dyn Listener)
         hasher.update(&chunk[..read]);
         to.write_all(&chunk[..read])?;
         size += read as u64;
-        listener.tell(&Event::Wrote { bytes: read as u64 });
+        tell(read as u64);
     }
 }
 
 /// Writes the files of a package where the first instance of each is staged.
-struct ToSlots<'a> {
+struct ToSlots<'a, 't> {
     disk: &'a LockedDeployment,
-    attributes: BTreeMap<RelPath, (RelPath, Attributes)>,
+    targets: BTreeMap<&'a RelPath, (&'a RelPath, Attributes)>,
     times: BTreeMap<RelPath, Option<i64>>,
-    listener: &'a mut dyn Listener,
+    tell: Tell<'t>,
     /// What kept a file from getting its attributes.
     failed: Option<DiskError>,
 }
 
-impl Sink for ToSlots<'_> {
+impl Sink for ToSlots<'_, '_> {
     fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
         self.times.insert(file.path.clone(), modified);
-        match self.attributes.get(&file.path) {
+        match self.targets.get(&file.path) {
             // Another part of the package that this plan does not need.
             None => Ok(Box::new(io::sink())),
             Some((at, attributes)) => {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
-                self.listener.tell(&Event::Wrote { bytes: file.size });
+                (self.tell)(file.size);
                 Ok(Box::new(Unpacking { file: target, attributes: *attributes, modified, failed: &mut self.failed }))
             }
         }
@@ -451,7 +455,7 @@ impl Drop for Unpacking<'_> {
 struct BesideCopies<'a> {
     disk: &'a LockedDeployment,
     plan: &'a Plan,
-    copies: &'a [Option<RelPath>],
+    copies: &'a [Vec<Place>],
     source: usize,
 }
 
@@ -462,8 +466,8 @@ impl Beside for BesideCopies<'_> {
                 SourceAt::Payload { name } => name.folded(),
                 SourceAt::Share { path } => crate::names::Folded::of(path.name()),
             };
-            if let (true, Some(copy)) = (known == name.folded(), &self.copies[cabinet]) {
-                let mut file = self.disk.tree().file(copy).map_err(|error| error.source)?;
+            if known == name.folded() {
+                let mut file = self.disk.tree().file(&self.copies[cabinet][0].at).map_err(|error| error.source)?;
                 file.rewind()?;
                 return Ok(Some(Box::new(BufReader::new(file))));
             }

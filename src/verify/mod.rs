@@ -1,13 +1,14 @@
 //! Does every installed file, installer and state still match its record and what the runs left?
 //! Reads only.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, Look, Tree};
 use crate::journal::{Emptied, runs};
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
@@ -170,13 +171,20 @@ fn compare(
     expected: BTreeMap<RelPath, Vec<Expected>>,
     verified: &mut Verified,
 ) -> Result<(), RunError> {
-    let check = |(path, wanted): (&RelPath, &Vec<Expected>)| -> Result<(u64, Vec<String>), DiskError> {
+    let look = |path: &RelPath| {
         let at = snapshot.exact(path);
+        tree.look(&at).map(|look| (at, look))
+    };
+    let looks: Vec<_> = expected.par_iter().map(|(path, _)| look(path)).collect::<Result<_, _>>()?;
+    // The largest files first: none should be left to one core at the end.
+    let mut order: Vec<_> = looks.iter().zip(expected.values()).enumerate().collect();
+    order.sort_by_key(|(_, ((_, look), _))| Reverse(look.map_or(0, |look| look.size)));
+    let check = |(at, look): &(RelPath, Option<Look>), wanted: &[Expected]| -> Result<(u64, Vec<String>), DiskError> {
         let all = |what: &str| wanted.iter().map(|wanted| format!("{what}; {}", wanted.by)).collect();
-        match tree.look(&at)?.map(|look| look.kind) {
+        match look.map(|look| look.kind) {
             None => Ok((0, all("is gone"))),
             Some(Kind::File) => {
-                let FileFacts { size, sha256 } = tree.facts(&at)?;
+                let FileFacts { size, sha256 } = tree.facts(at)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
                 let told =
                     |Expected { sha256, by }: &Expected| format!("has other contents; {by} as {}", sha256.short());
@@ -185,9 +193,11 @@ fn compare(
             Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.named())))),
         }
     };
-    let found: Vec<_> = expected.par_iter().map(check).collect::<Result<_, _>>()?;
+    let checked =
+        order.into_iter().par_bridge().map(|(at, (look, wanted))| check(look, wanted).map(|found| (at, found)));
+    let found: BTreeMap<usize, _> = checked.collect::<Result<_, _>>()?;
     verified.files = expected.len();
-    for (path, (bytes, what)) in expected.into_keys().zip(found) {
+    for (path, (bytes, what)) in expected.into_keys().zip(found.into_values()) {
         verified.bytes += bytes;
         verified.drift.extend(what.into_iter().map(|what| Drift { path: path.clone(), what }));
     }
