@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::account::{Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited};
 use super::away::away;
 use super::timeline::{Moment, Timeline};
-use super::{Happened, Step, Swapped};
+use super::{Happened, Kind, Step, Swapped};
 use crate::journal::{Outcome, RunState};
 
 /// Tells the ways of a run apart, and what happened on each.
@@ -266,6 +266,9 @@ impl<'a> Way<'a> {
         };
         passage.partial = from_journal || due.zip(swaps).is_some_and(|(told, swaps)| (told as u64) < swaps);
         passage.away = away(&passage.moves, passage.outcome);
+        if passage.outcome == Some(Outcome::Undone) {
+            passage.restarts = restarts(passage);
+        }
         if let Some(window) = passage.window {
             passage.spent = spent(passage, &window, all);
         }
@@ -288,6 +291,25 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
         taken.renaming_us += swapped.took_us;
         taken.span.to_us = span.to_us;
     }
+}
+
+/// The restarts that are due when everything is back. Each command tells those of the services that it took back itself;
+/// what an interrupted one took back before is due as well.
+fn restarts(passage: &Passage) -> Vec<Restart> {
+    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for told in &passage.restarts {
+        due.entry(&told.service).or_default().extend(told.servers.iter().map(String::as_str));
+    }
+    for operation in passage.moves.iter().filter(|step| step.back).flat_map(|step| &step.operations) {
+        if let (Kind::Service, Some(server)) = (operation.of, &operation.server) {
+            due.entry(&operation.target).or_default().insert(server);
+        }
+    }
+    let restart = |(service, servers): (&str, BTreeSet<&str>)| Restart {
+        service: service.to_owned(),
+        servers: servers.into_iter().map(str::to_owned).collect(),
+    };
+    due.into_iter().map(restart).collect()
 }
 
 /// What the window was spent on. Nothing counts twice, and the parts together are the whole.

@@ -175,6 +175,16 @@ fn a_finished_run_that_was_undone_has_two_ways() {
 }
 
 #[test]
+fn a_restart_is_due_also_when_the_way_back_was_interrupted_behind_it() {
+    let world = small_world(EVERYTHING);
+    world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    world.run("resume --yes --confirm database").exits_with(exit::OK);
+    world.run("undo last --yes").exits_with(exit::STOPPED);
+    world.run("undo --yes --confirm database").exits_with(exit::OK);
+    world.run("report last").exits_with(exit::OK).says("restart due: Engine on ENG01, ENG02");
+}
+
+#[test]
 fn a_death_is_told_and_what_it_left_too() {
     let world = small_world(EVERYTHING.replace("undo = \"Run the other script.\"", "optional = true").as_str());
     killed_near_the_end(&world, APPLY_SMALL);

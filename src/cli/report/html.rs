@@ -7,14 +7,12 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 
-use super::{Chapter, Down, Story, Tone, shown, took};
+use super::{Chapter, Down, ROWS, Story, Tone, shown, took};
 use crate::events::{About, Account, Away, Kind, Move, Operation, Passage, Span};
 use crate::plan::OperationKind;
 
 /// How many servers have a lane of the picture; the table has all.
 const LANES: usize = 40;
-/// How many things that were away have a row; the document for programs has all.
-const ROWS: usize = 500;
 /// How wide a wait is drawn at most, as a part of all the time in which something was done.
 const WIDEST_WAIT: f64 = 0.12;
 /// How finely operations are told apart, in percent of the width.

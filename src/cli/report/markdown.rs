@@ -1,7 +1,7 @@
 //! A report as Markdown, for the ticket in which the change was approved.
 
 use super::super::out::number;
-use super::{Chapter, Down, Story, Tone};
+use super::{Chapter, Down, ROWS, Story, Tone};
 
 /// The whole report.
 pub(super) fn text(story: &Story) -> String {
@@ -112,10 +112,13 @@ impl Page {
     fn downs(&mut self, heading: &str, downs: &[Down]) {
         if !downs.is_empty() {
             self.line(heading);
-            let rows = downs.iter().map(|down| {
+            let rows = downs.iter().take(ROWS).map(|down| {
                 [&down.what, &down.server, &down.took, &down.note].into_iter().map(|cell| plain(cell)).collect()
             });
             self.table(&["what", "server", "away", ""], rows);
+            if let Some(more @ 1..) = downs.len().checked_sub(ROWS) {
+                self.line(&format!("{} more are in `rollup report --format json` only.", number(more as u64)));
+            }
         }
     }
 }

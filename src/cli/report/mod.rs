@@ -22,6 +22,9 @@ use crate::journal::{Answer, Damaged, Direction, Outcome, Run, RunState, sound_a
 use crate::names::Shown;
 use crate::run::{load_plan, standing_of};
 
+/// How many things that were away have a row; the document for programs has all.
+const ROWS: usize = 500;
+
 /// `rollup report`.
 pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
