@@ -17,7 +17,7 @@ use crate::run::{self, Asked, BackedUp, Ended, Place, preflight};
 
 /// `rollup apply`.
 pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
-    let job = Job::asked(&args.planning)?.expecting(args.expect_plan);
+    let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
     job.needs_payload()?;
     if let Some(step) = &args.stop_before {
         known_step(&job, step)?;

@@ -10,6 +10,7 @@ use super::args::{Diff, Format};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded};
 use super::out::{self, BOLD, DIM, count, number, styled, wrapped};
+use super::saved::Saved;
 use crate::manifest::{Difference, Kind, Place, Value, compare};
 use crate::names::Shown;
 
@@ -43,6 +44,12 @@ pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
 
 /// Both manifests; what keeps one of them from being read hides nothing of the other.
 fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
+    for path in [old, new] {
+        if Saved::read(path).is_ok_and(|saved| saved.is_some()) {
+            let message = format!("`{}` is a saved plan, and `diff` compares manifests", path.display());
+            return Err(Failure::new(Exit::Invalid, message).next("name the manifest that it was made from"));
+        }
+    }
     match (inputs::manifest(old, None), inputs::manifest(new, None)) {
         (Ok(old), Ok(new)) => Ok((old, new)),
         (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{self, Choices, Format, Planning, Shape};
+use super::args::{self, Approval, Choices, Format, Planning, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
@@ -17,7 +17,6 @@ use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
-use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
 use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
@@ -100,11 +99,14 @@ impl Job {
     }
 
     /// Whatever plan comes out has to be this one, too.
-    pub(super) fn expecting(mut self, digest: Option<Digest>) -> Self {
-        if let (Approved::Any, Some(digest)) = (&self.approved, digest) {
-            self.approved = Approved::Digest(digest);
+    pub(super) fn expecting(mut self, approval: Option<&Approval>) -> Result<Self, Failure> {
+        let Some(approval) = approval else { return Ok(self) };
+        match &self.approved {
+            // What comes out has to be the saved one, so that one has to be the approved one.
+            Approved::Saved(saved) => saved::is_approved(saved, approval, &self)?,
+            _ => self.approved = Approved::Digest(approval.clone()),
         }
-        self
+        Ok(self)
     }
 
     pub(super) fn open(
@@ -266,6 +268,11 @@ impl Job {
         self.again_with(&what, verb)
     }
 
+    /// Whether a saved plan was typed, and not a manifest.
+    pub(super) fn is_of_a_saved_plan(&self) -> bool {
+        self.manifest_of_plan.is_some()
+    }
+
     /// The manifest, also where a plan was typed.
     pub(super) fn typed_manifest(&self) -> PathBuf {
         self.manifest_of_plan.clone().unwrap_or_else(|| self.typed.clone())
@@ -309,21 +316,44 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
 /// `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
+    let same = |save: &PathBuf| args.showing.output.as_ref().is_some_and(|output| same_file(save, output));
+    if args.save.as_ref().is_some_and(same) {
+        return Err(Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
+            .now("nothing was written")
+            .next("give each a file of its own"));
+    }
     let job = Job::asked(&args.planning)?;
     job.announce();
     let plan = match preview_of(&job)? {
         Planned::Nothing(nothing) => {
+            for file in args.save.iter().chain(&args.showing.output) {
+                out::say(format_args!("there is no plan: nothing was written to {}", out::typed(file)));
+            }
             told_nothing(&nothing, if args.showing.format == Shape::Json { Format::Json } else { Format::Text });
             return Ok(Exit::Ok);
         }
         Planned::Plan(plan) => plan,
     };
     let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
-    preview::show(&plan, &args.showing, exit, &[&args.planning.manifest, &job.typed_manifest()])?;
+    let (typed, manifest) = (args.planning.manifest.as_path(), job.typed_manifest());
+    let payload = job.payload.as_deref().unwrap_or(&manifest);
+    let inputs = [typed, &manifest, payload, job.tree().path()];
+    if let Some(path) = &args.save {
+        out::is_free(path, &inputs)?;
+    }
+    preview::show(&plan, &args.showing, exit, &inputs)?;
     if let Some(path) = &args.save {
         saved::save(&job, &plan, path)?;
     }
+    if job.is_of_a_saved_plan() {
+        out::say(format_args!("{} is still true: planning again gives this very plan", out::typed(typed)));
+    }
     Ok(exit)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute(a) == absolute(b)
 }
 
 /// Plans without a lock. A run that somebody is working on is told as such, not as left behind.

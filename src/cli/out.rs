@@ -42,23 +42,44 @@ pub(super) fn line(text: impl Display) {
     }
 }
 
-/// A whole document, to standard output or into a file, which is there whole or not at all. It never replaces a
-/// file that the command reads.
+/// A whole document, to standard output (also as `-`) or into a file, which is there whole or not at all.
 pub(super) fn document(text: &str, output: Option<&Path>, inputs: &[&Path]) -> Result<(), Failure> {
-    let Some(path) = output else {
+    let Some(path) = output.filter(|path| *path != Path::new("-")) else {
         line(text.trim_end());
         return Ok(());
     };
-    let same =
-        |input: &&Path| path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|input| input == path));
-    if inputs.iter().any(same) {
-        return Err(Failure::new(Exit::Usage, format_args!("`{}` is what the command reads", path.display()))
-            .now("it was not changed")
-            .next("write into another file"));
-    }
+    is_free(path, inputs)?;
     write_whole(path, anstream::adapter::strip_str(text.trim_end()))?;
     say(format_args!("written to {}", typed(path)));
     Ok(())
+}
+
+/// Refuses to write where a command reads: one of its files, a folder of its, or any deployment. What only looks
+/// must never change anything there.
+pub(super) fn is_free(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    let refuse = |what: &str, where_: &Path| {
+        Err(Failure::new(Exit::Usage, format_args!("`{}` {what} `{}`", path.display(), where_.display()))
+            .now("it was not written")
+            .next("write into a file elsewhere"))
+    };
+    let whole = path.canonicalize().ok();
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = whole.as_deref().and_then(Path::parent).map(Path::to_owned).or_else(|| folder.canonicalize().ok());
+    // A folder that is not there is told of by the writing.
+    let Some(folder) = folder else { return Ok(()) };
+    for input in inputs {
+        let Ok(real) = input.canonicalize() else { continue };
+        if whole.as_ref() == Some(&real) {
+            return refuse("is what the command reads:", input);
+        }
+        if real.is_dir() && folder.starts_with(&real) {
+            return refuse("would lie in", input);
+        }
+    }
+    match folder.ancestors().find(|above| above.join("deployment.toml").is_file()) {
+        Some(deployment) => refuse("would lie in the deployment", deployment),
+        None => Ok(()),
+    }
 }
 
 /// Writes a text file and its last newline; an older file of that name goes only when the new one is whole.
@@ -84,6 +105,7 @@ pub(super) fn write_whole(path: &Path, text: impl Display) -> Result<(), Failure
 
 fn not_written(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
+        .next("choose a file in a folder that is there and can be written")
 }
 
 /// Whether a part of the result never got to standard output.

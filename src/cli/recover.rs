@@ -302,9 +302,10 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         (RunState::Closed(_), RunError::InTheWay { .. }) => {
             Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
         }
-        (RunState::Closed(_), RunError::Plan { .. } | RunError::NotReady(_) | RunError::Pathless { .. }) => {
-            failure.now(now)
-        }
+        (RunState::Closed(_), RunError::NotReady(_)) => failure
+            .now(now)
+            .next(format!("`rollup report {} -d {}` tells what it did", run.number, out::typed(next.0))),
+        (RunState::Closed(_), RunError::Plan { .. } | RunError::Pathless { .. }) => failure.now(now),
         (RunState::Unfinished(_), RunError::NotReady(_)) => {
             failure.now(now).next(format!("`{}` takes it to its end", next.resume()))
         }
@@ -359,7 +360,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                 .next("mend what is named, then apply again"))
         }
         Ended::Stopped(error) => {
-            let otherwise = || format!("`{}` goes on, `{}` takes everything back", next.resume(), next.undo());
+            let otherwise = || format!("`{}` goes on, `{}` takes back what can be", next.resume(), next.undo());
             Err(Failure::caused(Exit::Stopped, &error)
                 .now("everything up to there is on disk; the run is open")
                 .next(gate_help(&error, next).unwrap_or_else(otherwise)))
@@ -390,7 +391,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
 fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
     Some(match error {
         RunError::Waiting { step, back: false } => format!(
-            "do what the step says, then `{} --confirm {step}`; or `{}` takes everything back",
+            "do what the step says, then `{} --confirm {step}`; or `{}` takes back what can be",
             next.resume(),
             next.undo()
         ),

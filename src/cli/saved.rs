@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::args::{self, Choices};
+use super::args::{self, Approval, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
 use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{self, Operation, Plan, PlanFault, Refusal, Source, SourceAt};
+use crate::plan::{self, Operation, OperationKind, Plan, PlanFault, Refusal, Side, Source, SourceAt};
 use crate::run::moved;
 
 /// The largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
@@ -34,13 +34,20 @@ pub(super) struct Saved {
 impl Saved {
     /// A saved plan, or `None` where the file is something else, which a manifest would be.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        let Ok(file) = File::open(path) else { return Ok(None) };
+        let fail = |error| Failure::new(Exit::Io, format_args!("cannot read `{}`: {error}", path.display()));
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(fail(error).now("nothing was begun").next("let whoever runs this read it"));
+            }
+            // A manifest that is not there is told of by whoever reads manifests.
+            Err(_) => return Ok(None),
+        };
         let mut text = Vec::new();
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(None);
         }
         let mut file = file.take(LARGEST);
-        let fail = |error| Failure::new(Exit::Io, format_args!("cannot read `{}`: {error}", path.display()));
         file.by_ref().take(64).read_to_end(&mut text).map_err(fail)?;
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Ok(None);
@@ -84,12 +91,6 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, "a preview without a payload has no digest and cannot be saved")
             .next("say where the rollup's files are: `--payload DIR`"));
     };
-    let same = |file: &Path| path.canonicalize().is_ok_and(|path| file.canonicalize().is_ok_and(|file| file == path));
-    if same(&job.typed_manifest()) {
-        return Err(Failure::new(Exit::Usage, format_args!("`{}` is the manifest", path.display()))
-            .now("it was not changed")
-            .next("save the plan in another file"));
-    }
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let made_from = MadeFrom {
         manifest: absolute(&job.typed),
@@ -107,12 +108,17 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
 pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
     if !args.plan.is_file() {
-        return Err(Failure::new(Exit::NoInput, format_args!("there is no file `{}`", args.plan.display())));
+        let what = if args.plan.exists() { "is no file" } else { "is not there" };
+        return Err(Failure::new(Exit::NoInput, format_args!("`{}` {what}", args.plan.display()))
+            .next("name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run"));
     }
     let Some(saved) = Saved::read(&args.plan)? else {
         return Err(Failure::new(Exit::Invalid, format_args!("`{}` is no saved plan", args.plan.display()))
             .next("`rollup plan MANIFEST --save FILE` saves one"));
     };
+    if saved.plan.seal.is_none() {
+        out::warn("an earlier version made the plan: its digest covers what it does, and not the words it is told in");
+    }
     preview::show(&saved.plan, &args.showing, Exit::Ok, &[&args.plan])?;
     Ok(Exit::Ok)
 }
@@ -124,7 +130,7 @@ pub(super) enum Approved {
     #[default]
     Any,
     /// The one with this digest.
-    Digest(Digest),
+    Digest(Approval),
     /// The one that was saved.
     Saved(Box<Plan>),
 }
@@ -134,13 +140,10 @@ impl Approved {
     pub(super) fn check(&self, plan: &Plan, job: &Job) -> Result<(), Failure> {
         match self {
             Approved::Any => Ok(()),
-            Approved::Digest(digest) if plan.digest == Some(*digest) => Ok(()),
-            Approved::Digest(expected) => {
-                let digest = plan.digest.as_ref().map_or("without a digest".to_owned(), ToString::to_string);
-                let reason = format!("the plan is {digest} now, and {expected} was approved");
-                Err(Failure::new(Exit::StalePlan, reason)
-                    .now("nothing of the deployment has changed")
-                    .next(format!("`{}` shows what it would do now", job.again("plan"))))
+            Approved::Digest(approval) => is_approved(plan, approval, job),
+            Approved::Saved(saved) if saved.deployment != plan.deployment => {
+                let (saved_for, here) = (Shown(&saved.deployment), Shown(&plan.deployment));
+                Err(stale(saved, vec![format!("it is a plan for `{saved_for}`, and this is `{here}`")], job))
             }
             Approved::Saved(saved) if plan.digest == saved.digest => Ok(()),
             Approved::Saved(saved) => {
@@ -166,6 +169,18 @@ impl Approved {
         stale.next.extend(failure.next);
         stale
     }
+}
+
+/// Refuses a plan that is not the approved one.
+pub(super) fn is_approved(plan: &Plan, approval: &Approval, job: &Job) -> Result<(), Failure> {
+    if plan.digest.as_ref().is_some_and(|digest| approval.fits(digest)) {
+        return Ok(());
+    }
+    let digest = plan.digest.as_ref().map_or("without a digest".to_owned(), ToString::to_string);
+    let reason = format!("the plan is {digest} now, and {approval} was approved");
+    Err(Failure::new(Exit::StalePlan, reason)
+        .now("nothing of the deployment has changed")
+        .next(format!("`{}` shows what it would do now", job.again("plan"))))
 }
 
 fn stale(saved: &Plan, mut reasons: Vec<String>, job: &Job) -> Failure {
@@ -216,6 +231,21 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         let on = operation.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
         format!("{} `{}`{on}", operation.kind.word(), Shown(&operation.target))
     };
+    let by_place = |plan: &'_ Plan| -> BTreeMap<(OperationKind, RelPath), (Side, Side)> {
+        let sides = |one: &Operation| ((one.kind, one.at.clone()), (one.was.clone(), one.becomes.clone()));
+        plan.operations().map(sides).collect()
+    };
+    let then = by_place(saved);
+    let other = now
+        .operations()
+        .filter(|one| then.get(&(one.kind, one.at.clone())).is_some_and(|(_, becomes)| *becomes != one.becomes));
+    let other: Vec<String> = other
+        .map(|one| {
+            let (_, becomes) = &then[&(one.kind, one.at.clone())];
+            format!("{}: then {}, now {}", named(one), preview::side(becomes), preview::side(&one.becomes))
+        })
+        .collect();
+    reasons.extend(bounded(other));
     let before: BTreeSet<String> = saved.operations().map(named).collect();
     let after: BTreeSet<String> = now.operations().map(named).collect();
     reasons.extend(some(after.difference(&before), "is to be done now and was not"));
@@ -224,10 +254,15 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
 }
 
 fn some<'a>(operations: impl Iterator<Item = &'a String>, what: &str) -> Vec<String> {
-    let all: Vec<_> = operations.collect();
-    let mut told: Vec<_> = all.iter().take(NAMED).map(|operation| format!("{operation} {what}")).collect();
-    if all.len() > NAMED {
-        told.push(format!("and {} more", all.len() - NAMED));
+    bounded(operations.map(|operation| format!("{operation} {what}")).collect())
+}
+
+/// The first few, and how many more there are.
+fn bounded(mut all: Vec<String>) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    all.truncate(NAMED);
+    if more > 0 {
+        all.push(format!("and {more} more"));
     }
-    told
+    all
 }

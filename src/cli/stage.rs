@@ -13,7 +13,7 @@ use crate::run::{self, Asked};
 
 /// `rollup stage`.
 pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
-    let job = Job::asked(&args.planning)?.expecting(args.expect_plan);
+    let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
     job.needs_payload()?;
     job.announce();
     if !args.yes {

@@ -432,8 +432,9 @@ impl<'a> Acceptor<'a> {
             swaps,
             prediction: Some(Prediction { digest: digest_of(&entries), entries }),
             context,
+            seal: None,
         };
-        plan.digest = Some(plan.sealed());
+        plan.bind();
         Ok(Accepting { plan: Some(Box::new(plan)), taken, left })
     }
 }

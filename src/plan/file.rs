@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Acceptance, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side, Source, Subject, Swap};
-use crate::names::{Digest, Kb, RelPath, Version};
+use super::{
+    Acceptance, Context, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side, Source, Subject, Swap,
+};
+use crate::names::{Digest, Hasher, Kb, RelPath, Version};
 
 impl Plan {
     /// The canonical text: what stands in a run's folder.
@@ -62,6 +64,22 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Gives a whole plan its digest and its seal.
+    pub(super) fn bind(&mut self) {
+        self.digest = Some(self.sealed());
+        self.seal = None;
+        self.seal = Some(self.worded());
+    }
+
+    /// Covers everything that is written, words included; to be asked while there is no seal.
+    fn worded(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        serde_json::to_writer(&mut hasher, self).expect("a plan holds nothing that JSON cannot");
+        hasher.finish()
+    }
+}
+
 /// Why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFault {
@@ -75,7 +93,7 @@ pub enum PlanFault {
     #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
     TooNew(u32),
     /// Its digest does not fit its contents.
-    #[error("its digest does not fit its contents: it was changed by hand or damaged")]
+    #[error("its digests do not fit its contents: it was changed by hand or damaged")]
     Changed,
 }
 
@@ -90,9 +108,16 @@ pub fn parse(text: &str) -> Result<Plan, PlanFault> {
     if schema != SCHEMA {
         return Err(PlanFault::TooNew(schema));
     }
-    let plan: Plan = serde_json::from_str(text).map_err(fault)?;
-    match plan.digest == Some(plan.sealed()) {
-        true => Ok(plan),
-        false => Err(PlanFault::Changed),
+    let mut plan: Plan = serde_json::from_str(text).map_err(fault)?;
+    let seal = plan.seal.take();
+    let whole = match seal {
+        Some(seal) => plan.worded() == seal,
+        // Only earlier versions, which had no context either, left it out.
+        None => plan.context == Context::default(),
+    };
+    if !whole || plan.digest != Some(plan.sealed()) {
+        return Err(PlanFault::Changed);
     }
+    plan.seal = seal;
+    Ok(plan)
 }

@@ -73,6 +73,10 @@ pub struct Plan {
     /// What a reader wants to know besides; plans of earlier versions have none.
     #[serde(default)]
     pub context: Context,
+    /// SHA-256 over all of the above, words included: the digest covers only what the run does. Plans of earlier
+    /// versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Digest>,
 }
 
 /// What a plan is of, and the run that does it.

@@ -348,6 +348,7 @@ impl<'a> Planner<'a> {
             swaps: self.swaps,
             prediction: None,
             context,
+            seal: None,
         };
         match self.payload {
             None => {
@@ -357,7 +358,7 @@ impl<'a> Planner<'a> {
             }
             Some(_) => {
                 plan.prediction = Some(predict(&self.world, &plan.swaps));
-                plan.digest = Some(plan.sealed());
+                plan.bind();
             }
         }
         Ok(plan)

@@ -32,8 +32,8 @@ impl Dependents {
     }
 }
 
-/// What a run takes away: the step that does, and the step that brings it back, by position.
-pub(super) type Absences = BTreeMap<Instance, (usize, Option<usize>)>;
+/// What a run takes away, each time: the step that does, and the step that brings it back, by position.
+pub(super) type Absences = BTreeMap<Instance, Vec<(usize, Option<usize>)>>;
 
 /// Refuses what would be gone at the end while something that stays requires it.
 pub(super) fn check_end(
@@ -45,7 +45,7 @@ pub(super) fn check_end(
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut reasons = Vec::new();
-    for (&gone, _) in absences.iter().filter(|(_, (_, back))| back.is_none()) {
+    for (&gone, _) in absences.iter().filter(|(_, times)| times.iter().any(|(_, back)| back.is_none())) {
         for dependent in dependents.instances(description, gone) {
             let stays = match description.items[dependent.item.0].kind {
                 ItemKind::Component { .. } => installed_at_end(dependent),
@@ -91,7 +91,8 @@ pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut lacking = BTreeSet::new();
-    for (&gone, &(from, back)) in absences {
+    let times = absences.iter().flat_map(|(&gone, times)| times.iter().map(move |&(from, back)| (gone, from, back)));
+    for (gone, from, back) in times {
         let Some(to) = back else { continue };
         for dependent in dependents.instances(description, gone) {
             let installed = snapshot.item(dependent).is_some_and(|record| record.state.is_installed());

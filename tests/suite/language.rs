@@ -458,12 +458,28 @@ fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
 }
 
 #[test]
+fn what_is_away_twice_is_lacking_twice() {
+    let steps = "[[steps]]\nid = \"out\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Provider\"]\n\
+                 [[steps]]\nid = \"in\"\naction = \"install\"\nitems.\"Things\" = [\"Provider\"]\n";
+    let again = steps.replace("\"out\"", "\"out-again\"").replace("\"in\"", "\"in-again\"");
+    let between = "[[steps]]\nid = \"between\"\naction = \"restart\"\nservice = \"Engine\"\n";
+    let plan = small_world(&format!("{steps}{between}{again}[payload]\nfiles = []\n")).plan("small.toml");
+    let windows: Vec<(&str, &str)> = plan["meanwhile"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|lacking| (lacking["from"].as_str().expect("a step"), lacking["to"].as_str().expect("a step")))
+        .collect();
+    assert_eq!(windows, [("out", "in"), ("out-again", "in-again")]);
+}
+
+#[test]
 fn a_manual_step_that_cannot_be_taken_back_is_told_as_the_point_of_no_return() {
     let world = with_manual(&[("script", "")]);
     world
         .run("plan small.toml")
         .exits_with(exit::OK)
-        .says("step `script` cannot be taken back")
+        .says("no way back: once step `script` is done by hand, it cannot be taken back")
         .says("by hand; the run waits here");
     let world = with_manual(&[("script", &format!("{UNDO}\non = \"engine\""))]);
     let ran = world.run("plan small.toml").exits_with(exit::OK).does_not_say("cannot be taken back");

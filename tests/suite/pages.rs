@@ -204,7 +204,8 @@ fn what_is_down_is_drawn_from_step_to_step() {
     let (page, _) = kb952076();
     let picture = page.split_once("<h2 id=\"down\">").expect("a picture").1;
     let picture = picture.split_once("</table>").expect("a table").0;
-    let down: Vec<usize> = picture.split("<tr>").skip(2).map(|row| row.matches("class=\"down\"").count()).collect();
+    let down: Vec<usize> =
+        picture.split("<tr>").skip(2).map(|row| row.matches("class=\"cell down\"").count()).collect();
     // Eighteen items are away for three steps, and the engine restarts in one.
     assert_eq!(down, [vec![3; 18], vec![1]].concat());
 }
@@ -214,7 +215,8 @@ fn the_point_of_no_return_and_what_is_new_are_loud() {
     let (page, _) = everything();
     let said = words(&page);
     for text in [
-        "Point of no return: step `database` cannot be taken back",
+        "No way back: once step `database` is done by hand, it cannot be taken back",
+        "What a person has to do 2. database , on ENG01, ENG02",
         "New here: not installed before, and will be Extra",
         "--confirm ask : Has <everybody> been told?",
         "Nobody says how it is taken back",
@@ -239,7 +241,7 @@ fn a_page_is_written_whole_and_never_over_what_is_read() {
     assert_eq!(told.stdout(), "");
     assert_eq!(world.read("../plan.html"), world.read("../again.html"));
     for words in ["show plan.json --format html -o plan.json", "plan small.toml --format html -o small.toml"] {
-        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("it was not changed");
+        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("it was not written");
     }
     world.run("show plan.json -o nowhere/plan.txt").exits_with(exit::IO).says("cannot write `nowhere/plan.txt`");
 }

@@ -184,11 +184,90 @@ fn what_is_no_plan_of_ours_is_refused() {
 }
 
 #[test]
-fn a_plan_never_replaces_its_manifest() {
+fn a_preview_is_never_written_over_what_it_is_made_from() {
     let world = small_world(UPDATE_PROVIDER);
-    let before = std::fs::read(world.at("small.toml")).expect("a manifest");
-    world.run("plan small.toml --save ./small.toml").exits_with(exit::USAGE).says("`./small.toml` is the manifest");
-    assert_eq!(std::fs::read(world.at("small.toml")).expect("a manifest"), before);
+    world.run(SAVE).exits_with(exit::OK);
+    let kept = ["small.toml", "plan.json", "KB100001/Provider.msi"];
+    let before: Vec<_> = kept.iter().map(|file| std::fs::read(world.at(file)).expect("a file")).collect();
+    for file in ["./small.toml", "KB100001/Provider.msi", "deployment/deployment.toml", "deployment/Things/plan.json"] {
+        for flag in ["--save", "--format html -o"] {
+            let ran =
+                world.run(&format!("plan small.toml {flag} {file}")).exits_with(exit::USAGE).nothing_was_touched();
+            ran.says("it was not written").says("write into a file elsewhere");
+        }
+    }
+    world.run("show plan.json -o deployment/level.toml").exits_with(exit::USAGE).nothing_was_touched();
+    world.run("show plan.json -o plan.json").exits_with(exit::USAGE);
+    world.run("plan small.toml --save a.json -o ./a.json").exits_with(exit::USAGE).says("name the same file");
+    let after: Vec<_> = kept.iter().map(|file| std::fs::read(world.at(file)).expect("a file")).collect();
+    assert!(before == after);
+    world.run("show plan.json -o -").exits_with(exit::OK).says("KB100001 revision 1.0");
+    assert!(!world.at("-").exists());
+}
+
+#[test]
+fn a_plan_whose_words_were_changed_is_refused() {
+    let world = saved();
+    let text = world.read("../plan.json");
+    let changes = [
+        ("A small rollup", "A harmless rollup"),
+        ("\"target\": \"Provider\"", "\"target\": \"Nothing\""),
+        ("\"deployment\": \"small\"", "\"deployment\": \"large\""),
+        ("so only name, size", "and all is well, size"),
+        ("\"state\": \"verified\"", "\"state\": \"not-installed\""),
+    ];
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}: {text}");
+        std::fs::write(world.at("forged.json"), text.replacen(from, to, 1)).expect("written");
+        for command in ["show forged.json", "plan forged.json", "apply forged.json --yes"] {
+            world
+                .run(command)
+                .exits_with(exit::INVALID)
+                .tree_is_unchanged()
+                .says("its digests do not fit its contents");
+        }
+    }
+    // Nor does it help to leave the seal out.
+    let mut plan: Value = serde_json::from_str(&text).expect("JSON");
+    plan.as_object_mut().expect("an object").remove("seal").expect("a seal");
+    std::fs::write(world.at("forged.json"), plan.to_string()).expect("written");
+    world.run("show forged.json").exits_with(exit::INVALID).says("its digests do not fit its contents");
+}
+
+#[test]
+fn a_plan_for_another_deployment_is_stale() {
+    let world = saved().edit("deployment/deployment.toml", "name = \"small\"", "name = \"large\"");
+    is_stale(&world, "it is a plan for `small`, and this is `large`");
+}
+
+#[test]
+fn parameters_that_changed_are_named_with_both_values() {
+    let world = small_world(ALL_KINDS);
+    world.run(SAVE).exits_with(exit::OK);
+    let world = world.edit("deployment/deployment.toml", "controller = \"dc1\"", "controller = \"dc2\"");
+    let ran = is_stale(&world, "initialize `Initialize Things`: then verified; controller=dc1");
+    ran.says("now verified; controller=dc2");
+}
+
+#[test]
+fn a_saved_plan_that_is_still_true_says_so() {
+    saved().run("plan plan.json").exits_with(exit::OK).says("plan.json is still true").nothing_was_touched();
+    let world = saved();
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("plan plan.json --format html -o p.html").exits_with(exit::OK).says("nothing was written to p.html");
+}
+
+#[test]
+fn an_approved_digest_holds_a_saved_plan_too() {
+    let world = saved();
+    let digest = digest(&world);
+    for command in ["apply", "stage"] {
+        let other = format!("{command} plan.json --yes --expect-plan {}", "0".repeat(64));
+        world.run(&other).exits_with(exit::STALE_PLAN).tree_is_unchanged().says("was approved");
+    }
+    // As many digits as the history shows.
+    world.run(&format!("apply plan.json --yes --expect-plan {}", &digest[..11])).exits_with(exit::USAGE);
+    world.run(&format!("apply plan.json --yes --expect-plan {}", &digest[..12])).exits_with(exit::OK);
 }
 
 #[test]
@@ -222,7 +301,10 @@ fn the_way_back_is_shown_before_anything_is_done() {
         .says("~ put back Site.msi")
         .says("Run down.sql.");
     let world = small_world(&ALL_KINDS.replace("[payload]", &format!("{gate}[payload]")));
-    world.run("plan small.toml --undo").says("nobody says how this is taken back").does_not_say("put back");
+    // The whole way is shown, and from where it is no way any more.
+    let ran = world.run("plan small.toml --undo").says("nobody says how this is taken back");
+    let (before, after) = ran.stdout().split_once("nobody says how").expect("it is said");
+    assert!(!before.contains("put back") && after.contains("put back"), "{}", ran.stdout());
 }
 
 #[test]
@@ -242,9 +324,7 @@ fn a_ticket_has_the_whole_plan_and_its_way_back() {
     let world = saved();
     let ran = world.run("show plan.json --format markdown").exits_with(exit::OK);
     let text = ran.stdout();
-    for part in
-        ["# KB100001 revision 1.0: A small rollup", "## Steps", "### 2. copy: copy", "## Files", "## The way back"]
-    {
+    for part in ["# KB100001 revision 1.0: A small rollup", "## Steps", "### 2. copy", "## Files", "## The way back"] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
     assert!(text.contains(&format!("| plan | `{}` |", digest(&world))), "{text}");

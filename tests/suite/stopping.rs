@@ -16,7 +16,7 @@ fn a_run_stops_before_a_step_and_goes_on_either_way() {
         let ran = world.run("apply small.toml --yes --stop-before INSTALL").exits_with(exit::STOPPED);
         ran.says("stopped: before step `install`, as asked")
             .says("now: everything up to there is on disk; the run is open")
-            .says("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes everything back");
+            .says("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes back what can be");
         let ran = world.run("status").exits_with(exit::STOPPED).nothing_was_touched();
         ran.says("interrupted: run 0001-KB100001 is unfinished")
             .says("step remove: done, 1 operation")

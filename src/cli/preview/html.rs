@@ -9,7 +9,10 @@ use askama::Template;
 
 use super::super::out::{count, number};
 use super::tree::{becomes, before, queued};
-use super::{brief, down, grouped, inverse, kept, level, new_here, no_return, servers, staged, stands_again, title};
+use super::{
+    at_gate, down, folder, for_good, grouped, inverse, kept, level, new_here, no_return, restarts_due, servers, side,
+    staged, stands_again, title,
+};
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, Side};
@@ -26,8 +29,8 @@ pub(super) fn page(plan: &Plan) -> String {
 #[derive(Template)]
 #[template(path = "plan.html")]
 struct Page {
-    /// Of the window: short.
-    heading: String,
+    /// The title of the window: short.
+    window: String,
     title: String,
     deployment: String,
     product: Option<String>,
@@ -39,6 +42,11 @@ struct Page {
     figures: Vec<(String, &'static str)>,
     confirmations: Vec<(String, String)>,
     warnings: Vec<String>,
+    /// What is removed and not put back, or stopped and not started.
+    for_good: Vec<String>,
+    /// What a person has to do: the step's number, its heading, where, and whether it may be skipped.
+    by_hand: Vec<(usize, String, String, bool)>,
+    restarts_due: Vec<String>,
     left_out: Vec<(String, Vec<String>)>,
     new_here: Vec<String>,
     checked: Vec<(String, Vec<String>)>,
@@ -72,16 +80,16 @@ struct TableRow {
 struct Step {
     at: usize,
     id: String,
-    title: String,
+    heading: String,
     gate: Option<Gate>,
     operations: Vec<Line>,
     nothing: Vec<(String, String)>,
 }
 
 struct Gate {
+    how: &'static str,
     instructions: String,
     undo: Option<String>,
-    optional: bool,
     servers: String,
 }
 
@@ -91,6 +99,7 @@ struct Line {
     sign: char,
     word: &'static str,
     target: String,
+    folder: Option<String>,
     servers: String,
     was: String,
     becomes: String,
@@ -103,6 +112,7 @@ struct Line {
 struct Span {
     what: String,
     servers: String,
+    when: String,
     cells: Vec<Cell>,
 }
 
@@ -112,8 +122,7 @@ struct Cell {
 }
 
 struct Bytes {
-    at: usize,
-    id: String,
+    name: String,
     new: String,
     old: String,
     /// Percent of the widest bar.
@@ -184,7 +193,7 @@ impl Page {
         let shown_new = grouped_new(plan, &new);
         let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty());
         Self {
-            heading: heading(plan),
+            window: window(plan),
             title: title(plan),
             deployment: shown(&plan.deployment),
             product: context.product.as_deref().map(shown),
@@ -195,6 +204,9 @@ impl Page {
             figures: figures(plan),
             confirmations: plan.confirmations.iter().map(|one| (shown(&one.id), shown(&one.question))).collect(),
             warnings: plan.warnings.iter().map(|warning| shown(warning)).collect(),
+            for_good: for_good(plan),
+            by_hand: by_hand(plan),
+            restarts_due: restarts_due(plan),
             left_out: left_out.map(|step| (shown(&step.id), all_shown(&step.left_out))).collect(),
             new_here: shown_new,
             checked: context.checked.iter().map(|one| (shown(&one.what), all_shown(&one.found))).collect(),
@@ -214,11 +226,16 @@ impl Page {
     }
 }
 
-fn heading(plan: &Plan) -> String {
+fn window(plan: &Plan) -> String {
     match plan.rollup() {
         Some(rollup) => format!("{} revision {}: plan", rollup.kb, rollup.revision),
         None => "accept: plan".to_owned(),
     }
+}
+
+/// The heading of a step.
+fn title_of(at: usize, step: &PlannedStep) -> String {
+    super::heading(at, step)
 }
 
 fn shown(text: &str) -> String {
@@ -230,17 +247,36 @@ fn all_shown(texts: &[String]) -> Vec<String> {
 }
 
 fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
-    let items = down(plan).iter().filter(|(outage, _)| !outage.service).count();
+    let down = down(plan);
+    let away = |service: bool| {
+        let of_kind = down.iter().filter(|(outage, _)| outage.service == service);
+        of_kind.map(|(outage, _)| outage.target).collect::<BTreeSet<_>>().len()
+    };
+    let servers: BTreeSet<_> = plan.operations().filter_map(|operation| operation.server.as_deref()).collect();
+    let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
+    let figure =
+        |many: usize, one: &'static str, more: &'static str| (number(many as u64), if many == 1 { one } else { more });
     let mut figures = vec![
-        (number(plan.steps.len() as u64), "steps"),
-        (number(plan.operations().count() as u64), "operations"),
-        (number(items as u64), "items down meanwhile"),
+        figure(plan.steps.len(), "step", "steps"),
+        figure(by_hand, "of them by hand", "of them by hand"),
+        figure(plan.operations().count(), "operation", "operations"),
+        figure(servers.len(), "server is named", "servers are named"),
+        figure(away(false), "item down meanwhile", "items down meanwhile"),
+        figure(away(true), "service down meanwhile", "services down meanwhile"),
     ];
     if plan.digest.is_some() {
         figures.push((number(staged(&plan.swaps)), "bytes to stage, before anything changes"));
-        figures.push((number(plan.swaps.len() as u64), "swaps, which are renames only"));
     }
     figures
+}
+
+fn by_hand(plan: &Plan) -> Vec<(usize, String, String, bool)> {
+    let steps = plan.steps.iter().enumerate();
+    let gates = steps.filter_map(|(at, step)| {
+        let gate = step.gate.as_ref()?;
+        Some((at + 1, title_of(at + 1, step), shown(&gate.servers.join(", ")), gate.optional))
+    });
+    gates.collect()
 }
 
 fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
@@ -256,6 +292,7 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
             sign: first.kind.sign(),
             word: first.kind.word(),
             target: shown(&first.target),
+            folder: folder(first).map(|folder| shown(&folder)),
             servers: servers(&group),
             was: side(&first.was),
             becomes: side(&first.becomes),
@@ -267,11 +304,11 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
     Step {
         at,
         id: shown(&step.id),
-        title: shown(&step.title),
+        heading: title_of(at, step),
         gate: step.gate.as_ref().map(|gate| Gate {
+            how: at_gate(gate),
             instructions: gate.instructions.lines().map(shown).collect::<Vec<_>>().join("\n"),
             undo: gate.undo.as_deref().map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
-            optional: gate.optional,
             servers: shown(&gate.servers.join(", ")),
         }),
         operations: grouped(&step.operations).into_iter().map(line).collect(),
@@ -291,24 +328,6 @@ fn tone(kind: OperationKind) -> &'static str {
     }
 }
 
-/// What stands on one side of an operation.
-fn side(side: &Side) -> String {
-    match side {
-        Side::Nothing => "nothing".to_owned(),
-        Side::Unknown => "known with a payload".to_owned(),
-        Side::Item { version: Some(version), installer, .. } => match installer {
-            Some(installer) => format!("{version}, installer {}", brief(installer)),
-            None => version.to_string(),
-        },
-        Side::Item { state, .. } => state.as_str().to_owned(),
-        Side::Procedure { state, parameters } => {
-            let pairs = parameters.iter().map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
-            format!("{}{}", state.as_str(), pairs.collect::<String>())
-        }
-        Side::File { .. } | Side::Service { .. } => stands_again(side),
-    }
-}
-
 fn outages(plan: &Plan) -> Vec<Span> {
     let spans = down(plan).into_iter().map(|(outage, servers)| {
         let words = match outage.service {
@@ -318,6 +337,7 @@ fn outages(plan: &Plan) -> Vec<Span> {
         Span {
             what: shown(outage.target),
             servers: shown(&servers.join(", ")),
+            when: when(plan, outage.from, outage.to),
             cells: cells(plan, outage.from, outage.to, words),
         }
     });
@@ -336,10 +356,21 @@ fn lacking(plan: &Plan) -> Vec<Span> {
         Some(Span {
             what: format!("{} is without {}", Shown(instance), Shown(&without.join(", "))),
             servers: String::new(),
+            when: when(plan, from, Some(to)),
             cells: cells(plan, from, Some(to), ["from here", "without", "until here", "during it"]),
         })
     });
     spans.collect()
+}
+
+/// From which step to which, in words.
+fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
+    let named = |at: usize| format!("{}. {}", at + 1, Shown(&plan.steps[at].id));
+    match to {
+        Some(to) if to == from => format!("during {}", named(to)),
+        Some(to) => format!("{} to {}", named(from), named(to)),
+        None => format!("from {} on, for good", named(from)),
+    }
 }
 
 /// One cell for each step; the words are for the first, those between, the last, and for one that is both.
@@ -363,19 +394,21 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         let swaps = || plan.swaps_of(Some(step.id.as_str()));
         (staged(swaps()), kept(swaps()))
     };
-    let all: Vec<(u64, u64)> = plan.steps.iter().map(of).collect();
+    let level = (staged(plan.swaps_of(None)), kept(plan.swaps_of(None)));
+    let all: Vec<(u64, u64)> = plan.steps.iter().map(of).chain([level]).collect();
     let widest = all.iter().map(|(new, old)| *new.max(old)).max().unwrap_or_default().max(1);
     // A little is not nothing.
     let share = |bytes: u64| if bytes == 0 { 0 } else { (bytes * 100 / widest).max(1) };
-    let row = |(at, (step, (new, old))): (usize, (&PlannedStep, (u64, u64)))| Bytes {
-        at: at + 1,
-        id: shown(&step.id),
+    let names = plan.steps.iter().enumerate().map(|(at, step)| format!("{}. {}", at + 1, Shown(&step.id)));
+    let names = names.chain(["the level, last of all".to_owned()]);
+    let row = |(name, (new, old)): (String, (u64, u64))| Bytes {
+        name,
         new: number(new),
         old: number(old),
         new_share: share(new),
         old_share: share(old),
     };
-    plan.steps.iter().zip(all).enumerate().map(row).collect()
+    names.zip(all).map(row).collect()
 }
 
 fn map(plan: &Plan) -> Vec<Mapped> {
@@ -477,16 +510,12 @@ fn way_back(plan: &Plan) -> Vec<Back> {
     let mut back = Vec::new();
     for (at, step) in plan.steps.iter().enumerate().rev() {
         let by_hand = step.gate.as_ref().map(|gate| gate.undo.as_deref().map(shown).ok_or(()));
-        let ends = by_hand == Some(Err(()));
         let row = |group: Vec<&Operation>| {
             let (sign, word) = inverse(group[0]);
-            (sign, word, shown(&group[0].target), servers(&group), stands_again(&group[0].was))
+            (sign, word, shown(&group[0].target), servers(&group), stands_again(group[0]))
         };
         let operations = grouped(&step.operations).into_iter().rev().map(row).collect();
         back.push(Back { at: at + 1, id: shown(&step.id), by_hand, operations });
-        if ends {
-            break;
-        }
     }
     back
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::out::number;
-use super::{change, down, grouped, inverse, level, new_here, no_return, stands_again, summary, target, title};
+use super::{
+    at_gate, change, down, folder, for_good, grouped, heading, inverse, level, new_here, no_return, restarts_due,
+    stands_again, summary, target, title,
+};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
 
@@ -36,6 +39,14 @@ impl Page {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push_str("\n\n");
+    }
+
+    /// What a person types or reads, line by line as the author wrote it.
+    fn verbatim(&mut self, text: &str) {
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        let lines: Vec<String> = text.trim_end().lines().map(|line| Shown(line).to_string()).collect();
+        self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
     }
 
     fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
@@ -92,23 +103,35 @@ impl Page {
         self.section("Checked", plan.context.checked.iter().map(found));
         self.section("Notes", plan.context.notes.iter().map(|note| plain(note)));
         self.section("What it mends", plan.context.fixes.iter().map(|fix| plain(fix)));
-        let warnings: Vec<String> = plan.warnings.iter().map(|warning| plain(warning)).chain(left_out).collect();
+        let lasting = for_good(plan);
+        let warnings = plan.warnings.iter().chain(&lasting).map(|warning| plain(warning)).chain(left_out);
         self.section("Warnings", warnings);
     }
 
     fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
-        self.line(&format!("### {at}. {}: {}", plain(&step.id), plain(&step.title)));
+        self.line(&format!("### {}", plain(&heading(at, step))));
         if let Some(gate) = &step.gate {
-            let optional = if gate.optional { ", may be skipped" } else { "" };
-            self.line(&format!("By hand{optional}; the run waits here: {}", plain(&gate.instructions)));
-            let undo = gate.undo.as_deref().map_or("nobody says how: this is the point of no return".to_owned(), plain);
-            self.line(&format!("Taken back: {undo}"));
+            let on = if gate.servers.is_empty() {
+                String::new()
+            } else {
+                format!(", on {}", plain(&gate.servers.join(", ")))
+            };
+            self.line(&format!("**By hand**{on}: {}.", at_gate(gate).trim_start_matches("by hand; ")));
+            self.verbatim(&gate.instructions);
+            match &gate.undo {
+                Some(undo) => {
+                    self.line("Taken back:");
+                    self.verbatim(undo);
+                }
+                None => self.line("Nobody says how it is taken back; once it is done there is no way back before it."),
+            }
         }
         if !step.operations.is_empty() {
             let row = |group: Vec<&Operation>| {
                 let first = group[0];
                 let loud = if new.contains(&first.at) { "**new here**: " } else { "" };
-                let target = format!("{loud}{}", plain(&target(&group)));
+                let into = folder(first).map(|folder| format!(", into {}", plain(&folder))).unwrap_or_default();
+                let target = format!("{loud}{}{into}", plain(&target(&group)));
                 vec![first.kind.word().to_owned(), target, plain(&change(first)), plain(&first.seen)]
             };
             self.table(&["operation", "target", "change", "seen"], grouped(&step.operations).into_iter().map(row));
@@ -179,27 +202,37 @@ impl Page {
         let row = |lacking: &crate::plan::Lacking| {
             vec![plain(&lacking.instance), plain(&lacking.without), plain(&lacking.from), plain(&lacking.to)]
         };
-        self.table(&["what", "is without", "from step", "to step"], plan.meanwhile.iter().map(row));
+        self.table(&["what", "is without", "from step", "until step"], plan.meanwhile.iter().map(row));
     }
 
     fn way_back(&mut self, plan: &Plan) {
         self.line("## The way back");
         for (at, step) in plan.steps.iter().enumerate().rev() {
             self.line(&format!("### {}. {}", at + 1, plain(&step.id)));
-            if let Some(gate) = &step.gate {
-                let undo = gate.undo.as_deref().map(plain);
-                self.line(&undo.clone().unwrap_or_else(|| "Nobody says how this is taken back.".to_owned()));
-                if undo.is_none() {
-                    break;
+            match step.gate.as_ref().map(|gate| &gate.undo) {
+                Some(Some(undo)) => {
+                    self.line("By hand:");
+                    self.verbatim(undo);
                 }
+                Some(None) => self.line(
+                    "Nobody says how this is taken back: where it was done, the way ends here, and a finished run cannot be \
+                     undone at all. What follows is for a run that did not get here.",
+                ),
+                None => {}
             }
             let row = |group: Vec<&Operation>| {
                 let (_, word) = inverse(group[0]);
-                vec![word.to_owned(), plain(&target(&group)), stands_again(&group[0].was)]
+                vec![word.to_owned(), plain(&target(&group)), stands_again(group[0])]
             };
             if !step.operations.is_empty() {
                 self.table(&["", "target", "stands again"], grouped(&step.operations).into_iter().rev().map(row));
             }
+        }
+        for restart in restarts_due(plan) {
+            self.line(&format!(
+                "Due then: a restart of {}; its file is put back, and it does not notice.",
+                plain(&restart)
+            ));
         }
         let trimmed = self.text.trim_end().len();
         self.text.truncate(trimmed);
@@ -210,7 +243,9 @@ impl Page {
 pub(in crate::cli) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#') {
+        // A sign that begins a list means something only at the beginning.
+        let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
+        if begins || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&') {
             plain.push('\\');
         }
         plain.push(c);

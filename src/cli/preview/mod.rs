@@ -9,14 +9,14 @@ mod text;
 mod tree;
 mod way_back;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::args::{Shape, Showing};
 use super::exit::{Exit, Failure};
 use super::out::{self, count, number};
 use crate::names::{Digest, Kb, RelPath, Shown};
-use crate::plan::{NewWhat, Operation, OperationKind, Outage, Plan, Side, Subject, Swap, What};
+use crate::plan::{Gate, NewWhat, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap, What};
 
 pub(super) use json::{MadeFrom, PlanDocument, saved};
 pub(super) use markdown::plain;
@@ -31,7 +31,7 @@ pub(super) enum Why {
 
 /// Shows a plan as it was asked for. `inputs` are files that the document must never replace.
 pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, inputs: &[&Path]) -> Result<(), Failure> {
-    let width = if showing.output.is_some() { 100 } else { out::width() };
+    let width = out::width();
     let document = match showing.format {
         Shape::Json => json::shown(plan, exit),
         Shape::Markdown => markdown::text(plan),
@@ -71,14 +71,25 @@ fn level(kbs: &[Kb]) -> String {
     }
 }
 
-/// The first thing that cannot be taken back, or that everything can.
+/// How far everything can be taken back: wholly, or what the first step does that nobody can take back.
 fn no_return(plan: &Plan) -> Result<String, String> {
-    match plan.point_of_no_return() {
-        None => Ok("everything, also once it is done".to_owned()),
-        Some(step) => {
-            Err(format!("step `{}` cannot be taken back: from there on there is no way to the state before", step.id))
-        }
+    if let Some(step) = plan.point_of_no_return() {
+        return Err(format!(
+            "once step `{}` is done by hand, it cannot be taken back: a later failure then goes back only to just behind \
+             it and ends with 11, and the finished run cannot be undone",
+            step.id
+        ));
     }
+    let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
+    let mut told = "everything, also once it is done".to_owned();
+    if by_hand > 0 {
+        told.push_str(&format!("; {} of it by hand", count(by_hand, "step", "steps")));
+    }
+    let due = restarts_due(plan);
+    if !due.is_empty() {
+        told.push_str(&format!("; due then is a restart of {}", due.join("; ")));
+    }
+    Ok(told)
 }
 
 /// Operations in a row that do the same to the same on several servers share a line.
@@ -113,6 +124,15 @@ pub(super) fn target(group: &[&Operation]) -> String {
     }
 }
 
+/// Of a file that goes onto servers, the folder there.
+fn folder(operation: &Operation) -> Option<String> {
+    operation.server.as_ref().filter(|_| matches!(operation.becomes, Side::File { .. } | Side::Unknown))?;
+    let parent = operation.at.parent()?;
+    // Below `Servers/NAME/`.
+    let parts: Vec<&str> = parent.parts().skip(2).collect();
+    matches!(operation.kind, OperationKind::Copy | OperationKind::Replace).then(|| parts.join("/"))
+}
+
 /// What changes, in few words.
 fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
@@ -126,11 +146,11 @@ fn change(operation: &Operation) -> String {
         (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
             format!("{} -> {} bytes, {}", number(*was), number(*is), hashes(operation).unwrap_or_default())
         }
-        (_, Side::File { size, sha256 }) => format!("{} bytes, {}", number(*size), brief(sha256)),
-        (_, Side::Service { starts, .. }) => match operation.kind.word() {
-            "start" | "restart" => format!("start no. {starts}"),
-            _ => String::new(),
-        },
+        (_, is @ Side::File { .. }) => side(is),
+        (Side::Service { enabled: was, .. }, Side::Service { enabled: is, .. }) if was != is => {
+            format!("{} -> {}", able(*was), able(*is))
+        }
+        (was, is @ Side::Service { .. }) => format!("{} -> {}", side(was), side(is)),
         (_, Side::Procedure { parameters, .. }) => {
             let pairs: Vec<_> =
                 parameters.iter().map(|(name, value)| format!("{}={}", Shown(name), Shown(value))).collect();
@@ -168,19 +188,85 @@ fn inverse(operation: &Operation) -> (char, &'static str) {
     }
 }
 
-/// What stands there again.
-fn stands_again(was: &Side) -> String {
-    match was {
-        Side::Nothing | Side::Unknown => String::new(),
-        Side::Item { version: Some(version), .. } => version.to_string(),
-        Side::Item { .. } => String::new(),
-        Side::Procedure { state, .. } => state.as_str().to_owned(),
-        Side::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
-        Side::Service { running, enabled, starts } => {
-            let running = if *running { "running" } else { "stopped" };
-            let disabled = if *enabled { "" } else { ", disabled" };
-            format!("{running}{disabled}, started {}", count(*starts as usize, "time", "times"))
+/// What stands on one side of an operation.
+pub(super) fn side(side: &Side) -> String {
+    match side {
+        Side::Nothing => "nothing".to_owned(),
+        Side::Unknown => "known with a payload".to_owned(),
+        Side::Item { version: Some(version), installer, .. } => match installer {
+            Some(installer) => format!("{version}, installer {}", brief(installer)),
+            None => version.to_string(),
+        },
+        Side::Item { state, .. } => state.as_str().to_owned(),
+        Side::Procedure { state, parameters } => {
+            let pairs = parameters.iter().map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
+            format!("{}{}", state.as_str(), pairs.collect::<String>())
         }
+        Side::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
+        Side::Service { running, enabled, .. } => {
+            let running = if *running { "running" } else { "stopped" };
+            format!("{running}{}", if *enabled { "" } else { ", disabled" })
+        }
+    }
+}
+
+/// What stands there again when an operation is taken back.
+fn stands_again(operation: &Operation) -> String {
+    match (&operation.was, operation.kind) {
+        (Side::Nothing | Side::Unknown | Side::Item { version: None, .. }, _) => String::new(),
+        (Side::Item { version: Some(version), .. }, _) => version.to_string(),
+        (Side::Procedure { state, .. }, _) => state.as_str().to_owned(),
+        (Side::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => able(*enabled).to_owned(),
+        (was, _) => side(was),
+    }
+}
+
+fn able(enabled: bool) -> &'static str {
+    if enabled { "enabled" } else { "disabled" }
+}
+
+/// The services whose files an undo brings back, with their servers. The services themselves do not notice: somebody
+/// has to restart them then.
+fn restarts_due(plan: &Plan) -> Vec<String> {
+    let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for operation in plan.operations().filter(|one| matches!(one.becomes, Side::Service { .. })) {
+        due.entry(&operation.target).or_default().extend(operation.server.as_deref());
+    }
+    let told = due.into_iter().map(|(service, servers)| {
+        let servers: Vec<&str> = servers.into_iter().collect();
+        format!("{} on {}", Shown(service), Shown(&servers.join(", ")))
+    });
+    told.collect()
+}
+
+/// What the run takes away and nothing brings back, or stops and nothing starts.
+fn for_good(plan: &Plan) -> Vec<String> {
+    let lasting = down(plan).into_iter().filter(|(outage, _)| outage.to.is_none());
+    let told = lasting.map(|(outage, servers)| {
+        let on = if servers.is_empty() { String::new() } else { format!(" on {}", Shown(&servers.join(", "))) };
+        let what = if outage.service { "stays stopped" } else { "is removed for good" };
+        format!(
+            "{}{on} {what}: step {} does it, and no later one takes it back",
+            Shown(outage.target),
+            plan.steps[outage.from].id
+        )
+    });
+    told.collect()
+}
+
+/// A step as its heading names it; a step that has no title of its own has its id only.
+fn heading(at: usize, step: &PlannedStep) -> String {
+    match step.title == step.id {
+        true => format!("{at}. {}", Shown(&step.id)),
+        false => format!("{at}. {}: {}", Shown(&step.id), Shown(&step.title)),
+    }
+}
+
+/// How the run meets a manual step.
+fn at_gate(gate: &Gate) -> &'static str {
+    match gate.optional {
+        true => "by hand; may be skipped, and is where there is no terminal",
+        false => "by hand; the run waits here",
     }
 }
 

@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::super::recover::Way;
-use super::{Why, brief, change, down, grouped, hashes, level, new_here, no_return, summary, target, title};
+use super::{
+    Why, at_gate, brief, change, down, folder, for_good, grouped, hashes, heading, level, new_here, no_return, summary,
+    target, title,
+};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
 use crate::run::{Examined, Progress};
 
 /// Where the names of operations begin.
 const INDENT: usize = 16;
+/// More items than this that are down together are counted; the steps name them.
+const NAMED: usize = 5;
 
 /// The plan, line by line, no wider than `width` where words allow it.
 pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
@@ -33,7 +38,7 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
     line(title(plan));
     line(format!(
-        "for {}; in force: {} now, {} afterwards",
+        "for {}; in force: {} now; {} afterwards",
         Shown(&plan.deployment),
         level(&plan.level.before),
         level(&plan.level.after)
@@ -42,7 +47,10 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         Some(digest) => format!("plan {digest}"),
         None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
     });
-    line(no_return(plan).map_or_else(|step| step, |everything| format!("can be undone: {everything}")));
+    line(
+        no_return(plan)
+            .map_or_else(|step| format!("no way back: {step}"), |everything| format!("can be undone: {everything}")),
+    );
     for checked in &plan.context.checked {
         line(format!("checked: {}: {}", Shown(&checked.what), Shown(&checked.found.join(", "))));
     }
@@ -55,7 +63,10 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for warning in &plan.warnings {
         line(format!("warning: {}", Shown(warning)));
     }
-    let loud = |line: &String| line.starts_with("warning") || line.starts_with("step `");
+    for lasting in for_good(plan) {
+        lines.push(wrapped(&format!("for good: {lasting}"), width, "  "));
+    }
+    let loud = |line: &String| ["warning:", "for good:", "no way back:"].iter().any(|word| line.starts_with(word));
     for line in lines.iter_mut().filter(|line| loud(line)) {
         let (word, rest) = line.split_at(line.find(':').unwrap_or(0));
         *line = format!("{}{rest}", styled(WARN, word));
@@ -100,18 +111,17 @@ fn step_lines(
     width: usize,
     why: Why,
 ) {
-    let head = wrapped(&format!("{at}. {}: {}", step.id, Shown(&step.title)), width, "   ");
+    let head = wrapped(&heading(at, step), width, "   ");
     lines.push(styled(BOLD, head));
     if let Some(gate) = &step.gate {
-        let optional = if gate.optional { ", may be skipped" } else { "" };
-        lines.push(format!("   {} by hand{optional}; the run waits here", styled(WARN, "?")));
+        lines.push(format!("   {} {}", styled(WARN, "?"), at_gate(gate)));
         for line in gate.instructions.lines() {
             lines.push(format!("     {}", wrapped(&Shown(line).to_string(), width - 5, "     ")));
         }
         if !gate.servers.is_empty() {
             lines.push(format!("     on {}", gate.servers.join(", ")));
         }
-        let undo = gate.undo.as_deref().unwrap_or("nobody says how: this is the point of no return");
+        let undo = gate.undo.as_deref().unwrap_or("nobody says how; once it is done there is no way back before it");
         lines.push(format!("     taken back: {}", wrapped(&Shown(undo).to_string(), width - 5, "     ")));
     }
     for group in grouped(&step.operations) {
@@ -142,7 +152,11 @@ fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
 
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
     let first = group[0];
-    let target = wrapped(&target(group), width, &" ".repeat(INDENT));
+    let target = match folder(first) {
+        Some(folder) => format!("{}, into {}", target(group), Shown(&folder)),
+        None => target(group),
+    };
+    let target = wrapped(&target, width, &" ".repeat(INDENT));
     let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     let mut change = change(first);
@@ -183,37 +197,41 @@ fn sizes(operation: &Operation) -> Option<String> {
     }
 }
 
+fn when(from: &str, to: &str) -> String {
+    if from == to { format!("during step {to}") } else { format!("from step {from} to step {to}") }
+}
+
 /// What is down from which step to which, and what stays and is without something it requires.
 fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let id = |at: usize| plan.steps[at].id.as_str();
-    let mut spans: BTreeMap<(usize, Option<usize>), (usize, usize)> = BTreeMap::new();
+    let mut spans: BTreeMap<(usize, usize), (BTreeSet<String>, usize)> = BTreeMap::new();
     let mut told = Vec::new();
+    // What nothing brings back is told at the head.
     for (outage, servers) in down(plan) {
+        let Some(to) = outage.to else { continue };
         if outage.service {
-            let when = match outage.to {
-                Some(to) if to == outage.from => format!("during step {}", id(to)),
-                Some(to) => format!("from step {} to step {}", id(outage.from), id(to)),
-                None => format!("from step {} on", id(outage.from)),
-            };
-            told.push(format!("{} on {} {when}", Shown(outage.target), Shown(&servers.join(", "))));
+            told.push(format!(
+                "{} on {} {}",
+                Shown(outage.target),
+                Shown(&servers.join(", ")),
+                when(id(outage.from), id(to))
+            ));
         } else {
-            let (items, instances) = spans.entry((outage.from, outage.to)).or_default();
-            *items += 1;
+            let (items, instances) = spans.entry((outage.from, to)).or_default();
+            items.insert(Shown(outage.target).to_string());
             *instances += servers.len().max(1);
         }
     }
     let spans = spans.into_iter().map(|((from, to), (items, instances))| {
-        let items = match (items, instances) {
-            (items, instances) if items == instances => count(items, "item", "items"),
-            (items, instances) => {
-                format!("{} ({})", count(items, "item", "items"), count(instances, "instance", "instances"))
-            }
+        let many = items.len() > NAMED;
+        let named = || items.iter().cloned().collect::<Vec<_>>().join(", ");
+        let named = if many { count(items.len(), "item", "items") } else { named() };
+        let places = if items.len() == instances {
+            String::new()
+        } else {
+            format!(" ({})", count(instances, "instance", "instances"))
         };
-        match to {
-            Some(to) if to == from => format!("{items} during step {}", id(to)),
-            Some(to) => format!("{items} from step {} to step {}", id(from), id(to)),
-            None => format!("{items} from step {} on: nothing puts them back", id(from)),
-        }
+        format!("{named}{places} {}", when(id(from), id(to)))
     });
     let told: Vec<String> = spans.chain(told).collect();
     if !told.is_empty() {

@@ -1,7 +1,7 @@
 //! The exact way back of a plan, as text: what `undo` would do, before anything is done.
 
 use super::super::out::{BOLD, WARN, count, styled, wrapped};
-use super::{grouped, inverse, stands_again, target};
+use super::{grouped, heading, inverse, restarts_due, stands_again, target};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
 
@@ -18,10 +18,8 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
     let mut operations = 0;
     for (at, step) in plan.steps.iter().enumerate().rev() {
         lines.push(String::new());
-        lines.push(styled(BOLD, wrapped(&format!("{}. {}: {}", at + 1, step.id, Shown(&step.title)), width, "   ")));
-        if ends_here(&mut lines, step, width) {
-            break;
-        }
+        lines.push(styled(BOLD, wrapped(&heading(at + 1, step), width, "   ")));
+        by_hand(&mut lines, step, width);
         for group in grouped(&step.operations).into_iter().rev() {
             operations += group.len();
             operation(&mut lines, &group, width);
@@ -31,30 +29,37 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
         }
     }
     lines.push(String::new());
+    for restart in restarts_due(plan) {
+        lines.push(wrapped(
+            &format!("due then: a restart of {restart}; its file is put back, and it does not notice"),
+            width,
+            "  ",
+        ));
+    }
     lines.push(format!("{} back, in reverse order", count(operations, "operation", "operations")));
     lines.join("\n")
 }
 
-/// A manual step on the way: how it is taken back, or that nobody says how.
-fn ends_here(lines: &mut Vec<String>, step: &PlannedStep, width: usize) -> bool {
-    let Some(gate) = &step.gate else { return false };
+/// A manual step on the way: how it is taken back, or that the way ends here where it was done.
+fn by_hand(lines: &mut Vec<String>, step: &PlannedStep, width: usize) {
+    let Some(gate) = &step.gate else { return };
     let (word, told) = match &gate.undo {
         Some(undo) => ("by hand", Shown(undo).to_string()),
         None => {
-            let text = "nobody says how this is taken back: once it is done there is no way to anything before it";
+            let text = "nobody says how this is taken back: where it was done, the way ends here, and a finished run \
+                        cannot be undone at all; what follows is for a run that did not get here";
             ("no way", text.to_owned())
         }
     };
     let told = wrapped(&told, width.saturating_sub(INDENT), &" ".repeat(INDENT));
     lines.push(format!("   {} {word:<10} {told}", styled(WARN, "?")));
-    gate.undo.is_none()
 }
 
 fn operation(lines: &mut Vec<String>, group: &[&Operation], width: usize) {
     let first = group[0];
     let (sign, word) = inverse(first);
     let left = format!("   {sign} {word:<10} {}", wrapped(&target(group), width, &" ".repeat(INDENT)));
-    let again = stands_again(&first.was);
+    let again = stands_again(first);
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     match width.saturating_sub(used + again.chars().count()) {
         _ if again.is_empty() => lines.push(left),

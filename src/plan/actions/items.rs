@@ -53,7 +53,7 @@ impl Planner<'_> {
         let seen = seen_item(Some(&record));
         draft.operation(OperationKind::Uninstall, place, (was, becomes), seen, self.puts.len() - 1);
         self.items.insert(target.instance, removed);
-        self.absences.entry(target.instance).or_insert((at, None)).1 = None;
+        self.absences.entry(target.instance).or_default().push((at, None));
         self.removed_by.entry(Folded::of(&step.id)).or_default().push(target.instance);
     }
 
@@ -139,7 +139,7 @@ impl Planner<'_> {
 
     pub(super) fn come_back(&mut self, at: usize, instance: Instance, record: ItemRecord) {
         self.items.insert(instance, record);
-        if let Some((_, back)) = self.absences.get_mut(&instance) {
+        if let Some((_, back)) = self.absences.get_mut(&instance).and_then(|times| times.last_mut()) {
             back.get_or_insert(at);
         }
     }
