@@ -332,3 +332,66 @@ fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
     let known = waiting_us + between_us + barriers_us + renaming_us;
     Spent { renaming_us, barriers_us, waiting_us, between_us, else_us: window.us().saturating_sub(known) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::Line;
+    use crate::events::timeline::timeline;
+    use crate::journal::Answer;
+
+    fn line(elapsed_us: u64, happened: Happened) -> Line {
+        Line { at: format!("2026-11-23T12:00:00.{elapsed_us:06}Z"), elapsed_us, happened }
+    }
+
+    fn swap(elapsed_us: u64, took_us: u64) -> Line {
+        let swapped = Swapped { swap: 1, step: Some("one".to_owned()), back: false, took_us, operations: Vec::new() };
+        line(elapsed_us, Happened::Swap(swapped))
+    }
+
+    fn barrier(elapsed_us: u64, took_us: u64) -> Line {
+        line(elapsed_us, Happened::Barrier { step: Some("one".to_owned()), back: false, took_us })
+    }
+
+    fn only(lines: &[Line]) -> Passage {
+        let timeline = timeline(lines, &mut Vec::new());
+        let all = passages(&timeline, &[], None, RunState::Staged, false);
+        let [only] = <[Passage; 1]>::try_from(all).expect("one way");
+        only
+    }
+
+    #[test]
+    fn the_window_is_from_before_the_first_rename_until_behind_the_last() {
+        let lines = [
+            line(10, Happened::Opened { run: "0001-KB1".to_owned(), bytes: 5 }),
+            line(100, Happened::Staged { bytes: 5 }),
+            line(110, Happened::Committing),
+            swap(130, 10),
+            barrier(160, 25),
+            swap(200, 20),
+            barrier(400, 200),
+        ];
+        let passage = only(&lines);
+        assert_eq!(passage.window, Some(Span { from_us: 120, to_us: 200, by_wall_clock: false }));
+        assert_eq!(passage.staged.map(|staged| staged.us()), Some(100));
+        let spent = Spent { renaming_us: 30, barriers_us: 25, waiting_us: 0, between_us: 0, else_us: 25 };
+        assert_eq!(passage.spent, spent);
+    }
+
+    #[test]
+    fn a_person_is_waited_for_until_the_answer_and_not_until_its_record() {
+        let (step, back) = ("by-hand".to_owned(), false);
+        let answered =
+            Happened::Answered { step: step.clone(), answer: Answer::Done, by: "me".to_owned(), waited_us: 40 };
+        let lines = [swap(10, 5), line(20, Happened::Asked { step, back }), line(75, answered), swap(100, 10)];
+        let passage = only(&lines);
+        assert_eq!((passage.spent.waiting_us, passage.spent.renaming_us, passage.spent.else_us), (40, 15, 40));
+    }
+
+    #[test]
+    fn nothing_took_longer_than_since_the_line_before() {
+        let passage = only(&[swap(10, 1_000), swap(30, 1_000)]);
+        assert_eq!(passage.window.map(|window| window.us()), Some(30));
+        assert_eq!((passage.spent.renaming_us, passage.spent.else_us), (30, 0));
+    }
+}

@@ -2,7 +2,9 @@
 //! and whatever became of them, a report that says what it does not know.
 
 use std::fs;
+use std::time::Duration;
 
+use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree;
 use rollup::events::{self, Account, Records, Spent};
 use rollup::journal::{Outcome, RunState, runs};
@@ -224,6 +226,18 @@ fn what_is_staged_only_is_reported_as_waiting() {
     adds_up(&account);
     assert_eq!(account.passages.len(), 1);
     assert!(account.passages[0].staged.is_some());
+}
+
+#[test]
+fn a_run_that_somebody_works_on_is_reported_as_far_as_it_told() {
+    let world = small_world(EVERYTHING);
+    world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    let tree = Tree::open(&world.deployment()).expect("a deployment");
+    let at_work = LockedDeployment::lock(tree, "resume", Duration::ZERO).expect("nobody else is at work");
+    let ran = world.run("report last").exits_with(exit::OK).says("is changing the deployment at this moment");
+    ran.does_not_say("rollup resume");
+    drop(at_work);
+    world.run("report last").exits_with(exit::OK).says("`rollup resume -d deployment` takes it to its end");
 }
 
 #[test]
