@@ -128,10 +128,10 @@ fn spellings_of_long_names_are_searched_with_patience() {
 
 #[test]
 fn a_name_of_megabytes_is_not_told_with_each_of_its_items() {
-    let names: String = (0..9_000).map(|at| format!("\"i{at}\",")).collect();
+    let names: String = (0..3_000).map(|at| format!("\"i{at}\",")).collect();
     let step = |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
     let found = found(manifest_of(&format!("{}{}", step(&"s".repeat(8 << 20)), step("b"))), None);
-    assert!(found.len() > 9_000);
+    assert!(found.len() > 3_000);
     assert!(found.iter().all(|found| found.len() < 10_000));
 }
 

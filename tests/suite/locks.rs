@@ -114,7 +114,7 @@ fn of_two_applies_started_together_one_wins_and_the_other_says_who_holds_the_loc
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
     };
     let (mut turned_away, mut named) = (0, 0);
-    for round in 1..=100 {
+    for round in 1..=40 {
         let children = [start(), start()];
         let other = [children[1].id(), children[0].id()];
         let mut applied = 0;
