@@ -187,7 +187,8 @@ pub fn undo(
     let witness = check::Witness::new();
     let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
     walk.listener.tell(&Event::Turned { back: true, why: "undo" });
-    Ok(go_back(&mut walk, None))
+    let taken_up = run.state() == RunState::Unfinished(Direction::Back);
+    Ok(go_back(&mut walk, if taken_up { WayBack::TakenUp } else { WayBack::Begun }, None))
 }
 
 /// Throws away a run that was staged and not begun.
@@ -235,17 +236,28 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     let turned =
         check::back(walk.disk, walk.plan, walk.run).and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
     match turned {
-        Ok(()) => go_back(walk, Some(because)),
+        Ok(()) => go_back(walk, WayBack::Begun, Some(because)),
         Err(error) => Ended::Stuck { because: Some(because), error },
     }
 }
 
-pub(super) fn go_back(walk: &mut Walk<'_>, because: Option<RunError>) -> Ended {
+/// Whether a way back begins, or is taken up where an earlier command left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayBack {
+    Begun,
+    TakenUp,
+}
+
+pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunError>) -> Ended {
     let arrived = begun(walk).and_then(|begun| {
         walk.back()?;
         tell_of_left_behind(walk)?;
         let digest = compare_with_before(walk, &begun)?;
-        tell_of_restarts(walk, &begun);
+        // The slots do not tell what an earlier command took back already: each may be due then.
+        match way {
+            WayBack::Begun => tell_of_restarts(walk, &begun),
+            WayBack::TakenUp => tell_of_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect()),
+        }
         Ok(digest)
     });
     match arrived.and_then(|digest| close(walk, Outcome::Undone, digest)) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
-use super::executor::{Ended, go_back, go_on, load_plan};
+use super::executor::{Ended, WayBack, go_back, go_on, load_plan};
 use super::swap::{Progress, Slot, slot_folder};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
@@ -61,7 +61,7 @@ pub fn reopen(
     let witness = check::Witness::new();
     let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
     walk.listener.tell(&Event::Turned { back: true, why: "undo" });
-    Ok(go_back(&mut walk, None))
+    Ok(go_back(&mut walk, WayBack::Begun, None))
 }
 
 /// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers. `runs`

@@ -182,7 +182,8 @@ fn a_restart_is_due_also_when_the_way_back_was_interrupted_behind_it() {
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world.run("resume --yes --confirm database").exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::STOPPED);
-    world.run("undo --yes --confirm database").exits_with(exit::OK);
+    let ran = world.run("undo --yes --confirm database").exits_with(exit::OK);
+    ran.says("restart due: Engine on ENG01, ENG02");
     world.run("report last").exits_with(exit::OK).says("restart due: Engine on ENG01, ENG02");
 }
 
