@@ -16,6 +16,7 @@ mod failing;
 mod inputs;
 mod history;
 mod job;
+mod markdown;
 mod named;
 mod out;
 mod preview;

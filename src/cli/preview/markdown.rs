@@ -2,79 +2,42 @@
 
 use std::collections::BTreeSet;
 
+use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{
     at_gate, change, down, folder, for_good, grouped, heading, inverse, level, new_here, no_return, restarts_due,
     stands_again, summary, target, title,
 };
-use crate::names::{RelPath, Shown};
+use crate::names::RelPath;
 use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
 
 /// The whole plan: what and where, what to look at first, what is down meanwhile, the steps with their operations,
 /// the files old and new, and the way back.
 pub(super) fn text(plan: &Plan) -> String {
-    let mut page = Page::default();
-    page.head(plan);
-    page.first(plan);
-    page.down(plan);
-    page.meanwhile(plan);
-    page.line("## Steps");
+    let mut ticket = Ticket::default();
+    ticket.head(plan);
+    ticket.first(plan);
+    ticket.down(plan);
+    ticket.meanwhile(plan);
+    ticket.page.line("## Steps");
     let new = new_here(plan);
     for (at, step) in plan.steps.iter().enumerate() {
-        page.step(at + 1, step, &new);
+        ticket.step(at + 1, step, &new);
     }
-    page.files(plan);
-    page.documented(plan);
-    page.way_back(plan);
-    page.text
+    ticket.files(plan);
+    ticket.documented(plan);
+    ticket.way_back(plan);
+    ticket.page.into_text()
 }
 
 #[derive(Default)]
-struct Page {
-    text: String,
+struct Ticket {
+    page: Page,
 }
 
-impl Page {
-    /// A line, and an empty one behind it.
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push_str("\n\n");
-    }
-
-    /// What a person types or reads, line by line as the author wrote it.
-    fn verbatim(&mut self, text: &str) {
-        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
-        let fence = "`".repeat(longest.max(2) + 1);
-        let lines: Vec<String> = text.trim_end().lines().map(|line| Shown(line).to_string()).collect();
-        self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
-    }
-
-    fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let mut row = |cells: &[String]| {
-            self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
-        };
-        row(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
-        row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
-        rows.into_iter().for_each(|cells| row(&cells));
-        self.text.push('\n');
-    }
-
-    fn list(&mut self, lines: impl IntoIterator<Item = String>) {
-        lines.into_iter().for_each(|line| self.text.push_str(&format!("- {line}\n")));
-        self.text.push('\n');
-    }
-
-    /// A list under a title, where there is something to list.
-    fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
-        let lines: Vec<String> = lines.into_iter().collect();
-        if !lines.is_empty() {
-            self.line(&format!("## {title}"));
-            self.list(lines);
-        }
-    }
-
+impl Ticket {
     fn head(&mut self, plan: &Plan) {
-        self.line(&format!("# {}", plain(&title(plan))));
+        self.page.line(&format!("# {}", plain(&title(plan))));
         let digest = match &plan.digest {
             Some(digest) => format!("`{digest}`"),
             None => "none: a preview without a payload, so nobody can tell what will be written".to_owned(),
@@ -87,43 +50,45 @@ impl Page {
             ("size", summary(plan)),
             ("can be undone", plain(&no_return(plan).unwrap_or_else(|step| step))),
         ];
-        self.table(&["", ""], rows.map(|(name, value)| vec![name.to_owned(), value]));
+        self.page.table(&["", ""], rows.map(|(name, value)| vec![name.to_owned(), value]));
     }
 
     /// What has to be looked at or answered before anything else.
     fn first(&mut self, plan: &Plan) {
         let asked = |asked: &crate::plan::Confirmation| format!("`{}`: {}", asked.id, plain(&asked.question));
-        self.section("To be confirmed first", plan.confirmations.iter().map(asked));
+        self.page.section("To be confirmed first", plan.confirmations.iter().map(asked));
         let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty()).map(|step| {
             let names: Vec<_> = step.left_out.iter().map(|name| plain(name)).collect();
             format!("left out of step {}, as not installed here: {}", plain(&step.id), names.join(", "))
         });
         let found =
             |checked: &crate::plan::Checked| format!("{}: {}", plain(&checked.what), plain(&checked.found.join(", ")));
-        self.section("Checked", plan.context.checked.iter().map(found));
-        self.section("Notes", plan.context.notes.iter().map(|note| plain(note)));
-        self.section("What it mends", plan.context.fixes.iter().map(|fix| plain(fix)));
+        self.page.section("Checked", plan.context.checked.iter().map(found));
+        self.page.section("Notes", plan.context.notes.iter().map(|note| plain(note)));
+        self.page.section("What it mends", plan.context.fixes.iter().map(|fix| plain(fix)));
         let lasting = for_good(plan);
         let warnings = plan.warnings.iter().chain(&lasting).map(|warning| plain(warning)).chain(left_out);
-        self.section("Warnings", warnings);
+        self.page.section("Warnings", warnings);
     }
 
     fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
-        self.line(&format!("### {}", plain(&heading(at, step))));
+        self.page.line(&format!("### {}", plain(&heading(at, step))));
         if let Some(gate) = &step.gate {
             let on = if gate.servers.is_empty() {
                 String::new()
             } else {
                 format!(", on {}", plain(&gate.servers.join(", ")))
             };
-            self.line(&format!("**By hand**{on}: {}.", at_gate(gate).trim_start_matches("by hand; ")));
-            self.verbatim(&gate.instructions);
+            self.page.line(&format!("**By hand**{on}: {}.", at_gate(gate).trim_start_matches("by hand; ")));
+            self.page.verbatim(&gate.instructions);
             match &gate.undo {
                 Some(undo) => {
-                    self.line("Taken back:");
-                    self.verbatim(undo);
+                    self.page.line("Taken back:");
+                    self.page.verbatim(undo);
                 }
-                None => self.line("Nobody says how it is taken back; once it is done there is no way back before it."),
+                None => {
+                    self.page.line("Nobody says how it is taken back; once it is done there is no way back before it.")
+                }
             }
         }
         if !step.operations.is_empty() {
@@ -134,10 +99,10 @@ impl Page {
                 let target = format!("{loud}{}{into}", plain(&target(&group)));
                 vec![first.kind.word().to_owned(), target, plain(&change(first)), plain(&first.seen)]
             };
-            self.table(&["operation", "target", "change", "seen"], grouped(&step.operations).into_iter().map(row));
+            self.page.table(&["operation", "target", "change", "seen"], grouped(&step.operations).into_iter().map(row));
         }
         if !step.nothing.is_empty() {
-            self.list(
+            self.page.list(
                 step.nothing.iter().map(|idle| format!("nothing: {}: {}", plain(&idle.target), plain(&idle.why))),
             );
         }
@@ -154,8 +119,8 @@ impl Page {
             .map(|operation| vec![plain(operation.at.as_str()), side(&operation.was), side(&operation.becomes)])
             .collect();
         if !rows.is_empty() {
-            self.line("## Files");
-            self.table(&["file", "now", "afterwards"], rows);
+            self.page.line("## Files");
+            self.page.table(&["file", "now", "afterwards"], rows);
         }
     }
 
@@ -172,9 +137,9 @@ impl Page {
             vec![plain(row.name.as_str()), size, told(&row.modified), told(&row.platform), told(&row.version), used]
         };
         if !plan.context.file_table.is_empty() {
-            self.line("## Documented files");
+            self.page.line("## Documented files");
             let head = ["file", "bytes", "modified (UTC)", "platform", "version", "deployed by"];
-            self.table(&head, plan.context.file_table.iter().map(row));
+            self.page.table(&head, plan.context.file_table.iter().map(row));
         }
     }
 
@@ -189,8 +154,8 @@ impl Page {
             })
             .collect();
         if !rows.is_empty() {
-            self.line("## Down meanwhile");
-            self.table(&["what", "on", "from step", "until step"], rows);
+            self.page.line("## Down meanwhile");
+            self.page.table(&["what", "on", "from step", "until step"], rows);
         }
     }
 
@@ -198,23 +163,23 @@ impl Page {
         if plan.meanwhile.is_empty() {
             return;
         }
-        self.line("## Meanwhile without something they require");
+        self.page.line("## Meanwhile without something they require");
         let row = |lacking: &crate::plan::Lacking| {
             vec![plain(&lacking.instance), plain(&lacking.without), plain(&lacking.from), plain(&lacking.to)]
         };
-        self.table(&["what", "is without", "from step", "until step"], plan.meanwhile.iter().map(row));
+        self.page.table(&["what", "is without", "from step", "until step"], plan.meanwhile.iter().map(row));
     }
 
     fn way_back(&mut self, plan: &Plan) {
-        self.line("## The way back");
+        self.page.line("## The way back");
         for (at, step) in plan.steps.iter().enumerate().rev() {
-            self.line(&format!("### {}. {}", at + 1, plain(&step.id)));
+            self.page.line(&format!("### {}. {}", at + 1, plain(&step.id)));
             match step.gate.as_ref().map(|gate| &gate.undo) {
                 Some(Some(undo)) => {
-                    self.line("By hand:");
-                    self.verbatim(undo);
+                    self.page.line("By hand:");
+                    self.page.verbatim(undo);
                 }
-                Some(None) => self.line(
+                Some(None) => self.page.line(
                     "Nobody says how this is taken back: where it was done, the way ends here, and a finished run cannot be \
                      undone at all. What follows is for a run that did not get here.",
                 ),
@@ -225,41 +190,14 @@ impl Page {
                 vec![word.to_owned(), plain(&target(&group)), stands_again(group[0])]
             };
             if !step.operations.is_empty() {
-                self.table(&["", "target", "stands again"], grouped(&step.operations).into_iter().rev().map(row));
+                self.page.table(&["", "target", "stands again"], grouped(&step.operations).into_iter().rev().map(row));
             }
         }
         for restart in restarts_due(plan) {
-            self.line(&format!(
+            self.page.line(&format!(
                 "Due then: a restart of {}; its file is put back, and it does not notice.",
                 plain(&restart)
             ));
         }
-        let trimmed = self.text.trim_end().len();
-        self.text.truncate(trimmed);
-    }
-}
-
-/// A text that means nothing to Markdown, on one line.
-pub(in crate::cli) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        // A sign that begins a list means something only at the beginning.
-        let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
-        if begins || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&') {
-            plain.push('\\');
-        }
-        plain.push(c);
-    }
-    Shown(&plain).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_vendors_words_mean_nothing_to_markdown() {
-        assert_eq!(plain("a|b\n`c` <d>"), "a\\|b \\`c\\` \\<d>");
-        assert_eq!(plain("Exchange 2007 Provider"), "Exchange 2007 Provider");
     }
 }

@@ -19,7 +19,6 @@ use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::{Gate, NewWhat, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap, What};
 
 pub(super) use json::{MadeFrom, PlanDocument, saved};
-pub(super) use markdown::plain;
 pub(super) use text::{text, way};
 
 /// Whether every operation says why it is there.

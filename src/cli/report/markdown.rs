@@ -1,11 +1,13 @@
 //! A report as Markdown, for the ticket in which the change was approved.
 
+use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{Chapter, Down, ROWS, Story, Tone};
 
 /// The whole report.
 pub(super) fn text(story: &Story) -> String {
-    let mut page = Page::default();
+    let mut ticket = Ticket::default();
+    let page = &mut ticket.page;
     page.line(&format!("# {}", plain(&story.title)));
     let rows = story.head.iter().map(|(name, value)| vec![(*name).to_owned(), plain(value)]);
     page.table(&["", ""], rows);
@@ -13,7 +15,8 @@ pub(super) fn text(story: &Story) -> String {
         page.line("## Unfinished");
         page.list(story.next.iter().map(|text| plain(text)));
     }
-    story.chapters.iter().for_each(|chapter| page.chapter(chapter));
+    story.chapters.iter().for_each(|chapter| ticket.chapter(chapter));
+    let page = &mut ticket.page;
     if !story.commands.is_empty() {
         page.line("## Commands that worked on it");
         let rows = story.commands.iter().map(|command| {
@@ -28,102 +31,78 @@ pub(super) fn text(story: &Story) -> String {
         page.list(story.missing.iter().map(|text| plain(text)));
     }
     page.line(&format!("Events: `{}`", story.events.replace('`', "'")));
-    page.text
+    ticket.page.into_text()
 }
 
 #[derive(Default)]
-struct Page {
-    text: String,
+struct Ticket {
+    page: Page,
 }
 
-impl Page {
-    /// A line, and an empty one behind it.
-    fn line(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push_str("\n\n");
-    }
-
-    fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-        let mut row = |cells: &[String]| self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
-        row(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
-        row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
-        rows.into_iter().for_each(|cells| row(&cells));
-        self.text.push('\n');
-    }
-
-    fn list(&mut self, lines: impl IntoIterator<Item = String>) {
-        lines.into_iter().for_each(|line| self.text.push_str(&format!("- {line}\n")));
-        self.text.push('\n');
-    }
-
+impl Ticket {
     fn chapter(&mut self, chapter: &Chapter) {
         if !chapter.title.is_empty() {
-            self.line(&format!("## {}", plain(&chapter.title)));
+            self.page.line(&format!("## {}", plain(&chapter.title)));
         }
         // Its parts are below it, where there are several.
         let level = if chapter.title.is_empty() { "##" } else { "###" };
         if let Some((_, lines)) = &chapter.compared {
-            self.line(&format!("{level} Compared"));
-            self.list(lines.iter().map(|line| plain(line)));
+            self.page.line(&format!("{level} Compared"));
+            self.page.list(lines.iter().map(|line| plain(line)));
         }
         if !chapter.told.is_empty() {
-            self.line(&format!("{level} What was told"));
-            self.list(chapter.told.iter().map(|(tone, text)| match tone {
+            self.page.line(&format!("{level} What was told"));
+            self.page.list(chapter.told.iter().map(|(tone, text)| match tone {
                 Tone::Bad => format!("**{}**", plain(text)),
                 _ => plain(text),
             }));
         }
         if !chapter.figures.is_empty() {
-            self.line(&format!("{level} How long"));
+            self.page.line(&format!("{level} How long"));
             let rows = chapter.figures.iter().map(|figure| {
                 let label = if figure.part { format!("of it {}", figure.label) } else { figure.label.to_owned() };
                 vec![label, figure.value.clone(), plain(&figure.note)]
             });
-            self.table(&["", "", ""], rows);
+            self.page.table(&["", "", ""], rows);
         }
         if !chapter.waits.is_empty() {
-            self.line(&format!("{level} By hand"));
+            self.page.line(&format!("{level} By hand"));
             let rows = chapter.waits.iter().map(|wait| {
                 [&wait.step, &wait.answer, &wait.by, &wait.took].into_iter().map(|cell| plain(cell)).collect()
             });
-            self.table(&["step", "answer", "by", "waited"], rows);
+            self.page.table(&["step", "answer", "by", "waited"], rows);
         }
         self.downs(&format!("{level} Services, from stop to start"), &chapter.services);
         self.downs(&format!("{level} Items, from their removal until they stood again"), &chapter.items);
         if !chapter.steps.is_empty() {
-            self.line(&format!("{level} Steps, in time from the beginning of the commit"));
+            self.page.line(&format!("{level} Steps, in time from the beginning of the commit"));
             let rows = chapter.steps.iter().map(|step| {
                 let times = [&step.from, &step.took, &step.renaming, &step.barrier].map(Clone::clone);
                 let name = [plain(&step.name), plain(&step.title)];
                 name.into_iter().chain([number(step.operations)]).chain(times).collect()
             });
-            self.table(&["step", "title", "done", "from", "took", "renames", "barrier"], rows);
+            self.page.table(&["step", "title", "done", "from", "took", "renames", "barrier"], rows);
         }
         if !chapter.servers.is_empty() {
-            self.line(&format!("{level} Servers, in time from the beginning of the commit"));
+            self.page.line(&format!("{level} Servers, in time from the beginning of the commit"));
             let rows = chapter.servers.iter().map(|place| {
                 let times = [&place.from, &place.to, &place.renaming].map(Clone::clone);
                 [plain(&place.server), number(place.operations)].into_iter().chain(times).collect()
             });
-            self.table(&["server", "done", "from", "to", "renames"], rows);
+            self.page.table(&["server", "done", "from", "to", "renames"], rows);
         }
     }
 
     fn downs(&mut self, heading: &str, downs: &[Down]) {
         if !downs.is_empty() {
-            self.line(heading);
+            self.page.line(heading);
             let rows = downs.iter().take(ROWS).map(|down| {
                 [&down.what, &down.server, &down.took, &down.note].into_iter().map(|cell| plain(cell)).collect()
             });
-            self.table(&["what", "server", "away", ""], rows);
+            self.page.table(&["what", "server", "away", ""], rows);
             if let Some(more @ 1..) = downs.len().checked_sub(ROWS) {
-                self.line(&format!("{} more are in `rollup report --format json` only.", number(more as u64)));
+                self.page.line(&format!("{} more are in `rollup report --format json` only.", number(more as u64)));
             }
         }
     }
-}
-
-/// A text that somebody else wrote, with nothing in it that Markdown takes for its own.
-fn plain(text: &str) -> String {
-    super::super::preview::plain(text)
 }

@@ -40,7 +40,7 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     account.deployment.get_or_insert_with(|| site.description.name.clone());
     let story = Story::of(tree, &account, at_work.map(|holder| holder.to_string()));
     let document = match args.format {
-        Shape::Text => text::text(&story, if args.output.is_some() { 100 } else { out::width() }),
+        Shape::Text => text::text(&story, out::width()),
         Shape::Markdown => markdown::text(&story),
         Shape::Html => html::page(&story, &account),
         Shape::Json => format!("{:#}", as_document(&account, &story)),

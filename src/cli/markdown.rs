@@ -1,0 +1,81 @@
+//! Markdown, piece by piece: for the tickets in which changes are approved and closed.
+
+use crate::names::Shown;
+
+/// A page of Markdown.
+#[derive(Default)]
+pub(super) struct Page {
+    text: String,
+}
+
+impl Page {
+    /// A line, and an empty one behind it.
+    pub(super) fn line(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push_str("\n\n");
+    }
+
+    /// What a person types or reads, line by line as the author wrote it.
+    pub(super) fn verbatim(&mut self, text: &str) {
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+        let fence = "`".repeat(longest.max(2) + 1);
+        let lines: Vec<String> = text.trim_end().lines().map(|line| Shown(line).to_string()).collect();
+        self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
+    }
+
+    /// A table; its cells are Markdown already.
+    pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        let mut row = |cells: &[String]| {
+            self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        };
+        row(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+        row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
+        rows.into_iter().for_each(|cells| row(&cells));
+        self.text.push('\n');
+    }
+
+    /// A list; its lines are Markdown already.
+    pub(super) fn list(&mut self, lines: impl IntoIterator<Item = String>) {
+        lines.into_iter().for_each(|line| self.text.push_str(&format!("- {line}\n")));
+        self.text.push('\n');
+    }
+
+    /// A list under a title, where there is something to list.
+    pub(super) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
+        let lines: Vec<String> = lines.into_iter().collect();
+        if !lines.is_empty() {
+            self.line(&format!("## {title}"));
+            self.list(lines);
+        }
+    }
+
+    /// The whole text.
+    pub(super) fn into_text(self) -> String {
+        format!("{}\n", self.text.trim_end())
+    }
+}
+
+/// A text that means nothing to Markdown, on one line.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        // A sign that begins a list means something only at the beginning.
+        let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
+        if begins || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&') {
+            plain.push('\\');
+        }
+        plain.push(c);
+    }
+    Shown(&plain).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vendors_words_mean_nothing_to_markdown() {
+        assert_eq!(plain("a|b\n`c` <d>"), "a\\|b \\`c\\` \\<d>");
+        assert_eq!(plain("Exchange 2007 Provider"), "Exchange 2007 Provider");
+    }
+}
