@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::args;
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::inputs::{self, Site};
 use super::out::{self, BAD, WARN, count, styled};
 use super::progress::{Progress, Wishes};
@@ -18,7 +18,7 @@ use crate::deployment::tree::Tree;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Run, RunState};
-use crate::names::{RelPath, Shown};
+use crate::names::{RelPath, Shown, chain};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
 use crate::run::{
     self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way, close_as_it_stands, emptied,

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::job::Begun;
 use super::out::{self, count};
 use super::progress::Progress;
 use super::recover::Next;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Run, RunState, runs};
-use crate::names::Shown;
+use crate::names::{Shown, chain};
 use crate::plan::{Plan, What};
 use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
 

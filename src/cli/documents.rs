@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::args::{Format, Inspect, Seal};
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, count, styled};
 use crate::deployment::description::Description;
@@ -15,7 +15,7 @@ use crate::deployment::tree::hash;
 use crate::document::Code;
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::manifest::{self, Manifest};
-use crate::names::{Digest, FileName, Shown, same_name};
+use crate::names::{Digest, FileName, Shown, chain, same_name};
 use crate::payload::{PayloadFacts, compare};
 
 /// `rollup inspect`.

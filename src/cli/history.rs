@@ -226,7 +226,10 @@ impl<'a> One<'a> {
             [("folder", self.tree.shown(Some(&run.folder))), ("plan", self.at("plan.json")), ("events", self.events())];
         places.iter().for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
         if let Some(bytes) = self.kept {
-            out::line(format_args!("  {:<8}{} bytes of old objects", "slots", number(bytes)));
+            // Going back, the old objects return to their places, and the new ones go into the slots.
+            let what =
+                if run.state() == RunState::Closed(Outcome::Undone) { "what was taken back" } else { "old objects" };
+            out::line(format_args!("  {:<8}{} bytes of {what}", "slots", number(bytes)));
         }
         out::line(format_args!("  {:<8}{}", "report", self.report()));
     }

@@ -39,7 +39,7 @@ fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
         (false, _) => format!("there is no run `{}`", Shown(named)),
     };
     let names: Vec<&str> = runs.iter().map(Run::name).collect();
-    let known = if names.is_empty() { "there is none at all".to_owned() } else { names.join(", ") };
+    let known = names.join(", ");
     let kbs: Vec<String> = runs.iter().filter_map(|run| run.kb).map(|kb| kb.to_string()).collect();
     let candidates = names.iter().copied().chain(kbs.iter().map(String::as_str)).chain(["last"]);
     let failure = Failure::new(Exit::Usage, reason).now("nothing has changed");
@@ -47,5 +47,8 @@ fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
         Some(meant) if !meant.eq_ignore_ascii_case(named) => failure.next(format!("did you mean `{meant}`?")),
         _ => failure,
     };
+    if names.is_empty() {
+        return failure.next("`rollup apply` makes the first one");
+    }
     failure.next(format!("name a run by its number, its rollup, or `last`; known: {known}"))
 }

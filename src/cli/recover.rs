@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Deployment, Locking, Rehearsing, Resume, Undo};
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::named::{Newest, choose};
 use super::progress::{Progress, Wishes};
 use super::signals::Signals;
@@ -13,7 +13,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Outcome, Run, RunState, runs};
-use crate::names::{Digest, RelPath, Shown};
+use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::Plan;
 use crate::run::{
     self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, no_return, standing,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{Format, Reading};
-use super::exit::{Exit, Failure, chain};
+use super::exit::{Exit, Failure};
 use super::inputs::{self, Site};
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
@@ -11,7 +11,7 @@ use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{Level, LevelEntry};
 use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState};
-use crate::names::Shown;
+use crate::names::{Shown, chain};
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
 

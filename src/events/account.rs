@@ -6,7 +6,7 @@ use super::passage::passages;
 use super::timeline::timeline;
 use super::{About, Began, Events, Happened, Kind, Line, Operation, Records, Step};
 use crate::journal::{Answer, Outcome, RunState};
-use crate::names::{Digest, RelPath};
+use crate::names::{Digest, RelPath, Shown};
 
 /// What happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -300,6 +300,9 @@ impl Account {
             Happened::Began(began) => Some(&**began),
             _ => None,
         });
+        if let Some(other) = began.map(|began| &began.run).filter(|named| !named.is_empty() && *named != run) {
+            missing.push(format!("the events say that they are of run {}", Shown(other)));
+        }
         let at = |wanted: fn(&Happened) -> bool| {
             let found = lines.iter().filter(move |line| wanted(&line.happened));
             found.map(|line| line.at.clone()).collect::<Vec<_>>()

@@ -1,7 +1,8 @@
 //! Services and items that were away while a run was under way, told by its swaps alone.
 //!
 //! An item goes when it is uninstalled or when its install is taken back, and stands again when it is installed or when
-//! its uninstall is taken back; a service goes when it is stopped and comes when it is started, and likewise back. What
+//! its uninstall is taken back; a service goes when it is stopped and comes when it is started. Going back its file gets
+//! its old bytes, which the service itself does not notice: what was stopped stays so until somebody restarts it. What
 //! is replaced in one swap is away for that swap.
 
 use std::collections::BTreeMap;
@@ -23,6 +24,9 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
                 true => (operation.becomes, operation.was),
             };
             let (Some(before), Some(after)) = (before, after) else { continue };
+            if step.back && operation.of == Kind::Service {
+                continue;
+            }
             // Whether a service may be started, and what a record says, takes nothing away.
             if matches!(operation.kind, OperationKind::Enable | OperationKind::Disable | OperationKind::Accept) {
                 continue;
@@ -50,7 +54,7 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     let mut all: Vec<Away> = all.into_values().collect();
     for away in &mut all {
         // What was not there before the run is as it was.
-        if outcome == Some(Outcome::Undone) {
+        if outcome == Some(Outcome::Undone) && away.of != Kind::Service {
             away.since_us = None;
         }
         away.total_us = away.spans.iter().map(Span::us).sum();
@@ -113,11 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_down_from_stop_to_start_and_back_likewise() {
+    fn a_service_is_down_from_stop_to_start_and_notices_no_way_back() {
         let forward = [step(Stop, Kind::Service, false, 10), step(Start, Kind::Service, false, 20)];
         assert_eq!(times(&forward, Some(Outcome::Applied)), (vec![(10, 22)], None));
         let back = [step(Start, Kind::Service, true, 30), step(Stop, Kind::Service, true, 40)];
-        assert_eq!(times(&back, Some(Outcome::Undone)), (vec![(30, 42)], None));
+        assert_eq!(times(&back, Some(Outcome::Undone)), (vec![], None));
+        let stopped_and_back = [step(Stop, Kind::Service, false, 10), step(Stop, Kind::Service, true, 20)];
+        assert_eq!(times(&stopped_and_back, Some(Outcome::Undone)), (vec![], Some(10)));
     }
 
     #[test]

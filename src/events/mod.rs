@@ -140,7 +140,7 @@ pub enum Happened {
         /// Who said so.
         #[serde(default)]
         by: String,
-        /// How long the run waited for it, in microseconds.
+        /// How long this command waited for it, in microseconds; an earlier one may have put the question.
         #[serde(default)]
         waited_us: u64,
     },

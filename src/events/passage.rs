@@ -144,8 +144,11 @@ impl<'a> Way<'a> {
             Happened::Turned { back, why } => {
                 self.committing.get_or_insert((us, session));
                 self.wait_until(us, session);
-                self.asked = None;
-                self.passage.turns.push(Turned { back: *back, why: why.clone(), at_us: us });
+                // Whoever goes on in the same direction takes the question up again.
+                self.asked = self.asked.filter(|(at, _)| self.passage.waits[*at].back == *back);
+                if self.passage.turns.last().is_none_or(|turn| (turn.back, &turn.why) != (*back, why)) {
+                    self.passage.turns.push(Turned { back: *back, why: why.clone(), at_us: us });
+                }
             }
             Happened::RestartDue { service, servers } => {
                 self.passage.restarts.push(Restart { service: service.clone(), servers: servers.clone() });
@@ -264,7 +267,20 @@ impl<'a> Way<'a> {
             Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
             _ => None,
         };
-        passage.partial = from_journal || due.zip(swaps).is_some_and(|(told, swaps)| (told as u64) < swaps);
+        let untold = due.zip(swaps).is_some_and(|(told, swaps)| (told as u64) < swaps);
+        // A swap that failed was begun and not done, so going back tells of it alone.
+        let failed = passage.turns.iter().filter(|turn| turn.back && turn.why != "undo").count();
+        let only_back = self.back.difference(&self.forward).count();
+        let unmatched = !self.forward.is_empty() && only_back > failed;
+        // A command that died before it told its first swap may have done a part of it.
+        let begun = self.committing.zip(passage.window.as_mut()).zip(self.renamed_in);
+        let silent = begun.filter(|((committing, _), (first_in, _))| committing.1 != *first_in);
+        let is_silent = silent.is_some();
+        if let Some((((from_us, _), window), _)) = silent {
+            window.from_us = window.from_us.min(from_us);
+            window.by_wall_clock = true;
+        }
+        passage.partial = from_journal || untold || unmatched || is_silent;
         passage.away = away(&passage.moves, passage.outcome);
         if passage.outcome == Some(Outcome::Undone) {
             passage.restarts = restarts(passage);
@@ -386,6 +402,15 @@ mod tests {
         let lines = [swap(10, 5), line(20, Happened::Asked { step, back }), line(75, answered), swap(100, 10)];
         let passage = only(&lines);
         assert_eq!((passage.spent.waiting_us, passage.spent.renaming_us, passage.spent.else_us), (40, 15, 40));
+    }
+
+    #[test]
+    fn what_a_command_may_have_done_before_it_died_belongs_to_the_window() {
+        // It died before it told its first swap, and another command went on: its clock begins anew.
+        let lines = [line(50, Happened::Committing), swap(20, 10)];
+        let passage = only(&lines);
+        assert!(passage.partial);
+        assert_eq!(passage.window, Some(Span { from_us: 50, to_us: 70, by_wall_clock: true }));
     }
 
     #[test]

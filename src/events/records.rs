@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{About, Happened, Line, Step};
-use crate::journal::{self, Direction, Opened, Record, Run, RunState};
+use crate::journal::{self, Direction, Opened, Outcome, Record, Run, RunState};
 use crate::names::Digest;
 use crate::plan::Plan;
 
@@ -57,6 +57,14 @@ impl Records<'_> {
         let bytes = self.plan.map(crate::run::bytes_to_stage);
         let mut lines = Vec::new();
         for entry in &run.journal.entries {
+            // A run is only closed as applied when nothing of ours differs from the prediction.
+            if let Record::Closed { outcome: Outcome::Applied, measured, .. } = &entry.record {
+                let expected = self.predicted();
+                let (differs, came) = (Vec::new(), Vec::new());
+                let elapsed_us = lines.last().map_or(0, |line: &Line| line.elapsed_us);
+                let happened = Happened::Compared { back: false, expected, measured: Some(*measured), differs, came };
+                lines.push(Line { at: entry.at.clone(), elapsed_us, happened });
+            }
             let at: Option<Timestamp> = entry.at.parse().ok();
             let elapsed = at.zip(first).map(|(at, first)| at.as_microsecond() - first.as_microsecond());
             let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);

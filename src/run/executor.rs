@@ -12,7 +12,7 @@ use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
-use crate::names::{Digest, RelPath, Shown};
+use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::{Entry, Plan, PlanFault, Side, What, digest_of, parse};
 
 /// The longest plan that is read back, in bytes.
@@ -231,7 +231,7 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
 
 /// A failure in the commit puts everything back.
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
-    let why = because.to_string();
+    let why = chain(&because);
     walk.listener.tell(&Event::Turned { back: true, why: &why });
     let turned =
         check::back(walk.disk, walk.plan, walk.run).and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));

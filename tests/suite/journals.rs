@@ -81,7 +81,7 @@ fn a_plan_that_was_changed_by_hand_is_not_followed() {
     let world = world.put(&format!("{RUN}/plan.json"), plan.replacen("Things/Provider", "Things/Provoder", 1));
     for command in ["resume --yes", "undo --yes"] {
         let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
-        ran.says("its digest does not fit its contents");
+        ran.says("its digests do not fit its contents");
     }
     world.run("status").exits_with(exit::NEEDS_ATTENTION).says("needs attention").says("\"By hand\" in the README");
 }

@@ -128,7 +128,7 @@ fn a_kb_number_is_read_in_every_spelling() {
             .edit("kb952076.toml", "includes = [\"KB948755\"]", "includes = [\"kb948755\"]")
             .with(|world| std::fs::rename(world.at("KB952076"), world.at(folder)).expect("renamed"));
         let plan = world.run("plan kb952076.toml").exits_with(exit::OK).says("KB952076 revision 1.0");
-        plan.says("in force: KB948755 now, KB952076 afterwards").says("76 swaps");
+        plan.says("in force: KB948755 now; KB952076 afterwards").says("76 swaps");
     }
     let world = World::with_deployment();
     for kb in ["KB", "KB0952076", "KB95207x", "-952076", "KB 952076", "9520761234"] {

@@ -199,7 +199,7 @@ fn a_rollup_stands_in_the_place_of_those_it_replaces() {
     world
         .run("apply next.toml -p KB952076 --yes")
         .exits_with(exit::OK)
-        .says("in force: KB952076 now, KB999999 afterwards");
+        .says("in force: KB952076 now; KB999999 afterwards");
     world
         .run(APPLY)
         .exits_with(exit::NOT_APPLICABLE)

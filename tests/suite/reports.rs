@@ -103,6 +103,51 @@ fn a_service_is_down_from_its_stop_to_its_start() {
 }
 
 #[test]
+fn an_undo_takes_no_service_down_and_asks_each_question_once() {
+    let world = small_world(EVERYTHING);
+    world.run(APPLY_SMALL).exits_with(exit::STOPPED);
+    world.run("resume --yes --confirm database").exits_with(exit::OK);
+    world.run("undo last --yes").exits_with(exit::STOPPED);
+    world.run("undo --yes --confirm database").exits_with(exit::OK);
+    let account = account(&world, RUN);
+    adds_up(&account);
+    let [forward, back] = account.passages.as_slice() else { panic!("two ways") };
+    let services =
+        |passage: &events::Passage| passage.away.iter().filter(|away| away.of == events::Kind::Service).count();
+    assert!(services(forward) > 0 && services(back) == 0, "{:?}", back.away);
+    assert_eq!((back.waits.len(), back.turns.len()), (1, 1));
+    world.run("report last").says("restart due: Engine on ENG01, ENG02").says("database: taken back");
+}
+
+#[test]
+fn the_last_run_is_reported_also_where_its_journal_is_damaged() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run("report last").exits_with(exit::USAGE).says("there is no run yet").says("makes the first one");
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    let at = world.run_folder(RUN).join("journal");
+    let text = fs::read_to_string(&at).expect("a journal");
+    let lines: Vec<&str> = text.lines().collect();
+    fs::write(&at, [&lines[..1], &lines[2..]].concat().join("\n") + "\n").expect("written");
+    world.run("report last").exits_with(exit::OK).says("is damaged in line 2").says("KB100001 revision 1.0");
+}
+
+#[test]
+fn events_of_another_run_are_said_to_be_so() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    edit(&world, |text| text.replace("\"run\":\"0001-KB100001\"", "\"run\":\"0009-KB100001\"").into_bytes());
+    world.run("report last").exits_with(exit::OK).says("the events say that they are of run 0009-KB100001");
+}
+
+#[test]
+fn without_events_the_journal_still_says_that_all_was_as_previewed() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    fs::remove_file(world.run_folder(RUN).join("events.ndjson")).expect("removed");
+    world.run("report last").exits_with(exit::OK).says("ok: as previewed");
+}
+
+#[test]
 fn the_events_alone_make_the_same_report() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
@@ -131,7 +176,11 @@ fn the_events_alone_make_the_same_report() {
 fn a_person_is_waited_for_apart_from_the_machine_also_between_commands() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
-    world.run("report last").exits_with(exit::OK).says("database: not answered").says("it is not over: `rollup resume");
+    world
+        .run("report last")
+        .exits_with(exit::OK)
+        .says("database: waits since 20")
+        .says("it is not over: `rollup resume");
     world.run("resume --yes --confirm database").exits_with(exit::OK);
     let account = account(&world, RUN);
     adds_up(&account);
@@ -151,6 +200,7 @@ fn a_failure_that_was_put_back_is_told_with_its_reason() {
     ran.says("undone; exit code 10, undone")
         .says("ok: as it was before")
         .says("failed: it failed in step install, and was put back: cannot rename")
+        .says("Input/output error")
         .says("back: uninstall: Remove the old components");
     let report = world.run("report last -d lab/deployment --format json").json()["report"].take();
     let away = report["passages"][0]["away"].as_array().expect("a list").clone();

@@ -30,7 +30,8 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let tree = &site.tree;
     let (runs, damaged) = sound_and_damaged(tree).map_err(|fault| inputs::journal(&fault))?;
-    let account = match damaged.iter().find(|damaged| is_named(damaged, &args.run)) {
+    let sound = runs.iter().map(|run| run.number).max();
+    let account = match damaged.iter().rfind(|damaged| is_named(damaged, &args.run, sound)) {
         Some(damaged) => of_damaged(tree, damaged),
         None => of_run(tree, choose(&runs, &args.run, Newest::Any)?),
     };
@@ -54,9 +55,13 @@ fn as_document(account: &Account, story: &Story) -> Value {
             "events": story.events, "report": account })
 }
 
-fn is_named(damaged: &Damaged, named: &str) -> bool {
+/// Whether a damaged run is meant; as the last one, where no sound one is newer.
+fn is_named(damaged: &Damaged, named: &str, sound: Option<u32>) -> bool {
     let name = damaged.folder.name();
     let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
+    if named.eq_ignore_ascii_case("last") {
+        return number > sound;
+    }
     name.eq_ignore_ascii_case(named) || number.is_some_and(|number: u32| named.parse() == Ok(number))
 }
 
@@ -200,9 +205,14 @@ impl Story {
             },
             head: head(tree, account),
             events: events::path_of(&account.run).map(|at| tree.shown(Some(&at))).unwrap_or_default(),
-            next: if at_rest { Vec::new() } else { next(tree, account.state, at_work) },
+            next: if at_rest { Vec::new() } else { next(tree, account.state, at_work.as_deref()) },
             chapters: chapters.map(|(at, passage)| Chapter::of(account, at, passage)).collect(),
-            commands: account.commands.iter().map(command).collect(),
+            commands: account
+                .commands
+                .iter()
+                .enumerate()
+                .map(|(at, one)| command(one, at_work.is_some() && at + 1 == account.commands.len()))
+                .collect(),
             missing,
         }
     }
@@ -263,9 +273,9 @@ fn without_end(account: &Account, at_work: bool) -> Vec<String> {
     told.collect()
 }
 
-fn next(tree: &Tree, state: RunState, at_work: Option<String>) -> Vec<String> {
+fn next(tree: &Tree, state: RunState, at_work: Option<&str>) -> Vec<String> {
     if let Some(holder) = at_work {
-        return vec![format!("{} is changing the deployment at this moment: this is how far it told", shown(&holder))];
+        return vec![format!("{} is changing the deployment at this moment: this is how far it told", shown(holder))];
     }
     let next = Next(tree.path());
     let (resume, undo) = (next.resume(), next.undo());
@@ -286,7 +296,7 @@ fn is_by_wall_clock(passage: &Passage) -> bool {
     passage.span.by_wall_clock && !passage.partial
 }
 
-fn command(session: &events::Session) -> Command {
+fn command(session: &events::Session, at_work: bool) -> Command {
     let by = match (&session.user, &session.host) {
         (Some(user), Some(host)) => format!("{} on {}", Shown(user), Shown(host)),
         _ => String::new(),
@@ -294,13 +304,15 @@ fn command(session: &events::Session) -> Command {
     let ended = match (session.exit_code, &session.exit) {
         (Some(code), Some(name)) => format!("{code}, {}", Shown(name)),
         (Some(code), None) => code.to_string(),
+        (None, _) if at_work => "still at work".to_owned(),
         (None, _) => "no end told".to_owned(),
     };
+    let at_least = if session.exit_code.is_none() { "at least " } else { "" };
     Command {
         name: session.command.as_deref().map_or("not known".to_owned(), shown),
         at: time(&session.at),
         by,
-        took: took(session.span.us()),
+        took: format!("{at_least}{}", took(session.span.us())),
         ended,
         is_over: session.exit_code.is_some(),
         reasons: session.reasons.iter().map(|reason| shown(reason)).collect(),
@@ -327,7 +339,7 @@ impl Chapter {
             title,
             compared: passage.compared.as_ref().map(compared),
             told: told(passage),
-            waits: passage.waits.iter().map(wait).collect(),
+            waits: passage.waits.iter().map(|waited| wait(waited, passage)).collect(),
             figures: figures(passage),
             services: passage.away.iter().filter(is_service).map(|away| down(away, passage)).collect(),
             items: passage.away.iter().filter(|away| !is_service(away)).map(|away| down(away, passage)).collect(),
@@ -392,17 +404,22 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
     told
 }
 
-fn wait(waited: &events::Waited) -> Wait {
+fn wait(waited: &events::Waited, passage: &Passage) -> Wait {
     let answer = match (waited.answer, waited.back) {
         (Some(Answer::Done), _) => "done",
         (Some(Answer::Skipped), _) => "skipped",
         (Some(Answer::TakenBack), _) => "taken back",
+        (None, _) if passage.outcome.is_none() => "waits",
         (None, false) => "not answered",
         (None, true) => "not taken back",
     };
+    let answer = match answer {
+        "waits" => format!("waits since {}", wall(passage, waited.span.from_us)),
+        answer => answer.to_owned(),
+    };
     Wait {
         step: shown(&waited.step),
-        answer: answer.to_owned(),
+        answer,
         by: waited.by.as_deref().map(shown).unwrap_or_default(),
         took: took(waited.span.us()),
     }
@@ -420,12 +437,20 @@ fn figures(passage: &Passage) -> Vec<Figure> {
     }
     let at_least = if passage.partial { "at least " } else { "" };
     if let Some(committed) = passage.committed {
-        let note = "from its beginning until all was compared".to_owned();
+        let note = match passage.compared {
+            Some(_) => "from its beginning until all was compared".to_owned(),
+            None => "from its beginning until it was closed".to_owned(),
+        };
         figure("committed in", false, took(committed.us()), note);
     }
     if let Some(window) = passage.window {
         let value = format!("{at_least}{}", took(window.us()));
-        figure("window", false, value, "from the first rename to the last".to_owned());
+        match passage.outcome {
+            Some(_) => figure("window", false, value, "from the first rename to the last".to_owned()),
+            None => {
+                figure("so far", false, value, "from the first rename to the last one told; it is not over".to_owned())
+            }
+        }
         let spent = &passage.spent;
         let parts = [
             ("renames", spent.renaming_us),
@@ -453,11 +478,14 @@ fn down(away: &Away, passage: &Passage) -> Down {
     let at_least = if passage.partial { "at least " } else { "" };
     let gone = match (away.of, passage.outcome) {
         (Kind::Service, None) => "stopped, and not started yet",
+        (Kind::Service, Some(Outcome::Undone)) => "stopped; a restart is due",
         (Kind::Service, Some(_)) => "stopped, and not started again",
         (_, None) => "removed, and not put back yet",
+        (_, Some(_)) if passage.partial => "removed; not every swap is told, it may stand again",
         (_, Some(_)) => "removed, and not put back",
     };
     let took = match (away.since_us, away.spans.as_slice()) {
+        (Some(since_us), []) if passage.outcome.is_none() => format!("since {}", wall(passage, since_us)),
         (Some(_), []) => String::new(),
         _ => format!("{at_least}{}", took(away.total_us)),
     };
@@ -468,6 +496,14 @@ fn down(away: &Away, passage: &Passage) -> Down {
         (None, times) => format!("away {times} times"),
     };
     Down { what: shown(&away.target), server: away.server.as_deref().map(shown).unwrap_or_default(), took, note }
+}
+
+/// A moment of a passage by the wall clock, to the second.
+fn wall(passage: &Passage, us: u64) -> String {
+    let offset = i64::try_from(us.saturating_sub(passage.span.from_us)).unwrap_or(i64::MAX);
+    let at = passage.at.parse::<jiff::Timestamp>().ok();
+    let at = at.and_then(|at| at.checked_add(jiff::SignedDuration::from_micros(offset)).ok());
+    at.map_or_else(|| "a time that is not told".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 fn taken(step: &StepTaken, base: u64) -> Taken {
