@@ -231,20 +231,13 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         let on = operation.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
         format!("{} `{}`{on}", operation.kind.word(), Shown(&operation.target))
     };
-    let by_place = |plan: &'_ Plan| -> BTreeMap<(OperationKind, RelPath), (Side, Side)> {
-        let sides = |one: &Operation| ((one.kind, one.at.clone()), (one.was.clone(), one.becomes.clone()));
-        plan.operations().map(sides).collect()
-    };
-    let then = by_place(saved);
-    let other = now
-        .operations()
-        .filter(|one| then.get(&(one.kind, one.at.clone())).is_some_and(|(_, becomes)| *becomes != one.becomes));
-    let other: Vec<String> = other
-        .map(|one| {
-            let (_, becomes) = &then[&(one.kind, one.at.clone())];
-            format!("{}: then {}, now {}", named(one), preview::side(becomes), preview::side(&one.becomes))
-        })
-        .collect();
+    let then: BTreeMap<(OperationKind, &RelPath), &Side> =
+        saved.operations().map(|one| ((one.kind, &one.at), &one.becomes)).collect();
+    let other = now.operations().filter_map(|one| {
+        let becomes = then.get(&(one.kind, &one.at)).filter(|becomes| ***becomes != one.becomes)?;
+        Some(format!("{}: then {}, now {}", named(one), preview::side(becomes), preview::side(&one.becomes)))
+    });
+    let other: Vec<String> = other.collect();
     reasons.extend(bounded(other));
     let before: BTreeSet<String> = saved.operations().map(named).collect();
     let after: BTreeSet<String> = now.operations().map(named).collect();

@@ -17,42 +17,42 @@ impl Plan {
 
     /// Covers what the run does, not how it is told: neither titles nor reasons, which a later
     /// version may word differently, nor absolute paths or numbers of runs.
-    pub(super) fn sealed(&self) -> Digest {
+    pub(super) fn decided(&self) -> Digest {
         #[derive(Serialize)]
-        struct Sealed<'a> {
+        struct Decided<'a> {
             schema: u32,
-            subject: SealedSubject<'a>,
+            subject: DecidedSubject<'a>,
             level: &'a LevelChange,
-            steps: Vec<SealedStep<'a>>,
+            steps: Vec<DecidedStep<'a>>,
             sources: &'a [Source],
             swaps: &'a [Swap],
             prediction: Option<Digest>,
         }
         #[derive(Serialize)]
-        enum SealedSubject<'a> {
+        enum DecidedSubject<'a> {
             Rollup { kb: Kb, revision: &'a Version, manifest: Digest },
             Accept(&'a Acceptance),
         }
         #[derive(Serialize)]
-        struct SealedStep<'a> {
+        struct DecidedStep<'a> {
             id: &'a str,
             action: &'a str,
             operations: Vec<(OperationKind, &'a RelPath, &'a Side, &'a Side, u32)>,
             gate: &'a Option<Gate>,
         }
-        let steps = self.steps.iter().map(|planned| SealedStep {
+        let steps = self.steps.iter().map(|planned| DecidedStep {
             id: &planned.id,
             action: &planned.action,
             operations: planned.operations.iter().map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap)).collect(),
             gate: &planned.gate,
         });
-        let sealed = Sealed {
+        let decided = Decided {
             schema: self.schema,
             subject: match &self.subject {
                 Subject::Rollup(PlannedRollup { kb, revision, manifest, .. }) => {
-                    SealedSubject::Rollup { kb: *kb, revision, manifest: *manifest }
+                    DecidedSubject::Rollup { kb: *kb, revision, manifest: *manifest }
                 }
-                Subject::Accept(acceptance) => SealedSubject::Accept(acceptance),
+                Subject::Accept(acceptance) => DecidedSubject::Accept(acceptance),
             },
             level: &self.level,
             steps: steps.collect(),
@@ -60,14 +60,14 @@ impl Plan {
             swaps: &self.swaps,
             prediction: self.prediction.as_ref().map(|prediction| prediction.digest),
         };
-        Digest::of(&serde_json::to_vec(&sealed).expect("a plan holds nothing that JSON cannot"))
+        Digest::of(&serde_json::to_vec(&decided).expect("a plan holds nothing that JSON cannot"))
     }
 }
 
 impl Plan {
     /// Gives a whole plan its digest and its seal.
     pub(super) fn bind(&mut self) {
-        self.digest = Some(self.sealed());
+        self.digest = Some(self.decided());
         self.seal = None;
         self.seal = Some(self.worded());
     }
@@ -115,7 +115,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanFault> {
         // Only earlier versions, which had no context either, left it out.
         None => plan.context == Context::default(),
     };
-    if !whole || plan.digest != Some(plan.sealed()) {
+    if !whole || plan.digest != Some(plan.decided()) {
         return Err(PlanFault::Changed);
     }
     plan.seal = seal;

@@ -382,6 +382,24 @@ impl Swap {
     pub fn has_old(&self) -> bool {
         !self.old.is_empty()
     }
+
+    /// Bytes of the new object, which are staged.
+    pub fn new_bytes(&self) -> u64 {
+        let size = |entry: &NewEntry| match entry.what {
+            NewWhat::File { size, .. } => size,
+            NewWhat::Folder => 0,
+        };
+        self.new.iter().map(size).sum()
+    }
+
+    /// Bytes of the old object, which the run keeps.
+    pub fn old_bytes(&self) -> u64 {
+        let size = |entry: &Entry| match entry.what {
+            What::File { size, .. } => size,
+            What::Folder | What::Traveller => 0,
+        };
+        self.old.iter().map(size).sum()
+    }
 }
 
 /// Something on disk at or below a live path, by its path below the deployment.

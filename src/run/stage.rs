@@ -67,12 +67,7 @@ pub fn stage(
 
 /// Bytes that staging writes into new objects.
 pub fn bytes_to_stage(plan: &Plan) -> u64 {
-    let new = plan.swaps.iter().flat_map(|swap| &swap.new);
-    let size = |entry: &NewEntry| match entry.what {
-        NewWhat::File { size, .. } => size,
-        NewWhat::Folder => 0,
-    };
-    new.map(size).sum()
+    plan.swaps.iter().map(Swap::new_bytes).sum()
 }
 
 /// The name that the next run will have.

@@ -16,7 +16,7 @@ use super::args::{Shape, Showing};
 use super::exit::{Exit, Failure};
 use super::out::{self, count, number};
 use crate::names::{Digest, Kb, RelPath, Shown};
-use crate::plan::{Gate, NewWhat, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap, What};
+use crate::plan::{Gate, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap};
 
 pub(super) use json::{MadeFrom, PlanDocument, saved};
 pub(super) use text::{text, way};
@@ -295,20 +295,12 @@ fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
 
 /// Bytes of the new objects of some swaps.
 fn staged<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
-    let size = |what: &NewWhat| match what {
-        NewWhat::File { size, .. } => *size,
-        NewWhat::Folder => 0,
-    };
-    swaps.into_iter().flat_map(|swap| &swap.new).map(|entry| size(&entry.what)).sum()
+    swaps.into_iter().map(Swap::new_bytes).sum()
 }
 
 /// Bytes of the old objects of some swaps, which the run keeps.
 fn kept<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
-    let size = |what: &What| match what {
-        What::File { size, .. } => *size,
-        What::Folder | What::Traveller => 0,
-    };
-    swaps.into_iter().flat_map(|swap| &swap.old).map(|entry| size(&entry.what)).sum()
+    swaps.into_iter().map(Swap::old_bytes).sum()
 }
 
 /// The size of the plan, in one line.
