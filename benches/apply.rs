@@ -5,16 +5,23 @@
 //! deployment is copied anew; only then the clock runs, until everything is on disk. The floor is `cp -r` of every
 //! object that is new, and `sync`. `ROLLUP_BENCH_MB=2000` takes so many megabytes for the large one instead of 256,
 //! `ROLLUP_BENCH_DIR` another place than `target`.
+//!
+//! Then the time during which services are down, from the first rename to the last, as `rollup report` tells it: what
+//! the swaps and what the barriers took of it, beside as many bare renames. Once more while somebody else writes to the
+//! same file system as fast as it takes it: a barrier brings his bytes to disk too.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
 use std::fmt::Write;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rollup::plan::{OperationKind, Plan, Side, SourceAt, parse};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use shared::{Rows, middle, rollup, timed};
 
 mod shared;
@@ -25,7 +32,7 @@ const ROUNDS: usize = 5;
 fn main() {
     let folder = shared::folder();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    println!("{:<24} {:<24} {:>10} {:>16}", "rollup", "what", "median", "of the script's");
+    println!("{:<16} {:<28} {:>12} {:>15}", "rollup", "what", "median", "of the script's");
 
     let lab = folder.path().join("kb952076");
     fs::create_dir(&lab).expect("there is room");
@@ -50,15 +57,21 @@ fn compare(name: &str, folder: &Path) {
     copy_anew(folder);
     timed(&mut rollup(folder, &[&["plan"], &job[..], &["--save", "plan.json"]].concat()));
     let plan = fs::read_to_string(folder.join("plan.json")).expect("it was just saved");
-    let new = lists(folder, &parse(&plan).expect("it was just saved"));
+    let plan = parse(&plan).expect("it was just saved");
+    let new = lists(folder, &plan);
+    let renames = plan.swaps.iter().map(|swap| if swap.has_old() { 2 } else { 1 }).sum();
 
-    let (mut apply, mut script, mut floor): (Vec<Duration>, Vec<Duration>, Vec<Duration>) = Default::default();
-    let mut halves = String::new();
+    let apply = || {
+        let (time, _) = timed(&mut rollup(folder, &[&["apply"], &job[..], &["--yes"]].concat()));
+        (time, Window::told(folder))
+    };
+    let (mut quiet, mut busy, mut script, mut floor): (Vec<_>, Vec<_>, Vec<Duration>, Vec<Duration>) =
+        Default::default();
     for _ in 0..ROUNDS {
         copy_anew(folder);
-        let (time, said) = timed(&mut rollup(folder, &[&["apply"], &job[..], &["--yes"]].concat()));
-        apply.push(time);
-        halves = said.lines().find(|line| line.starts_with("staged in")).unwrap_or_default().to_owned();
+        busy.push(beside_a_writer(&folder.join("noise"), apply));
+        copy_anew(folder);
+        quiet.push(apply());
 
         // What stands new by now is what the floor copies.
         let _ = fs::remove_dir_all(folder.join("floor"));
@@ -75,11 +88,97 @@ fn compare(name: &str, folder: &Path) {
         script.push(timed(by_hand.args(places)).0);
     }
     let script = middle(script);
-    for (what, time) in [("rollup apply", middle(apply)), ("apply.sh", script), ("cp -r and sync", middle(floor))] {
-        let ratio = time.as_secs_f64() / script.as_secs_f64();
-        println!("{name:<24} {what:<24} {:>7.1} ms {ratio:>16.2}", time.as_secs_f64() * 1e3);
+    let applied = |runs: &[(Duration, Window)]| middle(runs.iter().map(|(time, _)| *time).collect());
+    let rows = [
+        ("rollup apply", applied(&quiet)),
+        ("rollup apply, others write", applied(&busy)),
+        ("apply.sh", script),
+        ("cp -r and sync", middle(floor)),
+    ];
+    for (what, time) in rows {
+        println!("{name:<16} {what:<28} {:>9.1} ms {:>15.2}", ms(time), time.as_secs_f64() / script.as_secs_f64());
     }
-    println!("{name:<24} the last apply: {halves}");
+    for (what, runs) in [("services down", &quiet), ("the same, others write", &busy)] {
+        let part = |part: fn(&Window) -> Duration| ms(middle(runs.iter().map(|(_, window)| part(window)).collect()));
+        println!(
+            "{name:<16} {what:<28} {:>9.1} ms: swaps {:.1}, barriers {:.1}, all else {:.1}",
+            part(|window| window.whole()),
+            part(|window| window.swaps),
+            part(|window| window.barriers),
+            part(|window| window.others)
+        );
+    }
+    let bare = middle((0..ROUNDS).map(|_| bare_renames(&folder.join("bare"), renames)).collect());
+    println!("{name:<16} {:<28} {:>9.1} ms", format!("{renames} bare renames"), ms(bare));
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// The time from the first rename of a run to its last, by what was done in it.
+#[derive(Clone, Copy)]
+struct Window {
+    swaps: Duration,
+    barriers: Duration,
+    others: Duration,
+}
+
+impl Window {
+    /// As the report of the last run has it.
+    fn told(folder: &Path) -> Self {
+        let (_, report) = timed(&mut rollup(folder, &["report", "last", "-d", "work", "--format", "json"]));
+        let report: serde_json::Value = serde_json::from_str(&report).expect("a report is a document");
+        let spent = &report["report"]["passages"][0]["spent"];
+        let part = |name: &str| Duration::from_micros(spent[name].as_u64().expect("a report tells its times"));
+        Self { swaps: part("renaming_us"), barriers: part("barriers_us"), others: part("else_us") }
+    }
+
+    fn whole(&self) -> Duration {
+        self.swaps + self.barriers + self.others
+    }
+}
+
+/// Does something while a thread writes beside it, a gigabyte at most before it begins anew.
+fn beside_a_writer<T>(noise: &Path, done: impl FnOnce() -> T) -> T {
+    let over = AtomicBool::new(false);
+    let block = vec![0x5a; 1_000_000];
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let mut file = fs::File::create(noise).expect("there is room");
+                for _ in 0..1_000 {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    file.write_all(&block).expect("there is room");
+                }
+            }
+        });
+        let done = done();
+        over.store(true, Ordering::Relaxed);
+        done
+    });
+    fs::remove_file(noise).expect("it was just written");
+    done
+}
+
+/// How long so many renames take that do nothing else, of folders, as swaps do them.
+fn bare_renames(folder: &Path, count: usize) -> Duration {
+    let _ = fs::remove_dir_all(folder);
+    let paths = |at: usize| [format!("live/{at}"), format!("slots/{at}/new"), format!("slots/{at}/old")];
+    let swaps: Vec<_> = (0..count.div_ceil(2)).map(|at| paths(at).map(|path| folder.join(path))).collect();
+    for [live, new, _] in &swaps {
+        fs::create_dir_all(live).expect("there is room");
+        fs::create_dir_all(new).expect("there is room");
+    }
+    timed(Command::new("sync").arg("-f").arg(folder));
+    let begun = Instant::now();
+    for [live, new, old] in &swaps {
+        renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE).expect("nothing is in the way");
+        renameat_with(CWD, new, CWD, live, RenameFlags::NOREPLACE).expect("nothing is in the way");
+    }
+    begun.elapsed()
 }
 
 /// The deployment as before the rollup, on disk and in memory.

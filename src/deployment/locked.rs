@@ -178,11 +178,16 @@ impl LockedDeployment {
 
     /// Gives an object another name; never over something that is there.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), DiskError> {
-        self.announce(Change::Rename(from, to), "rename", from)?;
         let source = self.tree.folder(from.parent().as_ref())?;
         let target = self.tree.folder(to.parent().as_ref())?;
+        self.rename_in((&source, from), (&target, to))
+    }
+
+    /// The same, where the folders that both paths lie in are open already.
+    pub fn rename_in(&self, (source, from): (&Dir, &RelPath), (target, to): (&Dir, &RelPath)) -> Result<(), DiskError> {
+        self.announce(Change::Rename(from, to), "rename", from)?;
         // Never a plain rename: it would replace a stranger's file without a word.
-        rustix::fs::renameat_with(&source, from.name(), &target, to.name(), RenameFlags::NOREPLACE).map_err(|errno| {
+        rustix::fs::renameat_with(source, from.name(), target, to.name(), RenameFlags::NOREPLACE).map_err(|errno| {
             let to = self.tree.shown(Some(to));
             let error = io::Error::from(errno);
             let source = match errno {

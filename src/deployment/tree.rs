@@ -176,11 +176,15 @@ impl Tree {
 
     /// What stands at a path; `None` where nothing does. Links are seen, not followed.
     pub fn look(&self, path: &RelPath) -> Result<Option<Look>, DiskError> {
-        let folder = match self.folder(path.parent().as_ref()) {
-            Ok(folder) => folder,
-            Err(error) if error.is_missing() => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        match self.folder(path.parent().as_ref()) {
+            Ok(folder) => self.look_in(&folder, path),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same, where the folder that the path lies in is open already.
+    pub fn look_in(&self, folder: &Dir, path: &RelPath) -> Result<Option<Look>, DiskError> {
         match folder.symlink_metadata(path.name()) {
             Ok(metadata) => Ok(Some(look(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -286,6 +290,35 @@ impl Tree {
             _ => listing.unreadable.push(relative.to_string_lossy().into_owned()),
         }
         Ok(())
+    }
+}
+
+/// Looks at one path after another. The folder of the last one stays open, so that paths in order open each folder once.
+pub struct Looker<'t> {
+    tree: &'t Tree,
+    last: Option<(Option<RelPath>, Dir)>,
+}
+
+impl<'t> Looker<'t> {
+    /// At nothing so far.
+    pub fn new(tree: &'t Tree) -> Self {
+        Self { tree, last: None }
+    }
+
+    /// What stands at a path, like [`Tree::look`].
+    pub fn look(&mut self, path: &RelPath) -> Result<Option<Look>, DiskError> {
+        let parent = path.parent();
+        match &self.last {
+            Some((last, folder)) if *last == parent => return self.tree.look_in(folder, path),
+            _ => {}
+        }
+        let folder = match self.tree.folder(parent.as_ref()) {
+            Ok(folder) => folder,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let (_, folder) = self.last.insert((parent, folder));
+        self.tree.look_in(folder, path)
     }
 }
 

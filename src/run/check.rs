@@ -7,7 +7,7 @@ use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
 use crate::deployment::locked::LockedDeployment;
 use crate::names::{Folded, RelPath};
-use crate::plan::{Entry, NewEntry, Plan, What};
+use crate::plan::{Entry, NewEntry, Plan, Swap, What};
 
 /// What was found at the live paths when they were compared with the plan: by swap, and then by entry
 /// of the old object, which file it was and when it was changed. Only compared within one process.
@@ -60,7 +60,7 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
 /// bring one of ours.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
     let mut ours: BTreeMap<&RelPath, BTreeSet<Folded>> = BTreeMap::new();
-    let mut last: BTreeMap<&RelPath, Slot<'_>> = BTreeMap::new();
+    let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
         if slot.progress()? == Progress::NotBegun {
@@ -72,10 +72,10 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
         }
         let files = old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
         ours.entry(&swap.live).or_default().extend(files.map(|entry| entry.path.folded()));
-        last.insert(&swap.live, slot);
+        last.insert(&swap.live, swap);
     }
-    for (live, slot) in last {
-        for (at, below) in slot.strangers_in_place()? {
+    for (live, swap) in last {
+        for (at, below) in Slot::new(disk, run, swap).strangers_in_place()? {
             if ours.get(live).is_some_and(|ours| ours.contains(&live.with(&below).folded())) {
                 return Err(RunError::InTheWay { path: disk.tree().shown(Some(&at)) });
             }

@@ -14,11 +14,15 @@
 //! After a power cut a rename may be half on disk: one file under two names. The earlier name of
 //! O, L, N counts, and the later one is taken away, so that the rename is done again.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{DiskError, Kind, Look, Tree};
+use crate::deployment::tree::{DiskError, Kind, Look, Looker, Tree};
 use crate::names::{Folded, RelPath, same_name};
 use crate::plan::{NewWhat, Swap, What};
 
@@ -26,10 +30,24 @@ use super::RunError;
 use super::check::Witness;
 
 /// A swap and its slot in the run's folder.
+///
+/// The two folders between which it moves everything are opened once: opening them for every look was most of the
+/// time that the renames of a commit took. Two handles each, so slots are not to be collected.
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
     folder: RelPath,
+    /// The slot's folder.
+    own: OnceCell<Dir>,
+    /// The folder that the live path lies in.
+    around: OnceCell<Dir>,
+}
+
+/// What stands under the three names of a swap.
+struct Stand {
+    new: Option<Look>,
+    old: Option<Look>,
+    live: Option<Look>,
 }
 
 /// How far a swap got.
@@ -54,13 +72,19 @@ pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
 
 /// How far a swap got, by the names in its slot alone; `None` where both objects are gone.
 pub(super) fn progress(tree: &Tree, slot: &RelPath, swap: &Swap) -> Result<Option<Progress>, DiskError> {
-    let there = |name: &str| tree.look(&slot.join(name).expect("a plain name")).map(|look| look.is_some());
-    Ok(match (swap.has_old(), there("new")?, there("old")?) {
+    let mut looker = Looker::new(tree);
+    let mut there = |name: &str| looker.look(&slot.join(name).expect("a plain name")).map(|look| look.is_some());
+    Ok(told_by(swap, there("new")?, there("old")?))
+}
+
+/// The same, where it is known which names are there.
+fn told_by(swap: &Swap, new: bool, old: bool) -> Option<Progress> {
+    match (swap.has_old(), new, old) {
         (true, true, false) | (false, true, _) => Some(Progress::NotBegun),
         (true, true, true) => Some(Progress::Between),
         (true, false, true) | (false, false, _) => Some(Progress::Done),
         (true, false, false) => None,
-    })
+    }
 }
 
 /// What a walk over one slot found to do.
@@ -77,7 +101,8 @@ pub(super) fn slot_folder(run: &RelPath, number: u32) -> RelPath {
 
 impl<'a> Slot<'a> {
     pub(super) fn new(disk: &'a LockedDeployment, run: &RelPath, swap: &'a Swap) -> Self {
-        Self { disk, swap, folder: slot_folder(run, swap.number) }
+        let folder = slot_folder(run, swap.number);
+        Self { disk, swap, folder, own: OnceCell::new(), around: OnceCell::new() }
     }
 
     pub(super) fn new_path(&self) -> RelPath {
@@ -92,51 +117,107 @@ impl<'a> Slot<'a> {
         Ok(self.disk.tree().look(at)?)
     }
 
+    /// The slot's folder, opened.
+    fn own(&self) -> Result<&Dir, DiskError> {
+        opened(&self.own, self.disk.tree(), Some(&self.folder))
+    }
+
+    /// The folder that the live path lies in, opened.
+    fn around(&self) -> Result<&Dir, DiskError> {
+        opened(&self.around, self.disk.tree(), self.swap.live.parent().as_ref())
+    }
+
+    /// Like [`Slot::look`], at one of the three names of the swap.
+    fn look_in(&self, folder: Result<&Dir, DiskError>, at: &RelPath) -> Result<Option<Look>, RunError> {
+        match folder {
+            Ok(folder) => Ok(self.disk.tree().look_in(folder, at)?),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn look_at_new(&self) -> Result<Option<Look>, RunError> {
+        self.look_in(self.own(), &self.new_path())
+    }
+
+    fn look_at_old(&self) -> Result<Option<Look>, RunError> {
+        self.look_in(self.own(), &self.old_path())
+    }
+
+    fn look_at_live(&self) -> Result<Option<Look>, RunError> {
+        self.look_in(self.around(), &self.swap.live)
+    }
+
+    fn stand(&self) -> Result<Stand, RunError> {
+        Ok(Stand { new: self.look_at_new()?, old: self.look_at_old()?, live: self.look_at_live()? })
+    }
+
+    /// From the live path into the slot.
+    fn take(&self, slot: &RelPath) -> Result<(), RunError> {
+        Ok(self.disk.rename_in((self.around()?, &self.swap.live), (self.own()?, slot))?)
+    }
+
+    /// From the slot to the live path, which must be free.
+    fn bring(&self, slot: &RelPath) -> Result<(), RunError> {
+        match self.disk.rename_in((self.own()?, slot), (self.around()?, &self.swap.live)) {
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Err(self.stranger(TAKEN)),
+            moved => Ok(moved?),
+        }
+    }
+
     fn stranger(&self, what: &'static str) -> RunError {
         RunError::Stranger { what, live: self.swap.live.clone(), slot: self.folder.clone() }
     }
 
     /// How far the swap got, by the two names alone.
     pub(super) fn progress(&self) -> Result<Progress, RunError> {
-        match progress(self.disk.tree(), &self.folder, self.swap)? {
-            Some(progress) => Ok(progress),
-            None => Err(self.stranger(BOTH_GONE)),
-        }
+        self.told_by(self.look_at_new()?.is_some(), self.look_at_old()?.is_some())
+    }
+
+    fn told_by(&self, new: bool, old: bool) -> Result<Progress, RunError> {
+        told_by(self.swap, new, old).ok_or_else(|| self.stranger(BOTH_GONE))
     }
 
     /// Takes away the later name of a file that a power cut left under two.
     pub(super) fn mend_names(&self) -> Result<(), RunError> {
-        let Some(live) = self.look(&self.swap.live)? else { return Ok(()) };
-        for (name, later) in [(self.old_path(), self.swap.live.clone()), (self.new_path(), self.new_path())] {
-            let twice = self.look(&name)?.is_some_and(|look| look.identity == live.identity);
-            if twice && live.kind == Kind::File {
-                self.disk.remove_file(&later)?;
-                return Ok(());
-            }
-            if twice {
-                return Err(self.stranger("one folder stands under two names"));
-            }
-        }
-        Ok(())
+        self.mended(self.stand()?).map(|_| ())
+    }
+
+    /// What stands under the three names, once no file does under two of them any more.
+    fn mended(&self, stand: Stand) -> Result<Stand, RunError> {
+        let Some(live) = stand.live else { return Ok(stand) };
+        let is_live = |look: Option<Look>| look.is_some_and(|look| look.identity == live.identity);
+        let later = match (is_live(stand.old), is_live(stand.new)) {
+            (false, false) => return Ok(stand),
+            _ if live.kind != Kind::File => return Err(self.stranger("one folder stands under two names")),
+            (true, _) => self.swap.live.clone(),
+            (false, true) => self.new_path(),
+        };
+        self.disk.remove_file(&later)?;
+        self.stand()
     }
 
     /// Swaps the new object in. May be called again at any time: it looks at what stands where, and
     /// does what is left. What is set aside must still be what the witness saw.
     pub(super) fn forward(&self, witness: &Witness) -> Result<Moved, RunError> {
-        if self.progress()? == Progress::Done {
+        let before = self.stand()?;
+        if self.told_by(before.new.is_some(), before.old.is_some())? == Progress::Done {
             return Ok(Moved::Nothing);
         }
-        self.mend_names()?;
-        match self.progress()? {
+        let stand = self.mended(before)?;
+        match self.told_by(stand.new.is_some(), stand.old.is_some())? {
             Progress::NotBegun if self.swap.has_old() => {
+                if stand.live.is_none() {
+                    return Err(self.stranger(NOTHING_THERE));
+                }
                 self.set_aside(witness)?;
                 self.travel()?;
-                self.put_in_place()?;
+                self.bring(&self.new_path())?;
             }
-            Progress::NotBegun => self.put_in_place()?,
+            Progress::NotBegun => self.bring(&self.new_path())?,
             Progress::Between => {
                 self.travel()?;
-                self.put_in_place()?;
+                self.bring(&self.new_path())?;
             }
             // Mending the names finished it.
             Progress::Done => {}
@@ -147,16 +228,16 @@ impl<'a> Slot<'a> {
     /// Swaps the old object back in. May be called again at any time, like [`Slot::forward`].
     pub(super) fn back(&self) -> Result<Moved, RunError> {
         // Also where nothing has begun: a file may still stand under two names.
-        self.mend_names()?;
-        if self.progress()? == Progress::NotBegun {
-            return self.bring_travellers_home();
-        }
-        if self.progress()? == Progress::Done {
-            self.take_out()?;
+        let stand = self.mended(self.stand()?)?;
+        match self.told_by(stand.new.is_some(), stand.old.is_some())? {
+            Progress::NotBegun => return self.bring_travellers_home(),
+            Progress::Between => {}
+            Progress::Done if stand.live.is_none() => return Err(self.stranger(OURS_GONE)),
+            Progress::Done => self.take(&self.new_path())?,
         }
         if self.swap.has_old() {
             self.travel_back()?;
-            self.put_back()?;
+            self.bring(&self.old_path())?;
         }
         Ok(Moved::Something)
     }
@@ -164,12 +245,9 @@ impl<'a> Slot<'a> {
     /// L to O; and back to L, if it is not what was seen there. Nobody reaches it by its path any more,
     /// so that what is compared now is what is kept.
     fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
-        if self.look(&self.swap.live)?.is_none() {
-            return Err(self.stranger(NOTHING_THERE));
-        }
-        self.disk.rename(&self.swap.live, &self.old_path())?;
+        self.take(&self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
-            self.put_back()?;
+            self.bring(&self.old_path())?;
             return Err(RunError::Stale { path: self.disk.tree().shown(Some(&path)), what: what.to_owned() });
         }
         Ok(())
@@ -178,9 +256,12 @@ impl<'a> Slot<'a> {
     /// The first of our entries that is not any more what was seen at the live path.
     fn changed(&self, witness: &Witness) -> Result<Option<(RelPath, &'static str)>, RunError> {
         let seen = witness.get(&self.swap.number).map(Vec::as_slice).unwrap_or_default();
+        let (old, mut looker) = (self.old_path(), Looker::new(self.disk.tree()));
         for (at, entry) in self.swap.old.iter().enumerate().filter(|(_, entry)| entry.what != What::Traveller) {
-            let old = self.old_path();
-            let now = self.look(&entry.path.below(&self.swap.live).map_or(old.clone(), |below| old.with(&below)))?;
+            let now = match entry.path.below(&self.swap.live) {
+                Some(below) => looker.look(&old.with(&below))?,
+                None => self.look_at_old()?,
+            };
             let Some(now) = now else { return Ok(Some((entry.path.clone(), "it is gone"))) };
             let same = match entry.what {
                 What::Folder => now.kind == Kind::Folder,
@@ -197,33 +278,6 @@ impl<'a> Slot<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// N to L.
-    fn put_in_place(&self) -> Result<(), RunError> {
-        self.must_be_free()?;
-        Ok(self.disk.rename(&self.new_path(), &self.swap.live)?)
-    }
-
-    /// L to N.
-    fn take_out(&self) -> Result<(), RunError> {
-        match self.look(&self.swap.live)? {
-            None => Err(self.stranger(OURS_GONE)),
-            Some(_) => Ok(self.disk.rename(&self.swap.live, &self.new_path())?),
-        }
-    }
-
-    /// O to L.
-    fn put_back(&self) -> Result<(), RunError> {
-        self.must_be_free()?;
-        Ok(self.disk.rename(&self.old_path(), &self.swap.live)?)
-    }
-
-    fn must_be_free(&self) -> Result<(), RunError> {
-        match self.look(&self.swap.live)? {
-            None => Ok(()),
-            Some(_) => Err(self.stranger(TAKEN)),
-        }
     }
 
     /// Our files in the old object, by their place below it.
@@ -438,6 +492,14 @@ impl<'a> Slot<'a> {
         let old = self.swap.old.iter().filter(|entry| entry.what == What::Folder).map(|entry| &entry.path);
         let new = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::Folder)).map(|entry| &entry.path);
         self.places(old.chain(new))
+    }
+}
+
+/// A folder that is opened when it is first asked for.
+fn opened<'d>(cell: &'d OnceCell<Dir>, tree: &Tree, path: Option<&RelPath>) -> Result<&'d Dir, DiskError> {
+    match cell.get() {
+        Some(folder) => Ok(folder),
+        None => tree.folder(path).map(|folder| cell.get_or_init(|| folder)),
     }
 }
 

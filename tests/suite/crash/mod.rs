@@ -610,7 +610,7 @@ fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
     let copy = site.copy();
     let squatter = Squatter { deployment: copy.path().to_owned() };
     let ended = apply(&site, copy.path(), Some(Arc::new(squatter)));
-    assert!(matches!(ended, Ok(Ended::Stuck { because: Some(RunError::Disk(_)), .. })), "{ended:?}");
+    assert!(matches!(ended, Ok(Ended::Stuck { because: Some(RunError::Stranger { .. }), .. })), "{ended:?}");
     assert_eq!(std::fs::read_to_string(copy.path().join(SQUATTED)).expect("it is still there"), "mine");
     std::fs::remove_file(copy.path().join(SQUATTED)).expect("it can be moved away");
     assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
