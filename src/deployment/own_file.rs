@@ -76,6 +76,13 @@ impl OwnFile {
         cut().map(|_| ()).map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
+    /// Asks the system to begin bringing the file to disk, and waits for nothing: the less is left to the barrier. A
+    /// hint, so its failure is none.
+    pub fn begin_sync(&self) {
+        // That its bytes are not needed in memory has a system write out what it must not drop yet.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+    }
+
     /// Brings the file to disk.
     pub fn sync(&self) -> Result<(), DiskError> {
         self.watched.announce(Change::Sync(&self.at), BRING_TO_DISK, &self.shown)?;

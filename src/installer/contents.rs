@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink};
+use super::{Beside, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink};
 use crate::names::{Digest, FileName, Hasher, RelPath};
 
 /// Everything a package would lay down.
@@ -47,7 +47,7 @@ pub fn contents<R: Read + Seek>(file: R, beside: &mut dyn Beside) -> Result<Cont
     let mut installer = Installer::open(file)?;
     let mut hashing = Hashing::default();
     let mut witness = Witness { beside, seen: Vec::new() };
-    installer.unpack(&mut witness, &mut hashing)?;
+    installer.unpack(&mut witness, &mut hashing, FileHashes::Compare)?;
     let external_cabinets = witness.seen;
     let mut files = hashing.finish();
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -87,6 +87,15 @@ impl Beside for NothingBeside {
     }
 }
 
+/// What becomes of the MD5 that a package may tell of each of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileHashes {
+    /// Every file is compared with it.
+    Compare,
+    /// It is passed over: this very package was unpacked and compared before, known by its own hash.
+    Known,
+}
+
 /// Takes the files of a package.
 pub trait Sink {
     /// Begins a file; its bytes are written to what this returns, which is flushed at their end.
@@ -133,9 +142,15 @@ impl<R: Read + Seek> Installer<R> {
     }
 
     /// Unpacks every file, in the order of the cabinets, in one pass over each.
-    pub fn unpack(&mut self, beside: &mut dyn Beside, sink: &mut dyn Sink) -> Result<(), InstallerError> {
+    pub fn unpack(
+        &mut self,
+        beside: &mut dyn Beside,
+        sink: &mut dyn Sink,
+        file_hashes: FileHashes,
+    ) -> Result<(), InstallerError> {
         for cabinet in &self.layout.cabinets {
-            unpack::unpack(&mut self.compound, self.code_page, cabinet, &self.layout.files, beside, sink)?;
+            let pass = unpack::Pass { code_page: self.code_page, cabinet, files: &self.layout.files, file_hashes };
+            pass.unpack(&mut self.compound, beside, sink)?;
         }
         Ok(())
     }

@@ -9,30 +9,84 @@ use super::cabinet::{Cabinet, Entry};
 use super::code_page::CodePage;
 use super::folder::Blocks;
 use super::layout::{self, Source, Wanted};
-use super::{Beside, InstallerError, PackagedFile, ReadSeek, Sink};
+use super::{Beside, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
 use crate::names::{FileName, Shown};
 
-/// Unpacks what the package takes from one of its cabinets.
-pub(super) fn unpack<R: Read + Seek>(
-    compound: &mut cfb::CompoundFile<R>,
-    code_page: CodePage,
-    cabinet: &layout::Cabinet,
-    files: &[PackagedFile],
-    beside: &mut dyn Beside,
-    sink: &mut dyn Sink,
-) -> Result<(), InstallerError> {
-    match &cabinet.source {
-        Source::Embedded { name, stream } => {
-            let place = format!("the cabinet `{}`", Shown(name));
-            if !compound.is_stream(stream) {
-                return Err(InstallerError::damaged(place, "the package does not hold it"));
+/// One pass: what the package takes from one of its cabinets.
+pub(super) struct Pass<'a> {
+    pub(super) code_page: CodePage,
+    pub(super) cabinet: &'a layout::Cabinet,
+    pub(super) files: &'a [PackagedFile],
+    pub(super) file_hashes: FileHashes,
+}
+
+impl Pass<'_> {
+    pub(super) fn unpack<R: Read + Seek>(
+        &self,
+        compound: &mut cfb::CompoundFile<R>,
+        beside: &mut dyn Beside,
+        sink: &mut dyn Sink,
+    ) -> Result<(), InstallerError> {
+        match &self.cabinet.source {
+            Source::Embedded { name, stream } => {
+                let place = format!("the cabinet `{}`", Shown(name));
+                if !compound.is_stream(stream) {
+                    return Err(InstallerError::damaged(place, "the package does not hold it"));
+                }
+                let stream = compound.open_stream(stream).map_err(|error| InstallerError::reading(&place, error))?;
+                self.deliver(Cabinet::open(stream, place, self.code_page)?, sink)
             }
-            let stream = compound.open_stream(stream).map_err(|error| InstallerError::reading(&place, error))?;
-            deliver(Cabinet::open(stream, place, code_page)?, cabinet, files, sink)
+            Source::Beside(name) => {
+                let (place, file) = open_beside(name, beside)?;
+                self.deliver(Cabinet::open(file, place, self.code_page)?, sink)
+            }
         }
-        Source::Beside(name) => {
-            let (place, file) = open_beside(name, beside)?;
-            deliver(Cabinet::open(file, place, code_page)?, cabinet, files, sink)
+    }
+
+    fn deliver<R: Read + Seek>(&self, mut cabinet: Cabinet<R>, sink: &mut dyn Sink) -> Result<(), InstallerError> {
+        let entries = std::mem::take(&mut cabinet.entries);
+        let mut folders = self.matched(entries, &cabinet.place)?;
+        // In the order of the cabinet, so that it is read once and no block serves two folders.
+        let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
+        order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
+        let mut end = 0;
+        for number in order {
+            if let Some(deliveries) = folders.remove(&number) {
+                end = deliver_folder(&mut cabinet, number, deliveries, end, sink)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pairs the cabinet's files with the package's, by folder and in their order there.
+    fn matched(&self, entries: Vec<Entry>, place: &str) -> Result<BTreeMap<usize, Vec<Delivery<'_>>>, InstallerError> {
+        let layout::Cabinet { source, wanted } = self.cabinet;
+        let embedded = matches!(source, Source::Embedded { .. });
+        let mut left: BTreeMap<&str, &Wanted> = wanted.iter().map(|(key, wanted)| (key.as_str(), wanted)).collect();
+        let mut folders: BTreeMap<usize, Vec<Delivery<'_>>> = BTreeMap::new();
+        for entry in entries {
+            let damaged = |what: &str| Err(InstallerError::damaged(place, format!("`{}` {what}", Shown(&entry.name))));
+            let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
+                if wanted.contains_key(&entry.name) {
+                    return damaged("is in it twice");
+                }
+                // A cabinet beside the package may serve other packages too.
+                if embedded {
+                    return damaged("is in it, but no row of the package tells where it goes");
+                }
+                continue;
+            };
+            let Some(file) = self.files.get(*file) else { continue };
+            if u64::from(entry.size) != file.size {
+                let told = format!("has {} bytes, the package tells {}", entry.size, file.size);
+                return damaged(&told);
+            }
+            let md5 = md5.filter(|_| self.file_hashes == FileHashes::Compare);
+            folders.entry(entry.folder).or_default().push(Delivery { entry, file, md5 });
+        }
+        match left.keys().next() {
+            None => Ok(folders),
+            Some(key) => Err(InstallerError::damaged(place, format!("`{}` is not in it", Shown(key)))),
         }
     }
 }
@@ -51,62 +105,6 @@ struct Delivery<'a> {
     entry: Entry,
     file: &'a PackagedFile,
     md5: Option<[u8; 16]>,
-}
-
-fn deliver<R: Read + Seek>(
-    mut cabinet: Cabinet<R>,
-    layout: &layout::Cabinet,
-    files: &[PackagedFile],
-    sink: &mut dyn Sink,
-) -> Result<(), InstallerError> {
-    let entries = std::mem::take(&mut cabinet.entries);
-    let embedded = matches!(layout.source, Source::Embedded { .. });
-    let mut folders = matched(entries, &layout.wanted, files, embedded, &cabinet.place)?;
-    // In the order of the cabinet, so that it is read once and no block serves two folders.
-    let mut order: Vec<usize> = (0..cabinet.folders.len()).collect();
-    order.sort_by_key(|number| cabinet.folders.get(*number).map(|folder| folder.start));
-    let mut end = 0;
-    for number in order {
-        if let Some(deliveries) = folders.remove(&number) {
-            end = deliver_folder(&mut cabinet, number, deliveries, end, sink)?;
-        }
-    }
-    Ok(())
-}
-
-/// Pairs the cabinet's files with the package's, by folder and in their order there.
-fn matched<'a>(
-    entries: Vec<Entry>,
-    wanted: &BTreeMap<String, Wanted>,
-    files: &'a [PackagedFile],
-    embedded: bool,
-    place: &str,
-) -> Result<BTreeMap<usize, Vec<Delivery<'a>>>, InstallerError> {
-    let mut left: BTreeMap<&str, &Wanted> = wanted.iter().map(|(key, wanted)| (key.as_str(), wanted)).collect();
-    let mut folders: BTreeMap<usize, Vec<Delivery<'a>>> = BTreeMap::new();
-    for entry in entries {
-        let damaged = |what: &str| Err(InstallerError::damaged(place, format!("`{}` {what}", Shown(&entry.name))));
-        let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
-            if wanted.contains_key(&entry.name) {
-                return damaged("is in it twice");
-            }
-            // A cabinet beside the package may serve other packages too.
-            if embedded {
-                return damaged("is in it, but no row of the package tells where it goes");
-            }
-            continue;
-        };
-        let Some(file) = files.get(*file) else { continue };
-        if u64::from(entry.size) != file.size {
-            let told = format!("has {} bytes, the package tells {}", entry.size, file.size);
-            return damaged(&told);
-        }
-        folders.entry(entry.folder).or_default().push(Delivery { entry, file, md5: *md5 });
-    }
-    match left.keys().next() {
-        None => Ok(folders),
-        Some(key) => Err(InstallerError::damaged(place, format!("`{}` is not in it", Shown(key)))),
-    }
 }
 
 /// Delivers the files of one folder and returns where its area ends, as far as it was read.

@@ -9,7 +9,7 @@ use super::payload::{OLD_VERSION, SOME_TIME, recipe, write_file};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord};
-use crate::installer::{self, Contents, Installer, NothingBeside, PackagedFile, Sink, build_package};
+use crate::installer::{self, Contents, FileHashes, Installer, NothingBeside, PackagedFile, Sink, build_package};
 use crate::names::{Digest, FileName};
 
 /// Builds the tree of a description: every item installed but those that its `[rehearsal]` names.
@@ -111,7 +111,7 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
 
 fn lay_down(package: &[u8], folder: &Path) -> Result<(), LabError> {
     let unpacked = Installer::open(Cursor::new(package))
-        .and_then(|mut installer| installer.unpack(&mut NothingBeside, &mut IntoFolder(folder)));
+        .and_then(|mut installer| installer.unpack(&mut NothingBeside, &mut IntoFolder(folder), FileHashes::Compare));
     unpacked.map_err(|error| disk("unpack a package into", folder)(io::Error::other(error)))
 }
 

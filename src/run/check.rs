@@ -16,9 +16,18 @@ pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
 /// Which file an entry is, and when its contents were last changed.
 pub(super) type Seen = ((u64, u64), (i64, i64));
 
+/// What is known of the new objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum New {
+    /// They have lain there since an earlier command.
+    Found,
+    /// This process, which holds the lock, has staged them and read them back from disk.
+    ReadBack,
+}
+
 /// Going forward: every `new` still to be used is whole, and the first unfinished swap of every path
 /// meets what the plan saw.
-pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<Witness, RunError> {
+pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath, known: New) -> Result<Witness, RunError> {
     let mut witness = Witness::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     // What is compared at the end, by all cores at once: the new objects, and what the plan saw.
@@ -33,8 +42,10 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Re
         if progress == Progress::Done {
             continue;
         }
-        let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
-        new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
+        if known == New::Found {
+            let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
+            new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
+        }
         // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
         let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;

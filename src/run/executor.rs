@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check;
+use super::check::{self, New};
 use super::measure::{Measured, differences, measure};
 use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
@@ -114,7 +114,7 @@ pub fn commit(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let Staged { run, mut journal } = staged;
-    let seen = check::forward(disk, plan, &run);
+    let seen = check::forward(disk, plan, &run, New::ReadBack);
     let begun = seen.and_then(|witness| {
         go_on(listener)?;
         journal.write(disk, Record::Committing)?;
@@ -140,7 +140,7 @@ pub fn commit(
 /// What keeps the walk from beginning; nothing has changed then.
 pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
-    let witness = check::forward(disk, &plan, &run.folder)?;
+    let witness = check::forward(disk, &plan, &run.folder, New::Found)?;
     check::unchanged(disk, &plan, &run.folder)?;
     go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;

@@ -22,11 +22,14 @@ use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
-use crate::installer::{Beside, Installer, PackagedFile, ReadSeek, Sink};
+use crate::installer::{Beside, FileHashes, Installer, PackagedFile, ReadSeek, Sink};
 use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of};
+
+/// Files from this size on begin their way to disk when they are whole, before the barrier.
+const SYNCED_ALONE: u64 = 1024 * 1024;
 
 /// A run that is staged whole.
 pub struct Staged {
@@ -255,6 +258,7 @@ impl<'a> Stager<'a> {
         let modified = from.metadata().map(|metadata| metadata.mtime());
         let modified = modified.map_err(|e| DiskError::new("look at", shown.as_str(), e))?;
         file.finish(self.attributes_at(to)?, Some(modified))?;
+        begin_sync(&file, facts.size);
         Ok(modified)
     }
 
@@ -266,6 +270,7 @@ impl<'a> Stager<'a> {
         let mut target = self.disk.create(&to.at)?;
         let bytes = target.copy_from(&mut source).map_err(fail)?;
         target.finish(self.attributes_at(to)?, modified)?;
+        begin_sync(&target, bytes);
         tell(bytes);
         Ok(())
     }
@@ -309,7 +314,9 @@ impl<'a> Stager<'a> {
         let mut sink = ToSlots { disk: self.disk, targets, times: BTreeMap::new(), tell, failed: None };
         let mut beside = BesideCopies { disk: self.disk, plan: self.plan, copies: &self.copies, source };
         let file = BufReader::new(self.disk.tree().file(copy)?);
-        let unpacked = Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink));
+        // The plan unpacked the very same bytes, and what comes out of them now is read back and compared with it.
+        let unpacked =
+            Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Known));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
         sink.failed.map_or(Ok(sink.times), |error| Err(error.into()))
     }
@@ -377,6 +384,13 @@ pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
+/// Has the disk work on what is staged already, while the rest is still hashed; small files are better written together.
+fn begin_sync(file: &OwnFile, size: u64) {
+    if size >= SYNCED_ALONE {
+        file.begin_sync();
+    }
+}
+
 fn copy_and_hash(from: &mut File, to: &mut OwnFile, expected: u64, tell: Tell<'_>) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = chunk_for(expected);
@@ -414,7 +428,8 @@ impl Sink for ToSlots<'_, '_> {
             Some((at, attributes)) => {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
                 (self.tell)(file.size);
-                Ok(Box::new(Unpacking { file: target, attributes: *attributes, modified, failed: &mut self.failed }))
+                let failed = &mut self.failed;
+                Ok(Box::new(Unpacking { file: target, size: file.size, attributes: *attributes, modified, failed }))
             }
         }
     }
@@ -423,6 +438,7 @@ impl Sink for ToSlots<'_, '_> {
 /// A file of a package on its way to disk; it gets its attributes when it is whole.
 struct Unpacking<'a> {
     file: OwnFile,
+    size: u64,
     attributes: Attributes,
     modified: Option<i64>,
     failed: &'a mut Option<DiskError>,
@@ -440,8 +456,9 @@ impl Write for Unpacking<'_> {
 
 impl Drop for Unpacking<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.file.finish(self.attributes, self.modified) {
-            self.failed.get_or_insert(error);
+        match self.file.finish(self.attributes, self.modified) {
+            Ok(()) => begin_sync(&self.file, self.size),
+            Err(error) => drop(self.failed.get_or_insert(error)),
         }
     }
 }

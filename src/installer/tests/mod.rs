@@ -33,7 +33,7 @@ impl Sink for Unpacked {
 
 fn unpack(package: &[u8], beside: &mut dyn Beside) -> Result<BTreeMap<String, Vec<u8>>, InstallerError> {
     let mut unpacked = Unpacked::default();
-    Installer::open(Cursor::new(package))?.unpack(beside, &mut unpacked)?;
+    Installer::open(Cursor::new(package))?.unpack(beside, &mut unpacked, FileHashes::Compare)?;
     Ok(unpacked.0)
 }
 
