@@ -8,6 +8,7 @@ pub mod document;
 pub mod installer;
 pub mod deployment;
 pub mod manifest;
+pub mod article;
 pub mod payload;
 pub mod validation;
 pub mod plan;

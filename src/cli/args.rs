@@ -191,6 +191,24 @@ prerequisites, steps, payload), `of` (the step, prerequisite or file), `what`
 changed, moved), and `old`, `new`, `old_line`, `new_line`, null where there is
 nothing.")]
     Diff(Diff),
+    /// Write a manifest draft from the text of a vendor's article
+    #[command(after_help = "Examples:
+  rollup import article.txt -o KB952076.toml
+  rollup import article.html --report        what became of every line, and what is left to decide
+  rollup import article.txt --report --format json -o KB952076.toml
+
+ARTICLE is the article as people have it: saved from the browser as text or as a
+page, or copied and pasted into a file; UTF-8, UTF-16 or Windows-1252.
+
+The draft has everything that could be read: identity, relations, prerequisites,
+steps, file table, fixes and notes. What could not be known is a TODO in it, and
+a line of the report with the article's line. A step that was not understood is
+kept as a manual step that quotes the article; nothing is dropped silently. The
+draft is to be compared with the article, then `rollup validate`d and sealed.
+
+Exits with 0 when a draft was written, also with TODOs; with 65 where the file is
+no article about an update rollup.")]
+    Import(Import),
     /// Print the JSON Schema of the documents that people and programs write
     #[command(after_help = "Examples:
   rollup schema manifest -o manifest.schema.json
@@ -682,6 +700,21 @@ pub(super) struct Diff {
     /// Exit with 2 where they differ
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The article, as it was saved from the browser or pasted into a file
+    pub(super) article: PathBuf,
+    /// Write the draft into this file instead of to standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Print what became of the article in place of the draft
+    #[arg(long)]
+    pub(super) report: bool,
+    /// Tell the report to people or to programs
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "report")]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

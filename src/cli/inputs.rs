@@ -89,9 +89,14 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     Ok(Source::from_bytes(tree.shown(Some(&at)), text.into_bytes()))
 }
 
-/// Reads a file that was typed on the command line. Anything but a file is refused without waiting for
-/// it, and no more is read than a document can have.
+/// Reads a document that was typed on the command line; no more of it than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
+    Ok(Source::from_bytes(path.display().to_string(), bytes(path, Source::LARGEST as u64 + 1)?))
+}
+
+/// Reads a file that was typed on the command line, up to so many bytes. Anything but a file is refused without
+/// waiting for it.
+pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let shown = path.display().to_string();
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
@@ -105,8 +110,8 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
         return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
     }
     let mut bytes = Vec::new();
-    file.take(Source::LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(Source::from_bytes(shown, bytes))
+    file.take(most).read_to_end(&mut bytes).map_err(fail)?;
+    Ok(bytes)
 }
 
 /// Reads a manifest, and checks it against the deployment it is meant for.

@@ -15,6 +15,7 @@ mod explain;
 mod failing;
 mod inputs;
 mod history;
+mod import;
 mod job;
 mod markdown;
 mod named;
@@ -80,6 +81,7 @@ fn wants_json(command: &Command) -> bool {
         Command::Show(args) => return args.showing.is_json(),
         Command::Inspect(args) => args.format,
         Command::Diff(args) => args.format,
+        Command::Import(args) if args.report => args.format,
         Command::Prune(args) => args.format,
         Command::History(args) => args.format,
         Command::Report(args) => return args.format == Shape::Json && args.output.is_none(),
@@ -106,6 +108,7 @@ fn is_for_its_output(command: &Command, exit: Exit) -> bool {
             | Command::Tree(_)
             | Command::Inspect(_)
             | Command::Diff(_)
+            | Command::Import(_)
     );
     prints && matches!(exit, Exit::Ok | Exit::Changes)
 }
@@ -131,6 +134,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Inspect(args) => documents::inspect(args),
         Command::Seal(args) => documents::seal(args),
         Command::Diff(args) => diff::diff(args),
+        Command::Import(args) => import::import(args),
         Command::Schema(args) => schema::schema(args),
     }
 }

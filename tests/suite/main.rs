@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod findings;
 mod hostile;
+mod importing;
 mod independent_tools;
 mod journals;
 mod killed;

@@ -10,9 +10,9 @@ use rollup::document::{Findings, Source};
 use rollup::manifest;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "report", "tree",
-    "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "schema",
+    "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "import", "schema",
 ];
 
 fn root() -> &'static Path {

@@ -1,0 +1,519 @@
+//! Clauses to commands: what one verb and its object ask for.
+
+use super::clauses::{clauses, verb};
+use super::targets::{self, Targets};
+use crate::manifest::ServiceVerb;
+
+/// What a clause asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Where or when: "On the X servers", "In the tool".
+    Context(Context),
+    /// Opens nodes of the console, one below the other.
+    Expand(Vec<String>),
+    /// Right-clicks or selects.
+    Point(Targets),
+    /// Chooses from a menu, or clicks what is on the screen.
+    Choose(String),
+    /// Queues what a right-click would.
+    Queue(Queued, Targets),
+    Service {
+        verb: ServiceVerb,
+        services: Services,
+        on: On,
+    },
+    Copy {
+        files: Files,
+        to: String,
+        on: On,
+    },
+    Run {
+        files: Files,
+        on: On,
+    },
+    /// All that was said once more on other servers.
+    Repeat {
+        on: On,
+    },
+    /// Nothing that needs a step, and why.
+    Needless(&'static str),
+    Unknown,
+}
+
+/// What the console puts into its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queued {
+    Uninstall,
+    Install,
+    Initialize,
+}
+
+/// Which services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Services {
+    Named(Vec<String>),
+    Following,
+}
+
+/// Which files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Files {
+    Named(Vec<String>),
+    Following,
+    /// The other, the remaining, or all.
+    Others,
+    /// All with this extension.
+    Ending(String),
+}
+
+/// On which servers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct On {
+    pub(super) role: Option<String>,
+    /// Servers are named, but no role can be made of them.
+    pub(super) unclear: bool,
+}
+
+impl On {
+    fn of(text: &str) -> Self {
+        let role = targets::role(text);
+        Self { unclear: role.is_none() && targets::is_about_servers(text), role }
+    }
+}
+
+/// What stands before the verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Context {
+    /// A role whose servers are meant from here on.
+    Role(String),
+    /// A tool, so the console's tree begins at its root.
+    Tool,
+    /// A node that the next one stands below.
+    Under(String),
+    /// A condition that only a person can judge.
+    If,
+    Other,
+}
+
+const NAVIGATES: &str = "it only opens or closes something on the screen";
+const SHOWS: &str = "a look at the result, and rollup compares every file itself";
+const KEPT: &str = "rollup always keeps what it replaces";
+const UNPACKED: &str = "the payload is given to rollup unpacked";
+const WAITS: &str = "rollup waits for each step itself";
+
+/// The commands of a sentence.
+pub(super) fn commands(sentence: &str) -> Vec<Command> {
+    clauses(sentence).iter().map(|clause| command(clause)).collect()
+}
+
+/// Whether a text begins with a command of the console.
+pub(super) fn is_command(text: &str) -> bool {
+    clauses(text).iter().take(2).any(|clause| verb(clause).is_some())
+}
+
+fn command(clause: &str) -> Command {
+    let clause =
+        ["Then ", "Next, ", "Finally, ", "Now, ", "Again, ", "again ", "Please ", "please ", "First, ", "then "]
+            .iter()
+            .fold(clause, |clause, start| clause.strip_prefix(start).unwrap_or(clause));
+    let Some((verb, object)) = verb(clause) else { return context(clause) };
+    let lower = object.to_lowercase();
+    match verb {
+        "expand" => Command::Expand(path(object)),
+        "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
+        "select" if lower.starts_with("the check") || lower.starts_with("check box") => Command::Unknown,
+        "select" | "point to" | "choose" | "click" if is_command_name(&lower) => Command::Choose(menu(object)),
+        "select" => Command::Point(targets::targets(object)),
+        "click" | "choose" | "point to" => Command::Choose(menu(object)),
+        "double-click" | "double click" if is_package(&lower) => run(object),
+        "double-click" | "double click" => Command::Expand(path(object)),
+        "open" | "launch" | "close" | "exit" | "quit" | "return" | "go to" | "navigate" | "browse" | "view"
+        | "switch" => Command::Needless(NAVIGATES),
+        "locate" | "find" => Command::Needless(NAVIGATES),
+        "connect" | "log on" | "log in" | "sign in" => Command::Needless("who runs rollup is logged on already"),
+        "press" if lower.len() <= 24 => Command::Needless(NAVIGATES),
+        "wait" => Command::Needless(WAITS),
+        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => looked_at(&lower),
+        "back up" | "backup" | "back them up" => backed_up(verb, &lower),
+        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => backed_up(verb, &lower),
+        "download" | "extract" | "unpack" | "unzip" => Command::Needless(UNPACKED),
+        "repeat" => repeat(object),
+        "start" if opens_tool(object) => Command::Needless(NAVIGATES),
+        "start" => service(ServiceVerb::Start, object),
+        "stop" | "shut down" => service(ServiceVerb::Stop, object),
+        "restart" | "reset" | "recycle" => service(ServiceVerb::Restart, object),
+        "disable" => service(ServiceVerb::Disable, object),
+        "enable" => service(ServiceVerb::Enable, object),
+        "copy" | "place" | "move" | "put" => copy(object),
+        "type" | "enter" | "run" | "execute" | "use" => typed(verb, object),
+        "install" | "reinstall" if is_package(&lower) => run(object),
+        "install" | "reinstall" => queue(Queued::Install, object),
+        "uninstall" | "remove" => queue(Queued::Uninstall, object),
+        "initialize" => queue(Queued::Initialize, object),
+        _ => Command::Unknown,
+    }
+}
+
+/// Words before the verb.
+fn context(clause: &str) -> Command {
+    let lower = clause.to_lowercase();
+    let first = lower.split(' ').next().unwrap_or_default();
+    Command::Context(match first {
+        "on" | "at" | "from" | "for" if targets::role(&format!("on {}", after_word(clause))).is_some() => {
+            Context::Role(targets::role(&format!("on {}", after_word(clause))).expect("it was there a line above"))
+        }
+        "under" | "below" | "beneath" => Context::Under(targets::name(after_word(clause))),
+        "in" if ["tool", "console", "window", "manager", "snap-in"].iter().any(|word| lower.ends_with(word)) => {
+            Context::Tool
+        }
+        "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => Context::Other,
+        "if" | "unless" | "only" => Context::If,
+        "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using" | "while" | "next"
+        | "then" | "finally" | "now" | "again" | "first" | "before" | "with" | "for" => Context::Other,
+        _ => return Command::Unknown,
+    })
+}
+
+fn after_word(text: &str) -> &str {
+    text.split_once(' ').map_or("", |(_, rest)| rest)
+}
+
+/// Nodes one below the other: "A, B, and C", `A > B`, `A\B`.
+fn path(object: &str) -> Vec<String> {
+    let object = without_ways(object);
+    for separator in [" -> ", " > ", "\\"] {
+        if object.contains(separator) {
+            return object.split(separator).map(targets::name).filter(|name| !name.is_empty()).collect();
+        }
+    }
+    targets::names(object)
+}
+
+/// An object without the words that say where it is on the screen.
+fn without_ways(object: &str) -> &str {
+    [" in the ", " under the "].iter().fold(object, |object, word| match object.split_once(word) {
+        Some((before, rest)) if ["tree", "pane", "tool", "console", "window"].iter().any(|end| rest.ends_with(end)) => {
+            before
+        }
+        _ => object,
+    })
+}
+
+/// The words of a menu, without those that say that it is one.
+fn menu(object: &str) -> String {
+    let name = object.trim_end_matches(['.', ':']).trim();
+    let name = name.strip_prefix("the ").unwrap_or(name);
+    let name = name.strip_suffix(" button").or_else(|| name.strip_suffix(" command")).unwrap_or(name);
+    name.trim_matches(['"', '\'', '*', ' ']).to_owned()
+}
+
+/// Whether a menu has it in this console.
+fn is_command_name(lower: &str) -> bool {
+    ["uninstall", "install", "execute", "start deployment"].iter().any(|name| lower.starts_with(name))
+}
+
+fn is_package(lower: &str) -> bool {
+    lower.contains(".msi") || lower.contains("following installer") || lower.contains("following package")
+}
+
+/// Whether "start X" only opens a tool.
+fn opens_tool(object: &str) -> bool {
+    let lower = targets::without_role(object).trim_end_matches('.').to_lowercase();
+    [
+        "tool",
+        "console",
+        "manager",
+        "snap-in",
+        "services",
+        "management",
+        "explorer",
+        "prompt",
+        "wizard",
+        "editor",
+        "panel",
+        "window",
+        "shell",
+        "utility",
+    ]
+    .iter()
+    .any(|end| lower.ends_with(end))
+        && !lower.ends_with("information services")
+        && !(lower.ends_with(" services")
+            && lower != "component services"
+            && (lower.starts_with("the ") || lower.contains("following")))
+}
+
+fn service(verb: ServiceVerb, object: &str) -> Command {
+    let on = On::of(object);
+    let object = targets::without_role(object);
+    let lower = object.to_lowercase();
+    let machine = [
+        "the computer",
+        "the server",
+        "each server",
+        "every server",
+        "all servers",
+        "each computer",
+        "the computers",
+        "the servers",
+        "your computer",
+    ];
+    if object.is_empty() || machine.iter().any(|machine| lower.starts_with(machine)) {
+        return Command::Unknown;
+    }
+    if lower.contains("following") {
+        return Command::Service { verb, services: Services::Following, on };
+    }
+    let services = targets::services(object);
+    // A service has a name, not a description.
+    let named = !services.is_empty()
+        && services
+            .iter()
+            .all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) || is_short_name(name))
+        && services.iter().all(|name| name.split(' ').count() <= 8);
+    match named {
+        true => Command::Service { verb, services: Services::Named(services), on },
+        false => Command::Unknown,
+    }
+}
+
+/// Such as `w3svc`.
+fn is_short_name(name: &str) -> bool {
+    !name.contains(' ') && name.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn queue(kind: Queued, object: &str) -> Command {
+    match targets::targets(targets::without_role(object)) {
+        Targets::Named(names) if !names.iter().all(|name| name.starts_with(char::is_uppercase)) => {
+            let again = object.to_lowercase();
+            match kind == Queued::Install && (again.contains("again") || again.contains("uninstalled")) {
+                true => Command::Queue(kind, Targets::Removed),
+                false => Command::Unknown,
+            }
+        }
+        found => Command::Queue(kind, found),
+    }
+}
+
+fn looked_at(lower: &str) -> Command {
+    let result = [
+        "install", "deploy", "succe", "complete", "version", "state", "status", "verified", "running", "started",
+        "copied",
+    ];
+    let before = ["no user", "users are", "backup", "backed", "permission", "member", "account"];
+    match result.iter().any(|word| lower.contains(word)) && !before.iter().any(|word| lower.contains(word)) {
+        true => Command::Needless(SHOWS),
+        false => Command::Unknown,
+    }
+}
+
+fn backed_up(verb: &str, lower: &str) -> Command {
+    let other = ["database", "registry", "system state", "active directory", "configuration", "the server", "mailbox"];
+    let ours = ["file", "them", "installer", "folder", "share", "package", ".msi", "component"];
+    let is_ours = verb == "back them up" || ours.iter().any(|word| lower.contains(word));
+    match is_ours && !other.iter().any(|word| lower.contains(word)) {
+        true => Command::Needless(KEPT),
+        false => Command::Unknown,
+    }
+}
+
+fn repeat(object: &str) -> Command {
+    let on = On::of(object);
+    match on.role.is_some() || on.unclear {
+        true => Command::Repeat { on },
+        false => Command::Unknown,
+    }
+}
+
+fn copy(object: &str) -> Command {
+    let on = On::of(object);
+    let bare = targets::without_role(object);
+    let place = [" to the ", " into the ", " in the ", " to ", " into "];
+    let Some((at, length)) = place
+        .iter()
+        .filter_map(|word| bare.rfind(word).map(|at| (at, word.len())))
+        .max_by_key(|(at, length)| (at + length, *length))
+    else {
+        return Command::Unknown;
+    };
+    let (what, to) = (&bare[..at], &bare[at + length..]);
+    let what = what.split_once(" from ").map_or(what, |(what, _)| what);
+    match (files(what), folder(to)) {
+        (Some(files), Some(to)) => Command::Copy { files, to, on },
+        _ => Command::Unknown,
+    }
+}
+
+/// Which files an object means.
+fn files(what: &str) -> Option<Files> {
+    let lower = what.to_lowercase();
+    if lower.contains("following") || lower.contains("listed below") {
+        return Some(Files::Following);
+    }
+    let named: Vec<String> = what
+        .split([',', ' ', '"', ';'])
+        .map(|word| word.trim_matches(['(', ')', '\'']))
+        .filter(|word| word.rfind('.').is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1))))
+        .map(str::to_owned)
+        .collect();
+    if !named.is_empty() {
+        return Some(Files::Named(named));
+    }
+    if let Some(ending) = lower.split(' ').find_map(|word| word.trim_start_matches('*').strip_prefix('.')) {
+        return Some(Files::Ending(ending.to_owned()));
+    }
+    let rest = ["other", "remaining", "rest of", "all files", "all the files", "all of the files", "everything"];
+    rest.iter().any(|word| lower.contains(word)).then_some(Files::Others)
+}
+
+/// A folder by its words or its path: `share` for the installer share.
+fn folder(to: &str) -> Option<String> {
+    let to = to.trim_end_matches(['.', ':', ',']).trim();
+    let to = ["folder", "directory"]
+        .iter()
+        .fold(to, |to, word| to.strip_suffix(word).unwrap_or(to))
+        .trim_matches([' ', '"', '\'']);
+    let lower = to.to_lowercase();
+    if lower.ends_with("share") || lower.contains("installer files") || lower.contains("installation files") {
+        return Some("share".to_owned());
+    }
+    // A drive and what stands for the system's own folders say nothing below `Files`.
+    let path = to.split_once(":\\").map_or(to, |(_, path)| path).replace('\\', "/");
+    let path = path.trim_matches('/').to_owned();
+    let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])
+        || path.split('/').any(|part| part.is_empty() || part == "..");
+    (!path.is_empty() && !odd && path.split(' ').count() <= 8).then_some(path)
+}
+
+fn run(object: &str) -> Command {
+    let on = On::of(object);
+    match files(targets::without_role(object)) {
+        Some(Files::Named(files)) if !files.iter().all(|file| file.to_lowercase().ends_with(".msi")) => {
+            Command::Unknown
+        }
+        Some(files @ (Files::Named(_) | Files::Following)) => Command::Run { files, on },
+        _ => Command::Unknown,
+    }
+}
+
+/// What is typed at a prompt, or run.
+fn typed(verb: &str, object: &str) -> Command {
+    let on = On::of(object);
+    let line = targets::without_role(object).replace('"', "").to_lowercase();
+    let line = line.trim_start_matches("the ").trim_start_matches("following command: ");
+    let mut words = line.split(' ').filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().trim_end_matches(".exe");
+    let rest = line.split_once(' ').map_or("", |(_, rest)| rest).trim().trim_end_matches(" command");
+    let service = |verb, name: &str| Command::Service {
+        verb,
+        services: Services::Named(vec![spelled(object, name)]),
+        on: on.clone(),
+    };
+    match first {
+        "iisreset" if rest.contains("/stop") => service(ServiceVerb::Stop, "IIS"),
+        "iisreset" if rest.contains("/start") => service(ServiceVerb::Start, "IIS"),
+        "iisreset" => service(ServiceVerb::Restart, "IIS"),
+        "net" | "sc" => match rest.split_once(' ') {
+            Some(("stop", name)) => service(ServiceVerb::Stop, name),
+            Some(("start", name)) => service(ServiceVerb::Start, name),
+            _ => Command::Unknown,
+        },
+        "restart-service" => service(ServiceVerb::Restart, rest),
+        "stop-service" => service(ServiceVerb::Stop, rest),
+        "start-service" => service(ServiceVerb::Start, rest),
+        // The window of the Start menu that takes a command.
+        "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => Command::Needless(NAVIGATES),
+        _ if verb == "run" && is_package(line) => run(object),
+        _ => Command::Unknown,
+    }
+}
+
+/// A name as the article spells it.
+fn spelled(object: &str, lower: &str) -> String {
+    let at = object.to_lowercase().find(lower);
+    let name = at.and_then(|at| object.get(at..at + lower.len())).unwrap_or(lower);
+    name.trim_matches(['"', '\'', ' ', '.']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(sentence: &str) -> Command {
+        let found = commands(sentence);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.into_iter().next().expect("there is one")
+    }
+
+    fn on(role: &str) -> On {
+        On { role: Some(role.to_owned()), unclear: false }
+    }
+
+    fn services(names: &[&str]) -> Services {
+        Services::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn services_are_changed_in_many_words() {
+        for (sentence, verb, service, role) in [
+            ("Restart the Gear Engine service on each engine server.", ServiceVerb::Restart, "Gear Engine", "engine"),
+            ("Restart IIS on every web server", ServiceVerb::Restart, "IIS", "web"),
+            ("Run iisreset on the Front End servers.", ServiceVerb::Restart, "IIS", "front-end"),
+            ("Type net stop W3SVC on the web servers", ServiceVerb::Stop, "W3SVC", "web"),
+            (
+                "Disable the Gear Engine application on the MPS Engine servers",
+                ServiceVerb::Disable,
+                "Gear Engine",
+                "mps-engine",
+            ),
+        ] {
+            assert_eq!(
+                one(sentence),
+                Command::Service { verb, services: services(&[service]), on: on(role) },
+                "{sentence}"
+            );
+        }
+        assert_eq!(one("Restart the computer."), Command::Unknown);
+        assert_eq!(one("Start Component Services."), Command::Needless(NAVIGATES));
+        assert_eq!(one("Start the Gear Deployment tool."), Command::Needless(NAVIGATES));
+    }
+
+    #[test]
+    fn files_are_copied_and_run() {
+        let named = |names: &[&str]| Files::Named(names.iter().map(|name| (*name).to_owned()).collect());
+        for (sentence, files, to, role) in [
+            ("Copy the following files from the update to the InstallShare folder:", Files::Following, "share", None),
+            ("Copy a.msi and b.dll to the installer share.", named(&["a.msi", "b.dll"]), "share", None),
+            (
+                "Copy the remaining files to the C:\\Program Files\\Gear folder on each web server.",
+                Files::Others,
+                "Program Files/Gear",
+                Some("web"),
+            ),
+            ("Copy all .msi files to the InstallShare folder", Files::Ending("msi".into()), "share", None),
+        ] {
+            let on = On { role: role.map(str::to_owned), unclear: false };
+            assert_eq!(one(sentence), Command::Copy { files, to: to.to_owned(), on }, "{sentence}");
+        }
+        assert_eq!(
+            one("Run Client.msi on each mail server."),
+            Command::Run { files: named(&["Client.msi"]), on: on("mail") }
+        );
+        assert_eq!(one("Run Setup.exe on each mail server."), Command::Unknown);
+    }
+
+    #[test]
+    fn what_rollup_does_anyway_needs_no_step() {
+        for sentence in [
+            "Back up the files in the share",
+            "Open the InstallShare folder",
+            "Wait until the deployment is finished",
+            "Extract the package",
+        ] {
+            assert!(matches!(one(sentence), Command::Needless(_)), "{sentence}");
+        }
+        for sentence in ["Back up the configuration database", "Make sure that no users are connected", "Dance"] {
+            assert_eq!(one(sentence), Command::Unknown, "{sentence}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Days and times as articles write them.
+
+/// A day, or the two that a text of digits alone may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Day {
+    Known(String),
+    /// Month first, or day first.
+    Either(String, String),
+}
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// The day at the beginning of a text, and how many bytes it takes.
+pub(super) fn day(text: &str) -> Option<(Day, usize)> {
+    let mut scan = Scan { text, at: 0 };
+    let first = scan.at_digits();
+    let found = if first == 4 { iso(&mut scan) } else { None };
+    let found = found.or_else(|| {
+        let mut scan = Scan { text, at: 0 };
+        if first > 0 {
+            day_first(&mut scan).or_else(|| slashes(&mut Scan { text, at: 0 }))
+        } else {
+            month_first(&mut scan)
+        }
+    })?;
+    Some(found)
+}
+
+/// The first day that stands anywhere in a text.
+pub(super) fn day_in(text: &str) -> Option<Day> {
+    let starts = text
+        .char_indices()
+        .filter(|(at, c)| c.is_ascii_alphanumeric() && !text[..*at].ends_with(|before: char| before.is_alphanumeric()));
+    starts.filter_map(|(at, _)| day(&text[at..])).map(|(day, _)| day).next()
+}
+
+/// `18:32`, `6:32 PM`, `18:32:00 UTC`, to the minute, and how many bytes it takes.
+pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
+    let mut scan = Scan { text, at: 0 };
+    let hour = scan.number(1, 2)?;
+    scan.take(":")?;
+    let minute = scan.number(2, 2)?;
+    if scan.rest().starts_with(':') {
+        scan.take(":")?;
+        scan.number(2, 2)?;
+    }
+    let mut hour = hour;
+    let half = scan.rest().trim_start().get(..2).map(str::to_ascii_lowercase);
+    if let Some(half) = half.filter(|half| half == "am" || half == "pm") {
+        scan.at = text.len() - scan.rest().trim_start().len() + 2;
+        hour = hour % 12 + if half == "pm" { 12 } else { 0 };
+    }
+    (hour < 24 && minute < 60).then(|| ((hour as u8, minute as u8), scan.at))
+}
+
+/// `2008-03-31`.
+fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
+    let year = scan.number(4, 4)?;
+    let separator = scan.one(&['-', '/', '.'])?;
+    let month = scan.number(1, 2)?;
+    scan.take(separator)?;
+    let day = scan.number(1, 2)?;
+    Some((Day::Known(checked(year, month, day)?), scan.at))
+}
+
+/// `31-Mar-2008`, `31 March 2008`.
+fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
+    let day = scan.number(1, 2)?;
+    scan.gap();
+    let month = scan.month()?;
+    scan.gap();
+    let year = scan.number(4, 4)?;
+    Some((Day::Known(checked(year, month, day)?), scan.at))
+}
+
+/// `March 31, 2008`, `Mar-31-2008`.
+fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
+    let month = scan.month()?;
+    scan.gap();
+    let day = scan.number(1, 2)?;
+    scan.gap();
+    let year = scan.number(4, 4)?;
+    Some((Day::Known(checked(year, month, day)?), scan.at))
+}
+
+/// `3/31/2008`: the day that cannot be a month tells which is which.
+fn slashes(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
+    let first = scan.number(1, 2)?;
+    let separator = scan.one(&['/', '.', '-'])?;
+    let second = scan.number(1, 2)?;
+    scan.take(separator)?;
+    let year = scan.number(4, 4)?;
+    let day = match (checked(year, first, second), checked(year, second, first)) {
+        // With dots the day comes first everywhere.
+        (_, Some(day)) if separator == "." => Day::Known(day),
+        (Some(one), Some(other)) if one != other => Day::Either(one, other),
+        (Some(day), _) | (None, Some(day)) => Day::Known(day),
+        (None, None) => return None,
+    };
+    Some((day, scan.at))
+}
+
+fn checked(year: u32, month: u32, day: u32) -> Option<String> {
+    let (y, m, d) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    (1980..=2100).contains(&year).then_some(())?;
+    jiff::civil::Date::new(y, m, d).ok().map(|date| date.to_string())
+}
+
+struct Scan<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Scan<'t> {
+    fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    fn at_digits(&self) -> usize {
+        self.rest().bytes().take_while(u8::is_ascii_digit).count()
+    }
+
+    /// A number of so many digits; of more, the first so many.
+    fn number(&mut self, least: usize, most: usize) -> Option<u32> {
+        let digits = self.at_digits().min(most);
+        let number = self.rest()[..digits].parse().ok().filter(|_| digits >= least)?;
+        self.at += digits;
+        Some(number)
+    }
+
+    fn take(&mut self, what: &str) -> Option<()> {
+        self.rest().starts_with(what).then(|| self.at += what.len())
+    }
+
+    fn one(&mut self, which: &[char]) -> Option<&'t str> {
+        let found = self.rest().chars().next().filter(|c| which.contains(c))?;
+        let text = &self.rest()[..found.len_utf8()];
+        self.at += text.len();
+        Some(text)
+    }
+
+    fn gap(&mut self) {
+        self.at += self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'-' | b',' | b'.' | b'/')).count();
+    }
+
+    fn month(&mut self) -> Option<u32> {
+        let letters = self.rest().bytes().take_while(u8::is_ascii_alphabetic).count();
+        let word = self.rest()[..letters].to_ascii_lowercase();
+        let is = |month: &&str| word == **month || (word.len() == 3 || word == "sept") && month.starts_with(&word);
+        let month = MONTHS.iter().position(|month| is(&month))?;
+        self.at += letters;
+        u32::try_from(month + 1).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_in_every_order() {
+        for text in
+            ["31-Mar-2008", "2008-03-31", "March 31, 2008", "31 March 2008", "3/31/2008", "31.3.2008", "Mar 31 2008"]
+        {
+            assert_eq!(day(text), Some((Day::Known("2008-03-31".to_owned()), text.len())), "{text}");
+        }
+        assert_eq!(day("3/4/2008").map(|(day, _)| day), Some(Day::Either("2008-03-04".into(), "2008-04-03".into())));
+        for text in ["31-Feb-2008", "Marching 3, 2008", "9999-99-99", "4.0"] {
+            assert_eq!(day(text), None, "{text}");
+        }
+        assert_eq!(day_in("It is dated (April 29, 2008)."), Some(Day::Known("2008-04-29".to_owned())));
+        assert_eq!(day("31-Mar-200818:32").map(|(_, length)| length), Some(11));
+    }
+
+    #[test]
+    fn times_are_read_to_the_minute() {
+        assert_eq!(time("18:32Not"), Some(((18, 32), 5)));
+        assert_eq!(time("6:32 PM"), Some(((18, 32), 7)));
+        assert_eq!(time("12:05:59 am"), Some(((0, 5), 11)));
+        assert_eq!(time("25:00"), None);
+    }
+}

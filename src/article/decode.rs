@@ -1,0 +1,80 @@
+//! Bytes to text, whatever the browser or the editor made of them.
+
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::NoArticle;
+
+/// The largest article that is read; the longest that vendors publish have some hundred kilobytes.
+pub const LARGEST: usize = 4 << 20;
+
+/// The text, with line feeds only and without a byte order mark.
+pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
+    if bytes.len() > LARGEST {
+        return Err(NoArticle::TooLarge);
+    }
+    let text = match Encoding::for_bom(bytes) {
+        Some((encoding, mark)) => {
+            if !std::ptr::eq(encoding, UTF_16LE) && !std::ptr::eq(encoding, UTF_16BE) {
+                plain(bytes)?;
+            }
+            encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned()
+        }
+        None => {
+            plain(bytes)?;
+            match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => declared(bytes).unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned(),
+            }
+        }
+    };
+    Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// Refuses what no text holds: the first byte of that kind is told.
+fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
+    let in_text = |byte: u8| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | 0x1a);
+    match bytes.iter().position(|&byte| !in_text(byte)) {
+        Some(at) => Err(NoArticle::Binary { byte: bytes[at], at }),
+        None => Ok(()),
+    }
+}
+
+/// The encoding that a saved page declares in its head.
+fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = bytes[..bytes.len().min(2048)].to_ascii_lowercase();
+    let at = head.windows(8).position(|window| window == b"charset=")? + 8;
+    let label: Vec<u8> = head[at..]
+        .iter()
+        .copied()
+        .skip_while(|byte| matches!(byte, b'"' | b'\''))
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        .collect();
+    // A page that declares UTF-8 and is not: the older encoding loses nothing.
+    Encoding::for_label(&label).filter(|encoding| !std::ptr::eq(*encoding, encoding_rs::UTF_8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_encoding_that_browsers_write_is_read() {
+        let wanted = "“Größe” – 1\n";
+        assert_eq!(decode(wanted.as_bytes()), Ok(wanted.to_owned()));
+        assert_eq!(decode(&[b"\xef\xbb\xbf", wanted.as_bytes()].concat()), Ok(wanted.to_owned()));
+        assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94 \x96 1\r\n"), Ok(wanted.to_owned()));
+        let units = || std::iter::once(0xfeff).chain(wanted.encode_utf16());
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(decode(&little), Ok(wanted.to_owned()));
+        assert_eq!(decode(&big), Ok(wanted.to_owned()));
+        let latin2 = b"<meta charset=\"iso-8859-2\">\xb1";
+        assert_eq!(decode(latin2), Ok("<meta charset=\"iso-8859-2\">ą".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused_with_the_byte() {
+        assert_eq!(decode(b"MZ\x90\0\x03"), Err(NoArticle::Binary { byte: 0, at: 3 }));
+        assert_eq!(decode(&vec![b' '; LARGEST + 1]), Err(NoArticle::TooLarge));
+    }
+}

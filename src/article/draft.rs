@@ -1,0 +1,415 @@
+//! The manifest's text, in the layout of a manifest that a person wrote.
+//!
+//! What is not known stands as a `TODO`: a comment where the key may be left out, a value where it may not.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use super::commands::Queued;
+use super::identity::Identity;
+use super::issues::Issues;
+use super::prerequisites::{Asked, Prerequisites};
+use super::relations::Relations;
+use super::steps::{Does, Listed, Selection, Step, keyword};
+use super::table::{Row, Table};
+use super::walk::Walked;
+use super::{Found, Imported, Open, Said};
+use crate::names::Folded;
+
+/// All that the other stages found.
+pub(super) struct Parts {
+    pub(super) identity: Identity,
+    pub(super) relations: Relations,
+    pub(super) asked: Prerequisites,
+    pub(super) issues: Issues,
+    pub(super) walked: Walked,
+    pub(super) table: Table,
+}
+
+/// Writes the draft.
+pub(super) fn write(parts: Parts) -> Imported {
+    let mut page = Page::default();
+    page.head(&parts.identity);
+    page.rollup(&parts);
+    page.article(&parts.identity);
+    page.prerequisites(&parts.asked);
+    for step in &parts.walked.steps {
+        page.step(step, &parts.walked.steps, &parts.table);
+    }
+    if parts.walked.steps.is_empty() {
+        page.no_steps();
+    }
+    page.open.extend(parts.walked.open.iter().cloned());
+    page.payload(&parts.table, &parts.walked.steps);
+    let manual = parts.walked.steps.iter().filter(|step| matches!(step.does, Does::Manual { .. })).count();
+    let found = Found {
+        kb: parts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
+        steps: parts.walked.steps.len(),
+        manual,
+        files: parts.table.rows.len(),
+        prerequisites: parts.asked.asked.len(),
+        fixes: parts.issues.fixes.len(),
+    };
+    Imported { draft: page.text, open: page.open, accounted: parts.walked.accounted, found, origins: page.origins }
+}
+
+/// The text, and for each of its lines the line of the article.
+#[derive(Default)]
+struct Page {
+    text: String,
+    origins: Vec<Option<u32>>,
+    open: Vec<Open>,
+}
+
+impl Page {
+    fn line(&mut self, text: &str, origin: Option<u32>) {
+        self.text.push_str(text);
+        self.text.push('\n');
+        self.origins.push(origin);
+    }
+
+    fn blank(&mut self) {
+        self.line("", None);
+    }
+
+    /// A comment that says what to decide, and its entry in the report.
+    fn todo(&mut self, what: &str, line: Option<u32>) {
+        let place = line.map(|line| format!(" (article, line {line})")).unwrap_or_default();
+        self.line(&format!("# TODO {}{place}", one_line(what)), line);
+        self.open.push(Open { line, what: what.to_owned() });
+    }
+
+    fn key(&mut self, key: &str, value: &Said<String>) {
+        self.line(&format!("{key} = {}", quoted(&value.value)), Some(value.line));
+    }
+
+    /// A key that has to be there.
+    fn required(&mut self, key: &str, value: Option<&Said<String>>, what: &str) {
+        match value {
+            Some(value) => self.key(key, value),
+            None => {
+                self.line(&format!("{key} = {}", quoted(&format!("TODO {what}"))), None);
+                self.open.push(Open { line: None, what: format!("`{key}`: {what}") });
+            }
+        }
+    }
+
+    fn head(&mut self, identity: &Identity) {
+        let kb = identity.kb.as_ref().map_or("an article".to_owned(), |kb| kb.value.to_string());
+        self.line(
+            &format!(
+                "# A draft from the text of {kb}: compare every line with the article, decide each TODO, and then"
+            ),
+            None,
+        );
+        self.line("# `rollup validate` it. Names, sizes, dates and their spelling are the vendor's.", None);
+        self.line("schema = 1", None);
+        self.blank();
+    }
+
+    fn rollup(&mut self, parts: &Parts) {
+        let Parts { identity, relations, issues, .. } = parts;
+        self.line("[rollup]", None);
+        let kb = identity.kb.as_ref().map(|kb| Said::new(kb.value.to_string(), kb.line));
+        self.required("kb", kb.as_ref(), "the KB number of the article");
+        self.required("title", identity.title.as_ref(), "the title of the rollup");
+        self.required("product", identity.product.as_ref(), "the product that is updated");
+        match identity.versions.first() {
+            Some(first) => {
+                let versions: Vec<_> = identity.versions.iter().map(|version| quoted(&version.value)).collect();
+                self.line(&format!("product_versions = [{}]", versions.join(", ")), Some(first.line));
+            }
+            None => {
+                self.line("product_versions = [\"TODO\"]", None);
+                self.open.push(Open { line: None, what: "`product_versions`: the versions that it is for".to_owned() });
+            }
+        }
+        identity.scope.iter().for_each(|scope| self.key("scope", scope));
+        match &identity.released {
+            Some(day) => self.line(&format!("released = {}", day.value), Some(day.line)),
+            None => self.todo("`released`: the day of the release is not in the article", None),
+        }
+        for (key, list) in
+            [("includes", &relations.includes), ("replaces", &relations.replaces), ("requires", &relations.requires)]
+        {
+            if let Some(first) = list.first() {
+                let numbers: Vec<_> = list.iter().map(|kb| quoted(&kb.value.to_string())).collect();
+                self.line(&format!("{key} = [{}]", numbers.join(", ")), Some(first.line));
+            }
+        }
+        self.texts("fixes", &issues.fixes);
+        self.texts("notes", &issues.notes);
+        for open in &identity.open {
+            self.todo(&open.what, open.line);
+        }
+    }
+
+    fn texts(&mut self, key: &str, texts: &[Said<String>]) {
+        if texts.is_empty() {
+            return;
+        }
+        self.line(&format!("{key} = ["), None);
+        texts.iter().for_each(|text| self.line(&format!("  {},", quoted(&text.value)), Some(text.line)));
+        self.line("]", None);
+    }
+
+    fn article(&mut self, identity: &Identity) {
+        self.blank();
+        self.line("[article]", None);
+        match &identity.url {
+            Some(url) if identity.url_is_derived => {
+                let what = "`url`: the article does not tell its own address; this one is made as that of another article in it is";
+                self.todo(what, Some(url.line));
+                self.key("url", url);
+            }
+            Some(url) => self.key("url", url),
+            None => self.todo("`url`: the article does not tell its own address", None),
+        }
+        match &identity.revision {
+            Some(revision) => self.key("revision", &Said::new(revision.value.to_string(), revision.line)),
+            None => self.todo("`revision`: the article does not tell its revision; without one it counts as 1.0", None),
+        }
+        match &identity.reviewed {
+            Some(day) => self.line(&format!("reviewed = {}", day.value), Some(day.line)),
+            None => self.todo("`reviewed`: the article does not tell when it was last reviewed", None),
+        }
+    }
+
+    fn prerequisites(&mut self, asked: &Prerequisites) {
+        for Said { value, line } in &asked.asked {
+            self.blank();
+            for open in
+                asked.open.iter().filter(|open| open.line == Some(*line) && matches!(value, Asked::Confirm { .. }))
+            {
+                self.line(&format!("# TODO {} (article, line {line})", one_line(&open.what)), Some(*line));
+            }
+            let line = Some(*line);
+            self.line("[[prerequisites]]", line);
+            match value {
+                Asked::Product { product, service_pack, on } => {
+                    self.line(&format!("product = {}", quoted(product)), line);
+                    self.line(&format!("service_pack = {service_pack}                 # or later, on every server that has the product"), line);
+                    on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
+                }
+                Asked::Confirm { id, question } => {
+                    self.line(&format!("confirm = {}", quoted(question)), line);
+                    self.line(&format!("id = {}", quoted(id)), line);
+                }
+            }
+        }
+        self.open.extend(asked.open.iter().cloned());
+    }
+
+    fn step(&mut self, step: &Step, steps: &[Step], table: &Table) {
+        let at = Some(step.line);
+        self.blank();
+        for todo in &step.todo {
+            self.todo(&format!("step `{}`: {}", step.id, todo.value), Some(todo.line));
+        }
+        self.line("[[steps]]", at);
+        self.line(&format!("id = {}", quoted(&step.id)), at);
+        step.title.iter().for_each(|title| self.line(&format!("title = {}", quoted(title)), at));
+        match &step.does {
+            Does::Batch(kind, selection) => self.batch(*kind, selection, at),
+            Does::Reinstall(of) => {
+                self.line("action = \"install\"", at);
+                let id = steps.get(*of).map_or("TODO", |step| step.id.as_str());
+                self.line(&format!("removed_by = {}", quoted(id)), at);
+            }
+            Does::Copy { files, to, on } => {
+                self.line("action = \"copy\"", at);
+                self.line(&format!("to = {}", quoted(to)), at);
+                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+                self.files(files, table, at);
+            }
+            Does::Run { files, on } => {
+                self.line("action = \"run\"", at);
+                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+                self.files(files, table, at);
+            }
+            Does::Service { verb, service, on } => {
+                self.line(&format!("action = {}", quoted(keyword(*verb))), at);
+                self.line(&format!("service = {}", quoted(service)), at);
+                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+            }
+            Does::Manual { lines } => {
+                self.line("action = \"manual\"", at);
+                self.line(&format!("instructions = {}", quoted(&instructions(lines))), at);
+            }
+        }
+    }
+
+    fn batch(&mut self, kind: Queued, selection: &Selection, at: Option<u32>) {
+        let action = match kind {
+            Queued::Uninstall => "uninstall",
+            Queued::Install => "install",
+            Queued::Initialize => "initialize",
+        };
+        self.line(&format!("action = {}", quoted(action)), at);
+        if selection.is_empty() {
+            self.line("groups = [\"TODO what\"]", at);
+            self.open.push(Open { line: at, what: format!("what the step `{action}` is about") });
+        }
+        for (group, names) in &selection.items {
+            self.line(&format!("items.{} = [", quoted(&group.value)), Some(group.line));
+            names.iter().for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
+            self.line("]", None);
+        }
+        if let Some(first) = selection.groups.first() {
+            let groups: Vec<_> = selection.groups.iter().map(|group| quoted(&group.value)).collect();
+            self.line(&format!("groups = [{}]", groups.join(", ")), Some(first.line));
+        }
+    }
+
+    fn files(&mut self, files: &Listed, table: &Table, at: Option<u32>) {
+        let names: Vec<Said<String>> = match files {
+            Listed::Others => return self.line("others = true", at),
+            Listed::Named(names) => names.clone(),
+            Listed::Ending(ending) => {
+                let fits = |row: &&Said<Row>| row.value.name.to_lowercase().ends_with(&format!(".{ending}"));
+                table.rows.iter().filter(fits).map(|row| Said::new(row.value.name.clone(), row.line)).collect()
+            }
+        };
+        if names.is_empty() {
+            self.line("files = [\"TODO\"]", at);
+            self.open.push(Open { line: at, what: "which files are meant".to_owned() });
+            return;
+        }
+        self.line("files = [", at);
+        names.iter().for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
+        self.line("]", None);
+    }
+
+    fn no_steps(&mut self) {
+        self.blank();
+        self.todo("no installation steps were found: a heading such as `Installation information`, or numbered steps of the console", None);
+        self.line("[[steps]]", None);
+        self.line("id = \"manual\"", None);
+        self.line("action = \"manual\"", None);
+        self.line("instructions = \"TODO no installation steps were found in the article\"", None);
+    }
+
+    fn payload(&mut self, table: &Table, steps: &[Step]) {
+        self.blank();
+        if table.rows.is_empty() {
+            self.todo(
+                "no file table was found: a line that names its columns, such as `File name`, `Size`, `Date`",
+                None,
+            );
+        }
+        for open in &table.open {
+            self.todo(&open.what, open.line);
+        }
+        self.line("[payload]                        # sizes in bytes, times in UTC", table.head);
+        if table.rows.is_empty() {
+            self.line("files = []", None);
+            return;
+        }
+        let deployed = deployed(steps, table);
+        let known: BTreeSet<Folded> = table.rows.iter().map(|row| Folded::of(&row.value.name)).collect();
+        self.line("files = [", table.head);
+        let width =
+            table.rows.iter().map(|row| quoted(&row.value.name).chars().count()).max().unwrap_or_default().min(60);
+        for Said { value: row, line } in &table.rows {
+            self.row(row, *line, width, deployed.as_ref().is_none_or(|names| names.contains(&Folded::of(&row.name))));
+        }
+        self.line("]", None);
+        for name in deployed.into_iter().flatten().filter(|name| !known.contains(name)) {
+            self.open.push(Open {
+                line: None,
+                what: format!("`{}` is copied or run, and the file table does not have it", name.as_str()),
+            });
+        }
+    }
+
+    fn row(&mut self, row: &Row, line: u32, width: usize, used: bool) {
+        if let Some(todo) = &row.todo {
+            self.line(&format!("  # TODO `{}`: {} (article, line {line})", row.name, one_line(todo)), Some(line));
+            self.open.push(Open { line: Some(line), what: format!("`{}`: {todo}", row.name) });
+        }
+        let name = format!("{},", quoted(&row.name));
+        let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
+        let mut key = |key: &str, value: Option<String>| {
+            if let Some(value) = value {
+                let _ = write!(text, " {key} = {value},");
+            }
+        };
+        key("size", row.size.map(grouped));
+        key("modified", row.modified.clone());
+        key("version", row.version.as_deref().map(quoted));
+        key("platform", row.platform.as_deref().map(quoted));
+        let text = text.trim_end().trim_end_matches(',');
+        let mut remarks = Vec::new();
+        if !used {
+            remarks.push("in no step".to_owned());
+        }
+        remarks.extend(row.settled.clone());
+        let remark = if remarks.is_empty() { String::new() } else { format!("  # {}", remarks.join("; ")) };
+        self.line(&format!("{text} }},{remark}"), Some(line));
+    }
+}
+
+/// Folded names of what steps copy or run; nothing where a step takes all others.
+fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
+    let mut names = BTreeSet::new();
+    for step in steps {
+        match &step.does {
+            Does::Copy { files, .. } | Does::Run { files, .. } => match files {
+                Listed::Named(files) => names.extend(files.iter().map(|file| Folded::of(&file.value))),
+                Listed::Others => return None,
+                Listed::Ending(ending) => names.extend(
+                    table
+                        .rows
+                        .iter()
+                        .map(|row| &row.value.name)
+                        .filter(|name| name.to_lowercase().ends_with(ending))
+                        .map(|name| Folded::of(name)),
+                ),
+            },
+            _ => {}
+        }
+    }
+    Some(names)
+}
+
+/// Where to look, and what stands there.
+fn instructions(lines: &[Said<String>]) -> String {
+    let (first, last) = (lines.first().map_or(0, |line| line.line), lines.last().map_or(0, |line| line.line));
+    let place = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
+    let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
+    format!("TODO Article, {place}: {}", texts.join(" / "))
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A comment ends where its line does.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn grouped(size: u64) -> String {
+    let digits = size.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
+}

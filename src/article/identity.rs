@@ -1,0 +1,336 @@
+//! Which rollup it is: number, title, product and versions, days.
+
+use super::dates::{self, Day};
+use super::lines::Line;
+use super::numbers::numbers;
+use super::outline::{Placed, Section};
+use super::{Open, Said};
+use crate::names::{Kb, Version};
+
+/// What the article says about itself.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    pub(super) kb: Option<Said<Kb>>,
+    pub(super) title: Option<Said<String>>,
+    pub(super) product: Option<Said<String>>,
+    pub(super) versions: Vec<Said<String>>,
+    pub(super) scope: Option<Said<String>>,
+    pub(super) released: Option<Said<String>>,
+    pub(super) url: Option<Said<String>>,
+    /// Whether the address is not in the article but made as those of others in it are.
+    pub(super) url_is_derived: bool,
+    pub(super) revision: Option<Said<Version>>,
+    pub(super) reviewed: Option<Said<String>>,
+    pub(super) open: Vec<Open>,
+}
+
+/// The head of an article is no longer than this.
+const HEAD: usize = 40;
+
+/// Reads what the article says about itself.
+pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
+    let mut found = Identity { kb: own_number(outline), ..Identity::default() };
+    for Placed { line, section, .. } in outline {
+        if *section != Section::Installation {
+            days(line, &mut found);
+        }
+        if found.scope.is_none() && matches!(section, Section::Head | Section::Summary | Section::Other) {
+            found.scope = scope(&line.text).map(|scope| Said::new(scope, line.number));
+        }
+    }
+    applies_to(outline, &mut found);
+    title(outline, &mut found);
+    url(outline, &mut found);
+    found
+}
+
+fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
+    let of = |line: &Line| numbers(&line.text).into_iter().next().map(|kb| Said::new(kb, line.number));
+    let head = || outline.iter().map(|placed| placed.line).take(HEAD);
+    let labelled = |line: &&Line| {
+        let text = line.text.to_lowercase();
+        ["article id", "article number", "article:", "kb number", "kb article", "kb:"]
+            .iter()
+            .any(|label| text.starts_with(label))
+            && !numbers(&line.text).is_empty()
+    };
+    if let Some(line) = outline.iter().map(|placed| placed.line).find(labelled) {
+        return of(line);
+    }
+    // Elsewhere only a number with its letters is the article's own; others are of articles that it mentions.
+    let lettered = |line: &&Line| {
+        line.text.to_lowercase().match_indices("kb").any(|(at, _)| {
+            line.text
+                .as_bytes()
+                .get(at + 2..)
+                .is_some_and(|rest| rest.iter().find(|b| !b" -".contains(b)).is_some_and(u8::is_ascii_digit))
+        })
+    };
+    let in_head = outline
+        .iter()
+        .take(HEAD)
+        .take_while(|placed| !placed.heading || placed.section == Section::Head || placed.line.heading)
+        .map(|placed| placed.line)
+        .find(|line| lettered(line) && !line.text.to_lowercase().contains("replace"));
+    let keywords = || {
+        outline
+            .iter()
+            .map(|placed| placed.line)
+            .rfind(|line| lettered(line) && line.text.split(' ').all(|word| word.to_lowercase().starts_with("kb")))
+    };
+    in_head.or_else(keywords).or_else(|| head().find(|line| is_title(&line.text) && lettered(line))).and_then(of)
+}
+
+/// The days that stand behind their labels.
+fn days(line: &Line, found: &mut Identity) {
+    let lower = line.text.to_lowercase();
+    let mut take = |labels: &[&str], into: &mut Option<Said<String>>| {
+        let label = labels.iter().find_map(|label| lower.find(label).map(|at| at + label.len()));
+        let (Some(at), true) = (label, into.is_none()) else { return };
+        let rest = line.text.get(at..).unwrap_or_default();
+        // The day follows its label at once, not somewhere in the sentence.
+        let rest: String = rest.chars().take(40).collect();
+        match dates::day_in(&rest) {
+            Some(Day::Known(day)) => *into = Some(Said::new(day, line.number)),
+            Some(Day::Either(one, other)) => {
+                let what = format!("the day may be {one} or {other}");
+                found.open.push(Open { line: Some(line.number), what });
+            }
+            None => {}
+        }
+    };
+    take(
+        &["last review", "last updated", "last modified", "last reviewed", "reviewed:", "reviewed on"],
+        &mut found.reviewed,
+    );
+    let labels = [
+        "is dated",
+        "was released on",
+        "released on",
+        "release date",
+        "released:",
+        "date published",
+        "published:",
+        "published on",
+        "dated",
+    ];
+    take(&labels, &mut found.released);
+    if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
+        let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
+        let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').take(20).collect();
+        found.revision = number.trim_end_matches('.').parse().ok().map(|revision| Said::new(revision, line.number));
+    }
+}
+
+/// "… for the X services", "applies only to the X components".
+fn scope(text: &str) -> Option<String> {
+    const STARTS: [&str; 6] =
+        ["applies only to the ", "applies only to ", "applies to the ", "for the ", "updates the ", "is for the "];
+    const ENDS: [&str; 5] = [" services", " components", " service", " component", " features"];
+    let rest = STARTS.iter().find_map(|start| text.find(start).map(|at| &text[at + start.len()..]))?;
+    let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
+    let scope = &rest[..end];
+    let is_name = scope.split(' ').count() <= 5 && scope.chars().next().is_some_and(char::is_uppercase);
+    (is_name && !scope.contains([',', '.', ':'])).then(|| scope.to_owned())
+}
+
+/// Products with their versions, from the list of what the article applies to.
+fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
+    let mut entries = Vec::new();
+    for Placed { line, heading, .. } in outline.iter().filter(|placed| placed.section == Section::AppliesTo) {
+        let lower = line.text.to_lowercase();
+        let text = match lower.find("applies to") {
+            Some(at) => line.text.get(at + "applies to".len()..).unwrap_or_default().trim_start_matches([':', ' ']),
+            None if *heading => "",
+            None => line.text.as_str(),
+        };
+        // What follows the list is the page's own matter.
+        if lower.starts_with("keyword") || lower.ends_with('.') || text.split(' ').any(|word| word.starts_with("kb")) {
+            break;
+        }
+        if !text.is_empty() {
+            entries.push(Said::new(text.to_owned(), line.number));
+        }
+    }
+    for entry in entries {
+        let (product, version) = versioned(&entry.value);
+        match &found.product {
+            None => found.product = Some(Said::new(product.to_owned(), entry.line)),
+            Some(known) if known.value != product => {
+                let what = format!(
+                    "the article applies to `{product}` too, and a manifest is for one product: {}",
+                    known.value
+                );
+                found.open.push(Open { line: Some(entry.line), what });
+                continue;
+            }
+            Some(_) => {}
+        }
+        if let Some(version) = version.filter(|version| !found.versions.iter().any(|known| known.value == **version)) {
+            found.versions.push(Said::new(version.to_owned(), entry.line));
+        }
+    }
+}
+
+/// `Product 4.0` as product and version; a version has a dot, or a `v` or `version` before it.
+fn versioned(text: &str) -> (&str, Option<&str>) {
+    let text = text.trim_end_matches(['.', ',', ';']);
+    let Some((before, last)) = text.rsplit_once(' ') else { return (text, None) };
+    let number = last.trim_start_matches(['v', 'V']);
+    let dotted = number.contains('.')
+        && number.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let product = before.trim_end_matches("ersion").trim_end_matches(" v").trim_end_matches(" V");
+    let named = product.len() < before.len() || number.len() < last.len();
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    match dotted || named && digits {
+        true => (product.trim_end_matches([',', ' ']), Some(number)),
+        false => (text, None),
+    }
+}
+
+fn is_title(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let named = [
+        "rollup",
+        "hotfix",
+        "cumulative update",
+        "service update",
+        "update for",
+        "update package",
+        "fix pack",
+        "service pack",
+    ];
+    named.iter().any(|name| lower.contains(name)) && text.chars().count() <= 250
+}
+
+fn title(outline: &[Placed<'_>], found: &mut Identity) {
+    let head =
+        || outline.iter().take(HEAD).filter(|placed| placed.line.marker.is_none() && is_title(&placed.line.text));
+    let sentence = |placed: &&Placed<'_>| !placed.line.text.ends_with('.');
+    let Some(Placed { line, .. }) =
+        head().find(|placed| placed.section == Section::Head && sentence(placed)).or_else(|| head().find(sentence))
+    else {
+        return;
+    };
+    let mut title = line.text.as_str();
+    for start in ["Title:", "Description of the", "Description of", "Availability of", "KB"] {
+        title = match (start, title.strip_prefix(start)) {
+            ("KB", Some(rest)) => {
+                rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([':', ' ', '-', '–'])
+            }
+            (_, Some(rest)) => rest.trim_start(),
+            (_, None) => title,
+        };
+    }
+    if let Some((before, _)) = title.rsplit_once("(KB").or_else(|| title.rsplit_once("(kb")) {
+        title = before.trim_end();
+    }
+    // A product that the list names is recognized in the title; without a list the title's end is the only word.
+    let (in_title, rest) = match &found.product {
+        Some(product) => (title.find(&product.value), product.value.clone()),
+        None => (None, String::new()),
+    };
+    match in_title {
+        Some(at) => {
+            let version = title[at + rest.len()..].trim().trim_start_matches("version ").trim_start_matches("Version ");
+            if found.versions.is_empty()
+                && !version.is_empty()
+                && version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            {
+                found.versions.push(Said::new(version.to_owned(), line.number));
+            }
+            title = title[..at].trim_end();
+            for word in [" in", " for", " of", " to", " in the", " for the"] {
+                title = title.strip_suffix(word).unwrap_or(title).trim_end();
+            }
+        }
+        None if found.product.is_none() => title = product_of_title(title, line.number, found),
+        None => {}
+    }
+    let title = title.trim_end_matches([':', '-', '–', ',', ' ']);
+    found.title = (!title.is_empty()).then(|| Said::new(title.to_owned(), line.number));
+}
+
+/// "Rollup 3 for the X services in Product 4.0", where nothing else names the product.
+fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t str {
+    let Some((before, product)) = title.rsplit_once(" in ").or_else(|| title.rsplit_once(" for ")) else {
+        return title;
+    };
+    let (product, version) = versioned(product);
+    if version.is_none() || !product.chars().next().is_some_and(char::is_uppercase) {
+        return title;
+    }
+    found.product = Some(Said::new(product.to_owned(), line));
+    found.versions.extend(version.map(|version| Said::new(version.to_owned(), line)));
+    before
+}
+
+/// The article's own address, or one made like those of the articles that it mentions.
+fn url(outline: &[Placed<'_>], found: &mut Identity) {
+    let Some(kb) = &found.kb else { return };
+    let digits = kb.value.to_string()[2..].to_owned();
+    let mut pattern = None;
+    for Placed { line, .. } in outline {
+        for url in addresses(&line.text) {
+            let own = numbers(url).contains(&kb.value) || url.contains(&format!("/{digits}"));
+            if own {
+                found.url = Some(Said::new(url.to_owned(), line.number));
+                return;
+            }
+            if let (None, Some(at)) = (&pattern, url.find("/kb/").or_else(|| url.find("/help/"))) {
+                let rest = &url[at + 1..];
+                let number = rest.split('/').nth(1).unwrap_or_default();
+                if (5..=9).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
+                    pattern = Some(Said::new(url.replacen(number, &digits, 1), line.number));
+                }
+            }
+        }
+    }
+    found.url_is_derived = pattern.is_some();
+    found.url = pattern;
+}
+
+fn addresses(text: &str) -> impl Iterator<Item = &str> {
+    text.split([' ', '(', ')', '<', '>', '"'])
+        .filter(|word| word.starts_with("http://") || word.starts_with("https://"))
+        .map(|word| word.trim_end_matches(['.', ',', ';']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines::lines;
+    use super::super::outline::outline;
+    use super::*;
+
+    fn read(text: &str) -> Identity {
+        identity(&outline(&lines(text)))
+    }
+
+    #[test]
+    fn the_head_and_the_list_of_products_tell_what_it_is() {
+        let found = read(
+            "Article ID: 612345 - Last Review: 3 June 2011 - Revision: 2.10\n\nDescription of Update Rollup 7 for the Orchard \
+             services in Contoso Grove 2.5\n\nSUMMARY\n\nThis rollup was released on 2011-05-30. See 600001 \
+             (http://example.com/kb/600001/ ).\n\nAPPLIES TO\n  • Contoso Grove 2.5\n  • Contoso Grove 2.6\nKeywords: kbfix KB612345\n",
+        );
+        assert_eq!(found.kb.map(|kb| (kb.value.to_string(), kb.line)), Some(("KB612345".to_owned(), 1)));
+        assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Update Rollup 7 for the Orchard services"));
+        assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Contoso Grove"));
+        let versions: Vec<_> = found.versions.iter().map(|version| version.value.as_str()).collect();
+        assert_eq!(versions, ["2.5", "2.6"]);
+        assert_eq!(found.scope.map(|scope| scope.value).as_deref(), Some("Orchard"));
+        assert_eq!(found.released.map(|day| day.value).as_deref(), Some("2011-05-30"));
+        assert_eq!(found.reviewed.map(|day| day.value).as_deref(), Some("2011-06-03"));
+        assert_eq!(found.revision.map(|revision| revision.value.to_string()).as_deref(), Some("2.10"));
+        assert_eq!(found.url.map(|url| url.value).as_deref(), Some("http://example.com/kb/612345/"));
+        assert!(found.url_is_derived);
+    }
+
+    #[test]
+    fn without_a_list_the_title_names_the_product() {
+        let found = read("Cumulative Update 2 for Fabrikam Mill version 3 (KB700001)\n\nSome words.\n");
+        assert_eq!(found.kb.map(|kb| kb.value.to_string()).as_deref(), Some("KB700001"));
+        assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Fabrikam Mill"));
+        assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Cumulative Update 2"));
+    }
+}

@@ -1,0 +1,271 @@
+//! Text to numbered lines: markers off, white space and quotes in one form, wrapped lines whole again.
+
+/// A line of the article.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its number, from 1; that of its first line where it was wrapped.
+    pub(super) number: u32,
+    /// How far it is indented: columns in a text, lists around it in a page.
+    pub(super) depth: usize,
+    /// What it begins with, if it belongs to a list.
+    pub(super) marker: Option<Marker>,
+    /// Whether the page has it as a heading.
+    pub(super) heading: bool,
+    /// Whether a blank line (or the edge of a block) stands before it.
+    pub(super) apart: bool,
+    /// What stands there, without the marker, with single spaces.
+    pub(super) text: String,
+    /// The same by columns, where tabs, wide gaps or a table part it.
+    pub(super) cells: Vec<String>,
+}
+
+/// What a line of a list begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marker {
+    Bullet,
+    /// `1.`, `1)`, `(1)`, `1.2.`
+    Number,
+    /// `a.`, `b)`, `iv.`
+    Letter,
+    /// `Step 1:`, with its number.
+    Step(u32),
+}
+
+/// The lines of a text that are not blank.
+pub(super) fn lines(text: &str) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let width = wrapping(text);
+    let (mut apart, mut last_length) = (true, 0);
+    let mut bare: Option<Line> = None;
+    for (at, raw) in text.lines().enumerate() {
+        let raw = plain(raw);
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let Some(mut line) = line(&raw, number) else {
+            apart = true;
+            continue;
+        };
+        line.apart = std::mem::take(&mut apart);
+        // A marker alone belongs to the line below it.
+        if let Some(bare) = bare.take() {
+            if line.marker.is_none() {
+                (line.marker, line.depth, line.apart) = (bare.marker, bare.depth, bare.apart);
+            }
+        } else if line.text.is_empty() {
+            bare = Some(line);
+            continue;
+        }
+        if line.text.is_empty() {
+            continue;
+        }
+        let length = raw.trim_end().chars().count();
+        let goes_on = width.is_some_and(|width| {
+            let word = line.text.split(' ').next().unwrap_or_default().chars().count();
+            lines.last().is_some_and(|last| !line.apart && continues(last, &line) && last_length + 1 + word > width)
+        });
+        match lines.last_mut().filter(|_| goes_on) {
+            Some(last) => {
+                last.text.push(' ');
+                last.text.push_str(&line.text);
+                last.cells = vec![last.text.clone()];
+            }
+            None => lines.push(line),
+        }
+        last_length = length;
+    }
+    lines
+}
+
+/// A line from text that stands for itself, such as a block of a page.
+pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
+    let indented = raw.trim_end();
+    let body = indented.trim_start();
+    if body.is_empty() {
+        return None;
+    }
+    let indent = indented.chars().take_while(|c| c.is_whitespace());
+    let depth = indent.map(|c| if c == '\t' { 4 } else { 1 }).sum();
+    let (marker, rest) = marker(body);
+    Some(Line { number, depth, marker, heading: false, apart: false, text: spaced(rest), cells: cells(rest) })
+}
+
+/// A text without what nobody sees, and with one form for each quote and space.
+pub(super) fn plain(raw: &str) -> String {
+    let mut text = String::with_capacity(raw.len());
+    for c in raw.chars() {
+        match c {
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {}
+            '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' => text.push('\''),
+            '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2033}' => text.push('"'),
+            '\u{2010}' | '\u{2011}' => text.push('-'),
+            '\t' => text.push('\t'),
+            c if c.is_whitespace() => text.push(' '),
+            c if c.is_control() => {}
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// With single spaces, and none at the ends.
+pub(super) fn spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn cells(text: &str) -> Vec<String> {
+    let tabs = text.contains('\t');
+    let parts: Vec<&str> = if tabs { text.split('\t').collect() } else { text.split("  ").collect() };
+    let cells = parts.into_iter().map(spaced);
+    // An empty cell between two tabs is one; a wide gap is one gap, however wide.
+    if tabs { cells.collect() } else { cells.filter(|cell| !cell.is_empty()).collect() }
+}
+
+/// Takes the marker off a line of a list.
+fn marker(body: &str) -> (Option<Marker>, &str) {
+    let first = body.chars().next().unwrap_or_default();
+    let after = &body[first.len_utf8()..];
+    let is_bullet = matches!(
+        first,
+        '•' | '·'
+            | '∙'
+            | '●'
+            | '○'
+            | '◦'
+            | '▪'
+            | '▫'
+            | '■'
+            | '□'
+            | '‣'
+            | '⁃'
+            | '►'
+            | '▸'
+            | '➢'
+            | '➤'
+            | '✓'
+            | '❖'
+            | '§'
+            | '¤'
+            | '\u{f0a7}'
+            | '\u{f0b7}'
+            | '\u{f0d8}'
+    );
+    if is_bullet {
+        return (Some(Marker::Bullet), after.trim_start());
+    }
+    // These stand in words too, so they need a space; a single `o` needs a wide one.
+    let gap = after.starts_with([' ', '\t']) || after.is_empty();
+    if matches!(first, '-' | '–' | '—' | '*' | '+' | '>') && gap {
+        return (Some(Marker::Bullet), after.trim_start());
+    }
+    if first == 'o' && (after.starts_with('\t') || after.starts_with("  ")) {
+        return (Some(Marker::Bullet), after.trim_start());
+    }
+    step(body).or_else(|| numbered(body)).map_or((None, body), |(marker, rest)| (Some(marker), rest))
+}
+
+/// `Step 1: …`, `STEP 1 - …`, `Step 1` alone.
+fn step(body: &str) -> Option<(Marker, &str)> {
+    let word = body.get(..4).filter(|word| word.eq_ignore_ascii_case("step"))?;
+    let rest = body[word.len()..].strip_prefix(' ')?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let number = rest[..digits].parse().ok()?;
+    let rest = rest[digits..].trim_start();
+    let tail = rest.strip_prefix([':', '.', ')', '-', '–', '—']).or(rest.is_empty().then_some(""))?;
+    Some((Marker::Step(number), tail.trim_start()))
+}
+
+/// `1.`, `1)`, `(1)`, `1.2.`, `a.`, `iv)`; a space has to follow.
+fn numbered(body: &str) -> Option<(Marker, &str)> {
+    let open = body.strip_prefix('(');
+    let label = open.unwrap_or(body);
+    let length = label.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'.').count();
+    let name = label[..length].trim_end_matches('.');
+    let closed = label[length..].strip_prefix(')');
+    let rest = match (open, closed) {
+        (Some(_), Some(rest)) | (None, Some(rest)) => rest,
+        (None, None) if label[..length].ends_with('.') => &label[length..],
+        _ => return None,
+    };
+    let digits = name.split('.').all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+    let letter = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let roman = (2..=4).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
+    let gap = rest.starts_with([' ', '\t']) || rest.is_empty();
+    let marker = if digits { Marker::Number } else { Marker::Letter };
+    ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
+}
+
+/// The width at which a text was wrapped, if it was: its longest lines end near the same column.
+fn wrapping(text: &str) -> Option<usize> {
+    let lengths: Vec<usize> = text.lines().map(|line| line.trim_end().chars().count()).collect();
+    let width = lengths.iter().copied().max().unwrap_or(0);
+    let full = lengths.iter().filter(|length| **length + 12 > width).count();
+    ((50..=110).contains(&width) && full >= 4).then_some(width)
+}
+
+/// Whether a line can be the rest of the one before it, were that one full.
+fn continues(last: &Line, line: &Line) -> bool {
+    let row = |line: &Line| line.cells.len() > 1 || starts_with_file(&line.text);
+    line.marker.is_none() && line.depth >= last.depth && !row(last) && !row(line) && !last.text.ends_with(':')
+}
+
+/// Whether a text begins with the name of a file, as the rows of a file table do.
+pub(super) fn starts_with_file(text: &str) -> bool {
+    let word = text.split(' ').next().unwrap_or_default();
+    word.find('.')
+        .is_some_and(|dot| dot > 0 && word[dot + 1..].bytes().take_while(u8::is_ascii_alphabetic).take(3).count() >= 2)
+        && !word.contains("://")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<(u32, Option<Marker>, String)> {
+        lines(text).into_iter().map(|line| (line.number, line.marker, line.text)).collect()
+    }
+
+    #[test]
+    fn every_style_of_list_loses_its_marker() {
+        for (raw, marker) in [
+            ("  • Widget", Marker::Bullet),
+            ("\t\u{f0b7}\tWidget", Marker::Bullet),
+            ("- Widget", Marker::Bullet),
+            ("o\tWidget", Marker::Bullet),
+            ("12. Widget", Marker::Number),
+            ("(3) Widget", Marker::Number),
+            ("2) Widget", Marker::Number),
+            ("a. Widget", Marker::Letter),
+            ("iv. Widget", Marker::Letter),
+            ("1.2. Widget", Marker::Number),
+            ("STEP 4 – Widget", Marker::Step(4)),
+            ("Step 4: Widget", Marker::Step(4)),
+        ] {
+            assert_eq!(texts(raw), [(1, Some(marker), "Widget".to_owned())], "{raw}");
+        }
+        for raw in ["4.0 is out", "-5 degrees", "Stepping on", "(see below)", "kb. 5", "Step aside"] {
+            assert_eq!(texts(raw)[0].1, None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_gone() {
+        assert_eq!(texts("a\u{200b}b\u{ad}c \u{a0}“d’s”\n\n\u{a0}\n1.\nOpen it")[0].2, "abc \"d's\"");
+        assert_eq!(texts("x\n1.\n\nOpen it")[1], (4, Some(Marker::Number), "Open it".to_owned()));
+    }
+
+    #[test]
+    fn wrapped_lines_are_whole_again() {
+        let text = "\
+  1. Copy the files that are listed below from the folder of the
+     update to the folder of the installers, and then close the
+     window:
+       - One.msi
+       - Two.msi
+  2. Restart the service on every server that has the role, and
+     then wait.
+Every other paragraph of this text is as long as the column has";
+        let texts = texts(text);
+        assert_eq!(texts.len(), 5, "{texts:#?}");
+        assert!(texts[0].2.ends_with("then close the window:"));
+        assert_eq!(texts[3].2, "Restart the service on every server that has the role, and then wait.");
+    }
+}

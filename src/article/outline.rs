@@ -1,0 +1,379 @@
+//! The sections of an article, told by the words of their headings and by how those look.
+
+use super::lines::{Line, Marker};
+
+/// What a part of the article is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// Above the first heading.
+    Head,
+    Summary,
+    /// What is mended.
+    Fixes,
+    Prerequisites,
+    Installation,
+    /// How to take the rollup off again.
+    Removal,
+    Restart,
+    Replacement,
+    Files,
+    AppliesTo,
+    /// Anything else with a heading.
+    Other,
+}
+
+/// A line, and the section that it stands in.
+#[derive(Debug)]
+pub(super) struct Placed<'l> {
+    pub(super) line: &'l Line,
+    pub(super) section: Section,
+    /// Whether it is the heading of that section.
+    pub(super) heading: bool,
+}
+
+/// All lines with their sections.
+pub(super) fn outline(lines: &[Line]) -> Vec<Placed<'_>> {
+    let mut section = Section::Head;
+    let mut placed = Vec::with_capacity(lines.len());
+    for (at, line) in lines.iter().enumerate() {
+        let found = heading(line, section).or_else(|| opened(line, section));
+        let heading = found.is_some_and(|(_, heading)| heading);
+        section = found.map_or(section, |(section, _)| section);
+        // The columns of a table name themselves.
+        if !heading && is_table_head(line) && section != Section::Installation {
+            section = Section::Files;
+        }
+        let _ = at;
+        placed.push(Placed { line, section, heading });
+    }
+    without_heading(&mut placed);
+    placed
+}
+
+fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
+    if matches!(line.marker, Some(Marker::Bullet | Marker::Step(_))) || line.cells.len() > 1 {
+        return None;
+    }
+    let text = line.text.trim_end_matches(':').to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let short = line.text.chars().count() <= 80 && words.len() <= 9 && !line.text.ends_with(['.', ',', ';']);
+    if words.is_empty() || !short {
+        return None;
+    }
+    // "This rollup fixes the following issues:" is a sentence.
+    if !line.heading && (text.contains("following") || text.starts_with("this ") || text.starts_with("it ")) {
+        return None;
+    }
+    let known = by_words(&words, &text);
+    // A numbered line is a heading only where it is nothing else, such as `3. Prerequisites`.
+    if line.marker == Some(Marker::Number) && !line.heading {
+        return known
+            .filter(|_| words.len() <= 3 && now != Section::Installation && now != Section::Fixes)
+            .map(|known| (known, true));
+    }
+    let inside = now == Section::Installation && known.is_none();
+    match known {
+        Some(known) => Some((known, true)),
+        // A heading that nobody knows is a part of the procedure, and ends every other section.
+        None if line.heading && !inside && now != Section::Head => Some((Section::Other, true)),
+        None => None,
+    }
+}
+
+/// What a heading of these words opens. Whole words count, and the narrow meaning before the wide one.
+fn by_words(words: &[&str], text: &str) -> Option<Section> {
+    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
+    let only = |wanted: &[&str]| words.iter().all(|word| wanted.contains(word));
+    const ABOUT: &[&str] = &[
+        "information",
+        "info",
+        "details",
+        "requirement",
+        "requirements",
+        "instructions",
+        "steps",
+        "procedure",
+        "notes",
+        "section",
+        "and",
+        "of",
+        "the",
+        "a",
+        "an",
+        "for",
+        "this",
+        "update",
+        "rollup",
+        "hotfix",
+        "fix",
+        "package",
+        "cumulative",
+        "service",
+        "software",
+        "you",
+        "must",
+        "to",
+        "may",
+    ];
+    let about = |wanted: &[&str]| has(wanted) && words.iter().all(|word| wanted.contains(word) || ABOUT.contains(word));
+    let how_to = text.starts_with("how to ") || text.starts_with("to ");
+    Some(
+        if has(&["registry", "keywords", "properties", "references", "disclaimer", "feedback", "download", "downloads"])
+            && words.len() <= 5
+        {
+            Section::Other
+        } else if about(&["prerequisite", "prerequisites", "dependencies", "preconditions"])
+            || about(&["requirements", "requirement", "system"])
+                && !has(&["restart", "information"])
+                && words.len() <= 3
+            || text.starts_with("before you ") && words.len() <= 6
+        {
+            Section::Prerequisites
+        } else if about(&["restart", "reboot", "restarting", "computer", "system"])
+            && has(&["restart", "reboot"])
+            && has(&["information", "requirement", "requirements", "restart", "reboot"])
+            && words.len() <= 5
+            && !how_to
+        {
+            if !has(&["information", "info", "requirement", "requirements", "details"]) && words.len() > 1 {
+                return None;
+            }
+            Section::Restart
+        } else if about(&[
+            "replacement",
+            "replaced",
+            "replaces",
+            "superseded",
+            "supersedence",
+            "supersedes",
+            "updates",
+            "hotfixes",
+            "relationship",
+            "other",
+            "previous",
+            "earlier",
+        ]) && has(&[
+            "replacement",
+            "replaced",
+            "replaces",
+            "superseded",
+            "supersedence",
+            "supersedes",
+            "relationship",
+        ]) {
+            Section::Replacement
+        } else if about(&[
+            "removal",
+            "uninstall",
+            "uninstallation",
+            "uninstalling",
+            "remove",
+            "removing",
+            "how",
+            "rollback",
+            "roll",
+            "back",
+        ]) && has(&[
+            "removal",
+            "uninstall",
+            "uninstallation",
+            "uninstalling",
+            "remove",
+            "removing",
+            "rollback",
+        ]) && (how_to || has(&["information", "info", "instructions", "removal", "uninstallation"]))
+        {
+            Section::Removal
+        } else if has(&["file", "files"])
+            && about(&[
+                "file",
+                "files",
+                "table",
+                "list",
+                "attributes",
+                "manifest",
+                "in",
+                "included",
+                "payload",
+                "that",
+                "are",
+                "english",
+                "version",
+            ])
+            && !how_to
+        {
+            Section::Files
+        } else if text.starts_with("applies to")
+            || text.starts_with("the information in this article applies to")
+            || only(&["affected", "products", "product", "supported", "applicable"])
+        {
+            Section::AppliesTo
+        } else if has(&["known"]) && has(&["issues", "issue", "problems"]) {
+            Section::Other
+        } else if has(&[
+            "issue",
+            "issues",
+            "fixes",
+            "fixed",
+            "symptom",
+            "symptoms",
+            "resolved",
+            "resolves",
+            "problems",
+            "corrections",
+            "corrected",
+            "changes",
+        ]) && !has(&["not"])
+            && !text.contains(", ")
+        {
+            Section::Fixes
+        } else if about(&[
+            "installation",
+            "install",
+            "installing",
+            "deployment",
+            "deploying",
+            "deploy",
+            "apply",
+            "applying",
+            "how",
+            "procedure",
+            "steps",
+            "instructions",
+            "updating",
+        ]) && (how_to
+            || has(&[
+                "installation",
+                "installing",
+                "deploying",
+                "deployment",
+                "procedure",
+                "steps",
+                "instructions",
+                "applying",
+            ]))
+        {
+            Section::Installation
+        } else if only(&[
+            "summary",
+            "introduction",
+            "overview",
+            "about",
+            "description",
+            "this",
+            "update",
+            "rollup",
+            "abstract",
+        ]) && has(&["summary", "introduction", "overview", "about", "description", "abstract"])
+        {
+            Section::Summary
+        } else if only(&[
+            "more",
+            "additional",
+            "further",
+            "information",
+            "resolution",
+            "workaround",
+            "cause",
+            "status",
+            "see",
+            "also",
+            "support",
+            "notes",
+            "acknowledgements",
+            "contact",
+            "history",
+            "revision",
+            "revisions",
+            "security",
+        ]) {
+            Section::Other
+        } else {
+            return None;
+        },
+    )
+}
+
+/// What a sentence opens that is no heading.
+fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
+    let text = line.text.to_lowercase();
+    let rollup = ["update", "rollup", "hotfix", "package", "fix"].iter().any(|word| text.contains(word));
+    let steps =
+        text.contains("follow these steps") || text.contains("following steps") || text.contains("these steps:");
+    let away =
+        ["to remove ", "to uninstall ", "to roll back ", "to back out "].iter().any(|start| text.starts_with(start));
+    if away && rollup && (steps || text.ends_with(':')) && now != Section::Installation {
+        return Some((Section::Removal, false));
+    }
+    let inward = ["to install ", "to apply ", "to deploy "].iter().any(|start| text.starts_with(start));
+    if inward && rollup && (steps || text.ends_with(':')) {
+        return Some((Section::Installation, false));
+    }
+    let numbered = matches!(line.marker, Some(Marker::Step(_)));
+    (numbered && !matches!(now, Section::Removal | Section::Installation)).then_some((Section::Installation, false))
+}
+
+fn is_table_head(line: &Line) -> bool {
+    super::columns::is_head(&line.text, &line.cells)
+}
+
+/// An article that has no heading above its steps: they begin with the first numbered command of the console.
+fn without_heading(placed: &mut [Placed<'_>]) {
+    if placed.iter().any(|placed| placed.section == Section::Installation && !placed.heading) {
+        return;
+    }
+    let open = |section| matches!(section, Section::Head | Section::Summary | Section::Other | Section::Installation);
+    let is_step = |placed: &Placed<'_>| {
+        open(placed.section)
+            && placed.line.marker == Some(Marker::Number)
+            && super::commands::is_command(&placed.line.text)
+    };
+    let Some(first) = placed.iter().position(is_step) else { return };
+    let section = placed[first].section;
+    for placed in placed[first..].iter_mut().take_while(|placed| placed.section == section && !placed.heading) {
+        placed.section = Section::Installation;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines::lines;
+    use super::*;
+
+    #[test]
+    fn headings_are_told_by_their_words() {
+        for (heading, section) in [
+            ("SUMMARY", Section::Summary),
+            ("List of issues that are fixed", Section::Fixes),
+            ("Installation information", Section::Installation),
+            ("How to install this update", Section::Installation),
+            ("Installation instructions:", Section::Installation),
+            ("Prerequisites", Section::Prerequisites),
+            ("Before you install this update", Section::Prerequisites),
+            ("Restart requirement", Section::Restart),
+            ("Hotfix replacement information", Section::Replacement),
+            ("Removal information", Section::Removal),
+            ("How to uninstall this update", Section::Removal),
+            ("Registry information", Section::Other),
+            ("File information", Section::Files),
+            ("Files in this rollup", Section::Files),
+            ("APPLIES TO", Section::AppliesTo),
+            ("MORE INFORMATION", Section::Other),
+        ] {
+            let lines = lines(&format!("Some title\n\n{heading}\n\nSome words."));
+            let outline = outline(&lines);
+            assert_eq!((outline[1].section, outline[1].heading), (section, true), "{heading}");
+            assert_eq!((outline[2].section, outline[2].heading), (section, false), "{heading}");
+        }
+    }
+
+    #[test]
+    fn steps_are_found_without_a_heading() {
+        let lines = lines(
+            "A title\n\nIt mends something.\n1. Expand Tools, and then expand More.\n2. Wait.\n\nFile information\nx",
+        );
+        let sections: Vec<_> = outline(&lines).iter().map(|placed| placed.section).collect();
+        use Section::{Files, Head, Installation};
+        assert_eq!(sections, [Head, Head, Installation, Installation, Files, Files]);
+    }
+}

@@ -1,0 +1,150 @@
+//! The steps of the manifest, as they come out of the procedure.
+
+use std::collections::BTreeMap;
+
+use super::Said;
+use super::commands::{Files, Queued};
+use super::targets::slug;
+use crate::manifest::ServiceVerb;
+use crate::names::Folded;
+
+/// A step of the manifest.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// Made last, when all steps are known.
+    pub(super) id: String,
+    pub(super) title: Option<String>,
+    pub(super) does: Does,
+    /// The line of the article that it comes from.
+    pub(super) line: u32,
+    /// What is left to decide about it.
+    pub(super) todo: Vec<Said<String>>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum Does {
+    Batch(Queued, Selection),
+    /// What an earlier uninstall step removed, by its place among the steps.
+    Reinstall(usize),
+    Copy {
+        files: Listed,
+        to: String,
+        on: Option<String>,
+    },
+    Run {
+        files: Listed,
+        on: Option<String>,
+    },
+    Service {
+        verb: ServiceVerb,
+        service: String,
+        on: Option<String>,
+    },
+    Manual {
+        lines: Vec<Said<String>>,
+    },
+}
+
+/// The files of a step.
+#[derive(Debug)]
+pub(super) enum Listed {
+    Named(Vec<Said<String>>),
+    Others,
+    /// All with this extension; the file table tells which.
+    Ending(String),
+}
+
+impl Listed {
+    pub(super) fn of(files: Files, line: u32, following: Vec<Said<String>>) -> Self {
+        match files {
+            Files::Named(names) => Self::Named(unique(names.into_iter().map(|name| Said::new(name, line)))),
+            Files::Following => Self::Named(unique(following)),
+            Files::Others => Self::Others,
+            Files::Ending(ending) => Self::Ending(ending),
+        }
+    }
+}
+
+/// Items by their groups, and whole groups.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    /// In the order in which the article first names them.
+    pub(super) items: Vec<(Said<String>, Vec<Said<String>>)>,
+    pub(super) groups: Vec<Said<String>>,
+    /// Where each group and each item of it is, so that long lists stay cheap.
+    known: BTreeMap<(Folded, Option<Folded>), usize>,
+}
+
+impl Selection {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.groups.is_empty()
+    }
+
+    pub(super) fn item(&mut self, group: String, item: Said<String>) {
+        let folded = Folded::of(&group);
+        let at = *self.known.entry((folded.clone(), None)).or_insert_with(|| {
+            self.items.push((Said::new(group, item.line), Vec::new()));
+            self.items.len() - 1
+        });
+        if self.known.insert((folded, Some(Folded::of(&item.value))), at).is_none() {
+            self.items[at].1.push(item);
+        }
+    }
+
+    pub(super) fn group(&mut self, group: Said<String>) {
+        if !self.groups.iter().any(|known| Folded::of(&known.value) == Folded::of(&group.value)) {
+            self.groups.push(group);
+        }
+    }
+}
+
+fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().filter(|name| seen.insert(Folded::of(&name.value))).collect()
+}
+
+/// Gives every step a short id that no other has: its action, and its target where that says more.
+pub(super) fn name(steps: &mut [Step]) {
+    let mut taken: BTreeMap<String, usize> = BTreeMap::new();
+    for step in steps {
+        let id = base(&step.does);
+        loop {
+            let count = taken.entry(id.clone()).or_default();
+            *count += 1;
+            step.id = if *count == 1 { id.clone() } else { format!("{id}-{count}") };
+            // A name that ends in a number may already be another one's.
+            let numbered = step.id.clone();
+            if numbered == id || taken.insert(numbered, 1).is_none() {
+                break;
+            }
+        }
+    }
+}
+
+fn base(does: &Does) -> String {
+    let with = |verb: &str, target: &str| match slug(target, 3) {
+        slug if slug.is_empty() => verb.to_owned(),
+        slug => format!("{verb}-{slug}"),
+    };
+    match does {
+        Does::Batch(Queued::Uninstall, _) => "uninstall".to_owned(),
+        Does::Batch(Queued::Install, _) | Does::Reinstall(_) => "install".to_owned(),
+        Does::Batch(Queued::Initialize, _) => "initialize".to_owned(),
+        Does::Copy { on: Some(on), .. } => with("copy", on),
+        Does::Copy { .. } => "copy".to_owned(),
+        Does::Run { .. } => "run".to_owned(),
+        Does::Service { verb, service, .. } => with(keyword(*verb), service),
+        Does::Manual { .. } => "manual".to_owned(),
+    }
+}
+
+pub(super) fn keyword(verb: ServiceVerb) -> &'static str {
+    match verb {
+        ServiceVerb::Start => "start",
+        ServiceVerb::Stop => "stop",
+        ServiceVerb::Restart => "restart",
+        ServiceVerb::Enable => "enable",
+        ServiceVerb::Disable => "disable",
+    }
+}

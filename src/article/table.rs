@@ -1,0 +1,281 @@
+//! The file table.
+
+use std::collections::BTreeSet;
+
+use super::columns::{self, Column};
+use super::lines::{Line, starts_with_file};
+use super::outline::{Placed, Section};
+use super::rows::{self, Fields};
+use super::{Open, Said};
+use crate::names::{FileName, Folded};
+
+/// Windows Installer packages are compound files of sectors of this size.
+const SECTOR: u64 = 512;
+
+/// What the article documents of the files.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) rows: Vec<Said<Row>>,
+    pub(super) open: Vec<Open>,
+    /// The line of its head.
+    pub(super) head: Option<u32>,
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) size: Option<u64>,
+    /// As TOML has it.
+    pub(super) modified: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) version: Option<String>,
+    /// What could not be known of it.
+    pub(super) todo: Option<String>,
+    /// How a doubt was settled.
+    pub(super) settled: Option<String>,
+}
+
+/// Every row that stands below the head of a table.
+pub(super) fn table(outline: &[Placed<'_>]) -> Table {
+    let mut reader = Reader::default();
+    let mut at = 0;
+    while at < outline.len() {
+        at += reader.take(&outline[at..]);
+    }
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader {
+    columns: Option<Vec<Column>>,
+    /// With the line and all ways to read it.
+    found: Vec<Said<Vec<Fields>>>,
+    table: Table,
+}
+
+impl Reader {
+    /// Takes what stands here, and tells how many lines that was.
+    fn take(&mut self, rest: &[Placed<'_>]) -> usize {
+        let Placed { line, section, .. } = rest[0];
+        if let Some(columns) = columns::is_head(&line.text, &line.cells).then(|| columns::head(&line.text, &line.cells))
+        {
+            self.begin(columns, line.number);
+            return 1;
+        }
+        if let Some((columns, height)) = upright_head(rest) {
+            self.begin(Some(columns), line.number);
+            return height;
+        }
+        let Some(columns) = self.columns.clone() else {
+            if section == Section::Files && looks_like_row(line) {
+                self.stray(line, "is a row of a file table whose columns are not known");
+            }
+            return 1;
+        };
+        let ways = rows::ways(&line.text, &line.cells, &columns);
+        if !ways.is_empty() {
+            self.found.push(Said::new(ways, line.number));
+            return 1;
+        }
+        if let Some((ways, height)) = upright_row(rest, &columns) {
+            self.found.push(Said::new(ways, line.number));
+            return height;
+        }
+        match looks_like_row(line) {
+            true => self.stray(line, "looks like a row of the file table and does not fit its columns"),
+            // The table is over where its section is.
+            false if section != Section::Files => self.columns = None,
+            false => {}
+        }
+        1
+    }
+
+    fn begin(&mut self, columns: Option<Vec<Column>>, line: u32) {
+        self.columns = columns;
+        self.table.head.get_or_insert(line);
+    }
+
+    fn stray(&mut self, line: &Line, what: &str) {
+        let what = format!("`{}` {what}", short(&line.text));
+        self.table.open.push(Open { line: Some(line.number), what });
+    }
+
+    /// Rows with one reading first: they tell which of several another row means.
+    fn finish(mut self) -> Table {
+        let sure = self.found.iter().filter(|found| found.value.len() == 1);
+        let moments: BTreeSet<_> = sure.map(|found| moment(&found.value[0])).collect();
+        let mut seen = BTreeSet::new();
+        for Said { value: ways, line } in std::mem::take(&mut self.found) {
+            let row = row(ways, &moments);
+            if let Err(fault) = FileName::parse(&row.name) {
+                let what = format!("`{}` cannot be the name of a file: {fault}", short(&row.name));
+                self.table.open.push(Open { line: Some(line), what });
+                continue;
+            }
+            if !seen.insert(Folded::of(&row.name)) {
+                let what = format!("`{}` stands in the file table twice; only the first row was taken", row.name);
+                self.table.open.push(Open { line: Some(line), what });
+                continue;
+            }
+            self.table.rows.push(Said::new(row, line));
+        }
+        self.table
+    }
+}
+
+/// A head whose cells stand below each other, and its height.
+fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
+    let titles = rest.iter().take(10).map_while(|placed| columns::title(&placed.line.text));
+    let mut titles: Vec<Column> = titles.collect();
+    if titles.len() < 3 || !columns::is_table(&titles) {
+        return None;
+    }
+    // A row cannot begin with a title.
+    titles.truncate(10);
+    let height = titles.len();
+    Some((titles, height))
+}
+
+/// A row whose cells stand below each other.
+fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, usize)> {
+    if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
+        return None;
+    }
+    let cells: Vec<String> = rest[..columns.len()].iter().map(|placed| placed.line.text.clone()).collect();
+    let ways = rows::ways("", &cells, columns);
+    let sound =
+        ways.first().is_some_and(|fields| fields.doubt.is_none() && (fields.size.is_some() || fields.date.is_some()));
+    sound.then_some((ways, columns.len()))
+}
+
+fn looks_like_row(line: &Line) -> bool {
+    starts_with_file(&line.text) && line.text.len() <= 400 && super::dates::day_in(&line.text).is_some()
+        || starts_with_file(&line.text) && line.cells.len() >= 3
+}
+
+type Moment = (Option<String>, Option<(u8, u8)>);
+
+fn moment(fields: &Fields) -> Moment {
+    (fields.date.clone(), fields.time)
+}
+
+/// One row from all ways to read it.
+fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>) -> Row {
+    let mut settled = None;
+    let mut narrow = |ways: &mut Vec<Fields>, why: &str, fits: &dyn Fn(&Fields) -> bool| {
+        let left = ways.iter().filter(|way| fits(way)).count();
+        if ways.len() > 1 && (1..ways.len()).contains(&left) {
+            ways.retain(|way| fits(way));
+            settled = Some(why.to_owned());
+        }
+    };
+    let whole = |way: &Fields| {
+        !way.name.to_ascii_lowercase().ends_with(".msi") || way.size.is_none_or(|size| size % SECTOR == 0)
+    };
+    narrow(
+        &mut ways,
+        "of the ways to read this row only one gives a package a size in whole sectors of 512 bytes",
+        &whole,
+    );
+    narrow(&mut ways, "of the ways to read this row only one has a time that other rows have too", &|way| {
+        moments.contains(&moment(way))
+    });
+    if ways.len() > 1 {
+        settled = None;
+    }
+    let mut fields = ways[0].clone();
+    let mut todo: Vec<String> = fields.doubt.take().into_iter().collect();
+    let mut disagree = |what: &str, values: Vec<Option<String>>| {
+        let shown: BTreeSet<String> =
+            values.into_iter().map(|value| value.unwrap_or_else(|| "none".to_owned())).collect();
+        if shown.len() < 2 {
+            return false;
+        }
+        todo.push(format!("{what} may be {}", shown.into_iter().take(8).collect::<Vec<_>>().join(" or ")));
+        true
+    };
+    if disagree("the size", ways.iter().map(|way| way.size.map(|size| size.to_string())).collect()) {
+        fields.size = None;
+    }
+    if disagree("the version", ways.iter().map(|way| way.version.clone()).collect()) {
+        fields.version = None;
+    }
+    if disagree("the day", ways.iter().map(|way| way.date.clone()).collect()) {
+        fields.date = None;
+    }
+    disagree("the name", ways.iter().map(|way| Some(way.name.clone())).collect());
+    let modified = match (&fields.date, fields.time) {
+        (Some(day), Some((hour, minute))) => Some(format!("{day}T{hour:02}:{minute:02}:00Z")),
+        (Some(day), None) => {
+            todo.push(format!("the time of {day} is not documented"));
+            None
+        }
+        _ => None,
+    };
+    Row {
+        name: fields.name,
+        size: fields.size,
+        modified,
+        platform: fields.platform,
+        version: fields.version,
+        todo: (!todo.is_empty()).then(|| todo.join("; ")),
+        settled,
+    }
+}
+
+/// As much of a line as a message has room for.
+pub(super) fn short(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lines::lines;
+    use super::super::outline::outline;
+    use super::*;
+
+    fn read(text: &str) -> Table {
+        table(&outline(&lines(text)))
+    }
+
+    #[test]
+    fn an_ambiguous_size_is_settled_by_what_a_package_is_or_left_open() {
+        let table = read(
+            "File nameFile sizeDateTime\na.msi37273631-Mar-200818:32\nb.dll1231-Mar-200818:32\nc.dll1,02431-Mar-200818:32\n",
+        );
+        assert_eq!(table.rows[0].value.size, Some(372_736));
+        assert!(table.rows[0].value.settled.is_some());
+        assert_eq!((table.rows[1].value.size, table.rows[1].value.settled.is_some()), (Some(12), true));
+        let table = read("File nameFile size Date\nb.dll1231-Mar-2008\n");
+        assert_eq!(table.rows[0].value.size, None);
+        assert!(table.rows[0].value.todo.as_deref().is_some_and(|todo| todo.contains("12 or 123")), "{table:?}");
+    }
+
+    #[test]
+    fn tables_are_read_in_any_layout() {
+        for text in [
+            "Size\tOwner\tFile name\tDate\tTime\n1,024\tme\ta.msi\t2008-03-31\t18:32\n",
+            "File name   Size    Date         Time\na.msi       1 024   31-Mar-2008  18:32\n",
+            "File name\nSize\nDate\nTime\na.msi\n1.024\n31-Mar-2008\n18:32\n",
+        ] {
+            let table = read(text);
+            let row = &table.rows.first().unwrap_or_else(|| panic!("no row in {text}: {table:?}")).value;
+            assert_eq!((row.name.as_str(), row.size), ("a.msi", Some(1024)), "{text}");
+            assert_eq!(row.modified.as_deref(), Some("2008-03-31T18:32:00Z"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_row_is_dropped_silently() {
+        let table = read(
+            "File name\tSize\tDate\na.msi\t512\nb.msi\t1,024\t31-Mar-2008\tx\ty\nB.MSI\t512\t31-Mar-2008\nb.MSI\t512\t31-Mar-2008\n",
+        );
+        let lines: Vec<_> = table.open.iter().map(|open| open.line).collect();
+        assert!(lines.contains(&Some(3)) && lines.contains(&Some(5)), "{table:#?}");
+    }
+}

@@ -1,0 +1,280 @@
+//! What a clause is about: names in the console, servers of a kind, files.
+
+use super::lines::spaced;
+
+/// What a clause points at in the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Targets {
+    Named(Vec<String>),
+    /// The list below the sentence.
+    Following,
+    /// Each server below an item; below the one that was expanded last where none is named.
+    Servers(Option<String>),
+    /// What an earlier part of the procedure removed.
+    Removed,
+    /// What the sentence before was about.
+    Same,
+}
+
+/// Reads what stands behind "right-click" or "uninstall".
+pub(super) fn targets(text: &str) -> Targets {
+    let text = text.strip_prefix("on ").unwrap_or(text).trim_end_matches(['.', ':']).trim();
+    let lower = text.to_lowercase();
+    let starts = |starts: &[&str]| starts.iter().any(|start| lower.starts_with(start));
+    if lower.contains("following") || lower.contains("these components") || lower.contains("listed below") {
+        return Targets::Following;
+    }
+    if starts(&[
+        "each server",
+        "every server",
+        "all servers",
+        "each of the servers",
+        "all of the servers",
+        "the servers",
+        "each computer",
+    ]) {
+        const BELOW: [&str; 9] = [
+            " under ",
+            " below ",
+            " beneath ",
+            " in ",
+            " of ",
+            " within ",
+            " for ",
+            " that appears under ",
+            " that hosts ",
+        ];
+        let below = BELOW.iter().filter_map(|word| lower.rfind(word).map(|at| (at, word.len()))).max();
+        return Targets::Servers(below.and_then(|(at, length)| text.get(at + length..)).map(name));
+    }
+    let removed = ["uninstalled", "removed"].iter().any(|word| lower.contains(word));
+    if removed
+        && (lower.contains("you ") || lower.contains("were ") || lower.contains("was ") || lower.contains(" in step"))
+    {
+        return Targets::Removed;
+    }
+    if starts(&["it ", "them", "the same", "these "]) || lower == "it" {
+        return Targets::Same;
+    }
+    Targets::Named(names(text))
+}
+
+/// Names that are parted by commas, of which the last may have an "and".
+pub(super) fn names(text: &str) -> Vec<String> {
+    let quoted: Vec<&str> = text.split('"').collect();
+    // Quotation marks say where names begin and end.
+    if quoted.len() >= 5 {
+        return quoted.iter().skip(1).step_by(2).map(|quoted| spaced(quoted)).filter(|name| !name.is_empty()).collect();
+    }
+    let parts: Vec<&str> = text.split(", ").collect();
+    if parts.len() == 1 {
+        return vec![name(text)];
+    }
+    let part = |part: &&str| part.strip_prefix("and ").or_else(|| part.strip_prefix("or ")).unwrap_or(part).to_owned();
+    let mut names: Vec<String> = parts.iter().map(part).collect();
+    // "A, B and C"
+    if let Some((before, after)) =
+        names.last().filter(|_| !text.contains(", and ")).and_then(|last| last.split_once(" and "))
+    {
+        let (before, after) = (before.to_owned(), after.to_owned());
+        names.pop();
+        names.extend([before, after]);
+    }
+    names.iter().map(|part| name(part)).filter(|name| !name.is_empty()).collect()
+}
+
+/// A name without its article, its quotation marks, and the word for what it is.
+pub(super) fn name(text: &str) -> String {
+    let mut name = text.trim().trim_end_matches(['.', ',', ':', ';']).trim();
+    for article in ["the ", "The ", "each ", "every "] {
+        name = name.strip_prefix(article).unwrap_or(name);
+    }
+    const WORDS: [&str; 16] = [
+        " node",
+        " group",
+        " item",
+        " component",
+        " container",
+        " entry",
+        " procedure",
+        " branch",
+        " tree",
+        " object",
+        " namespace entry",
+        " in the console tree",
+        " in the left pane",
+        " in the navigation pane",
+        " in the tree",
+        " in the tool",
+    ];
+    // Only in small letters: `Front End Component` is a name.
+    for word in WORDS {
+        name = name.strip_suffix(word).unwrap_or(name);
+    }
+    spaced(name.trim_matches(['"', '\'', '`', '*', ' ']))
+}
+
+/// A service's name, without the words for what it is.
+pub(super) fn service(text: &str) -> String {
+    let name = name(text);
+    let lower = name.to_lowercase();
+    if lower == "iis"
+        || lower.ends_with("(iis)")
+        || lower == "internet information services"
+        || lower == "iis admin service" && name == lower
+    {
+        return "IIS".to_owned();
+    }
+    let mut name = name.as_str();
+    for word in [
+        " Windows service",
+        " COM+ application",
+        " services",
+        " service",
+        " application",
+        " applications",
+        " engine service",
+    ] {
+        name = name.strip_suffix(word).unwrap_or(name);
+    }
+    spaced(name.trim_matches(['"', '\'', ' ']))
+}
+
+/// The names of services: "the A service", "the A and B services".
+pub(super) fn services(text: &str) -> Vec<String> {
+    let plural = text.trim_end_matches(['.', ':']).to_lowercase();
+    let plural = ["services", "applications"].iter().any(|word| plural.ends_with(word))
+        && !plural.contains("information services");
+    let parts = names(text);
+    let parts = match (plural, &parts[..]) {
+        (true, [one]) => one.split(" and ").map(str::to_owned).collect(),
+        _ => parts,
+    };
+    parts.iter().map(|part| service(part)).filter(|name| !name.is_empty()).collect()
+}
+
+/// The role in "on the X servers", "on each server that runs X"; nothing where all servers are meant.
+pub(super) fn role(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    let mut from = 0;
+    while let Some(at) = find_word(&lower, "on", from) {
+        if let Some(role) = role_after(&lower[at + 2..]) {
+            return Some(role);
+        }
+        from = at + 2;
+    }
+    None
+}
+
+fn role_after(text: &str) -> Option<String> {
+    let mut words = text.split(|c: char| !(c.is_alphanumeric() || "-+'/".contains(c))).filter(|word| !word.is_empty());
+    let mut role: Vec<&str> = Vec::new();
+    for word in words.by_ref().take(8) {
+        match word {
+            "the" | "each" | "every" | "all" | "of" | "any" | "your" | "both" | "a" | "an" | "other" | "remaining"
+                if role.is_empty() => {}
+            "server" | "servers" | "computer" | "computers" | "machine" | "machines" | "node" | "nodes" => {
+                return if role.is_empty() { hosted(words.collect()) } else { Some(slug(&role.join(" "), 4)) };
+            }
+            "that" | "which" | "where" | "and" | "to" | "in" | "from" | "menu" | "tab" | "click" => return None,
+            word => role.push(word),
+        }
+    }
+    None
+}
+
+/// "… server that runs the X"
+fn hosted(words: Vec<&str>) -> Option<String> {
+    let mut words = words.into_iter().skip_while(|word| ["that", "which", "where", "with", "is", "are"].contains(word));
+    // What a server merely has is no role: "all servers that have components of X".
+    let runs = ["runs", "run", "running", "hosts", "host", "hosting", "holds", "hold"];
+    words.next().filter(|word| runs.contains(word))?;
+    let rest: Vec<&str> = words.skip_while(|word| ["the", "a"].contains(word)).take(3).collect();
+    let rest: Vec<&str> = rest.into_iter().filter(|word| !["role", "service", "installed"].contains(word)).collect();
+    (!rest.is_empty()).then(|| slug(&rest.join(" "), 3))
+}
+
+/// Where a word stands that is a whole one.
+fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
+    text.get(from..)?.match_indices(word).map(|(at, _)| from + at).find(|at| {
+        !text[..*at].ends_with(|c: char| c.is_alphanumeric()) && text[at + word.len()..].starts_with([' ', '\t'])
+    })
+}
+
+/// A text without its words about servers, from where they begin to its end.
+pub(super) fn without_role(text: &str) -> &str {
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return text;
+    }
+    let mut from = 0;
+    while let Some(at) = find_word(&lower, "on", from) {
+        let rest = &lower[at..];
+        if ["server", "computer", "machine", "node"].iter().any(|word| rest.contains(word)) && at > 0 {
+            return text[..at].trim_end_matches([' ', ',']);
+        }
+        from = at + 2;
+    }
+    text
+}
+
+/// Whether a text says that something is done on several or all servers.
+pub(super) fn is_about_servers(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    find_word(&lower, "on", 0).is_some_and(|at| {
+        let rest = &lower[at..];
+        rest.len() < 60 && ["server", "computer", "machine", "node"].iter().any(|word| rest.contains(word))
+    })
+}
+
+/// The first words of a text as a role or an id: small letters, digits and `-`.
+pub(super) fn slug(text: &str, most: usize) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = words.filter(|word| !["the", "The", "a", "of"].contains(word)).take(most);
+    let slug = words.collect::<Vec<_>>().join("-").to_lowercase();
+    slug.chars().take(48).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_slugs_of_the_words_before_servers() {
+        for (text, wanted) in [
+            ("On the MPS Engine servers", Some("mps-engine")),
+            ("restart IIS on each web server", Some("web")),
+            ("on every server that runs the Gear Engine", Some("gear-engine")),
+            ("on all servers", None),
+            ("on the File menu, click", None),
+            ("Based on the front-end computers", Some("front-end")),
+        ] {
+            assert_eq!(role(text).as_deref(), wanted, "{text}");
+        }
+        assert_eq!(without_role("the Gear service on each web server"), "the Gear service");
+    }
+
+    #[test]
+    fn targets_are_told_apart() {
+        let named = |names: &[&str]| Targets::Named(names.iter().map(|name| (*name).to_owned()).collect());
+        for (text, wanted) in [
+            ("each of the following components", Targets::Following),
+            ("each server under Orchard Web Service", Targets::Servers(Some("Orchard Web Service".into()))),
+            ("each server", Targets::Servers(None)),
+            ("each component that you uninstalled in step 1", Targets::Removed),
+            ("the Orchard node", named(&["Orchard"])),
+            ("\"Orchard and Mill Provider\"", named(&["Orchard and Mill Provider"])),
+            ("One, Two, and Three", named(&["One", "Two", "Three"])),
+            ("One, Two and Three", named(&["One", "Two", "Three"])),
+        ] {
+            assert_eq!(targets(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn services_lose_the_words_for_what_they_are() {
+        assert_eq!(services("the Gear and Wheel services"), ["Gear", "Wheel"]);
+        assert_eq!(services("Internet Information Services (IIS)"), ["IIS"]);
+        assert_eq!(services("the \"Gear Engine\" COM+ application"), ["Gear Engine"]);
+    }
+}

@@ -1,0 +1,123 @@
+//! `rollup import`: a manifest draft from the text of an article.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{Format, Import};
+use super::exit::{Exit, Failure};
+use super::inputs;
+use super::out::{self, BOLD, WARN, count, styled, typed, wrapped};
+use crate::article::{self, Became, Imported, NoArticle, Open};
+use crate::names::Shown;
+
+/// As many open points stand below a draft; the report has all of them.
+const BRIEF: usize = 12;
+
+/// `rollup import`.
+pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
+    let bytes = inputs::bytes(&args.article, article::LARGEST as u64 + 1)?;
+    let imported = article::import(&bytes).map_err(|error| no_article(&args.article, &error))?;
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    if let Some(path) = output {
+        out::is_free(path, &[&args.article])?;
+        out::write_whole(path, imported.draft.trim_end())?;
+    } else if !args.report {
+        out::line(imported.draft.trim_end());
+    }
+    match (args.report, args.format) {
+        (true, Format::Json) => out::line(format_args!("{:#}", document(args, &imported))),
+        (true, Format::Text) => report(args, &imported).iter().for_each(out::line),
+        (false, _) => brief(args, &imported).iter().for_each(out::say),
+    }
+    Ok(Exit::Ok)
+}
+
+fn no_article(path: &Path, error: &NoArticle) -> Failure {
+    let failure = Failure::new(Exit::Invalid, format_args!("`{}` cannot be imported: {error}", path.display()));
+    let failure = failure.now("nothing was written");
+    match error {
+        NoArticle::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
+        NoArticle::Binary { .. } => {
+            failure.next("save the article from the browser as text or as a page, or paste it into a text file")
+        }
+        NoArticle::NothingFound => failure.next(
+            "look at the file: wanted are a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
+             heading such as `Installation information`, or a table with the columns `File name` and `Size`",
+        ),
+    }
+}
+
+/// What is left to decide, briefly.
+fn brief(args: &Import, imported: &Imported) -> Vec<String> {
+    let mut lines = vec![summary(imported)];
+    if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) {
+        lines.push(format!("written to {}", typed(path)));
+    }
+    if !imported.open.is_empty() {
+        let label = count(imported.open.len(), "point is left to decide", "points are left to decide");
+        lines.push(format!("{}: {label}", styled(WARN, "open")));
+        lines.extend(imported.open.iter().take(BRIEF).map(|open| open_line(&args.article, open)));
+    }
+    if imported.open.len() > BRIEF {
+        lines.push(format!("  and {} more", imported.open.len() - BRIEF));
+    }
+    lines.push(format!("{}: rollup import {} --report", styled(BOLD, "next"), typed(&args.article)));
+    lines
+}
+
+fn summary(imported: &Imported) -> String {
+    let found = &imported.found;
+    let kb = found.kb.as_deref().unwrap_or("no KB number");
+    let manual = match found.manual {
+        0 => String::new(),
+        manual => format!(" ({manual} manual)"),
+    };
+    format!(
+        "{kb}: {}{manual}, {}, {}",
+        count(found.steps, "step", "steps"),
+        count(found.files, "file in the table", "files in the table"),
+        count(found.prerequisites, "prerequisite", "prerequisites"),
+    )
+}
+
+fn open_line(article: &Path, open: &Open) -> String {
+    let place = match open.line {
+        Some(line) => format!("{}:{line}", article.display()),
+        None => article.display().to_string(),
+    };
+    wrapped(&format!("  {}: {}", Shown(&place), Shown(&open.what)), out::width(), "    ").replacen("", "  ", 1)
+}
+
+/// Everything: what was found, what is open, and every line of the installation section.
+fn report(args: &Import, imported: &Imported) -> Vec<String> {
+    let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
+    lines.push(styled(BOLD, "Left to decide"));
+    if imported.open.is_empty() {
+        lines.push("  nothing".to_owned());
+    }
+    lines.extend(imported.open.iter().map(|open| open_line(&args.article, open)));
+    lines.extend([String::new(), styled(BOLD, "Installation section")]);
+    if imported.accounted.is_empty() {
+        lines.push("  none was found".to_owned());
+    }
+    for accounted in &imported.accounted {
+        let text: String = accounted.text.chars().take(60).collect();
+        let became = match &accounted.became {
+            Became::Heading => "heading".to_owned(),
+            Became::Understood { steps } => format!("step {}", steps.join(", ")),
+            Became::Needless { why } => format!("needs no step: {why}"),
+            Became::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
+        };
+        lines.push(format!("{:>6}  {:<60}  {became}", accounted.line, Shown(&text).to_string()));
+    }
+    lines
+}
+
+fn document(args: &Import, imported: &Imported) -> serde_json::Value {
+    json!({
+        "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
+        "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,
+        "installation": imported.accounted,
+    })
+}
