@@ -116,6 +116,10 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
 /// The clauses of a sentence: what stands before its first verb, if anything does, and then one for each verb.
 pub(super) fn clauses(sentence: &str) -> Vec<String> {
     let sentence = sentence.trim_end_matches(['.', ';', '!']).trim();
+    // Nobody tells another one what to do in so long a sentence.
+    if sentence.len() > 2_000 {
+        return vec![sentence.to_owned()];
+    }
     let mut found: Vec<String> = Vec::new();
     let mut start = 0;
     let mut at = 0;

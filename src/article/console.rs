@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::Folded;
 
+/// A console has no more levels.
+const DEEPEST: usize = 32;
+
 /// The nodes that were expanded, and where items were met before.
 #[derive(Debug, Default)]
 pub(super) struct Console {
@@ -14,6 +17,8 @@ pub(super) struct Console {
     roots: BTreeSet<Folded>,
     /// The groups in which items were met.
     met: BTreeMap<Folded, String>,
+    /// The paths at which nodes were expanded; nothing where one name stands at several.
+    nodes: BTreeMap<Folded, Option<String>>,
 }
 
 impl Console {
@@ -27,6 +32,11 @@ impl Console {
     /// where something was done there.
     pub(super) fn expand(&mut self, names: &[String], from_root: bool) {
         let Some(first) = names.first() else { return };
+        // No console is as deep as a text that was made to hurt.
+        let names = &names[..names.len().min(DEEPEST)];
+        if self.path.len() >= DEEPEST {
+            self.path.clear();
+        }
         if names.len() > 1 || from_root || self.roots.contains(&Folded::of(first)) {
             self.path.clear();
         } else if self.acted {
@@ -35,7 +45,14 @@ impl Console {
         if self.path.is_empty() {
             self.roots.insert(Folded::of(first));
         }
-        self.path.extend(names.iter().cloned());
+        for name in names {
+            self.path.push(name.clone());
+            let path = Some(self.path.join("/"));
+            let known = self.nodes.entry(Folded::of(name)).or_insert_with(|| path.clone());
+            if *known != path {
+                *known = None;
+            }
+        }
         self.acted = false;
     }
 
@@ -78,6 +95,10 @@ impl Console {
             Some(at) => &self.path[..at],
             // What began a walk stands at the root wherever the last walk ended.
             None if self.roots.contains(&folded) => &[],
+            None if self.path.is_empty() => match self.nodes.get(&folded) {
+                Some(Some(path)) => return path.clone(),
+                _ => &[],
+            },
             None => &self.path[..],
         };
         above.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("/")
@@ -110,5 +131,6 @@ mod tests {
             (console.group("Web"), console.group_of("X").as_deref()),
             ("Web".to_owned(), Some("Web/Two Service/Deeper"))
         );
+        assert_eq!(console.group("Deeper"), "Web/Two Service/Deeper");
     }
 }

@@ -63,7 +63,7 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
         scan.at = text.len() - scan.rest().trim_start().len() + 2;
         hour = hour % 12 + if half == "pm" { 12 } else { 0 };
     }
-    (hour < 24 && minute < 60).then(|| ((hour as u8, minute as u8), scan.at))
+    (hour < 24 && minute < 60).then_some(((hour as u8, minute as u8), scan.at))
 }
 
 /// `2008-03-31`.
@@ -159,8 +159,8 @@ impl<'t> Scan<'t> {
     fn month(&mut self) -> Option<u32> {
         let letters = self.rest().bytes().take_while(u8::is_ascii_alphabetic).count();
         let word = self.rest()[..letters].to_ascii_lowercase();
-        let is = |month: &&str| word == **month || (word.len() == 3 || word == "sept") && month.starts_with(&word);
-        let month = MONTHS.iter().position(|month| is(&month))?;
+        let is = |month: &str| word == month || (word.len() == 3 || word == "sept") && month.starts_with(&word);
+        let month = MONTHS.iter().position(|month| is(month))?;
         self.at += letters;
         u32::try_from(month + 1).ok()
     }

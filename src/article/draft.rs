@@ -377,7 +377,7 @@ fn instructions(lines: &[Said<String>]) -> String {
     let (first, last) = (lines.first().map_or(0, |line| line.line), lines.last().map_or(0, |line| line.line));
     let place = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
     let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
-    format!("TODO Article, {place}: {}", texts.join(" / "))
+    format!("Article, {place}: {}", texts.join(" / "))
 }
 
 /// A text as TOML has it.

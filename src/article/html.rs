@@ -158,8 +158,12 @@ impl Writer {
             if at > 0 {
                 self.flush();
             }
-            if self.text.trim().is_empty() && !part.trim().is_empty() {
-                self.number = number.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+            if self.text.trim().is_empty() {
+                // Blanks between tags would pile up.
+                self.text.clear();
+                if !part.trim().is_empty() {
+                    self.number = number.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
+                }
             }
             self.text.push_str(part);
         }

@@ -85,7 +85,10 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
 fn days(line: &Line, found: &mut Identity) {
     let lower = line.text.to_lowercase();
     let mut take = |labels: &[&str], into: &mut Option<Said<String>>| {
-        let label = labels.iter().find_map(|label| lower.find(label).map(|at| at + label.len()));
+        let label = labels.iter().find_map(|label| {
+            let whole = |at: &usize| !lower[..*at].ends_with(char::is_alphanumeric);
+            lower.match_indices(label).map(|(at, _)| at).find(whole).map(|at| at + label.len())
+        });
         let (Some(at), true) = (label, into.is_none()) else { return };
         let rest = line.text.get(at..).unwrap_or_default();
         // The day follows its label at once, not somewhere in the sentence.
@@ -152,6 +155,7 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
             entries.push(Said::new(text.to_owned(), line.number));
         }
     }
+    entries.truncate(100);
     for entry in entries {
         let (product, version) = versioned(&entry.value);
         match &found.product {

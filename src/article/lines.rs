@@ -66,12 +66,14 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
             Some(last) => {
                 last.text.push(' ');
                 last.text.push_str(&line.text);
-                last.cells = vec![last.text.clone()];
+                last.cells.clear();
             }
             None => lines.push(line),
         }
         last_length = length;
     }
+    // Only a whole line is worth copying.
+    lines.iter_mut().filter(|line| line.cells.is_empty()).for_each(|line| line.cells.push(line.text.clone()));
     lines
 }
 

@@ -2,13 +2,16 @@
 
 use crate::names::Kb;
 
+/// No sentence names more articles; a text that does is none about a rollup.
+const MOST: usize = 100;
+
 /// The numbers of articles in a text, in its order. `KB12345` is one anywhere; digits alone are one where there are
 /// six or seven of them and no year, size or version is around.
 pub(super) fn numbers(text: &str) -> Vec<Kb> {
     let mut found: Vec<Kb> = Vec::new();
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() {
+    while at < bytes.len() && found.len() < MOST {
         let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if digits == 0 {
             at += 1;

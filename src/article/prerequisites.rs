@@ -20,6 +20,9 @@ pub(super) struct Prerequisites {
     pub(super) open: Vec<Open>,
 }
 
+/// A text with more of them asks for something else.
+const MOST: usize = 200;
+
 /// Reads every sentence about prerequisites.
 pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
     let mut found = Prerequisites::default();
@@ -64,7 +67,7 @@ impl Prerequisites {
         let asks = ["must", "require", "need", "make sure", "verify", "ensure", "back up", "should"]
             .iter()
             .any(|word| lower.contains(word));
-        if !(listed || asks) {
+        if !(listed || asks) || self.asked.len() >= MOST {
             return;
         }
         let id = self.unique(&slug(sentence, 4));
@@ -79,7 +82,7 @@ impl Prerequisites {
         let Some((product, service_pack)) = product(sentence) else { return false };
         let on = sentence.find(" on ").and_then(|at| role(&sentence[at + 1..]));
         let asked = Asked::Product { product, service_pack, on };
-        if !self.asked.iter().any(|known| known.value == asked) {
+        if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
             self.asked.push(Said::new(asked, line.number));
         }
         true

@@ -20,6 +20,9 @@ enum Relation {
     Requires,
 }
 
+/// A rollup has no more relations than this of one kind.
+const MOST: usize = 500;
+
 /// Reads every sentence that relates this rollup to another, and the list below it.
 pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
     let mut found = Relations::default();
@@ -55,7 +58,7 @@ impl Relations {
             Relation::Requires => &mut self.requires,
         };
         for kb in numbers.iter().filter(|kb| Some(**kb) != own) {
-            if !list.iter().any(|known| known.value == *kb) {
+            if list.len() < MOST && !list.iter().any(|known| known.value == *kb) {
                 list.push(Said::new(*kb, line));
             }
         }

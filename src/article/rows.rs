@@ -11,7 +11,7 @@ use super::lines::spaced;
 const WAYS: usize = 64;
 
 /// Tries for one row; a row that takes more is none.
-const TRIES: usize = 4_000;
+const TRIES: usize = 1_000;
 
 /// Rows are no longer than this.
 const LONGEST: usize = 400;

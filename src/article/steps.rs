@@ -93,7 +93,9 @@ impl Selection {
     }
 
     pub(super) fn group(&mut self, group: Said<String>) {
-        if !self.groups.iter().any(|known| Folded::of(&known.value) == Folded::of(&group.value)) {
+        // The empty name is that of no item.
+        let key = (Folded::of(&group.value), Some(Folded::of("")));
+        if self.known.insert(key, 0).is_none() {
             self.groups.push(group);
         }
     }

@@ -12,6 +12,9 @@ use crate::names::{FileName, Folded};
 /// Windows Installer packages are compound files of sectors of this size.
 const SECTOR: u64 = 512;
 
+/// So many lines below the head of a table are no rows, and then there is none.
+const MISSES: usize = 2_000;
+
 /// What the article documents of the files.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -51,6 +54,8 @@ struct Reader {
     columns: Option<Vec<Column>>,
     /// With the line and all ways to read it.
     found: Vec<Said<Vec<Fields>>>,
+    /// How many lines did not fit the columns.
+    misses: usize,
     table: Table,
 }
 
@@ -81,6 +86,11 @@ impl Reader {
         if let Some((ways, height)) = upright_row(rest, &columns) {
             self.found.push(Said::new(ways, line.number));
             return height;
+        }
+        self.misses += 1;
+        if self.misses == MISSES {
+            self.stray(line, "is the last line that was tried as a row; too many before it do not fit the columns");
+            self.columns = None;
         }
         match looks_like_row(line) {
             true => self.stray(line, "looks like a row of the file table and does not fit its columns"),

@@ -174,7 +174,7 @@ fn role_after(text: &str) -> Option<String> {
             "the" | "each" | "every" | "all" | "of" | "any" | "your" | "both" | "a" | "an" | "other" | "remaining"
                 if role.is_empty() => {}
             "server" | "servers" | "computer" | "computers" | "machine" | "machines" | "node" | "nodes" => {
-                return if role.is_empty() { hosted(words.collect()) } else { Some(slug(&role.join(" "), 4)) };
+                return if role.is_empty() { hosted(words.take(8).collect()) } else { Some(slug(&role.join(" "), 4)) };
             }
             "that" | "which" | "where" | "and" | "to" | "in" | "from" | "menu" | "tab" | "click" => return None,
             word => role.push(word),

@@ -1,1 +1,189 @@
+//! Whole articles, sound and damaged.
 
+use super::*;
+use crate::document::{Findings, Source};
+use crate::manifest::{self, Manifest};
+
+const MILL: &str = "\
+Title: Cumulative Update 4 for Fabrikam Mill 3.1 (KB701234)
+Published: 2010/11/05
+Last updated: 6 November 2010
+
+Overview
+This cumulative update supersedes KB700111 and KB700222.
+It includes all fixes from KB700222.
+
+Fixed issues
+1) Wheels could not be moved.
+2) The wizard crashed.
+
+Prerequisites
+- Fabrikam Gears 2009 Service Pack 2 must be installed on all servers.
+- You must be a member of the Millers group.
+- Update KB700050 must be installed before you install this update.
+
+Installation instructions
+1. Stop the Fabrikam Sync service on each wheel server.
+2. In the Fabrikam Deployment Console, expand Mill > Providers.
+3. Right-click Sync Provider, and then select Uninstall.
+4. Right-click Calendar Provider, and then select Uninstall.
+5. Click Start Deployment.
+6. Copy SyncProvider.msi and CalendarProvider.msi to the Installers share.
+7. Reinstall the components that you uninstalled in step 3.
+8. Click Start Deployment and wait until the deployment completes.
+9. Run MillClient.msi on each front-end server.
+10. On each web server, open a command prompt, type iisreset, and then press ENTER.
+11. Copy the remaining files to the C:\\Program Files\\Fabrikam\\Bin folder on each wheel server.
+12. Run the CleanUp.sql script against the configuration database.
+13. Start the Fabrikam Sync service on each wheel server.
+14. Disable the Fabrikam Legacy application on the engine servers, and then enable the Fabrikam New application.
+
+Uninstalling
+To remove this update, follow these steps:
+1. Expand Mill.
+
+Files
+Name                    Size      Version    Modified              Platform
+SyncProvider.msi        1,024,000 3.1.5.0    2010-11-01 10:20      x86
+CalendarProvider.msi    512       3.1.5.0    2010-11-01 10:21      x86
+MillClient.msi          1024      3.1.5.0    2010-11-01 10:22      x64
+helper.dll              77        3.1.5.1    2010-11-01 10:23      x64
+
+Applies to: Fabrikam Mill 3.1
+";
+
+fn parsed(draft: &str) -> Manifest {
+    let mut findings = Findings::default();
+    let manifest = manifest::parse(&Source::new("draft.toml", draft), &mut findings);
+    manifest.unwrap_or_else(|| panic!("{findings:#?}\n{draft}"))
+}
+
+/// What holds of every draft, whatever it was made from.
+fn is_sound(bytes: &[u8]) {
+    let Ok(imported) = import(bytes) else { return };
+    let parsed: Result<toml::Table, _> = toml::from_str(&imported.draft);
+    assert!(parsed.is_ok(), "{parsed:?}\n{}", imported.draft);
+    assert_eq!(imported.origins.len(), imported.draft.lines().count());
+    let last = imported.accounted.iter().map(|accounted| accounted.line).fold(0, |before, line| {
+        assert!(before <= line, "lines are in order: {before}, {line}");
+        line
+    });
+    assert!(last as usize <= bytes.len() + 1);
+}
+
+#[test]
+fn an_article_becomes_a_manifest() {
+    let imported = import(MILL.as_bytes()).expect("it is one");
+    let manifest = parsed(&imported.draft);
+    let steps: Vec<_> = manifest.steps.iter().map(|step| (step.id.as_str(), step.action.keyword())).collect();
+    assert_eq!(
+        steps,
+        [
+            ("stop-fabrikam-sync", "stop"),
+            ("uninstall", "uninstall"),
+            ("copy", "copy"),
+            ("install", "install"),
+            ("run", "run"),
+            ("restart-iis", "restart"),
+            ("copy-wheel", "copy"),
+            ("manual", "manual"),
+            ("start-fabrikam-sync", "start"),
+            ("disable-fabrikam-legacy", "disable"),
+            ("enable-fabrikam-new", "enable"),
+        ]
+    );
+    let related = |list: &[crate::names::Kb]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(related(&manifest.rollup.replaces), ["KB700111", "KB700222"]);
+    assert_eq!(related(&manifest.rollup.requires), ["KB700050"]);
+    assert_eq!((manifest.files.len(), manifest.prerequisites.len()), (4, 2));
+    assert_eq!((manifest.files[0].size, manifest.files[2].size), (Some(1_024_000), Some(1024)));
+    assert_eq!(manifest.rollup.reviewed.as_deref(), Some("2010-11-06"));
+}
+
+#[test]
+fn every_line_of_a_draft_knows_the_line_of_the_article() {
+    let imported = import(MILL.as_bytes()).expect("it is one");
+    let manifest = parsed(&imported.draft);
+    let at = |line: u32| {
+        let line = imported.article_line(line).expect("it has one");
+        MILL.lines().nth(line as usize - 1).expect("it is there")
+    };
+    for row in &manifest.files {
+        assert!(at(row.line).starts_with(row.name.as_str()));
+    }
+    let manual = manifest.steps.iter().find(|step| step.id == "manual").expect("it is there");
+    assert!(at(manual.line).contains("CleanUp.sql"));
+    assert_eq!(imported.article_line(0), None);
+    assert_eq!(imported.article_line(u32::MAX), None);
+}
+
+#[test]
+fn a_damaged_article_gives_a_draft_or_a_reason() {
+    for cut in (0..MILL.len()).step_by(7) {
+        is_sound(&MILL.as_bytes()[..cut]);
+        is_sound(&MILL.as_bytes()[cut..]);
+    }
+    let lines: Vec<&str> = MILL.lines().collect();
+    for at in 1..lines.len() {
+        let without = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        is_sound(without.as_bytes());
+        let mut swapped = lines.clone();
+        swapped.swap(at - 1, at);
+        is_sound(swapped.join("\r\n").as_bytes());
+    }
+    let mut noise = 1_u32;
+    for _ in 0..100 {
+        let mut bytes = MILL.as_bytes().to_vec();
+        for _ in 0..20 {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let at = noise as usize % bytes.len();
+            bytes[at] = [b'"', b'\\', b'\n', b'.', 0xe9, b'\t', b' ', b'#', b'1'][noise as usize / 7 % 9];
+        }
+        is_sound(&bytes);
+    }
+}
+
+#[test]
+fn what_is_no_article_is_told_so() {
+    assert_eq!(import(b"").map(|_| ()), Err(NoArticle::NothingFound));
+    assert_eq!(import(b"<html><body><p>Nothing</p></body></html>").map(|_| ()), Err(NoArticle::NothingFound));
+}
+
+#[test]
+fn the_same_article_means_the_same_in_every_encoding() {
+    let wanted = import(MILL.as_bytes()).expect("it is one").draft;
+    let units = std::iter::once(0xfeff).chain(MILL.encode_utf16());
+    let wide: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+    let marked = [b"\xef\xbb\xbf", MILL.replace('\n', "\r\n").as_bytes()].concat();
+    let odd = MILL.replace(' ', "\u{a0}").replace("- ", "\u{2022}\t").replace("Copy", "Co\u{ad}py");
+    for bytes in [wide, marked, odd.into_bytes()] {
+        assert_eq!(import(&bytes).expect("it is one").draft, wanted);
+    }
+}
+
+/// Texts made to hurt are read in the time that their size takes.
+#[test]
+fn long_texts_take_no_longer_than_their_length() {
+    let begun = std::time::Instant::now();
+    for piece in [
+        "KB123456 ",
+        "on servers ",
+        "that you copy, copy ",
+        "1. ",
+        "<b> </b>",
+        "<td>",
+        "<ul><li>",
+        "a.bc1",
+        "\n- must x",
+        "\n1. Expand A, and then expand B.",
+        "\n1. Right-click A, and then click Install.\n2. Click Start Deployment.",
+        "File name Size Date\na.b 1",
+        "\nright-click ",
+        "following:\n- a\n",
+    ] {
+        let text =
+            format!("Article ID: 612345\n\nInstallation information\n\n{}", piece.repeat((64 << 10) / piece.len()));
+        is_sound(text.as_bytes());
+    }
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}

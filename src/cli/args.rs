@@ -206,8 +206,8 @@ a line of the report with the article's line. A step that was not understood is
 kept as a manual step that quotes the article; nothing is dropped silently. The
 draft is to be compared with the article, then `rollup validate`d and sealed.
 
-Exits with 0 when a draft was written, also with TODOs; with 65 where the file is
-no article about an update rollup.")]
+Exits with 0 when a draft was written, also with TODOs; with 65 where the file
+is no article about an update rollup.")]
     Import(Import),
     /// Print the JSON Schema of the documents that people and programs write
     #[command(after_help = "Examples:

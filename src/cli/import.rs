@@ -86,7 +86,7 @@ fn open_line(article: &Path, open: &Open) -> String {
         Some(line) => format!("{}:{line}", article.display()),
         None => article.display().to_string(),
     };
-    wrapped(&format!("  {}: {}", Shown(&place), Shown(&open.what)), out::width(), "    ").replacen("", "  ", 1)
+    format!("  {}", wrapped(&format!("{}: {}", Shown(&place), Shown(&open.what)), out::width() - 2, "    "))
 }
 
 /// Everything: what was found, what is open, and every line of the installation section.

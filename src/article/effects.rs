@@ -1,0 +1,182 @@
+//! Commands that belong together, and what they come to: what is pointed at, and what is chosen then.
+
+use super::commands::{Command, Context, Files, On, Queued, Services};
+use super::targets::{self, Targets};
+use crate::manifest::ServiceVerb;
+
+/// Why a click on something that is no command needs no step.
+pub(super) const LEADS: &str = "it only opens what is on the screen";
+
+/// What an instruction does to the walker.
+pub(super) enum Effect {
+    /// The tool's whole tree is meant.
+    Root,
+    Role(String),
+    Under(String),
+    Expand(Vec<String>),
+    Point(Targets),
+    Needless(&'static str),
+    Queue {
+        kind: Queued,
+        targets: Targets,
+        groups: bool,
+    },
+    /// Runs the queue.
+    Start,
+    Service {
+        verb: ServiceVerb,
+        services: Services,
+        on: On,
+    },
+    Copy {
+        files: Files,
+        to: String,
+        on: On,
+    },
+    Run {
+        files: Files,
+        on: On,
+    },
+}
+
+/// Commands of the console that belong together: what is pointed at, and what is chosen then.
+pub(super) struct EffectReader {
+    pub(super) pointed: Option<Targets>,
+    pub(super) found: Vec<Effect>,
+    /// Whether a list stands below the instruction.
+    pub(super) members: bool,
+}
+
+impl EffectReader {
+    /// Takes a sentence; nothing where a command of it is not understood.
+    pub(super) fn sentence(&mut self, sentence: Vec<Command>) -> Option<()> {
+        let mut expanded: Vec<String> = Vec::new();
+        // Pointed at in this sentence; and the rest of a command of two menus may follow.
+        let (mut here, mut submenu) = (false, false);
+        for command in sentence {
+            if !matches!(command, Command::Expand(_)) && !expanded.is_empty() {
+                self.found.push(Effect::Expand(std::mem::take(&mut expanded)));
+            }
+            match command {
+                Command::Context(Context::If) | Command::Unknown => return None,
+                Command::Context(Context::Role(role)) => self.found.push(Effect::Role(role)),
+                Command::Context(Context::Tool) => self.found.push(Effect::Root),
+                Command::Context(Context::Under(name)) => self.found.push(Effect::Under(name)),
+                Command::Context(Context::Other) => {}
+                Command::Expand(names) => expanded.extend(names),
+                Command::Point(Targets::Following) if !self.members => return None,
+                Command::Point(targets) => {
+                    if targets != Targets::Same {
+                        self.pointed = Some(targets.clone());
+                        self.found.push(Effect::Point(targets));
+                    }
+                    here = true;
+                }
+                Command::Choose(_) if submenu => submenu = false,
+                Command::Choose(command) => submenu = self.choose(&command, here)?,
+                Command::Queue(kind, targets) => match targets {
+                    Targets::Following if !self.members => return None,
+                    Targets::Same => return None,
+                    targets => self.found.push(Effect::Queue { kind, targets, groups: false }),
+                },
+                Command::Service { services: Services::Following, .. }
+                | Command::Copy { files: Files::Following, .. }
+                | Command::Run { files: Files::Following, .. }
+                    if !self.members =>
+                {
+                    return None;
+                }
+                Command::Service { verb, services, on } => self.found.push(Effect::Service { verb, services, on }),
+                Command::Copy { files, to, on } => self.found.push(Effect::Copy { files, to, on }),
+                Command::Run { files, on } => self.found.push(Effect::Run { files, on }),
+                Command::Repeat { .. } => {
+                    self.found.push(Effect::Needless("a step is done on every server of its role"))
+                }
+                Command::Needless(why) => self.found.push(Effect::Needless(why)),
+            }
+        }
+        if !expanded.is_empty() {
+            self.found.push(Effect::Expand(expanded));
+        }
+        Some(())
+    }
+
+    /// A command of a menu; tells whether its second menu may follow.
+    fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
+        let lower = command.to_lowercase();
+        let targets = self.pointed.clone();
+        let mut queue = |kind, groups| {
+            let targets = targets.clone()?;
+            self.found.push(Effect::Queue { kind, targets, groups });
+            Some(())
+        };
+        let group = lower.contains("in this group") || lower.contains("in the group");
+        if lower.starts_with("start deployment") {
+            self.found.push(Effect::Start);
+        } else if lower.starts_with("uninstall") || lower == "remove" {
+            queue(Queued::Uninstall, group)?;
+        } else if lower.starts_with("install") {
+            queue(Queued::Install, group)?;
+            return Some(lower == "install on server");
+        } else if lower.starts_with("execute") {
+            queue(Queued::Initialize, false)?;
+            return Some(lower == "execute");
+        } else if lower.starts_with("verify") {
+            self.found.push(Effect::Needless("rollup verifies what it installed itself"));
+        } else if let Some(verb) = service_verb(&lower).filter(|_| here || self.pointed.is_some() && lower != "start") {
+            let services = match targets? {
+                Targets::Named(names) => Services::Named(names.iter().map(|name| targets::service(name)).collect()),
+                Targets::Following => Services::Following,
+                _ => return None,
+            };
+            self.found.push(Effect::Service { verb, services, on: On::default() });
+        } else if here && !is_button(&lower) {
+            return None;
+        } else if is_button(&lower) || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
+        {
+            // A node, a menu or a button. What is clicked may be what the next command is for.
+            if !is_button(&lower) {
+                self.pointed = Some(Targets::Named(vec![command.to_owned()]));
+                self.found.push(Effect::Point(Targets::Named(vec![command.to_owned()])));
+            }
+            self.found.push(Effect::Needless(LEADS));
+        } else {
+            return (lower.ends_with(" menu") || lower.ends_with(" tab"))
+                .then(|| self.found.push(Effect::Needless(LEADS)))
+                .map(|()| false);
+        }
+        Some(false)
+    }
+}
+
+fn service_verb(lower: &str) -> Option<ServiceVerb> {
+    Some(match lower {
+        "shut down" | "shutdown" | "stop" => ServiceVerb::Stop,
+        "start" => ServiceVerb::Start,
+        "restart" | "recycle" => ServiceVerb::Restart,
+        "disable" => ServiceVerb::Disable,
+        "enable" => ServiceVerb::Enable,
+        _ => return None,
+    })
+}
+
+fn is_button(lower: &str) -> bool {
+    matches!(
+        lower,
+        "ok" | "yes"
+            | "next"
+            | "finish"
+            | "close"
+            | "apply"
+            | "save"
+            | "start"
+            | "run"
+            | "continue"
+            | "all programs"
+            | "programs"
+            | "administrative tools"
+            | "accessories"
+            | "command prompt"
+            | "action"
+    )
+}
