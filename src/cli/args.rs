@@ -46,6 +46,7 @@ pub(super) enum Command {
   rollup validate manifests --deny warnings --allow RU0202
   rollup validate manifests --format sarif -o rollup.sarif
   rollup validate kb952076.toml -d /srv/hmc40 -p KB952076
+  rollup validate kb952076.toml --article article.txt
 
 Errors exit with 65; warnings and notes do not. An error stays one: a document
 that has it cannot be used. `rollup explain CODE` tells more about a finding.")]
@@ -323,6 +324,9 @@ pub(super) struct Validate {
     /// Also check the files of this payload
     #[arg(short, long, value_name = "DIR")]
     pub(super) payload: Option<PathBuf>,
+    /// Also check that the manifest still says what this article says
+    #[arg(long, value_name = "FILE")]
+    pub(super) article: Option<PathBuf>,
     /// Show the findings to people, to programs, or to a code host
     #[arg(long, value_enum, default_value_t = Report::Text)]
     pub(super) format: Report,

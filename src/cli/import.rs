@@ -14,10 +14,15 @@ use crate::names::Shown;
 /// As many open points stand below a draft; the report has all of them.
 const BRIEF: usize = 12;
 
+/// Reads an article that was typed on the command line.
+pub(super) fn imported(path: &Path) -> Result<Imported, Failure> {
+    let bytes = inputs::bytes(path, article::LARGEST as u64 + 1)?;
+    article::import(&bytes).map_err(|error| no_article(path, &error))
+}
+
 /// `rollup import`.
 pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
-    let bytes = inputs::bytes(&args.article, article::LARGEST as u64 + 1)?;
-    let imported = article::import(&bytes).map_err(|error| no_article(&args.article, &error))?;
+    let imported = imported(&args.article)?;
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     if let Some(path) = output {
         out::is_free(path, &[&args.article])?;

@@ -10,13 +10,14 @@ use walkdir::WalkDir;
 
 use super::args::{Report, Validate};
 use super::exit::{Exit, Failure};
+use super::import::imported;
 use super::inputs;
 use super::out::{self, count, typed};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Look, Source};
 use crate::names::Shown;
-use crate::validation::{Against, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
+use crate::validation::{Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
 
 /// `rollup validate`.
 pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
@@ -33,12 +34,19 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     }
     let payload = match &args.payload {
         Some(folder) => {
-            gathered.refuse_several_manifests()?;
+            gathered.refuse_several_manifests("a payload", "--payload")?;
             Some(inputs::payload(&inputs::given_payload(folder)?)?)
         }
         None => None,
     };
-    let against = Against { deployment: described.as_ref(), payload: payload.as_ref() };
+    let article = match &args.article {
+        Some(file) => {
+            gathered.refuse_several_manifests("an article", "--article")?;
+            Some(article(file)?)
+        }
+        None => None,
+    };
+    let against = Against { deployment: described.as_ref(), payload: payload.as_ref(), article: article.as_ref() };
     let mut validation = Validation::of(gathered.documents, &against);
     validation.weigh(&levels);
     let unread = gathered
@@ -55,6 +63,20 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     gathered.failures.iter().for_each(|(_, failure)| out::fail(failure));
     tell(&validation, args, exit)?;
     Ok(exit)
+}
+
+/// The article that the manifest is held against.
+fn article(file: &Path) -> Result<Article, Failure> {
+    let name = file.display().to_string();
+    Article::new(&name, imported(file)?).map_err(|incomplete| {
+        let open = incomplete.open.iter().map(|open| match open.line {
+            Some(line) => format!("{name}:{line}: {}", open.what),
+            None => open.what.clone(),
+        });
+        Failure::new(Exit::Invalid, format_args!("`{name}`: {incomplete}"))
+            .now("the manifest was not compared with it")
+            .next(format!("left open: {}", open.collect::<Vec<_>>().join("; ")))
+    })
 }
 
 fn levels(args: &Validate) -> Result<Levels, Failure> {
@@ -291,15 +313,15 @@ impl Gathered {
         Ok(description)
     }
 
-    fn refuse_several_manifests(&self) -> Result<(), Failure> {
+    fn refuse_several_manifests(&self, what: &str, option: &str) -> Result<(), Failure> {
         let manifests = self.documents.iter().filter(|(_, kind)| *kind == Kind::Manifest).count();
         match manifests {
             0 | 1 => Ok(()),
             _ => Err(Failure::new(
                 Exit::Usage,
-                format_args!("a payload is that of one rollup, and {manifests} manifests are given"),
+                format_args!("{what} is that of one rollup, and {manifests} manifests are given"),
             )
-            .next("name one manifest with `--payload`, or leave the payload out")),
+            .next(format!("name one manifest with `{option}`, or leave it out"))),
         }
     }
 

@@ -432,6 +432,22 @@ the one that is not the vendor's.";
     WrongDate = "RU0710", Warning, "a file of the payload has another date than documented",
 "Another edition has another date; but copying changes dates too, and so do archives unpacked in
 another time zone. Where the file is pinned by its hash, this is only a note.";
+
+    // The article.
+    ArticleSaysOtherwise = "RU0801", Error, "the manifest and its article say two things",
+"With `--article` the article is read anew and held against the manifest: a size with two digits
+exchanged, a step out of its turn, another group. One of the two is wrong, and both places are
+named. Correct the manifest; where it says something else on purpose, say why in a comment and
+take the finding out with `--allow RU0801`.";
+    ArticleSaysMore = "RU0802", Error, "the article says something that the manifest does not",
+"A file, an item or a step of the article is missing in the manifest, so that nobody would do it.
+Add it; `rollup import` writes a draft to take it from.";
+    ArticleSaysLess = "RU0803", Warning, "the manifest says something that its article does not",
+"It may be what the author knows from elsewhere. What no article says is never told here: pins,
+titles, why a file is unused, how a manual step is taken back.";
+    ArticleLeavesOpen = "RU0804", Note, "the article leaves something open",
+"What could not be read from the article with certainty is compared with nothing. Look at the line
+of the article that is named.";
 }
 
 impl fmt::Display for Code {

@@ -96,7 +96,7 @@ impl Source {
     }
 
     /// The byte offsets between which a line stands, without its end.
-    pub(super) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
+    pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
         let end = self.lines.get(line as usize).copied().unwrap_or(self.text.len());
         let kept = self.text[start..end].trim_end_matches(['\n', '\r']).len();

@@ -1,9 +1,10 @@
 //! Documents checked together, and told in the form that people or programs read.
 //!
-//! A manifest is checked by itself, against a deployment and a payload where they are given, and against the
-//! other manifests; a `deployment.toml` by itself. What was found goes through the caller's levels and then
+//! A manifest is checked by itself, against a deployment, a payload and its article where they are given, and against
+//! the other manifests; a `deployment.toml` by itself. What was found goes through the caller's levels and then
 //! into one of four reports, which all tell the same.
 
+mod article;
 mod fingerprint;
 mod github;
 mod json;
@@ -14,6 +15,7 @@ mod text;
 
 use rayon::prelude::*;
 
+pub use article::{Article, Incomplete};
 pub use json::JSON_SCHEMA;
 pub use kind::{Kind, kind_of};
 pub use levels::{Levels, Misuse, NoSuchFindings, Which, Wish};
@@ -31,6 +33,8 @@ pub struct Against<'a> {
     pub deployment: Option<&'a Description>,
     /// The payload of the manifest.
     pub payload: Option<&'a Payload>,
+    /// The article that the manifest was made from.
+    pub article: Option<&'a Article>,
 }
 
 /// One document with what was found in it.
@@ -123,6 +127,9 @@ impl Document {
                 let read = manifest::check(&source, &checks, &mut findings);
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
+                }
+                if let (Some(article), Read::Whole(manifest)) = (against.article, &read) {
+                    article.compare(&source, manifest, &mut findings);
                 }
             }
         }

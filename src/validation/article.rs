@@ -1,0 +1,265 @@
+//! Does a manifest still say what its article says?
+//!
+//! The article is imported anew, and the draft that it comes to is held against the manifest, fact by fact, as two
+//! manifests are. What an author words in his own way (titles, ids, instructions, what is told of fixes) is no fact,
+//! and neither is what no article can say: pins, or why a file is used by no step. Since ids are the author's, steps are
+//! matched by what they do and to what.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::article::{Imported, Open};
+use crate::document::{Code, Finding, Findings, Source, Span};
+use crate::manifest::{
+    self, Action, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place, Selection, Step, Value, compare,
+};
+use crate::names::Folded;
+
+/// An article that a manifest is held against.
+pub struct Article {
+    name: String,
+    imported: Imported,
+    manifest: Manifest,
+}
+
+/// An article that does not tell enough to be held against a manifest.
+#[derive(Debug, thiserror::Error)]
+#[error("what can be read of the article is no whole manifest: {why}")]
+pub struct Incomplete {
+    why: String,
+    /// What it leaves open.
+    pub open: Vec<Open>,
+}
+
+impl Article {
+    /// An imported article, under the name that findings should have for it.
+    ///
+    /// # Errors
+    ///
+    /// Something that every manifest must have could not be read from it, such as its KB number.
+    pub fn new(name: impl Into<String>, imported: Imported) -> Result<Self, Incomplete> {
+        let mut findings = Findings::default();
+        match manifest::parse(&Source::new("the draft", imported.draft.as_str()), &mut findings) {
+            Some(manifest) => Ok(Self { name: name.into(), imported, manifest }),
+            None => {
+                let why = findings.sorted().first().map(|first| first.message.clone()).unwrap_or_default();
+                Err(Incomplete { why, open: imported.open })
+            }
+        }
+    }
+
+    /// Adds what the manifest of this source says otherwise.
+    pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
+        let (ours, its) = (manifest.rollup.kb, self.manifest.rollup.kb);
+        if ours != its {
+            let line = manifest.rollup.lines.get("kb").copied().unwrap_or(1);
+            let message = format!("the manifest is of {ours}, and the article of {its}");
+            let finding = findings.add(Code::ArticleSaysOtherwise, span(source, line, Some(&ours.to_string())), message);
+            finding.help("give the article of this rollup; nothing else was compared");
+            return;
+        }
+        let said = Self::in_the_words_of(&self.manifest, manifest);
+        for difference in compare(&said, manifest).iter().filter(|difference| is_a_fact(difference)) {
+            if let Some(finding) = self.finding(source, manifest, difference) {
+                findings.push(finding);
+            }
+        }
+        for open in &self.imported.open {
+            let finding = findings.add(Code::ArticleLeavesOpen, span(source, 1, None), format!("left open: {}", open.what));
+            finding.note(self.place(open.line));
+        }
+    }
+
+    /// What the article says, with the steps under the ids that the manifest has for them.
+    fn in_the_words_of(said: &Manifest, manifest: &Manifest) -> Manifest {
+        let mut said = said.clone();
+        let pairs = pairs(&said.steps, &manifest.steps);
+        let taken: BTreeSet<Folded> = manifest.steps.iter().map(|step| Folded::of(&step.id)).collect();
+        let mut renamed = BTreeMap::new();
+        for (at, step) in said.steps.iter_mut().enumerate() {
+            let id = match pairs.get(&at) {
+                Some(&partner) => manifest.steps[partner].id.clone(),
+                None if taken.contains(&Folded::of(&step.id)) => format!("{} of the article", step.id),
+                None => step.id.clone(),
+            };
+            renamed.insert(Folded::of(&step.id), id.clone());
+            step.id = id;
+        }
+        for step in &mut said.steps {
+            if let Action::Install(InstallTargets::RemovedBy { step, line: _ }) = &mut step.action
+                && let Some(id) = renamed.get(&Folded::of(step))
+            {
+                *step = id.clone();
+            }
+        }
+        said
+    }
+
+    fn finding(&self, source: &Source, manifest: &Manifest, difference: &Difference) -> Option<Finding> {
+        let Difference { of, what, kind, old, new, old_line, .. } = difference;
+        let its_line = old_line.and_then(|line| self.imported.article_line(line));
+        let is_open = its_line.is_some_and(|line| self.imported.open.iter().any(|open| open.line == Some(line)));
+        let subject = match of {
+            _ if matches!(what.as_str(), "step" | "file" | "prerequisite") => {
+                format!("{what} `{}`", of.as_deref().unwrap_or_default())
+            }
+            Some(of) => format!("`{what}` of `{of}`"),
+            None => format!("`{what}`"),
+        };
+        let [its, ours] = [old, new].map(|value| value.as_ref().and_then(told));
+        let (code, message) = match (kind, its, ours) {
+            // What the draft leaves out or marks is told as open.
+            (Kind::Added | Kind::Removed, ..) if is_open => return None,
+            (Kind::Changed, Some(its), Some(ours)) if !its.contains("TODO") => {
+                (Code::ArticleSaysOtherwise, format!("{subject} is {ours}, and {its} in the article"))
+            }
+            (Kind::Changed, ..) => return None,
+            (Kind::Moved, its, ours) => {
+                let [its, ours] = [its, ours].map(|place| place.unwrap_or_else(|| "elsewhere".to_owned()));
+                (Code::ArticleSaysOtherwise, format!("{subject} comes {ours}, and in the article {its}"))
+            }
+            (Kind::Removed, its, _) => {
+                let its = its.filter(|_| !is_whole(old)).map(|its| format!("{its} in ")).unwrap_or_default();
+                (Code::ArticleSaysMore, format!("{its}{subject} is missing, and the article has it"))
+            }
+            (Kind::Added, _, ours) => {
+                let ours = ours.filter(|_| !is_whole(new)).map(|ours| format!("{ours} in ")).unwrap_or_default();
+                (Code::ArticleSaysLess, format!("{ours}{subject} is not in the article"))
+            }
+        };
+        let mut finding = Finding::new(code, ours_at(source, manifest, difference), message);
+        match (kind, its_line) {
+            (Kind::Added, _) => finding.note(format!("nothing in {} says so", self.name)),
+            (_, line) => finding.note(self.place(line)),
+        };
+        Some(finding)
+    }
+
+    /// A line of the article, for a note.
+    fn place(&self, line: Option<u32>) -> String {
+        match line {
+            Some(line) => format!("the article at {}:{line}", self.name),
+            None => format!("the article is {}", self.name),
+        }
+    }
+}
+
+/// Whether a difference is one of facts, and not of what authors word or add.
+fn is_a_fact(difference: &Difference) -> bool {
+    let what = difference.what.as_str();
+    match difference.place {
+        Place::Rollup => !matches!(what, "title" | "fixes" | "notes"),
+        // Where the article was found is told by who found it.
+        Place::Article => what != "url",
+        Place::Prerequisites => !matches!(what, "id" | "confirm"),
+        Place::Steps => !matches!(what, "title" | "instructions" | "undo" | "optional"),
+        Place::Payload => !matches!(what, "sha256" | "unused"),
+    }
+}
+
+fn is_whole(value: &Option<Value>) -> bool {
+    matches!(value, Some(Value::Whole(_)))
+}
+
+/// A value in a sentence; of where something moved to, the neighbour.
+fn told(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(format!("`{text}`")),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Flag(flag) => Some(flag.to_string()),
+        Value::List(values) => Some(values.iter().filter_map(told).collect::<Vec<_>>().join(", ")),
+        Value::Whole(parts) => {
+            let (word, beside) = parts.iter().find(|(word, _)| word == "after" || word == "before")?;
+            Some(format!("{word} {}", told(beside)?))
+        }
+    }
+}
+
+/// Where in the manifest a difference is seen; for what is missing, where it belongs.
+fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Span {
+    let value = match &difference.new {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    if let Some(line) = difference.new_line {
+        let key = Some(difference.what.as_str()).filter(|_| !is_whole(&difference.new));
+        return span(source, line, value.or(key));
+    }
+    let named = |id: &str| manifest.steps.iter().find(|step| step.id == id).map(|step| step.line);
+    let beside = match &difference.old {
+        Some(Value::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
+            Value::Text(id) => named(id),
+            _ => None,
+        }),
+        _ => None,
+    };
+    match difference.place {
+        Place::Payload if difference.what == "file" => manifest.payload.clone(),
+        Place::Payload => {
+            let of = difference.of.as_deref().map(Folded::of);
+            let row = manifest.files.iter().find(|row| Some(row.name.folded()) == of);
+            row.map_or_else(|| manifest.payload.clone(), |row| span(source, row.line, None))
+        }
+        Place::Steps => {
+            let line = difference.of.as_deref().and_then(named).or(beside);
+            span(source, line.unwrap_or(1), None)
+        }
+        Place::Rollup | Place::Article | Place::Prerequisites => {
+            span(source, manifest.rollup.lines.get("kb").copied().unwrap_or(1), None)
+        }
+    }
+}
+
+/// The first place of a text on a line, else the whole line without the space around it.
+fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
+    let (whole, start) = (source.line_text(line), source.line_span(line).start);
+    let within = text.filter(|text| !text.is_empty()).and_then(|text| Some((whole.find(text)?, text.len())));
+    let (at, length) = within.unwrap_or_else(|| (whole.len() - whole.trim_start().len(), whole.trim().len()));
+    start + at..start + at + length
+}
+
+/// Which steps of the article are which of the manifest: those that do the same to the same, the most first; what is left
+/// by what is done alone, in order.
+fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
+    let targets = |steps: &[Step]| steps.iter().map(targets).collect::<Vec<_>>();
+    let (its, ours) = (targets(article), targets(manifest));
+    let mut candidates = Vec::new();
+    for (at, step) in article.iter().enumerate() {
+        for (other, candidate) in manifest.iter().enumerate() {
+            if step.action.keyword() == candidate.action.keyword() {
+                let shared = its[at].intersection(&ours[other]).count();
+                candidates.push((Reverse(shared), at.abs_diff(other), at, other));
+            }
+        }
+    }
+    candidates.sort_unstable();
+    let (mut pairs, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for (_, _, at, other) in candidates {
+        if !pairs.contains_key(&at) && taken.insert(other) {
+            pairs.insert(at, other);
+        }
+    }
+    pairs
+}
+
+/// What a step is about.
+fn targets(step: &Step) -> BTreeSet<Folded> {
+    let listed = |files: &[Listed]| files.iter().map(|file| Folded::of(&file.name)).collect::<BTreeSet<_>>();
+    match &step.action {
+        Action::Uninstall(selection)
+        | Action::Install(InstallTargets::Chosen(selection))
+        | Action::Initialize { items: selection, parameters: _ } => selected(selection),
+        Action::Install(InstallTargets::RemovedBy { step, line: _ }) => [Folded::of(step)].into(),
+        Action::Copy { files: CopyFiles::Named(files), to: _ } | Action::Run { files, on: _ } => listed(files),
+        Action::Copy { files: CopyFiles::Others { names, line: _ }, to: _ } => {
+            names.iter().map(|name| name.folded()).collect()
+        }
+        Action::Service { service, .. } => [Folded::of(service)].into(),
+        Action::Manual { .. } => BTreeSet::new(),
+    }
+}
+
+fn selected(selection: &Selection) -> BTreeSet<Folded> {
+    let items = selection.items.iter().flat_map(|group| &group.names);
+    items.chain(&selection.groups).map(|name| Folded::of(&name.name)).collect()
+}
