@@ -70,6 +70,12 @@ impl Imported {
         let at = usize::try_from(draft_line).ok()?.checked_sub(1)?;
         self.origins.get(at).copied().flatten()
     }
+
+    /// Every line of the draft that comes from the article: its number, its text, and the line it comes from.
+    pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
+        let lines = self.draft.lines().zip(&self.origins).zip(1..);
+        lines.filter_map(|((text, line), draft_line)| line.map(|line| Value { draft_line, text: text.trim(), line }))
+    }
 }
 
 /// How much of an article was found.
@@ -87,6 +93,17 @@ pub struct Found {
     pub prerequisites: usize,
     /// Faults that the rollup mends.
     pub fixes: usize,
+}
+
+/// A line of the draft, and where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Value<'i> {
+    /// In the draft, from 1.
+    pub draft_line: u32,
+    /// What stands there: a key with its value, a name of a list, a row of the file table.
+    pub text: &'i str,
+    /// The line of the article, from 1.
+    pub line: u32,
 }
 
 /// Something that a person has to decide before the draft is a manifest.

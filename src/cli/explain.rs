@@ -131,6 +131,7 @@ const FAMILIES: [(&str, &str); 8] = [
     ("RU05", "The deployment"),
     ("RU06", "A manifest against a deployment"),
     ("RU07", "A payload against its manifest"),
+    ("RU08", "A manifest against its article"),
 ];
 
 /// The page of the manual with everything that can be explained.

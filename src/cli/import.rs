@@ -94,7 +94,8 @@ fn open_line(article: &Path, open: &Open) -> String {
     format!("  {}", wrapped(&format!("{}: {}", Shown(&place), Shown(&open.what)), out::width() - 2, "    "))
 }
 
-/// Everything: what was found, what is open, and every line of the installation section.
+/// Everything: what was found, what is open, what became of every line of the installation section, and where every
+/// value comes from.
 fn report(args: &Import, imported: &Imported) -> Vec<String> {
     let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
     lines.push(styled(BOLD, "Left to decide"));
@@ -116,6 +117,8 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
         };
         lines.push(format!("{:>6}  {:<60}  {became}", accounted.line, Shown(&text).to_string()));
     }
+    lines.extend([String::new(), styled(BOLD, "Draft, with the lines of the article that it comes from")]);
+    lines.extend(imported.values().map(|value| format!("{:>6}  {}", value.line, Shown(value.text))));
     lines
 }
 
@@ -123,6 +126,6 @@ fn document(args: &Import, imported: &Imported) -> serde_json::Value {
     json!({
         "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
         "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,
-        "installation": imported.accounted,
+        "installation": imported.accounted, "values": imported.values().collect::<Vec<_>>(),
     })
 }

@@ -51,10 +51,10 @@ impl Article {
     /// Adds what the manifest of this source says otherwise.
     pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
         let (ours, its) = (manifest.rollup.kb, self.manifest.rollup.kb);
+        let head = span(source, manifest.rollup.lines.get("kb").copied().unwrap_or(1), None);
         if ours != its {
-            let line = manifest.rollup.lines.get("kb").copied().unwrap_or(1);
             let message = format!("the manifest is of {ours}, and the article of {its}");
-            let finding = findings.add(Code::ArticleSaysOtherwise, span(source, line, Some(&ours.to_string())), message);
+            let finding = findings.add(Code::ArticleSaysOtherwise, head, message);
             finding.help("give the article of this rollup; nothing else was compared");
             return;
         }
@@ -65,7 +65,7 @@ impl Article {
             }
         }
         for open in &self.imported.open {
-            let finding = findings.add(Code::ArticleLeavesOpen, span(source, 1, None), format!("left open: {}", open.what));
+            let finding = findings.add(Code::ArticleLeavesOpen, head.clone(), format!("left open: {}", open.what));
             finding.note(self.place(open.line));
         }
     }
@@ -97,7 +97,10 @@ impl Article {
 
     fn finding(&self, source: &Source, manifest: &Manifest, difference: &Difference) -> Option<Finding> {
         let Difference { of, what, kind, old, new, old_line, .. } = difference;
-        let its_line = old_line.and_then(|line| self.imported.article_line(line));
+        // What only the manifest says of a row may be what the article leaves open of it.
+        let row = of.as_deref().map(Folded::of).filter(|_| difference.place == Place::Payload);
+        let row = row.and_then(|row| self.manifest.files.iter().find(|file| file.name.folded() == row));
+        let its_line = old_line.or(row.map(|row| row.line)).and_then(|line| self.imported.article_line(line));
         let is_open = its_line.is_some_and(|line| self.imported.open.iter().any(|open| open.line == Some(line)));
         let subject = match of {
             _ if matches!(what.as_str(), "step" | "file" | "prerequisite") => {

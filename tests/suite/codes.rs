@@ -36,6 +36,9 @@ fn prepared() -> TempDir {
 fn arguments(code: Code, codes: &Path) -> Vec<String> {
     let name = code.number();
     let words: Vec<String> = match name {
+        _ if codes.join(name).join("article.txt").is_file() => {
+            vec![format!("{name}/manifest.toml"), "--article".to_owned(), format!("{name}/article.txt")]
+        }
         _ if codes.join(name).join("payload").is_dir() => {
             vec![format!("{name}/manifest.toml"), "-p".to_owned(), format!("{name}/payload")]
         }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::promises;
+use crate::{article_promises, promises};
 
 /// Every file in and below a folder of the repository.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -13,24 +13,36 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 /// A failure says which document it is about by standing below its name in the output.
-fn all_hold(folder: &str) {
+fn all_hold(folder: &str, promise: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
     let files = files(folder);
     assert!(!files.is_empty(), "{folder} has files");
     for path in files {
         let bytes = fs::read(&path).expect("a readable file");
-        let held = std::panic::catch_unwind(|| promises::hold(&bytes));
+        let held = std::panic::catch_unwind(|| promise(&bytes));
         assert!(held.is_ok(), "{} breaks a promise", path.display());
     }
 }
 
 #[test]
 fn what_the_fuzzer_found_keeps_every_promise() {
-    all_hold("fuzz/corpus/documents");
+    all_hold("fuzz/corpus/documents", promises::hold);
+    all_hold("fuzz/corpus/articles", article_promises::hold);
 }
 
 #[test]
 fn the_documents_of_the_repository_keep_every_promise() {
     for folder in ["fixtures/faulty", "fixtures/codes", "fixtures/hmc40", "manifests"] {
-        all_hold(folder);
+        all_hold(folder, promises::hold);
     }
+}
+
+/// How far apart the places are at which an article is cut: a prime, so that all kinds of places are met.
+const STRIDE: usize = 211;
+
+#[test]
+fn articles_cut_anywhere_keep_every_promise() {
+    all_hold("fixtures/articles", |bytes| {
+        (0..bytes.len()).step_by(STRIDE).for_each(|end| article_promises::hold(&bytes[..end]));
+        article_promises::hold(bytes);
+    });
 }

@@ -1,6 +1,8 @@
 //! The promises, one file per behaviour.
 
 mod accepting;
+mod article_promises;
+mod articles;
 mod backups;
 mod by_hand;
 mod codes;
