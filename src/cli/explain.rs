@@ -122,7 +122,7 @@ fn list(topics: &[Topic]) {
 }
 
 /// The families of findings, by the first two digits of their codes.
-const FAMILIES: [(&str, &str); 8] = [
+const FAMILIES: [(&str, &str); 9] = [
     ("RU00", "The text itself"),
     ("RU01", "Keys and values"),
     ("RU02", "The file table"),
@@ -176,5 +176,12 @@ mod tests {
         assert!(matches!(Topic::named("13"), Ok(Topic::Exit(Exit::Mismatch))));
         assert!(matches!(Topic::named("stale-plan"), Ok(Topic::Exit(Exit::StalePlan))));
         assert!(Topic::named("RU9999").is_err() && Topic::named("").is_err());
+    }
+
+    #[test]
+    fn every_finding_has_its_chapter() {
+        for code in Code::ALL {
+            assert!(FAMILIES.iter().any(|(family, _)| code.number().starts_with(family)), "{code} is in no chapter");
+        }
     }
 }
