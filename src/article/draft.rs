@@ -157,13 +157,13 @@ impl Page {
         self.blank();
         self.line("[article]", None);
         match &identity.url {
-            Some(url) if identity.url_is_derived => {
-                let what = "`url`: the article does not tell its own address; this one is made as that of another article in it is";
-                self.todo(what, Some(url.line));
-                self.key("url", url);
-            }
+            Some(url) if identity.url_is_derived => self.line(
+                &format!("url = {}    # made like that of another article in it", quoted(&url.value)),
+                Some(url.line),
+            ),
             Some(url) => self.key("url", url),
-            None => self.todo("`url`: the article does not tell its own address", None),
+            // The key may be left out, and nobody can decide what the article does not tell.
+            None => {}
         }
         match &identity.revision {
             Some(revision) => self.key("revision", &Said::new(revision.value.to_string(), revision.line)),

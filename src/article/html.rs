@@ -11,6 +11,12 @@ use super::lines::{Line, Marker, line, plain, spaced};
 /// Lists within lists are counted no deeper.
 const DEEPEST: usize = 64;
 
+/// A cell that spans more rows or columns spans none.
+const WIDEST: usize = 200;
+
+/// What all cells that span others may add to a page, in bytes.
+const REPEATED: usize = 1 << 20;
+
 /// Whether a text is the source of a page.
 pub(super) fn is_html(text: &str) -> bool {
     let mut end = text.len().min(64 << 10);
@@ -36,7 +42,24 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
     for token in tokens {
         let Ok(token) = token;
         match token {
-            Token::StartTag(tag) => writer.open(&name(&tag.name)),
+            Token::StartTag(tag) => {
+                let attribute = |wanted: &[u8]| {
+                    let value = tag.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                    value.map(|(_, value)| String::from_utf8_lossy(&value.value).trim().to_owned())
+                };
+                let name = name(&tag.name);
+                let number = starts.partition_point(|start| *start <= tag.span.start);
+                if name == "link" {
+                    let address = attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
+                    writer.address(address.and_then(|_| attribute(b"href")), u32::try_from(number).unwrap_or(u32::MAX));
+                    continue;
+                }
+                writer.open(&name);
+                if name == "td" || name == "th" {
+                    let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
+                    writer.span = (span(b"colspan"), span(b"rowspan"));
+                }
+            }
             Token::EndTag(tag) => writer.close(&name(&tag.name)),
             Token::String(text) => {
                 let value = String::from_utf8_lossy(&text.value);
@@ -49,6 +72,11 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
     }
     writer.flush();
     writer.lines
+}
+
+/// How many rows or columns a cell says that it takes.
+fn span(text: &str) -> usize {
+    text.parse().ok().filter(|span| (1..=WIDEST).contains(span)).unwrap_or(1)
 }
 
 fn name(name: &HtmlString) -> String {
@@ -75,6 +103,12 @@ struct Writer {
     row: Option<Vec<String>>,
     /// Within a cell of it, which may be an empty one.
     cell: bool,
+    /// How many columns and rows that cell takes; 0 is 1.
+    span: (usize, usize),
+    /// For each column the cell from above that reaches down into it, and how many rows further.
+    above: Vec<(usize, String)>,
+    /// How many bytes the cells that span others have added.
+    repeated: usize,
 }
 
 impl Writer {
@@ -116,10 +150,21 @@ impl Writer {
             "table" => {
                 self.leave_row();
                 self.flush();
+                self.above.clear();
             }
             _ if is_block(tag) => self.end_block(),
             _ => {}
         }
+    }
+
+    /// The address that a page gives itself stands in it as a line.
+    fn address(&mut self, address: Option<String>, number: u32) {
+        let Some(address) = address.filter(|address| address.starts_with("http") && address.len() <= 500) else {
+            return;
+        };
+        self.flush();
+        self.number = number;
+        self.block(&address);
     }
 
     fn close(&mut self, tag: &str) {
@@ -179,11 +224,48 @@ impl Writer {
 
     fn end_cell(&mut self) {
         let text = spaced(&std::mem::take(&mut self.text));
-        match &mut self.row {
-            Some(row) if self.cell || !text.is_empty() => row.push(text),
-            _ => self.block(&text),
+        let (columns, rows) = std::mem::take(&mut self.span);
+        let is_cell = std::mem::take(&mut self.cell);
+        match self.row.take() {
+            Some(mut row) if is_cell || !text.is_empty() => {
+                self.reach_down(&mut row, false);
+                self.push(&mut row, text, rows);
+                for _ in 1..columns {
+                    if self.repeated <= REPEATED {
+                        self.push(&mut row, String::new(), rows);
+                    }
+                }
+                self.row = Some(row);
+            }
+            row => {
+                self.row = row;
+                self.block(&text);
+            }
         }
-        self.cell = false;
+    }
+
+    /// Adds a cell, and keeps it for the rows below that it reaches.
+    fn push(&mut self, row: &mut Vec<String>, text: String, rows: usize) {
+        self.repeated += text.len() + 32;
+        let at = row.len();
+        if rows > 1 && self.repeated <= REPEATED && at < WIDEST {
+            self.above.resize(self.above.len().max(at + 1), (0, String::new()));
+            self.above[at] = (rows - 1, text.clone());
+        }
+        row.push(text);
+    }
+
+    /// Takes the cells from above that stand here, and at the end of a row those of all columns behind it.
+    fn reach_down(&mut self, row: &mut Vec<String>, to_the_end: bool) {
+        while let Some((rows, text)) = self.above.get_mut(row.len()) {
+            if *rows == 0 && !to_the_end {
+                return;
+            }
+            let reaches = *rows > 0 && self.repeated <= REPEATED;
+            self.repeated += text.len() + 32;
+            *rows = rows.saturating_sub(1);
+            row.push(if reaches { text.clone() } else { String::new() });
+        }
     }
 
     /// Headings and lists stand in no file table: such a row only lays out the page.
@@ -196,12 +278,13 @@ impl Writer {
 
     fn end_row(&mut self) {
         self.end_cell();
-        let Some(row) = self.row.take() else { return };
-        let mut cells: Vec<String> = row;
-        while cells.last().is_some_and(String::is_empty) {
-            cells.pop();
+        let Some(mut cells) = self.row.take().filter(|row| !row.is_empty()) else { return };
+        if self.repeated > REPEATED {
+            self.above.clear();
         }
-        if cells.len() < 2 {
+        self.reach_down(&mut cells, true);
+        // A cell alone, such as one that spans the whole table, is a line of text.
+        if cells.iter().filter(|cell| !cell.is_empty()).count() < 2 {
             cells.iter().for_each(|cell| self.block(cell));
             return;
         }
@@ -294,5 +377,38 @@ mod tests {
         );
         assert!(found[0].heading && !found[1].heading);
         assert_eq!(found[7].cells, ["a.msi", "", "1,024"]);
+    }
+
+    #[test]
+    fn cells_that_span_others_keep_the_columns_in_place() {
+        let page = "<table><tr><th rowspan=2>File<th colspan=2>Changed<th rowspan='2'>Version</tr><tr><th>Date<th>Time</tr>\
+            <tr><td colspan=4>Tools</td></tr><tr><td>a.dll<td rowspan=2>today<td>now<td></tr><tr><td>b.dll<td>soon<td>1.0\
+            <tr><td colspan=99999999999>c.dll<td>x</table>";
+        let found = lines(page);
+        let cells: Vec<_> = found.iter().map(|line| line.cells.join("|")).collect();
+        assert_eq!(
+            cells,
+            [
+                "File|Changed||Version",
+                "File|Date|Time|Version",
+                "Tools",
+                "a.dll|today|now|",
+                "b.dll|today|soon|1.0",
+                "c.dll|x||"
+            ]
+        );
+    }
+
+    #[test]
+    fn spans_cost_no_more_than_a_page_may() {
+        let page = format!("<table>{}", "<tr><td colspan=200 rowspan=200>wide".repeat(5_000));
+        let cells: usize = lines(&page).iter().map(|line| line.cells.len()).sum();
+        assert!(cells < 2_000_000, "{cells}");
+    }
+
+    #[test]
+    fn a_page_tells_its_own_address() {
+        let found = lines("<html><head><link rel=canonical href='http://example.com/kb/612345'></head><p>x</p></html>");
+        assert_eq!(found[0].text, "http://example.com/kb/612345");
     }
 }

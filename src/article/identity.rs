@@ -4,7 +4,7 @@ use super::dates::{self, Day};
 use super::lines::Line;
 use super::numbers::numbers;
 use super::outline::{Placed, Section};
-use super::{Open, Said};
+use super::{Open, Said, clauses};
 use crate::names::{Kb, Version};
 
 /// What the article says about itself.
@@ -49,12 +49,15 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
     let head = || outline.iter().map(|placed| placed.line).take(HEAD);
     let labelled = |line: &&Line| {
         let text = line.text.to_lowercase();
-        ["article id", "article number", "article:", "kb number", "kb article", "kb:"]
+        ["article id", "article number", "article no", "article:", "kb number", "kb article", "kb:", "document id"]
             .iter()
             .any(|label| text.starts_with(label))
             && !numbers(&line.text).is_empty()
     };
     if let Some(line) = outline.iter().map(|placed| placed.line).find(labelled) {
+        return of(line);
+    }
+    if let Some(line) = head().find(|line| is_banner(&line.text)) {
         return of(line);
     }
     // Elsewhere only a number with its letters is the article's own; others are of articles that it mentions.
@@ -79,6 +82,20 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
             .rfind(|line| lettered(line) && line.text.split(' ').all(|word| word.to_lowercase().starts_with("kb")))
     };
     in_head.or_else(keywords).or_else(|| head().find(|line| is_title(&line.text) && lettered(line))).and_then(of)
+}
+
+/// `X Knowledge Base - Article 612345`, `Article 612345 Revision 1.0`: no sentence, and nothing but the page's own name
+/// before the word.
+fn is_banner(text: &str) -> bool {
+    const LABEL: &str = "article ";
+    let lower = text.to_lowercase();
+    let banner = lower.match_indices(LABEL).any(|(at, _)| {
+        let before = lower[..at].trim_end();
+        let begins = before.is_empty() || before.ends_with(['-', '–', '—', '|', ':', '>', '»']);
+        let digits = lower[at + LABEL.len()..].bytes().take_while(u8::is_ascii_digit).count();
+        begins && (5..=9).contains(&digits)
+    });
+    banner && !text.ends_with(['.', '?', '!']) && text.chars().count() <= 150 && numbers(text).len() == 1
 }
 
 /// The days that stand behind their labels.
@@ -115,14 +132,38 @@ fn days(line: &Line, found: &mut Identity) {
         "date published",
         "published:",
         "published on",
+        "made available on",
+        "became available on",
+        "available since",
+        "issued on",
         "dated",
     ];
     take(&labels, &mut found.released);
+    if found.released.is_none() {
+        found.released =
+            clauses::sentences(&line.text).into_iter().find_map(released).map(|day| Said::new(day, line.number));
+    }
     if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
         let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
         let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').take(20).collect();
         found.revision = number.trim_end_matches('.').parse().ok().map(|revision| Said::new(revision, line.number));
     }
+}
+
+/// "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup and day of one sentence, which tells of no
+/// other article.
+fn released(sentence: &str) -> Option<String> {
+    let lower = sentence.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let tells =
+        has(&[" released ", " published ", " issued ", " made available "]) && has(&["rollup", "update", "hotfix"]);
+    if !tells || lower.len() != sentence.len() || lower.len() > 1_000 || !numbers(sentence).is_empty() {
+        return None;
+    }
+    lower.match_indices(" on ").find_map(|(at, on)| match dates::day(&sentence[at + on.len()..]) {
+        Some((Day::Known(day), _)) => Some(day),
+        _ => None,
+    })
 }
 
 /// "… for the X services", "applies only to the X components".
@@ -148,16 +189,17 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
             None => line.text.as_str(),
         };
         // What follows the list is the page's own matter.
-        if lower.starts_with("keyword") || lower.ends_with('.') || text.split(' ').any(|word| word.starts_with("kb")) {
+        if lower.starts_with("keyword") || is_imprint(&lower) || text.split(' ').any(|word| word.starts_with("kb")) {
             break;
         }
-        if !text.is_empty() {
-            entries.push(Said::new(text.to_owned(), line.number));
+        for entry in products(text) {
+            entries.push(Said::new(entry.to_owned(), line.number));
         }
     }
     entries.truncate(100);
     for entry in entries {
-        let (product, version) = versioned(&entry.value);
+        let entry = Said::new(without_marks(&entry.value), entry.line);
+        let (product, version) = versioned(without_edition(&entry.value));
         match &found.product {
             None => found.product = Some(Said::new(product.to_owned(), entry.line)),
             Some(known) if known.value != product => {
@@ -174,6 +216,40 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
             found.versions.push(Said::new(version.to_owned(), entry.line));
         }
     }
+}
+
+/// What stands at the foot of a page, such as its copyright.
+fn is_imprint(lower: &str) -> bool {
+    lower.ends_with(['.', '?', '!'])
+        || ["©", "(c)", "copyright"].iter().any(|mark| lower.starts_with(mark))
+        || ["all rights reserved", "terms of use", "trademark", "trade mark", " | "]
+            .iter()
+            .any(|mark| lower.contains(mark))
+}
+
+/// The products of a line; a comma parts them only where each has a version of its own.
+fn products(text: &str) -> Vec<&str> {
+    let parts: Vec<&str> = text.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let each = parts.len() > 1 && parts.iter().all(|part| versioned(without_edition(part)).1.is_some());
+    if each { parts } else { Some(text).filter(|text| !text.is_empty()).into_iter().collect() }
+}
+
+/// `Product 4.0 Provider Edition` and `Product 4.0 for Resellers` are editions of `Product 4.0`.
+fn without_edition(text: &str) -> &str {
+    let edition = |rest: &str| {
+        let rest = rest.to_lowercase();
+        let rest = rest.trim();
+        rest.starts_with("for ") || rest.starts_with('(') || rest.ends_with("edition") || rest.ends_with("editions")
+    };
+    let ends = text.match_indices(' ').map(|(at, _)| at).take(30);
+    let found =
+        ends.filter(|at| edition(&text[*at..])).map(|at| &text[..at]).find(|before| versioned(before).1.is_some());
+    found.unwrap_or(text)
+}
+
+/// Without the signs that a name is protected.
+fn without_marks(text: &str) -> String {
+    ["®", "™", "℠", "(R)", "(TM)", "(tm)"].iter().fold(text.to_owned(), |text, mark| text.replace(mark, ""))
 }
 
 /// `Product 4.0` as product and version; a version has a dot, or a `v` or `version` before it.
@@ -216,7 +292,8 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
     else {
         return;
     };
-    let mut title = line.text.as_str();
+    let text = without_marks(&line.text);
+    let mut title = text.as_str();
     for start in ["Title:", "Description of the", "Description of", "Availability of", "KB"] {
         title = match (start, title.strip_prefix(start)) {
             ("KB", Some(rest)) => {
@@ -252,7 +329,17 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
         None => {}
     }
     let title = title.trim_end_matches([':', '-', '–', ',', ' ']);
+    if found.scope.is_none() && found.product.is_some() {
+        found.scope = part(title).map(|part| Said::new(part.to_owned(), line.number));
+    }
     found.title = (!title.is_empty()).then(|| Said::new(title.to_owned(), line.number));
+}
+
+/// "Rollup 3 for the X": what is left of a title, when the product is off, tells the part that is updated.
+fn part(title: &str) -> Option<&str> {
+    let (_, part) = title.split_once(" for the ")?;
+    let is_name = part.split(' ').count() <= 5 && part.split(' ').all(|word| word.starts_with(char::is_uppercase));
+    (is_name && !part.contains([',', '.', ':'])).then_some(part)
 }
 
 /// "Rollup 3 for the X services in Product 4.0", where nothing else names the product.
@@ -328,6 +415,49 @@ mod tests {
         assert_eq!(found.revision.map(|revision| revision.value.to_string()).as_deref(), Some("2.10"));
         assert_eq!(found.url.map(|url| url.value).as_deref(), Some("http://example.com/kb/612345/"));
         assert!(found.url_is_derived);
+    }
+
+    #[test]
+    fn the_name_of_the_page_may_have_the_number() {
+        for (line, wanted) in [
+            ("Contoso Knowledge Base - Article 612345", Some("KB612345")),
+            ("Article 612345 Revision 1.4", Some("KB612345")),
+            ("For more see the Help - Article 612345.", None),
+            ("See article 612345", None),
+        ] {
+            let found = read(&format!("{line}\nUpdate Rollup 7 for Contoso Grove 2.5\n"));
+            assert_eq!(found.kb.map(|kb| kb.value.to_string()).as_deref(), wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_day_of_the_release_may_stand_in_a_sentence() {
+        for (sentence, wanted) in [
+            ("Contoso published this rollup for all groves on 30 May 2011.", Some("2011-05-30")),
+            ("The rollup was made available on May 30, 2011.", Some("2011-05-30")),
+            ("Contoso published this rollup in May 2011.", None),
+            ("Contoso released the update of article 600001 for testers on 30 May 2011.", None),
+        ] {
+            let found = read(&format!("Update Rollup 7 for Contoso Grove 2.5\n\n{sentence}\n"));
+            assert_eq!(found.released.map(|day| day.value).as_deref(), wanted, "{sentence}");
+        }
+    }
+
+    #[test]
+    fn editions_are_one_product_and_the_foot_of_a_page_is_none() {
+        for list in [
+            "APPLIES TO\n- Contoso Grove 2.5 Small Edition\n- Contoso Grove 2.5 Large Edition\n\n© 2011 Contoso | Imprint\n",
+            "Applies to: Contoso® Grove 2.5, Contoso Grove 2.5 for Schools\n(c) 2011 Contoso\n",
+        ] {
+            let found = read(&format!(
+                "Update Rollup 7 for the Apple Press in Contoso® Grove 2.5 (KB612345)\n\nWords.\n\n{list}"
+            ));
+            assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Contoso Grove"));
+            assert_eq!(found.versions.iter().map(|version| version.value.as_str()).collect::<Vec<_>>(), ["2.5"]);
+            assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Update Rollup 7 for the Apple Press"));
+            assert_eq!(found.scope.map(|scope| scope.value).as_deref(), Some("Apple Press"));
+            assert!(found.open.is_empty(), "{:?}", found.open);
+        }
     }
 
     #[test]

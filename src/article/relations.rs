@@ -1,8 +1,8 @@
 //! Which other rollups it includes, replaces and requires.
 
-use super::Said;
 use super::numbers::numbers;
 use super::outline::{Placed, Section};
+use super::{Said, clauses};
 use crate::names::Kb;
 
 /// The relations that the article tells.
@@ -26,28 +26,53 @@ const MOST: usize = 500;
 /// Reads every sentence that relates this rollup to another, and the list below it.
 pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
     let mut found = Relations::default();
-    // The relation whose list is open.
-    let mut open = None;
+    // The relations whose list is open.
+    let mut open = Vec::new();
     for Placed { line, section, heading } in outline {
         if *heading || *section == Section::Removal {
-            open = None;
+            open.clear();
             continue;
         }
-        let named = numbers(&without_addresses(&line.text));
-        match relation(&line.text, *section) {
-            Some(relation) => {
-                found.add(relation, &named, line.number, own);
-                open = (named.is_empty() && (line.text.ends_with(':') || line.text.contains("following")))
-                    .then_some(relation);
-            }
+        let text = without_addresses(&line.text);
+        let told = told(&text, *section);
+        if told.is_empty() {
             // A list goes on as long as its lines begin with numbers.
-            None => match open.filter(|_| leads(&line.text, &named)) {
-                Some(relation) => found.add(relation, &named[..1], line.number, own),
-                None => open = None,
-            },
+            let named = if open.is_empty() { Vec::new() } else { numbers(&text) };
+            if !leads(&text, &named) {
+                open.clear();
+            }
+            open.iter().for_each(|relation| found.add(*relation, &named[..1], line.number, own));
+            continue;
         }
+        told.iter().for_each(|(relation, named)| found.add(*relation, named, line.number, own));
+        let introduces = line.text.ends_with(':') || line.text.contains("following");
+        let bare = told.into_iter().filter(|(_, named)| introduces && named.is_empty());
+        open = bare.map(|(relation, _)| relation).collect();
     }
     found
+}
+
+/// What the sentences of a line say about other rollups, each with the numbers that it names.
+fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
+    let lower = text.to_lowercase();
+    let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"].iter().any(|word| lower.contains(word));
+    if !rollups || section == Section::Files {
+        return Vec::new();
+    }
+    let mut told = Vec::new();
+    for sentence in clauses::sentences(text) {
+        let found = relations_of(sentence, section);
+        // "It includes all of X and replaces Y": each verb has its own; "… and replaces it" has that of the other.
+        let ends = found.iter().skip(1).map(|(_, at)| *at).chain([sentence.len()]);
+        let spans: Vec<Vec<Kb>> = match found.len() {
+            1 => vec![numbers(sentence)],
+            _ => found.iter().zip(ends).map(|((_, at), end)| numbers(&sentence[*at..end])).collect(),
+        };
+        let other = spans.iter().find(|span| !span.is_empty()).cloned().unwrap_or_default();
+        let named = spans.into_iter().map(|span| if span.is_empty() { other.clone() } else { span });
+        told.extend(found.iter().map(|(relation, _)| *relation).zip(named));
+    }
+    told
 }
 
 impl Relations {
@@ -65,53 +90,72 @@ impl Relations {
     }
 }
 
-/// What a sentence says about other rollups.
-fn relation(text: &str, section: Section) -> Option<Relation> {
-    let lower = text.to_lowercase();
+const REPLACES: &[&str] = &[
+    "replaces ",
+    "supersedes ",
+    "is a replacement for ",
+    "takes the place of ",
+    "replaced by this",
+    "superseded by this",
+];
+
+const INCLUDES: &[&str] = &[
+    "includes all",
+    "includes the",
+    "includes every",
+    "also includes",
+    "includes fixes",
+    "includes update",
+    "includes kb",
+    "contains all",
+    "contains every",
+    "contains the fixes",
+    "contains the changes",
+    "also contains",
+];
+
+const MUST: &[&str] = &[
+    "must install",
+    "must be installed",
+    "must first install",
+    "must already",
+    "must have",
+    "must be in place",
+    "must be present",
+    "has to be in place",
+    "has to be installed",
+    "have to install",
+    "requires ",
+    "is required",
+    "install the following",
+    "must apply",
+    "must be applied",
+    "must also install",
+];
+
+/// What a sentence says about other rollups, in its order, and where.
+fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
+    let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if has(&["not replace", "not supersede", "not include", "not require", "no other update", "replaces no"]) {
-        return None;
+    let not =
+        ["not replace", "not supersede", "not include", "not contain", "not require", "no other update", "replaces no"];
+    if has(&not) || lower.len() != sentence.len() {
+        return Vec::new();
     }
+    let first = |words: &[&str]| words.iter().filter_map(|word| lower.find(word)).min();
+    let mut found = Vec::new();
     // In a procedure, files are replaced and components included.
-    let rollups = has(&["rollup", "update", "hotfix", "fix", "article", "kb"]);
-    if !rollups || section == Section::Files {
-        return None;
+    if section != Section::Installation {
+        found.extend(first(REPLACES).map(|at| (Relation::Replaces, at)));
+        found.extend(first(INCLUDES).map(|at| (Relation::Includes, at)));
+        found.sort_by_key(|(_, at)| *at);
     }
-    if has(&["replaces ", "supersedes ", "is a replacement for ", "takes the place of "])
-        && section != Section::Installation
-    {
-        return Some(Relation::Replaces);
-    }
-    if has(&[
-        "includes all",
-        "includes the",
-        "includes every",
-        "also includes",
-        "contains all",
-        "contains the fixes",
-        "includes fixes",
-        "includes update",
-        "includes kb",
-    ]) && section != Section::Installation
-    {
-        return Some(Relation::Includes);
-    }
-    let must = has(&[
-        "must install",
-        "must be installed",
-        "must first install",
-        "must already",
-        "must have",
-        "requires ",
-        "is required",
-        "install the following",
-        "must apply",
-        "must be applied",
-        "must also install",
-    ]);
     let of_this = section == Section::Prerequisites
-        || has(&["before you install", "before you apply", "before this", "requires"]);
-    (must && of_this && !has(&["restart"])).then_some(Relation::Requires)
+        || has(&["before you install", "before you apply", "before you start", "before this", "requires"]);
+    if found.is_empty() && of_this && has(MUST) && !has(&["restart"]) {
+        found.push((Relation::Requires, 0));
+    }
+    found
 }
 
 /// Whether a line of a list is about the number that it begins with.
@@ -146,6 +190,20 @@ mod tests {
         assert_eq!(shown(&found.includes), ["KB600001:5", "KB600002:5"]);
         assert_eq!(shown(&found.requires), ["KB600003:10", "KB600004:11"]);
         assert_eq!(shown(&found.replaces), ["KB600002:17"]);
+    }
+
+    #[test]
+    fn a_sentence_may_tell_two_relations() {
+        let text = "A rollup\n\nSUMMARY\n\nThe rollup contains everything from Update 1 (600001), and it supersedes that one. It \
+            does not contain hotfix 600005.\n\nThe update includes all of KB600002 and replaces KB600003.\n\nThe update \
+            includes all changes of these updates and replaces both:\n- 600006 One\n- 600007 Two\n\nRequirements\n\nUpdate Rollup \
+            4 (600004) must be in place before you start.\n";
+        let lines = lines(text);
+        let found = relations(&outline(&lines), None);
+        let shown = |list: &[Said<Kb>]| list.iter().map(|kb| kb.value.to_string()).collect::<Vec<_>>();
+        assert_eq!(shown(&found.includes), ["KB600001", "KB600002", "KB600006", "KB600007"]);
+        assert_eq!(shown(&found.replaces), ["KB600001", "KB600003", "KB600006", "KB600007"]);
+        assert_eq!(shown(&found.requires), ["KB600004"]);
     }
 
     #[test]
