@@ -79,6 +79,7 @@ fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
 /// `31-Mar-2008`, `31 March 2008`.
 fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let day = scan.number(1, 2)?;
+    scan.ordinal();
     scan.gap();
     let month = scan.month()?;
     scan.gap();
@@ -91,6 +92,7 @@ fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let month = scan.month()?;
     scan.gap();
     let day = scan.number(1, 2)?;
+    scan.ordinal();
     scan.gap();
     let year = scan.number(4, 4)?;
     Some((Day::Known(checked(year, month, day)?), scan.at))
@@ -156,6 +158,14 @@ impl<'t> Scan<'t> {
         self.at += self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'-' | b',' | b'.' | b'/')).count();
     }
 
+    /// `1st`, `2nd`, `3rd of`.
+    fn ordinal(&mut self) {
+        for ends in [&["st", "nd", "rd", "th"][..], &[" of "]] {
+            let found = ends.iter().find(|end| self.rest().starts_with(**end));
+            self.at += found.map_or(0, |end| end.len());
+        }
+    }
+
     fn month(&mut self) -> Option<u32> {
         let letters = self.rest().bytes().take_while(u8::is_ascii_alphabetic).count();
         let word = self.rest()[..letters].to_ascii_lowercase();
@@ -178,6 +188,9 @@ mod tests {
             assert_eq!(day(text), Some((Day::Known("2008-03-31".to_owned()), text.len())), "{text}");
         }
         assert_eq!(day("3/4/2008").map(|(day, _)| day), Some(Day::Either("2008-03-04".into(), "2008-04-03".into())));
+        for text in ["July 1st, 2009", "1st of July 2009", "1 July, 2009"] {
+            assert_eq!(day(text), Some((Day::Known("2009-07-01".to_owned()), text.len())), "{text}");
+        }
         for text in ["31-Feb-2008", "Marching 3, 2008", "9999-99-99", "4.0"] {
             assert_eq!(day(text), None, "{text}");
         }

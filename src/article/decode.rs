@@ -23,11 +23,25 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
             plain(bytes)?;
             match std::str::from_utf8(bytes) {
                 Ok(text) => text.to_owned(),
-                Err(_) => declared(bytes).unwrap_or(WINDOWS_1252).decode_without_bom_handling(bytes).0.into_owned(),
+                Err(_) => match declared(bytes) {
+                    Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+                    None => mixed(bytes),
+                },
             }
         }
     };
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// A text that several programs have written into: what is UTF-8 is read as that, since hardly anything else looks like
+/// it, and the bytes between are Windows-1252.
+fn mixed(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.push_str(&WINDOWS_1252.decode_without_bom_handling(chunk.invalid()).0);
+    }
+    text
 }
 
 /// Refuses what no text holds: the first byte of that kind is told.
@@ -68,6 +82,7 @@ mod tests {
         let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
         assert_eq!(decode(&little), Ok(wanted.to_owned()));
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
+        assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94\xc2\xa0\x96 1"), Ok("“Größe”\u{a0}– 1".to_owned()));
         let latin2 = b"<meta charset=\"iso-8859-2\">\xb1";
         assert_eq!(decode(latin2), Ok("<meta charset=\"iso-8859-2\">ą".to_owned()));
     }

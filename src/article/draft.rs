@@ -191,6 +191,7 @@ impl Page {
                     self.line(&format!("service_pack = {service_pack}                 # or later, on every server that has the product"), line);
                     on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
                 }
+                Asked::Item(item) => self.line(&format!("item = {}", quoted(item)), line),
                 Asked::Confirm { id, question } => {
                     self.line(&format!("confirm = {}", quoted(question)), line);
                     self.line(&format!("id = {}", quoted(id)), line);

@@ -39,6 +39,10 @@ pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
     ];
     let about = |wanted: &[&str]| has(wanted) && words.iter().all(|word| wanted.contains(word) || ABOUT.contains(word));
     let how_to = text.starts_with("how to ") || text.starts_with("to ");
+    let asks = ["do i ", "do you ", "must i ", "is a ", "will i "].iter().any(|start| text.starts_with(start));
+    if asks && has(&["restart", "reboot", "restarted"]) && words.len() <= 9 {
+        return Some(Section::Restart);
+    }
     Some(
         if has(&["registry", "keywords", "properties", "references", "disclaimer", "feedback", "download", "downloads"])
             && words.len() <= 5

@@ -16,19 +16,30 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     let mut found = Issues::default();
     // Whether the list at hand is one of faults, and how far its entries are indented.
     let (mut listing, mut depth) = (false, 0);
-    for Placed { line, section, heading } in outline {
+    // Whether the section at hand has lost its bullets, so that each line is an entry.
+    let mut bare = false;
+    for (at, Placed { line, section, heading }) in outline.iter().enumerate() {
         if *section == Section::Restart && !heading {
             found
                 .notes
                 .extend(clauses::sentences(&line.text).into_iter().map(|text| Said::new(text.to_owned(), line.number)));
+        }
+        if *section == Section::Removal && !heading {
+            found.notes.extend(cannot_be_removed(&line.text).map(|text| Said::new(text.to_owned(), line.number)));
         }
         if !matches!(section, Section::Fixes | Section::Summary | Section::Head | Section::Other) {
             continue;
         }
         if *heading {
             (listing, depth) = (*section == Section::Fixes, usize::MAX);
+            bare = listing && has_no_bullets(&outline[at + 1..]);
         } else if let Some(note) = remark(&line.text).filter(|_| *section == Section::Fixes) {
-            found.notes.push(Said::new(note.to_owned(), line.number));
+            // A tip is about the page or the product, and not about the rollup.
+            if !line.text.to_lowercase().starts_with("tip") {
+                found.notes.push(Said::new(note.to_owned(), line.number));
+            }
+        } else if bare && *section == Section::Fixes && !introduces(&line.text) && line.cells.len() == 1 {
+            found.fixes.push(Said::new(line.text.clone(), line.number));
         } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
             if !listing {
                 continue;
@@ -37,7 +48,7 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
             match found.fixes.last_mut().filter(|_| line.depth > depth) {
                 // What stands below an entry belongs to it.
                 Some(fix) => {
-                    fix.value.push_str(if fix.value.ends_with(':') { " " } else { "; " });
+                    fix.value.push_str(if fix.value.ends_with([':', '.', '!', '?']) { " " } else { "; " });
                     fix.value.push_str(&line.text);
                 }
                 None => found.fixes.push(Said::new(line.text.clone(), line.number)),
@@ -52,6 +63,31 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
         }
     }
     found
+}
+
+/// Whether the section below a heading is a list without its bullets: there are none, and every line is a sentence.
+fn has_no_bullets(below: &[Placed<'_>]) -> bool {
+    let lines = || {
+        below.iter().take_while(|placed| !placed.heading && placed.section == Section::Fixes).map(|placed| placed.line)
+    };
+    lines().all(|line| line.marker.is_none() && line.text.ends_with(['.', ':', '!', '?', ')', '"']))
+}
+
+/// Whether a line only introduces a list, or tells what the rollup is.
+fn introduces(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let about = ["this ", "the update", "the rollup", "the hotfix", "update rollup", "for more", "these "];
+    text.ends_with(':') || lower.contains("following") || about.iter().any(|start| lower.starts_with(start))
+}
+
+/// The sentences that say that the rollup stays once it is installed.
+fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
+    clauses::sentences(text).into_iter().filter(|sentence| {
+        let lower = sentence.to_lowercase();
+        let never = ["cannot be ", "can not be ", "cannot ", "not possible to "];
+        let away = ["remove", "uninstall", "roll back", "rolled back"];
+        never.iter().any(|never| away.iter().any(|away| lower.contains(&format!("{never}{away}"))))
+    })
 }
 
 /// The words of a remark, such as `Note …` and `Important: …`.
@@ -80,5 +116,21 @@ mod tests {
         assert_eq!(texts, ["The mill stops.", "Three wheels turn backwards: the first; the last"]);
         let notes: Vec<_> = found.notes.iter().map(|note| (note.line, note.value.as_str())).collect();
         assert_eq!(notes, [(13, "Wheels can be chosen now."), (17, "You do not have to restart anything.")]);
+    }
+
+    #[test]
+    fn lists_that_lost_their_bullets_or_their_indentation_are_lists() {
+        let text = "A rollup\n\nProblems that have been corrected\nThis rollup corrects these problems:\nThe mill stops.\nWheels \
+            turn backwards.\nTip: Read our letter.\n\nRemoval information\n\nThe rollup cannot be removed. Ask us.\n";
+        let lines_of_text = lines(text);
+        let found = issues(&outline(&lines_of_text));
+        let texts: Vec<_> = found.fixes.iter().map(|fix| fix.value.as_str()).collect();
+        assert_eq!(texts, ["The mill stops.", "Wheels turn backwards."]);
+        let notes: Vec<_> = found.notes.iter().map(|note| note.value.as_str()).collect();
+        assert_eq!(notes, ["The rollup cannot be removed."]);
+        let text = "A rollup\n\nFixed issues\n\n·   Wheels turn:\no   one\no   two\n·   The mill stops.\n";
+        let lines = lines(text);
+        let texts: Vec<_> = issues(&outline(&lines)).fixes.into_iter().map(|fix| fix.value).collect();
+        assert_eq!(texts, ["Wheels turn: one; two", "The mill stops."]);
     }
 }

@@ -85,9 +85,17 @@ pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
         return None;
     }
     let indent = indented.chars().take_while(|c| c.is_whitespace());
-    let depth = indent.map(|c| if c == '\t' { 4 } else { 1 }).sum();
+    let depth: usize = indent.map(|c| if c == '\t' { 4 } else { 1 }).sum();
     let (marker, rest) = marker(body);
-    Some(Line { number, depth, marker, heading: false, apart: false, text: spaced(rest), cells: cells(rest) })
+    Some(Line {
+        number,
+        depth: depth + level(body, marker),
+        marker,
+        heading: false,
+        apart: false,
+        text: spaced(rest),
+        cells: cells(rest),
+    })
 }
 
 /// A text without what nobody sees, and with one form for each quote and space.
@@ -119,6 +127,15 @@ fn cells(text: &str) -> Vec<String> {
     let cells = parts.into_iter().map(spaced);
     // An empty cell between two tabs is one; a wide gap is one gap, however wide.
     if tabs { cells.collect() } else { cells.filter(|cell| !cell.is_empty()).collect() }
+}
+
+/// Saved as text, nested lists lose their indentation, and only the kinds of their bullets tell them apart.
+fn level(body: &str, marker: Option<Marker>) -> usize {
+    match (marker, body.chars().next()) {
+        (Some(Marker::Bullet), Some('o' | '○' | '◦')) => 1,
+        (Some(Marker::Bullet), Some('§' | '▪' | '\u{f0a7}')) => 2,
+        _ => 0,
+    }
 }
 
 /// Takes the marker off a line of a list.

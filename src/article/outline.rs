@@ -139,6 +139,8 @@ mod tests {
             ("Prerequisites", Section::Prerequisites),
             ("Before you install this update", Section::Prerequisites),
             ("Restart requirement", Section::Restart),
+            ("Do I need to restart the server?", Section::Restart),
+            ("Is a reboot required?", Section::Restart),
             ("Hotfix replacement information", Section::Replacement),
             ("Removal information", Section::Removal),
             ("How to uninstall this update", Section::Removal),

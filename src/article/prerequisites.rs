@@ -10,6 +10,7 @@ use super::{Open, Said, clauses};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
     Product { product: String, service_pack: u32, on: Option<String> },
+    Item(String),
     Confirm { id: String, question: String },
 }
 
@@ -28,9 +29,7 @@ pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
     let mut found = Prerequisites::default();
     let lines = outline.iter().filter(|placed| placed.section == Section::Prerequisites && !placed.heading);
     for Placed { line, .. } in lines {
-        for sentence in clauses::sentences(&line.text) {
-            found.sentence(sentence, line);
-        }
+        found.paragraph(line);
     }
     // Outside of their section, only what names a service pack is one beyond doubt.
     let elsewhere = outline.iter().filter(|placed| {
@@ -52,35 +51,54 @@ pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
 }
 
 impl Prerequisites {
-    fn sentence(&mut self, sentence: &str, line: &Line) {
-        let lower = sentence.to_lowercase();
-        // A sentence that introduces a list says nothing by itself; its entries do. Other rollups are relations.
-        let nothing =
-            lower.starts_with("there are no") || lower.starts_with("no prerequisites") || lower.starts_with("none");
-        if nothing || sentence.ends_with(':') || lower.starts_with("note ") || self.product(sentence, line) {
-            return;
+    fn paragraph(&mut self, line: &Line) {
+        let mut rest = Vec::new();
+        for sentence in clauses::sentences(&line.text) {
+            let lower = sentence.to_lowercase();
+            // A sentence that introduces a list says nothing by itself; its entries do. Other rollups are relations.
+            let nothing =
+                lower.starts_with("there are no") || lower.starts_with("no prerequisites") || lower.starts_with("none");
+            let pointer = !numbers(sentence).is_empty() || lower.contains("for more information");
+            if nothing || sentence.ends_with(':') || lower.starts_with("note ") || pointer {
+                continue;
+            }
+            if !self.product(sentence, line) && !self.item(sentence, line) {
+                rest.push(sentence);
+            }
         }
-        if !numbers(sentence).is_empty() || lower.contains("for more information") {
-            return;
+        // What is left is one question, from where it begins to ask: the sentences explain each other.
+        let first = if line.marker.is_some() { Some(0) } else { rest.iter().position(|sentence| asks(sentence)) };
+        if let Some(first) = first.filter(|_| !rest.is_empty() && self.asked.len() < MOST) {
+            self.confirm(&rest[first..].join(" "), line);
         }
-        let listed = line.marker.is_some();
-        let asks = ["must", "require", "need", "make sure", "verify", "ensure", "back up", "should"]
-            .iter()
-            .any(|word| lower.contains(word));
-        if !(listed || asks) || self.asked.len() >= MOST {
-            return;
-        }
-        let id = self.unique(&slug(sentence, 4));
-        let question = format!("{} (article, line {})", sentence.trim_end_matches('.'), line.number);
+    }
+
+    fn confirm(&mut self, text: &str, line: &Line) {
+        let id = self.unique(&slug(without_opening(text), 4));
+        let question = format!("{} (article, line {})", text.trim_end_matches('.'), line.number);
         self.asked.push(Said::new(Asked::Confirm { id: id.clone(), question }, line.number));
-        let what = format!("whether the prerequisite `{id}` can be a `product` or an `item` instead of a question");
-        self.open.push(Open { line: Some(line.number), what });
+        // A person is asked in any case; only what looks as if it could be checked is worth a second thought.
+        let lower = text.to_lowercase();
+        if ["install", "deploy", "version", "running"].iter().any(|word| lower.contains(word)) {
+            let what = format!("whether the prerequisite `{id}` can be a `product` or an `item` instead of a question");
+            self.open.push(Open { line: Some(line.number), what });
+        }
+    }
+
+    /// Takes a sentence that names an item of the console.
+    fn item(&mut self, sentence: &str, line: &Line) -> bool {
+        let Some(item) = item(sentence) else { return false };
+        let asked = Asked::Item(item.to_owned());
+        if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
+            self.asked.push(Said::new(asked, line.number));
+        }
+        true
     }
 
     /// Takes a sentence that names a product and its service pack.
     fn product(&mut self, sentence: &str, line: &Line) -> bool {
         let Some((product, service_pack)) = product(sentence) else { return false };
-        let on = sentence.find(" on ").and_then(|at| role(&sentence[at + 1..]));
+        let on = sentence.find(" on ").and_then(|at| role(&sentence[at + 1..])).or_else(|| subject(sentence));
         let asked = Asked::Product { product, service_pack, on };
         if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
             self.asked.push(Said::new(asked, line.number));
@@ -103,6 +121,94 @@ impl Prerequisites {
     }
 }
 
+/// Whether a sentence asks for something.
+fn asks(sentence: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "must",
+        "require",
+        "need",
+        "make sure",
+        "verify",
+        "ensure",
+        "back up",
+        "should",
+        "do not",
+        "check that",
+        "confirm",
+        "wait until",
+        "have to",
+    ];
+    let lower = sentence.to_lowercase();
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
+/// A question's text without the words that every question has, which tell nothing in its id.
+fn without_opening(text: &str) -> &str {
+    const OPENINGS: [&str; 8] = [
+        "make sure that you have ",
+        "make sure that ",
+        "make sure ",
+        "verify that ",
+        "ensure that ",
+        "you must ",
+        "you need ",
+        "check that ",
+    ];
+    let opening = OPENINGS
+        .iter()
+        .find(|opening| text.get(..opening.len()).is_some_and(|start| start.eq_ignore_ascii_case(opening)));
+    opening.map_or(text, |opening| &text[opening.len()..])
+}
+
+/// `The component X must be deployed`: deployed are items alone, installed is anything, unless its kind is told.
+fn item(sentence: &str) -> Option<&str> {
+    let text = sentence.trim_end_matches('.');
+    let subject = ["must be", "must already be", "has to be"].iter().find_map(|must| {
+        let (subject, rest) = text.split_once(must)?;
+        let is = rest.trim();
+        (is == "deployed" || is == "installed").then_some((subject.trim(), is == "deployed"))
+    });
+    let (subject, deployed) = subject?;
+    let subject = subject.strip_prefix("The ").or_else(|| subject.strip_prefix("the ")).unwrap_or(subject);
+    const KINDS: [&str; 3] = ["component", "provider", "item"];
+    let before = KINDS.iter().find_map(|kind| {
+        let named = subject.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind));
+        subject.get(kind.len()..).filter(|_| named)?.strip_prefix(' ')
+    });
+    let behind = ["component", "item"].iter().find_map(|kind| subject.strip_suffix(kind)?.strip_suffix(' '));
+    let name = before.or(behind).or(Some(subject).filter(|_| deployed))?.trim_matches('"');
+    let is_name = name.starts_with(char::is_uppercase) && name.split(' ').count() <= 8;
+    (is_name && !name.contains([',', ':', ';']) && !name.contains(" and ") && !name.contains(" or ")).then_some(name)
+}
+
+/// `All Gear servers must be at …`: the servers that a sentence is about.
+fn subject(sentence: &str) -> Option<String> {
+    let verbs = [" must ", " need ", " require ", " have to ", " should "];
+    let end = verbs.iter().filter_map(|verb| sentence.find(verb)).min()?;
+    let subject = &sentence[..end];
+    let servers = ["servers", "computers", "machines", "nodes"].iter().any(|word| subject.ends_with(word));
+    servers.then(|| role(&format!("on {subject}"))).flatten()
+}
+
+/// A text without the words between a product and its service pack.
+fn without_joint(text: &str) -> &str {
+    const JOINTS: [&str; 11] = [
+        " with",
+        " needs",
+        " requires",
+        " must have",
+        " must be at",
+        " has to be at",
+        " at",
+        " at least",
+        " and",
+        " plus",
+        " has",
+    ];
+    let text = text.trim_end_matches([',', '(', ' ']);
+    JOINTS.iter().filter_map(|joint| text.strip_suffix(joint)).min_by_key(|text| text.len()).unwrap_or(text)
+}
+
 /// `… install Product 2007 Service Pack 1 (SP1) on …`.
 fn product(sentence: &str) -> Option<(String, u32)> {
     let lower = sentence.to_lowercase();
@@ -115,7 +221,7 @@ fn product(sentence: &str) -> Option<(String, u32)> {
             digits.parse().ok().map(|pack: u32| (at, pack))
         })
     })?;
-    let before = sentence[..at].trim_end();
+    let before = without_joint(sentence[..at].trim_end());
     const VERBS: [&str; 14] = [
         " install ",
         " installed ",
@@ -161,6 +267,48 @@ mod tests {
         assert!(
             matches!(&found.asked[1].value, Asked::Confirm { question, .. } if question.starts_with("You must be an administrator"))
         );
-        assert_eq!((found.asked.len(), found.open.len()), (2, 1), "{found:#?}");
+        assert_eq!((found.asked.len(), found.open.len()), (2, 0), "{found:#?}");
+    }
+
+    #[test]
+    fn servers_and_products_are_told_in_any_order() {
+        let product = |product: &str, service_pack, on: Option<&str>| Asked::Product {
+            product: product.to_owned(),
+            service_pack,
+            on: on.map(str::to_owned),
+        };
+        for (sentence, wanted) in [
+            (
+                "The wheel servers need Contoso Oil 2.4 Service Pack 1 or later.",
+                product("Contoso Oil 2.4", 1, Some("wheel")),
+            ),
+            (
+                "All Mill servers must be at Contoso OS 2003 Service Pack 2.",
+                product("Contoso OS 2003", 2, Some("mill")),
+            ),
+            ("Contoso Gears needs Service Pack 3 wherever it is installed.", product("Contoso Gears", 3, None)),
+            ("The wheel servers must be running Contoso Base 5 with SP4.", product("Contoso Base 5", 4, Some("wheel"))),
+            ("All servers must be at Contoso OS 2003 SP1.", product("Contoso OS 2003", 1, None)),
+            ("The component Oil Namespace must be deployed.", Asked::Item("Oil Namespace".to_owned())),
+            ("Oil Provider must be deployed.", Asked::Item("Oil Provider".to_owned())),
+        ] {
+            let lines = lines(&format!("A rollup\n\nPrerequisites\n\n{sentence}\n"));
+            let found = prerequisites(&outline(&lines));
+            assert_eq!(found.asked, [Said::new(wanted, 5)], "{sentence}");
+        }
+    }
+
+    #[test]
+    fn sentences_that_ask_together_are_one_question() {
+        let text = "A rollup\n\nPrerequisites\n\nDo not begin while the mill turns. Open the window and look.\n\nContoso Gears \
+            must be installed.\n";
+        let lines = lines(text);
+        let found = prerequisites(&outline(&lines));
+        let asked: Vec<_> = found.asked.iter().map(|asked| format!("{:?}", asked.value)).collect();
+        assert!(
+            asked.len() == 2 && asked[0].contains("the mill turns. Open the window and look (article"),
+            "{asked:?}"
+        );
+        assert_eq!(found.open.len(), 1, "{asked:?}");
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Fields {
     pub(super) name: String,
     pub(super) version: Option<String>,
     pub(super) size: Option<u64>,
+    /// Whether something stands between the thousands of the size.
+    pub(super) grouped: bool,
     pub(super) date: Option<String>,
     pub(super) time: Option<(u8, u8)>,
     pub(super) platform: Option<String>,
@@ -101,7 +103,10 @@ impl Fields {
         match column {
             Column::Name => self.name = text.to_owned(),
             Column::Version => self.version = Some(text.to_owned()),
-            Column::Size => self.size = Some(size(text)?),
+            Column::Size => {
+                self.size = Some(size(text)?);
+                self.grouped = text.contains([',', '.', ' ', '\'']);
+            }
             Column::Date => self.day(dates::day(text)?.0),
             Column::Time => self.time = Some(dates::time(text)?.0),
             Column::Modified => {
@@ -158,7 +163,7 @@ fn endings(text: &str, column: Column) -> Vec<usize> {
     ends
 }
 
-const NOTHING: [&str; 7] = ["not applicable", "not available", "n/a", "none", "--", "-", "–"];
+const NOTHING: [&str; 8] = ["not applicable", "not available", "n/a", "none", "--", "-", "–", "—"];
 
 /// Whether a cell says that there is nothing to say.
 fn is_nothing(cell: &str) -> bool {

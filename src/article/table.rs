@@ -115,9 +115,10 @@ impl Reader {
     fn finish(mut self) -> Table {
         let sure = self.found.iter().filter(|found| found.value.len() == 1);
         let moments: BTreeSet<_> = sure.map(|found| moment(&found.value[0])).collect();
+        let grouped = groups_thousands(&self.found);
         let mut seen = BTreeSet::new();
         for Said { value: ways, line } in std::mem::take(&mut self.found) {
-            let row = row(ways, &moments);
+            let row = row(ways, &moments, grouped);
             if let Err(fault) = FileName::parse(&row.name) {
                 let what = format!("`{}` cannot be the name of a file: {fault}", short(&row.name));
                 self.table.open.push(Open { line: Some(line), what });
@@ -170,8 +171,15 @@ fn moment(fields: &Fields) -> Moment {
     (fields.date.clone(), fields.time)
 }
 
+/// Whether the table writes all its thousands in groups: some row has no other reading, and none has only others.
+fn groups_thousands(found: &[Said<Vec<Fields>>]) -> bool {
+    let large = |way: &Fields| way.size.is_some_and(|size| size >= 1_000);
+    let each = |fits: &dyn Fn(&Fields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
+    each(&|way| large(way) && way.grouped) && !each(&|way| large(way) && !way.grouped)
+}
+
 /// One row from all ways to read it.
-fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>) -> Row {
+fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row {
     let mut settled = None;
     let mut narrow = |ways: &mut Vec<Fields>, why: &str, fits: &dyn Fn(&Fields) -> bool| {
         let left = ways.iter().filter(|way| fits(way)).count();
@@ -188,6 +196,10 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>) -> Row {
         "of the ways to read this row only one gives a package a size in whole sectors of 512 bytes",
         &whole,
     );
+    let as_others = |way: &Fields| way.grouped || way.size.is_none_or(|size| size < 1_000);
+    if grouped {
+        narrow(&mut ways, "of the ways to read this row only one groups its thousands as other rows do", &as_others);
+    }
     narrow(&mut ways, "of the ways to read this row only one has a time that other rows have too", &|way| {
         moments.contains(&moment(way))
     });
@@ -196,6 +208,9 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>) -> Row {
     }
     let mut fields = ways[0].clone();
     let mut todo: Vec<String> = fields.doubt.take().into_iter().collect();
+    if ways.len() == 1 && !whole(&fields) {
+        todo.push("no package has a size that is not in whole sectors of 512 bytes".to_owned());
+    }
     let mut disagree = |what: &str, values: Vec<Option<String>>| {
         let shown: BTreeSet<String> =
             values.into_iter().map(|value| value.unwrap_or_else(|| "none".to_owned())).collect();
@@ -264,6 +279,23 @@ mod tests {
         let table = read("File nameFile size Date\nb.dll1231-Mar-2008\n");
         assert_eq!(table.rows[0].value.size, None);
         assert!(table.rows[0].value.todo.as_deref().is_some_and(|todo| todo.contains("12 or 123")), "{table:?}");
+    }
+
+    #[test]
+    fn a_table_that_groups_thousands_does_so_in_every_row() {
+        let table = read("File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml18,73317-Jun-200910:31\n");
+        let row = &table.rows[0].value;
+        assert_eq!((row.size, row.modified.as_deref()), (Some(612), Some("2009-06-11T08:00:00Z")), "{row:?}");
+        let table = read("File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml1873327-Jun-200910:31\n");
+        assert_eq!(table.rows[0].value.size, None);
+    }
+
+    #[test]
+    fn a_package_that_cannot_have_its_size_keeps_it_and_says_so() {
+        let table = read("File name\tSize\tDate\tTime\na.msi\t402,433\t2010-09-14\t07:45\n");
+        let row = &table.rows[0].value;
+        assert_eq!(row.size, Some(402_433));
+        assert!(row.todo.as_deref().is_some_and(|todo| todo.contains("sectors")), "{row:?}");
     }
 
     #[test]
