@@ -93,6 +93,8 @@ pub(super) const VERBS: &[&str] = &[
     "update",
     "modify",
     "test",
+    "keep",
+    "leave",
 ];
 
 /// The sentences of a paragraph.
@@ -136,6 +138,7 @@ pub(super) fn clauses(sentence: &str) -> Vec<String> {
     }
     found.push(sentence[start..].trim().to_owned());
     found.retain(|clause| !clause.is_empty());
+    found.iter_mut().for_each(|clause| clause.truncate(without_wait(clause).len()));
     lend_objects(&mut found);
     found
 }
@@ -155,6 +158,17 @@ fn is_purpose(before: &str) -> bool {
     let last = before.rsplit([',', ';']).next().unwrap_or_default();
     [" that you ", " which you ", " you must ", " so that "].iter().any(|word| last.contains(word))
         && !before.contains("click")
+}
+
+/// "Run A, and when it has finished" waits, and every step waits for the one before it anyway.
+fn without_wait(clause: &str) -> &str {
+    let Some((before, after)) = clause.rsplit_once(" and ") else { return clause };
+    let waits = ["when", "once", "after", "as soon as"].iter().any(|when| {
+        after
+            .strip_prefix(when)
+            .is_some_and(|rest| [" it ", " this ", " that ", " they "].iter().any(|it| rest.starts_with(it)))
+    });
+    if waits && verb(before).is_some() { before.trim_end_matches(',') } else { clause }
 }
 
 /// "Stop and then start the X service": the first verb has the object of the second.
@@ -197,6 +211,7 @@ mod tests {
                 "Click Start, click Run, type iisreset, and then click OK.",
                 &["Click Start", "click Run", "type iisreset", "click OK"],
             ),
+            ("Run a.msi, and when it has finished, run b.msi.", &["Run a.msi", "run b.msi"]),
             (
                 "Locate the files, and then back them up to another folder",
                 &["Locate the files", "back them up to another folder"],

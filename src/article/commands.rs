@@ -35,6 +35,8 @@ pub(super) enum Command {
     Repeat {
         on: On,
     },
+    /// Somebody goes to these servers, and they are meant from here on.
+    Visit(On),
     /// Nothing that needs a step, and why.
     Needless(&'static str),
     Unknown,
@@ -62,6 +64,8 @@ pub(super) enum Files {
     Following,
     /// The other, the remaining, or all.
     Others,
+    /// The others without these.
+    OthersBut(Vec<String>),
     /// All with this extension.
     Ending(String),
 }
@@ -70,6 +74,8 @@ pub(super) enum Files {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct On {
     pub(super) role: Option<String>,
+    /// Only those of this platform.
+    pub(super) platform: Option<&'static str>,
     /// Servers are named, but no role can be made of them.
     pub(super) unclear: bool,
 }
@@ -77,19 +83,24 @@ pub(super) struct On {
 impl On {
     fn of(text: &str) -> Self {
         let role = targets::role(text);
-        Self { unclear: role.is_none() && targets::is_about_servers(text), role }
+        let servers = text.get(targets::without_role(text).len()..).filter(|servers| !servers.is_empty());
+        let about = role.is_some() || targets::is_about_servers(text);
+        let platform = if about { targets::platform(servers.unwrap_or(text)) } else { None };
+        Self { unclear: role.is_none() && about, platform, role }
     }
 }
 
 /// What stands before the verb.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Context {
-    /// A role whose servers are meant from here on.
-    Role(String),
+    /// Servers that are meant from here on.
+    Servers(On),
     /// A tool, so the console's tree begins at its root.
     Tool,
     /// A node that the next one stands below.
     Under(String),
+    /// A message that may come up; what is clicked then is no step.
+    Message,
     /// A condition that only a person can judge.
     If,
     Other,
@@ -99,6 +110,7 @@ const NAVIGATES: &str = "it only opens or closes something on the screen";
 const SHOWS: &str = "a look at the result, and rollup compares every file itself";
 const KEPT: &str = "rollup always keeps what it replaces";
 const UNPACKED: &str = "the payload is given to rollup unpacked";
+const LEFT: &str = "it leaves things as they are";
 const WAITS: &str = "rollup waits for each step itself";
 
 /// The commands of a sentence.
@@ -112,13 +124,36 @@ pub(super) fn is_command(text: &str) -> bool {
 }
 
 fn command(clause: &str) -> Command {
-    let clause =
-        ["Then ", "Next, ", "Finally, ", "Now, ", "Again, ", "again ", "Please ", "please ", "First, ", "then "]
-            .iter()
-            .fold(clause, |clause, start| clause.strip_prefix(start).unwrap_or(clause));
+    let clause = [
+        "and ",
+        "Then ",
+        "Next, ",
+        "Finally, ",
+        "Now, ",
+        "Again, ",
+        "again ",
+        "Please ",
+        "please ",
+        "First, ",
+        "then ",
+    ]
+    .iter()
+    .fold(clause, |clause, start| clause.strip_prefix(start).unwrap_or(clause));
     let Some((verb, object)) = verb(clause) else { return context(clause) };
     let lower = object.to_lowercase();
     match verb {
+        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in" if visited(object).is_some() => {
+            visited(object).map_or(Command::Unknown, Command::Visit)
+        }
+        "do" if lower.starts_with("the same on ") => repeat(object),
+        "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
+            Command::Needless(KEPT)
+        }
+        "keep" | "leave" if [" as it is", " as they are", " unchanged"].iter().any(|as_is| lower.contains(as_is)) => {
+            Command::Needless(LEFT)
+        }
+        "copy" | "move" if is_download(&lower) => Command::Needless(UNPACKED),
+        "copy" | "move" if is_put_aside(&lower) => Command::Needless(KEPT),
         "expand" => Command::Expand(path(object)),
         "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
         "select" if lower.starts_with("the check") || lower.starts_with("check box") => Command::Unknown,
@@ -154,19 +189,45 @@ fn command(clause: &str) -> Command {
     }
 }
 
+/// The servers in "go to the X servers", "log on to each X server".
+fn visited(object: &str) -> Option<On> {
+    let object = object.strip_prefix("to ").unwrap_or(object);
+    let whom = ["the ", "each ", "every ", "all ", "both ", "one "].iter().any(|word| object.starts_with(word));
+    let on = On::of(&format!("on {object}"));
+    (whom && on.role.is_some()).then_some(on)
+}
+
+/// "the unpacked download": it is brought to a place of the person's own, and no part of the product.
+fn is_download(lower: &str) -> bool {
+    let what = lower.split(" to ").next().unwrap_or_default();
+    let whole = ["download", "rollup", "update", "package"].iter().any(|word| what.ends_with(word));
+    whole && !what.contains('.') && [" place", " location", " temporary"].iter().any(|word| lower.contains(word))
+}
+
+/// "the present versions of the files"
+fn is_put_aside(lower: &str) -> bool {
+    let what = lower.split(" to ").next().unwrap_or_default();
+    ["present ", "current ", "existing ", "old "].iter().any(|word| what.contains(word))
+        && ["version", "file", "installer", "package"].iter().any(|word| what.contains(word))
+}
+
 /// Words before the verb.
 fn context(clause: &str) -> Command {
     let lower = clause.to_lowercase();
     let first = lower.split(' ').next().unwrap_or_default();
+    let on = On::of(&format!("on {}", after_word(clause)));
+    // What has the name of an old file is replaced by every copy.
+    if lower.contains("same name") && lower.contains("overwritten") {
+        return Command::Needless(KEPT);
+    }
     Command::Context(match first {
-        "on" | "at" | "from" | "for" if targets::role(&format!("on {}", after_word(clause))).is_some() => {
-            Context::Role(targets::role(&format!("on {}", after_word(clause))).expect("it was there a line above"))
-        }
+        "on" | "at" | "from" | "for" if on.role.is_some() => Context::Servers(on),
         "under" | "below" | "beneath" => Context::Under(targets::name(after_word(clause))),
         "in" if ["tool", "console", "window", "manager", "snap-in"].iter().any(|word| lower.ends_with(word)) => {
             Context::Tool
         }
         "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => Context::Other,
+        "if" if ["message", "warning", "dialog"].iter().any(|word| lower.contains(word)) => Context::Message,
         "if" | "unless" | "only" => Context::If,
         "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using" | "while" | "next"
         | "then" | "finally" | "now" | "again" | "first" | "before" | "with" | "for" => Context::Other,
@@ -337,8 +398,18 @@ fn copy(object: &str) -> Command {
         return Command::Unknown;
     };
     let (what, to) = (&bare[..at], &bare[at + length..]);
+    let (what, left_out) = match [" except ", " but not "].iter().find_map(|word| what.split_once(word)) {
+        Some((what, left_out)) => (what, Some(named_files(left_out))),
+        None => (what, None),
+    };
     let what = what.split_once(" from ").map_or(what, |(what, _)| what);
-    match (files(what), folder(to)) {
+    let files = match (files(what), left_out) {
+        (Some(Files::Others), Some(left_out)) if !left_out.is_empty() => Some(Files::OthersBut(left_out)),
+        // What is left out of a list, or by words, only a person can tell.
+        (_, Some(_)) => None,
+        (files, None) => files,
+    };
+    match (files, folder(to)) {
         (Some(files), Some(to)) => Command::Copy { files, to, on },
         _ => Command::Unknown,
     }
@@ -347,15 +418,11 @@ fn copy(object: &str) -> Command {
 /// Which files an object means.
 fn files(what: &str) -> Option<Files> {
     let lower = what.to_lowercase();
-    if lower.contains("following") || lower.contains("listed below") {
+    let listed = ["following", "listed below", "these files", "these packages", "these installers"];
+    if listed.iter().any(|word| lower.contains(word)) {
         return Some(Files::Following);
     }
-    let named: Vec<String> = what
-        .split([',', ' ', '"', ';'])
-        .map(|word| word.trim_matches(['(', ')', '\'']))
-        .filter(|word| word.rfind('.').is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1))))
-        .map(str::to_owned)
-        .collect();
+    let named = named_files(what);
     if !named.is_empty() {
         return Some(Files::Named(named));
     }
@@ -366,9 +433,21 @@ fn files(what: &str) -> Option<Files> {
     rest.iter().any(|word| lower.contains(word)).then_some(Files::Others)
 }
 
+/// Every word that is the name of a file.
+fn named_files(text: &str) -> Vec<String> {
+    text.split([',', ' ', '"', ';'])
+        .map(|word| word.trim_matches(['(', ')', '\'']))
+        .filter(|word| word.rfind('.').is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1))))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// A folder by its words or its path: `share` for the installer share.
 fn folder(to: &str) -> Option<String> {
     let to = to.trim_end_matches(['.', ':', ',']).trim();
+    // What stands behind a comma says what the folder is for.
+    let to = to.split_once(", ").map_or(to, |(to, _)| to);
+    let to = ["the ", "folder ", "directory "].iter().fold(to, |to, word| to.strip_prefix(word).unwrap_or(to));
     let to = ["folder", "directory"]
         .iter()
         .fold(to, |to, word| to.strip_suffix(word).unwrap_or(to))
@@ -446,7 +525,7 @@ mod tests {
     }
 
     fn on(role: &str) -> On {
-        On { role: Some(role.to_owned()), unclear: false }
+        On { role: Some(role.to_owned()), ..On::default() }
     }
 
     fn services(names: &[&str]) -> Services {
@@ -490,16 +569,42 @@ mod tests {
                 "Program Files/Gear",
                 Some("web"),
             ),
+            ("Copy a.dll and b.dll to the folder Gear\\Plugins", named(&["a.dll", "b.dll"]), "Gear/Plugins", None),
+            ("Copy these files to GearShare, the share of the installers.", Files::Following, "share", None),
+            (
+                "Copy the other files from the update, except trace.exe, to the Gear folder on each web server",
+                Files::OthersBut(vec!["trace.exe".into()]),
+                "Gear",
+                Some("web"),
+            ),
             ("Copy all .msi files to the InstallShare folder", Files::Ending("msi".into()), "share", None),
         ] {
-            let on = On { role: role.map(str::to_owned), unclear: false };
+            let on = On { role: role.map(str::to_owned), ..On::default() };
             assert_eq!(one(sentence), Command::Copy { files, to: to.to_owned(), on }, "{sentence}");
         }
         assert_eq!(
             one("Run Client.msi on each mail server."),
             Command::Run { files: named(&["Client.msi"]), on: on("mail") }
         );
+        assert_eq!(one("Copy all files except the traces to the GearShare folder"), Command::Unknown);
         assert_eq!(one("Run Setup.exe on each mail server."), Command::Unknown);
+    }
+
+    #[test]
+    fn servers_are_those_that_somebody_goes_to() {
+        for (sentence, role, platform) in [
+            ("Log on to each wheel server that runs a 64-bit edition.", "wheel", Some("x64")),
+            ("Go to the wheel servers", "wheel", None),
+        ] {
+            assert_eq!(one(sentence), Command::Visit(On { platform, ..on(role) }), "{sentence}");
+        }
+        let [Command::Context(Context::Message), Command::Choose(button)] =
+            &commands("If a message appears, click Yes.")[..]
+        else {
+            panic!("a message, and a button")
+        };
+        assert_eq!(button, "Yes");
+        assert!(matches!(one("Do the same on every other wheel server."), Command::Repeat { .. }));
     }
 
     #[test]
@@ -509,6 +614,11 @@ mod tests {
             "Open the InstallShare folder",
             "Wait until the deployment is finished",
             "Extract the package",
+            "Copy the unpacked download to a place that all servers can read",
+            "Move the present versions of the files to another folder",
+            "Keep a copy of the old ones",
+            "Files of the same name are to be overwritten",
+            "Leave the Gear Provider as it is",
         ] {
             assert!(matches!(one(sentence), Command::Needless(_)), "{sentence}");
         }

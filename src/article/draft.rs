@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::issues::Issues;
 use super::prerequisites::{Asked, Prerequisites};
 use super::relations::Relations;
-use super::steps::{Does, Listed, Selection, Step, keyword};
+use super::steps::{Does, Listed, Selection, Servers, Step, keyword};
 use super::table::{Row, Table};
 use super::walk::Walked;
 use super::{Found, Imported, Open, Said};
@@ -220,23 +220,30 @@ impl Page {
             Does::Copy { files, to, on } => {
                 self.line("action = \"copy\"", at);
                 self.line(&format!("to = {}", quoted(to)), at);
-                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+                self.servers(on.as_ref(), at);
                 self.files(files, table, at);
             }
             Does::Run { files, on } => {
                 self.line("action = \"run\"", at);
-                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+                self.servers(on.as_ref(), at);
                 self.files(files, table, at);
             }
             Does::Service { verb, service, on } => {
                 self.line(&format!("action = {}", quoted(keyword(*verb))), at);
                 self.line(&format!("service = {}", quoted(service)), at);
-                on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), at));
+                self.servers(on.as_ref(), at);
             }
             Does::Manual { lines } => {
                 self.line("action = \"manual\"", at);
                 self.line(&format!("instructions = {}", quoted(&instructions(lines))), at);
             }
+        }
+    }
+
+    fn servers(&mut self, servers: Option<&Servers>, at: Option<u32>) {
+        if let Some(Servers { role, platform }) = servers {
+            self.line(&format!("on = {}", quoted(role)), at);
+            platform.iter().for_each(|platform| self.line(&format!("platform = {}", quoted(platform)), at));
         }
     }
 
@@ -264,7 +271,7 @@ impl Page {
 
     fn files(&mut self, files: &Listed, table: &Table, at: Option<u32>) {
         let names: Vec<Said<String>> = match files {
-            Listed::Others => return self.line("others = true", at),
+            Listed::Others | Listed::OthersBut(_) => return self.line("others = true", at),
             Listed::Named(names) => names.clone(),
             Listed::Ending(ending) => {
                 let fits = |row: &&Said<Row>| row.value.name.to_lowercase().ends_with(&format!(".{ending}"));
@@ -307,12 +314,19 @@ impl Page {
             return;
         }
         let deployed = deployed(steps, table);
+        let left_out = left_out(steps);
         let known: BTreeSet<Folded> = table.rows.iter().map(|row| Folded::of(&row.value.name)).collect();
         self.line("files = [", table.head);
         let width =
             table.rows.iter().map(|row| quoted(&row.value.name).chars().count()).max().unwrap_or_default().min(60);
         for Said { value: row, line } in &table.rows {
-            self.row(row, *line, width, deployed.as_ref().is_none_or(|names| names.contains(&Folded::of(&row.name))));
+            let name = Folded::of(&row.name);
+            let fate = match &deployed {
+                _ if left_out.contains(&name) => Fate::LeftOut,
+                Some(names) if !names.contains(&name) => Fate::InNoStep,
+                _ => Fate::Used,
+            };
+            self.row(row, *line, width, fate);
         }
         self.line("]", None);
         for name in deployed.into_iter().flatten().filter(|name| !known.contains(name)) {
@@ -323,7 +337,7 @@ impl Page {
         }
     }
 
-    fn row(&mut self, row: &Row, line: u32, width: usize, used: bool) {
+    fn row(&mut self, row: &Row, line: u32, width: usize, fate: Fate) {
         if let Some(todo) = &row.todo {
             self.line(&format!("  # TODO `{}`: {} (article, line {line})", row.name, one_line(todo)), Some(line));
             self.open.push(Open { line: Some(line), what: format!("`{}`: {todo}", row.name) });
@@ -339,15 +353,50 @@ impl Page {
         key("modified", row.modified.clone());
         key("version", row.version.as_deref().map(quoted));
         key("platform", row.platform.as_deref().map(quoted));
+        let unused = "the article leaves it out of what is copied";
+        key("unused", (fate == Fate::LeftOut).then(|| quoted(unused)));
         let text = text.trim_end().trim_end_matches(',');
         let mut remarks = Vec::new();
-        if !used {
+        if fate == Fate::InNoStep {
             remarks.push("in no step".to_owned());
         }
         remarks.extend(row.settled.clone());
         let remark = if remarks.is_empty() { String::new() } else { format!("  # {}", remarks.join("; ")) };
         self.line(&format!("{text} }},{remark}"), Some(line));
     }
+}
+
+/// What the steps do with a row of the file table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Used,
+    InNoStep,
+    /// A step that takes all others says that it does not take this one.
+    LeftOut,
+}
+
+/// Folded names of what a step leaves out, and none else takes.
+fn left_out(steps: &[Step]) -> BTreeSet<Folded> {
+    let files = || {
+        steps.iter().filter_map(|step| match &step.does {
+            Does::Copy { files, .. } | Does::Run { files, .. } => Some(files),
+            _ => None,
+        })
+    };
+    let mut names: BTreeSet<Folded> = BTreeSet::new();
+    for files in files() {
+        if let Listed::OthersBut(files) = files {
+            names.extend(files.iter().map(|file| Folded::of(file)));
+        }
+    }
+    for files in files() {
+        if let Listed::Named(files) = files {
+            for file in files {
+                names.remove(&Folded::of(&file.value));
+            }
+        }
+    }
+    names
 }
 
 /// Folded names of what steps copy or run; nothing where a step takes all others.
@@ -357,7 +406,7 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
         match &step.does {
             Does::Copy { files, .. } | Does::Run { files, .. } => match files {
                 Listed::Named(files) => names.extend(files.iter().map(|file| Folded::of(&file.value))),
-                Listed::Others => return None,
+                Listed::Others | Listed::OthersBut(_) => return None,
                 Listed::Ending(ending) => names.extend(
                     table
                         .rows

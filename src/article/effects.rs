@@ -11,7 +11,7 @@ pub(super) const LEADS: &str = "it only opens what is on the screen";
 pub(super) enum Effect {
     /// The tool's whole tree is meant.
     Root,
-    Role(String),
+    Servers(On),
     Under(String),
     Expand(Vec<String>),
     Point(Targets),
@@ -45,6 +45,8 @@ pub(super) struct EffectReader {
     pub(super) found: Vec<Effect>,
     /// Whether a list stands below the instruction.
     pub(super) members: bool,
+    /// The role that is meant where none is named.
+    pub(super) role: Option<String>,
 }
 
 impl EffectReader {
@@ -53,13 +55,23 @@ impl EffectReader {
         let mut expanded: Vec<String> = Vec::new();
         // Pointed at in this sentence; and the rest of a command of two menus may follow.
         let (mut here, mut submenu) = (false, false);
+        let mut message = false;
         for command in sentence {
+            let answers = matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
+            if message && !answers && !matches!(command, Command::Needless(_)) {
+                return None;
+            }
             if !matches!(command, Command::Expand(_)) && !expanded.is_empty() {
                 self.found.push(Effect::Expand(std::mem::take(&mut expanded)));
             }
             match command {
                 Command::Context(Context::If) | Command::Unknown => return None,
-                Command::Context(Context::Role(role)) => self.found.push(Effect::Role(role)),
+                Command::Context(Context::Message) => message = true,
+                Command::Context(Context::Servers(on)) => self.servers(on),
+                Command::Visit(on) => {
+                    self.servers(on);
+                    self.found.push(Effect::Needless(LEADS));
+                }
                 Command::Context(Context::Tool) => self.found.push(Effect::Root),
                 Command::Context(Context::Under(name)) => self.found.push(Effect::Under(name)),
                 Command::Context(Context::Other) => {}
@@ -89,6 +101,10 @@ impl EffectReader {
                 Command::Service { verb, services, on } => self.found.push(Effect::Service { verb, services, on }),
                 Command::Copy { files, to, on } => self.found.push(Effect::Copy { files, to, on }),
                 Command::Run { files, on } => self.found.push(Effect::Run { files, on }),
+                // What is done on servers of one kind is not yet done on those of another.
+                Command::Repeat { on } if on.role.is_some() && self.role.is_some() && on.role != self.role => {
+                    return None;
+                }
                 Command::Repeat { .. } => {
                     self.found.push(Effect::Needless("a step is done on every server of its role"))
                 }
@@ -99,6 +115,11 @@ impl EffectReader {
             self.found.push(Effect::Expand(expanded));
         }
         Some(())
+    }
+
+    fn servers(&mut self, on: On) {
+        self.role.clone_from(&on.role);
+        self.found.push(Effect::Servers(on));
     }
 
     /// A command of a menu; tells whether its second menu may follow.
@@ -164,6 +185,8 @@ fn is_button(lower: &str) -> bool {
     matches!(
         lower,
         "ok" | "yes"
+            | "no"
+            | "retry"
             | "next"
             | "finish"
             | "close"

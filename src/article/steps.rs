@@ -21,6 +21,13 @@ pub(super) struct Step {
     pub(super) todo: Vec<Said<String>>,
 }
 
+/// All servers of a role, or those of one platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Servers {
+    pub(super) role: String,
+    pub(super) platform: Option<&'static str>,
+}
+
 /// What a step does.
 #[derive(Debug)]
 pub(super) enum Does {
@@ -30,16 +37,16 @@ pub(super) enum Does {
     Copy {
         files: Listed,
         to: String,
-        on: Option<String>,
+        on: Option<Servers>,
     },
     Run {
         files: Listed,
-        on: Option<String>,
+        on: Option<Servers>,
     },
     Service {
         verb: ServiceVerb,
         service: String,
-        on: Option<String>,
+        on: Option<Servers>,
     },
     Manual {
         lines: Vec<Said<String>>,
@@ -51,6 +58,8 @@ pub(super) enum Does {
 pub(super) enum Listed {
     Named(Vec<Said<String>>),
     Others,
+    /// The others without these.
+    OthersBut(Vec<String>),
     /// All with this extension; the file table tells which.
     Ending(String),
 }
@@ -61,6 +70,7 @@ impl Listed {
             Files::Named(names) => Self::Named(unique(names.into_iter().map(|name| Said::new(name, line)))),
             Files::Following => Self::Named(unique(following)),
             Files::Others => Self::Others,
+            Files::OthersBut(names) => Self::OthersBut(names),
             Files::Ending(ending) => Self::Ending(ending),
         }
     }
@@ -133,7 +143,7 @@ fn base(does: &Does) -> String {
         Does::Batch(Queued::Uninstall, _) => "uninstall".to_owned(),
         Does::Batch(Queued::Install, _) | Does::Reinstall(_) => "install".to_owned(),
         Does::Batch(Queued::Initialize, _) => "initialize".to_owned(),
-        Does::Copy { on: Some(on), .. } => with("copy", on),
+        Does::Copy { on: Some(on), .. } => with("copy", &on.role),
         Does::Copy { .. } => "copy".to_owned(),
         Does::Run { .. } => "run".to_owned(),
         Does::Service { verb, service, .. } => with(keyword(*verb), service),

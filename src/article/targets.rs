@@ -16,36 +16,38 @@ pub(super) enum Targets {
     Same,
 }
 
+/// What begins the words for all servers below an item.
+const SERVERS: [&str; 7] = [
+    "each server",
+    "every server",
+    "all servers",
+    "each of the servers",
+    "all of the servers",
+    "the servers",
+    "each computer",
+];
+
+/// What stands between the servers and their item.
+const BELOW: [&str; 9] =
+    [" under ", " below ", " beneath ", " in ", " of ", " within ", " for ", " that appears under ", " that hosts "];
+
 /// Reads what stands behind "right-click" or "uninstall".
 pub(super) fn targets(text: &str) -> Targets {
     let text = text.strip_prefix("on ").unwrap_or(text).trim_end_matches(['.', ':']).trim();
     let lower = text.to_lowercase();
     let starts = |starts: &[&str]| starts.iter().any(|start| lower.starts_with(start));
-    if lower.contains("following") || lower.contains("these components") || lower.contains("listed below") {
+    let listed = ["of these", "in this list", "in the list", "these items"].iter().any(|end| lower.ends_with(end));
+    if lower.contains("following") && !lower.starts_with("each server") || listed {
         return Targets::Following;
     }
-    if starts(&[
-        "each server",
-        "every server",
-        "all servers",
-        "each of the servers",
-        "all of the servers",
-        "the servers",
-        "each computer",
-    ]) {
-        const BELOW: [&str; 9] = [
-            " under ",
-            " below ",
-            " beneath ",
-            " in ",
-            " of ",
-            " within ",
-            " for ",
-            " that appears under ",
-            " that hosts ",
-        ];
+    if starts(&SERVERS) {
         let below = BELOW.iter().filter_map(|word| lower.rfind(word).map(|at| (at, word.len()))).max();
-        return Targets::Servers(below.and_then(|(at, length)| text.get(at + length..)).map(name));
+        let below = below.and_then(|(at, length)| text.get(at + length..)).map(name);
+        // "below it" is below what was opened last.
+        return Targets::Servers(below.filter(|name| !["it", "this"].contains(&name.as_str())));
+    }
+    if lower.contains("following") || lower.contains("these components") || lower.contains("listed below") {
+        return Targets::Following;
     }
     let removed = ["uninstalled", "removed"].iter().any(|word| lower.contains(word));
     if removed
@@ -83,6 +85,18 @@ pub(super) fn names(text: &str) -> Vec<String> {
     names.iter().map(|part| name(part)).filter(|name| !name.is_empty()).collect()
 }
 
+/// The platform that a text about servers narrows them to.
+pub(super) fn platform(text: &str) -> Option<&'static str> {
+    // An installer's name may have the word too, but never as one of its own.
+    let words = || text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+    let has = |wanted: &[&str]| words().any(|word| wanted.iter().any(|wanted| word.eq_ignore_ascii_case(wanted)));
+    match (has(&["x64", "64-bit", "amd64"]), has(&["x86", "32-bit"])) {
+        (true, false) => Some("x64"),
+        (false, true) => Some("x86"),
+        _ => None,
+    }
+}
+
 /// A name without its article, its quotation marks, and the word for what it is.
 pub(super) fn name(text: &str) -> String {
     let mut name = text.trim().trim_end_matches(['.', ',', ':', ';']).trim();
@@ -110,6 +124,9 @@ pub(super) fn name(text: &str) -> String {
     // Only in small letters: `Front End Component` is a name.
     for word in WORDS {
         name = name.strip_suffix(word).unwrap_or(name);
+    }
+    for aside in [" again", " there", " instead"] {
+        name = name.strip_suffix(aside).unwrap_or(name);
     }
     spaced(name.trim_matches(['"', '\'', '`', '*', ' ']))
 }
@@ -172,11 +189,15 @@ fn role_after(text: &str) -> Option<String> {
     for word in words.by_ref().take(8) {
         match word {
             "the" | "each" | "every" | "all" | "of" | "any" | "your" | "both" | "a" | "an" | "other" | "remaining"
+            | "first" | "next" | "x64" | "x86" | "64-bit" | "32-bit"
                 if role.is_empty() => {}
             "server" | "servers" | "computer" | "computers" | "machine" | "machines" | "node" | "nodes" => {
                 return if role.is_empty() { hosted(words.take(8).collect()) } else { Some(slug(&role.join(" "), 4)) };
             }
-            "that" | "which" | "where" | "and" | "to" | "in" | "from" | "menu" | "tab" | "click" => return None,
+            "that" | "which" | "where" | "and" | "to" | "in" | "from" | "menu" | "tab" | "click" | "under" | "my"
+            | "this" => {
+                return None;
+            }
             word => role.push(word),
         }
     }
@@ -247,11 +268,26 @@ mod tests {
             ("on every server that runs the Gear Engine", Some("gear-engine")),
             ("on all servers", None),
             ("on the File menu, click", None),
+            ("on the first Gear Engine server", Some("gear-engine")),
+            ("on x64 wheel servers only", Some("wheel")),
             ("Based on the front-end computers", Some("front-end")),
         ] {
             assert_eq!(role(text).as_deref(), wanted, "{text}");
         }
         assert_eq!(without_role("the Gear service on each web server"), "the Gear service");
+    }
+
+    #[test]
+    fn servers_are_narrowed_to_a_platform() {
+        for (text, wanted) in [
+            ("on each wheel server with a 64-bit operating system", Some("x64")),
+            ("on the x86 wheel servers", Some("x86")),
+            ("Update the mill (64-bit only)", Some("x64")),
+            ("run Wheel_x64.msi on each server", None),
+            ("on 32-bit and 64-bit servers", None),
+        ] {
+            assert_eq!(platform(text), wanted, "{text}");
+        }
     }
 
     #[test]
@@ -261,6 +297,11 @@ mod tests {
             ("each of the following components", Targets::Following),
             ("each server under Orchard Web Service", Targets::Servers(Some("Orchard Web Service".into()))),
             ("each server", Targets::Servers(None)),
+            ("each server that is listed below it", Targets::Servers(None)),
+            ("each server under it", Targets::Servers(None)),
+            ("each item in this list", Targets::Following),
+            ("each of these", Targets::Following),
+            ("Orchard again", named(&["Orchard"])),
             ("each component that you uninstalled in step 1", Targets::Removed),
             ("the Orchard node", named(&["Orchard"])),
             ("\"Orchard and Mill Provider\"", named(&["Orchard and Mill Provider"])),

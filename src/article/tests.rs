@@ -100,6 +100,59 @@ fn an_article_becomes_a_manifest() {
     assert_eq!(manifest.rollup.reviewed.as_deref(), Some("2010-11-06"));
 }
 
+/// The steps of a procedure, as their actions with what they are about.
+fn steps(procedure: &str) -> Vec<String> {
+    let text = format!("Article ID: 612345\n\nInstallation information\n\n{procedure}");
+    let draft = import(text.as_bytes()).expect("it is one").draft;
+    let table: toml::Table = toml::from_str(&draft).expect("it is TOML");
+    let keys = ["action", "service", "on", "platform", "to", "files", "others", "items", "parameters", "undo"];
+    let word = |value: &toml::Value| value.to_string().replace('"', "");
+    let step = |step: &toml::Value| keys.iter().filter_map(|key| step.get(key)).map(word).collect::<Vec<_>>().join(" ");
+    table.get("steps").and_then(toml::Value::as_array).into_iter().flatten().map(step).collect()
+}
+
+#[test]
+fn parts_are_named_in_many_ways() {
+    assert_eq!(
+        steps(
+            "Plan for an hour. Opened files stay open.\n\nPart 1 – Stop\n\n1. On each wheel server, click Services.\n\
+             2. Right-click \u{201c}Gear\u{201d}, and then click Stop.\n3. Right-click \u{201c}Mill\u{201d}, and click Stop. \
+             If a message appears, click Yes.\n\nPhase B: Restart IIS\n\nThe mill keeps old pages. On each web server, \
+             type iisreset, and press ENTER.\n\nStep 3: Open the mill\n1) Start the Mill service on the wheel servers."
+        ),
+        ["stop Gear wheel", "stop Mill wheel", "restart IIS web", "start Mill wheel"]
+    );
+}
+
+#[test]
+fn installers_are_run_where_the_article_says() {
+    assert_eq!(
+        steps(
+            "1. Log on to the first wheel server.\n2. Run a.msi, and when it has finished, run b.msi. Do the same on \
+             every other wheel server.\n3. Run c.msi on each wheel server with a 64-bit operating system.\n\
+             4. Do the same on every web server."
+        ),
+        ["run wheel [a.msi, b.msi]", "run wheel x64 [c.msi]", "manual"]
+    );
+}
+
+#[test]
+fn lists_end_at_the_next_number() {
+    assert_eq!(
+        steps(
+            "1) Expand Mill, and then expand Wheels.\n2) Right-click each of these, and click Uninstall.\nBig Wheel\n\
+             Small Wheel\n3) Expand Web, expand Wheel Service, right-click each server that is listed below it, and \
+             click Uninstall.\n4) Click Start Deployment.\n5) Copy these files to MillShare, the share of the tool.\n\
+             a.msi\nb.msi\n6) Copy the other files, except c.exe, to the folder Bin\\New on every wheel server."
+        ),
+        [
+            "uninstall { \"Mill/Wheels\" = [Big Wheel, Small Wheel], Web = [Wheel Service] }".replace('"', "").as_str(),
+            "copy share [a.msi, b.msi]",
+            "copy wheel Bin/New true"
+        ]
+    );
+}
+
 #[test]
 fn every_line_of_a_draft_knows_the_line_of_the_article() {
     let imported = import(MILL.as_bytes()).expect("it is one");

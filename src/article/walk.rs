@@ -12,7 +12,7 @@ use super::effects::{Effect, EffectReader, LEADS};
 use super::issues::remark;
 use super::lines::{Line, Marker, starts_with_file};
 use super::outline::{Placed, Section};
-use super::steps::{self, Does, Listed, Selection, Step};
+use super::steps::{self, Does, Listed, Selection, Servers, Step};
 use super::targets::{self, Targets};
 use super::{Accounted, Became, Open, Said};
 use crate::manifest::ServiceVerb;
@@ -46,6 +46,8 @@ struct Walker {
     title: Option<String>,
     /// The role that the part at hand talks about.
     role: Option<String>,
+    /// The platform that these servers are narrowed to.
+    platform: Option<&'static str>,
     /// What was pointed at last.
     pointed: Option<Targets>,
     /// What is queued in the console, in order, with the lines it comes from.
@@ -98,7 +100,7 @@ impl Walker {
             self.title = self.title.take().filter(|_| !*heading);
             return 1;
         }
-        if let Some(text) = remark(&line.text) {
+        if let Some(text) = remark(&line.text).or_else(|| line.text.strip_prefix("TIP ")) {
             let at = self.count(line, Fate::Needless(REMARK));
             // Navigation aside, a remark may hold what a person has to know before the window.
             if !text.starts_with("To ") {
@@ -118,8 +120,10 @@ impl Walker {
         self.let_go();
         self.count(line, Fate::Heading);
         self.console.leave();
-        self.title = (!line.text.is_empty()).then(|| line.text.trim_end_matches([':', '.']).to_owned());
+        let title = part_name(&line.text).unwrap_or(&line.text).trim_end_matches([':', '.']);
+        self.title = (!title.is_empty()).then(|| title.to_owned());
         self.role = targets::role(&line.text);
+        self.platform = if line.text.contains("only") { targets::platform(&line.text) } else { None };
         self.pointed = None;
         self.part = self.steps.len();
         self.goes_on = false;
@@ -155,9 +159,13 @@ impl Walker {
             places.into_iter().for_each(|at| self.lines[at].fate = Fate::Needless(INTRODUCES));
             return;
         }
-        let told: Vec<Vec<Command>> = clauses::sentences(&line.text).into_iter().map(commands::commands).collect();
-        let tells = told.iter().flatten().all(|command| matches!(command, Command::Unknown | Command::Context(_)));
-        if tells && is_telling(&lower) {
+        let told: Vec<Vec<Command>> = clauses::sentences(&line.text)
+            .into_iter()
+            .map(|sentence| (sentence, commands::commands(sentence)))
+            .filter(|(sentence, commands)| !tells(sentence, commands))
+            .map(|(_, commands)| commands)
+            .collect();
+        if told.is_empty() && members.is_empty() {
             places.into_iter().for_each(|at| self.lines[at].fate = Fate::Needless(TELLS));
             return;
         }
@@ -169,15 +177,19 @@ impl Walker {
 
     /// What all commands of an instruction come to; nothing where one of them is not understood.
     fn effects(&self, sentences: Vec<Vec<Command>>, members: &[&Line]) -> Option<Vec<Effect>> {
-        let mut reader =
-            EffectReader { pointed: self.pointed.clone(), found: Vec::new(), members: !members.is_empty() };
+        let mut reader = EffectReader {
+            pointed: self.pointed.clone(),
+            found: Vec::new(),
+            members: !members.is_empty(),
+            role: self.role.clone(),
+        };
         for sentence in sentences {
             reader.sentence(sentence)?;
         }
         reader
             .found
             .iter()
-            .any(|effect| !matches!(effect, Effect::Role(_) | Effect::Root | Effect::Under(_)))
+            .any(|effect| !matches!(effect, Effect::Servers(_) | Effect::Root | Effect::Under(_)))
             .then_some(reader.found)
     }
 
@@ -188,7 +200,7 @@ impl Walker {
         for effect in effects {
             match effect {
                 Effect::Root => from_root = true,
-                Effect::Role(role) => self.role = Some(role),
+                Effect::Servers(on) => (self.role, self.platform) = (on.role, on.platform),
                 Effect::Under(name) => self.console.under(&name),
                 Effect::Expand(names) => {
                     self.console.expand(&names, std::mem::take(&mut from_root));
@@ -223,7 +235,7 @@ impl Walker {
                     if let Some(None) = on {
                         todo.push(Said::new("on which role's servers the folder lies".to_owned(), line.number));
                     }
-                    let on = on.map(|role| role.unwrap_or_else(|| "TODO the role".to_owned()));
+                    let on = on.map(|servers| servers.unwrap_or_else(unknown));
                     self.step(Does::Copy { files, to, on }, line.number, todo, places);
                     acted = true;
                 }
@@ -233,9 +245,12 @@ impl Walker {
                     if on.is_none() {
                         todo.push(Said::new("on which role's servers it is run".to_owned(), line.number));
                     }
-                    let on = Some(on.unwrap_or_else(|| "TODO the role".to_owned()));
-                    self.step(Does::Run { files, on }, line.number, todo, places);
+                    let on = Some(on.unwrap_or_else(unknown));
                     acted = true;
+                    if self.run_too(&files, on.as_ref(), line.number) {
+                        continue;
+                    }
+                    self.step(Does::Run { files, on }, line.number, todo, places);
                 }
             }
         }
@@ -245,11 +260,26 @@ impl Walker {
     }
 
     /// The role of a clause, or the one that the part talks about.
-    fn on(&mut self, on: &On, line: &Line) -> Option<String> {
+    fn on(&mut self, on: &On, line: &Line) -> Option<Servers> {
         if on.unclear && self.role.is_none() {
             self.tell(line.number, "which role's servers are meant".to_owned());
         }
-        on.role.clone().or_else(|| self.role.clone())
+        let named = on.role.as_ref().map(|role| (role, on.platform));
+        let (role, platform) = named.or(self.role.as_ref().map(|role| (role, on.platform.or(self.platform))))?;
+        Some(Servers { role: role.clone(), platform })
+    }
+
+    /// Installers that one instruction runs on the same servers are one step, in its order.
+    fn run_too(&mut self, more: &Listed, servers: Option<&Servers>, from: u32) -> bool {
+        match (self.steps.last_mut(), more) {
+            (Some(Step { does: Does::Run { files: Listed::Named(files), on }, line, .. }), Listed::Named(more))
+                if *line == from && on.as_ref() == servers =>
+            {
+                files.extend(more.iter().cloned());
+                true
+            }
+            _ => false,
+        }
     }
 
     fn enqueue(
@@ -345,7 +375,7 @@ impl Walker {
         };
         let mut seen = BTreeSet::new();
         for service in names.into_iter().filter(|name| !name.is_empty() && seen.insert(name.clone())) {
-            if verb == ServiceVerb::Start && self.restarts(&service, on.as_deref(), places) {
+            if verb == ServiceVerb::Start && self.restarts(&service, on.as_ref(), places) {
                 continue;
             }
             self.step(Does::Service { verb, service, on: on.clone() }, line.number, Vec::new(), places);
@@ -353,12 +383,12 @@ impl Walker {
     }
 
     /// A start right behind the stop of the same service makes one restart of both.
-    fn restarts(&mut self, service: &str, role: Option<&str>, places: &[usize]) -> bool {
+    fn restarts(&mut self, service: &str, role: Option<&Servers>, places: &[usize]) -> bool {
         let last = self.steps.len().saturating_sub(1);
         let Some(step) = self.steps.last_mut().filter(|_| last >= self.part) else { return false };
         match &mut step.does {
             Does::Service { verb: verb @ ServiceVerb::Stop, service: stopped, on }
-                if stopped.eq_ignore_ascii_case(service) && on.as_deref() == role =>
+                if stopped.eq_ignore_ascii_case(service) && on.as_ref() == role =>
             {
                 *verb = ServiceVerb::Restart;
             }
@@ -437,8 +467,10 @@ fn is_part(rest: &[&Placed<'_>]) -> bool {
     let line = rest[0].line;
     let next = rest.get(1).map(|placed| placed.line);
     let works = clauses::clauses(&line.text).first().is_some_and(|clause| {
-        let navigates = ["expand", "right-click", "click", "open", "select", "type", "double-click"];
-        verb(clause).is_some_and(|(verb, _)| navigates.contains(&verb))
+        let navigates = ["expand", "right-click", "click", "type", "double-click"];
+        // A title may begin so too, and has no full stop.
+        let may = ["open", "select"];
+        verb(clause).is_some_and(|(verb, _)| navigates.contains(&verb) || may.contains(&verb) && !is_title(line))
     });
     match line.marker {
         // `Step 1:` is a part where numbered lines stand below it, else an instruction of its own.
@@ -454,8 +486,32 @@ fn is_part(rest: &[&Placed<'_>]) -> bool {
                 })
         }
         Some(_) => false,
-        None => line.heading || line.apart && is_title(line) && next.is_some_and(|next| next.marker.is_some()),
+        None => {
+            let titles = line.apart && is_title(line);
+            line.heading
+                || titles && (part_name(&line.text).is_some() || next.is_some_and(|next| next.marker.is_some()))
+        }
     }
+}
+
+/// The title in "Part 2 – Copy the files", "Phase B: …".
+fn part_name(text: &str) -> Option<&str> {
+    let (word, rest) = text.split_once(' ')?;
+    let part = ["part", "phase", "stage", "task", "procedure", "section"];
+    part.iter().find(|part| word.eq_ignore_ascii_case(part))?;
+    let (label, name) = rest.split_once([' ', ':', '.']).unwrap_or((rest, ""));
+    let labels = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    let name = name.trim_start();
+    // "Part 2 is done by hand" is a sentence.
+    let parted = label.len() < rest.len() && !rest[label.len()..].starts_with(' ');
+    let dashed = name.strip_prefix(['-', '–', '—', ':']);
+    (labels && !label.is_empty() && (parted || name.is_empty() || dashed.is_some()))
+        .then(|| dashed.unwrap_or(name).trim_start())
+}
+
+/// What is meant where no servers are named.
+fn unknown() -> Servers {
+    Servers { role: "TODO the role".to_owned(), platform: None }
 }
 
 /// Short, and no sentence.
@@ -470,9 +526,11 @@ fn is_title(line: &Line) -> bool {
 fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     let line = rest[0].line;
     let lower = line.text.to_lowercase();
-    let announces = (lower.contains("following") || lower.contains("listed below") || lower.contains("these"))
+    const LISTS: [&str; 6] =
+        ["these files", "these items", "these components", "these packages", "of these", "in this list"];
+    let announces = (["following", "listed below", "these", "in this list"].iter().any(|word| lower.contains(word)))
         && !lower.contains("steps")
-        && (line.text.ends_with(':') || lower.contains("following"));
+        && (line.text.ends_with(':') || lower.contains("following") || LISTS.iter().any(|list| lower.contains(list)));
     if !announces {
         return Vec::new();
     }
@@ -501,7 +559,12 @@ fn is_name(line: &Line) -> bool {
 /// The files of a step, and what is to decide about them.
 fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, Vec<Said<String>>) {
     let mut todo = Vec::new();
-    let following = members.iter().filter_map(|member| {
+    // The name of a part of the list, with files one deeper below it.
+    let is_heading = |at: usize| {
+        members.get(at + 1).is_some_and(|next| next.depth > members[at].depth && starts_with_file(&next.text))
+            && !members[at].text.contains('.')
+    };
+    let following = members.iter().enumerate().filter(|(at, _)| !is_heading(*at)).filter_map(|(_, member)| {
         let name = member.text.split([' ', '\t', '(']).next().unwrap_or_default().trim_end_matches([',', ';', ':']);
         match crate::names::FileName::parse(name) {
             Ok(_) if name.contains('.') => Some(Said::new(name.to_owned(), member.number)),
@@ -518,6 +581,40 @@ fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, Vec<Said<Str
     (Listed::of(files, line.number, following), todo)
 }
 
+/// Whether a sentence only tells something.
+fn tells(sentence: &str, commands: &[Command]) -> bool {
+    let lower = sentence.to_lowercase();
+    commands.iter().all(|command| matches!(command, Command::Unknown | Command::Context(_)))
+        && (is_telling(&lower) || prepares(&lower))
+}
+
+/// What a person has at hand before the window, such as time, a password or an account.
+fn prepares(lower: &str) -> bool {
+    let ready = [" at hand", " ready", " available"].iter().any(|word| lower.trim_end_matches('.').ends_with(word));
+    ["plan for ", "expect ", "allow ", "you need an account", "you need the password"]
+        .iter()
+        .any(|start| lower.starts_with(start))
+        || lower.starts_with("have ") && ready
+}
+
+/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is about. An order begins
+/// with a verb, and that has no such ending.
+fn is_statement(lower: &str) -> bool {
+    const NOT_DONE: [&str; 7] = ["need", "embed", "feed", "proceed", "seed", "shed", "speed"];
+    let first = lower.split(' ').next().unwrap_or_default();
+    if first.ends_with("ed") && !NOT_DONE.contains(&first) {
+        return true;
+    }
+    let Some(at) = [" servers ", " computers ", " components "].iter().filter_map(|noun| lower.find(noun)).min() else {
+        return false;
+    };
+    let states = [" keep ", " are ", " have ", " stay ", " remain "].iter().filter_map(|verb| lower.find(verb)).min();
+    let relative = [" that ", " which ", " where ", ", "].iter().filter_map(|word| lower.find(word)).min();
+    at < 40
+        && verb(lower).is_none()
+        && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))
+}
+
 /// Whether a line that has no command only tells something.
 fn is_telling(lower: &str) -> bool {
     let starts = [
@@ -532,6 +629,12 @@ fn is_telling(lower: &str) -> bool {
         "to install",
         "by default",
         "in this ",
+        "none of ",
+        "no ",
+        "its ",
+        "their ",
+        "there ",
+        "nothing ",
     ];
     let asks = [
         "must",
@@ -546,5 +649,6 @@ fn is_telling(lower: &str) -> bool {
         "do not",
         "manually",
     ];
-    starts.iter().any(|start| lower.starts_with(start)) && !asks.iter().any(|word| lower.contains(word))
+    (starts.iter().any(|start| lower.starts_with(start)) || is_statement(lower))
+        && !asks.iter().any(|word| lower.contains(word))
 }
