@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::article::{Imported, Open};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place, Selection, Step, Value, compare,
+    self, Action, Condition, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place, Prerequisite,
+    Selection, Step, Value, compare,
 };
 use crate::names::Folded;
 
@@ -70,9 +71,14 @@ impl Article {
         }
     }
 
-    /// What the article says, with the steps under the ids that the manifest has for them.
+    /// What the article says, with the steps and the questions under the ids that the manifest has for them.
     fn in_the_words_of(said: &Manifest, manifest: &Manifest) -> Manifest {
         let mut said = said.clone();
+        let asked = |prerequisite: &&Prerequisite| matches!(prerequisite.condition, Condition::Confirm { .. });
+        let its = said.prerequisites.iter_mut().filter(|one| matches!(one.condition, Condition::Confirm { .. }));
+        for (its, ours) in its.zip(manifest.prerequisites.iter().filter(asked)) {
+            its.condition = ours.condition.clone();
+        }
         let pairs = pairs(&said.steps, &manifest.steps);
         let taken: BTreeSet<Folded> = manifest.steps.iter().map(|step| Folded::of(&step.id)).collect();
         let mut renamed = BTreeMap::new();

@@ -69,3 +69,21 @@ fn what_is_no_article_is_told_before_anything_is_compared() {
         .says("it is no article about an update rollup");
     world.run("validate manifest.toml --article none.txt").exits_with(66).says("there is no file `none.txt`");
 }
+
+/// The articles of other products, each with the manifest that a person wrote from it, and what is told of the two: what
+/// the article leaves open, and what the grammar does not read.
+#[test]
+fn what_is_read_of_each_article_is_what_a_person_read() {
+    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/articles"));
+    for article in ["corvane-telephony.txt", "brightmoor-workspaces.html", "tessaly-billing.txt"] {
+        let name = article.split('.').next().expect("a name");
+        let world = World::with_deployment();
+        crate::world::copy_tree(folder, &world.at("articles"));
+        let words =
+            format!("validate articles/{name}.expected.toml --article articles/{article} --allow RU0202,RU0203,RU0207");
+        let told = world.run(&words);
+        let expected = folder.join(format!("{name}.findings.txt"));
+        let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
+        snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(told.stdout(), expected.raw());
+    }
+}
