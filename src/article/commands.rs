@@ -154,6 +154,7 @@ fn command(clause: &str) -> Command {
         }
         "copy" | "move" if is_download(&lower) => Command::Needless(UNPACKED),
         "copy" | "move" if is_put_aside(&lower) => Command::Needless(KEPT),
+        "expand" if targets::is_anyone(object) => Command::Unknown,
         "expand" => Command::Expand(path(object)),
         "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
         "select" if lower.starts_with("the check") || lower.starts_with("check box") => Command::Unknown,

@@ -61,6 +61,28 @@ pub(super) fn targets(text: &str) -> Targets {
     Targets::Named(names(text))
 }
 
+/// Words for a kind of node, which name none: "the Web service" is the one that the sentence before spoke of.
+pub(super) fn is_anyone(text: &str) -> bool {
+    const KINDS: [&str; 12] = [
+        "web",
+        "service",
+        "component",
+        "item",
+        "provider",
+        "namespace",
+        "server",
+        "group",
+        "node",
+        "procedure",
+        "folder",
+        "it",
+    ];
+    let lower = text.trim_end_matches(['.', ':']).to_lowercase();
+    let bare = ["the ", "this ", "that ", "each ", "its "].iter().find_map(|word| lower.strip_prefix(word));
+    let words = bare.or((lower == "it").then_some("it"));
+    words.is_some_and(|words| words.split_whitespace().all(|word| KINDS.contains(&word)))
+}
+
 /// Names that are parted by commas, of which the last may have an "and".
 pub(super) fn names(text: &str) -> Vec<String> {
     let quoted: Vec<&str> = text.split('"').collect();
@@ -288,6 +310,12 @@ mod tests {
         ] {
             assert_eq!(platform(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_for_a_kind_names_nothing() {
+        assert!(["the Web service.", "it", "this component", "each provider"].iter().all(|text| is_anyone(text)));
+        assert!(["the Mill Service", "Web service", "The Provider of Flour"].iter().all(|text| !is_anyone(text)));
     }
 
     #[test]

@@ -321,6 +321,9 @@ impl Walker {
         let queue = self.queue.last_mut().expect("one was pushed, or was there");
         queue.lines.extend(leading);
         queue.lines.extend_from_slice(places);
+        if matches!(targets, Targets::Servers(_)) && names.is_empty() {
+            queue.todo.push(Said::new("below which item these servers are".to_owned(), line.number));
+        }
         for name in names.into_iter().filter(|name| !name.value.is_empty()) {
             if groups {
                 queue.selection.group(Said::new(self.console.group(&name.value), name.line));
@@ -418,6 +421,10 @@ impl Walker {
 
     fn manual(&mut self, line: &Line, members: &[&Line], places: &[usize]) {
         places.iter().for_each(|at| self.lines[*at].fate = Fate::Manual);
+        // Where a walk through the tree was not understood, nobody knows where it ended.
+        if line.text.to_lowercase().contains("expand ") {
+            self.console.leave();
+        }
         let lines = std::iter::once(line).chain(members.iter().copied());
         let mut lines: Vec<Said<String>> = lines.map(|line| Said::new(line.text.clone(), line.number)).collect();
         let last = self.steps.len().saturating_sub(1);
