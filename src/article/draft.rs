@@ -14,7 +14,7 @@ use super::steps::{Does, Listed, Selection, Servers, Step, keyword};
 use super::table::{Row, Table};
 use super::walk::Walked;
 use super::{Found, Imported, Open, Said};
-use crate::names::Folded;
+use crate::names::{Folded, grouped};
 
 /// All that the other stages found.
 pub(super) struct Parts {
@@ -349,7 +349,7 @@ impl Page {
                 let _ = write!(text, " {key} = {value},");
             }
         };
-        key("size", row.size.map(grouped));
+        key("size", row.size.map(|size| grouped(size, '_')));
         key("modified", row.modified.clone());
         key("version", row.version.as_deref().map(quoted));
         key("platform", row.platform.as_deref().map(quoted));
@@ -450,16 +450,4 @@ fn quoted(text: &str) -> String {
 /// A comment ends where its line does.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn grouped(size: u64) -> String {
-    let digits = size.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
 }

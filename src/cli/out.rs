@@ -11,8 +11,8 @@ use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::exit::{Exit, Failure};
-use crate::names::Shown;
 pub(super) use crate::names::wrapped;
+use crate::names::{Shown, grouped};
 
 /// What goes wrong.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -211,15 +211,7 @@ pub(super) fn typed(path: &Path) -> String {
 
 /// A number with separators between the thousands.
 pub(super) fn number(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(number, ',')
 }
 
 /// `1 file`, `2 files`.

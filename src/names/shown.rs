@@ -22,6 +22,19 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// A number with something between the thousands: `,` for people, `_` in TOML.
+pub fn grouped(number: u64, between: char) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(between);
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A text broken into lines of at most `width` columns, each after the first with `indent` before it.
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
