@@ -19,18 +19,36 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
             }
             encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned()
         }
-        None => {
-            plain(bytes)?;
-            match std::str::from_utf8(bytes) {
-                Ok(text) => text.to_owned(),
-                Err(_) => match declared(bytes) {
-                    Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
-                    None => mixed(bytes),
-                },
-            }
-        }
+        None => match unmarked(bytes) {
+            Some(text) => text,
+            None => narrow(bytes)?,
+        },
     };
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
+}
+
+/// A text of single bytes, or UTF-8.
+fn narrow(bytes: &[u8]) -> Result<String, NoArticle> {
+    plain(bytes)?;
+    Ok(match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => match declared(bytes) {
+            Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+            None => mixed(bytes),
+        },
+    })
+}
+
+/// UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and every unit is text.
+fn unmarked(bytes: &[u8]) -> Option<String> {
+    let zeros = |which: usize| bytes.iter().skip(which).step_by(2).filter(|byte| **byte == 0).count();
+    let encoding = match (zeros(0), zeros(1)) {
+        (0, low) if low > bytes.len() / 4 => UTF_16LE,
+        (high, 0) if high > bytes.len() / 4 => UTF_16BE,
+        _ => return None,
+    };
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
+    plain(text.as_bytes()).is_ok().then(|| text.into_owned())
 }
 
 /// A text that several programs have written into: what is UTF-8 is read as that, since hardly anything else looks like
@@ -85,6 +103,16 @@ mod tests {
         assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94\xc2\xa0\x96 1"), Ok("“Größe”\u{a0}– 1".to_owned()));
         let latin2 = b"<meta charset=\"iso-8859-2\">\xb1";
         assert_eq!(decode(latin2), Ok("<meta charset=\"iso-8859-2\">ą".to_owned()));
+    }
+
+    #[test]
+    fn a_wide_text_without_its_mark_is_read_whole_or_refused() {
+        let wanted = "KB612345 \u{2013} one\n";
+        let little: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(decode(&little), Ok(wanted.to_owned()));
+        assert_eq!(decode(&big), Ok(wanted.to_owned()));
+        assert_eq!(decode(&little[..little.len() - 1]), Err(NoArticle::Binary { byte: 0, at: 1 }));
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::names::{Folded, grouped};
 
 /// All that the other stages found.
 pub(super) struct Parts {
+    /// Where a page hides all the rest of itself.
+    pub(super) breaks_off: Option<u32>,
     pub(super) identity: Identity,
     pub(super) relations: Relations,
     pub(super) asked: Prerequisites,
@@ -30,6 +32,11 @@ pub(super) struct Parts {
 pub(super) fn write(parts: Parts) -> Imported {
     let mut page = Page::default();
     page.head(&parts.identity);
+    if let Some(line) = parts.breaks_off {
+        let what =
+            "the page breaks off: a comment begins that is never closed, and nothing below was read; save it again";
+        page.todo(what, Some(line));
+    }
     page.rollup(&parts);
     page.article(&parts.identity);
     page.prerequisites(&parts.asked);
@@ -299,7 +306,7 @@ impl Page {
 
     fn payload(&mut self, table: &Table, steps: &[Step]) {
         self.blank();
-        if table.rows.is_empty() {
+        if table.rows.is_empty() && !table.headless {
             self.todo(
                 "no file table was found: a line that names its columns, such as `File name`, `Size`, `Date`",
                 None,

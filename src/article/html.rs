@@ -4,7 +4,7 @@
 //! never closed do no harm.
 
 use html5gum::emitters::default::{DefaultEmitter, Token};
-use html5gum::{HtmlString, Tokenizer};
+use html5gum::{Error, HtmlString, Tokenizer};
 
 use super::lines::{Line, Marker, line, plain, spaced};
 
@@ -29,8 +29,16 @@ pub(super) fn is_html(text: &str) -> bool {
         .any(|tag| head.contains(tag))
 }
 
-/// The lines of a page: a block, an entry of a list or a row of a table each.
-pub(super) fn lines(page: &str) -> Vec<Line> {
+/// What is read of a page.
+pub(super) struct Page {
+    /// A block, an entry of a list or a row of a table each.
+    pub(super) lines: Vec<Line>,
+    /// The line of a comment that is never closed, and hides all that follows.
+    pub(super) breaks_off: Option<u32>,
+}
+
+/// Reads a page.
+pub(super) fn page(page: &str) -> Page {
     let starts: Vec<usize> = std::iter::once(0).chain(page.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let mut writer = Writer::default();
     let tokens = Tokenizer::new_with_emitter(page, {
@@ -39,6 +47,7 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
         emitter.naively_switch_states(true);
         emitter
     });
+    let (mut comment, mut unclosed) = (0, false);
     for token in tokens {
         let Ok(token) = token;
         match token {
@@ -67,11 +76,14 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
                 let number = starts.partition_point(|start| *start <= text.span.start + blank);
                 writer.text(&value, u32::try_from(number).unwrap_or(u32::MAX));
             }
-            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+            Token::Comment(found) => comment = starts.partition_point(|start| *start <= found.span.start),
+            Token::Error(error) => unclosed |= error.value == Error::EofInComment,
+            Token::Doctype(_) => {}
         }
     }
     writer.flush();
-    writer.lines
+    let breaks_off = unclosed.then(|| u32::try_from(comment).unwrap_or(u32::MAX));
+    Page { lines: writer.lines, breaks_off }
 }
 
 /// How many rows or columns a cell says that it takes.
@@ -354,6 +366,17 @@ fn plain_breaks(text: &str, kept: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lines(text: &str) -> Vec<Line> {
+        page(text).lines
+    }
+
+    #[test]
+    fn a_comment_that_is_never_closed_tells_where_the_page_breaks_off() {
+        let broken = page("<p>One</p>\n<!-- two -->\n<p>Three\n<!-- four\n<p>Five");
+        assert_eq!((broken.lines.len(), broken.breaks_off), (2, Some(4)));
+        assert_eq!(page("<p>One</p>\n<!-- two -->").breaks_off, None);
+    }
 
     #[test]
     fn a_page_has_the_lines_of_its_text() {

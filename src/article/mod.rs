@@ -172,9 +172,12 @@ pub enum NoArticle {
 /// Reads an article as it was saved, and writes a manifest draft from it.
 pub fn import(bytes: &[u8]) -> Result<Imported, NoArticle> {
     let text = decode::decode(bytes)?;
-    let lines = match html::is_html(&text) {
-        true => html::lines(&text),
-        false => lines::lines(&text),
+    let (lines, breaks_off) = match html::is_html(&text) {
+        true => {
+            let page = html::page(&text);
+            (page.lines, page.breaks_off)
+        }
+        false => (lines::lines(&text), None),
     };
     let outline = outline::outline(&lines);
     let table = table::table(&outline);
@@ -187,7 +190,7 @@ pub fn import(bytes: &[u8]) -> Result<Imported, NoArticle> {
     if identity.kb.is_none() && walked.steps.is_empty() && table.rows.is_empty() {
         return Err(NoArticle::NothingFound);
     }
-    Ok(draft::write(draft::Parts { identity, relations, asked, issues, walked, table }))
+    Ok(draft::write(draft::Parts { breaks_off, identity, relations, asked, issues, walked, table }))
 }
 
 #[cfg(test)]

@@ -61,7 +61,20 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
             None => return None,
         }
     }
+    if fields.version.is_none() && columns.contains(&Column::Version) {
+        let others = cells.iter().zip(columns).filter(|(_, column)| **column == Column::Other);
+        for (cell, _) in others.filter(|(cell, _)| is_version(cell)) {
+            fields.doubt(format!("`{cell}` looks like a version, and stands in a column of something else"));
+        }
+    }
     (!fields.name.is_empty()).then_some(fields)
+}
+
+/// Whether a cell can hardly be anything but a version: numbers joined by two dots at least.
+fn is_version(cell: &str) -> bool {
+    let mut ends = Vec::new();
+    versions(cell, &mut ends);
+    cell.matches('.').count() >= 2 && ends.contains(&cell.len())
 }
 
 struct Search<'t> {

@@ -22,6 +22,8 @@ pub(super) struct Table {
     pub(super) open: Vec<Open>,
     /// The line of its head.
     pub(super) head: Option<u32>,
+    /// Whether there are rows, and no head that says what they hold.
+    pub(super) headless: bool,
 }
 
 /// One file.
@@ -56,6 +58,8 @@ struct Reader {
     found: Vec<Said<Vec<Fields>>>,
     /// How many lines did not fit the columns.
     misses: usize,
+    /// The lines of rows without a head above them.
+    headless: Vec<u32>,
     table: Table,
 }
 
@@ -73,8 +77,8 @@ impl Reader {
             return height;
         }
         let Some(columns) = self.columns.clone() else {
-            if section == Section::Files && looks_like_row(line) {
-                self.stray(line, "is a row of a file table whose columns are not known");
+            if section == Section::Files && (looks_like_row(line) || is_glued(line)) {
+                self.headless.push(line.number);
             }
             return 1;
         };
@@ -111,8 +115,20 @@ impl Reader {
         self.table.open.push(Open { line: Some(line.number), what });
     }
 
+    /// What is missing is one line, so one point tells of all rows below it.
+    fn tell_headless(&mut self) {
+        let (Some(first), Some(last)) = (self.headless.first(), self.headless.last()) else { return };
+        let what = format!(
+            "the file table has no line that names its columns, so its rows were not read (lines {first}-{last}): put \
+             one above them, such as `File name`, `Size`, `Date`"
+        );
+        self.table.open.push(Open { line: Some(*first), what });
+        self.table.headless = true;
+    }
+
     /// Rows with one reading first: they tell which of several another row means.
     fn finish(mut self) -> Table {
+        self.tell_headless();
         let sure = self.found.iter().filter(|found| found.value.len() == 1);
         let moments: BTreeSet<_> = sure.map(|found| moment(&found.value[0])).collect();
         let grouped = groups_thousands(&self.found);
@@ -163,6 +179,11 @@ fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, 
 fn looks_like_row(line: &Line) -> bool {
     starts_with_file(&line.text) && line.text.len() <= 400 && super::dates::day_in(&line.text).is_some()
         || starts_with_file(&line.text) && line.cells.len() >= 3
+}
+
+/// Whether a line begins as a row does and has the digits of a size and a day, however they run into each other.
+fn is_glued(line: &Line) -> bool {
+    starts_with_file(&line.text) && line.text.len() <= 400 && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8
 }
 
 type Moment = (Option<String>, Option<(u8, u8)>);
@@ -310,6 +331,22 @@ mod tests {
             assert_eq!((row.name.as_str(), row.size), ("a.msi", Some(1024)), "{text}");
             assert_eq!(row.modified.as_deref(), Some("2008-03-31T18:32:00Z"), "{text}");
         }
+    }
+
+    #[test]
+    fn rows_without_a_head_are_told_at_once() {
+        let table = read("A rollup\n\nFile information\n\na.msi51231-Mar-200818:32\nb.dll1,02431-Mar-200818:32\n");
+        assert!(table.rows.is_empty() && table.headless, "{table:?}");
+        assert_eq!(table.open.len(), 1, "{table:?}");
+        assert!(table.open[0].what.contains("lines 5-6"), "{table:?}");
+    }
+
+    #[test]
+    fn a_version_in_another_column_is_told() {
+        let table = read("File name\tFile version\tSP requirement\tSize\na.msi\tNone\t5.2.2198.17\t512\n");
+        let row = &table.rows[0].value;
+        assert_eq!(row.version, None);
+        assert!(row.todo.as_deref().is_some_and(|todo| todo.contains("`5.2.2198.17` looks like a version")), "{row:?}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod by_hand;
 mod codes;
 mod corpus;
 mod crash;
+mod damaged;
 mod differences;
 mod disk;
 mod documents;
