@@ -31,6 +31,15 @@ pub(super) enum Command {
         files: Files,
         on: On,
     },
+    /// What is done below is done for each of these.
+    ForEach(Vec<String>),
+    /// Types a value into a box, which may be named before.
+    Type {
+        value: String,
+        into: Option<String>,
+    },
+    /// Opens a node that is named by its kind only.
+    ExpandAnyone,
     /// All that was said once more on other servers.
     Repeat {
         on: On,
@@ -99,6 +108,10 @@ pub(super) enum Context {
     Tool,
     /// A node that the next one stands below.
     Under(String),
+    /// A box of a dialog.
+    Box(String),
+    /// What follows tells how to do what was asked for before.
+    How,
     /// A message that may come up; what is clicked then is no step.
     Message,
     /// A condition that only a person can judge.
@@ -146,6 +159,7 @@ fn command(clause: &str) -> Command {
             visited(object).map_or(Command::Unknown, Command::Visit)
         }
         "do" if lower.starts_with("the same on ") => repeat(object),
+        "do" | "perform" | "follow" if let Some(names) = each_of(object) => Command::ForEach(names),
         "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
             Command::Needless(KEPT)
         }
@@ -154,7 +168,7 @@ fn command(clause: &str) -> Command {
         }
         "copy" | "move" if is_download(&lower) => Command::Needless(UNPACKED),
         "copy" | "move" if is_put_aside(&lower) => Command::Needless(KEPT),
-        "expand" if targets::is_anyone(object) => Command::Unknown,
+        "expand" if targets::is_anyone(object) => Command::ExpandAnyone,
         "expand" => Command::Expand(path(object)),
         "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
         "select" if lower.starts_with("the check") || lower.starts_with("check box") => Command::Unknown,
@@ -222,6 +236,8 @@ fn context(clause: &str) -> Command {
         return Command::Needless(KEPT);
     }
     Command::Context(match first {
+        "to" if ["to do this", "to do so", "to do that"].contains(&lower.as_str()) => Context::How,
+        "in" | "for" if is_box(&lower) => Context::Box(box_name(after_word(clause))),
         "on" | "at" | "from" | "for" if on.role.is_some() => Context::Servers(on),
         "under" | "below" | "beneath" => Context::Under(targets::name(after_word(clause))),
         "in" if ["tool", "console", "window", "manager", "snap-in"].iter().any(|word| lower.ends_with(word)) => {
@@ -349,7 +365,7 @@ fn queue(kind: Queued, object: &str) -> Command {
         Targets::Named(names) if !names.iter().all(|name| name.starts_with(char::is_uppercase)) => {
             let again = object.to_lowercase();
             match kind == Queued::Install && (again.contains("again") || again.contains("uninstalled")) {
-                true => Command::Queue(kind, Targets::Removed),
+                true => Command::Queue(kind, Targets::Removed(None)),
                 false => Command::Unknown,
             }
         }
@@ -504,7 +520,45 @@ fn typed(verb: &str, object: &str) -> Command {
         // The window of the Start menu that takes a command.
         "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => Command::Needless(NAVIGATES),
         _ if verb == "run" && is_package(line) => run(object),
+        _ if verb == "type" || verb == "enter" => into_box(object),
         _ => Command::Unknown,
+    }
+}
+
+/// The names in "the following for A and for B".
+fn each_of(object: &str) -> Option<Vec<String>> {
+    const STARTS: [&str; 4] = ["the following for ", "this for ", "these steps for ", "the following steps for "];
+    let names = STARTS.iter().find_map(|start| object.strip_prefix(start))?;
+    let names: Vec<String> = names.split(" and for ").flat_map(targets::names).collect();
+    // "for each component" names none.
+    let named = names.iter().all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()));
+    (named && !names.is_empty()).then_some(names)
+}
+
+fn is_box(lower: &str) -> bool {
+    [" box", " field"].iter().any(|end| lower.ends_with(end))
+}
+
+fn box_name(text: &str) -> String {
+    let name = targets::name(text);
+    let ends = [" text box", " box", " field"];
+    ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).trim_matches(['"', '\'']).to_owned()
+}
+
+/// A value that is typed as it stands: one word, or words in quotation marks.
+fn into_box(object: &str) -> Command {
+    let (value, into) = match object.split_once(" in the ").or_else(|| object.split_once(" into the ")) {
+        Some((value, name)) if is_box(&name.to_lowercase()) => (value, Some(box_name(name))),
+        Some(_) => return Command::Unknown,
+        None => (object, None),
+    };
+    let bare = value.trim().strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let literal = bare.unwrap_or(value.trim());
+    // "<name of your server>" is no value.
+    let known = !literal.is_empty() && !literal.contains(['<', '>', '"']) && (bare.is_some() || !literal.contains(' '));
+    match known {
+        true => Command::Type { value: literal.to_owned(), into },
+        false => Command::Unknown,
     }
 }
 

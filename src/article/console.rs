@@ -17,6 +17,8 @@ pub(super) struct Console {
     roots: BTreeSet<Folded>,
     /// The groups in which items were met.
     met: BTreeMap<Folded, String>,
+    /// The walk at hand opened several nodes in one sentence.
+    at_once: bool,
     /// The paths at which nodes were expanded; nothing where one name stands at several.
     nodes: BTreeMap<Folded, Option<String>>,
 }
@@ -29,9 +31,10 @@ impl Console {
     }
 
     /// Several nodes in one sentence start at the root. A single one goes one deeper, or stands beside the last one
-    /// where something was done there.
-    pub(super) fn expand(&mut self, names: &[String], from_root: bool) {
-        let Some(first) = names.first() else { return };
+    /// where something was done there. Tells the last one where nothing says whether the new one stands beside it.
+    pub(super) fn expand(&mut self, names: &[String], from_root: bool) -> Option<String> {
+        let first = names.first()?;
+        let mut unlike = None;
         // No console is as deep as a text that was made to hurt.
         let names = &names[..names.len().min(DEEPEST)];
         if self.path.len() >= DEEPEST {
@@ -39,9 +42,16 @@ impl Console {
         }
         if names.len() > 1 || from_root || self.roots.contains(&Folded::of(first)) {
             self.path.clear();
-        } else if self.acted {
-            self.path.pop();
+        } else if self.acted
+            && let Some(last) = self.path.pop()
+            && self.at_once
+            && !is_like(&last, first)
+        {
+            // A sentence that opened all nodes at once may be followed by one that begins anew.
+            self.path.clear();
+            unlike = Some(last);
         }
+        self.at_once = names.len() > 1 || self.at_once && !self.path.is_empty();
         if self.path.is_empty() {
             self.roots.insert(Folded::of(first));
         }
@@ -54,13 +64,16 @@ impl Console {
             }
         }
         self.acted = false;
+        unlike
     }
 
     /// Goes back to a node above.
     pub(super) fn under(&mut self, name: &str) {
         match self.path.iter().position(|part| Folded::of(part) == Folded::of(name)) {
             Some(at) => self.path.truncate(at + 1),
-            None => self.expand(&[name.to_owned()], false),
+            None => {
+                self.expand(&[name.to_owned()], false);
+            }
         }
     }
 
@@ -105,12 +118,30 @@ impl Console {
     }
 }
 
+/// Nodes of one kind have a word in common, such as "A Web Service" and "B Web Service".
+fn is_like(one: &str, other: &str) -> bool {
+    one.split(' ').any(|word| other.split(' ').any(|second| second.eq_ignore_ascii_case(word)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_node_of_another_kind_begins_a_walk_and_is_told() {
+        let mut console = Console::default();
+        console.expand(&names(&["Mill", "Mill Providers"]), false);
+        console.acted();
+        assert_eq!(console.expand(&names(&["Web Services"]), false).as_deref(), Some("Mill Providers"));
+        assert_eq!(console.group("Flour Service"), "Web Services/Flour Service");
+        console.expand(&names(&["Mill", "Mill Providers"]), false);
+        console.acted();
+        assert_eq!(console.expand(&names(&["Mill Configuration"]), false), None);
+        assert_eq!(console.group("X"), "Mill/Mill Configuration/X");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! What is not known stands as a `TODO`: a comment where the key may be left out, a value where it may not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::commands::Queued;
@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::issues::Issues;
 use super::prerequisites::{Asked, Prerequisites};
 use super::relations::Relations;
-use super::steps::{Does, Listed, Selection, Servers, Step, keyword};
+use super::steps::{ByHand, Does, Listed, Parameter, Selection, Servers, Step, keyword};
 use super::table::{Row, Table};
 use super::walk::Walked;
 use super::{Found, Imported, Open, Said};
@@ -48,7 +48,7 @@ pub(super) fn write(parts: Parts) -> Imported {
     }
     page.open.extend(parts.walked.open.iter().cloned());
     page.payload(&parts.table, &parts.walked.steps);
-    let manual = parts.walked.steps.iter().filter(|step| matches!(step.does, Does::Manual { .. })).count();
+    let manual = parts.walked.steps.iter().filter(|step| matches!(step.does, Does::Manual(_))).count();
     let found = Found {
         kb: parts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
         steps: parts.walked.steps.len(),
@@ -221,7 +221,7 @@ impl Page {
             Does::Batch(kind, selection) => self.batch(*kind, selection, at),
             Does::Reinstall(of) => {
                 self.line("action = \"install\"", at);
-                let id = steps.get(*of).map_or("TODO", |step| step.id.as_str());
+                let id = of.and_then(|of| steps.get(of)).map_or("TODO", |step| step.id.as_str());
                 self.line(&format!("removed_by = {}", quoted(id)), at);
             }
             Does::Copy { files, to, on } => {
@@ -240,10 +240,17 @@ impl Page {
                 self.line(&format!("service = {}", quoted(service)), at);
                 self.servers(on.as_ref(), at);
             }
-            Does::Manual { lines } => {
-                self.line("action = \"manual\"", at);
-                self.line(&format!("instructions = {}", quoted(&instructions(lines))), at);
-            }
+            Does::Manual(by_hand) => self.by_hand(by_hand, at),
+        }
+    }
+
+    fn by_hand(&mut self, by_hand: &ByHand, at: Option<u32>) {
+        self.line("action = \"manual\"", at);
+        by_hand.role().iter().for_each(|role| self.key("on", role));
+        self.line(&format!("instructions = {}", quoted(&instructions(&by_hand.lines))), at);
+        by_hand.undo.iter().for_each(|undo| self.key("undo", undo));
+        if by_hand.optional {
+            self.line("optional = true", at);
         }
     }
 
@@ -273,6 +280,20 @@ impl Page {
         if let Some(first) = selection.groups.first() {
             let groups: Vec<_> = selection.groups.iter().map(|group| quoted(&group.value)).collect();
             self.line(&format!("groups = [{}]", groups.join(", ")), Some(first.line));
+        }
+        self.parameters(&selection.parameters);
+    }
+
+    fn parameters(&mut self, given: &[Parameter]) {
+        let mut procedures: BTreeMap<&str, Vec<&Parameter>> = BTreeMap::new();
+        for parameter in given {
+            procedures.entry(&parameter.procedure).or_default().push(parameter);
+        }
+        for (procedure, given) in procedures {
+            let value = |given: &&Parameter| format!("{} = {}", key(&given.name), quoted(&given.value.value));
+            let values: Vec<_> = given.iter().map(value).collect();
+            let line = given.first().map(|given| given.value.line);
+            self.line(&format!("parameters.{} = {{ {} }}", quoted(procedure), values.join(", ")), line);
         }
     }
 
@@ -435,6 +456,12 @@ fn instructions(lines: &[Said<String>]) -> String {
     let place = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
     let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
     format!("Article, {place}: {}", texts.join(" / "))
+}
+
+/// A key as TOML has it: bare where it can be.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare { name.to_owned() } else { quoted(name) }
 }
 
 /// A text as TOML has it.

@@ -7,6 +7,9 @@ use crate::manifest::ServiceVerb;
 /// Why a click on something that is no command needs no step.
 pub(super) const LEADS: &str = "it only opens what is on the screen";
 
+const WHERE_REMOVED: &str = "only the servers from which it was removed are meant, and `items` takes all that it is assigned to; \
+                             where these differ, write `removed_by`";
+
 /// What an instruction does to the walker.
 pub(super) enum Effect {
     /// The tool's whole tree is meant.
@@ -16,6 +19,15 @@ pub(super) enum Effect {
     Expand(Vec<String>),
     Point(Targets),
     Needless(&'static str),
+    /// What stands below is done for each of these.
+    ForEach(Vec<String>),
+    /// A value for the procedure that was queued last.
+    Parameter {
+        name: String,
+        value: String,
+    },
+    /// Something that a person has to look at.
+    Doubt(&'static str),
     Queue {
         kind: Queued,
         targets: Targets,
@@ -47,6 +59,10 @@ pub(super) struct EffectReader {
     pub(super) members: bool,
     /// The role that is meant where none is named.
     pub(super) role: Option<String>,
+    /// What a word for a kind of node stands for.
+    pub(super) each: Option<Vec<String>>,
+    /// Whether a procedure was queued last.
+    pub(super) procedure: bool,
 }
 
 impl EffectReader {
@@ -56,6 +72,7 @@ impl EffectReader {
         // Pointed at in this sentence; and the rest of a command of two menus may follow.
         let (mut here, mut submenu) = (false, false);
         let mut message = false;
+        let (mut into, mut how) = (None, None);
         for command in sentence {
             let answers = matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
             if message && !answers && !matches!(command, Command::Needless(_)) {
@@ -67,6 +84,22 @@ impl EffectReader {
             match command {
                 Command::Context(Context::If) | Command::Unknown => return None,
                 Command::Context(Context::Message) => message = true,
+                Command::Context(Context::Box(name)) => into = Some(name),
+                Command::Context(Context::How) => how = Some(self.found.len()),
+                Command::ForEach(names) => {
+                    self.each = Some(names.clone());
+                    self.found.push(Effect::ForEach(names));
+                }
+                Command::ExpandAnyone if self.each.is_some() => self.found.push(Effect::Needless(LEADS)),
+                Command::ExpandAnyone => return None,
+                Command::Type { value, into: named } => {
+                    let name = named.or_else(|| into.take())?;
+                    let one = matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
+                    if !self.procedure || !one {
+                        return None;
+                    }
+                    self.found.push(Effect::Parameter { name, value });
+                }
                 Command::Context(Context::Servers(on)) => self.servers(on),
                 Command::Visit(on) => {
                     self.servers(on);
@@ -77,6 +110,10 @@ impl EffectReader {
                 Command::Context(Context::Other) => {}
                 Command::Expand(names) => expanded.extend(names),
                 Command::Point(Targets::Following) if !self.members => return None,
+                Command::Point(Targets::Anyone) => {
+                    self.pointed = Some(Targets::Named(self.each.clone()?));
+                    here = true;
+                }
                 Command::Point(targets) => {
                     if targets != Targets::Same {
                         self.pointed = Some(targets.clone());
@@ -88,8 +125,8 @@ impl EffectReader {
                 Command::Choose(command) => submenu = self.choose(&command, here)?,
                 Command::Queue(kind, targets) => match targets {
                     Targets::Following if !self.members => return None,
-                    Targets::Same => return None,
-                    targets => self.found.push(Effect::Queue { kind, targets, groups: false }),
+                    Targets::Same | Targets::Anyone => return None,
+                    targets => self.queue(kind, targets, false),
                 },
                 Command::Service { services: Services::Following, .. }
                 | Command::Copy { files: Files::Following, .. }
@@ -114,7 +151,38 @@ impl EffectReader {
         if !expanded.is_empty() {
             self.found.push(Effect::Expand(expanded));
         }
+        if let Some(from) = how {
+            self.tell_once(from);
+        }
         Some(())
+    }
+
+    fn queue(&mut self, kind: Queued, targets: Targets, groups: bool) {
+        self.procedure = kind == Queued::Initialize;
+        self.found.push(Effect::Queue { kind, targets, groups });
+    }
+
+    /// "Restart IIS. To do this, type iisreset" asks for one restart: what tells how to change a service is no change more,
+    /// and what tells how to queue an item knows better where the item is.
+    fn tell_once(&mut self, from: usize) {
+        let mut hows = self.found.split_off(from);
+        let changed: Vec<&Services> = self
+            .found
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Service { services, .. } => Some(services),
+                _ => None,
+            })
+            .collect();
+        hows.retain(|effect| !matches!(effect, Effect::Service { services, .. } if changed.contains(&services)));
+        let queues =
+            |kind: Queued| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
+        for kind in [Queued::Uninstall, Queued::Install, Queued::Initialize] {
+            if hows.iter().any(queues(kind)) {
+                self.found.retain(|effect| !queues(kind)(effect));
+            }
+        }
+        self.found.append(&mut hows);
     }
 
     fn servers(&mut self, on: On) {
@@ -126,21 +194,19 @@ impl EffectReader {
     fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
         let lower = command.to_lowercase();
         let targets = self.pointed.clone();
-        let mut queue = |kind, groups| {
-            let targets = targets.clone()?;
-            self.found.push(Effect::Queue { kind, targets, groups });
-            Some(())
-        };
         let group = lower.contains("in this group") || lower.contains("in the group");
         if lower.starts_with("start deployment") {
             self.found.push(Effect::Start);
         } else if lower.starts_with("uninstall") || lower == "remove" {
-            queue(Queued::Uninstall, group)?;
+            self.queue(Queued::Uninstall, targets?, group);
         } else if lower.starts_with("install") {
-            queue(Queued::Install, group)?;
+            self.queue(Queued::Install, targets?, group);
+            if lower.contains("from which") {
+                self.found.push(Effect::Doubt(WHERE_REMOVED));
+            }
             return Some(lower == "install on server");
         } else if lower.starts_with("execute") {
-            queue(Queued::Initialize, false)?;
+            self.queue(Queued::Initialize, targets?, false);
             return Some(lower == "execute");
         } else if lower.starts_with("verify") {
             self.found.push(Effect::Needless("rollup verifies what it installed itself"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Said;
 use super::commands::{Files, Queued};
-use super::targets::slug;
+use super::targets::{role, slug};
 use crate::manifest::ServiceVerb;
 use crate::names::Folded;
 
@@ -32,8 +32,8 @@ pub(super) struct Servers {
 #[derive(Debug)]
 pub(super) enum Does {
     Batch(Queued, Selection),
-    /// What an earlier uninstall step removed, by its place among the steps.
-    Reinstall(usize),
+    /// What an earlier uninstall step removed, by its place among the steps; none where no step is the one that is meant.
+    Reinstall(Option<usize>),
     Copy {
         files: Listed,
         to: String,
@@ -48,9 +48,26 @@ pub(super) enum Does {
         service: String,
         on: Option<Servers>,
     },
-    Manual {
-        lines: Vec<Said<String>>,
-    },
+    Manual(ByHand),
+}
+
+/// What a person does, in the article's words.
+#[derive(Debug, Default)]
+pub(super) struct ByHand {
+    pub(super) lines: Vec<Said<String>>,
+    /// How it is taken back.
+    pub(super) undo: Option<Said<String>>,
+    /// Not everybody who installs the rollup has to do it.
+    pub(super) optional: bool,
+}
+
+impl ByHand {
+    /// The role whose servers the lines name, if they name but one.
+    pub(super) fn role(&self) -> Option<Said<String>> {
+        let mut roles = self.lines.iter().filter_map(|line| Some(Said::new(role(&line.value)?, line.line)));
+        let first = roles.next()?;
+        roles.all(|role| role.value == first.value).then_some(first)
+    }
 }
 
 /// The files of a step.
@@ -84,6 +101,16 @@ pub(super) struct Selection {
     pub(super) groups: Vec<Said<String>>,
     /// Where each group and each item of it is, so that long lists stay cheap.
     known: BTreeMap<(Folded, Option<Folded>), usize>,
+    /// In the order in which the article gives them.
+    pub(super) parameters: Vec<Parameter>,
+}
+
+/// What a procedure is given.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) procedure: String,
+    pub(super) name: String,
+    pub(super) value: Said<String>,
 }
 
 impl Selection {
@@ -100,6 +127,12 @@ impl Selection {
         if self.known.insert((folded, Some(Folded::of(&item.value))), at).is_none() {
             self.items[at].1.push(item);
         }
+    }
+
+    /// Gives a procedure a parameter; the last value is the one that stays in the box.
+    pub(super) fn parameter(&mut self, given: Parameter) {
+        self.parameters.retain(|known| (&known.procedure, &known.name) != (&given.procedure, &given.name));
+        self.parameters.push(given);
     }
 
     pub(super) fn group(&mut self, group: Said<String>) {
@@ -147,7 +180,7 @@ fn base(does: &Does) -> String {
         Does::Copy { .. } => "copy".to_owned(),
         Does::Run { .. } => "run".to_owned(),
         Does::Service { verb, service, .. } => with(keyword(*verb), service),
-        Does::Manual { .. } => "manual".to_owned(),
+        Does::Manual(_) => "manual".to_owned(),
     }
 }
 

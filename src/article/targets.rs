@@ -10,8 +10,10 @@ pub(super) enum Targets {
     Following,
     /// Each server below an item; below the one that was expanded last where none is named.
     Servers(Option<String>),
-    /// What an earlier part of the procedure removed.
-    Removed,
+    /// What an earlier part of the procedure removed, with the number of that part where the text tells it.
+    Removed(Option<u32>),
+    /// A word for a kind of node, which stands for each of those that were named before.
+    Anyone,
     /// What the sentence before was about.
     Same,
 }
@@ -53,12 +55,22 @@ pub(super) fn targets(text: &str) -> Targets {
     if removed
         && (lower.contains("you ") || lower.contains("were ") || lower.contains("was ") || lower.contains(" in step"))
     {
-        return Targets::Removed;
+        return Targets::Removed(part_after(&lower));
     }
     if starts(&["it ", "them", "the same", "these "]) || lower == "it" {
         return Targets::Same;
     }
+    if is_anyone(text) {
+        return Targets::Anyone;
+    }
     Targets::Named(names(text))
+}
+
+/// The number in "in step 2", "in part 2".
+fn part_after(lower: &str) -> Option<u32> {
+    let rest = [" in step ", " in part "].iter().find_map(|word| lower.split_once(word))?.1;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..digits].parse().ok()
 }
 
 /// Words for a kind of node, which name none: "the Web service" is the one that the sentence before spoke of.
@@ -330,7 +342,9 @@ mod tests {
             ("each item in this list", Targets::Following),
             ("each of these", Targets::Following),
             ("Orchard again", named(&["Orchard"])),
-            ("each component that you uninstalled in step 1", Targets::Removed),
+            ("each component that you uninstalled in step 1", Targets::Removed(Some(1))),
+            ("all items that you removed", Targets::Removed(None)),
+            ("the component", Targets::Anyone),
             ("the Orchard node", named(&["Orchard"])),
             ("\"Orchard and Mill Provider\"", named(&["Orchard and Mill Provider"])),
             ("One, Two, and Three", named(&["One", "Two", "Three"])),

@@ -132,7 +132,71 @@ fn installers_are_run_where_the_article_says() {
              every other wheel server.\n3. Run c.msi on each wheel server with a 64-bit operating system.\n\
              4. Do the same on every web server."
         ),
-        ["run wheel [a.msi, b.msi]", "run wheel x64 [c.msi]", "manual"]
+        ["run wheel [a.msi, b.msi]", "run wheel x64 [c.msi]", "manual web"]
+    );
+}
+
+#[test]
+fn what_is_done_for_several_is_done_for_each() {
+    assert_eq!(
+        steps(
+            "1. Expand Web Services, and do the following for Corn Service and for Rye Service:\n   a. Expand the Web service.\n   \
+             b. Right-click each server under it, and then click Uninstall.\n2. Click Start Deployment."
+        ),
+        ["uninstall {Web Services = [Corn Service, Rye Service]}".replace('{', "{ ").replace('}', " }")]
+    );
+}
+
+#[test]
+fn a_value_typed_into_a_box_is_a_parameter() {
+    let value = |typed: &str| {
+        steps(&format!(
+            "1. Expand Mill, and then expand Setup.\n2. Right-click Load Grain, point to Execute, and then click Load Grain. \
+             {typed}, and then click OK.\n3. Click Start Deployment."
+        ))
+    };
+    let given = "initialize { \"Mill/Setup\" = [Load Grain] } { Load Grain = { sort = rye } }".replace('"', "");
+    assert_eq!(value("In the sort box, type rye"), [given.as_str()]);
+    assert_eq!(value("Type \"rye\" in the sort box"), [given.as_str()]);
+    assert_eq!(value("In the sort box, type the name of the grain"), ["manual"]);
+}
+
+#[test]
+fn what_tells_how_is_done_once() {
+    assert_eq!(
+        steps("1. On the web servers, restart IIS. To do this, type iisreset at a command prompt."),
+        ["restart IIS web"]
+    );
+}
+
+#[test]
+fn what_a_person_does_has_its_servers_and_its_way_back() {
+    let drafted = steps(
+        "Step 1: The database\n1. On the grain servers, open Grind.sql, and execute the script.\n2. It must end with the \
+         word done.\nTo return to the former state, restore the grain database.\nStep 2: Clean up (optional)\n\
+         1. Sweep the floor.",
+    );
+    assert_eq!(drafted, ["manual grain Restore the grain database.", "manual"]);
+}
+
+#[test]
+fn what_was_removed_is_found_by_the_number_of_its_part() {
+    let procedure = |part: u32| {
+        format!(
+            "Article ID: 612345\n\nInstallation information\n\nStep 1: Remove\n1. Expand Mill, and then expand Wheels.\n\
+             2. Right-click Big Wheel, and then click Uninstall.\n3. Click Start Deployment.\nStep 2: Copy\n\
+             1. Copy a.msi to the MillShare folder.\nStep 3: Install\n1. Install all components that you uninstalled in step \
+             {part}.\n2. Click Start Deployment."
+        )
+    };
+    let sound = import(procedure(1).as_bytes()).expect("it is one");
+    assert!(sound.draft.contains("removed_by = \"uninstall\""), "{}", sound.draft);
+    let other = import(procedure(2).as_bytes()).expect("it is one");
+    assert!(other.draft.contains("removed_by = \"TODO\""), "{}", other.draft);
+    assert!(
+        other.open.iter().any(|open| open.what.contains("names step 2, and nothing is uninstalled")),
+        "{:?}",
+        other.open
     );
 }
 

@@ -5,15 +5,18 @@
 
 use std::collections::BTreeSet;
 
-use super::clauses::{self, verb};
-use super::commands::{self, Command, Files, On, Queued, Services};
+use super::clauses;
+use super::commands::{self, Command, On, Queued, Services};
 use super::console::Console;
 use super::effects::{Effect, EffectReader, LEADS};
 use super::issues::remark;
-use super::lines::{Line, Marker, starts_with_file};
+use super::lines::{Line, Marker};
+use super::listing::{listed, members};
 use super::outline::{Placed, Section};
-use super::steps::{self, Does, Listed, Selection, Servers, Step};
+use super::parts::{is_part, part_name, part_number};
+use super::steps::{self, ByHand, Does, Listed, Parameter, Selection, Servers, Step};
 use super::targets::{self, Targets};
+use super::telling::{is_optional, tells, way_back};
 use super::{Accounted, Became, Open, Said};
 use crate::manifest::ServiceVerb;
 
@@ -56,6 +59,12 @@ struct Walker {
     leading: Vec<usize>,
     /// The first step of the part at hand.
     part: usize,
+    /// The numbers of the parts so far, each with its first step.
+    numbered: Vec<(u32, usize)>,
+    /// Not everybody has to do what the part at hand asks for.
+    optional: bool,
+    /// What the lines below are done for, and how deep the line stands that says so.
+    each: Option<(Vec<String>, usize)>,
     /// The next manual line goes on the last manual step.
     goes_on: bool,
 }
@@ -80,7 +89,8 @@ struct Queue {
     kind: Queued,
     line: u32,
     selection: Selection,
-    removed: bool,
+    /// It is what an earlier part removed, with that part's number where it is told.
+    removed: Option<Option<u32>>,
     todo: Vec<Said<String>>,
     /// The lines that put it there.
     lines: Vec<usize>,
@@ -88,6 +98,7 @@ struct Queue {
 
 const REMARK: &str = "a remark";
 const INTRODUCES: &str = "it introduces what follows";
+const UNDOES: &str = "rollup takes back its own steps itself";
 const TELLS: &str = "it tells something and asks for nothing";
 
 impl Walker {
@@ -101,19 +112,46 @@ impl Walker {
             return 1;
         }
         if let Some(text) = remark(&line.text).or_else(|| line.text.strip_prefix("TIP ")) {
-            let at = self.count(line, Fate::Needless(REMARK));
-            // Navigation aside, a remark may hold what a person has to know before the window.
-            if !text.starts_with("To ") {
-                self.tell(
-                    self.lines[at].line,
-                    "a remark in the procedure; read whether it asks for something".to_owned(),
-                );
-            }
+            self.remark(line, text);
             return 1;
+        }
+        if let Some(text) = way_back(&line.text) {
+            self.way_back(line, text);
+            return 1;
+        }
+        // Lettered lines stand below a numbered one, however a text indents them.
+        if self.each.as_ref().is_some_and(|(_, depth)| line.depth <= *depth && line.marker != Some(Marker::Letter)) {
+            self.each = None;
         }
         let members = members(rest);
         self.instruction(line, &members);
         1 + members.len()
+    }
+
+    fn remark(&mut self, line: &Line, text: &str) {
+        let needless = |sentence: &&str| {
+            let commands = commands::commands(sentence);
+            tells(sentence, &commands) || commands.iter().all(|command| matches!(command, Command::Needless(_)))
+        };
+        // Navigation aside, a remark may hold what a person has to know before the window.
+        let told = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
+        self.count(line, Fate::Needless(REMARK));
+        if !told {
+            self.tell(line.number, "a remark in the procedure; read whether it asks for something".to_owned());
+        }
+    }
+
+    /// How a manual step is taken back; the others rollup takes back itself.
+    fn way_back(&mut self, line: &Line, text: String) {
+        let at = self.count(line, Fate::Needless(UNDOES));
+        let last = self.steps.len().saturating_sub(1);
+        let by_hand = self.steps.last_mut().filter(|_| last >= self.part);
+        if let Some(Step { does: Does::Manual(ByHand { undo: undo @ None, .. }), .. }) = by_hand {
+            *undo = Some(Said::new(text, line.number));
+            self.lines[at].fate = Fate::Step;
+            self.lines[at].steps.push(last);
+        }
+        self.goes_on = false;
     }
 
     fn part(&mut self, line: &Line) {
@@ -121,12 +159,26 @@ impl Walker {
         self.count(line, Fate::Heading);
         self.console.leave();
         let title = part_name(&line.text).unwrap_or(&line.text).trim_end_matches([':', '.']);
+        let title = title.trim_end_matches(" (optional)");
         self.title = (!title.is_empty()).then(|| title.to_owned());
+        self.number(line);
+        self.optional = is_optional(&line.text);
+        self.each = None;
         self.role = targets::role(&line.text);
         self.platform = if line.text.contains("only") { targets::platform(&line.text) } else { None };
         self.pointed = None;
         self.part = self.steps.len();
         self.goes_on = false;
+    }
+
+    /// The parts keep the order in which the article has them; where their numbers say another one, a person decides.
+    fn number(&mut self, line: &Line) {
+        let Some(number) = part_number(line) else { return };
+        if let Some((before, _)) = self.numbered.last().filter(|(before, _)| *before >= number) {
+            let what = format!("part {number} stands behind part {before}; the steps keep the order of the text");
+            self.tell(line.number, what);
+        }
+        self.numbered.push((number, self.steps.len()));
     }
 
     /// Lines that led to nothing opened something on the screen at most.
@@ -182,6 +234,8 @@ impl Walker {
             found: Vec::new(),
             members: !members.is_empty(),
             role: self.role.clone(),
+            each: self.each.as_ref().map(|(names, _)| names.clone()),
+            procedure: self.queue.last().is_some_and(|queue| queue.kind == Queued::Initialize),
         };
         for sentence in sentences {
             reader.sentence(sentence)?;
@@ -203,7 +257,11 @@ impl Walker {
                 Effect::Servers(on) => (self.role, self.platform) = (on.role, on.platform),
                 Effect::Under(name) => self.console.under(&name),
                 Effect::Expand(names) => {
-                    self.console.expand(&names, std::mem::take(&mut from_root));
+                    if let Some(last) = self.console.expand(&names, std::mem::take(&mut from_root)) {
+                        let what =
+                            format!("`{}` is taken to stand at the root; it may stand beside `{last}`", names[0]);
+                        self.tell(line.number, what);
+                    }
                     self.leading.extend_from_slice(places);
                     acted = true;
                 }
@@ -213,6 +271,16 @@ impl Walker {
                     acted = true;
                 }
                 Effect::Needless(why) => needless = Some(why),
+                Effect::ForEach(names) => {
+                    self.each = Some((names, line.depth));
+                    self.leading.extend_from_slice(places);
+                    acted = true;
+                }
+                Effect::Parameter { name, value } => {
+                    self.parameter(name, Said::new(value, line.number), places);
+                    acted = true;
+                }
+                Effect::Doubt(what) => self.tell(line.number, what.to_owned()),
                 Effect::Queue { kind, targets, groups } => {
                     if std::mem::take(&mut from_root) {
                         self.console.leave();
@@ -291,7 +359,10 @@ impl Walker {
         members: &[&Line],
         places: &[usize],
     ) {
-        let removed = *targets == Targets::Removed;
+        let removed = match targets {
+            Targets::Removed(part) => Some(*part),
+            _ => None,
+        };
         let same = |queue: &Queue| queue.kind == kind && queue.removed == removed;
         if !self.queue.last().is_some_and(same) {
             let queue = Queue {
@@ -309,13 +380,17 @@ impl Walker {
             Targets::Following => {
                 members.iter().map(|member| Said::new(targets::name(&member.text), member.number)).collect()
             }
+            Targets::Servers(None) if self.each.is_some() => {
+                let names = self.each.iter().flat_map(|(names, _)| names);
+                names.map(|name| Said::new(name.clone(), line.number)).collect()
+            }
             Targets::Servers(item) => item
                 .iter()
                 .chain(self.console.last())
                 .take(1)
                 .map(|item| Said::new(item.clone(), line.number))
                 .collect(),
-            Targets::Removed | Targets::Same => Vec::new(),
+            Targets::Removed(_) | Targets::Same | Targets::Anyone => Vec::new(),
         };
         let leading = std::mem::take(&mut self.leading);
         let queue = self.queue.last_mut().expect("one was pushed, or was there");
@@ -354,12 +429,54 @@ impl Walker {
 
     /// A step for each kind in the queue, in its order.
     fn flush(&mut self) {
-        for queue in std::mem::take(&mut self.queue) {
-            let uninstalls = |step: &Step| matches!(step.does, Does::Batch(Queued::Uninstall, _));
-            let removed = if queue.removed { self.steps.iter().rposition(uninstalls) } else { None };
-            let does = removed.map_or_else(|| Does::Batch(queue.kind, queue.selection), Does::Reinstall);
+        for mut queue in std::mem::take(&mut self.queue) {
+            let does = match queue.removed {
+                Some(part) => {
+                    let (of, todo) = self.removed_by(part);
+                    queue.todo.extend(todo.map(|todo| Said::new(todo, queue.line)));
+                    Does::Reinstall(of)
+                }
+                None => Does::Batch(queue.kind, queue.selection),
+            };
             self.step(does, queue.line, queue.todo, &queue.lines);
         }
+    }
+
+    /// The step that removed what is installed again, and what is to decide about it.
+    fn removed_by(&self, part: Option<u32>) -> (Option<usize>, Option<String>) {
+        let uninstalls = |step: &Step| matches!(step.does, Does::Batch(Queued::Uninstall, _));
+        let all: Vec<usize> = (0..self.steps.len()).filter(|at| uninstalls(&self.steps[*at])).collect();
+        // A number may be that of a line too, where the parts have none.
+        if let Some(part) = part.filter(|_| !self.numbered.is_empty()) {
+            let known = self.numbered.iter().position(|(number, _)| *number == part);
+            let of = known.and_then(|at| {
+                let from = self.numbered[at].1;
+                let to = self.numbered.get(at + 1).map_or(self.steps.len(), |(_, first)| *first);
+                all.iter().copied().rfind(|at| (from..to).contains(at))
+            });
+            let todo = of.is_none().then(|| {
+                format!(
+                    "`removed_by`: the article names step {part}, and nothing is uninstalled in a part of that number"
+                )
+            });
+            return (of, todo);
+        }
+        let todo = match all.len() {
+            0 => Some("`removed_by`: nothing is uninstalled before".to_owned()),
+            1 => None,
+            _ => Some(
+                "`removed_by`: several steps before uninstall something; whether the last of them is meant".to_owned(),
+            ),
+        };
+        (all.last().copied(), todo)
+    }
+
+    /// A parameter of the procedure that was queued last.
+    fn parameter(&mut self, name: String, value: Said<String>, places: &[usize]) {
+        let Some(Targets::Named(procedures)) = &self.pointed else { return };
+        let (Some(procedure), Some(queue)) = (procedures.first(), self.queue.last_mut()) else { return };
+        queue.selection.parameter(Parameter { procedure: procedure.clone(), name, value });
+        queue.lines.extend_from_slice(places);
     }
 
     fn services(
@@ -407,7 +524,7 @@ impl Walker {
     }
 
     fn step(&mut self, does: Does, line: u32, todo: Vec<Said<String>>, places: &[usize]) {
-        self.goes_on = matches!(does, Does::Manual { .. });
+        self.goes_on = matches!(does, Does::Manual(_));
         let at = self.steps.len();
         let leading = std::mem::take(&mut self.leading);
         for place in leading.iter().chain(places) {
@@ -429,16 +546,22 @@ impl Walker {
         let mut lines: Vec<Said<String>> = lines.map(|line| Said::new(line.text.clone(), line.number)).collect();
         let last = self.steps.len().saturating_sub(1);
         // What follows each other without a word that is understood is one thing to do.
-        if let Some(Step { does: Does::Manual { lines: known }, .. }) = self.steps.last_mut().filter(|_| self.goes_on) {
+        if let Some(Step { does: Does::Manual(ByHand { lines: known, .. }), .. }) =
+            self.steps.last_mut().filter(|_| self.goes_on)
+        {
             known.append(&mut lines);
             places.iter().for_each(|at| self.lines[*at].steps.push(last));
             return;
         }
         // What was opened above is for what is understood below.
         let leading = std::mem::take(&mut self.leading);
-        let todo =
-            vec![Said::new("this was not understood; write it as steps, or keep it as a gate".to_owned(), line.number)];
-        self.step(Does::Manual { lines }, line.number, todo, places);
+        let optional = self.optional || is_optional(&line.text);
+        let keep = match optional {
+            true => "keep it as a gate, which is optional as the article has it",
+            false => "keep it as a gate",
+        };
+        let todo = vec![Said::new(format!("this was not understood; write it as steps, or {keep}"), line.number)];
+        self.step(Does::Manual(ByHand { lines, undo: None, optional }), line.number, todo, places);
         self.leading = leading;
     }
 
@@ -469,193 +592,7 @@ impl Walker {
     }
 }
 
-/// Whether a line only names a part of the procedure.
-fn is_part(rest: &[&Placed<'_>]) -> bool {
-    let line = rest[0].line;
-    let next = rest.get(1).map(|placed| placed.line);
-    let works = clauses::clauses(&line.text).first().is_some_and(|clause| {
-        let navigates = ["expand", "right-click", "click", "type", "double-click"];
-        // A title may begin so too, and has no full stop.
-        let may = ["open", "select"];
-        verb(clause).is_some_and(|(verb, _)| navigates.contains(&verb) || may.contains(&verb) && !is_title(line))
-    });
-    match line.marker {
-        // `Step 1:` is a part where numbered lines stand below it, else an instruction of its own.
-        Some(Marker::Step(_)) => {
-            !works && next.is_some_and(|next| matches!(next.marker, Some(Marker::Number | Marker::Letter)))
-                || line.text.is_empty()
-        }
-        Some(Marker::Number) => {
-            !works
-                && next.is_some_and(|next| {
-                    next.marker == Some(Marker::Letter)
-                        || next.marker == Some(Marker::Number) && next.depth > line.depth
-                })
-        }
-        Some(_) => false,
-        None => {
-            let titles = line.apart && is_title(line);
-            line.heading
-                || titles && (part_name(&line.text).is_some() || next.is_some_and(|next| next.marker.is_some()))
-        }
-    }
-}
-
-/// The title in "Part 2 – Copy the files", "Phase B: …".
-fn part_name(text: &str) -> Option<&str> {
-    let (word, rest) = text.split_once(' ')?;
-    let part = ["part", "phase", "stage", "task", "procedure", "section"];
-    part.iter().find(|part| word.eq_ignore_ascii_case(part))?;
-    let (label, name) = rest.split_once([' ', ':', '.']).unwrap_or((rest, ""));
-    let labels = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
-    let name = name.trim_start();
-    // "Part 2 is done by hand" is a sentence.
-    let parted = label.len() < rest.len() && !rest[label.len()..].starts_with(' ');
-    let dashed = name.strip_prefix(['-', '–', '—', ':']);
-    (labels && !label.is_empty() && (parted || name.is_empty() || dashed.is_some()))
-        .then(|| dashed.unwrap_or(name).trim_start())
-}
-
 /// What is meant where no servers are named.
 fn unknown() -> Servers {
     Servers { role: "TODO the role".to_owned(), platform: None }
-}
-
-/// Short, and no sentence.
-fn is_title(line: &Line) -> bool {
-    line.text.chars().count() <= 90
-        && !line.text.ends_with(['.', ',', ';'])
-        && !line.text.contains(". ")
-        && !line.text.to_lowercase().contains("following")
-}
-
-/// The list below an instruction, if it announces one.
-fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
-    let line = rest[0].line;
-    let lower = line.text.to_lowercase();
-    const LISTS: [&str; 6] =
-        ["these files", "these items", "these components", "these packages", "of these", "in this list"];
-    let announces = (["following", "listed below", "these", "in this list"].iter().any(|word| lower.contains(word)))
-        && !lower.contains("steps")
-        && (line.text.ends_with(':') || lower.contains("following") || LISTS.iter().any(|list| lower.contains(list)));
-    if !announces {
-        return Vec::new();
-    }
-    let is_member = |line: &&Line| {
-        let listed = match line.marker {
-            Some(Marker::Bullet) => true,
-            // A list that lost its bullets: names of files or items, and no sentences.
-            None => !line.heading && (starts_with_file(&line.text) && !line.text.contains(' ') || is_name(line)),
-            Some(_) => false,
-        };
-        listed && remark(&line.text).is_none()
-    };
-    rest[1..].iter().take_while(|placed| !placed.heading).map(|placed| placed.line).take_while(is_member).collect()
-}
-
-fn is_name(line: &Line) -> bool {
-    is_title(line)
-        && !line.apart
-        && !line.text.ends_with(':')
-        && line.text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
-        && line.text.split(' ').count() <= 8
-        && clauses::clauses(&line.text).len() == 1
-        && !matches!(verb(&line.text), Some(("click" | "expand" | "right-click" | "copy" | "open" | "restart", _)))
-}
-
-/// The files of a step, and what is to decide about them.
-fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, Vec<Said<String>>) {
-    let mut todo = Vec::new();
-    // The name of a part of the list, with files one deeper below it.
-    let is_heading = |at: usize| {
-        members.get(at + 1).is_some_and(|next| next.depth > members[at].depth && starts_with_file(&next.text))
-            && !members[at].text.contains('.')
-    };
-    let following = members.iter().enumerate().filter(|(at, _)| !is_heading(*at)).filter_map(|(_, member)| {
-        let name = member.text.split([' ', '\t', '(']).next().unwrap_or_default().trim_end_matches([',', ';', ':']);
-        match crate::names::FileName::parse(name) {
-            Ok(_) if name.contains('.') => Some(Said::new(name.to_owned(), member.number)),
-            _ => {
-                todo.push(Said::new(
-                    format!("`{}` is no file's name", super::table::short(&member.text)),
-                    member.number,
-                ));
-                None
-            }
-        }
-    });
-    let following = following.collect();
-    (Listed::of(files, line.number, following), todo)
-}
-
-/// Whether a sentence only tells something.
-fn tells(sentence: &str, commands: &[Command]) -> bool {
-    let lower = sentence.to_lowercase();
-    commands.iter().all(|command| matches!(command, Command::Unknown | Command::Context(_)))
-        && (is_telling(&lower) || prepares(&lower))
-}
-
-/// What a person has at hand before the window, such as time, a password or an account.
-fn prepares(lower: &str) -> bool {
-    let ready = [" at hand", " ready", " available"].iter().any(|word| lower.trim_end_matches('.').ends_with(word));
-    ["plan for ", "expect ", "allow ", "you need an account", "you need the password"]
-        .iter()
-        .any(|start| lower.starts_with(start))
-        || lower.starts_with("have ") && ready
-}
-
-/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is about. An order begins
-/// with a verb, and that has no such ending.
-fn is_statement(lower: &str) -> bool {
-    const NOT_DONE: [&str; 7] = ["need", "embed", "feed", "proceed", "seed", "shed", "speed"];
-    let first = lower.split(' ').next().unwrap_or_default();
-    if first.ends_with("ed") && !NOT_DONE.contains(&first) {
-        return true;
-    }
-    let Some(at) = [" servers ", " computers ", " components "].iter().filter_map(|noun| lower.find(noun)).min() else {
-        return false;
-    };
-    let states = [" keep ", " are ", " have ", " stay ", " remain "].iter().filter_map(|verb| lower.find(verb)).min();
-    let relative = [" that ", " which ", " where ", ", "].iter().filter_map(|word| lower.find(word)).min();
-    at < 40
-        && verb(lower).is_none()
-        && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))
-}
-
-/// Whether a line that has no command only tells something.
-fn is_telling(lower: &str) -> bool {
-    let starts = [
-        "this ",
-        "the ",
-        "these ",
-        "it ",
-        "you can ",
-        "for more information",
-        "when ",
-        "each ",
-        "to install",
-        "by default",
-        "in this ",
-        "none of ",
-        "no ",
-        "its ",
-        "their ",
-        "there ",
-        "nothing ",
-    ];
-    let asks = [
-        "must",
-        "should",
-        "need to",
-        "have to",
-        "required",
-        "please",
-        "make sure",
-        "ensure",
-        "before ",
-        "do not",
-        "manually",
-    ];
-    (starts.iter().any(|start| lower.starts_with(start)) || is_statement(lower))
-        && !asks.iter().any(|word| lower.contains(word))
 }

@@ -1,0 +1,74 @@
+//! Lines that name a part of the procedure.
+
+use super::clauses::{self, verb};
+use super::commands::{self, Command};
+use super::lines::{Line, Marker};
+use super::outline::Placed;
+
+/// Whether a line only names a part of the procedure.
+pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
+    let line = rest[0].line;
+    let next = rest.get(1).map(|placed| placed.line);
+    // What is done for each of several names stands below the line that has them.
+    if commands::commands(&line.text).iter().any(|command| matches!(command, Command::ForEach(_))) {
+        return false;
+    }
+    let works = clauses::clauses(&line.text).first().is_some_and(|clause| {
+        let navigates = ["expand", "right-click", "click", "type", "double-click"];
+        // A title may begin so too, and has no full stop.
+        let may = ["open", "select"];
+        verb(clause).is_some_and(|(verb, _)| navigates.contains(&verb) || may.contains(&verb) && !is_title(line))
+    });
+    match line.marker {
+        // `Step 1:` is a part where numbered lines stand below it, else an instruction of its own.
+        Some(Marker::Step(_)) => {
+            !works && next.is_some_and(|next| matches!(next.marker, Some(Marker::Number | Marker::Letter)))
+                || line.text.is_empty()
+        }
+        Some(Marker::Number) => {
+            !works
+                && next.is_some_and(|next| {
+                    next.marker == Some(Marker::Letter)
+                        || next.marker == Some(Marker::Number) && next.depth > line.depth
+                })
+        }
+        Some(_) => false,
+        None => {
+            let titles = line.apart && is_title(line);
+            line.heading
+                || titles && (part_name(&line.text).is_some() || next.is_some_and(|next| next.marker.is_some()))
+        }
+    }
+}
+
+/// The number of a part, where it has one.
+pub(super) fn part_number(line: &Line) -> Option<u32> {
+    if let Some(Marker::Step(number)) = line.marker {
+        return Some(number);
+    }
+    part_name(&line.text)?;
+    line.text.split([' ', ':', '.']).nth(1)?.parse().ok()
+}
+
+/// The title in "Part 2 – Copy the files", "Phase B: …".
+pub(super) fn part_name(text: &str) -> Option<&str> {
+    let (word, rest) = text.split_once(' ')?;
+    let part = ["part", "phase", "stage", "task", "procedure", "section"];
+    part.iter().find(|part| word.eq_ignore_ascii_case(part))?;
+    let (label, name) = rest.split_once([' ', ':', '.']).unwrap_or((rest, ""));
+    let labels = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    let name = name.trim_start();
+    // "Part 2 is done by hand" is a sentence.
+    let parted = label.len() < rest.len() && !rest[label.len()..].starts_with(' ');
+    let dashed = name.strip_prefix(['-', '–', '—', ':']);
+    (labels && !label.is_empty() && (parted || name.is_empty() || dashed.is_some()))
+        .then(|| dashed.unwrap_or(name).trim_start())
+}
+
+/// Short, and no sentence.
+pub(super) fn is_title(line: &Line) -> bool {
+    line.text.chars().count() <= 90
+        && !line.text.ends_with(['.', ',', ';'])
+        && !line.text.contains(". ")
+        && !line.text.to_lowercase().contains("following")
+}

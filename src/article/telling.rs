@@ -1,0 +1,103 @@
+//! Sentences that tell something and ask for nothing.
+
+use super::clauses::verb;
+use super::commands::Command;
+
+/// The words of a way back, such as "To return to the former state, restore the database", without those that lead to it.
+pub(super) fn way_back(text: &str) -> Option<String> {
+    const LEADS: [&str; 8] = [
+        "to return to the former state",
+        "to return to the state before",
+        "to undo this",
+        "to go back",
+        "to roll back",
+        "to roll this back",
+        "to reverse this",
+        "to revert this",
+    ];
+    let (lead, rest) = text.split_once(", ")?;
+    let lead = lead.to_lowercase();
+    LEADS.iter().find(|known| lead.starts_with(**known))?;
+    let mut letters = rest.chars();
+    let first = letters.next()?;
+    Some(first.to_uppercase().chain(letters).collect())
+}
+
+/// Such as "If your site also uses X": only some who install the rollup have to do it.
+pub(super) fn is_optional(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    ["if you ", "if your ", "optional", "providers who ", "customers who "].iter().any(|start| lower.starts_with(start))
+        || lower.contains("(optional)")
+}
+
+/// Whether a sentence only tells something.
+pub(super) fn tells(sentence: &str, commands: &[Command]) -> bool {
+    let lower = sentence.to_lowercase();
+    commands.iter().all(|command| matches!(command, Command::Unknown | Command::Context(_)))
+        && (is_telling(&lower) || prepares(&lower))
+}
+
+/// What a person has at hand before the window, such as time, a password or an account.
+fn prepares(lower: &str) -> bool {
+    let ready = [" at hand", " ready", " available"].iter().any(|word| lower.trim_end_matches('.').ends_with(word));
+    ["plan for ", "expect ", "allow ", "you need an account", "you need the password"]
+        .iter()
+        .any(|start| lower.starts_with(start))
+        || lower.starts_with("have ") && ready
+}
+
+/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is about. An order begins
+/// with a verb, and that has no such ending.
+fn is_statement(lower: &str) -> bool {
+    const NOT_DONE: [&str; 7] = ["need", "embed", "feed", "proceed", "seed", "shed", "speed"];
+    let first = lower.split(' ').next().unwrap_or_default();
+    if first.ends_with("ed") && !NOT_DONE.contains(&first) {
+        return true;
+    }
+    let Some(at) = [" servers ", " computers ", " components "].iter().filter_map(|noun| lower.find(noun)).min() else {
+        return false;
+    };
+    let states = [" keep ", " are ", " have ", " stay ", " remain "].iter().filter_map(|verb| lower.find(verb)).min();
+    let relative = [" that ", " which ", " where ", ", "].iter().filter_map(|word| lower.find(word)).min();
+    at < 40
+        && verb(lower).is_none()
+        && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))
+}
+
+/// Whether a line that has no command only tells something.
+fn is_telling(lower: &str) -> bool {
+    let starts = [
+        "this ",
+        "the ",
+        "these ",
+        "it ",
+        "you can ",
+        "for more information",
+        "when ",
+        "each ",
+        "to install",
+        "by default",
+        "in this ",
+        "none of ",
+        "no ",
+        "its ",
+        "their ",
+        "there ",
+        "nothing ",
+    ];
+    let asks = [
+        "must",
+        "should",
+        "need to",
+        "have to",
+        "required",
+        "please",
+        "make sure",
+        "ensure",
+        "before ",
+        "do not",
+        "manually",
+    ];
+    (starts.iter().any(|start| lower.starts_with(start)) || is_statement(lower))
+        && !asks.iter().any(|word| lower.contains(word))
+}
