@@ -111,7 +111,9 @@ impl EffectReader {
                 Command::Expand(names) => expanded.extend(names),
                 Command::Point(Targets::Following) if !self.members => return None,
                 Command::Point(Targets::Anyone) => {
-                    self.pointed = Some(Targets::Named(self.each.clone()?));
+                    let targets = Targets::Named(self.each.clone()?);
+                    self.pointed = Some(targets.clone());
+                    self.found.push(Effect::Point(targets));
                     here = true;
                 }
                 Command::Point(targets) => {
