@@ -14,7 +14,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
     }
     let text = match Encoding::for_bom(bytes) {
         Some((encoding, mark)) => {
-            if !std::ptr::eq(encoding, UTF_16LE) && !std::ptr::eq(encoding, UTF_16BE) {
+            if std::ptr::eq(encoding, UTF_16LE) {
+                wide(bytes, u16::from_le_bytes)?;
+            } else if std::ptr::eq(encoding, UTF_16BE) {
+                wide(bytes, u16::from_be_bytes)?;
+            } else {
                 plain(bytes)?;
             }
             encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned()
@@ -62,9 +66,29 @@ fn mixed(bytes: &[u8]) -> String {
     text
 }
 
+/// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or holds what no text does: the first byte
+/// of the first such unit is told.
+fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
+    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let mut at = 0;
+    for found in char::decode_utf16(units) {
+        match found {
+            Ok(c) if u8::try_from(c).is_ok_and(|byte| !in_text(byte)) => break,
+            Ok(c) => at += 2 * c.len_utf16(),
+            Err(_) => break,
+        }
+    }
+    // Half a unit is left where the text is cut.
+    bytes.get(at).map_or(Ok(()), |&byte| Err(NoArticle::Binary { byte, at }))
+}
+
+/// Whether a text can have this byte, or the character of this number.
+fn in_text(byte: u8) -> bool {
+    byte >= 0x20 || matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | 0x1a)
+}
+
 /// Refuses what no text holds: the first byte of that kind is told.
 fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
-    let in_text = |byte: u8| byte >= 0x20 || matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | 0x1a);
     match bytes.iter().position(|&byte| !in_text(byte)) {
         Some(at) => Err(NoArticle::Binary { byte: bytes[at], at }),
         None => Ok(()),
@@ -113,6 +137,25 @@ mod tests {
         assert_eq!(decode(&little), Ok(wanted.to_owned()));
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
         assert_eq!(decode(&little[..little.len() - 1]), Err(NoArticle::Binary { byte: 0, at: 1 }));
+    }
+
+    #[test]
+    fn a_wide_text_with_its_mark_is_read_whole_or_refused() {
+        let marked = |units: &[u16]| -> [Vec<u8>; 2] {
+            let units = || std::iter::once(0xfeff).chain(units.iter().copied());
+            [units().flat_map(u16::to_le_bytes).collect(), units().flat_map(u16::to_be_bytes).collect()]
+        };
+        for whole in marked(&[0x4b, 0x42, 0xd83d, 0xde00]) {
+            assert_eq!(decode(&whole), Ok("KB\u{1f600}".to_owned()));
+            assert!(matches!(decode(&whole[..whole.len() - 1]), Err(NoArticle::Binary { at: 6, .. })));
+            assert!(matches!(decode(&whole[..whole.len() - 2]), Err(NoArticle::Binary { at: 6, .. })));
+            assert!(matches!(decode(&whole[..whole.len() - 5]), Err(NoArticle::Binary { at: 4, .. })));
+        }
+        for broken in [[0x4b, 0xde00, 0x42], [0x4b, 0xd83d, 0x42], [0x4b, 0, 0x42]] {
+            for wide in marked(&broken) {
+                assert!(matches!(decode(&wide), Err(NoArticle::Binary { at: 4, .. })), "{broken:x?}");
+            }
+        }
     }
 
     #[test]
