@@ -98,15 +98,21 @@ pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
     })
 }
 
-/// A text without what nobody sees, and with one form for each quote and space.
+/// A text without what nobody sees, and with one form for each quote, space, digit and ligature.
 pub(super) fn plain(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     for c in raw.chars() {
         match c {
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {}
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
             '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' => text.push('\''),
             '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2033}' => text.push('"'),
             '\u{2010}' | '\u{2011}' => text.push('-'),
+            '\u{fb00}' => text.push_str("ff"),
+            '\u{fb01}' => text.push_str("fi"),
+            '\u{fb02}' => text.push_str("fl"),
+            '\u{fb03}' => text.push_str("ffi"),
+            '\u{fb04}' => text.push_str("ffl"),
+            '\u{ff10}'..='\u{ff19}' => text.extend(char::from_digit(c as u32 - 0xff10, 10)),
             '\t' => text.push('\t'),
             c if c.is_whitespace() => text.push(' '),
             c if c.is_control() => {}
@@ -269,6 +275,20 @@ mod tests {
     fn what_nobody_sees_is_gone() {
         assert_eq!(texts("a\u{200b}b\u{ad}c \u{a0}“d’s”\n\n\u{a0}\n1.\nOpen it")[0].2, "abc \"d's\"");
         assert_eq!(texts("x\n1.\n\nOpen it")[1], (4, Some(Marker::Number), "Open it".to_owned()));
+    }
+
+    #[test]
+    fn a_name_is_the_same_however_it_was_set() {
+        for (raw, wanted) in [
+            ("\u{fb01}le.msi", "file.msi"),
+            ("o\u{fb03}ce\u{fb04}at\u{fb00}\u{fb02}", "officefflatfffl"),
+            ("\u{ff10}\u{ff11}\u{ff19}", "019"),
+            ("\u{2066}1,024\u{2069}", "1,024"),
+            ("Long\u{ad}Name\u{200b}.\u{2060}msi", "LongName.msi"),
+            ("Shared\\\u{200b}Files", "Shared\\Files"),
+        ] {
+            assert_eq!(plain(raw), wanted);
+        }
     }
 
     #[test]
