@@ -33,7 +33,7 @@ pub(super) fn is_html(text: &str) -> bool {
 pub(super) struct Page {
     /// A block, an entry of a list or a row of a table each.
     pub(super) lines: Vec<Line>,
-    /// The line of a comment that is never closed, and hides all that follows.
+    /// The line of a comment, a script or the like that is never closed, and hides all that follows.
     pub(super) breaks_off: Option<u32>,
 }
 
@@ -64,12 +64,17 @@ pub(super) fn page(page: &str) -> Page {
                     continue;
                 }
                 writer.open(&name);
+                writer.hide(&name, number);
                 if name == "td" || name == "th" {
                     let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
                     writer.span = (span(b"colspan"), span(b"rowspan"));
                 }
             }
-            Token::EndTag(tag) => writer.close(&name(&tag.name)),
+            Token::EndTag(tag) => {
+                let name = name(&tag.name);
+                writer.close(&name);
+                writer.show(&name);
+            }
             Token::String(text) => {
                 let value = String::from_utf8_lossy(&text.value);
                 let blank = value.len() - value.trim_start().len();
@@ -82,7 +87,9 @@ pub(super) fn page(page: &str) -> Page {
         }
     }
     writer.flush();
-    let breaks_off = unclosed.then(|| u32::try_from(comment).unwrap_or(u32::MAX));
+    // What stands within a script or a template is hidden by that, comments too.
+    let hidden = writer.unread.first().map(|(_, line)| *line).or(unclosed.then_some(comment));
+    let breaks_off = hidden.map(|line| u32::try_from(line).unwrap_or(u32::MAX));
     Page { lines: writer.lines, breaks_off }
 }
 
@@ -107,8 +114,8 @@ struct Writer {
     /// The entry of a list that has no text yet.
     marker: Option<Marker>,
     heading: bool,
-    /// How many elements are open whose text nobody reads.
-    unread: usize,
+    /// The open elements whose text nobody reads, each with its line.
+    unread: Vec<(String, usize)>,
     /// In `pre`, where line breaks are line breaks.
     kept: usize,
     /// The cells of the row at hand.
@@ -126,7 +133,6 @@ struct Writer {
 impl Writer {
     fn open(&mut self, tag: &str) {
         match tag {
-            "script" | "style" | "title" | "noscript" | "template" => self.unread += 1,
             "ol" | "ul" | "menu" | "dir" => {
                 self.leave_row();
                 self.flush();
@@ -169,6 +175,22 @@ impl Writer {
         }
     }
 
+    /// Begins what nobody reads. Of these elements only templates stand within each other.
+    fn hide(&mut self, tag: &str, line: usize) {
+        let unread = matches!(tag, "script" | "style" | "title" | "noscript" | "template");
+        let again = tag != "template" && self.unread.iter().any(|(open, _)| open == tag);
+        if unread && !again && self.unread.len() < DEEPEST {
+            self.unread.push((tag.to_owned(), line));
+        }
+    }
+
+    /// Ends it, with all that was left open within it.
+    fn show(&mut self, tag: &str) {
+        if let Some(at) = self.unread.iter().rposition(|(open, _)| open == tag) {
+            self.unread.truncate(at);
+        }
+    }
+
     /// The address that a page gives itself stands in it as a line.
     fn address(&mut self, address: Option<String>, number: u32) {
         let Some(address) = address.filter(|address| address.starts_with("http") && address.len() <= 500) else {
@@ -181,7 +203,6 @@ impl Writer {
 
     fn close(&mut self, tag: &str) {
         match tag {
-            "script" | "style" | "title" | "noscript" | "template" => self.unread = self.unread.saturating_sub(1),
             "ol" | "ul" | "menu" | "dir" => {
                 self.flush();
                 self.lists.pop();
@@ -207,7 +228,7 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str, number: u32) {
-        if self.unread > 0 {
+        if !self.unread.is_empty() {
             return;
         }
         let text = plain_breaks(text, self.kept > 0 && self.row.is_none());
@@ -376,6 +397,18 @@ mod tests {
         let broken = page("<p>One</p>\n<!-- two -->\n<p>Three\n<!-- four\n<p>Five");
         assert_eq!((broken.lines.len(), broken.breaks_off), (2, Some(4)));
         assert_eq!(page("<p>One</p>\n<!-- two -->").breaks_off, None);
+    }
+
+    #[test]
+    fn what_hides_its_text_and_is_never_closed_tells_where_the_page_breaks_off() {
+        for tag in ["script", "style", "noscript", "template", "title"] {
+            let broken = page(&format!("<p>One</p>\n<{tag}>two</{tag}>\n<p>Three\n<{tag}>\n<p>Five</p>"));
+            assert_eq!((broken.lines.len(), broken.breaks_off), (2, Some(4)), "{tag}");
+        }
+        let nested = page("<p>One</p>\n<template><template></template>\n<p>Three");
+        assert_eq!((nested.lines.len(), nested.breaks_off), (1, Some(2)));
+        let mended = page("<template><template></template></template>\n<noscript><noscript></noscript>\n<p>Three");
+        assert_eq!((mended.lines.len(), mended.breaks_off), (1, None));
     }
 
     #[test]
