@@ -77,7 +77,7 @@ impl Reader {
             return height;
         }
         let Some(columns) = self.columns.clone() else {
-            if section == Section::Files && (looks_like_row(line) || is_glued(line)) {
+            if section == Section::Files && (looks_like_row(line) || is_glued(line)) || is_dated_row(line) {
                 self.headless.push(line.number);
             }
             return 1;
@@ -179,6 +179,11 @@ fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, 
 fn looks_like_row(line: &Line) -> bool {
     starts_with_file(&line.text) && line.text.len() <= 400 && super::dates::day_in(&line.text).is_some()
         || starts_with_file(&line.text) && line.cells.len() >= 3
+}
+
+/// Whether a line can be nothing but a row, also below a heading in another language.
+fn is_dated_row(line: &Line) -> bool {
+    line.cells.len() >= 4 && looks_like_row(line) && super::dates::day_in(&line.text).is_some()
 }
 
 /// Whether a line begins as a row does and has the digits of a size and a day, however they run into each other.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rollup::article::{self, Imported};
+use encoding_rs::WINDOWS_1252;
+use rollup::article::{self, Imported, NoArticle};
 
 const PAGE: &str = "brightmoor-workspaces.html";
 const GLUED: &str = "tessaly-billing.txt";
@@ -18,6 +19,11 @@ fn text(name: &str) -> String {
     String::from_utf8(bytes(name)).expect("it is UTF-8")
 }
 
+/// The text of the article in Windows-1252, with the ends of lines of Unix.
+fn tabbed() -> String {
+    WINDOWS_1252.decode(&bytes(TABBED)).0.replace("\r\n", "\n")
+}
+
 /// A text with one edit, at the only place that fits it.
 fn edited(text: &str, from: &str, to: &str) -> String {
     assert_eq!(text.matches(from).count(), 1, "`{from}` stands in the article once");
@@ -31,6 +37,12 @@ fn draft(text: &str) -> Imported {
 /// The points of a draft that say this, with their lines.
 fn told(imported: &Imported, what: &str) -> Vec<Option<u32>> {
     imported.open.iter().filter(|open| open.what.contains(what)).map(|open| open.line).collect()
+}
+
+/// The row of the draft's file table for this file.
+fn row<'i>(imported: &'i Imported, file: &str) -> &'i str {
+    let start = format!("{{ name = \"{file}\"");
+    imported.draft.lines().find(|line| line.trim_start().starts_with(&start)).unwrap_or_default()
 }
 
 /// The line, from 1, on which this stands first.
@@ -82,4 +94,170 @@ fn a_wide_text_without_a_mark_means_the_same() {
         assert_eq!(article::import(wide).map(|imported| imported.draft), Ok(wanted.clone()));
         assert!(article::import(&wide[..wide.len() - 1]).is_err(), "half a letter is not read");
     }
+}
+
+#[test]
+fn the_same_text_in_any_encoding_means_the_same() {
+    let wanted = draft(&tabbed()).draft;
+    let units = || std::iter::once(0xfeff).chain(tabbed().encode_utf16().collect::<Vec<_>>());
+    let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+    for wide in [&little, &big] {
+        assert_eq!(article::import(wide).map(|imported| imported.draft), Ok(wanted.clone()));
+        let cut = article::import(&wide[..wide.len() - 1]).map(|imported| imported.draft);
+        assert!(matches!(cut, Err(NoArticle::Binary { at, .. }) if at == wide.len() - 2), "{cut:?}");
+    }
+}
+
+#[test]
+fn two_encodings_in_one_text_leave_no_trace_in_the_draft() {
+    let mixed: Vec<u8> =
+        bytes(TABBED).into_iter().flat_map(|byte| if byte == 0xa0 { vec![0xc2, 0xa0] } else { vec![byte] }).collect();
+    let imported = article::import(&mixed).expect("it is one");
+    assert_eq!(imported.draft, draft(&tabbed()).draft);
+    assert!(!imported.draft.contains('Â'), "{}", imported.draft);
+}
+
+#[test]
+fn a_text_that_ends_within_a_size_has_no_size_there() {
+    let text = tabbed();
+    let last = "x86\tCvMediaRelay_x86.msi\tSP2\t5.2.2212.0\t16-Sep-2010\t19:01\t871,9";
+    let end = text.find(last).expect("it is in the table") + last.len();
+    let imported = draft(&text[..end]);
+    assert_eq!(told(&imported, "`871,9` is not understood"), [line_of(&text, last)]);
+    let row = row(&imported, "CvMediaRelay_x86.msi");
+    assert!(row.contains("2010-09-16T19:01:00Z") && !row.contains("size"), "{row}");
+    assert_eq!(imported.found.files, 4, "what is cut off is not made up");
+}
+
+#[test]
+fn a_day_that_never_was_is_told_and_an_odd_size_is_kept_as_it_is_printed() {
+    let from = "CvRoutingRules.msi\tSP2\t5.2.2210.4\t14-Sep-2010\t07:45\t402,432";
+    let to = "CvRoutingRules.msi\tSP2\t5.2.2210.4\t31-Sep-2010\t07:45\t402,433";
+    let text = edited(&tabbed(), from, to);
+    let imported = draft(&text);
+    let line = line_of(&text, to);
+    assert_eq!(told(&imported, "`31-Sep-2010` is not understood"), [line]);
+    assert_eq!(told(&imported, "not in whole sectors of 512 bytes"), [line]);
+    let row = row(&imported, "CvRoutingRules.msi");
+    assert!(row.contains("size = 402_433") && !row.contains("modified"), "{row}");
+}
+
+#[test]
+fn a_page_without_end_tags_means_the_same() {
+    let page = text(PAGE);
+    let bare = ["</li>", "</td>", "</tr>", "</p>"].iter().fold(page.clone(), |page, tag| page.replace(tag, ""));
+    assert_ne!(bare, page);
+    assert_eq!(draft(&bare).draft, draft(&page).draft);
+}
+
+#[test]
+fn a_name_that_looks_like_toml_stays_one_string() {
+    let strange = "&quot;]&#10;[[steps]]&#10;id = &quot;x&quot;&#10;action = &quot;manual&quot;&#10;# ";
+    let page = text(PAGE);
+    let named = edited(&page, "<li>Workspace Provider</li>", &format!("<li>Workspace Provider{strange}</li>"));
+    let titled = edited(&page, "<h1>Update Rollup 4", &format!("<h1>Update Rollup 4{strange}"));
+    let steps = |imported: &Imported| -> usize {
+        let table: toml::Table = imported.draft.parse().expect("a draft is TOML");
+        table["steps"].as_array().map_or(0, Vec::len)
+    };
+    let wanted = steps(&draft(&page));
+    for damaged in [&named, &titled] {
+        let imported = draft(damaged);
+        assert_eq!(steps(&imported), wanted, "{}", imported.draft);
+        assert!(!imported.draft.contains("\nid = \"x\""), "{}", imported.draft);
+    }
+    assert!(draft(&named).draft.contains(r#""Workspace Provider\"] [[steps]]"#));
+}
+
+#[test]
+fn a_cell_that_spans_the_world_spans_nothing() {
+    let page = text(PAGE);
+    let wide = edited(&page, "right\">301,056</td>", "right\" colspan=\"99999999999\">301,056</td>");
+    assert_eq!(draft(&wide).draft, draft(&page).draft);
+}
+
+#[test]
+fn a_text_in_one_line_is_refused() {
+    let joined = text(GLUED).replace('\n', " ");
+    let refused = article::import(joined.as_bytes()).map(|imported| imported.draft);
+    assert_eq!(refused, Err(NoArticle::NothingFound));
+}
+
+#[test]
+fn a_size_that_may_be_several_is_told_with_all_of_them() {
+    let text = edited(&text(GLUED), "6.1.1204.7245,76022-Jun-2009", "6.1.1204.7245,76122-Jun-2009");
+    let imported = draft(&text);
+    assert_eq!(told(&imported, "the size may be 245761 or 45761 or 5761"), [line_of(&text, "LedgerConnector.msi6")]);
+    let row = row(&imported, "LedgerConnector.msi");
+    assert!(row.contains("2009-06-22T16:08:00Z") && !row.contains("size") && !row.contains("version"), "{row}");
+}
+
+#[test]
+fn columns_exchanged_below_their_heads_are_told_in_every_row() {
+    let text = tabbed();
+    for (one, other, lost) in [(4, 5, "modified = "), (3, 6, "size = ")] {
+        let exchanged = |line: &str| {
+            let mut cells: Vec<&str> = line.split('\t').collect();
+            if cells.len() == 7 && cells[0] != "Platform" {
+                cells.swap(one, other);
+            }
+            cells.join("\t")
+        };
+        let imported = draft(&text.lines().map(exchanged).collect::<Vec<_>>().join("\n"));
+        assert_eq!(imported.found.files, 11);
+        assert_eq!(told(&imported, "is not understood").len(), 11, "{:#?}", imported.open);
+        assert!(!imported.draft.contains(lost), "{}", imported.draft);
+    }
+}
+
+#[test]
+fn an_article_without_its_table_says_so_and_keeps_its_steps() {
+    let text = tabbed();
+    let without: Vec<&str> = text.lines().filter(|line| line.matches('\t').count() != 6).collect();
+    let imported = draft(&without.join("\n"));
+    assert_eq!(told(&imported, "no file table was found"), [None]);
+    assert_eq!((imported.found.files, imported.found.steps), (0, draft(&text).found.steps));
+}
+
+#[test]
+fn an_article_without_its_installation_says_so_and_keeps_its_table() {
+    let text = tabbed();
+    let from = text.find("How to apply the rollup\n\nPlan").expect("it has the section");
+    let to = text.find("Requirements\n\n").expect("and the one behind it");
+    let imported = draft(&format!("{}{}", &text[..from], &text[to..]));
+    assert_eq!(told(&imported, "no installation steps were found"), [None]);
+    assert_eq!((imported.found.files, imported.found.steps), (11, 0));
+}
+
+#[test]
+fn an_article_in_another_language_is_left_to_a_person_with_all_its_lines() {
+    let text = "\
+Updaterollup 3 für Bestellannahme 4.0
+Artikelnummer: 612001
+
+Installation
+
+1. Öffnen Sie den Dienste-Manager, und beenden Sie den Dienst „Bestellannahme“.
+2. Führen Sie Bestellung.msi auf jedem Bestellserver aus.
+
+Dateien
+Dateiname\tDateiversion\tDateigröße\tDatum\tUhrzeit\tPlattform
+Bestellung.msi\t4.0.12.3\t402.432\t14-Sep-2010\t07:45\tx86
+Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
+";
+    let imported = draft(text);
+    assert_eq!((imported.found.steps, imported.found.manual, imported.found.files), (1, 1, 0));
+    assert_eq!(told(&imported, "this was not understood"), [Some(6)]);
+    assert_eq!(told(&imported, "has no line that names its columns"), [Some(11)]);
+    for quoted in ["beenden Sie den Dienst", "Führen Sie Bestellung.msi", "Preise.xml"] {
+        assert!(imported.draft.contains(quoted), "{}", imported.draft);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_refused_with_the_place() {
+    let package = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
+    let refused = article::import(&package).map(|imported| imported.draft);
+    assert_eq!(refused, Err(NoArticle::Binary { byte: 0x11, at: 2 }));
 }
