@@ -1,6 +1,6 @@
 //! Bytes to text, whatever the browser or the editor made of them.
 
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::NoArticle;
 
@@ -13,14 +13,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
         return Err(NoArticle::TooLarge);
     }
     let text = match Encoding::for_bom(bytes) {
+        // An editor may have put the mark of UTF-8 before bytes that are none.
+        Some((encoding, mark)) if std::ptr::eq(encoding, UTF_8) => {
+            plain(bytes)?;
+            mixed(&bytes[mark..])
+        }
         Some((encoding, mark)) => {
-            if std::ptr::eq(encoding, UTF_16LE) {
-                wide(bytes, u16::from_le_bytes)?;
-            } else if std::ptr::eq(encoding, UTF_16BE) {
-                wide(bytes, u16::from_be_bytes)?;
-            } else {
-                plain(bytes)?;
-            }
+            let little = std::ptr::eq(encoding, UTF_16LE);
+            wide(bytes, if little { u16::from_le_bytes } else { u16::from_be_bytes })?;
             encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned()
         }
         None => match unmarked(bytes) {
@@ -106,7 +106,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         .collect();
     // A page that declares UTF-8 and is not: the older encoding loses nothing.
-    Encoding::for_label(&label).filter(|encoding| !std::ptr::eq(*encoding, encoding_rs::UTF_8))
+    Encoding::for_label(&label).filter(|encoding| !std::ptr::eq(*encoding, UTF_8))
 }
 
 #[cfg(test)]
@@ -125,6 +125,7 @@ mod tests {
         assert_eq!(decode(&little), Ok(wanted.to_owned()));
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
         assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94\xc2\xa0\x96 1"), Ok("“Größe”\u{a0}– 1".to_owned()));
+        assert_eq!(decode(b"\xef\xbb\xbf\x93Gr\xf6\xdfe\x94 \x96 1"), Ok("“Größe” – 1".to_owned()));
         let latin2 = b"<meta charset=\"iso-8859-2\">\xb1";
         assert_eq!(decode(latin2), Ok("<meta charset=\"iso-8859-2\">ą".to_owned()));
     }
