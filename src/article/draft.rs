@@ -33,8 +33,8 @@ pub(super) fn write(parts: Parts) -> Imported {
     let mut page = Page::default();
     page.head(&parts.identity);
     if let Some(line) = parts.breaks_off {
-        let what =
-            "the page breaks off: a comment begins that is never closed, and nothing below was read; save it again";
+        let what = "the page breaks off: something that is not shown, such as a comment or a script, begins here and is never \
+             closed, and nothing below was read; save it again";
         page.todo(what, Some(line));
     }
     page.rollup(&parts);

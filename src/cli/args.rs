@@ -158,6 +158,7 @@ runs that are staged or unfinished are left alone.")]
     #[command(after_help = "Examples:
   rollup rehearse manifests/kb952076.toml
   rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
+  rollup rehearse draft.toml -d deployment.toml        on a site built from it
   rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
                                                        on a copy of yours
   rollup rehearse manifests/kb952076.toml --crash-everywhere
@@ -658,8 +659,9 @@ pub(super) struct Rehearse {
     /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of the plan
     #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
     pub(super) fail: Option<String>,
-    /// Rehearse on a copy of this deployment instead of the sample
-    #[arg(short, long, value_name = "DIR")]
+    /// Rehearse on a copy of this deployment, or on one that is built from this `deployment.toml`, instead of the
+    /// sample
+    #[arg(short, long, value_name = "PATH")]
     pub(super) deployment: Option<PathBuf>,
     /// Rehearse with this payload instead of a built one
     #[arg(short, long, value_name = "DIR")]

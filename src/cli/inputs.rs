@@ -75,6 +75,16 @@ fn description(tree: &Tree) -> Result<Description, Failure> {
     description.ok_or_else(|| invalid(&source, findings))
 }
 
+/// A description that lies somewhere by itself, with its text.
+pub(super) fn described(path: &Path) -> Result<(Description, String), Failure> {
+    let source = source(path)?;
+    let mut findings = Findings::default();
+    match describe::parse(&source, &mut findings) {
+        Some(description) => Ok((description, source.text().to_owned())),
+        None => Err(invalid(&source, findings)),
+    }
+}
+
 /// The text of a deployment's `deployment.toml`.
 pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
     text_of_description(&open(deployment)?)

@@ -15,14 +15,15 @@ use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
-use crate::rehearse::{Lab, LabError, OnExisting, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose};
+use crate::rehearse::{Lab, LabError, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose};
 use crate::run::standing;
 
 /// `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
-    let description = match &args.deployment {
-        Some(own) => at_rest(inputs::site(Some(own))?)?,
-        None => sample()?,
+    let (description, text) = match &args.deployment {
+        Some(own) if own.is_file() => inputs::described(own)?,
+        Some(own) => (at_rest(inputs::site(Some(own))?)?, String::new()),
+        None => (sample()?, SAMPLE.to_owned()),
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
     if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
@@ -34,8 +35,12 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     refuse_to_lose(&args.r#in, &args.manifest).map_err(|error| not_prepared(&error, args))?;
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
     let own = args.deployment.as_deref();
+    if let Some(file) = own.filter(|own| own.is_file()) {
+        refuse_to_lose(&args.r#in, file).map_err(|error| not_prepared(&error, args))?;
+    }
+    let origin = own.filter(|own| own.is_dir()).map_or(Origin::Built(&text), Origin::Copied);
     let real = args.payload.as_deref();
-    let lab = prepare(&loaded.manifest, &description, &args.r#in, own, real, existing);
+    let lab = prepare(&loaded.manifest, &description, &args.r#in, origin, real, existing);
     let lab = lab.map_err(|error| not_prepared(&error, args))?;
     out::say(format_args!("made {} and {}", lab.deployment.display(), lab.payload.display()));
     if args.prepare {

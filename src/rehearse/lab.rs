@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::copy::copy_tree;
-use super::{LabError, SAMPLE, disk, payload, site};
+use super::{LabError, disk, payload, site};
 use crate::deployment::description::Description;
 use crate::manifest::Manifest;
 
@@ -20,6 +20,15 @@ pub struct Lab {
     pub payload: PathBuf,
 }
 
+/// What the deployment of a lab comes from.
+#[derive(Debug, Clone, Copy)]
+pub enum Origin<'a> {
+    /// Built in its state before the rollup, from the text of a `deployment.toml`.
+    Built(&'a str),
+    /// A copy of a deployment.
+    Copied(&'a Path),
+}
+
 /// What is done with a lab that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExisting {
@@ -29,21 +38,21 @@ pub enum OnExisting {
     Replace,
 }
 
-/// Makes a lab in `folder`: the sample in its state before the rollup, or a copy of `own`, and a
-/// built payload unless `real` is given.
+/// Makes a lab in `folder`: a deployment of its origin, and a built payload unless `real` is given.
 pub fn prepare(
     manifest: &Manifest,
     description: &Description,
     folder: &Path,
-    own: Option<&Path>,
+    origin: Origin<'_>,
     real: Option<&Path>,
     existing: OnExisting,
 ) -> Result<Lab, LabError> {
-    if let Some(own) = own {
+    if let Origin::Copied(own) = origin {
         refuse_inside(folder, own)?;
+        refuse_to_lose(folder, own)?;
     }
-    for source in [own, real].into_iter().flatten() {
-        refuse_to_lose(folder, source)?;
+    if let Some(real) = real {
+        refuse_to_lose(folder, real)?;
     }
     make_room(folder, existing)?;
     let built = match real {
@@ -54,9 +63,9 @@ pub fn prepare(
     let mark = folder.join(MARK);
     fs::write(&mark, "made by `rollup rehearse`, which may replace it\n").map_err(disk("write", &mark))?;
     let deployment = folder.join("deployment");
-    match own {
-        Some(own) => copy_tree(own, &deployment)?,
-        None => site::build(description, sample_by_itself(), &deployment)?,
+    match origin {
+        Origin::Copied(own) => copy_tree(own, &deployment)?,
+        Origin::Built(text) => site::build(description, by_itself(text), &deployment)?,
     }
     let payload = match (real, built) {
         (Some(real), _) => real.to_owned(),
@@ -69,12 +78,11 @@ pub fn prepare(
     Ok(Lab { deployment, payload })
 }
 
-/// The sample without its first line, which tells editors where this repository has the schema: a lab may
-/// stand anywhere.
-fn sample_by_itself() -> &'static str {
-    match SAMPLE.split_once('\n') {
+/// A text without its first line where that tells editors where the schema is: a lab may stand anywhere.
+fn by_itself(text: &str) -> &str {
+    match text.split_once('\n') {
         Some((first, rest)) if first.starts_with("#:schema ") => rest,
-        _ => SAMPLE,
+        _ => text,
     }
 }
 

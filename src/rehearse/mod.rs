@@ -25,7 +25,7 @@ use crate::names::{Digest, FileName};
 pub use child::{Program, Verb};
 pub use crashes::{CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere};
 pub use faults::{Death, FailingSwap};
-pub use lab::{Lab, OnExisting, prepare, refuse_to_lose};
+pub use lab::{Lab, OnExisting, Origin, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
 pub use picture::{Picture, Times};
 pub use site::build as build_site;

@@ -261,3 +261,57 @@ fn a_file_that_is_no_text_is_refused_with_the_place() {
     let refused = article::import(&package).map(|imported| imported.draft);
     assert_eq!(refused, Err(NoArticle::Binary { byte: 0x11, at: 2 }));
 }
+
+#[test]
+fn parts_out_of_their_order_keep_the_order_of_the_text_and_are_told() {
+    let text = tabbed();
+    let part = |number: u32| text.find(&format!("\nPart {number} ")).expect("the part") + 1;
+    let (first, second, fourth, fifth) = (part(1), part(2), part(4), part(5));
+    let pieces = [&text[..first], &text[fourth..fifth], &text[second..fourth], &text[first..second], &text[fifth..]];
+    let swapped = pieces.concat();
+    let imported = draft(&swapped);
+    let (start, stop) = (imported.draft.find("\"start-corvane"), imported.draft.find("\"stop-corvane"));
+    assert!(start.is_some() && start < stop, "{}", imported.draft);
+    assert_eq!(told(&imported, "part 2 stands behind part 4"), [line_of(&swapped, "Part 2 –")]);
+    assert!(told(&draft(&text), "stands behind").is_empty());
+}
+
+#[test]
+fn an_article_saved_twice_is_told_where_it_begins_anew() {
+    let text = tabbed();
+    let imported = draft(&[text.as_str(), &text].concat());
+    assert_eq!(told(&imported, "part 1 stands behind part 5").len(), 1, "{:?}", imported.open);
+}
+
+#[test]
+fn a_folder_that_leads_out_is_none() {
+    let out = edited(&tabbed(), "folder Prompts\\System on", "folder ..\\..\\System32\\drivers on");
+    let imported = draft(&out);
+    assert!(!imported.draft.contains("to = \".."), "{}", imported.draft);
+    assert!(imported.draft.contains("System32\\\\drivers"), "the article's words are kept");
+    assert_eq!(told(&imported, "this was not understood").first(), Some(&line_of(&out, "System32")));
+}
+
+#[test]
+fn a_step_that_removed_nothing_gives_nothing_back() {
+    let page =
+        edited(&text(PAGE), "that you uninstalled in step&nbsp;1, on", "that you uninstalled in step&nbsp;2, on");
+    let imported = draft(&page);
+    assert!(imported.draft.contains("removed_by = \"TODO\""), "{}", imported.draft);
+    let line = line_of(&page, "that you uninstalled in step");
+    assert_eq!(told(&imported, "the article names step 2, and nothing is uninstalled"), [line]);
+}
+
+#[test]
+fn items_of_a_group_that_is_not_named_are_in_none() {
+    let text = text(GLUED);
+    let note = text.lines().find(|line| line.starts_with("NOTE Legacy")).expect("the note").to_owned() + "\n";
+    let text = edited(
+        &edited(&text, " Expand Billing Services, and then expand Connector Components.\n2)", "\n2)"),
+        &note,
+        "",
+    );
+    let imported = draft(&text);
+    assert!(imported.draft.contains("items.\"TODO the group\" = ["), "{}", imported.draft);
+    assert_eq!(told(&imported, "in which group `Ledger Connector` is").len(), 1);
+}

@@ -14,6 +14,7 @@ mod disk;
 mod documents;
 mod events;
 mod findings;
+mod from_article;
 mod hostile;
 mod importing;
 mod independent_tools;

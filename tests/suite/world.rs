@@ -16,7 +16,7 @@ use rollup::deployment::description::Description;
 use rollup::document::{Findings, Look, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
-use rollup::rehearse::{OnExisting, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare};
+use rollup::rehearse::{OnExisting, Origin, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
@@ -83,7 +83,14 @@ fn sample() -> &'static Template {
         let folder = TempDir::new().expect("a temporary folder");
         let description = description(SAMPLE_NAME, SAMPLE);
         let manifest = parsed("kb952076.toml", KB952076, &description);
-        let lab = prepare(&manifest, &description, &folder.path().join("lab"), None, None, OnExisting::Refuse);
+        let lab = prepare(
+            &manifest,
+            &description,
+            &folder.path().join("lab"),
+            Origin::Built(SAMPLE),
+            None,
+            OnExisting::Refuse,
+        );
         let lab = lab.expect("the sample can be built");
         Template { _folder: folder, deployment: lab.deployment, payload: lab.payload }
     })
