@@ -65,97 +65,130 @@ pub(super) struct EffectReader {
     pub(super) procedure: bool,
 }
 
+/// What the commands of one sentence leave for those behind them.
+#[derive(Default)]
+struct Sentence {
+    /// Nodes that were opened one after the other.
+    expanded: Vec<String>,
+    /// Something was pointed at.
+    here: bool,
+    /// The second menu of a command may follow.
+    submenu: bool,
+    /// A message that may come up is answered.
+    message: bool,
+    /// The box that a value is for.
+    into: Option<String>,
+    /// Where what only tells how begins.
+    how: Option<usize>,
+}
+
 impl EffectReader {
     /// Takes a sentence; nothing where a command of it is not understood.
-    pub(super) fn sentence(&mut self, sentence: Vec<Command>) -> Option<()> {
-        let mut expanded: Vec<String> = Vec::new();
-        // Pointed at in this sentence; and the rest of a command of two menus may follow.
-        let (mut here, mut submenu) = (false, false);
-        let mut message = false;
-        let (mut into, mut how) = (None, None);
-        for command in sentence {
+    pub(super) fn sentence(&mut self, commands: Vec<Command>) -> Option<()> {
+        let mut sentence = Sentence::default();
+        for command in commands {
             let answers = matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
-            if message && !answers && !matches!(command, Command::Needless(_)) {
+            if sentence.message && !answers && !matches!(command, Command::Needless(_)) {
                 return None;
             }
-            if !matches!(command, Command::Expand(_)) && !expanded.is_empty() {
-                self.found.push(Effect::Expand(std::mem::take(&mut expanded)));
+            if !matches!(command, Command::Expand(_)) && !sentence.expanded.is_empty() {
+                self.found.push(Effect::Expand(std::mem::take(&mut sentence.expanded)));
             }
             match command {
-                Command::Context(Context::If) | Command::Unknown => return None,
-                Command::Context(Context::Message) => message = true,
-                Command::Context(Context::Box(name)) => into = Some(name),
-                Command::Context(Context::How) => how = Some(self.found.len()),
-                Command::ForEach(names) => {
-                    self.each = Some(names.clone());
-                    self.found.push(Effect::ForEach(names));
-                }
-                Command::ExpandAnyone if self.each.is_some() => self.found.push(Effect::Needless(LEADS)),
-                Command::ExpandAnyone => return None,
-                Command::Type { value, into: named } => {
-                    let name = named.or_else(|| into.take())?;
-                    let one = matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
-                    if !self.procedure || !one {
-                        return None;
-                    }
-                    self.found.push(Effect::Parameter { name, value });
-                }
-                Command::Context(Context::Servers(on)) => self.servers(on),
-                Command::Visit(on) => {
-                    self.servers(on);
-                    self.found.push(Effect::Needless(LEADS));
-                }
-                Command::Context(Context::Tool) => self.found.push(Effect::Root),
-                Command::Context(Context::Under(name)) => self.found.push(Effect::Under(name)),
-                Command::Context(Context::Other) => {}
-                Command::Expand(names) => expanded.extend(names),
-                Command::Point(Targets::Following) if !self.members => return None,
-                Command::Point(Targets::Anyone) => {
-                    let targets = Targets::Named(self.each.clone()?);
-                    self.pointed = Some(targets.clone());
-                    self.found.push(Effect::Point(targets));
-                    here = true;
-                }
+                Command::Context(context) => self.context(context, &mut sentence)?,
+                Command::Expand(names) => sentence.expanded.extend(names),
                 Command::Point(targets) => {
-                    if targets != Targets::Same {
-                        self.pointed = Some(targets.clone());
-                        self.found.push(Effect::Point(targets));
-                    }
-                    here = true;
+                    self.point(targets)?;
+                    sentence.here = true;
                 }
-                Command::Choose(_) if submenu => submenu = false,
-                Command::Choose(command) => submenu = self.choose(&command, here)?,
-                Command::Queue(kind, targets) => match targets {
-                    Targets::Following if !self.members => return None,
-                    Targets::Same | Targets::Anyone => return None,
-                    targets => self.queue(kind, targets, false),
-                },
-                Command::Service { services: Services::Following, .. }
-                | Command::Copy { files: Files::Following, .. }
-                | Command::Run { files: Files::Following, .. }
-                    if !self.members =>
-                {
-                    return None;
-                }
-                Command::Service { verb, services, on } => self.found.push(Effect::Service { verb, services, on }),
-                Command::Copy { files, to, on } => self.found.push(Effect::Copy { files, to, on }),
-                Command::Run { files, on } => self.found.push(Effect::Run { files, on }),
-                // What is done on servers of one kind is not yet done on those of another.
-                Command::Repeat { on } if on.role.is_some() && self.role.is_some() && on.role != self.role => {
-                    return None;
-                }
-                Command::Repeat { .. } => {
-                    self.found.push(Effect::Needless("a step is done on every server of its role"))
-                }
-                Command::Needless(why) => self.found.push(Effect::Needless(why)),
+                Command::Choose(_) if sentence.submenu => sentence.submenu = false,
+                Command::Choose(command) => sentence.submenu = self.choose(&command, sentence.here)?,
+                Command::Type { value, into } => self.typed(value, into.or_else(|| sentence.into.take())?)?,
+                command => self.act(command)?,
             }
         }
-        if !expanded.is_empty() {
-            self.found.push(Effect::Expand(expanded));
+        if !sentence.expanded.is_empty() {
+            self.found.push(Effect::Expand(sentence.expanded));
         }
-        if let Some(from) = how {
+        if let Some(from) = sentence.how {
             self.tell_once(from);
         }
+        Some(())
+    }
+
+    fn context(&mut self, context: Context, sentence: &mut Sentence) -> Option<()> {
+        match context {
+            Context::If => return None,
+            Context::Message => sentence.message = true,
+            Context::Box(name) => sentence.into = Some(name),
+            Context::How => sentence.how = Some(self.found.len()),
+            Context::Servers(on) => self.servers(on),
+            Context::Tool => self.found.push(Effect::Root),
+            Context::Under(name) => self.found.push(Effect::Under(name)),
+            Context::Other => {}
+        }
+        Some(())
+    }
+
+    fn point(&mut self, targets: Targets) -> Option<()> {
+        let targets = match targets {
+            Targets::Following if !self.members => return None,
+            Targets::Same => return Some(()),
+            Targets::Anyone => Targets::Named(self.each.clone()?),
+            targets => targets,
+        };
+        self.pointed = Some(targets.clone());
+        self.found.push(Effect::Point(targets));
+        Some(())
+    }
+
+    /// A value in a box, which is a parameter of the one procedure that was chosen last.
+    fn typed(&mut self, value: String, name: String) -> Option<()> {
+        let one = matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
+        (self.procedure && one).then(|| self.found.push(Effect::Parameter { name, value }))
+    }
+
+    /// A command that needs no other one to be understood.
+    fn act(&mut self, command: Command) -> Option<()> {
+        let effect = match command {
+            Command::ForEach(names) => {
+                self.each = Some(names.clone());
+                Effect::ForEach(names)
+            }
+            Command::ExpandAnyone if self.each.is_some() => Effect::Needless(LEADS),
+            Command::Visit(on) => {
+                self.servers(on);
+                Effect::Needless(LEADS)
+            }
+            Command::Queue(_, Targets::Following) if !self.members => return None,
+            Command::Queue(_, Targets::Same | Targets::Anyone) => return None,
+            Command::Queue(kind, targets) => {
+                self.queue(kind, targets, false);
+                return Some(());
+            }
+            Command::Service { services: Services::Following, .. }
+            | Command::Copy { files: Files::Following, .. }
+            | Command::Run { files: Files::Following, .. }
+                if !self.members =>
+            {
+                return None;
+            }
+            Command::Service { verb, services, on } => Effect::Service { verb, services, on },
+            Command::Copy { files, to, on } => Effect::Copy { files, to, on },
+            Command::Run { files, on } => Effect::Run { files, on },
+            // What is done on servers of one kind is not yet done on those of another.
+            Command::Repeat { on } if on.role.is_some() && self.role.is_some() && on.role != self.role => return None,
+            Command::Repeat { .. } => Effect::Needless("a step is done on every server of its role"),
+            Command::Needless(why) => Effect::Needless(why),
+            Command::Unknown
+            | Command::ExpandAnyone
+            | Command::Context(_)
+            | Command::Expand(_)
+            | Command::Point(_)
+            | Command::Choose(_)
+            | Command::Type { .. } => return None,
+        };
+        self.found.push(effect);
         Some(())
     }
 

@@ -26,6 +26,10 @@ pub(super) fn way_back(text: &str) -> Option<String> {
 /// Such as "If your site also uses X": only some who install the rollup have to do it.
 pub(super) fn is_optional(text: &str) -> bool {
     let lower = text.to_lowercase();
+    // "If you have not made a backup, make one" is for everybody.
+    if ["if you have not ", "if you did not ", "if you do not "].iter().any(|start| lower.starts_with(start)) {
+        return false;
+    }
     ["if you ", "if your ", "optional", "providers who ", "customers who "].iter().any(|start| lower.starts_with(start))
         || lower.contains("(optional)")
 }

@@ -173,10 +173,24 @@ fn what_tells_how_is_done_once() {
 fn what_a_person_does_has_its_servers_and_its_way_back() {
     let drafted = steps(
         "Step 1: The database\n1. On the grain servers, open Grind.sql, and execute the script.\n2. It must end with the \
-         word done.\nTo return to the former state, restore the grain database.\nStep 2: Clean up (optional)\n\
-         1. Sweep the floor.",
+         word done.\n3. Run Mill.msi on each grain server.\nTo return to the former state, restore the grain database.\n\
+         To go back, tell the miller.\nStep 2: Clean up (optional)\n1. Sweep the floor.",
     );
-    assert_eq!(drafted, ["manual grain Restore the grain database.", "manual"]);
+    let way_back = "manual grain Restore the grain database. Tell the miller.";
+    assert_eq!(drafted, [way_back, "run grain [Mill.msi]", "manual"]);
+}
+
+#[test]
+fn what_only_some_have_to_do_is_optional() {
+    for (line, optional) in [
+        ("If your site also uses wheels, grease them.", true),
+        ("If you have not greased the wheels, grease them.", false),
+        ("Grease the wheels.", false),
+    ] {
+        let text = format!("Article ID: 612345\n\nInstallation information\n\n1. {line}");
+        let draft = import(text.as_bytes()).expect("it is one").draft;
+        assert_eq!(draft.contains("\noptional = true\n"), optional, "{line}\n{draft}");
+    }
 }
 
 #[test]

@@ -144,14 +144,17 @@ impl Walker {
     /// How a manual step is taken back; the others rollup takes back itself.
     fn way_back(&mut self, line: &Line, text: String) {
         let at = self.count(line, Fate::Needless(UNDOES));
-        let last = self.steps.len().saturating_sub(1);
-        let by_hand = self.steps.last_mut().filter(|_| last >= self.part);
-        if let Some(Step { does: Does::Manual(ByHand { undo: undo @ None, .. }), .. }) = by_hand {
-            *undo = Some(Said::new(text, line.number));
-            self.lines[at].fate = Fate::Step;
-            self.lines[at].steps.push(last);
-        }
         self.goes_on = false;
+        for (step, known) in self.steps.iter_mut().enumerate().skip(self.part).rev() {
+            let Does::Manual(ByHand { undo, .. }) = &mut known.does else { continue };
+            match undo {
+                Some(undo) => undo.value = format!("{} {text}", undo.value),
+                None => *undo = Some(Said::new(text, line.number)),
+            }
+            self.lines[at].fate = Fate::Step;
+            self.lines[at].steps.push(step);
+            return;
+        }
     }
 
     fn part(&mut self, line: &Line) {
