@@ -715,6 +715,9 @@ pub(super) struct Import {
     /// Write the draft into this file instead of to standard output
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Replace the file that `--output` names, if it exists
+    #[arg(long, requires = "output")]
+    pub(super) force: bool,
     /// Print what became of the article in place of the draft
     #[arg(long)]
     pub(super) report: bool,

@@ -1,7 +1,7 @@
 //! The commands about the vendor's files: `inspect` and `seal`.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::args::{Format, Inspect, Seal};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, count, styled};
+use super::output::{Existing, OutputFile};
 use crate::deployment::description::Description;
 use crate::deployment::tree::hash;
 use crate::document::Code;
@@ -133,6 +134,7 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         None => None,
     };
     let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
+    let output = OutputFile::new(&args.manifest, &[], Existing::Replaced)?;
     let kb = loaded.manifest.rollup.kb;
     let Some(folder) = inputs::payload_folder(args.payload.payload.as_deref(), &args.manifest, kb)? else {
         return Err(Failure::new(
@@ -152,7 +154,16 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         out::line(format_args!("nothing to do: {} pinned already", count(pins.len(), "file is", "files are")));
         return Ok(Exit::Ok);
     }
-    replace(&args.manifest, &sealed)?;
+    // Somebody may have saved the file while the payload was read.
+    if inputs::source(&args.manifest)?.text() != text {
+        return Err(Failure::new(
+            Exit::StalePlan,
+            format_args!("`{}` was changed while the payload was read", args.manifest.display()),
+        )
+        .now("nothing was written")
+        .next("run the same command again"));
+    }
+    output.write(&sealed)?;
     out::line(format_args!("pinned {} in {}", count(pins.len(), "file", "files"), args.manifest.display()));
     Ok(Exit::Ok)
 }
@@ -186,23 +197,4 @@ fn pins(
         return Ok(pins);
     }
     Err(Failure { reasons, ..Failure::new(Exit::Mismatch, "").now("the manifest was not changed") })
-}
-
-/// Writes the whole file beside the old one first, so that a full disk leaves the old one.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let beside = path.with_extension("toml.new");
-    let write = || -> io::Result<()> {
-        let mut file = File::options().write(true).create_new(true).open(&beside)?;
-        file.set_permissions(path.metadata()?.permissions())?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        if error.kind() != io::ErrorKind::AlreadyExists {
-            let _ = std::fs::remove_file(&beside);
-        }
-        Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", beside.display()))
-            .now("the manifest was not changed")
-    })
 }

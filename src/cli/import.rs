@@ -8,6 +8,7 @@ use super::args::{Format, Import};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, WARN, count, styled, typed, wrapped};
+use super::output::{Existing, OutputFile};
 use crate::article::{self, Became, Imported, NoArticle, Open};
 use crate::names::Shown;
 
@@ -22,11 +23,12 @@ pub(super) fn imported(path: &Path) -> Result<Imported, Failure> {
 
 /// `rollup import`.
 pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
-    let imported = imported(&args.article)?;
+    let existing = if args.force { Existing::Replaced } else { Existing::Kept };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
-    if let Some(path) = output {
-        out::is_free(path, &[&args.article])?;
-        out::write_whole(path, imported.draft.trim_end())?;
+    let output = output.map(|path| OutputFile::new(path, &[&args.article], existing)).transpose()?;
+    let imported = imported(&args.article)?;
+    if let Some(output) = &output {
+        output.write(&imported.draft)?;
     } else if !args.report {
         out::line(imported.draft.trim_end());
     }

@@ -8,6 +8,7 @@ use super::args::{self, Approval, Choices, Format, Planning, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
+use super::output::{Existing, OutputFile};
 use super::preview::{self, Why};
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
@@ -316,13 +317,18 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
 /// `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
-    let same = |save: &PathBuf| args.showing.output.as_ref().is_some_and(|output| same_file(save, output));
-    if args.save.as_ref().is_some_and(same) {
+    let job = Job::asked(&args.planning)?;
+    let (typed, manifest) = (args.planning.manifest.as_path(), job.typed_manifest());
+    let reads = [typed, &manifest, job.payload.as_deref().unwrap_or(&manifest)];
+    let output = OutputFile::of(args.showing.output.as_deref(), &reads)?;
+    let save = args.save.as_deref().map(|path| OutputFile::new(path, &reads, Existing::Replaced)).transpose()?;
+    if let (Some(output), Some(save)) = (&output, &save)
+        && output.is_same(save)
+    {
         return Err(Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
             .now("nothing was written")
             .next("give each a file of its own"));
     }
-    let job = Job::asked(&args.planning)?;
     job.announce();
     let plan = match preview_of(&job)? {
         Planned::Nothing(nothing) => {
@@ -335,25 +341,14 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
         Planned::Plan(plan) => plan,
     };
     let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
-    let (typed, manifest) = (args.planning.manifest.as_path(), job.typed_manifest());
-    let payload = job.payload.as_deref().unwrap_or(&manifest);
-    let inputs = [typed, &manifest, payload, job.tree().path()];
-    if let Some(path) = &args.save {
-        out::is_free(path, &inputs)?;
-    }
-    preview::show(&plan, &args.showing, exit, &inputs)?;
-    if let Some(path) = &args.save {
-        saved::save(&job, &plan, path)?;
+    preview::show(&plan, &args.showing, exit, output.as_ref())?;
+    if let (Some(path), Some(save)) = (&args.save, &save) {
+        saved::save(&job, &plan, path, save)?;
     }
     if job.is_of_a_saved_plan() {
         out::say(format_args!("{} is still true: planning again gives this very plan", out::typed(typed)));
     }
     Ok(exit)
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute(a) == absolute(b)
 }
 
 /// Plans without a lock. A run that somebody is working on is told as such, not as left behind.

@@ -20,6 +20,7 @@ mod job;
 mod markdown;
 mod named;
 mod out;
+mod output;
 mod preview;
 mod progress;
 mod prune;

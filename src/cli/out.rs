@@ -2,7 +2,6 @@
 //! cannot be written is dropped.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,72 +39,6 @@ pub(super) fn line(text: impl Display) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
         _ => {}
     }
-}
-
-/// A whole document, to standard output (also as `-`) or into a file, which is there whole or not at all.
-pub(super) fn document(text: &str, output: Option<&Path>, inputs: &[&Path]) -> Result<(), Failure> {
-    let Some(path) = output.filter(|path| *path != Path::new("-")) else {
-        line(text.trim_end());
-        return Ok(());
-    };
-    is_free(path, inputs)?;
-    write_whole(path, anstream::adapter::strip_str(text.trim_end()))?;
-    say(format_args!("written to {}", typed(path)));
-    Ok(())
-}
-
-/// Refuses to write where a command reads: one of its files, a folder of its, or any deployment. What only looks
-/// must never change anything there.
-pub(super) fn is_free(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
-    let refuse = |what: &str, where_: &Path| {
-        Err(Failure::new(Exit::Usage, format_args!("`{}` {what} `{}`", path.display(), where_.display()))
-            .now("it was not written")
-            .next("write into a file elsewhere"))
-    };
-    let whole = path.canonicalize().ok();
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = whole.as_deref().and_then(Path::parent).map(Path::to_owned).or_else(|| folder.canonicalize().ok());
-    // A folder that is not there is told of by the writing.
-    let Some(folder) = folder else { return Ok(()) };
-    for input in inputs {
-        let Ok(real) = input.canonicalize() else { continue };
-        if whole.as_ref() == Some(&real) {
-            return refuse("is what the command reads:", input);
-        }
-        if real.is_dir() && folder.starts_with(&real) {
-            return refuse("would lie in", input);
-        }
-    }
-    match folder.ancestors().find(|above| above.join("deployment.toml").is_file()) {
-        Some(deployment) => refuse("would lie in the deployment", deployment),
-        None => Ok(()),
-    }
-}
-
-/// Writes a text file and its last newline; an older file of that name goes only when the new one is whole.
-pub(super) fn write_whole(path: &Path, text: impl Display) -> Result<(), Failure> {
-    let text = format!("{text}\n");
-    // A device or a pipe is written to as it is.
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-        let written = File::options().write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
-        return written.map_err(|error| not_written(path, &error));
-    }
-    let beside = path.with_added_extension("new");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        not_written(path, &error)
-    })
-}
-
-fn not_written(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
-        .next("choose a file in a folder that is there and can be written")
 }
 
 /// Whether a part of the result never got to standard output.

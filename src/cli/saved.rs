@@ -11,6 +11,7 @@ use super::args::{self, Approval, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
+use super::output::OutputFile;
 use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
@@ -86,7 +87,7 @@ impl Saved {
 }
 
 /// Writes a plan for a review. It replaces an older file of that name only when it is whole.
-pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
+pub(super) fn save(job: &Job, plan: &Plan, path: &Path, output: &OutputFile) -> Result<(), Failure> {
     let Some(digest) = &plan.digest else {
         return Err(Failure::new(Exit::Usage, "a preview without a payload has no digest and cannot be saved")
             .next("say where the rollup's files are: `--payload DIR`"));
@@ -99,7 +100,7 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
     };
     let text = preview::saved(plan, made_from)
         .map_err(|error| Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}")))?;
-    out::write_whole(path, text)?;
+    output.write(&text)?;
     out::say(format_args!("plan {digest} is saved in {}", typed(path)));
     Ok(())
 }
@@ -107,6 +108,7 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path) -> Result<(), Failure> {
 /// `rollup show`.
 pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
+    let output = OutputFile::of(args.showing.output.as_deref(), &[&args.plan])?;
     if !args.plan.is_file() {
         let what = if args.plan.exists() { "is no file" } else { "is not there" };
         return Err(Failure::new(Exit::NoInput, format_args!("`{}` {what}", args.plan.display()))
@@ -119,7 +121,7 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     if saved.plan.seal.is_none() {
         out::warn("an earlier version made the plan: its digest covers what it does, and not the words it is told in");
     }
-    preview::show(&saved.plan, &args.showing, Exit::Ok, &[&args.plan])?;
+    preview::show(&saved.plan, &args.showing, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
 }
 

@@ -1,8 +1,7 @@
 //! `rollup validate`: documents in, one of four reports out.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -12,7 +11,8 @@ use super::args::{Report, Validate};
 use super::exit::{Exit, Failure};
 use super::import::imported;
 use super::inputs;
-use super::out::{self, count, typed};
+use super::out::{self, count};
+use super::output::{self, OutputFile};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Look, Source};
@@ -27,11 +27,14 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let mut gathered = Gathered { here, ..Gathered::default() };
     args.files.iter().for_each(|file| gathered.take(file));
     let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
-    if let Some(output) = args.output.as_deref().filter(|output| gathered.has(output)) {
-        return Err(Failure::new(Exit::Usage, format_args!("`{}` is one of the documents", output.display()))
-            .now("it was not changed")
-            .next("write the report into another file"));
-    }
+    let reads: Vec<&Path> = gathered
+        .seen
+        .iter()
+        .map(PathBuf::as_path)
+        .chain(args.payload.as_deref())
+        .chain(args.article.as_deref())
+        .collect();
+    let output = OutputFile::of(args.output.as_deref(), &reads)?;
     let payload = match &args.payload {
         Some(folder) => {
             gathered.refuse_several_manifests("a payload", "--payload")?;
@@ -61,7 +64,7 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         _ => Exit::Invalid,
     };
     gathered.failures.iter().for_each(|(_, failure)| out::fail(failure));
-    tell(&validation, args, exit)?;
+    tell(&validation, args, output.as_ref(), exit)?;
     Ok(exit)
 }
 
@@ -89,7 +92,7 @@ fn levels(args: &Validate) -> Result<Levels, Failure> {
 }
 
 /// Writes the report where it was asked for. The summary for people goes beside it.
-fn tell(validation: &Validation, args: &Validate, exit: Exit) -> Result<(), Failure> {
+fn tell(validation: &Validation, args: &Validate, output: Option<&OutputFile>, exit: Exit) -> Result<(), Failure> {
     let document = match args.format {
         Report::Text => validation.text(&look(args.output.is_some())),
         Report::Github => validation.github(),
@@ -102,11 +105,10 @@ fn tell(validation: &Validation, args: &Validate, exit: Exit) -> Result<(), Fail
             format!("{document:#}\n")
         }
     };
-    match (&args.output, args.format) {
-        (Some(path), _) => {
-            write(path, &document)?;
+    match (output, args.format) {
+        (Some(_), _) => {
+            output::document(&document, output)?;
             out::say(summary(validation));
-            out::say(format_args!("the report is in {}", typed(path)));
         }
         (None, Report::Text) => {
             if !document.is_empty() {
@@ -145,11 +147,6 @@ fn summary(validation: &Validation) -> String {
         line.push_str(&format!("\n`rollup explain {code}` tells more about the first of them"));
     }
     line
-}
-
-fn write(path: &Path, document: &str) -> Result<(), Failure> {
-    let written = File::create(path).and_then(|mut file| file.write_all(document.as_bytes()));
-    written.map_err(|error| Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display())))
 }
 
 fn look(into_file: bool) -> Look {
@@ -323,11 +320,6 @@ impl Gathered {
             )
             .next(format!("name one manifest with `{option}`, or leave it out"))),
         }
-    }
-
-    /// Whether a path is that of a document.
-    fn has(&self, path: &Path) -> bool {
-        path.canonicalize().is_ok_and(|path| self.seen.contains(&path))
     }
 
     fn is_new(&mut self, path: &Path) -> bool {

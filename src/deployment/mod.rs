@@ -3,6 +3,7 @@
 mod console;
 pub mod describe;
 pub mod description;
+pub mod enclosing;
 pub mod lock;
 pub mod locked;
 pub mod own_file;

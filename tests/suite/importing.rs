@@ -91,7 +91,7 @@ fn a_draft_goes_into_a_file_that_a_command_may_write() {
     parsed(&fs::read_to_string(world.at("draft.toml")).expect("the draft"));
     world.run("import article.txt -o article.txt").exits_with(exit::USAGE).says("is what the command reads");
     let inside = format!("import article.txt -o {}", world.deployment().join("x.toml").display());
-    world.run(&inside).exits_with(exit::USAGE).says("would lie in the deployment").nothing_was_touched();
+    world.run(&inside).exits_with(exit::USAGE).says("is in the deployment").nothing_was_touched();
     world.run("import article.txt -o nowhere/x.toml").exits_with(exit::IO).says("cannot write");
 }
 

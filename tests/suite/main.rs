@@ -25,6 +25,7 @@ mod listing;
 mod locks;
 mod names;
 mod order;
+mod outputs;
 mod pages;
 mod payload;
 mod power;

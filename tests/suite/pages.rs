@@ -241,7 +241,7 @@ fn a_page_is_written_whole_and_never_over_what_is_read() {
     assert_eq!(told.stdout(), "");
     assert_eq!(world.read("../plan.html"), world.read("../again.html"));
     for words in ["show plan.json --format html -o plan.json", "plan small.toml --format html -o small.toml"] {
-        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("it was not written");
+        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("nothing was written");
     }
     world.run("show plan.json -o nowhere/plan.txt").exits_with(exit::IO).says("cannot write `nowhere/plan.txt`");
 }

@@ -10,11 +10,11 @@ mod tree;
 mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::args::{Shape, Showing};
 use super::exit::{Exit, Failure};
 use super::out::{self, count, number};
+use super::output::{self, OutputFile};
 use crate::names::{Digest, Kb, RelPath, Shown};
 use crate::plan::{Gate, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap};
 
@@ -28,8 +28,8 @@ pub(super) enum Why {
     Left,
 }
 
-/// Shows a plan as it was asked for. `inputs` are files that the document must never replace.
-pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, inputs: &[&Path]) -> Result<(), Failure> {
+/// Shows a plan as it was asked for.
+pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, output: Option<&OutputFile>) -> Result<(), Failure> {
     let width = out::width();
     let document = match showing.format {
         Shape::Json => json::shown(plan, exit),
@@ -39,7 +39,7 @@ pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, inputs: &[&Path])
         Shape::Text if showing.undo => way_back::text(plan, width),
         Shape::Text => text(plan, width, if showing.why { Why::Told } else { Why::Left }),
     };
-    out::document(&document, showing.output.as_deref(), inputs)
+    output::document(&document, output)
 }
 
 /// Refuses what would change nothing of what is shown.

@@ -14,6 +14,7 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use super::named::{Newest, choose};
 use super::out::{self, count, number};
+use super::output::{self, OutputFile};
 use super::recover::Next;
 use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;
@@ -29,6 +30,7 @@ const ROWS: usize = 500;
 pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let tree = &site.tree;
+    let output = OutputFile::of(args.output.as_deref(), &[])?;
     let (runs, damaged) = sound_and_damaged(tree).map_err(|fault| inputs::journal(&fault))?;
     let sound = runs.iter().map(|run| run.number).max();
     let account = match damaged.iter().rfind(|damaged| is_named(damaged, &args.run, sound)) {
@@ -46,7 +48,7 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
         Shape::Html => html::page(&story, &account),
         Shape::Json => format!("{:#}", as_document(&account, &story)),
     };
-    out::document(&document, args.output.as_deref(), &[])?;
+    output::document(&document, output.as_ref())?;
     Ok(Exit::Ok)
 }
 
