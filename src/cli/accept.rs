@@ -27,23 +27,30 @@ use crate::run::{
 
 /// `rollup accept`.
 pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
-    let chosen = chosen(&site.description, &args.items)?;
+    let chosen = match &site.description {
+        Ok(description) => chosen(description, &args.items)?,
+        Err(_) => None,
+    };
     if !args.yes {
         can_be_asked("`--yes` accepts without asking")?;
     }
     let wait = Duration::from_secs(args.locking.lock_timeout);
-    let tree = site.tree.again().map_err(|error| inputs::disk(&error))?;
-    let disk = LockedDeployment::lock(tree, "accept", wait).map_err(|error| inputs::locked(&error))?;
+    let again = site.tree.again().map_err(|error| inputs::disk(&error))?;
+    let disk = LockedDeployment::lock(again, "accept", wait).map_err(|error| inputs::locked(&error))?;
     let unusable = unusable(&disk).map_err(|error| inputs::not_begun(&error))?;
     if !unusable.is_empty() {
+        site.warn();
         return aside(&disk, &unusable, args);
     }
     recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     match recover::all_runs(&disk)?.into_iter().find(Run::is_open) {
-        Some(open) => close(&site.description, &disk, &open, args),
-        None => drift(&site, disk, chosen.as_ref(), args),
+        Some(open) => {
+            site.warn();
+            close(&disk, &open, args)
+        }
+        None => drift(&site.described()?, disk, chosen.as_ref(), args),
     }
 }
 
@@ -88,7 +95,7 @@ fn aside(disk: &LockedDeployment, unusable: &[Unusable], args: &args::Accept) ->
 }
 
 /// Closes the unfinished run as it stands.
-fn close(site: &Description, disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
+fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let what = format!("run {} is {}", open.name(), standing(open));
@@ -108,7 +115,7 @@ fn close(site: &Description, disk: &LockedDeployment, open: &Run, args: &args::A
     out::line("it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it");
     out::line("can neither be resumed nor undone any more");
     asked(args.yes)?;
-    let began = Began::of(&plan, "accept", &site.name);
+    let began = Began::of(&plan, "accept");
     let mut progress = Progress::new(disk.tree(), began, Wishes { signals: heeded()?, ..Wishes::default() });
     progress.reopen(open.name());
     let closed = close_as_it_stands(disk, open, &plan, said(args), &mut progress);
@@ -176,7 +183,7 @@ fn drift(
     }
     asked(args.yes)?;
     disk.keep("accept").map_err(|error| inputs::disk(&error))?;
-    let began = Began::of(&plan, "accept", &site.description.name);
+    let began = Began::of(&plan, "accept");
     let mut progress = Progress::new(&site.tree, began, Wishes { signals: heeded()?, ..Wishes::default() });
     let nothing_else = Asked { manifest: None, confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &nothing_else, None, &mut progress);

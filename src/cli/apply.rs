@@ -106,7 +106,7 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<
     let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job.tree(), &begun)).transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
-    let began = Began::of(&begun.plan, asking.command, &job.site.description.name);
+    let began = Began::of(&begun.plan, asking.command);
     let mut progress = Progress::new(job.tree(), began, Wishes { signals: heeded()?, ..wishes });
     let since = Instant::now();
     let ended = both_halves(job, &begun, confirmed, backup.as_mut(), &mut progress);

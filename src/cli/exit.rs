@@ -203,6 +203,8 @@ impl From<ReasonKind> for Exit {
 pub(super) struct Failure {
     /// For the shell.
     pub(super) exit: Exit,
+    /// Errors of a document, each shown at its place; printed before everything else.
+    pub(super) findings: Option<String>,
     /// What is wrong; several where there are several reasons.
     pub(super) reasons: Vec<String>,
     /// Whether something was changed before it failed.
@@ -216,7 +218,7 @@ pub(super) struct Failure {
 impl Failure {
     /// A failure with one reason.
     pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
-        Self { exit, reasons: vec![reason.to_string()], changed: false, now: None, next: Vec::new() }
+        Self { exit, findings: None, reasons: vec![reason.to_string()], changed: false, now: None, next: Vec::new() }
     }
 
     /// A failure whose reason is an error with its causes.

@@ -16,7 +16,8 @@ use crate::run::{kept, load_plan, no_return, standing};
 
 /// `rollup history`.
 pub(super) fn history(args: &History) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
+    site.warn();
     let (runs, no_return) = inputs::quietly(&site.tree, || {
         let runs = inputs::sound_runs(&site.tree)?;
         let no_return = no_return(&site.tree, &runs).map_err(|error| inputs::not_begun(&error))?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
 use super::out;
+use super::recover::Next;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
@@ -16,7 +17,7 @@ use crate::journal::{JournalFault, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::Kb;
 use crate::payload::Payload;
-use crate::run::{RunError, untouched};
+use crate::run::{RunError, standing, untouched};
 
 /// How often a reader looks again when a writer moved in between.
 const LOOKS: usize = 5;
@@ -35,16 +36,80 @@ pub(super) struct Loaded {
     pub(super) source: Source,
 }
 
-/// Opens the deployment that was given, or the nearest one upwards.
+/// A deployment for a command that works from the records of its runs.
+///
+/// Recovery must not depend on a file that people edit, so `deployment.toml` may be damaged or missing.
+pub(super) struct RunSite {
+    pub(super) tree: Tree,
+    /// What `deployment.toml` says; or why it cannot be used.
+    pub(super) description: Result<Description, Failure>,
+    /// How it was found, in words.
+    pub(super) how: &'static str,
+}
+
+impl RunSite {
+    /// The deployment with its description, for a command that needs it.
+    ///
+    /// # Errors
+    ///
+    /// The description cannot be used; an open run is named then.
+    pub(super) fn described(self) -> Result<Site, Failure> {
+        let Self { tree, description, how } = self;
+        match description {
+            Ok(description) => Ok(Site { tree, description, how }),
+            Err(failure) => Err(with_open_run(failure, &tree)),
+        }
+    }
+
+    /// Warns if `deployment.toml` cannot be used, which changes nothing of what the command does.
+    pub(super) fn warn(&self) {
+        if let Err(failure) = &self.description {
+            let reason = failure.reasons.join("; ");
+            out::warn(format_args!("{reason}; this command needs only what the runs recorded"));
+        }
+    }
+}
+
+/// Opens the deployment that was given, or the nearest one among the parent directories.
+///
+/// # Errors
+///
+/// No deployment is there, its `deployment.toml` is not valid, or its `.rollup` is of a later version.
 pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
+    run_site(given)?.described()
+}
+
+/// Opens a deployment as [`site`] does, for a command that works from the records of its runs.
+///
+/// # Errors
+///
+/// No deployment is there, or its `.rollup` is of a later version.
+pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     let (path, how) = match given {
         Some(path) => (path.to_owned(), "as given"),
         None => (nearest()?, "found upwards from here"),
     };
     let tree = open(&path)?;
-    let description = description(&tree)?;
     check_format(&tree).map_err(|error| locked(&error))?;
-    Ok(Site { tree, description, how })
+    let has_runs = tree.look(&rel(".rollup/runs")).is_ok_and(|look| look.is_some());
+    match description(&tree) {
+        Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
+        description => Ok(RunSite { tree, description, how }),
+    }
+}
+
+/// Adds what a failure must not hide: a run is open, and the commands that go on with it work all the same.
+fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
+    let Some(open) = runs(tree).ok().and_then(|runs| runs.into_iter().find(Run::is_open)) else {
+        return failure;
+    };
+    let next = Next(tree.path());
+    failure.now(format!("this command changed nothing; run {} is {}", open.name(), standing(&open))).next(format!(
+        "`{}` works without the file, and so do `{}` and `{}`",
+        next.status(),
+        next.resume(),
+        next.undo()
+    ))
 }
 
 fn open(path: &Path) -> Result<Tree, Failure> {
@@ -61,7 +126,8 @@ fn open(path: &Path) -> Result<Tree, Failure> {
 
 fn nearest() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
-    let found = here.ancestors().find(|folder| folder.join("deployment.toml").is_file());
+    let is_one = |folder: &Path| folder.join("deployment.toml").is_file() || folder.join(".rollup/runs").is_dir();
+    let found = here.ancestors().find(|folder| is_one(folder));
     found.map(Path::to_owned).ok_or_else(|| {
         Failure::new(Exit::Usage, "no deployment was given, and no folder upwards from here has a `deployment.toml`")
             .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
@@ -135,19 +201,20 @@ pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<
     }
 }
 
-/// Shows the errors among the findings; the rest is for `rollup validate`.
+/// A failure that shows the errors among the findings; the rest is for `rollup validate`.
 fn invalid(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == crate::document::Level::Error);
-    out::say(findings.text(source, &look()).trim_end());
+    let shown = findings.text(source, &look()).trim_end().to_owned();
     // A manifest that asks for too much is still a valid one.
     let exit = match findings.sorted().iter().all(|finding| finding.code == Code::NotRemovable) {
         true => Exit::NotReady,
         false => Exit::Invalid,
     };
     let errors = out::count(findings.errors(), "error", "errors");
-    Failure::new(exit, format_args!("`{}` has {errors}", source.name()))
-        .now("nothing was begun")
-        .next(format!("mend the file, then `rollup validate {}`", source.name()))
+    let failure = Failure::new(exit, format_args!("`{}` has {errors}", source.name()))
+        .now("this command changed nothing")
+        .next(format!("fix the file, then `rollup validate {}`", source.name()));
+    Failure { findings: Some(shown), ..failure }
 }
 
 /// How findings are drawn on standard error.

@@ -59,6 +59,9 @@ pub(super) fn warn(text: impl Display) {
 
 /// A failure, to standard error.
 pub(super) fn fail(failure: &Failure) {
+    if let Some(findings) = &failure.findings {
+        say(findings);
+    }
     // To be asked to stop is no error.
     let label = if failure.exit == Exit::Stopped { styled(WARN, "stopped") } else { styled(BAD, "error") };
     for reason in &failure.reasons {

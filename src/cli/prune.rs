@@ -145,8 +145,9 @@ fn reversed(names: &[impl AsRef<str>]) -> String {
 
 /// `rollup prune`.
 pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    site.warn();
     let folder = site.tree.path().to_owned();
     // Programs get the document alone; people see what goes all the same.
     let line: fn(&str) = match args.format {

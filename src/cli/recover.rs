@@ -46,6 +46,10 @@ impl Next<'_> {
         format!("rollup {verb} -d {}", out::typed(self.0))
     }
 
+    pub(super) fn status(&self) -> String {
+        self.command("status")
+    }
+
     pub(super) fn resume(&self) -> String {
         self.command("resume")
     }
@@ -73,7 +77,7 @@ impl Next<'_> {
 
 /// `rollup resume`.
 pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
-    let Locked { disk, name, cleared } = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
@@ -90,7 +94,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
         signals: heeded()?,
         ..Wishes::default()
     };
-    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "resume", &name), wishes);
+    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "resume"), wishes);
     progress.reopen(open.name());
     let ended = run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
     let result = ended.and_then(|ended| arrived(ended, &next)).map(|(measured, came)| {
@@ -104,7 +108,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
 
 /// `rollup undo`.
 pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
-    let Locked { disk, name, cleared } = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
+    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let runs = all_runs(&disk)?;
@@ -139,7 +143,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         signals: heeded()?,
         ..Wishes::default()
     };
-    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo", &name), wishes);
+    let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo"), wishes);
     progress.reopen(run.name());
     let if_changed = if args.even_if_changed { IfChanged::SetAside } else { IfChanged::Refuse };
     let ended = match run.state() {
@@ -147,7 +151,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         _ => run::undo(&disk, run, if_changed, &mut progress),
     };
     let result = match ended {
-        Err(error) => Err(not_walked(&error, run, &next)),
+        Err(error) => Err(not_walked(&error, &as_it_is(&disk, run)?, &next)),
         Ok(Ended::Undone { because: None }) => {
             out::line(format_args!("run {} is undone: everything is as it was before", run.name()));
             Ok(Exit::Ok)
@@ -176,15 +180,6 @@ fn manual_steps(plan: &Plan) -> Vec<&str> {
     plan.steps.iter().filter(|step| step.gate.is_some()).map(|step| step.id.as_str()).collect()
 }
 
-/// A deployment for a recovery.
-struct Locked {
-    disk: LockedDeployment,
-    /// The deployment's name.
-    name: String,
-    /// What died while staging.
-    cleared: Cleared,
-}
-
 /// Takes the lock for a recovery, and clears away what died while staging.
 fn locked(
     deployment: &Deployment,
@@ -192,9 +187,10 @@ fn locked(
     locking: Locking,
     rehearsing: Rehearsing,
     verb: &str,
-) -> Result<Locked, Failure> {
-    let site = inputs::site(deployment.deployment.as_deref())?;
+) -> Result<(LockedDeployment, Cleared), Failure> {
+    let site = inputs::run_site(deployment.deployment.as_deref())?;
     out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    site.warn();
     if !yes {
         can_be_asked("`--yes` goes on without asking")?;
     }
@@ -206,7 +202,7 @@ fn locked(
     };
     let cleared = clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?;
     told_cleared(&cleared);
-    Ok(Locked { disk, name: site.description.name, cleared })
+    Ok((disk, cleared))
 }
 
 /// Nobody is asked without a terminal.
@@ -279,6 +275,12 @@ fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<E
     Ok(Exit::Ok)
 }
 
+/// The run as its journal has it now: a walk that failed may have begun, or not.
+fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
+    let now = all_runs(disk)?.into_iter().find(|now| now.number == run.number);
+    now.ok_or_else(|| Failure::new(Exit::NeedsAttention, format_args!("the directory of run {} is gone", run.name())))
+}
+
 /// A walk that could not begin leaves the run as it was.
 pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
@@ -296,16 +298,26 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         }
         (RunState::Staged, _) => failure,
         (RunState::Closed(_), RunError::Changed(_)) => failure.now(now).next(even_so),
-        (RunState::Closed(_), RunError::SetAside { .. }) => {
-            Failure { exit: Exit::Mismatch, ..failure }.now(now).next("put back what is named from a backup")
-        }
-        (RunState::Closed(_), RunError::InTheWay { .. }) => {
-            Failure { exit: Exit::NotReady, ..failure }.now(now).next("move it somewhere else first")
+        (RunState::Closed(_), RunError::SetAside { .. }) => Failure { exit: Exit::Mismatch, ..failure }
+            .now(now)
+            .next(format!("restore what is named from a backup, then `{}`", next.undo_run(run))),
+        (RunState::Closed(_), RunError::InTheWay { .. } | RunError::Stranger { .. }) => {
+            Failure { exit: Exit::NotReady, ..failure }
+                .now(now)
+                .next(format!("move it somewhere else, then `{}`", next.undo_run(run)))
         }
         (RunState::Closed(_), RunError::NotReady(_)) => failure
             .now(now)
             .next(format!("`rollup report {} -d {}` tells what it did", run.number, out::typed(next.0))),
-        (RunState::Closed(_), RunError::Plan { .. } | RunError::Pathless { .. }) => failure.now(now),
+        (RunState::Closed(_), RunError::Plan { .. }) => failure.now(now),
+        (RunState::Closed(_), RunError::Pathless { .. }) => {
+            without(failure).now(now).next(format!("rename it, then `{}`", next.undo_run(run)))
+        }
+        (RunState::Closed(_), RunError::Interrupted) => failure.now(now).next(format!("`{}` begins again", next.undo_run(run))),
+        // The undo of a finished run that never began: nothing is between states.
+        (RunState::Closed(_), _) => {
+            failure.now(now).next(format!("fix what is named, then `{}`", next.undo_run(run)))
+        }
         (RunState::Unfinished(_), RunError::NotReady(_)) => {
             failure.now(now).next(format!("`{}` takes it to its end", next.resume()))
         }

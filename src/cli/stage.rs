@@ -41,7 +41,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
     let Begun { disk, payload, plan, .. } = begun;
     let wishes = Wishes { signals: heeded()?, ..Wishes::default() };
-    let began = Began::of(&plan, asking.command, &job.site.description.name);
+    let began = Began::of(&plan, asking.command);
     let mut progress = Progress::new(job.tree(), began, wishes);
     let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);

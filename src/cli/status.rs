@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::{Format, Reading};
 use super::exit::{Exit, Failure};
-use super::inputs::{self, Site};
+use super::inputs::{self, RunSite};
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
@@ -20,7 +20,11 @@ const TOLD: usize = 5;
 
 /// Everything that `status` tells.
 struct Status {
-    level: Level,
+    tree: Tree,
+    /// The deployment's name, if its description or the open run says it.
+    name: Option<String>,
+    /// The rollups in force; unknown only while a run is open.
+    level: Option<Level>,
     holder: Option<Holder>,
     open: Option<Open>,
     slots: Slots,
@@ -43,16 +47,20 @@ struct Slots {
 }
 
 impl Status {
-    fn read(site: &Site) -> Result<Self, Failure> {
-        let (level, runs) = inputs::quietly(&site.tree, || {
-            let runs = inputs::sound_runs(&site.tree)?;
-            Ok((level(site)?, runs))
-        })?;
-        let holder = holder(&site.tree).map_err(|error| inputs::disk(&error))?;
-        let slots = slots(&site.tree, &runs)?;
+    /// An open run is reported from its own records, whatever else cannot be read.
+    fn read(site: RunSite) -> Result<Self, Failure> {
+        let (level, runs) = inputs::quietly(&site.tree, || Ok((level(&site), inputs::sound_runs(&site.tree)?)))?;
+        let is_open = runs.iter().any(Run::is_open);
+        let RunSite { tree, description, .. } = site;
+        let description = unless_open(description, is_open)?;
+        let level = unless_open(level, is_open)?.flatten();
+        let holder = holder(&tree).map_err(|error| inputs::disk(&error))?;
+        let slots = slots(&tree, &runs)?;
         let open = runs.into_iter().find(Run::is_open);
-        let open = open.map(|run| Open::look(&site.tree, run, holder.is_some())).transpose()?;
-        Ok(Self { level, holder, open, slots })
+        let open = open.map(|run| Open::look(&tree, run, holder.is_some())).transpose()?;
+        let planned = || Some(open.as_ref()?.progress.as_ref()?.0.deployment.clone());
+        let name = description.map(|description| description.name).or_else(planned);
+        Ok(Self { tree, name, level, holder, open, slots })
     }
 
     fn exit(&self) -> Exit {
@@ -129,15 +137,30 @@ impl Open {
     }
 }
 
-fn level(site: &Site) -> Result<Level, Failure> {
+/// What a file of the deployment says; while a run is open its faults are warnings.
+fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, Failure> {
+    match read {
+        Err(failure) if is_open => {
+            out::warn(failure.reasons.join("; "));
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+/// The rollups in force, by `level.toml`, or before the first run by the description.
+fn level(site: &RunSite) -> Result<Option<Level>, Failure> {
     let at = rel("level.toml");
     let text = site.tree.text(&at, 16 << 20).map_err(|error| inputs::disk(&error))?;
-    match text {
-        None => Ok(Level::new(site.description.level.iter().copied().map(LevelEntry::before_records).collect())),
-        Some(text) => Level::parse(&text).map_err(|fault| {
-            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
-        }),
-    }
+    let Some(text) = text else {
+        let described = site.description.as_ref().ok();
+        let before = described.map(|description| description.level.iter().copied().map(LevelEntry::before_records));
+        return Ok(before.map(|entries| Level::new(entries.collect())));
+    };
+    let level = Level::parse(&text).map_err(|fault| {
+        Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
+    });
+    level.map(Some)
 }
 
 fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
@@ -153,19 +176,19 @@ fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
 
 /// `rollup status`.
 pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
-    let status = Status::read(&site)?;
+    let status = Status::read(inputs::run_site(args.deployment.deployment.as_deref())?)?;
     match args.format {
         Format::Json => out::line(format_args!("{:#}", document(&status))),
-        Format::Text => text(&site, &status),
+        Format::Text => text(&status),
     }
     Ok(status.exit())
 }
 
 fn document(status: &Status) -> Value {
     let exit = status.exit();
-    let in_force: Vec<_> =
-        status.level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect();
+    let in_force = status.level.as_ref().map(|level| {
+        level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect::<Vec<_>>()
+    });
     let open = status.open.as_ref().map(|open| {
         let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
         let waits = open.waits_at().map(|(step, text)| json!({ "step": step.id, "text": text }));
@@ -181,11 +204,14 @@ fn document(status: &Status) -> Value {
             "old_objects": { "runs": status.slots.runs, "bytes": status.slots.bytes } })
 }
 
-fn text(site: &Site, status: &Status) {
-    let shown = site.tree.path().display();
-    out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(&site.description.name))));
-    level_lines(&status.level);
-    let next = Next(site.tree.path());
+fn text(status: &Status) {
+    let shown = status.tree.path().display();
+    match &status.name {
+        Some(name) => out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(name)))),
+        None => out::line(format_args!("deployment in {shown}")),
+    }
+    status.level.iter().for_each(level_lines);
+    let next = Next(status.tree.path());
     if status.slots.runs > 0 {
         let bytes = out::number(status.slots.bytes);
         let runs = count(status.slots.runs, "run", "runs");

@@ -324,7 +324,7 @@ pub enum Stand {
 
 impl Began {
     /// The first line of a command that works on a run of this plan; the run has no name yet.
-    pub fn of(plan: &Plan, command: &str, deployment: &str) -> Self {
+    pub fn of(plan: &Plan, command: &str) -> Self {
         Self {
             schema: SCHEMA,
             command: command.to_owned(),
@@ -332,7 +332,7 @@ impl Began {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             user: user(),
             host: host(),
-            deployment: deployment.to_owned(),
+            deployment: plan.deployment.clone(),
             about: About::of(&plan.subject),
             plan: plan.digest,
             predicted: plan.prediction.as_ref().map(|prediction| prediction.digest),

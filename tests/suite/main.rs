@@ -36,6 +36,7 @@ mod pruning;
 mod read_only;
 mod readiness;
 mod rehearsals;
+mod recovery_files;
 mod reports;
 mod sarif;
 mod schemas;

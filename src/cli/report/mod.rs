@@ -28,7 +28,8 @@ const ROWS: usize = 500;
 
 /// `rollup report`.
 pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
-    let site = inputs::site(args.deployment.deployment.as_deref())?;
+    let site = inputs::run_site(args.deployment.deployment.as_deref())?;
+    site.warn();
     let tree = &site.tree;
     let output = OutputFile::of(args.output.as_deref(), &[])?;
     let (runs, damaged) = sound_and_damaged(tree).map_err(|fault| inputs::journal(&fault))?;
@@ -40,7 +41,9 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let at_work = holder(tree).map_err(|error| inputs::disk(&error))?;
     let mut account = account;
     // What the events do not say, the deployment itself does.
-    account.deployment.get_or_insert_with(|| site.description.name.clone());
+    if let (None, Ok(description)) = (&account.deployment, &site.description) {
+        account.deployment = Some(description.name.clone());
+    }
     let story = Story::of(tree, &account, at_work.map(|holder| holder.to_string()));
     let document = match args.format {
         Shape::Text => text::text(&story, out::width()),
