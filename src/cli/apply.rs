@@ -22,7 +22,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     if let Some(step) = &args.stop_before {
         known_step(&job, step)?;
     }
-    let backup = args.backup_dir.as_deref().map(|folder| backup::place(folder, job.tree())).transpose()?;
+    let backup = args.backup_dir.as_deref().map(|folder| backup::place(folder, &job)).transpose()?;
     job.announce();
     if args.dry_run {
         return dry_run(&job, backup.as_ref());
@@ -103,7 +103,7 @@ fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
 /// Locks, plans, asks, stages, backs up and commits.
 pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<Exit, Failure> {
     let Some(mut begun) = job.begin("apply", asking)? else { return Ok(Exit::Ok) };
-    let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job.tree(), &begun)).transpose()?;
+    let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job, &begun)).transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
     begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
     let began = Began::of(&begun.plan, asking.command);

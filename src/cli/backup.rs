@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::job::Begun;
+use super::job::{Begun, Job};
 use super::out::{self, count};
+use super::output::refuse_place;
 use super::progress::Progress;
 use super::recover::Next;
 use crate::deployment::tree::{DiskError, Tree};
@@ -22,15 +23,18 @@ pub(super) struct Backup {
     pub(super) made: Option<BackedUp>,
 }
 
-/// The folder that was given, which lies outside of the deployment.
-pub(super) fn place(folder: &Path, deployment: &Tree) -> Result<Place, Failure> {
-    Place::find(folder, deployment).map_err(|error| failure(&error).now("nothing was begun"))
+/// The directory that was given, which is outside of every deployment and of the payload.
+pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
+    let place = Place::find(folder, job.tree()).map_err(|error| failure(&error).now("nothing was begun"))?;
+    refuse_place(folder, &place.of_run("backup"), job.payload.as_deref().as_slice())?;
+    Ok(place)
 }
 
 impl Backup {
     /// Finds out whether the backup can be made, and says what it will hold, before anybody is asked.
-    pub(super) fn ready(folder: &Path, deployment: &Tree, begun: &Begun) -> Result<Self, Failure> {
-        let place = place(folder, deployment)?;
+    pub(super) fn ready(folder: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
+        let deployment = job.tree();
+        let place = place(folder, job)?;
         let (run, staged) = match &begun.staged {
             Some(staged) => (staged.name().to_owned(), StagedYet::Yes),
             None => (name(deployment, &begun.plan)?, StagedYet::No),

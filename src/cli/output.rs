@@ -68,8 +68,7 @@ impl OutputFile {
     pub(super) fn new(path: &Path, reads: &[&Path], existing: Existing) -> Result<Self, Failure> {
         let place = resolve(path).map_err(|error| not_written(path, &error))?;
         if let Place::File(at) = &place {
-            refuse_deployment(path, at)?;
-            refuse_input(path, at, reads)?;
+            refuse_place(path, at, reads)?;
             if existing == Existing::Kept && at.symlink_metadata().is_ok() {
                 return Err(Failure::new(Exit::Usage, format_args!("`{}` exists already", path.display()))
                     .now("nothing was written")
@@ -154,14 +153,16 @@ fn refuse_planted(link: &Metadata, parent: &Path) -> io::Result<()> {
     }
 }
 
-fn refuse_deployment(path: &Path, at: &Path) -> Result<(), Failure> {
-    match at.parent().and_then(enclosing_deployment) {
-        None => Ok(()),
-        Some(deployment) => Err(refused(path, "is in the deployment", deployment)),
+/// Refuses to write where a deployment is, or what the command reads. `at` is the path without links, and `reads` are
+/// files, and directories of payloads.
+///
+/// # Errors
+///
+/// Such a place: 64.
+pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
+    if let Some(deployment) = at.parent().and_then(enclosing_deployment) {
+        return Err(refused(path, "is in the deployment", deployment));
     }
-}
-
-fn refuse_input(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
     let own = at.metadata().ok().map(identity);
     for read in reads {
@@ -179,7 +180,7 @@ fn refuse_input(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> 
 fn refused(path: &Path, what: &str, other: &Path) -> Failure {
     Failure::new(Exit::Usage, format_args!("`{}` {what} `{}`", path.display(), other.display()))
         .now("nothing was written")
-        .next("name a file that is somewhere else")
+        .next("name a place that is somewhere else")
 }
 
 fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {

@@ -183,6 +183,18 @@ fn pinning_changes_no_file_of_a_deployment() {
 }
 
 #[test]
+fn no_backup_goes_into_a_deployment_or_the_payload() {
+    let world = world();
+    fs::create_dir_all(world.at("other/Share")).expect("made");
+    fs::copy(world.live("deployment.toml"), world.at("other/deployment.toml")).expect("copied");
+    for (place, why) in [("other", "deployment"), ("other/Share/x", "deployment"), ("KB100001/kept", "payload")] {
+        let ran = world.run(&format!("apply small.toml --yes --backup-dir {place}")).exits_with(exit::USAGE);
+        ran.says(&format!("is in the {why}")).says("nothing was written").nothing_was_touched();
+    }
+    assert!(!world.at("KB100001/kept").exists() && !world.at("other/Share/x").exists());
+}
+
+#[test]
 fn a_new_file_has_the_mode_that_the_umask_leaves() {
     let world = world();
     let line = format!("umask 027; exec {} plan small.toml --save mine.json", env!("CARGO_BIN_EXE_rollup"));

@@ -193,7 +193,7 @@ fn a_preview_is_never_written_over_what_it_is_made_from() {
         for flag in ["--save", "--format html -o"] {
             let ran =
                 world.run(&format!("plan small.toml {flag} {file}")).exits_with(exit::USAGE).nothing_was_touched();
-            ran.says("nothing was written").says("name a file that is somewhere else");
+            ran.says("nothing was written").says("name a place that is somewhere else");
         }
     }
     world.run("show plan.json -o deployment/level.toml").exits_with(exit::USAGE).nothing_was_touched();
