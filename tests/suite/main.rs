@@ -9,6 +9,7 @@ mod codes;
 mod corpus;
 mod crash;
 mod damaged;
+mod deleting;
 mod differences;
 mod disk;
 mod documents;
