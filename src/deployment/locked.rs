@@ -1,7 +1,9 @@
 //! The only way to change a deployment: whoever holds its lock.
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +11,17 @@ use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{OFlags, RenameFlags};
 
+use super::deletion::{refuse_mounts, remove_tree};
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
-use super::tree::{BRING_TO_DISK, DiskError, Kind, Tree, path, readable};
+use super::tree::{BRING_TO_DISK, DiskError, Found, Kind, Tree, path, readable};
 use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
-/// The name of `.rollup` while it is made.
-const UNFINISHED: &str = ".rollup-new";
+/// How the name of `.rollup` begins while it is made; 16 random digits follow.
+const UNFINISHED: &str = ".rollup-";
+/// More than the first record of a journal.
+const LONGEST_OPENING: u64 = 1 << 20;
 
 /// A deployment that this process alone may change.
 pub struct LockedDeployment {
@@ -83,8 +88,8 @@ impl LockedDeployment {
         if self.is_kept()? {
             return Ok(());
         }
-        let raw = path(UNFINISHED);
         self.clear_unfinished()?;
+        let raw = unfinished_name();
         let root = self.tree.root().dir_metadata().map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
         let attributes = {
             use cap_std::fs::MetadataExt;
@@ -107,12 +112,46 @@ impl LockedDeployment {
     }
 
     /// Clears away a `.rollup` that a death left half made.
+    ///
+    /// Recognized by its content, since anybody may have given a directory such a name: one with anything in it
+    /// that [`keep`](Self::keep) does not make is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
-        let raw = path(UNFINISHED);
-        match self.tree.look(&raw)? {
-            Some(_) => self.remove_tree(&raw),
-            None => Ok(()),
+        for (name, kind) in self.tree.top()? {
+            if kind == Kind::Folder && is_unfinished(&name) && self.is_half_made(&path(&name)).unwrap_or(false) {
+                self.remove_tree(&path(&name))?;
+            }
         }
+        Ok(())
+    }
+
+    /// Whether a directory contains nothing but what [`keep`](Self::keep) makes, and runs that died while staging: a
+    /// power cut may take back the rename to `.rollup`, but not what came after it.
+    fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
+        let listing = self.tree.walk(Some(at))?;
+        for Found { path, kind } in &listing.found {
+            let below = path.below(at);
+            let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
+            let is_known = match (parts.as_slice(), kind) {
+                (["trash" | "runs"] | ["runs", _], Kind::Folder) => true,
+                (["lock"], Kind::File) => self.tree.look(path)?.is_some_and(|look| look.size == 0),
+                (["format"], Kind::File) => {
+                    let text = self.tree.text(path, 64)?.unwrap_or_default();
+                    format!("{FORMAT}\n").starts_with(&text)
+                }
+                (["lock.owner"], Kind::File) => true,
+                (["runs", _, "journal"], Kind::File) => {
+                    let text = self.tree.text(path, LONGEST_OPENING)?.unwrap_or_default();
+                    !text.contains("staged")
+                }
+                (["runs", _, "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"], Kind::File) => true,
+                (["runs", _, "slots" | "sources", ..], Kind::Folder | Kind::File) => true,
+                _ => false,
+            };
+            if !is_known {
+                return Ok(false);
+            }
+        }
+        Ok(listing.unreadable.is_empty())
     }
 
     fn announce(&self, change: Change<'_>, action: &'static str, at: &RelPath) -> Result<(), DiskError> {
@@ -207,34 +246,17 @@ impl LockedDeployment {
         parent.remove_file_or_symlink(at.name()).map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
     }
 
-    /// Removes a folder of ours with everything in it, whatever the names in it are.
+    /// Removes a managed directory with everything in it, whatever the names in it are.
     pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
-        let fail = |e: io::Error| DiskError::new("remove", self.tree.shown(Some(at)), e);
-        self.empty(&self.tree.folder(Some(at))?, at).map_err(fail)?;
-        self.announce(Change::Remove(at), "remove", at)?;
-        self.tree.folder(at.parent().as_ref())?.remove_dir(at.name()).map_err(fail)
-    }
-
-    fn empty(&self, folder: &Dir, at: &RelPath) -> io::Result<()> {
-        // Listed first: a folder that changes while it is read may leave some out.
-        for entry in folder.entries()?.collect::<io::Result<Vec<_>>>()? {
-            let name = entry.file_name();
-            let is_folder = entry.file_type()?.is_dir();
-            if is_folder {
-                self.empty(&folder.open_dir_nofollow(&name)?, at)?;
-            }
-            self.watched.before(Change::Remove(at))?;
-            match is_folder {
-                true => folder.remove_dir(&name)?,
-                false => folder.remove_file_or_symlink(&name)?,
-            }
-        }
-        Ok(())
+        let parent = self.tree.folder(at.parent().as_ref())?;
+        let before_each = || self.watched.before(Change::Remove(at));
+        remove_tree(&parent, at.name().as_ref(), Path::new(&self.tree.shown(Some(at))), &before_each)
     }
 
     /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all. That
     /// is on disk before anything in it goes.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
+        refuse_mounts(&self.tree, at)?;
         let trash = self.put_in_trash(at)?;
         self.remove_tree(&trash)
     }
@@ -278,6 +300,17 @@ impl LockedDeployment {
         self.watched.before(Change::Barrier).map_err(fail)?;
         rustix::fs::syncfs(&self.barrier).map_err(|e| fail(e.into()))
     }
+}
+
+/// A name that nothing has yet: `mkdir` refuses it otherwise.
+fn unfinished_name() -> RelPath {
+    path(&format!("{UNFINISHED}{:016x}", RandomState::new().hash_one(std::process::id())))
+}
+
+/// Whether `.rollup` may have this name while it is made. It is no proof: anybody may give it.
+pub fn is_unfinished(name: &str) -> bool {
+    let is_random = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    name.strip_prefix(UNFINISHED).is_some_and(|digits| digits.len() == 16 && is_random(digits))
 }
 
 /// Opens the file beside a run's journal that nobody needs: never a reason to fail, so never told.

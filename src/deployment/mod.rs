@@ -1,6 +1,7 @@
 //! The tree on disk, and the one folder that changes it.
 
 mod console;
+pub mod deletion;
 pub mod describe;
 pub mod description;
 pub mod enclosing;

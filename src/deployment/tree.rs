@@ -256,16 +256,14 @@ impl Tree {
         Ok(names)
     }
 
-    /// Lists everything below a folder (or the root), names only. `.rollup` and what it is made
-    /// from is left out. A folder that is not there holds nothing.
+    /// Lists everything below a folder (or the root), names only. `.rollup` is left out, and nothing
+    /// else that is named like it. A folder that is not there holds nothing.
     pub fn walk(&self, below: Option<&RelPath>) -> Result<Listing, DiskError> {
         let start = match below {
             None => self.path.clone(),
             Some(path) => self.path.join(path.to_path()),
         };
-        let ours = |depth: usize, name: &std::ffi::OsStr| {
-            below.is_none() && depth == 1 && name.to_string_lossy().starts_with(".rollup")
-        };
+        let ours = |depth: usize, name: &std::ffi::OsStr| below.is_none() && depth == 1 && name == ".rollup";
         let mut listing = Listing::default();
         let walk = WalkDir::new(&start).min_depth(1).follow_links(false).sort_by_file_name();
         for entry in walk.into_iter().filter_entry(|entry| !ours(entry.depth(), entry.file_name())) {
@@ -389,13 +387,19 @@ fn look(metadata: &cap_std::fs::Metadata) -> Look {
 }
 
 fn kind_of(mode: u32) -> Kind {
-    match FileType::from_raw_mode(mode) {
-        FileType::Directory => Kind::Folder,
-        FileType::RegularFile => Kind::File,
-        FileType::Symlink => Kind::Link,
-        FileType::Fifo => Kind::Other("a FIFO"),
-        FileType::Socket => Kind::Other("a socket"),
-        _ => Kind::Other("a device"),
+    FileType::from_raw_mode(mode).into()
+}
+
+impl From<FileType> for Kind {
+    fn from(file_type: FileType) -> Self {
+        match file_type {
+            FileType::Directory => Kind::Folder,
+            FileType::RegularFile => Kind::File,
+            FileType::Symlink => Kind::Link,
+            FileType::Fifo => Kind::Other("a FIFO"),
+            FileType::Socket => Kind::Other("a socket"),
+            _ => Kind::Other("a device"),
+        }
     }
 }
 

@@ -177,8 +177,8 @@ mod tests {
         let before = Picture::of(folder.path()).expect("a readable folder");
         fs::create_dir(folder.path().join(".rollup")).expect("made");
         assert_eq!(before, Picture::of(folder.path()).expect("a readable folder"));
-        // Unless it is only half made.
-        fs::create_dir(folder.path().join(".rollup-new")).expect("made");
+        // What is only named like it may be anybody's.
+        fs::create_dir(folder.path().join(".rollup-backup")).expect("made");
         assert_ne!(before, Picture::of(folder.path()).expect("a readable folder"));
     }
 }

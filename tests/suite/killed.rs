@@ -169,7 +169,7 @@ fn a_recovery_that_does_nothing_is_found_out_where_something_was_to_do() {
         let (points, failing) = row(&report, place);
         assert!((points - 3..points).contains(&failing), "{place:?}: {report:#?}");
     }
-    let is_told = |wrong: &String| wrong.starts_with("run 0001-KB100001 is ") || wrong == "`.rollup-new` is too much";
+    let is_told = |wrong: &String| wrong.starts_with("run 0001-KB100001 is ") || wrong.starts_with("`.rollup-");
     assert!(report.failing.iter().all(|failing| failing.wrong.iter().any(is_told)), "{report:#?}");
     assert_eq!(report.recovering(), report.points() - report.failing.len() as u64);
     let kept = report.kept.as_ref().expect("the first failure is kept");

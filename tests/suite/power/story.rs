@@ -134,8 +134,13 @@ impl Story {
 fn own_objects(disk: &Disk, folder: &Path) -> BTreeMap<Id, PathBuf> {
     let runs = runs(&Folder::open(folder).expect("the deployment is there")).expect("the journals can be read");
     let begun = runs.iter().any(|run| matches!(run.state(), RunState::Unfinished(_)));
-    let ours = |path: &Path| path.starts_with(".rollup") && !begun || path.starts_with(".rollup-new");
+    let ours = |path: &Path| path.starts_with(".rollup") && !begun || is_half_made(path);
     disk.reachable().into_iter().filter(|(_, path)| !ours(path)).collect()
+}
+
+/// Whether a path lies in a `.rollup` that has its random name still.
+fn is_half_made(path: &Path) -> bool {
+    path.iter().next().is_some_and(|top| top.to_string_lossy().starts_with(".rollup-"))
 }
 
 /// What stands in the slots of runs, with the name of the slots.

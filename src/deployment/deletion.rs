@@ -1,0 +1,264 @@
+//! Removing a directory with everything in it: the only place where more than a single name is deleted at once.
+//!
+//! Everything goes by handles, without following links. A mount anywhere below is found before anything is removed:
+//! what is mounted there belongs to somebody else, and a bind mount of the same device looks like any other directory.
+//! Only one directory is open at a time, so that neither a deep tree nor a path that is too long for the system is in
+//! the way: the way back up goes through `..`, and is compared with the directory that the way down came from.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use cap_std::fs::Dir;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, openat, statx, unlinkat};
+
+use super::tree::{DiskError, Tree};
+use crate::names::RelPath;
+
+/// Asked before every single removal, which is not made if it fails.
+pub type BeforeEach<'a> = &'a dyn Fn() -> io::Result<()>;
+
+/// Sees the path of an entry, as people know it, its kind, and the size of a file.
+pub type Seen<'a> = &'a dyn Fn(&Path, FileType, u64);
+
+/// Something is mounted at a path that would be removed.
+#[derive(Debug, thiserror::Error)]
+#[error("something is mounted there")]
+pub struct MountPoint;
+
+/// Removes a directory with everything in it.
+///
+/// # Errors
+///
+/// A mount at the directory or below it: then nothing was removed.
+pub fn remove_tree(parent: &Dir, name: &OsStr, shown: &Path, before_each: BeforeEach<'_>) -> Result<(), DiskError> {
+    let Some(directory) = open_below(parent, name, shown)? else { return Ok(()) };
+    walk(&directory, shown, Pass::Check)?;
+    walk(&directory, shown, Pass::Remove(before_each))?;
+    let removed = before_each().and_then(|()| Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?));
+    removed.map_err(|e| failed("remove", shown, e))
+}
+
+/// Removes a directory of the machine, by its path; one that does not exist is removed already.
+///
+/// # Errors
+///
+/// As [`remove_tree`].
+pub fn remove_path(path: &Path) -> Result<(), DiskError> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(failed("remove", path, io::Error::other("it has no parent directory")));
+    };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    match Dir::open_ambient_dir(parent, cap_std::ambient_authority()) {
+        Ok(parent) => remove_tree(&parent, name, path, &|| Ok(())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(failed("open the directory", parent, error)),
+    }
+}
+
+/// Refuses a directory if something is mounted at it or below it; one that does not exist has none.
+///
+/// # Errors
+///
+/// The first mount point, by name, or what cannot be read.
+pub fn refuse_mounts(tree: &Tree, at: &RelPath) -> Result<(), DiskError> {
+    below(tree, at, Pass::Check)
+}
+
+/// Shows everything below a directory that would be removed with it. What is mounted there is left out.
+///
+/// # Errors
+///
+/// What cannot be read.
+pub fn list(tree: &Tree, at: &RelPath, seen: Seen<'_>) -> Result<(), DiskError> {
+    below(tree, at, Pass::List(seen))
+}
+
+/// Refuses what is mounted below a directory that is open already.
+///
+/// # Errors
+///
+/// As [`refuse_mounts`].
+pub fn refuse_mounts_in(directory: &Dir, shown: &Path) -> Result<(), DiskError> {
+    walk(&open(directory, OsStr::new("."), shown)?, shown, Pass::Check)
+}
+
+/// Shows everything below a directory that is open already.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn list_in(directory: &Dir, shown: &Path, seen: Seen<'_>) -> Result<(), DiskError> {
+    walk(&open(directory, OsStr::new("."), shown)?, shown, Pass::List(seen))
+}
+
+/// Whether a removal was refused because of a mount.
+pub fn is_mount_point(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<MountPoint>())
+}
+
+/// What a walk is made for.
+#[derive(Clone, Copy)]
+enum Pass<'a> {
+    /// To find mounts.
+    Check,
+    /// To see what is there.
+    List(Seen<'a>),
+    /// To remove everything below.
+    Remove(BeforeEach<'a>),
+}
+
+/// A directory on the way down.
+struct Level {
+    /// Its name in the directory above it; empty for the first one.
+    name: OsString,
+    place: Place,
+    /// The directories in it that are still to be entered.
+    left: Vec<OsString>,
+}
+
+/// Where something is: its mount, if the kernel tells, its device and its inode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    mount: Option<u64>,
+    device: (u32, u32),
+    inode: u64,
+}
+
+/// What the system tells of an entry.
+struct Entry {
+    place: Place,
+    kind: FileType,
+    size: u64,
+}
+
+/// Goes through everything below a directory.
+fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
+    let mut here = open(top, OsStr::new("."), shown)?;
+    let mut shown = shown.to_owned();
+    let mut above: Vec<Level> = Vec::new();
+    let mut level = enter(&here, OsString::new(), &shown, pass)?;
+    loop {
+        if let Some(name) = level.left.pop() {
+            shown.push(&name);
+            here = open(&here, &name, &shown)?;
+            let below = enter(&here, name, &shown, pass)?;
+            refuse_other(level.place, below.place, true, &shown)?;
+            above.push(std::mem::replace(&mut level, below));
+            continue;
+        }
+        let Some(parent) = above.pop() else { return Ok(()) };
+        here = open(&here, OsStr::new(".."), &shown)?;
+        if look(&here, OsStr::new(""), &shown)?.place != parent.place {
+            return Err(failed("remove", &shown, io::Error::other("it was moved meanwhile")));
+        }
+        if let Pass::Remove(before_each) = pass {
+            let removed = before_each().and_then(|()| Ok(unlinkat(&here, &level.name, AtFlags::REMOVEDIR)?));
+            removed.map_err(|e| failed("remove", &shown, e))?;
+        }
+        shown.pop();
+        level = parent;
+    }
+}
+
+fn below(tree: &Tree, at: &RelPath, pass: Pass<'_>) -> Result<(), DiskError> {
+    let shown = PathBuf::from(tree.shown(Some(at)));
+    let parent = match tree.folder(at.parent().as_ref()) {
+        Err(error) if error.is_missing() => return Ok(()),
+        parent => parent?,
+    };
+    match (open_below(&parent, at.name().as_ref(), &shown), pass) {
+        (Err(error), Pass::List(_)) if is_mount_point(&error.source) => Ok(()),
+        (directory, _) => match directory? {
+            Some(directory) => walk(&directory, &shown, pass),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Lists a directory, and does with everything but its directories what the walk is made for.
+fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result<Level, DiskError> {
+    let place = look(here, OsStr::new(""), shown)?.place;
+    let mut left = Vec::new();
+    for name in names(here).map_err(|e| failed("list", shown, e))? {
+        let shown = shown.join(&name);
+        let found = match look(here, &name, &shown) {
+            Err(error) if error.is_missing() => continue,
+            found => found?,
+        };
+        let is_directory = found.kind == FileType::Directory;
+        // Before the directory is opened, which would let the system mount something there.
+        match (refuse_other(place, found.place, is_directory, &shown), pass) {
+            (Err(_), Pass::List(_)) => continue,
+            (refused, _) => refused?,
+        }
+        match pass {
+            Pass::Check => {}
+            Pass::List(seen) => seen(&shown, found.kind, found.size),
+            Pass::Remove(_) if is_directory => {}
+            Pass::Remove(before_each) => {
+                let removed = before_each().and_then(|()| Ok(unlinkat(here, &name, AtFlags::empty())?));
+                removed.map_err(|e| failed("remove", &shown, e))?;
+            }
+        }
+        if is_directory {
+            left.push(name);
+        }
+    }
+    Ok(Level { name, place, left })
+}
+
+/// All names are read first: a directory that changes while it is read may leave some out.
+fn names(here: &OwnedFd) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in rustix::fs::Dir::read_from(here)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            names.push(OsStr::from_bytes(name).to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Opens a directory below another one, in the same mount; `None` if it does not exist.
+fn open_below(parent: &Dir, name: &OsStr, shown: &Path) -> Result<Option<OwnedFd>, DiskError> {
+    let found = match look(parent, name, shown) {
+        Err(error) if error.is_missing() => return Ok(None),
+        found => found?,
+    };
+    let outside = look(parent, OsStr::new(""), shown)?;
+    refuse_other(outside.place, found.place, true, shown)?;
+    open(parent, name, shown).map(Some)
+}
+
+fn open(parent: impl AsFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, DiskError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty()).map_err(|e| failed("open the directory", shown, e.into()))
+}
+
+/// Looks at an entry of a directory, or at the directory itself if the name is empty.
+fn look(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
+    let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MNT_ID;
+    let found = statx(&directory, name, flags, wanted).map_err(|e| failed("look at", shown, e.into()))?;
+    // Before Linux 5.8 the device has to be enough.
+    let mount = (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id);
+    let place = Place { mount, device: (found.stx_dev_major, found.stx_dev_minor), inode: found.stx_ino };
+    Ok(Entry { place, kind: FileType::from_raw_mode(found.stx_mode.into()), size: found.stx_size })
+}
+
+/// A file may have another device than its directory without a mount (overlayfs); a directory has not.
+fn refuse_other(outside: Place, inside: Place, is_directory: bool, shown: &Path) -> Result<(), DiskError> {
+    let is_other_device = outside.device != inside.device && (is_directory || inside.mount.is_none());
+    match outside.mount != inside.mount || is_other_device {
+        true => Err(failed("remove", shown, io::Error::new(io::ErrorKind::ResourceBusy, MountPoint))),
+        false => Ok(()),
+    }
+}
+
+fn failed(action: &'static str, shown: &Path, error: io::Error) -> DiskError {
+    DiskError::new(action, shown.display().to_string(), error)
+}
