@@ -62,7 +62,7 @@ impl Backup {
             && let Err(error) = made.take_away()
         {
             let folder = made.folder.display().to_string();
-            out::warn(format_args!("the backup `{folder}` is of no use now, and cannot be removed: {error}"));
+            out::warn(format_args!("the backup `{folder}` is of no use now, and cannot be removed: {}", chain(&error)));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::exit::{Exit, Failure};
 use super::out;
 use super::recover::Next;
+use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
@@ -298,7 +299,16 @@ pub(super) fn locked(error: &LockError) -> Failure {
 
 /// A failure of the disk before anything was begun.
 pub(super) fn disk(error: &DiskError) -> Failure {
-    Failure::caused(Exit::Io, error).now("this command changed nothing")
+    from_disk(error).now("this command changed nothing")
+}
+
+/// A failure of the disk; a mount that is in the way can be unmounted.
+pub(super) fn from_disk(error: &DiskError) -> Failure {
+    if is_mount_point(&error.source) {
+        let umount = format!("umount {}", out::typed(Path::new(&error.path)));
+        return Failure::caused(Exit::NotReady, error).next(format!("`{umount}`, then the same command again"));
+    }
+    Failure::caused(Exit::Io, error)
 }
 
 /// A journal that cannot be used.
@@ -317,7 +327,7 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
 pub(super) fn not_begun(error: &RunError) -> Failure {
     let now = "nothing of the deployment has changed";
     match error {
-        RunError::Disk(error) => Failure::caused(Exit::Io, error).now(now),
+        RunError::Disk(error) => from_disk(error).now(now),
         RunError::Journal(fault) => journal(fault),
         RunError::Plan { .. } => Failure::new(Exit::Invalid, error).now(now),
         RunError::Stale { .. } => {

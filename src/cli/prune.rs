@@ -14,7 +14,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Shown;
-use crate::run::{self, Lost, clear_the_way, kept, lost, no_return, standing};
+use crate::run::{self, Lost, clear_the_way, kept, lost, no_return, refuse_mounted, standing};
 
 /// What a prune clears, and what it leaves.
 struct Clearing {
@@ -56,6 +56,7 @@ impl Clearing {
             if at >= oldest {
                 clearing.undoable.extend(can_be_undone(&run).then(|| run.name().to_owned()));
             } else if let Some(bytes) = kept(tree, &run).map_err(|error| inputs::disk(&error))? {
+                refuse_mounted(tree, &run).map_err(|error| inputs::disk(&error))?;
                 let lost = lost(tree, &run).map_err(|error| error.to_string());
                 clearing.old.push(Old { bytes, was_undoable: can_be_undone(&run), lost, run });
             }
@@ -204,11 +205,16 @@ fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
         tree.look(&slots).is_ok_and(|look| look.is_none())
     };
     let gone: Vec<&str> = clearing.old.iter().filter(is_gone).map(|old| old.run.name()).collect();
-    let mut failure = Failure::caused(Exit::Io, error);
+    let mut failure = inputs::from_disk(error);
     failure.changed = !gone.is_empty();
     let now = match gone.as_slice() {
         [] => "nothing was cleared".to_owned(),
         names => format!("the old objects of {} are gone; all other runs are as they were", names.join(", ")),
     };
-    failure.now(now).next("mend what is named, then the same again; every command that writes empties the trash, too")
+    match failure.next.is_empty() {
+        true => failure
+            .now(now)
+            .next("mend what is named, then the same again; every command that writes empties the trash, too"),
+        false => failure.now(now),
+    }
 }

@@ -19,6 +19,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid};
 use super::measure::differences;
 use super::stage::forget;
 use super::{Event, Listener};
+use crate::deployment::deletion::remove_path;
 use crate::deployment::own_file::Attributes;
 use crate::deployment::snapshot::{Free, free};
 use crate::deployment::tree::{BRING_TO_DISK, DiskError, Tree};
@@ -320,11 +321,8 @@ impl Place {
 
 impl BackedUp {
     /// Removes it again, because nothing was replaced after all.
-    pub fn take_away(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    pub fn take_away(&self) -> Result<(), DiskError> {
+        remove_path(&self.folder)?;
         if let (true, Some(place)) = (self.made, self.folder.parent()) {
             // Somebody may have put something beside it.
             let _ = fs::remove_dir(place);

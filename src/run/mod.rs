@@ -52,7 +52,7 @@ pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, thr
 pub use measure::{Difference, differences};
 pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing, standing_of};
 pub use preflight::{Risk, preflight, risk};
-pub use prune::{Lost, kept, lost, prune};
+pub use prune::{Lost, kept, lost, prune, refuse_mounted};
 pub use reopen::{IfChanged, no_return, reopen};
 pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;

@@ -4,14 +4,17 @@
 //! disk before anything is deleted, so that they are there whole or not at all.
 //! Manifest, plan, journal and events stay: later runs are compared with them.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::RunError;
 use super::check::moved_to;
 use super::executor::load_plan;
 use super::swap::slot_folder;
+use crate::deployment::deletion::{list, refuse_mounts};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::{DiskError, Found, Kind, Tree};
+use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::journal::{Outcome, Run, RunState};
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
@@ -29,12 +32,9 @@ pub struct Lost {
 pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
     if is_folder(tree, &slots(run))? {
-        let files = tree.walk(Some(&slots(run)))?.found.into_iter().filter(|found| found.kind == Kind::File);
-        let mut all = 0;
-        for file in files {
-            all += tree.look(&file.path)?.map_or(0, |look| look.size);
-        }
-        bytes = Some(all);
+        let all = Cell::new(0);
+        list(tree, &slots(run), &|_, kind, size| all.set(all.get() + if kind.is_file() { size } else { 0 }))?;
+        bytes = Some(all.get());
     }
     if let Some(look) = tree.look(&reserve(run))? {
         bytes = Some(bytes.unwrap_or_default() + look.size);
@@ -53,13 +53,24 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
         return Ok(Vec::new());
     }
     let known = known(run, &load_plan(tree, &run.folder)?);
-    let listing = tree.walk(Some(&slots(run)))?;
-    let unreadable = listing.unreadable.into_iter();
     let is_closed_as_it_stood = run.state() == RunState::Closed(Outcome::Accepted);
-    let mut lost: Vec<Lost> = unreadable.map(|path| Lost { path, what: "has a name that is not UTF-8" }).collect();
-    for Found { path, kind } in listing.found {
+    let mut lost = Vec::new();
+    for (shown, kind) in contents(tree, &slots(run))? {
+        if kind == Kind::Folder {
+            continue;
+        }
+        let path = match shown.to_str().map(RelPath::parse) {
+            Some(Ok(path)) => path,
+            Some(Err(_)) => {
+                lost.push(Lost { path: shown.display().to_string(), what: "is an operator's" });
+                continue;
+            }
+            None => {
+                lost.push(Lost { path: shown.display().to_string(), what: "has a name that is not UTF-8" });
+                continue;
+            }
+        };
         let what = match (kind, known.get(&path.folded())) {
-            (Kind::Folder, _) => continue,
             // Nothing brings back what a closed run had set aside.
             (Kind::File, Some(_)) if is_closed_as_it_stood && path.parts().nth(5) == Some("old") => {
                 "stood in the deployment before the run"
@@ -77,6 +88,27 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
         lost.push(Lost { path: path.as_str().to_owned(), what });
     }
     Ok(lost)
+}
+
+/// Refuses a run whose slots cannot be cleared because something is mounted in them.
+///
+/// # Errors
+///
+/// The mount point, by name.
+pub fn refuse_mounted(tree: &Tree, run: &Run) -> Result<(), DiskError> {
+    refuse_mounts(tree, &slots(run))
+}
+
+/// Everything below a directory of the deployment, however deep, sorted by its path from the root.
+fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError> {
+    let found = RefCell::new(Vec::new());
+    list(tree, at, &|shown, kind, _| {
+        let path = shown.strip_prefix(tree.path()).unwrap_or(shown);
+        found.borrow_mut().push((path.to_owned(), Kind::from(kind)));
+    })?;
+    let mut found = found.into_inner();
+    found.sort();
+    Ok(found)
 }
 
 /// Everything that a plan may have put into its slots, by its path there.
@@ -97,13 +129,17 @@ fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
 ///
 /// # Errors
 ///
-/// Whatever failed. Each run still has its slots whole, or has none.
+/// Whatever failed, and a mount in any of the slots, which stops all before anything goes. Each run still has its slots whole, or has none.
 pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     let mut runs: Vec<&Run> = runs.iter().copied().filter(|run| !run.is_open()).collect();
     // A run is only undone when all later ones are.
     runs.sort_by_key(|run| run.number);
     // Their closing records first: a power cut may open a run again whose process died over its last one.
     disk.barrier()?;
+    // All of them first: a mount in one is found before anything goes.
+    for run in &runs {
+        refuse_mounts(disk.tree(), &slots(run))?;
+    }
     for run in &runs {
         if is_folder(disk.tree(), &slots(run))? {
             disk.put_in_trash(&slots(run))?;
