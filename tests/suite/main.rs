@@ -21,6 +21,7 @@ mod importing;
 mod independent_tools;
 mod journals;
 mod killed;
+mod labs;
 mod language;
 mod listing;
 mod locks;

@@ -32,13 +32,13 @@ fn a_rehearsal_ends_as_an_apply_does() {
 fn a_lab_that_is_there_is_replaced_only_when_told_so() {
     let world = World::with_deployment();
     world.run(REHEARSE).exits_with(exit::OK);
-    fs::write(world.at("lab/deployment/mark"), "of the first lab").expect("written");
+    fs::remove_file(world.at("lab/deployment/MSIShare/HostedEmail2007NS.msi")).expect("it was made");
     let lab = Listing::strict(&world.at("lab"));
     let ran = world.run(REHEARSE).exits_with(exit::USAGE);
-    ran.says("`lab` exists already").says("now: it was left as it is").says("`--replace` makes it anew");
+    ran.says("`lab` exists already").says("now: `lab` is a lab, and complete").says("`--replace` makes it anew");
     lab.assert_same(&Listing::strict(&world.at("lab")));
     world.run(&format!("{REHEARSE} --replace")).exits_with(exit::OK).says("everything matches");
-    assert!(!world.at("lab/deployment/mark").exists());
+    assert!(world.at("lab/deployment/MSIShare/HostedEmail2007NS.msi").exists());
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_lab_never_replaces_what_it_is_made_from() {
     let before = Listing::of(&world.at("lab"));
     for from in ["-d lab/deployment", "-p lab/payload"] {
         let ran = world.run(&format!("rehearse kb952076.toml --in lab --replace {from}")).exits_with(exit::USAGE);
-        ran.says("lies in the folder that the lab would replace").says("nothing was removed");
+        ran.says("lies in the folder that the lab would replace").says("now: `lab` is a lab, and complete");
         before.assert_same(&Listing::of(&world.at("lab")));
     }
 }
