@@ -12,7 +12,8 @@ use super::args::{Format, Rehearse};
 use super::exit::{Exit, Failure};
 use super::job::{Job, confirmations, preview_of, told_nothing};
 use super::out;
-use super::rehearse::{again, not_prepared};
+use super::rehearse::{again, lab_now, not_prepared};
+use super::signals::Signals;
 use crate::manifest::Rollup;
 use crate::names::Shown;
 use crate::plan::{Plan, Planned};
@@ -22,7 +23,7 @@ use crate::rehearse::{CrashError, Crashes, Failing, Lab, News, Place, Program, R
 const TOLD: usize = 20;
 
 /// Kills at every point, and shows the table.
-pub(super) fn everywhere(args: &Rehearse, job: &Job, lab: &Lab) -> Result<Exit, Failure> {
+pub(super) fn everywhere(args: &Rehearse, job: &Job, lab: &Lab, signals: &Signals) -> Result<Exit, Failure> {
     let plan = match preview_of(job)? {
         Planned::Plan(plan) => plan,
         Planned::Nothing(nothing) => {
@@ -40,8 +41,15 @@ pub(super) fn everywhere(args: &Rehearse, job: &Job, lab: &Lab) -> Result<Exit, 
     let progress = Progress::default();
     let tell = |news: &News<'_>| progress.tell(news);
     let begun = Instant::now();
-    let crashes =
-        Crashes { program: &program, deployment: &lab.deployment, folder: &args.r#in, plan: &plan, tell: &tell };
+    lab.list_copies(&plan).map_err(|error| not_prepared(&error, args))?;
+    let crashes = Crashes {
+        program: &program,
+        deployment: &lab.deployment,
+        folder: &args.r#in,
+        plan: &plan,
+        tell: &tell,
+        is_stopped: &|| signals.came(),
+    };
     let report = crash_everywhere(crashes);
     progress.end();
     let report = report.map_err(|error| not_tried(&error, args))?;
@@ -205,7 +213,7 @@ fn told(failing: &Failing) -> String {
 fn not_tried(error: &CrashError, args: &Rehearse) -> Failure {
     match error {
         CrashError::Lab(error) => not_prepared(error, args),
-        _ => Failure::new(Exit::Failed, error).now("the points were not all tried"),
+        _ => Failure::new(Exit::Failed, error).now(format!("the points were not all tried; {}", lab_now(&args.r#in))),
     }
 }
 

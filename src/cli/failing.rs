@@ -21,7 +21,6 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
         return Ok(());
     }
     let failure = Failure::new(Exit::Usage, format_args!("the manifest has no step `{named}`"));
-    let failure = failure.now("nothing was made");
     let failure = match nearest(named, ids.iter().copied()) {
         Some(id) => failure.next(format!("did you mean `--fail {id}`?")),
         None => failure,

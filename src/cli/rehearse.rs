@@ -9,20 +9,21 @@ use super::exit::{Exit, Failure};
 use super::inputs::Site;
 use super::job::{Asking, Job, Preview};
 use super::progress::{ManualSteps, Wishes};
-use super::recover::Next;
+use super::recover::{Next, heeded};
 use super::{crashes, failing, inputs, out, reading};
+use crate::deployment::deletion::is_mount_point;
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Findings, Source};
 use crate::journal::{RunState, runs};
-use crate::rehearse::{Lab, LabError, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose};
+use crate::rehearse::{Lab, LabError, LabState, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose};
 use crate::run::standing;
 
 /// `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let (description, text) = match &args.deployment {
         Some(own) if own.is_file() => inputs::described(own)?,
-        Some(own) => (at_rest(inputs::site(Some(own))?)?, String::new()),
+        Some(own) => (at_rest(inputs::site(Some(own))?, &args.r#in)?, String::new()),
         None => (sample()?, SAMPLE.to_owned()),
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
@@ -30,7 +31,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", payload.display())));
     }
     if let Some(named) = &args.fail {
-        failing::check(named, &loaded.manifest)?;
+        failing::check(named, &loaded.manifest).map_err(|failure| failure.now(lab_now(&args.r#in)))?;
     }
     refuse_to_lose(&args.r#in, &args.manifest).map_err(|error| not_prepared(&error, args))?;
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
@@ -40,8 +41,13 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     }
     let origin = own.filter(|own| own.is_dir()).map_or(Origin::Built(&text), Origin::Copied);
     let real = args.payload.as_deref();
-    let lab = prepare(&loaded.manifest, &description, &args.r#in, origin, real, existing);
+    let signals = heeded()?;
+    let is_stopped = || signals.came();
+    let lab = prepare(&loaded.manifest, &description, &args.r#in, origin, real, existing, &is_stopped);
     let lab = lab.map_err(|error| not_prepared(&error, args))?;
+    if signals.came() {
+        return Err(not_prepared(&LabError::Interrupted, args));
+    }
     out::say(format_args!("made {} and {}", lab.deployment.display(), lab.payload.display()));
     if args.prepare {
         out::line(format_args!("prepared: {} is in the state before the rollup", lab.deployment.display()));
@@ -61,7 +67,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         watch: None,
     };
     if args.crash_everywhere {
-        return crashes::everywhere(args, &job, &lab);
+        return crashes::everywhere(args, &job, &lab, &signals);
     }
     if let Some(named) = &args.fail {
         return failing::rehearse(named, &job, asking);
@@ -108,14 +114,14 @@ pub(super) fn rehearsed() -> Wishes {
 }
 
 /// A copy of a deployment between states would rehearse nothing that is ever applied.
-fn at_rest(site: Site) -> Result<Description, Failure> {
+fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
     let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
     match runs.iter().find(|run| matches!(run.state(), RunState::Unfinished(_))) {
         None => Ok(site.description),
         Some(run) => {
             let next = Next(site.tree.path());
             Err(Failure::new(Exit::NotReady, format_args!("run {} is {}", run.name(), standing(run)))
-                .now("nothing was made")
+                .now(lab_now(lab))
                 .next(format!("`{}` takes it to its end, `{}` takes it back", next.resume(), next.undo())))
         }
     }
@@ -127,29 +133,56 @@ fn sample() -> Result<Description, Failure> {
     describe::parse(&source, &mut findings).ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
 }
 
+/// How many objects that no rehearsal made are named.
+const NAMED: usize = 8;
+
+/// Says what is in the lab's directory, from what is on disk at this moment.
+pub(super) fn lab_now(directory: &Path) -> String {
+    let shown = directory.display();
+    match LabState::of(directory) {
+        LabState::Absent => format!("nothing was made: `{shown}` does not exist"),
+        LabState::Empty => format!("nothing was made: `{shown}` is empty"),
+        LabState::Complete => format!("`{shown}` is a lab, and complete"),
+        LabState::Incomplete => format!("`{shown}` is a lab, and not complete"),
+        LabState::Other => format!("`{shown}` is not a lab, and nothing was made there"),
+    }
+}
+
 pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
-    let folder = args.r#in.display();
-    match error {
-        LabError::Exists(_) => Failure::new(Exit::Usage, error)
-            .now("it was left as it is")
-            .next("`--replace` makes it anew; `--in DIR` makes another one"),
-        LabError::WouldBeLost(_) => Failure::new(Exit::Usage, error)
-            .now("nothing was removed, and nothing was made")
-            .next("`--in DIR` makes the lab somewhere else"),
-        LabError::Inside(_) => {
-            Failure::new(Exit::Usage, error).now("nothing was made").next("`--in DIR` makes the lab somewhere else")
+    let elsewhere = "`--in DIR` makes the lab somewhere else";
+    let failure = match error {
+        LabError::Exists(_) => {
+            Failure::new(Exit::Usage, error).next("`--replace` makes it anew; `--in DIR` makes another one")
         }
-        LabError::NotALab(_) => {
-            Failure::new(Exit::Usage, error).now("it was left as it is").next("`--in DIR` makes the lab somewhere else")
+        LabError::WouldBeLost(_) | LabError::Inside(_) | LabError::NotALab(_) => {
+            Failure::new(Exit::Usage, error).next(elsewhere)
         }
-        LabError::PinsOfARealPayload { .. } => Failure::new(Exit::Mismatch, error)
-            .now(format!("nothing was made in {folder}"))
-            .next("rehearse with the real files: `--payload DIR`"),
+        LabError::WithoutListing(directory) => Failure::new(Exit::Usage, error)
+            .next(format!("remove `{}` yourself if you need nothing in it; {elsewhere}", directory.display())),
+        LabError::Foreign { paths, .. } => {
+            let mut failure = Failure::new(Exit::Usage, error);
+            let named = paths.iter().take(NAMED).map(|path| format!("not made by a rehearsal: `{}`", path.display()));
+            failure.reasons.extend(named);
+            if let Some(more @ 1..) = paths.len().checked_sub(NAMED) {
+                failure.reasons.push(format!("and {} more", out::number(more as u64)));
+            }
+            failure.next(format!("move what is named elsewhere, then the same command again; {elsewhere}"))
+        }
+        LabError::NotYours(_) | LabError::WritableByAll(_) => Failure::new(Exit::Usage, error).next(elsewhere),
+        LabError::Busy(_) => Failure::new(Exit::Locked, error).next(format!("wait for it; {elsewhere}")),
+        LabError::Interrupted => Failure::new(Exit::Interrupted, error),
+        LabError::PinsOfARealPayload { .. } => {
+            Failure::new(Exit::Mismatch, error).next("rehearse with the real files: `--payload DIR`")
+        }
         LabError::Build(_) => Failure::new(Exit::Mismatch, error)
-            .now(format!("nothing was made in {folder}"))
             .next("correct the file table, or rehearse with the real files: `--payload DIR`"),
-        LabError::Disk { .. } => {
-            Failure::caused(Exit::Io, error).now(format!("{folder} is not complete; `--replace` makes it anew"))
-        }
+        LabError::Disk { path, source, .. } if is_mount_point(source) => Failure::caused(Exit::NotReady, error)
+            .next(format!("`umount {}`, then the same command again", out::typed(path))),
+        LabError::Disk { .. } => Failure::caused(Exit::Io, error),
+    };
+    let failure = failure.now(lab_now(&args.r#in));
+    match LabState::of(&args.r#in) {
+        LabState::Incomplete if failure.next.is_empty() => failure.next("the same command again makes it anew"),
+        _ => failure,
     }
 }

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -79,6 +79,8 @@ impl Program {
         words.extend(at.map(|at| format!("--die-at-change={at}").into()));
         let mut command = Command::new(&self.path);
         command.args(&words).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+        // Ctrl-C is for the rehearsal, which stops behind the point that it is at.
+        command.process_group(0);
         let output = command.output().map_err(disk("run", &self.path))?;
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();

@@ -1,13 +1,14 @@
 //! Copying a deployment whole: names, bytes, permissions, owners and times.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use rustix::fs::{AtFlags, Mode, OFlags, Timespec, Timestamps, futimens, openat, utimensat};
 use walkdir::{DirEntry, WalkDir};
 
+use super::making::Making;
 use super::{LabError, disk};
 
 /// Every entry of a deployment but what rollup keeps in it, a folder before what is in it.
@@ -18,62 +19,88 @@ pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry
 }
 
 /// Copies a deployment without its runs, which stay where they were made.
-pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), LabError> {
-    copy(entries(from), from, to)
+pub(super) fn copy_tree(from: &Path, making: &Making<'_>, to: &Path) -> Result<(), LabError> {
+    copy(entries(from), from, making, to)
 }
 
 /// Copies a lab's deployment with the run that a dead process left there.
-pub(super) fn copy_with_run(from: &Path, to: &Path) -> Result<(), LabError> {
-    copy(WalkDir::new(from).into_iter().map(|entry| entry.map_err(not_listed)), from, to)
+pub(super) fn copy_with_run(from: &Path, making: &Making<'_>, to: &Path) -> Result<(), LabError> {
+    copy(WalkDir::new(from).into_iter().map(|entry| entry.map_err(not_listed)), from, making, to)
 }
 
-fn copy(entries: impl Iterator<Item = Result<DirEntry, LabError>>, from: &Path, to: &Path) -> Result<(), LabError> {
-    let mut folders: Vec<(PathBuf, Metadata)> = Vec::new();
+fn copy(
+    entries: impl Iterator<Item = Result<DirEntry, LabError>>,
+    from: &Path,
+    making: &Making<'_>,
+    to: &Path,
+) -> Result<(), LabError> {
+    let mut directories: Vec<(PathBuf, Metadata)> = Vec::new();
     for entry in entries {
         let entry = entry?;
         let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
         let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
-        let fail = || disk("copy", entry.path());
-        let metadata = entry.metadata().map_err(|error| fail()(error.into()))?;
+        let metadata = entry.metadata().map_err(|error| disk("copy", entry.path())(error.into()))?;
         if metadata.is_dir() {
-            fs::create_dir_all(&target).map_err(fail())?;
-            folders.push((target, metadata));
-        } else {
-            copy_entry(entry.path(), &target, &metadata).map_err(fail())?;
+            making.directory(&target)?;
+            directories.push((target, metadata));
+        } else if metadata.is_symlink() {
+            copy_link(entry.path(), making, &target, &metadata)?;
+        } else if metadata.is_file() {
+            let source = open(entry.path()).map_err(disk("copy", entry.path()))?;
+            making.file(&target, |mut file| {
+                io::copy(&mut &source, &mut file)?;
+                take_over(&file, &metadata)
+            })?;
         }
+        // A FIFO or a socket holds nothing that could be copied.
     }
-    // The innermost first, when they are full: nothing can be put into a folder that nobody may write to.
-    for (folder, was) in folders.iter().rev() {
-        take_over(folder, was).map_err(disk("set the permissions of", folder))?;
+    // The innermost first, when they are full: nothing can be put into a directory that is read-only.
+    for (directory, was) in directories.iter().rev() {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        making.change(directory, |parent, name| take_over(&openat(parent, name, flags, Mode::empty())?.into(), was))?;
     }
     Ok(())
 }
 
-fn copy_entry(from: &Path, to: &Path, was: &Metadata) -> io::Result<()> {
-    if was.is_symlink() {
-        symlink(fs::read_link(from)?, to)?;
-    } else if was.is_file() {
-        fs::copy(from, to)?;
-    } else {
-        // A FIFO or a socket holds nothing that could be copied.
-        return Ok(());
+/// Opens a file, and nothing that took its place since it was listed.
+fn open(file: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a file any more")),
     }
-    take_over(to, was)
+}
+
+fn copy_link(from: &Path, making: &Making<'_>, to: &Path, was: &Metadata) -> Result<(), LabError> {
+    let target = fs::read_link(from).map_err(disk("copy", from))?;
+    making.link(to, &target)?;
+    making.change(to, |parent, name| {
+        let owner = (rustix::fs::Uid::from_raw(was.uid()), rustix::fs::Gid::from_raw(was.gid()));
+        let given = rustix::fs::chownat(parent, name, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW);
+        unless_denied(given.map_err(io::Error::from))?;
+        Ok(utimensat(parent, name, &times(was), AtFlags::SYMLINK_NOFOLLOW)?)
+    })
 }
 
 /// Gives a copy the owner, the permissions and the time of the original.
-fn take_over(to: &Path, was: &Metadata) -> io::Result<()> {
-    match lchown(to, Some(was.uid()), Some(was.gid())) {
-        // Only root can give files away; everybody else rehearses as himself.
-        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
-        _ => {}
+fn take_over(to: &File, was: &Metadata) -> io::Result<()> {
+    unless_denied(fchown(to, Some(was.uid()), Some(was.gid())))?;
+    to.set_permissions(was.permissions())?;
+    Ok(futimens(to, &times(was))?)
+}
+
+/// Only root can give files away; for other users a copy is their own.
+fn unless_denied(given: io::Result<()>) -> io::Result<()> {
+    match given {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        _ => Ok(()),
     }
-    if !was.is_symlink() {
-        fs::set_permissions(to, was.permissions())?;
-    }
+}
+
+fn times(was: &Metadata) -> Timestamps {
     let time = Timespec { tv_sec: was.mtime(), tv_nsec: was.mtime_nsec() };
-    let times = Timestamps { last_access: time, last_modification: time };
-    Ok(utimensat(CWD, to, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    Timestamps { last_access: time, last_modification: time }
 }
 
 fn not_listed(error: walkdir::Error) -> LabError {

@@ -12,6 +12,8 @@ mod copy;
 mod crashes;
 mod faults;
 mod lab;
+mod listing;
+mod making;
 mod payload;
 mod picture;
 mod site;
@@ -19,13 +21,14 @@ mod site;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::deployment::tree::DiskError;
 use crate::installer::BuildError;
 use crate::names::{Digest, FileName};
 
 pub use child::{Program, Verb};
 pub use crashes::{CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere};
 pub use faults::{Death, FailingSwap};
-pub use lab::{Lab, OnExisting, Origin, prepare, refuse_to_lose};
+pub use lab::{Lab, LabState, OnExisting, Origin, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
 pub use picture::{Picture, Times};
 pub use site::build as build_site;
@@ -41,9 +44,32 @@ pub enum LabError {
     /// Something stands there already.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
-    /// What stands there was made by somebody else.
+    /// Something else is there.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
+    /// The lab does not say what was made in it.
+    #[error("`{}` was made by another version of rollup, which did not list what it made there", .0.display())]
+    WithoutListing(PathBuf),
+    /// There is something in the lab that no rehearsal made.
+    #[error("`{}` contains what `rollup rehearse` did not make", .directory.display())]
+    Foreign {
+        /// The lab.
+        directory: PathBuf,
+        /// All of it.
+        paths: Vec<PathBuf>,
+    },
+    /// The directory, or the link that leads to it, belongs to another user.
+    #[error("`{}` belongs to another user, who could replace what is made there", .0.display())]
+    NotYours(PathBuf),
+    /// Everybody may make or replace something in the directory.
+    #[error("`{}` is writable by all users", .0.display())]
+    WritableByAll(PathBuf),
+    /// Another rehearsal is at work there.
+    #[error("another process is at work in `{}`", .0.display())]
+    Busy(PathBuf),
+    /// A signal asked for it.
+    #[error("stopped by a signal")]
+    Interrupted,
     /// Making the lab would remove what it is to be made from.
     #[error("`{}` lies in the folder that the lab would replace", .0.display())]
     WouldBeLost(PathBuf),
@@ -75,7 +101,13 @@ pub enum LabError {
     },
 }
 
-fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError {
+fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {
     let path = path.to_owned();
     move |source| LabError::Disk { action, path, source }
+}
+
+impl From<DiskError> for LabError {
+    fn from(DiskError { action, path, source }: DiskError) -> Self {
+        Self::Disk { action, path: path.into(), source }
+    }
 }

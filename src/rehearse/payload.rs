@@ -1,10 +1,10 @@
 //! Building the payload of a rehearsal: what the file table documents, and nothing of a vendor's.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, FileTimes};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use super::making::{Built, BuiltTree, Making};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, ItemKind};
 use crate::installer::{Recipe, build_package, build_program};
@@ -18,20 +18,15 @@ pub(super) const OLD_VERSION: &str = "4.0.200";
 /// The time of files that document none: the first day of 2008.
 pub(super) const SOME_TIME: i64 = 1_199_145_600;
 
-/// A file of the payload, whole in memory.
-pub(super) struct Built {
-    name: FileName,
-    bytes: Vec<u8>,
-    modified: i64,
-}
-
-/// Builds the payload of a manifest in a folder that does not exist yet.
-pub fn build(manifest: &Manifest, description: &Description, folder: &Path) -> Result<(), LabError> {
-    write(contents(manifest, description)?, folder)
+/// Builds the payload of a manifest in a directory that does not exist yet.
+pub fn build(manifest: &Manifest, description: &Description, directory: &Path) -> Result<(), LabError> {
+    let payload = contents(manifest, description)?;
+    fs::create_dir_all(directory).map_err(disk("make the directory", directory))?;
+    Making::at(directory)?.tree(Path::new(""), &payload)
 }
 
 /// Builds every file of the table and compares it with its pin.
-pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result<Vec<Built>, LabError> {
+pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result<BuiltTree, LabError> {
     let products = products(description);
     let build = |row: &PayloadFile| {
         let product = products.get(&row.name.folded()).copied();
@@ -51,27 +46,10 @@ pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result
             Some(pinned) if pinned != built => {
                 Err(LabError::PinsOfARealPayload { name: row.name.clone(), pinned, built })
             }
-            _ => Ok(Built { name: row.name.clone(), bytes, modified }),
+            _ => Ok((PathBuf::from(row.name.as_str()), Some(Built { bytes, modified: Some(modified) }))),
         }
     };
     manifest.files.iter().map(build).collect()
-}
-
-/// Writes what was built, with its documented times.
-pub(super) fn write(files: Vec<Built>, folder: &Path) -> Result<(), LabError> {
-    fs::create_dir_all(folder).map_err(disk("make the folder", folder))?;
-    for Built { name, bytes, modified } in files {
-        write_file(&folder.join(name.as_str()), &bytes, modified)?;
-    }
-    Ok(())
-}
-
-/// Writes a file with its time of change, in seconds since 1970.
-pub(super) fn write_file(at: &Path, bytes: &[u8], modified: i64) -> Result<(), LabError> {
-    fs::write(at, bytes).map_err(disk("write", at))?;
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(modified.max(0).unsigned_abs());
-    let file = File::options().write(true).open(at).map_err(disk("open", at))?;
-    file.set_times(FileTimes::new().set_modified(time)).map_err(disk("set the time of", at))
 }
 
 /// What to build for an installer: a library, its description, and a page to read.

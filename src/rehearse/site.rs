@@ -3,95 +3,104 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Cursor, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::payload::{OLD_VERSION, SOME_TIME, recipe, write_file};
+use super::making::{Built, BuiltTree, Making};
+use super::payload::{OLD_VERSION, SOME_TIME, recipe};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord};
 use crate::installer::{self, Contents, FileHashes, Installer, NothingBeside, PackagedFile, Sink, build_package};
 use crate::names::{Digest, FileName};
 
-/// Builds the tree of a description: every item installed but those that its `[rehearsal]` names.
+/// Builds the tree of a description in a directory: every item installed but those that its `[rehearsal]` names.
 ///
 /// # Errors
 ///
-/// [`LabError::Build`] where a name of the description cannot stand in a package, [`LabError::Disk`]
-/// where the disk refuses.
-pub fn build(description: &Description, text: &str, folder: &Path) -> Result<(), LabError> {
-    let site = Site { description, folder };
-    site.folder_at("")?;
-    site.text("deployment.toml", text)?;
-    let share = site.folder_at(description.share.as_str())?;
+/// [`LabError::Build`] if a name of the description cannot be in a package: then nothing was made.
+/// [`LabError::Disk`] if the disk refuses.
+pub fn build(description: &Description, text: &str, directory: &Path) -> Result<(), LabError> {
+    let site = contents(description, text)?;
+    fs::create_dir_all(directory).map_err(disk("make the directory", directory))?;
+    Making::at(directory)?.tree(Path::new(""), &site)
+}
+
+/// Builds the same in memory, so that nothing but the disk can fail afterwards.
+pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTree, LabError> {
+    let mut site = Site { description, tree: BuiltTree::new() };
+    site.text("deployment.toml", text);
+    let share = site.directory(description.share.as_str());
     for server in &description.servers {
         for name in ["Services", "Files", "Programs"] {
-            site.folder_at(&format!("Servers/{}/{name}", server.name))?;
+            site.directory(&format!("Servers/{}/{name}", server.name));
         }
     }
     for (service, server) in description.all_services() {
         let file = description.service_file(service, server);
-        site.text(file.as_str(), &ServiceRecord::default().to_toml())?;
+        site.text(file.as_str(), &ServiceRecord::default().to_toml());
     }
     for (at, item) in description.items.iter().enumerate() {
         match &item.kind {
             ItemKind::Component { .. } => site.component(at, item, &share)?,
-            ItemKind::Procedure { parameters, .. } => site.procedure(at, parameters)?,
+            ItemKind::Procedure { parameters, .. } => site.procedure(at, parameters),
         }
     }
-    Ok(())
+    Ok(site.tree)
 }
 
 struct Site<'a> {
     description: &'a Description,
-    folder: &'a Path,
+    tree: BuiltTree,
 }
 
 impl Site<'_> {
-    fn folder_at(&self, below: &str) -> Result<std::path::PathBuf, LabError> {
-        let at = if below.is_empty() { self.folder.to_owned() } else { self.folder.join(below) };
-        fs::create_dir_all(&at).map_err(disk("make the folder", &at))?;
-        Ok(at)
+    fn directory(&mut self, path: &str) -> PathBuf {
+        self.tree.insert(PathBuf::from(path), None);
+        PathBuf::from(path)
     }
 
-    fn text(&self, below: &str, text: &str) -> Result<(), LabError> {
-        let at = self.folder.join(below);
-        if let Some(parent) = at.parent() {
-            fs::create_dir_all(parent).map_err(disk("make the folder", parent))?;
-        }
-        fs::write(&at, text).map_err(disk("write", &at))
+    fn file(&mut self, path: PathBuf, bytes: Vec<u8>, modified: Option<i64>) {
+        self.tree.insert(path, Some(Built { bytes, modified }));
     }
 
-    /// Puts the old package into the share, and installs it where the item was installed before.
-    fn component(&self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
+    fn text(&mut self, path: &str, text: &str) {
+        self.file(PathBuf::from(path), text.as_bytes().to_owned(), None);
+    }
+
+    /// Puts the old package into the share, and installs it if the item was installed before.
+    fn component(&mut self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
         let ItemKind::Component { installer, product, .. } = &item.kind else { return Ok(()) };
         let version = OLD_VERSION.parse().expect("a version");
         let package = build_package(&recipe(installer, product, version, None, SOME_TIME))?;
-        write_file(&share.join(installer.as_str()), &package, SOME_TIME)?;
+        self.file(share.join(installer.as_str()), package.clone(), Some(SOME_TIME));
         let item = crate::deployment::description::ItemId(at);
-        if self.description.rehearsal_not_installed.contains(&item) {
+        let description = self.description;
+        if description.rehearsal_not_installed.contains(&item) {
             return Ok(());
         }
         let contents = installer::contents(Cursor::new(&package), &mut NothingBeside).expect("a package just built");
         let record = record(&contents, installer, &package);
-        for instance in self.description.instances(item) {
-            let folder = self.description.folder(instance);
-            self.text(&format!("{folder}/state.toml"), &record.to_toml())?;
-            let files = self.folder_at(&format!("{folder}/files"))?;
-            lay_down(&package, &files)?;
+        for instance in description.instances(item) {
+            let directory = description.folder(instance);
+            self.text(&format!("{directory}/state.toml"), &record.to_toml());
+            let files = self.directory(&format!("{directory}/files"));
+            for (path, bytes) in unpacked(&package, &files)? {
+                self.file(path, bytes, None);
+            }
         }
         Ok(())
     }
 
-    fn procedure(&self, at: usize, parameters: &BTreeMap<String, String>) -> Result<(), LabError> {
+    fn procedure(&mut self, at: usize, parameters: &BTreeMap<String, String>) {
         let item = crate::deployment::description::ItemId(at);
-        if self.description.rehearsal_not_installed.contains(&item) {
-            return Ok(());
+        let description = self.description;
+        if description.rehearsal_not_installed.contains(&item) {
+            return;
         }
-        for instance in self.description.instances(item) {
+        for instance in description.instances(item) {
             let record = ProcedureRecord::ran(None, parameters.clone());
-            self.text(&format!("{}/state.toml", self.description.folder(instance)), &record.to_toml())?;
+            self.text(&format!("{}/state.toml", description.folder(instance)), &record.to_toml());
         }
-        Ok(())
     }
 }
 
@@ -109,21 +118,25 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
     ItemRecord::installed(None, installed)
 }
 
-fn lay_down(package: &[u8], folder: &Path) -> Result<(), LabError> {
+/// The files of a package, below a directory.
+fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, LabError> {
+    let mut sink = InMemory { directory, files: Vec::new() };
     let unpacked = Installer::open(Cursor::new(package))
-        .and_then(|mut installer| installer.unpack(&mut NothingBeside, &mut IntoFolder(folder), FileHashes::Compare));
-    unpacked.map_err(|error| disk("unpack a package into", folder)(io::Error::other(error)))
+        .and_then(|mut installer| installer.unpack(&mut NothingBeside, &mut sink, FileHashes::Compare));
+    unpacked.map_err(|error| disk("unpack a package into", directory)(io::Error::other(error)))?;
+    Ok(sink.files)
 }
 
-/// Writes the files of a package below a folder.
-struct IntoFolder<'a>(&'a Path);
+/// Keeps the files of a package, with their paths below a directory.
+struct InMemory<'a> {
+    directory: &'a Path,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
 
-impl Sink for IntoFolder<'_> {
+impl Sink for InMemory<'_> {
     fn file<'a>(&'a mut self, file: &PackagedFile, _modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
-        let at = self.0.join(file.path.to_path());
-        if let Some(parent) = at.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        Ok(Box::new(fs::File::create(at)?))
+        self.files.push((self.directory.join(file.path.to_path()), Vec::new()));
+        let (_, bytes) = self.files.last_mut().expect("just pushed");
+        Ok(Box::new(bytes))
     }
 }

@@ -148,8 +148,14 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     assert!(installed.success());
     let apply = vec![world.at("small.toml").into(), "-p".into(), world.at("KB100001").into()];
     let program = Program { path, apply };
-    let crashes =
-        Crashes { program: &program, deployment: &world.deployment(), folder: lab.path(), plan: &plan, tell: &|_| {} };
+    let crashes = Crashes {
+        program: &program,
+        deployment: &world.deployment(),
+        folder: lab.path(),
+        plan: &plan,
+        tell: &|_| {},
+        is_stopped: &|| false,
+    };
     let report = crash_everywhere(crashes).expect("the points can be tried");
     (lab, report)
 }

@@ -90,6 +90,7 @@ fn sample() -> &'static Template {
             Origin::Built(SAMPLE),
             None,
             OnExisting::Refuse,
+            &|| false,
         );
         let lab = lab.expect("the sample can be built");
         Template { _folder: folder, deployment: lab.deployment, payload: lab.payload }

@@ -35,6 +35,19 @@ pub use report::{Failing, Place, Report, Row, Stood, Way};
 /// More copies of a deployment than this at once take more room than they save time.
 const MOST_WORKERS: usize = 4;
 
+/// The directory of the first copy that did not recover.
+pub(super) const FIRST_FAILURE: &str = "first-failure";
+/// The file in it that says what was done there.
+pub(super) const WHAT_HAPPENED: &str = "what-happened.txt";
+/// The deployment that the copies of a scene are made from.
+pub(super) const SCENE: &str = "scene";
+
+/// The names of all directories that are made beside a deployment.
+pub(super) fn copies() -> impl Iterator<Item = String> {
+    let workers = (1..=MOST_WORKERS).map(worker::name);
+    workers.chain([SCENE, FIRST_FAILURE].map(str::to_owned))
+}
+
 /// What is killed everywhere.
 #[derive(Clone, Copy)]
 pub struct Crashes<'a> {
@@ -48,12 +61,14 @@ pub struct Crashes<'a> {
     pub plan: &'a Plan,
     /// Hears how far it is, from several threads.
     pub tell: &'a (dyn Fn(&News<'_>) + Sync),
+    /// Asked before each point whether to stop.
+    pub is_stopped: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Crashes<'_> {
     /// Where the deployment stands that the copies of a scene are made from.
     fn scene(&self) -> PathBuf {
-        self.folder.join("scene")
+        self.folder.join(SCENE)
     }
 
     /// The last step that nobody can take back, if there is one: behind it nothing goes back.
@@ -119,18 +134,26 @@ pub enum CrashError {
 ///
 /// # Errors
 ///
-/// What kept the points from being tried. A point that does not recover is no error; the report tells it.
+/// What kept the points from being tried; the copies are removed all the same. A point that does not recover is not
+/// an error; it is in the report.
 pub fn crash_everywhere(crashes: Crashes<'_>) -> Result<Report, CrashError> {
     let before = Picture::of(crashes.deployment)?;
     let count = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
     let mut workers: Vec<Worker<'_>> = (1..=count).map(|number| Worker::new(crashes, number)).collect();
+    let report = every_scene(crashes, before, &mut workers);
+    let cleared = workers.iter().try_for_each(Worker::clear_away);
+    let report = report?;
+    cleared?;
+    Ok(report)
+}
+
+fn every_scene(crashes: Crashes<'_>, before: Picture, workers: &mut [Worker<'_>]) -> Result<Report, CrashError> {
     let after = workers[0].applied()?;
     let trials = Trials::new(crashes, before, after);
-    trials.everywhere(&mut workers, Scene::Before)?;
+    trials.everywhere(workers, Scene::Before)?;
     for scene in trials.later_scenes() {
-        trials.everywhere(&mut workers, scene)?;
+        trials.everywhere(workers, scene)?;
     }
-    workers.iter().try_for_each(Worker::clear_away)?;
     Ok(trials.report())
 }
 

@@ -114,6 +114,9 @@ impl<'a> Trials<'a> {
     ) -> Result<(), CrashError> {
         loop {
             let point = next.fetch_add(1, Ordering::SeqCst);
+            if (self.crashes.is_stopped)() {
+                return Err(LabError::Interrupted.into());
+            }
             if point >= end.load(Ordering::SeqCst) {
                 return Ok(());
             }

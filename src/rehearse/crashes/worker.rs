@@ -1,14 +1,20 @@
 //! One copy of the deployment, and the processes that work on it one after another.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::child::{Fate, Ran};
 use super::super::copy::{copy_tree, copy_with_run};
+use super::super::making::Making;
 use super::super::{LabError, Picture, Verb, disk};
 use super::scene::Scene;
-use super::{CrashError, Crashes, fails_by_itself};
+use super::{CrashError, Crashes, FIRST_FAILURE, WHAT_HAPPENED, fails_by_itself};
+use crate::deployment::deletion::remove_path;
+
+/// The name of a worker's directory.
+pub(super) fn name(number: usize) -> String {
+    format!("worker-{number}")
+}
 
 /// One copy of the deployment, and the processes that work on it one after another.
 pub(super) struct Worker<'a> {
@@ -22,7 +28,7 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(crashes: Crashes<'a>, number: usize) -> Self {
-        let folder = crashes.folder.join(format!("worker-{number}"));
+        let folder = crashes.folder.join(name(number));
         Self { crashes, folder, is_before: false, said: Vec::new() }
     }
 
@@ -53,14 +59,15 @@ impl<'a> Worker<'a> {
         self.said.clear();
         if scene == Scene::Before && self.is_before {
             self.is_before = false;
-            return remove(&deployment.join(".rollup"));
+            return Ok(remove_path(&deployment.join(".rollup"))?);
         }
         self.is_before = false;
-        remove(&deployment)?;
+        remove_path(&deployment)?;
         fs::create_dir_all(&self.folder).map_err(disk("make the folder", &self.folder))?;
+        let (making, to) = (Making::at(&self.folder)?, Path::new("deployment"));
         match scene {
-            Scene::Before => copy_tree(self.crashes.deployment, &deployment),
-            _ => copy_with_run(&self.crashes.scene(), &deployment),
+            Scene::Before => copy_tree(self.crashes.deployment, &making, to),
+            _ => copy_with_run(&self.crashes.scene(), &making, to),
         }
     }
 
@@ -73,16 +80,16 @@ impl<'a> Worker<'a> {
             return Err(fails_by_itself(ran));
         }
         let prepared = self.crashes.scene();
-        remove(&prepared)?;
+        remove_path(&prepared).map_err(LabError::from)?;
         Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.folder))?)
     }
 
     /// Keeps the copy as it is under a name that tells, with what was done there.
     pub(super) fn keep(&mut self) -> Result<PathBuf, LabError> {
-        let kept = self.crashes.folder.join("first-failure");
+        let kept = self.crashes.folder.join(FIRST_FAILURE);
         fs::rename(&self.folder, &kept).map_err(disk("rename", &self.folder))?;
         self.is_before = false;
-        let told = kept.join("what-happened.txt");
+        let told = kept.join(WHAT_HAPPENED);
         let text: String = self.said.iter().map(|ran| format!("{ran}\n")).collect();
         fs::write(&told, text).map_err(disk("write", &told))?;
         Ok(kept)
@@ -90,14 +97,7 @@ impl<'a> Worker<'a> {
 
     /// Removes the copy, and what it may have been made from.
     pub(super) fn clear_away(&self) -> Result<(), LabError> {
-        remove(&self.folder)?;
-        remove(&self.crashes.scene())
-    }
-}
-
-fn remove(folder: &Path) -> Result<(), LabError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("remove", folder)(error)),
-        _ => Ok(()),
+        remove_path(&self.folder)?;
+        Ok(remove_path(&self.crashes.scene())?)
     }
 }

@@ -1,0 +1,128 @@
+//! Making the objects of a lab: each one new, by a handle of the lab, and never through a link.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, FileTimes};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::listing::Listing;
+use super::{LabError, disk};
+use crate::deployment::tree::Kind;
+
+/// A file that was built in memory, with its time in seconds since 1970 if it has one.
+pub(super) struct Built {
+    pub(super) bytes: Vec<u8>,
+    pub(super) modified: Option<i64>,
+}
+
+/// A tree that was built in memory, by paths: directories, and files with their contents.
+pub(super) type BuiltTree = BTreeMap<PathBuf, Option<Built>>;
+
+/// A directory in which everything is made.
+pub(super) struct Making<'a> {
+    root: Dir,
+    shown: PathBuf,
+    listing: Option<&'a Listing>,
+    is_stopped: &'a dyn Fn() -> bool,
+    made: RefCell<BTreeSet<PathBuf>>,
+}
+
+impl<'a> Making<'a> {
+    /// Makes everything in a lab, and says so in its listing first.
+    pub(super) fn listed(root: Dir, shown: &Path, listing: &'a Listing, is_stopped: &'a dyn Fn() -> bool) -> Self {
+        Self { root, shown: shown.to_owned(), listing: Some(listing), is_stopped, made: RefCell::default() }
+    }
+
+    /// Makes everything in a directory of the machine.
+    pub(super) fn at(shown: &Path) -> Result<Making<'static>, LabError> {
+        let root = Dir::open_ambient_dir(shown, ambient_authority()).map_err(disk("open the directory", shown))?;
+        let shown = shown.to_owned();
+        Ok(Making { root, shown, listing: None, is_stopped: &|| false, made: RefCell::default() })
+    }
+
+    /// Makes a tree below a new directory.
+    pub(super) fn tree(&self, below: &Path, tree: &BuiltTree) -> Result<(), LabError> {
+        self.directory(below)?;
+        for (path, built) in tree {
+            let path = below.join(path);
+            match built {
+                None => self.directory(&path)?,
+                Some(Built { bytes, modified }) => {
+                    if let Some(parent) = path.parent() {
+                        self.directory(parent)?;
+                    }
+                    self.file(&path, |mut file| {
+                        file.write_all(bytes)?;
+                        modified
+                            .map_or(Ok(()), |modified| file.set_times(FileTimes::new().set_modified(time(modified))))
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a directory, and those above it that were not made yet.
+    pub(super) fn directory(&self, path: &Path) -> Result<(), LabError> {
+        if path.as_os_str().is_empty() || self.made.borrow().contains(path) {
+            return Ok(());
+        }
+        if let Some(parent) = path.parent() {
+            self.directory(parent)?;
+        }
+        self.note(Kind::Folder, path)?;
+        self.root.create_dir(path).map_err(disk("make the directory", &self.shown.join(path)))?;
+        self.made.borrow_mut().insert(path.to_owned());
+        Ok(())
+    }
+
+    /// Makes a file, which is filled by a function.
+    pub(super) fn file(&self, path: &Path, fill: impl FnOnce(File) -> io::Result<()>) -> Result<(), LabError> {
+        self.note(Kind::File, path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).follow(FollowSymlinks::No);
+        let filled = self.root.open_with(path, &options).and_then(|file| fill(file.into_std()));
+        filled.map_err(disk("write", &self.shown.join(path)))
+    }
+
+    /// Makes a link.
+    pub(super) fn link(&self, path: &Path, target: &Path) -> Result<(), LabError> {
+        self.note(Kind::Link, path)?;
+        self.root.symlink_contents(target, path).map_err(disk("make the link", &self.shown.join(path)))
+    }
+
+    /// Does something to an object that was made, by the directory that it is in.
+    pub(super) fn change(
+        &self,
+        path: &Path,
+        change: impl FnOnce(&Dir, &Path) -> io::Result<()>,
+    ) -> Result<(), LabError> {
+        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let parent = match parent.as_os_str().is_empty() {
+            true => self.root.try_clone(),
+            false => self.root.open_dir(parent),
+        };
+        let changed = parent.and_then(|parent| change(&parent, Path::new(name)));
+        changed.map_err(disk("set the permissions of", &self.shown.join(path)))
+    }
+
+    fn note(&self, kind: Kind, path: &Path) -> Result<(), LabError> {
+        if (self.is_stopped)() {
+            return Err(LabError::Interrupted);
+        }
+        match self.listing {
+            Some(listing) => listing.note(kind, path).map_err(disk("write the listing for", &self.shown.join(path))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn time(modified: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(modified.max(0).unsigned_abs())
+}
