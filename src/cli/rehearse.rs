@@ -1,6 +1,6 @@
 //! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and what becomes of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apply::run_job;
@@ -8,6 +8,7 @@ use super::args::{Deployment, Format, Reading, Rehearse};
 use super::exit::{Exit, Failure};
 use super::inputs::Site;
 use super::job::{Asking, Job, Preview};
+use super::output::refuse_place;
 use super::progress::{ManualSteps, Wishes};
 use super::recover::{Next, heeded};
 use super::{crashes, failing, inputs, out, reading};
@@ -34,6 +35,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         failing::check(named, &loaded.manifest).map_err(|failure| failure.now(lab_now(&args.r#in)))?;
     }
     refuse_to_lose(&args.r#in, &args.manifest).map_err(|error| not_prepared(&error, args))?;
+    refuse_place(&args.r#in, &without_links(&args.r#in)?.join("deployment"), args.payload.as_deref().as_slice())?;
     let existing = if args.replace { OnExisting::Replace } else { OnExisting::Refuse };
     let own = args.deployment.as_deref();
     if let Some(file) = own.filter(|own| own.is_file()) {
@@ -125,6 +127,18 @@ fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
                 .next(format!("`{}` takes it to its end, `{}` takes it back", next.resume(), next.undo())))
         }
     }
+}
+
+/// The path of a directory without links; it and those above it may not exist yet.
+fn without_links(directory: &Path) -> Result<PathBuf, Failure> {
+    let fail = |error| Failure::new(Exit::Io, format_args!("cannot find `{}`: {error}", directory.display()));
+    let absolute = std::path::absolute(directory).map_err(fail)?;
+    for existing in absolute.ancestors() {
+        if let (Ok(real), Ok(rest)) = (existing.canonicalize(), absolute.strip_prefix(existing)) {
+            return Ok(real.join(rest));
+        }
+    }
+    Ok(absolute)
 }
 
 fn sample() -> Result<Description, Failure> {

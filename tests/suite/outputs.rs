@@ -195,6 +195,24 @@ fn no_backup_goes_into_a_deployment_or_the_payload() {
 }
 
 #[test]
+fn no_lab_goes_into_a_deployment_or_the_payload() {
+    let world = world();
+    symlink(world.deployment(), world.at("elsewhere")).expect("linked");
+    for (lab, why) in [
+        ("deployment/lab", "deployment"),
+        ("deployment/new/lab", "deployment"),
+        ("elsewhere/lab", "deployment"),
+        ("deployment", "deployment"),
+        ("KB100001/lab", "payload"),
+    ] {
+        let words = format!("rehearse small.toml -d deployment/deployment.toml -p KB100001 --in {lab} --prepare");
+        let ran = world.run(&words).exits_with(exit::USAGE);
+        ran.says(&format!("is in the {why}")).nothing_was_touched();
+        assert!(!world.at("KB100001/lab").exists());
+    }
+}
+
+#[test]
 fn a_new_file_has_the_mode_that_the_umask_leaves() {
     let world = world();
     let line = format!("umask 027; exec {} plan small.toml --save mine.json", env!("CARGO_BIN_EXE_rollup"));
