@@ -50,6 +50,17 @@ fn a_lost_line_is_damage() {
 }
 
 #[test]
+fn a_line_of_another_journal_is_damage() {
+    let other = String::from_utf8(journal(&interrupted())).expect("text");
+    let world = interrupted();
+    let text = String::from_utf8(journal(&world)).expect("text");
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    lines[1] = other.split_inclusive('\n').nth(1).expect("two lines");
+    let world = with_journal(world, lines.concat().as_bytes());
+    world.run("status").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("is damaged in line 2");
+}
+
+#[test]
 fn a_torn_last_line_is_normal() {
     for cut in [1, 20, 60] {
         let world = interrupted();
@@ -60,6 +71,31 @@ fn a_torn_last_line_is_normal() {
         world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");
         world.run("undo --yes").exits_with(exit::OK).says("is undone");
         world.run("status").exits_with(exit::OK).says("at rest");
+    }
+}
+
+#[test]
+fn a_last_line_that_lost_its_middle_is_a_torn_one() {
+    let world = interrupted();
+    world.run("undo --yes").exits_with(exit::OK);
+    let mut bytes = journal(&world);
+    let middle = bytes.len() - 30;
+    bytes[middle] ^= 1;
+    let world = with_journal(world, &bytes);
+    world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");
+    world.run("undo --yes").exits_with(exit::OK).says("is undone");
+    world.run("status").exits_with(exit::OK).says("at rest");
+}
+
+#[test]
+fn a_staged_run_that_lost_an_object_is_damaged() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run("stage small.toml --yes").exits_with(exit::OK);
+    let slot = world.live(RUN).join("slots/1");
+    fs::rename(slot.join("new"), slot.join("lost")).expect("every slot has a new object");
+    for command in ["status", "resume --yes", "undo --yes"] {
+        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        ran.says("its slots show that the commit began, and no record says so");
     }
 }
 

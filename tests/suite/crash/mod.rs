@@ -1,6 +1,8 @@
 //! Death and failure at every change of the disk: what stands afterwards is the old tree or the new
 //! one, whichever way the run is taken.
 
+mod faults;
+mod records;
 pub(crate) mod site;
 pub(crate) mod tree;
 mod two_names;
@@ -92,6 +94,22 @@ pub(crate) fn apply_before(
     let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
+}
+
+/// Stages the site's manifest, and leaves the run there.
+fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
+    let plan = site.plan(deployment);
+    let mut disk = lock(deployment);
+    disk.keep("test")?;
+    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
+    run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing).map(|_| ())
+}
+
+/// A run that died near the end of its commit.
+fn interrupted(site: &Site) -> Copy {
+    let copy = site.copy();
+    die_at(site, changes(site) - 4)(copy.path());
+    copy
 }
 
 /// Which way an interrupted run is taken.

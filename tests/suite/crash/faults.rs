@@ -1,0 +1,234 @@
+//! A fault of the disk, or a change by somebody else, at one point of a run: the run names it, and no record of it
+//! claims more than is true.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::watch::{Change, Watch};
+use rollup::journal::{Outcome, RunState, runs};
+use rollup::names::RelPath;
+
+use super::site::Site;
+use super::tree::Tree;
+use super::{Ended, RunError, Way, apply, interrupted, recover, stage};
+
+/// A managed file that the rollup replaces.
+const MANAGED: &str = "Share/Site.msi";
+
+/// The state of the only run.
+fn state(deployment: &Path) -> RunState {
+    let tree = Folder::open(deployment).expect("the deployment exists");
+    runs(&tree).expect("the journals can be read")[0].state()
+}
+
+#[test]
+fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
+    struct Exchanged(PathBuf);
+    impl Watch for Exchanged {
+        fn before(&self, change: Change<'_>) -> io::Result<()> {
+            match change {
+                Change::MakeFolder(at) if at.name() == "0001-KB1" => {
+                    let bytes = fs::read(&self.0)?;
+                    fs::write(&self.0, vec![b'x'; bytes.len()])
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+    let site = Site::new();
+    let copy = site.copy();
+    let file = site.folder().with_file_name("payload").join("Tool.txt");
+    let failed = apply(&site, copy.path(), Some(Arc::new(Exchanged(file))));
+    let Err(RunError::Stale { path, .. }) = failed else { panic!("{failed:?}") };
+    assert!(path.ends_with("payload/Tool.txt"), "{path}");
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
+}
+
+/// Changes a staged file when it is synced, and keeps its run from being discarded.
+struct Rot {
+    staged: PathBuf,
+}
+
+impl Watch for Rot {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        match change {
+            Change::Barrier if self.staged.exists() => fs::write(&self.staged, "rot"),
+            Change::Rename(_, to) if to.as_str().starts_with(".rollup/trash/") => Err(io::Error::other("it stays")),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
+    let site = Site::new();
+    let copy = site.copy();
+    let rot = Rot { staged: copy.path().join(".rollup/runs/0001-KB1/slots/1/new") };
+    let failed = apply(&site, copy.path(), Some(Arc::new(rot)));
+    assert!(matches!(failed, Err(RunError::Unfaithful { .. })), "{failed:?}");
+    assert_eq!(state(copy.path()), RunState::Staging);
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
+}
+
+/// Lets one sync fail, and counts the changes after it.
+struct LostSync {
+    at: usize,
+    syncs: AtomicUsize,
+    after: AtomicUsize,
+}
+
+impl Watch for LostSync {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        if self.syncs.load(Ordering::SeqCst) >= self.at {
+            self.after.fetch_add(1, Ordering::SeqCst);
+            return Ok(());
+        }
+        let is_sync = matches!(change, Change::Barrier | Change::Sync(_));
+        match is_sync && self.syncs.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            true => Err(io::Error::from_raw_os_error(5)),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn nothing_follows_a_sync_that_failed_in_the_commit() {
+    let site = Site::new();
+    let (mut discarded, mut stuck) = (0, 0);
+    for at in 1.. {
+        let copy = site.copy();
+        let watch = Arc::new(LostSync { at, syncs: AtomicUsize::new(0), after: AtomicUsize::new(0) });
+        match apply(&site, copy.path(), Some(watch.clone())) {
+            Ok(Ended::Applied { .. }) => break,
+            Err(error) => {
+                assert!(error.is_lost_write(), "sync {at}: {error}");
+                discarded += 1;
+                Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), &format!("sync {at} failed"));
+            }
+            Ok(Ended::Stuck { because: None, error }) => {
+                assert!(error.is_lost_write(), "sync {at}: {error}");
+                assert_eq!(watch.after.load(Ordering::SeqCst), 0, "changes after sync {at}, which failed");
+                stuck += 1;
+            }
+            Ok(other) => panic!("sync {at} failed: {other:?}"),
+        }
+    }
+    assert!(discarded > 2 && stuck > 5, "{discarded} {stuck}");
+}
+
+/// A disk that is full for the journal of a run that has begun, until the reserve is released.
+struct Full {
+    run: PathBuf,
+}
+
+impl Watch for Full {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        let has_begun = || fs::read_to_string(self.run.join("journal")).is_ok_and(|text| text.contains("committing"));
+        let is_reserved = || fs::metadata(self.run.join("reserve")).is_ok_and(|reserve| reserve.len() > 0);
+        match change {
+            Change::Write(at) if at.name() == "journal" && has_begun() && is_reserved() => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_meets_a_full_disk_goes_on_with_the_reserve() {
+    let site = Site::new();
+    let copy = site.copy();
+    let run = copy.path().join(".rollup/runs/0001-KB1");
+    let ended = apply(&site, copy.path(), Some(Arc::new(Full { run: run.clone() })));
+    assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
+    assert_eq!(fs::metadata(run.join("reserve")).expect("a reserve").len(), 0, "it was not released");
+    site.applied().assert_same(&Tree::of(copy.path()), "the disk is full");
+}
+
+#[test]
+fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
+    let site = Site::new();
+    let plan = site.plan(&site.folder());
+    let has_parent = |path: &Path| path.parent().is_some_and(Path::is_dir);
+    let mut new = plan.swaps.iter().filter(|swap| !swap.has_old()).map(|swap| swap.live.to_path());
+    let new = new.find(|live| has_parent(&site.folder().join(live))).expect("the rollup brings a new object");
+    for changed in [PathBuf::from(MANAGED), new] {
+        let copy = site.copy();
+        stage(&site, copy.path()).expect("it can be staged");
+        fs::write(copy.path().join(&changed), "a hotfix").expect("its directory exists");
+        let before = Tree::of(copy.path());
+        let refused = recover(copy.path(), Way::Forward, None);
+        let Err(RunError::Stale { path, .. }) = refused else { panic!("{}: {refused:?}", changed.display()) };
+        assert!(Path::new(&path).ends_with(&changed), "{path}");
+        assert_eq!(state(copy.path()), RunState::Staged);
+        before.assert_same(&Tree::of(copy.path()), "nothing was begun");
+    }
+}
+
+#[test]
+fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
+    let site = Site::new();
+    let copy = interrupted(&site);
+    let plan = site.plan(&site.folder());
+    let swap = plan.swaps.iter().find(|swap| swap.live.as_str() == MANAGED).expect("it is replaced");
+    let old = copy.path().join(format!(".rollup/runs/0001-KB1/slots/{}/old", swap.number));
+    fs::write(&old, vec![0; fs::read(&old).expect("a file").len()]).expect("it can be damaged");
+    let before = Tree::of(copy.path());
+    let refused = recover(copy.path(), Way::Back, None);
+    assert!(matches!(refused, Err(RunError::SetAside { .. })), "{refused:?}");
+    before.assert_same(&Tree::of(copy.path()), "nothing was moved");
+}
+
+#[test]
+fn a_managed_file_that_changed_during_the_run_keeps_both_ways_from_beginning() {
+    let site = Site::new();
+    let copy = interrupted(&site);
+    fs::write(copy.path().join(MANAGED), "a hotfix").expect("it exists");
+    let before = Tree::of(copy.path());
+    for way in [Way::Forward, Way::Back] {
+        let refused = recover(copy.path(), way, None);
+        assert!(matches!(refused, Err(RunError::Changed(_))), "{way:?}: {refused:?}");
+        before.assert_same(&Tree::of(copy.path()), "nothing was moved");
+    }
+}
+
+/// Changes a managed file before the last rename of a walk.
+struct LateChange {
+    deployment: PathBuf,
+    last: RelPath,
+}
+
+impl Watch for LateChange {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        match change {
+            Change::Rename(_, to) if *to == self.last => fs::write(self.deployment.join(MANAGED), "a hotfix"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_result_that_is_not_the_expected_state_is_rolled_back() {
+    let site = Site::new();
+    let copy = site.copy();
+    let last = site.plan(copy.path()).swaps.last().expect("the plan has swaps").live.clone();
+    let watch = LateChange { deployment: copy.path().to_owned(), last };
+    let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
+    assert!(matches!(ended, Ok(Ended::Undone { because: Some(RunError::Unpredicted(_)) })), "{ended:?}");
+    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "rolled back");
+}
+
+#[test]
+fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
+    let site = Site::new();
+    let copy = interrupted(&site);
+    let last = site.plan(&site.folder()).swaps.first().expect("the plan has swaps").live.clone();
+    let watch = LateChange { deployment: copy.path().to_owned(), last };
+    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    assert!(matches!(ended, Ok(Some(Ended::Stuck { error: RunError::Unpredicted(_), .. }))), "{ended:?}");
+    assert_ne!(state(copy.path()), RunState::Closed(Outcome::Undone));
+}
