@@ -14,7 +14,7 @@ use rollup::names::RelPath;
 
 use super::site::Site;
 use super::tree::Tree;
-use super::{Ended, RunError, Way, apply, interrupted, recover, stage};
+use super::{Ended, RunError, Way, apply, die_at, first_rename, interrupted, recover, stage};
 
 /// A managed file that the rollup replaces.
 const MANAGED: &str = "Share/Site.msi";
@@ -194,6 +194,59 @@ fn a_managed_file_that_changed_during_the_run_keeps_both_ways_from_beginning() {
         assert!(matches!(refused, Err(RunError::Changed(_))), "{way:?}: {refused:?}");
         before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     }
+}
+
+#[test]
+fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
+    let site = Site::new();
+    let copy = site.copy();
+    die_at(&site, first_rename(&site))(copy.path());
+    let plan = site.plan(&site.folder());
+    let swap = plan.swaps.iter().find(|swap| swap.live.as_str() == MANAGED).expect("it is replaced");
+    let slot = copy.path().join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
+    fs::remove_file(slot.join("new")).expect("it is not begun");
+    let before = Tree::of(copy.path());
+    for way in [Way::Forward, Way::Back] {
+        let refused = recover(copy.path(), way, None);
+        let Err(RunError::Stranger { live, .. }) = refused else { panic!("{way:?}: {refused:?}") };
+        assert_eq!(live.as_str(), MANAGED);
+        before.assert_same(&Tree::of(copy.path()), "nothing was moved");
+    }
+}
+
+/// Removes a managed file before a rename that touches this path.
+struct Removed {
+    deployment: PathBuf,
+    touched: RelPath,
+}
+
+impl Watch for Removed {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        if let Change::Rename(from, to) = change
+            && (*from == self.touched || *to == self.touched)
+        {
+            let _ = fs::remove_file(self.deployment.join(MANAGED));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
+    let site = Site::new();
+    let plan = site.plan(&site.folder());
+    let copy = site.copy();
+    let touched = plan.swaps.first().expect("the plan has swaps").live.clone();
+    let ended = apply(&site, copy.path(), Some(Arc::new(Removed { deployment: copy.path().to_owned(), touched })));
+    let Ok(Ended::Undone { because: Some(RunError::Stranger { live, .. }) }) = ended else { panic!("{ended:?}") };
+    assert_eq!(live.as_str(), MANAGED);
+
+    let copy = interrupted(&site);
+    let touched = plan.swaps.iter().rfind(|swap| swap.has_old()).expect("one had an old object").live.clone();
+    let watch = Removed { deployment: copy.path().to_owned(), touched };
+    let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
+    let Ok(Some(Ended::Stuck { error: RunError::Stranger { live, .. }, .. })) = ended else { panic!("{ended:?}") };
+    assert_eq!(live.as_str(), MANAGED);
 }
 
 /// Changes a managed file before the last rename of a walk.

@@ -2,6 +2,7 @@
 //! one, whichever way the run is taken.
 
 mod faults;
+mod manual;
 mod records;
 pub(crate) mod site;
 pub(crate) mod tree;

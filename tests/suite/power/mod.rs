@@ -157,6 +157,35 @@ fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
     assert!(trial.unfinished > 100, "{}", trial.unfinished);
 }
 
+/// What a dead undo did was not yet on disk when another one went on. That one finds nothing to do in its last step.
+#[test]
+fn an_undo_that_is_taken_on_where_it_died_survives_a_power_cut() {
+    let mut trial = Trial::new(SAMPLE, 14);
+    let (changes, _) = commit(&trial);
+    let dies_at = changes[changes.len() - 2];
+    let undo = taken_on(&trial, dies_at, Way::Back);
+    let events = undo.trace.events.iter().enumerate().skip(undo.last);
+    let barriers = events.filter(|(_, event)| event.effect == Effect::Barrier);
+    let before = undo.number_of(undo.last - 1);
+    let numbers: Vec<usize> = barriers.map(|(at, _)| undo.number_of(at) - before).collect();
+    for &number in &numbers {
+        let died = [(Doing::Apply, Fate::DiesAt(dies_at)), (Doing::Recover(Way::Back), Fate::DiesAt(number))];
+        let again = story(&trial, &[died[0], died[1], (Doing::Recover(Way::Back), Fate::Lives)]);
+        trial.cut(&again, 5);
+    }
+    assert!(trial.unfinished > 50, "{}", trial.unfinished);
+}
+
+/// The directory of a staged run is there completely, or not at all.
+#[test]
+fn a_staged_run_that_is_discarded_survives_a_power_cut_anywhere() {
+    let mut trial = Trial::new(Sample { one_of: 2, ..SAMPLE }, 15);
+    let (changes, _) = commit(&trial);
+    let discarded = taken_on(&trial, changes[1], Way::Back);
+    trial.cut(&discarded, usize::MAX);
+    assert!(trial.at_rest > 20, "{}", trial.at_rest);
+}
+
 #[test]
 fn a_run_that_fails_and_turns_back_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 4);
