@@ -40,6 +40,20 @@ fn damage_in_the_middle_is_told_by_every_command_and_guessed_at_by_none() {
 }
 
 #[test]
+fn damage_after_a_closed_run_was_reopened_is_no_torn_line() {
+    let world = small_world(UPDATE_PROVIDER);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
+    world.run("undo last --yes").exits_with(exit::OK);
+    let mut bytes = journal(&world);
+    let reopened = bytes.windows(8).position(|word| word == b"reopened").expect("the undo is recorded");
+    bytes[reopened] ^= 1;
+    let world = with_journal(world, &bytes);
+    for command in ["status", "history", "undo last --yes", APPLY_SMALL] {
+        world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("is damaged in line 5");
+    }
+}
+
+#[test]
 fn a_lost_line_is_damage() {
     let world = interrupted();
     let text = String::from_utf8(journal(&world)).expect("text");

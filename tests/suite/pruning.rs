@@ -247,6 +247,17 @@ fn a_run_that_is_open_is_left_alone_and_told() {
 }
 
 #[test]
+fn slots_of_an_open_run_are_not_cleared_even_if_it_is_asked_for() {
+    let (world, _) = with_runs(1);
+    world.run(&format!("{AGAIN} --stop-before install")).exits_with(exit::STOPPED);
+    let tree = Tree::open(&world.deployment()).expect("the deployment exists");
+    let disk = LockedDeployment::lock(tree, "prune", Duration::from_secs(10)).expect("nobody else is at work");
+    let runs = runs(disk.tree()).expect("the journals can be read");
+    run::prune(&disk, &runs.iter().collect::<Vec<_>>()).expect("the finished run can be pruned");
+    assert_eq!(with_slots(&world), [2]);
+}
+
+#[test]
 #[ignore = "needs root and chattr"]
 fn what_cannot_be_removed_is_told_and_stops_no_later_command() {
     let (world, states) = with_runs(2);

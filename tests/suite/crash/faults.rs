@@ -5,16 +5,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rollup::deployment::tree::Tree as Folder;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Outcome, RunState, runs};
 use rollup::names::RelPath;
+use rollup::run;
 
 use super::site::Site;
 use super::tree::Tree;
-use super::{Ended, RunError, Way, apply, die_at, first_rename, interrupted, recover, stage};
+use super::{Ended, RunError, Way, apply, die_at, first_rename, interrupted, lock, recover, stage};
 
 /// A managed file that the rollup replaces.
 const MANAGED: &str = "Share/Site.msi";
@@ -284,4 +285,37 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
     let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
     assert!(matches!(ended, Ok(Some(Ended::Stuck { error: RunError::Unpredicted(_), .. }))), "{ended:?}");
     assert_ne!(state(copy.path()), RunState::Closed(Outcome::Undone));
+}
+
+/// Notes whether everything was synced before a run's directory was renamed.
+#[derive(Default)]
+struct SyncedBefore {
+    is_synced: AtomicBool,
+    renames: AtomicUsize,
+}
+
+impl Watch for SyncedBefore {
+    fn before(&self, change: Change<'_>) -> io::Result<()> {
+        if let Change::Rename(from, _) = change {
+            assert!(self.is_synced.load(Ordering::SeqCst), "`{}` is renamed before a sync", from.as_str());
+            self.renames.fetch_add(1, Ordering::SeqCst);
+        }
+        self.is_synced.store(change == Change::Barrier, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_damaged_run_is_synced_before_it_is_quarantined() {
+    let site = Site::new();
+    let copy = interrupted(&site);
+    let journal = copy.path().join(".rollup/runs/0001-KB1/journal");
+    let mut bytes = fs::read(&journal).expect("a journal");
+    bytes[30] ^= 1;
+    fs::write(&journal, bytes).expect("it can be damaged");
+    let watch = Arc::new(SyncedBefore::default());
+    let disk = lock(copy.path()).watched(watch.clone());
+    let unusable = run::unusable(&disk).expect("the runs can be read");
+    run::set_aside(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned())).expect("it can be renamed");
+    assert_eq!(watch.renames.load(Ordering::SeqCst), 1);
 }
