@@ -435,9 +435,9 @@ pub(super) struct Apply {
     /// Show the plan and stop; touches nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Refuse any other plan than the approved one; its first twelve digits will do
-    #[arg(long, value_name = "DIGEST")]
-    pub(super) expect_plan: Option<Approval>,
+    /// Refuse any other plan than the approved one: all 64 digits that `plan` prints
+    #[arg(long, value_name = "DIGEST", value_parser = approved)]
+    pub(super) expect_plan: Option<Digest>,
     /// Answer a `confirm` prerequisite with yes (may be repeated)
     #[arg(long, value_name = "ID")]
     pub(super) confirm: Vec<String>,
@@ -455,38 +455,12 @@ pub(super) struct Apply {
     pub(super) rehearsing: Rehearsing,
 }
 
-/// The digest of an approved plan, or the beginning of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Approval(String);
-
-impl Approval {
-    /// As many digits as are shown where a digest is shortened.
-    const FEWEST: usize = 12;
-
-    /// Whether this is the plan.
-    pub(super) fn fits(&self, digest: &Digest) -> bool {
-        digest.to_string().starts_with(&self.0)
-    }
-}
-
-impl std::fmt::Display for Approval {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::str::FromStr for Approval {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match digits && (Self::FEWEST..=64).contains(&text.len()) {
-            true => Ok(Self(text.to_ascii_lowercase())),
-            false => {
-                Err(format!("a plan's digest has 64 hexadecimal digits, of which at least {} are given", Self::FEWEST))
-            }
-        }
-    }
+/// Reads the digest of an approved plan. Fewer digits are no approval: twelve of them can be forged in a minute.
+fn approved(text: &str) -> Result<Digest, &'static str> {
+    text.parse().map_err(|_| {
+        "a plan is approved by all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and \
+         `rollup history` print"
+    })
 }
 
 /// What follows from a failure.
@@ -508,9 +482,9 @@ pub(super) enum OnFailure {
 pub(super) struct Stage {
     #[command(flatten)]
     pub(super) planning: Planning,
-    /// Refuse any other plan than the approved one; its first twelve digits will do
-    #[arg(long, value_name = "DIGEST")]
-    pub(super) expect_plan: Option<Approval>,
+    /// Refuse any other plan than the approved one: all 64 digits that `plan` prints
+    #[arg(long, value_name = "DIGEST", value_parser = approved)]
+    pub(super) expect_plan: Option<Digest>,
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub(super) yes: bool,

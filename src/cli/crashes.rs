@@ -130,8 +130,8 @@ fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
         None => format!("the sample {}", Shown(&plan.deployment)),
     };
     let Rollup { kb, revision, .. } = &job.loaded.manifest.rollup;
-    let digest = plan.digest.map(|digest| format!(", plan {}", digest.short())).unwrap_or_default();
-    format!("{kb} revision {revision}{digest}, on {of}\nkilled at every change of the disk, and recovered both ways:\n")
+    let digest = plan.digest.map(|digest| format!("plan {digest}\n")).unwrap_or_default();
+    format!("{kb} revision {revision}, on {of}\n{digest}killed at every change of the disk, and recovered both ways:\n")
 }
 
 /// The rows under their headings; fits a screen of 80 columns.

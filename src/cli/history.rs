@@ -48,7 +48,7 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
         let opened = run.journal.opened();
         let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
         let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
-        let plan = opened.map(|opened| opened.plan.short()).unwrap_or_default();
+        let plan = opened.map(|opened| opened.plan.to_string()).unwrap_or_default();
         out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style(run), standing(run))));
         let about = about(opened.map(|opened| &opened.about));
         let undo = match no_return.get(&run.number) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{self, Approval, Choices, Format, Planning, Shape};
+use super::args::{self, Choices, Format, Planning, Shape};
 use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded, Site};
 use super::out;
@@ -18,6 +18,7 @@ use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
 use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
+use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
 use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
@@ -100,12 +101,12 @@ impl Job {
     }
 
     /// Whatever plan comes out has to be this one, too.
-    pub(super) fn expecting(mut self, approval: Option<&Approval>) -> Result<Self, Failure> {
+    pub(super) fn expecting(mut self, approval: Option<&Digest>) -> Result<Self, Failure> {
         let Some(approval) = approval else { return Ok(self) };
         match &self.approved {
             // What comes out has to be the saved one, so that one has to be the approved one.
             Approved::Saved(saved) => saved::is_approved(saved, approval, &self)?,
-            _ => self.approved = Approved::Digest(approval.clone()),
+            _ => self.approved = Approved::Digest(*approval),
         }
         Ok(self)
     }

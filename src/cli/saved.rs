@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::args::{self, Approval, Choices};
+use super::args::{self, Choices};
 use super::exit::{Exit, Failure};
 use super::job::Job;
 use super::out::{self, typed};
@@ -132,7 +132,7 @@ pub(super) enum Approved {
     #[default]
     Any,
     /// The one with this digest.
-    Digest(Approval),
+    Digest(Digest),
     /// The one that was saved.
     Saved(Box<Plan>),
 }
@@ -174,8 +174,8 @@ impl Approved {
 }
 
 /// Refuses a plan that is not the approved one.
-pub(super) fn is_approved(plan: &Plan, approval: &Approval, job: &Job) -> Result<(), Failure> {
-    if plan.digest.as_ref().is_some_and(|digest| approval.fits(digest)) {
+pub(super) fn is_approved(plan: &Plan, approval: &Digest, job: &Job) -> Result<(), Failure> {
+    if plan.digest.as_ref() == Some(approval) {
         return Ok(());
     }
     let digest = plan.digest.as_ref().map_or("without a digest".to_owned(), ToString::to_string);

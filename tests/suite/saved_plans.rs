@@ -61,7 +61,7 @@ fn is_stale<'w>(world: &'w World, why: &str) -> Ran<'w> {
 fn a_saved_plan_is_applied_without_another_word() {
     let world = saved();
     world.run(APPLY_PLAN).exits_with(exit::OK).says(&digest(&world)).says("as previewed");
-    world.run("history").says(&digest(&world)[..12]);
+    world.run("history").says(&digest(&world));
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -168,7 +168,6 @@ fn an_approved_digest_holds_a_manifest_to_its_plan() {
     let other = "0".repeat(64);
     let ran = world.run(&format!("{APPLY_SMALL} --expect-plan {other}")).exits_with(exit::STALE_PLAN);
     ran.tree_is_unchanged().says(&format!("the plan is {approved} now, and {other} was approved"));
-    world.run(&format!("{APPLY_SMALL} --expect-plan 123")).exits_with(exit::USAGE);
     world.run(&format!("{APPLY_SMALL} --expect-plan {approved}")).exits_with(exit::OK).says("as previewed");
 }
 
@@ -265,9 +264,55 @@ fn an_approved_digest_holds_a_saved_plan_too() {
         let other = format!("{command} plan.json --yes --expect-plan {}", "0".repeat(64));
         world.run(&other).exits_with(exit::STALE_PLAN).tree_is_unchanged().says("was approved");
     }
-    // As many digits as the history shows.
-    world.run(&format!("apply plan.json --yes --expect-plan {}", &digest[..11])).exits_with(exit::USAGE);
-    world.run(&format!("apply plan.json --yes --expect-plan {}", &digest[..12])).exits_with(exit::OK);
+    world.run(&format!("apply plan.json --yes --expect-plan {digest}")).exits_with(exit::OK);
+}
+
+/// A beginning of twelve digits is forged in a minute of one core.
+#[test]
+fn fewer_than_all_digits_are_no_approval() {
+    let world = saved();
+    let digest = digest(&world);
+    let longer = format!("{digest}0");
+    let spaced = format!("'{digest} '");
+    let beginnings = [&digest[..1], &digest[..12], &digest[..63], &longer, &spaced, "''"];
+    for (digits, command) in beginnings.iter().flat_map(|digits| ["apply", "stage"].map(|command| (digits, command))) {
+        for what in ["plan.json", "small.toml"] {
+            let ran = world.run(&format!("{command} {what} --yes --expect-plan {digits}")).exits_with(exit::USAGE);
+            ran.nothing_was_touched().says("expect-plan");
+        }
+    }
+    let ran = world.run(&format!("apply plan.json --yes --expect-plan {}", &digest[..12]));
+    ran.says("all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and `rollup history` print");
+    world.run(&format!("apply plan.json --yes --expect-plan {}", digest.to_uppercase())).exits_with(exit::OK);
+}
+
+#[test]
+fn what_is_printed_for_an_approval_is_the_whole_digest() {
+    let world = saved();
+    let digest = digest(&world);
+    for command in [
+        "plan small.toml",
+        "show plan.json",
+        "show plan.json --undo",
+        "show plan.json --format markdown",
+        "show plan.json --format html",
+        "apply small.toml --dry-run",
+        "stage small.toml --yes",
+        APPLY_PLAN,
+        "history",
+        "history 1",
+        "report 1",
+        "report 1 --format markdown",
+        "report 1 --format html",
+    ] {
+        let output = world.command(command).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let shortened = text.replace(&digest, "").contains(&digest[..8]);
+        assert!(!shortened, "`{command}` shortens the digest:\n{text}");
+    }
+    for command in ["history", "history 1", "report 1", "show plan.json"] {
+        world.run(command).says(&digest);
+    }
 }
 
 #[test]
