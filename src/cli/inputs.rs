@@ -16,7 +16,7 @@ use crate::deployment::tree::{DiskError, Tree, path as rel};
 use crate::document::{Code, Findings, Look, Source};
 use crate::journal::{JournalFault, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
-use crate::names::Kb;
+use crate::names::{Kb, escaped};
 use crate::payload::Payload;
 use crate::run::{RunError, standing, untouched};
 
@@ -168,13 +168,13 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
 
 /// Reads a document that was typed on the command line; no more of it than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
-    Ok(Source::from_bytes(path.display().to_string(), bytes(path, Source::LARGEST as u64 + 1)?))
+    Ok(Source::from_bytes(escaped(path), bytes(path, Source::LARGEST as u64 + 1)?))
 }
 
 /// Reads a file that was typed on the command line, up to so many bytes. Anything but a file is refused without
 /// waiting for it.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let shown = path.display().to_string();
+    let shown = escaped(path);
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),

@@ -35,6 +35,7 @@ mod stage;
 mod status;
 mod summary;
 mod validate;
+mod walk;
 
 use std::process::ExitCode;
 

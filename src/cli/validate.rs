@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use walkdir::WalkDir;
 
 use super::args::{Report, Validate};
 use super::exit::{Exit, Failure};
@@ -13,10 +12,11 @@ use super::import::imported;
 use super::inputs;
 use super::out::{self, count};
 use super::output::{self, OutputFile};
+use super::walk::{Found, WILDCARDS, Walk};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Look, Source};
-use crate::names::Shown;
+use crate::names::{Shown, escaped};
 use crate::validation::{Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
 
 /// `rollup validate`.
@@ -63,9 +63,27 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         (0, Some((_, failure))) => failure.exit,
         _ => Exit::Invalid,
     };
-    gathered.failures.iter().for_each(|(_, failure)| out::fail(failure));
+    tell_unread(&gathered.links, &gathered.failures);
     tell(&validation, args, output.as_ref(), exit)?;
     Ok(exit)
+}
+
+/// How many paths that could not be read are listed.
+const LISTED: usize = 20;
+
+/// Reports what was not read.
+fn tell_unread(links: &[String], failures: &[(String, Failure)]) {
+    if let [first, others @ ..] = links {
+        let more = match others.len() {
+            0 => "was not read: links are not followed".to_owned(),
+            more => format!("and {} were not read", count(more, "other link", "other links")),
+        };
+        out::warn(format_args!("the symbolic link `{first}` {more}; name its target, if that is a document"));
+    }
+    failures.iter().take(LISTED).for_each(|(_, failure)| out::fail(failure));
+    if failures.len() > LISTED {
+        out::warn(format_args!("{} could not be read either", count(failures.len() - LISTED, "path", "paths")));
+    }
 }
 
 /// The article that the manifest is held against.
@@ -165,6 +183,8 @@ struct Gathered {
     documents: Vec<(Source, Kind)>,
     /// What could not be read: it keeps nobody from hearing about the others.
     failures: Vec<(String, Failure)>,
+    /// Links that were found and not followed.
+    links: Vec<String>,
     /// Files that were read already, by their true paths.
     seen: BTreeSet<PathBuf>,
     /// TOML files of folders that are neither manifest nor deployment.
@@ -179,9 +199,9 @@ impl Gathered {
             return self.standard_input();
         }
         if given.is_dir() {
-            return self.folder(given);
+            return self.directory(given);
         }
-        let pattern = given.to_str().filter(|text| text.contains(['*', '?', '['])).filter(|_| !given.exists());
+        let pattern = given.to_str().filter(|text| text.contains(WILDCARDS)).filter(|_| !given.exists());
         match pattern {
             Some(pattern) => self.pattern(pattern),
             None => self.file(given),
@@ -198,7 +218,7 @@ impl Gathered {
                 let kind = kind_of(&source).unwrap_or(Kind::Manifest);
                 self.documents.push((source, kind));
             }
-            Err(failure) => self.fail(&path.display().to_string(), failure),
+            Err(failure) => self.fail(&escaped(path), failure),
         }
     }
 
@@ -209,7 +229,7 @@ impl Gathered {
     /// A document under the name that the report needs.
     fn named(&self, source: Source, path: &Path) -> Source {
         match self.here.as_deref().and_then(|here| path.strip_prefix(here).ok()) {
-            Some(relative) => source.named(relative.display().to_string()),
+            Some(relative) => source.named(escaped(relative)),
             None => source,
         }
     }
@@ -229,52 +249,56 @@ impl Gathered {
                     return false;
                 }
             },
-            Err(failure) => self.fail(&path.display().to_string(), failure),
+            Err(failure) => self.fail(&escaped(path), failure),
         }
         true
     }
 
-    fn folder(&mut self, folder: &Path) {
-        let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
-        let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+    fn directory(&mut self, directory: &Path) {
         let mut any = false;
-        for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
-            match entry {
-                // A link to a file stands for it; one to a folder may lead anywhere and is left alone.
-                Ok(entry) if !entry.file_type().is_dir() && is_toml(entry.path()) && !entry.path().is_dir() => {
-                    any |= self.found(entry.path());
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let file = error.path().unwrap_or(folder).display().to_string();
-                    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                    self.fail(&file, Failure::new(Exit::Io, format_args!("cannot read `{file}`: {why}")));
-                    any = true;
-                }
-            }
-        }
+        Walk::directory(directory).for_each(|found| {
+            any |= match found {
+                Found::File(path) => self.found(&path),
+                other => self.not_read(other),
+            };
+        });
         if !any {
-            let reason = format!("there is no manifest and no deployment.toml in `{}`", folder.display());
-            self.fail(&folder.display().to_string(), Failure::new(Exit::NoInput, reason));
+            let name = escaped(directory);
+            let reason = format!("there is no manifest and no deployment.toml in `{name}`");
+            self.fail(&name, Failure::new(Exit::NoInput, reason));
         }
     }
 
     fn pattern(&mut self, pattern: &str) {
-        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-        let paths = match glob::glob_with(pattern, options) {
-            Ok(paths) => paths,
-            Err(error) => {
-                let reason = format!("`{pattern}` is no pattern: {error}");
-                return self.fail(pattern, Failure::new(Exit::Usage, reason));
-            }
+        let walk = match Walk::pattern(pattern) {
+            Ok(walk) => walk,
+            Err(failure) => return self.fail(pattern, failure),
         };
         let mut any = false;
-        for path in paths.filter_map(Result::ok).filter(|path| path.is_file()) {
-            self.file(&path);
-            any = true;
-        }
+        walk.for_each(|found| match found {
+            Found::File(path) => {
+                self.file(&path);
+                any = true;
+            }
+            other => any |= self.not_read(other),
+        });
         if !any {
             self.fail(pattern, Failure::new(Exit::NoInput, format_args!("`{pattern}` matches no file")));
+        }
+    }
+
+    /// Keeps what a walk found and did not read. Returns whether that is a failure by itself.
+    fn not_read(&mut self, found: Found) -> bool {
+        match found {
+            Found::Unread(path, why) => {
+                let name = escaped(&path);
+                self.fail(&name, Failure::new(Exit::Io, format_args!("cannot read `{name}`: {why}")));
+                true
+            }
+            Found::File(path) | Found::Link(path) => {
+                self.links.push(escaped(&path));
+                false
+            }
         }
     }
 
@@ -329,8 +353,4 @@ impl Gathered {
     fn fail(&mut self, file: &str, failure: Failure) {
         self.failures.push((file.to_owned(), failure));
     }
-}
-
-fn is_toml(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
 }

@@ -14,7 +14,7 @@ use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FileType, Mode, OFlags};
 use walkdir::WalkDir;
 
-use crate::names::{Digest, Hasher, RelPath, Shown};
+use crate::names::{Digest, Hasher, RelPath, Shown, escaped};
 
 /// The most entries that a walk takes in.
 const MOST_ENTRIES: usize = 50_000_000;
@@ -285,7 +285,7 @@ impl Tree {
         let relative = path.strip_prefix(&self.path).unwrap_or(path);
         match relative.to_str().map(RelPath::parse) {
             Some(Ok(path)) => listing.found.push(Found { path, kind }),
-            _ => listing.unreadable.push(relative.to_string_lossy().into_owned()),
+            _ => listing.unreadable.push(escaped(relative)),
         }
         Ok(())
     }

@@ -14,4 +14,4 @@ pub use file_name::{FileName, NameFault};
 pub use fold::{Folded, same_name};
 pub use kb::{Kb, NotAKb, NotAVersion, Version};
 pub use rel_path::{PathFault, RelPath};
-pub use shown::{Shown, chain, grouped, wrapped};
+pub use shown::{Shown, chain, escaped, grouped, wrapped};

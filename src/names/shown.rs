@@ -1,6 +1,7 @@
 //! Showing names that somebody else chose.
 
 use std::fmt;
+use std::path::Path;
 
 /// A text from a vendor or an operator, safe for a terminal: control characters and the marks
 /// that turn the direction of writing are shown as escapes, and so are characters that nobody sees or takes for
@@ -20,6 +21,16 @@ impl fmt::Display for Shown<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two names stay two.
+pub fn escaped(path: &Path) -> String {
+    let mut text = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+    }
+    text
 }
 
 /// A number with something between the thousands: `,` for people, `_` in TOML.
@@ -76,6 +87,15 @@ mod tests {
     fn an_escape_sequence_does_not_reach_the_terminal() {
         assert_eq!(Shown("a\u{1b}[31mb\u{202e}c").to_string(), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(Shown("Grüße 漢字").to_string(), "Grüße 漢字");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_not_utf_8_are_escaped() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = |bytes| Path::new(std::ffi::OsStr::from_bytes(bytes));
+        assert_eq!(escaped(path(b"m/\xff\xc3.toml")), "m/\\xFF\\xC3.toml");
+        assert_eq!(escaped(path("m/ü.toml".as_bytes())), "m/ü.toml");
     }
 
     #[test]

@@ -458,6 +458,11 @@ impl<'w> Ran<'w> {
         serde_json::from_str(&self.output.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.shown()))
     }
 
+    /// Messages alone.
+    pub(crate) fn stderr(&self) -> &str {
+        &self.output.stderr
+    }
+
     /// Standard output.
     pub(crate) fn stdout(&self) -> &str {
         &self.output.stdout
