@@ -115,8 +115,9 @@ impl Owner {
 
 /// The name of whoever runs us, for records that people read.
 pub fn user() -> String {
-    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    named.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+    let mut named = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let named = named.find(|name| !name.is_empty());
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The name of this machine, for records that people read.

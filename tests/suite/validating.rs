@@ -336,3 +336,71 @@ fn what_is_too_deep_is_named_once() {
         assert_eq!(ran.stderr().matches("64 deep").count(), 1);
     }
 }
+
+#[test]
+fn a_variable_that_is_empty_counts_as_unset() {
+    let world = World::with_deployment();
+    let run = |words: &str, at: &str| {
+        let mut command = world.command(words);
+        for name in ["ROLLUP_DEPLOYMENT", "ROLLUP_PAYLOAD", "NO_COLOR", "COLUMNS", "USER", "LOGNAME", "CLICOLOR_FORCE"]
+        {
+            command.env(name, "");
+        }
+        let output = command.current_dir(world.at(at)).stdin(Stdio::null()).output().expect("it runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(!told.contains('\u{1b}'), "{told}");
+        (output.status.code(), told)
+    };
+    assert_eq!(run("status -d deployment", ".").0, Some(exit::OK));
+    assert_eq!(run("status", "deployment").0, Some(exit::OK));
+    assert_eq!(run("status --help", "deployment").0, Some(exit::OK));
+    let (code, told) = run("status", ".");
+    assert_eq!(code, Some(exit::USAGE), "{told}");
+    assert!(told.contains("set ROLLUP_DEPLOYMENT"), "{told}");
+    assert_eq!(run("plan kb952076.toml -d deployment", ".").0, Some(exit::OK), "the payload is the one beside it");
+    let (code, told) = run("apply kb952076.toml -d deployment --yes", ".");
+    assert_eq!(code, Some(exit::OK), "{told}");
+    let (_, told) = run("history -d deployment", ".");
+    assert!(told.contains("by uid "), "{told}");
+    // An option that was typed is another matter.
+    for words in ["status -d ''", "plan kb952076.toml -p ''", "plan kb952076.toml --deployment="] {
+        let (code, told) = run(words, ".");
+        assert_eq!(code, Some(exit::USAGE), "{words}: {told}");
+        assert!(told.contains("a value is required for '--"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_of_a_payload_that_cannot_be_read_is_one_finding() {
+    let world = World::with_deployment().edit("kb952076.toml", "title = \"Update", "titel = \"Update");
+    let at = world.payload_file("HostedEmail2007NS.msi");
+    fs::remove_file(&at).and_then(|()| fs::create_dir(&at)).expect("a folder in its place");
+    let ran = world.run("validate kb952076.toml -p KB952076").exits_with(exit::INVALID);
+    ran.says("error[RU0707]").says("did you mean `title`?").says("2 errors");
+}
+
+#[test]
+fn a_report_that_is_lost_is_a_failure() {
+    let world = World::with_deployment();
+    for words in
+        ["validate kb952076.toml", "validate kb952076.toml --format github", "explain RU0201", "plan kb952076.toml"]
+    {
+        let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+        let ended = world.command(words).stdout(full).stderr(Stdio::null()).status().expect("it runs");
+        assert_eq!(ended.code(), Some(exit::IO), "{words}");
+    }
+    // A report for a program is lost, whatever it told.
+    let world = world.edit("kb952076.toml", "title = \"Update", "titel = \"Update");
+    let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let mut command = world.command("validate kb952076.toml --format sarif");
+    let ended = command.stdout(full).stderr(Stdio::null()).status().expect("it runs");
+    assert_eq!(ended.code(), Some(exit::IO));
+}
+
+#[test]
+fn code_hosts_get_paths_from_the_folder_of_the_run() {
+    let world = World::with_deployment();
+    let absolute = world.at("kb952076.toml");
+    let ran = world.run(&format!("validate {} --format github", absolute.display()));
+    assert!(ran.stdout().contains(" file=kb952076.toml,"), "{}", ran.stdout());
+}
