@@ -14,7 +14,7 @@ use super::out;
 use super::signals::Signals;
 use super::summary::past;
 use crate::deployment::tree::Tree;
-use crate::events::{self, Began, Happened};
+use crate::events::{self, Began, Happened, Lost};
 use crate::journal::Answer;
 use crate::names::Shown;
 use crate::plan::{Operation, PlannedStep};
@@ -141,6 +141,24 @@ impl Progress {
         let reasons = result.as_ref().err().map(|failure| failure.reasons.clone()).unwrap_or_default();
         if let Some(events) = &mut self.events {
             events.write(Happened::Ended { exit_code: exit as u8, exit: exit.name().to_owned(), reasons });
+        }
+        self.report_lost_events();
+    }
+
+    /// Warns of events that could not be written: a report of the run lacks them.
+    fn report_lost_events(&self) {
+        let (Some(tree), Some(run)) = (&self.tree, &self.run) else { return };
+        let at = tree.shown(events::path_of(run).as_ref());
+        match &self.events {
+            None => out::warn(format_args!("the events of this command are not recorded: cannot write `{at}`")),
+            Some(events) => {
+                if let Some(Lost { lines, why }) = events.lost() {
+                    let lines = out::count(*lines as usize, "line", "lines");
+                    out::warn(format_args!(
+                        "{lines} could not be written to `{at}`: {why}; a report lacks these events"
+                    ));
+                }
+            }
         }
     }
 }

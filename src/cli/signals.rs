@@ -39,6 +39,15 @@ impl Signals {
     }
 }
 
+/// Lets a write beyond a limit of the file size fail with an error, as one to a full disk does, instead of killing the
+/// process. To a closed pipe it does so already, since Rust ignores SIGPIPE.
+///
+/// A handler and not `SIG_IGN`: a process that is started from this one gets the default again.
+pub(super) fn survive_limits() {
+    // It fails only for signals that nothing can catch.
+    let _ = flag::register(rustix::process::Signal::XFSZ.as_raw(), Arc::default());
+}
+
 /// Whether the process was started with this signal ignored, as far as the system tells.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -89,6 +89,17 @@ impl LockedDeployment {
             return Ok(());
         }
         self.clear_unfinished()?;
+        if let Err(error) = self.make() {
+            // What remains is cleared away by the next command.
+            let _ = self.clear_unfinished();
+            return Err(error);
+        }
+        let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
+        let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
+        Ok(())
+    }
+
+    fn make(&mut self) -> Result<(), DiskError> {
         let raw = unfinished_name();
         let root = self.tree.root().dir_metadata().map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
         let attributes = {
@@ -106,8 +117,6 @@ impl LockedDeployment {
         self.barrier()?;
         self.rename(&raw, &path(".rollup"))?;
         self.lock = lock.file;
-        let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
-        let _ = self.overwrite(&path(".rollup/lock.owner"), owner.as_bytes());
         Ok(())
     }
 

@@ -57,7 +57,7 @@ pub use account::{
 };
 pub use reader::{Events, read};
 pub use records::Records;
-pub use writer::{Writer, path_of};
+pub use writer::{Lost, Writer, path_of};
 
 /// The version of the lines.
 pub const SCHEMA: u32 = 1;

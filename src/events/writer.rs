@@ -16,6 +16,16 @@ pub struct Writer {
     begun: Instant,
     /// The last line is not whole: of an earlier command, or because the disk was full.
     torn: bool,
+    lost: Option<Lost>,
+}
+
+/// What of the events could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// How many lines.
+    pub lines: u64,
+    /// Why the first of them was not.
+    pub why: String,
 }
 
 /// Where the events of a run are, below the deployment.
@@ -28,7 +38,7 @@ impl Writer {
     pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
         let at = path_of(run)?;
         let torn = is_torn(tree, &at);
-        Some(Self { file: side_file(tree, &at)?, begun, torn })
+        Some(Self { file: side_file(tree, &at)?, begun, torn, lost: None })
     }
 
     /// Writes a line.
@@ -38,7 +48,16 @@ impl Writer {
         let Ok(json) = serde_json::to_string(&line) else { return };
         // A new line after a torn one, so that only that one is lost.
         let text = format!("{}{json}\n", if self.torn { "\n" } else { "" });
-        self.torn = self.file.write_all(text.as_bytes()).is_err();
+        let written = self.file.write_all(text.as_bytes());
+        self.torn = written.is_err();
+        if let Err(error) = written {
+            self.lost.get_or_insert_with(|| Lost { lines: 0, why: error.to_string() }).lines += 1;
+        }
+    }
+
+    /// Returns what could not be written so far.
+    pub fn lost(&self) -> Option<&Lost> {
+        self.lost.as_ref()
     }
 }
 

@@ -23,6 +23,7 @@ mod journals;
 mod killed;
 mod labs;
 mod language;
+mod limits;
 mod listing;
 mod locks;
 mod names;
