@@ -159,11 +159,19 @@ pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
 
 fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     let at = rel("deployment.toml");
-    let text = tree.text(&at, 256 << 20).map_err(|error| disk(&error))?.ok_or_else(|| {
-        let reason = format!("`{}` is no deployment: it has no `deployment.toml`", tree.path().display());
-        Failure::new(Exit::NoInput, reason)
+    let shown = tree.shown(Some(&at));
+    let file = tree.file(&at).map_err(|error| match error.is_missing() {
+        true => {
+            let reason = format!("`{}` is no deployment: it has no `deployment.toml`", tree.path().display());
+            Failure::new(Exit::NoInput, reason)
+        }
+        false => disk(&error),
     })?;
-    Ok(Source::from_bytes(tree.shown(Some(&at)), text.into_bytes()))
+    let mut bytes = Vec::new();
+    file.take(Source::LARGEST as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| disk(&DiskError::new("read", shown.clone(), error)))?;
+    Ok(Source::from_bytes(shown, bytes))
 }
 
 /// Reads a document that was typed on the command line; no more of it than a document can have.

@@ -20,9 +20,9 @@ pub struct Source {
 const STRIDE: usize = 4096;
 
 impl Source {
-    /// The largest document that is read. A manifest of a hundred thousand pinned rows has 18 MB; the parser may need
-    /// eighty times the size of a document that is made to hurt.
-    pub const LARGEST: usize = 32 << 20;
+    /// The largest document that is read. A manifest of twenty thousand pinned rows fits; the parser may need eighty
+    /// times the size of a document that is made to hurt.
+    pub const LARGEST: usize = 4 << 20;
 
     /// A text at hand, with the name under which it is shown.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -99,8 +99,10 @@ impl Source {
     pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
         let end = self.lines.get(line as usize).copied().unwrap_or(self.text.len());
-        let kept = self.text[start..end].trim_end_matches(['\n', '\r']).len();
-        start..start + kept
+        // One line end and no more: a line may consist of carriage returns, and be asked for with each of them.
+        let line = &self.text[start..end];
+        let kept = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
+        start..start + kept.len()
     }
 
     /// The nearest character boundary at or before an offset.
@@ -169,6 +171,7 @@ mod tests {
         assert_eq!(source.place(source.text().len()), (3, 5));
         assert_eq!(&source.text()[source.line_span(2)], "ü = \"漢\" # z");
         assert_eq!(source.place(usize::MAX), (3, 5));
+        assert_eq!(Source::new("x", "a\r\r\n").line_text(1), "a\r");
     }
 
     #[test]

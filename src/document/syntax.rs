@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
+use toml_parser::decoder::Encoding;
+use toml_parser::parser::{Event, EventKind, EventReceiver, ValidateWhitespace};
+use toml_parser::{ErrorSink, Expected};
 
 use super::slips::{self, Slip, slip};
 use super::{Code, Finding, Findings, Source, Span};
@@ -18,9 +21,8 @@ const DEEPEST: usize = 16;
 /// How many lines and values a document may have, a table counted as [`TABLE`] of them. A hundred thousand files with
 /// their pins, or as many items, need a third of it.
 ///
-/// To the parser a table of one entry is more than a kilobyte, and so is a line that it does not understand: 32 MiB of
-/// `{a=1},` would be seven gigabytes.
-const MOST: usize = 3_000_000;
+/// To the parser a table of one entry is more than a kilobyte: 4 MiB of `{a=1},` would be one gigabyte.
+const MOST: usize = 1_000_000;
 
 /// What a table, a list or a part of a dotted key counts.
 const TABLE: usize = 3;
@@ -50,18 +52,129 @@ pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
 /// How often a text is read again without the lines that were broken.
 const ROUNDS: usize = 8;
 
-/// How many syntax errors are told; a text with more is no TOML at all.
-const TOLD: usize = 1_000;
+/// How many syntax errors are shown; a text with more is not TOML at all.
+const SHOWN: usize = 20;
 
-/// Tells the syntax errors. Gives the text in which the broken lines are blank, and where they were, if
+/// How many errors the parser may report for one text, many of them for one fault. Beyond it the text is not read:
+/// each of them takes more memory than the byte that it is about.
+const MOST_ERRORS: usize = 10_000;
+
+/// Syntax errors that are found before any table is made, and so in little memory.
+pub(super) struct Survey {
+    /// The first on each of the first lines that have one.
+    first: Vec<Fault>,
+    /// Where the parser gave up, if there are too many.
+    gave_up: Option<usize>,
+}
+
+/// An error of the parser.
+struct Fault {
+    message: String,
+    span: Span,
+}
+
+impl Fault {
+    fn new(error: &toml_parser::ParseError, end: usize) -> Self {
+        let mut message = error.description().to_owned();
+        if let Some(expected) = error.expected() {
+            // In the words of `toml`, whose errors are the same.
+            let words = expected.iter().map(|expected| match expected {
+                Expected::Literal("\n") => "newline".to_owned(),
+                Expected::Literal(literal) => format!("`{literal}`"),
+                Expected::Description(words) => (*words).to_owned(),
+                _ => "etc".to_owned(),
+            });
+            let words = words.collect::<Vec<_>>().join(", ");
+            message = format!("{message}, expected {}", if words.is_empty() { "nothing" } else { &words });
+        }
+        Self { message, span: error.unexpected().map_or(end..end, |span| span.start()..span.end()) }
+    }
+}
+
+/// Decodes keys and values, which finds what is wrong inside of them, and keeps nothing.
+struct Decode<'s>(toml_parser::Source<'s>);
+
+impl EventReceiver for Decode<'_> {
+    fn simple_key(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
+        if let Some(raw) = self.0.get(Event::new_unchecked(EventKind::SimpleKey, encoding, span)) {
+            raw.decode_key(&mut (), error);
+        }
+    }
+
+    fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
+        if let Some(raw) = self.0.get(Event::new_unchecked(EventKind::Scalar, encoding, span)) {
+            let _ = raw.decode_scalar(&mut (), error);
+        }
+    }
+}
+
+/// Looks for errors without making tables.
+pub(super) fn survey(source: &Source) -> Survey {
+    let text = toml_parser::Source::new(source.text());
+    let (mut first, mut count, mut gave_up, mut line) = (Vec::new(), 0_usize, None, 0);
+    let mut sink = |error: toml_parser::ParseError| {
+        count += 1;
+        let at = error.unexpected().map_or(source.text().len(), |span| span.start());
+        if first.len() < SHOWN && source.line(at) != line {
+            line = source.line(at);
+            first.push(Fault::new(&error, source.text().len()));
+        }
+        if count == MOST_ERRORS {
+            gave_up = Some(at);
+        }
+    };
+    let mut decode = Decode(text);
+    let mut receiver = ValidateWhitespace::new(&mut decode, text);
+    toml_parser::parser::parse_document(&text.lex().into_vec(), &mut receiver, &mut sink);
+    Survey { first, gave_up }
+}
+
+impl Survey {
+    /// Whether the text has so many errors that nothing else in it can be read.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.gave_up.is_some()
+    }
+
+    /// Reports the first errors of a hopeless text, and that reading stopped.
+    pub(super) fn report(&self, source: &Source, findings: &mut Findings) {
+        for fault in &self.first {
+            let slip = slip(source, &fault.message, &fault.span);
+            findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+        }
+        if let Some(at) = self.gave_up {
+            let finding =
+                findings.add(Code::Syntax, at..at, format!("reading stopped here, after {MOST_ERRORS} errors"));
+            finding.help("only the first of them are shown; is this a TOML file?");
+        }
+    }
+}
+
+/// Reports the first syntax errors, and how many more lines are broken. Gives the text in which the broken lines are blank, and where they were, if
 /// there were any.
 ///
 /// After some errors the parser leaves out everything below them. Reading again without those lines
 /// finds the rest, and blanks keep every offset as it was.
-pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) -> Option<(String, Vec<Span>)> {
+pub(super) fn mend(source: &Source, errors: Vec<Error>, findings: &mut Findings) -> Option<(String, Vec<Span>)> {
     if errors.is_empty() {
         return None;
     }
+    let mut own = Findings::default();
+    let mended = read_again(source, errors, &mut own);
+    let all = own.sorted();
+    // Beyond the first of them only places are known, of one line each.
+    let more = mended.1.len().max(all.len()) - all.len().min(SHOWN);
+    for finding in all.iter().take(SHOWN) {
+        findings.push((*finding).clone());
+    }
+    if let Some(next) = all.get(SHOWN) {
+        let lines = if more == 1 { "one more line is".to_owned() } else { format!("{more} more lines are") };
+        let finding = findings.add(Code::Syntax, next.span.clone(), format!("{lines} not TOML, from here on"));
+        finding.help(format!("only the first {SHOWN} are shown; is this a TOML file?"));
+    }
+    Some(mended)
+}
+
+fn read_again(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) -> (String, Vec<Span>) {
     let mut text = source.text().to_owned();
     let mut broken = conflicts(source, &mut text, &errors, findings);
     if !broken.is_empty() {
@@ -70,14 +183,14 @@ pub(super) fn mend(source: &Source, mut errors: Vec<Error>, findings: &mut Findi
     for _ in 0..ROUNDS {
         let lossy = errors.iter().any(|error| error.message() != "duplicate key");
         let new = one_round(source, &mut text, errors, &broken, findings);
-        let done = new.is_empty() || !lossy || new.len() > TOLD;
+        let done = new.is_empty() || !lossy || new.len() > SHOWN;
         broken.extend(new);
         if done {
             break;
         }
         errors = DeTable::parse_recoverable(&text).1;
     }
-    Some((text, broken))
+    (text, broken)
 }
 
 /// Tells the merge conflicts, each once, and blanks one side of each: both together are keys that stand twice.
@@ -101,7 +214,7 @@ fn conflicts(source: &Source, text: &mut String, errors: &[Error], findings: &mu
         let behind = source.line_span(source.line(last)).end;
         blank(text, theirs..behind);
         match source.text()[behind..].find(&format!("\n{begin}")) {
-            Some(next) if told.len() < TOLD => at = behind + next + 1,
+            Some(next) if told.len() <= SHOWN => at = behind + next + 1,
             _ => break,
         }
     }
@@ -249,8 +362,8 @@ fn new_errors(
         if !lines.insert(line) {
             continue;
         }
-        let told = known.len() + spans.len();
-        if told < TOLD {
+        // One more than is shown, so that the place of the next one is known.
+        if spans.len() <= SHOWN {
             let slip = match error.message() {
                 "duplicate key" => {
                     let first = repeated.get_or_init(|| slips::repeated(source)).get(&line);
@@ -259,9 +372,6 @@ fn new_errors(
                 message => slip(source, message, &span),
             };
             findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
-        } else if told == TOLD {
-            let finding = findings.add(Code::Syntax, span.clone(), "more lines are broken, from here on");
-            finding.help(format!("only the first {TOLD} are told and counted; is this a TOML file?"));
         }
         spans.push(span);
     }
@@ -460,8 +570,8 @@ mod tests {
     /// Looked at anew for each of these lines, the one of the bracket would take hours.
     #[test]
     fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
-        let text = format!("\"{}\" = [\n{}", "k".repeat(4 << 20), "\n".repeat(4 << 20));
-        assert_eq!(never_closed(&text).map(|unclosed| unclosed.at), Some((4 << 20) + 5));
+        let text = format!("\"{}\" = [\n{}", "k".repeat(2 << 20), "\n".repeat(2 << 20));
+        assert_eq!(never_closed(&text).map(|unclosed| unclosed.at), Some((2 << 20) + 5));
     }
 
     #[test]

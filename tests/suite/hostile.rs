@@ -1,10 +1,12 @@
 //! Documents that are made to take for ever. Each of these would take minutes, or all memory, if the work grew with
 //! the square of the document; none of them asserts a time.
 
+use std::time::{Duration, Instant};
+
 use rollup::deployment::description::{self, Description};
-use rollup::document::{Findings, Look, Source};
+use rollup::document::{Code, Findings, Look, Source};
 use rollup::manifest::{self, Checks};
-use rollup::validation::{Document, Kind, Validation};
+use rollup::validation::{Against, Document, Kind, Validation};
 
 const HEAD: &str = "kb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n";
 
@@ -66,7 +68,7 @@ fn services_that_are_disabled_and_enabled_are_looked_at_once() {
     let step = |action: &'static str| {
         move |at: usize| format!("{{ id = \"{action}{at}\", action = \"{action}\", service = \"{at}\" }},\n")
     };
-    let steps: String = (0..50_000).map(step("disable")).chain((0..50_000).map(step("enable"))).collect();
+    let steps: String = (0..25_000).map(step("disable")).chain((0..25_000).map(step("enable"))).collect();
     assert_eq!(found(manifest_of(&steps), None), [""; 0]);
 }
 
@@ -98,11 +100,11 @@ fn a_step_each_for_very_many_items_is_no_trouble() {
 #[test]
 fn requirements_that_all_lead_back_make_one_circle() {
     let requires = |at: usize| match at {
-        49_999 => format!("\"item {at}\" = [\"item 0\"]\n"),
+        19_999 => format!("\"item {at}\" = [\"item 0\"]\n"),
         _ => format!("\"item {at}\" = [\"item {}\", \"item 0\"]\n", at + 1),
     };
-    let requires: String = (0..50_000).map(requires).collect();
-    let (_, found) = described(site_of(50_000, &format!("[requires]\n{requires}")));
+    let requires: String = (0..20_000).map(requires).collect();
+    let (_, found) = described(site_of(20_000, &format!("[requires]\n{requires}")));
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("RU0503 `item 0` requires"), "{}", found[0]);
 }
@@ -110,7 +112,7 @@ fn requirements_that_all_lead_back_make_one_circle() {
 #[test]
 fn groups_that_only_long_paths_mention_are_bounded() {
     let group = |at: usize| format!("[[groups]]\npath = \"{at}{}\"\n", "/a".repeat(100));
-    let groups: String = (0..50_000).map(group).collect();
+    let groups: String = (0..15_000).map(group).collect();
     let (_, found) = described(format!("{SITE}{groups}"));
     assert!(found[0].starts_with("RU0007 the group stands 101 deep, more than 32"), "{}", found[0]);
 }
@@ -130,14 +132,14 @@ fn spellings_of_long_names_are_searched_with_patience() {
 fn a_name_of_megabytes_is_not_told_with_each_of_its_items() {
     let names: String = (0..3_000).map(|at| format!("\"i{at}\",")).collect();
     let step = |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
-    let found = found(manifest_of(&format!("{}{}", step(&"s".repeat(8 << 20)), step("b"))), None);
+    let found = found(manifest_of(&format!("{}{}", step(&"s".repeat(2 << 20)), step("b"))), None);
     assert!(found.len() > 3_000);
     assert!(found.iter().all(|found| found.len() < 10_000));
 }
 
 #[test]
 fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
-    let padding = "x".repeat(16 << 20);
+    let padding = "x".repeat(2 << 20);
     let text = format!(
         "schema = 1\n[rollup]\n{HEAD}[payload]\nfiles = [{{ name = \"{padding}\" }},{}]\n",
         "{},".repeat(9_000)
@@ -149,7 +151,158 @@ fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
     let validation = Validation { documents: vec![document], ..Validation::default() };
     let json = validation.json();
     let last = json["findings"].as_array().and_then(|findings| findings.last()).expect("findings");
-    assert_eq!(last["column"].as_u64(), Some((16 << 20) + 24 + 3 * 8_999));
+    assert_eq!(last["column"].as_u64(), Some((2 << 20) + 24 + 3 * 8_999));
     assert!(validation.github().len() < 10 << 20);
     assert!(validation.text(&Look::PLAIN).len() < 1 << 20);
+}
+
+/// Texts that are hardly TOML: what is repeated, one of each kind that the lexer, the parser or a finding knows.
+const REPEATED: &[&str] = &[
+    "\r",
+    "\n\r",
+    "\r\r\n",
+    "\u{b}",
+    "[\n",
+    "[[\n",
+    "[[[",
+    "[]",
+    "]",
+    "]\n",
+    "{}",
+    "{\n",
+    "}",
+    "}\n",
+    "\"",
+    "\"\n",
+    "'",
+    "'\n",
+    "\"\"\"",
+    "\"\"\"\n",
+    "'''\n",
+    "=",
+    "=\n",
+    "a=\n",
+    ",",
+    ",\n",
+    ".\n",
+    ". ",
+    "a.a.a.a.a\n",
+    "\u{1}",
+    "\u{1}\n",
+    "#\u{1}\n",
+    "\\",
+    "a=\"\\q\"\n",
+    "a=\"\\\n",
+    "a b ",
+    "aaa\n",
+    "“",
+    "a = “x”\n",
+    "\u{feff}",
+    "\u{a0}",
+    "\u{2028}",
+    "a=1\n",
+    "[a]\n",
+    "[[a]]\n",
+    "a.b=1\n",
+    "a=1x\n",
+    "a=2000-99-99\n",
+    "a=00\n",
+    "a: 1\n",
+    "// x\n",
+    "a = 1;\n",
+    "<<<<<<<\n",
+    ">>>>>>>\n",
+    "<<<<<<<\na=1\n=======\n>>>>>>>\n",
+    "a=[\n",
+    "a={b=1\n",
+    "a=[{b=1,\n}]\n",
+    "a=10:20\n",
+    "a=\"\\e\"\n",
+    "[steps]\n",
+    "[[steps]]\n",
+    "[[steps]]\nactoin=1\n",
+    "[rollup.a]\n",
+    "a=nan\n",
+    "a=tru\n",
+    "?\n",
+    "é\n",
+];
+
+/// The same within one value.
+const WITHIN: &[(&str, &str, &str)] = &[
+    ("a=[", "1,", "]\n"),
+    ("a=[", "1 ", "]\n"),
+    ("a=[", "[", "\n"),
+    ("a={", "a=1,", "a=1}\n"),
+    ("a=\"", "\\q", "\"\n"),
+    ("a=\"", "\u{1}", "\"\n"),
+    ("a=\"\"\"", "\\q\n", "\"\"\"\n"),
+    ("a=\"\"\"", "\u{1}\n", "\"\"\"\n"),
+    ("#", "\u{1}", "\n"),
+    ("a=[", "1,\n", ""),
+    ("[payload]\nfiles=[", "{nmae=\"x\"},\n", "]\n"),
+    ("a=\"", "\\e", "\"\n"),
+];
+
+/// What `validate` makes of a text.
+fn validated(text: String) -> (Duration, Validation) {
+    let begun = Instant::now();
+    let validation = Validation::of(vec![(Source::new("m.toml", text), Kind::Manifest)], &Against::default());
+    let whole = validation.text(&Look::PLAIN).len() + validation.github().len();
+    assert!(whole < 12 << 20, "{whole} bytes of reports");
+    (begun.elapsed(), validation)
+}
+
+/// Every kind of text, of about so many bytes.
+fn texts(size: usize) -> impl Iterator<Item = (String, String)> {
+    let plain = REPEATED.iter().map(|unit| ("", *unit, ""));
+    plain.chain(WITHIN.iter().copied()).map(move |(before, unit, after)| {
+        let repeated = unit.repeat(size / unit.len());
+        (format!("{before:?} {unit:?}"), format!("schema = 1\n{before}{repeated}{after}"))
+    })
+}
+
+#[test]
+fn syntax_errors_are_bounded_in_number_and_words() {
+    for (unit, text) in texts(40_000) {
+        let (_, validation) = validated(text);
+        let findings = validation.documents[0].findings.sorted();
+        let syntax = findings.iter().filter(|finding| finding.code == Code::Syntax).count();
+        assert!(syntax <= 21, "{unit}: {syntax} syntax errors");
+        assert!(validation.counts().errors > 0, "{unit} is not TOML, or not a manifest");
+        let text = validation.text(&Look::PLAIN);
+        assert!(text.len() < 100_000, "{unit}: {} bytes", text.len());
+    }
+}
+
+#[test]
+fn the_first_errors_are_shown_and_the_others_counted() {
+    let lines = |count: usize| format!("schema = 1\n{}", "a = 1x\n".repeat(count));
+    let syntax = |text: String| -> Vec<String> {
+        let found = found(text, None);
+        found.into_iter().filter(|found| found.starts_with("RU0001")).collect()
+    };
+    assert_eq!(syntax(lines(20)).len(), 20);
+    let found = syntax(lines(21));
+    assert_eq!((found.len(), found[20].as_str()), (21, "RU0001 one more line is not TOML, from here on"));
+    assert_eq!(syntax(lines(520))[20], "RU0001 500 more lines are not TOML, from here on");
+    let stopped = syntax("a\n".repeat(100_000));
+    assert_eq!((stopped.len(), stopped[20].as_str()), (21, "RU0001 reading stopped here, after 10000 errors"));
+}
+
+/// Prints how much longer twice as much takes: `cargo test --release --test suite -- --ignored twice --nocapture`.
+#[test]
+#[ignore = "measures time"]
+#[expect(clippy::print_stdout, reason = "it prints a table")]
+fn twice_as_much_takes_twice_as_long() {
+    let mut quadratic = Vec::new();
+    for ((unit, one), (_, two)) in texts(1 << 20).zip(texts(2 << 20)) {
+        let ((one, _), (two, _)) = (validated(one), validated(two));
+        let ratio = two.as_secs_f64() / one.as_secs_f64();
+        println!("{unit:30} {one:>10.1?} {two:>10.1?} {ratio:>6.1}");
+        if ratio > 3.0 && two > Duration::from_millis(200) {
+            quadratic.push(unit);
+        }
+    }
+    assert_eq!(quadratic, [""; 0]);
 }

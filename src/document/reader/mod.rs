@@ -99,6 +99,11 @@ pub fn read<T>(
     }
     let mut own = Findings::default();
     syntax::byte_order_mark(source, &mut own);
+    let survey = syntax::survey(source);
+    if survey.is_hopeless() {
+        survey.report(source, findings);
+        return None;
+    }
     let (mut root, errors) = DeTable::parse_recoverable(source.text());
     let mended = syntax::mend(source, errors, findings);
     let (text, broken) = mended.unwrap_or_default();
