@@ -64,6 +64,8 @@ fn together(mut one: Failure, other: Failure) -> Failure {
     if rank(other.exit) < rank(one.exit) {
         one.exit = other.exit;
     }
+    let findings: Vec<String> = one.findings.take().into_iter().chain(other.findings).collect();
+    one.findings = (!findings.is_empty()).then(|| findings.join("\n\n"));
     let mut join = |more: Vec<String>, to: fn(&mut Failure) -> &mut Vec<String>| {
         let known = to(&mut one);
         known.extend(more);

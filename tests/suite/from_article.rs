@@ -66,7 +66,7 @@ fn a_lab_may_be_built_from_a_description_alone() {
     let built = crate::listing::Listing::of(&world.at("lab/deployment")).without_times();
     built.assert_same(&crate::listing::Listing::of(&world.deployment()).without_times());
     let refused = world.run("rehearse kb952076.toml -d broken.toml --in other").exits_with(exit::INVALID);
-    refused.says("broken.toml").says("mend the file").nothing_was_touched();
+    refused.says("broken.toml").says("fix the file").nothing_was_touched();
     assert!(!world.at("other").exists());
     // What a lab is made from is not lost with the lab before it.
     fs::copy(world.at("site.toml"), world.at("lab/site.toml")).expect("copied");

@@ -136,7 +136,7 @@ fn a_rehearsal_never_copies_a_deployment_into_itself() {
     world
         .run("rehearse kb952076.toml -d deployment --in deployment/lab")
         .exits_with(exit::USAGE)
-        .says("lies in the deployment that is to be copied")
+        .says("`deployment/lab` is in the deployment")
         .nothing_was_touched();
 }
 
