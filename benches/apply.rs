@@ -1,14 +1,16 @@
-//! How long `apply` takes, beside the script that an operator would write for the same work, and beside copying what is
-//! new: `cargo bench --bench apply`.
+//! How long `apply` takes, beside the script that an operator would write for the same work, and
+//! beside copying what is new: `cargo bench --bench apply`.
 //!
-//! Two rollups: KB952076 in the sample, and a large one. Before each apply, and before each run of `benches/apply.sh`, the
-//! deployment is copied anew; only then the clock runs, until everything is on disk. The floor is `cp -r` of every
-//! object that is new, and `sync`. `ROLLUP_BENCH_MB=2000` takes so many megabytes for the large one instead of 256,
-//! `ROLLUP_BENCH_DIR` another place than `target`.
+//! Two rollups: KB952076 in the sample, and a large one. Before each apply, and before each run of
+//! `benches/apply.sh`, the deployment is copied anew; only then the clock runs, until everything is
+//! on disk. The floor is `cp -r` of every object that is new, and `sync`. `ROLLUP_BENCH_MB=2000`
+//! takes so many megabytes for the large one instead of 256, `ROLLUP_BENCH_DIR` another place than
+//! `target`.
 //!
-//! Then the time during which services are down, from the first rename to the last, as `rollup report` tells it: what
-//! the swaps and what the barriers took of it, beside as many bare renames. Once more while somebody else writes to the
-//! same file system as fast as it takes it: a barrier brings his bytes to disk too.
+//! Then the time during which services are down, from the first rename to the last, as
+//! `rollup report` tells it: what the swaps and what the barriers took of it, beside as many bare
+//! renames. Once more while somebody else writes to the same file system as fast as it takes it: a
+//! barrier brings his bytes to disk too.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -32,12 +34,22 @@ const ROUNDS: usize = 5;
 fn main() {
     let folder = shared::folder();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    println!("{:<16} {:<28} {:>12} {:>15}", "rollup", "what", "median", "of the script's");
+    println!(
+        "{:<16} {:<28} {:>12} {:>15}",
+        "rollup", "what", "median", "of the script's"
+    );
 
     let lab = folder.path().join("kb952076");
     fs::create_dir(&lab).expect("there is room");
-    fs::copy(root.join("manifests/kb952076.toml"), lab.join("manifest.toml")).expect("there is room");
-    timed(&mut rollup(&lab, &["rehearse", "manifest.toml", "--in", "lab", "--prepare"]));
+    fs::copy(
+        root.join("manifests/kb952076.toml"),
+        lab.join("manifest.toml"),
+    )
+    .expect("there is room");
+    timed(&mut rollup(
+        &lab,
+        &["rehearse", "manifest.toml", "--in", "lab", "--prepare"],
+    ));
     for name in ["deployment", "payload"] {
         fs::rename(lab.join("lab").join(name), lab.join(name)).expect("both are folders of ours");
     }
@@ -47,7 +59,11 @@ fn main() {
     fs::create_dir(&large).expect("there is room");
     let bytes = shared::wanted_bytes();
     let sizes = shared::large(bytes);
-    shared::build(&large, &shared::site(sizes.len(), 0), &shared::manifest(sizes.len(), Rows::Sized(&sizes)));
+    shared::build(
+        &large,
+        &shared::site(sizes.len(), 0),
+        &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
+    );
     compare(&format!("one of {} MB", bytes / 1_000_000), &large);
 }
 
@@ -55,18 +71,32 @@ fn main() {
 fn compare(name: &str, folder: &Path) {
     let job = ["manifest.toml", "-d", "work", "-p", "payload"];
     copy_anew(folder);
-    timed(&mut rollup(folder, &[&["plan"], &job[..], &["--save", "plan.json"]].concat()));
+    timed(&mut rollup(
+        folder,
+        &[&["plan"], &job[..], &["--save", "plan.json"]].concat(),
+    ));
     let plan = fs::read_to_string(folder.join("plan.json")).expect("it was just saved");
     let plan = parse(&plan).expect("it was just saved");
     let new = lists(folder, &plan);
-    let renames = plan.swaps.iter().map(|swap| if swap.has_old() { 2 } else { 1 }).sum();
+    let renames = plan
+        .swaps
+        .iter()
+        .map(|swap| if swap.has_old() { 2 } else { 1 })
+        .sum();
 
     let apply = || {
-        let (time, _) = timed(&mut rollup(folder, &[&["apply"], &job[..], &["--yes"]].concat()));
+        let (time, _) = timed(&mut rollup(
+            folder,
+            &[&["apply"], &job[..], &["--yes"]].concat(),
+        ));
         (time, Window::told(folder))
     };
-    let (mut quiet, mut busy, mut script, mut floor): (Vec<_>, Vec<_>, Vec<Duration>, Vec<Duration>) =
-        Default::default();
+    let (mut quiet, mut busy, mut script, mut floor): (
+        Vec<_>,
+        Vec<_>,
+        Vec<Duration>,
+        Vec<Duration>,
+    ) = Default::default();
     for _ in 0..ROUNDS {
         copy_anew(folder);
         busy.push(beside_a_writer(&folder.join("noise"), apply));
@@ -77,18 +107,25 @@ fn compare(name: &str, folder: &Path) {
         let _ = fs::remove_dir_all(folder.join("floor"));
         fs::create_dir(folder.join("floor")).expect("there is room");
         let mut copy = Command::new("sh");
-        copy.args(["-c", "cp -r --parents \"$@\" ../floor && sync -f ../floor", "sh"]).args(&new);
+        copy.args([
+            "-c",
+            "cp -r --parents \"$@\" ../floor && sync -f ../floor",
+            "sh",
+        ])
+        .args(&new);
         floor.push(timed(copy.current_dir(folder.join("work"))).0);
 
         copy_anew(folder);
         let _ = fs::remove_dir_all(folder.join("backup"));
         fs::create_dir(folder.join("backup")).expect("there is room");
-        let mut by_hand = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/apply.sh"));
+        let mut by_hand =
+            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/apply.sh"));
         let places = ["work", "payload", "backup", "items", "files"].map(|name| folder.join(name));
         script.push(timed(by_hand.args(places)).0);
     }
     let script = middle(script);
-    let applied = |runs: &[(Duration, Window)]| middle(runs.iter().map(|(time, _)| *time).collect());
+    let applied =
+        |runs: &[(Duration, Window)]| middle(runs.iter().map(|(time, _)| *time).collect());
     let rows = [
         ("rollup apply", applied(&quiet)),
         ("rollup apply, others write", applied(&busy)),
@@ -96,10 +133,18 @@ fn compare(name: &str, folder: &Path) {
         ("cp -r and sync", middle(floor)),
     ];
     for (what, time) in rows {
-        println!("{name:<16} {what:<28} {:>9.1} ms {:>15.2}", ms(time), time.as_secs_f64() / script.as_secs_f64());
+        println!(
+            "{name:<16} {what:<28} {:>9.1} ms {:>15.2}",
+            ms(time),
+            time.as_secs_f64() / script.as_secs_f64()
+        );
     }
     for (what, runs) in [("services down", &quiet), ("the same, others write", &busy)] {
-        let part = |part: fn(&Window) -> Duration| ms(middle(runs.iter().map(|(_, window)| part(window)).collect()));
+        let part = |part: fn(&Window) -> Duration| {
+            ms(middle(
+                runs.iter().map(|(_, window)| part(window)).collect(),
+            ))
+        };
         println!(
             "{name:<16} {what:<28} {:>9.1} ms: swaps {:.1}, barriers {:.1}, all else {:.1}",
             part(|window| window.whole()),
@@ -108,8 +153,16 @@ fn compare(name: &str, folder: &Path) {
             part(|window| window.others)
         );
     }
-    let bare = middle((0..ROUNDS).map(|_| bare_renames(&folder.join("bare"), renames)).collect());
-    println!("{name:<16} {:<28} {:>9.1} ms", format!("{renames} bare renames"), ms(bare));
+    let bare = middle(
+        (0..ROUNDS)
+            .map(|_| bare_renames(&folder.join("bare"), renames))
+            .collect(),
+    );
+    println!(
+        "{name:<16} {:<28} {:>9.1} ms",
+        format!("{renames} bare renames"),
+        ms(bare)
+    );
 }
 
 fn ms(time: Duration) -> f64 {
@@ -127,11 +180,21 @@ struct Window {
 impl Window {
     /// As the report of the last run has it.
     fn told(folder: &Path) -> Self {
-        let (_, report) = timed(&mut rollup(folder, &["report", "last", "-d", "work", "--format", "json"]));
-        let report: serde_json::Value = serde_json::from_str(&report).expect("a report is a document");
+        let (_, report) = timed(&mut rollup(
+            folder,
+            &["report", "last", "-d", "work", "--format", "json"],
+        ));
+        let report: serde_json::Value =
+            serde_json::from_str(&report).expect("a report is a document");
         let spent = &report["report"]["passages"][0]["spent"];
-        let part = |name: &str| Duration::from_micros(spent[name].as_u64().expect("a report tells its times"));
-        Self { swaps: part("renaming_us"), barriers: part("barriers_us"), others: part("else_us") }
+        let part = |name: &str| {
+            Duration::from_micros(spent[name].as_u64().expect("a report tells its times"))
+        };
+        Self {
+            swaps: part("renaming_us"),
+            barriers: part("barriers_us"),
+            others: part("else_us"),
+        }
     }
 
     fn whole(&self) -> Duration {
@@ -166,8 +229,16 @@ fn beside_a_writer<T>(noise: &Path, done: impl FnOnce() -> T) -> T {
 /// How long so many renames take that do nothing else, of folders, as swaps do them.
 fn bare_renames(folder: &Path, count: usize) -> Duration {
     let _ = fs::remove_dir_all(folder);
-    let paths = |at: usize| [format!("live/{at}"), format!("slots/{at}/new"), format!("slots/{at}/old")];
-    let swaps: Vec<_> = (0..count.div_ceil(2)).map(|at| paths(at).map(|path| folder.join(path))).collect();
+    let paths = |at: usize| {
+        [
+            format!("live/{at}"),
+            format!("slots/{at}/new"),
+            format!("slots/{at}/old"),
+        ]
+    };
+    let swaps: Vec<_> = (0..count.div_ceil(2))
+        .map(|at| paths(at).map(|path| folder.join(path)))
+        .collect();
     for [live, new, _] in &swaps {
         fs::create_dir_all(live).expect("there is room");
         fs::create_dir_all(new).expect("there is room");
@@ -184,13 +255,18 @@ fn bare_renames(folder: &Path, count: usize) -> Duration {
 /// The deployment as before the rollup, on disk and in memory.
 fn copy_anew(folder: &Path) {
     let _ = fs::remove_dir_all(folder.join("work"));
-    timed(Command::new("cp").args(["-a", "deployment", "work"]).current_dir(folder));
+    timed(
+        Command::new("cp")
+            .args(["-a", "deployment", "work"])
+            .current_dir(folder),
+    );
     timed(Command::new("sync").arg("-f").arg(folder));
 }
 
 /// Writes what the script works through, and says what stands new afterwards.
 fn lists(folder: &Path, plan: &Plan) -> Vec<String> {
-    let (mut items, mut files, mut sums, mut new) = (String::new(), String::new(), String::new(), Vec::new());
+    let (mut items, mut files, mut sums, mut new) =
+        (String::new(), String::new(), String::new(), Vec::new());
     let payload = |sha256| {
         let found = plan.sources.iter().find(|source| source.sha256 == sha256);
         match found.map(|source| &source.at) {
@@ -207,14 +283,25 @@ fn lists(folder: &Path, plan: &Plan) -> Vec<String> {
                 writeln!(sums, "{sha256}  {from}").expect("a text takes all");
                 in_share.insert(from, to);
             }
-            (Side::Item { installer: Some(sha256), .. }, OperationKind::Install) => {
-                writeln!(items, "{}\t{}", operation.at, in_share[&payload(*sha256)]).expect("a text takes all");
+            (
+                Side::Item {
+                    installer: Some(sha256),
+                    ..
+                },
+                OperationKind::Install,
+            ) => {
+                writeln!(items, "{}\t{}", operation.at, in_share[&payload(*sha256)])
+                    .expect("a text takes all");
             }
             _ => continue,
         }
         new.push(operation.at.to_string());
     }
-    for (name, text) in [("items", items), ("files", files), ("payload/SHA256SUMS", sums)] {
+    for (name, text) in [
+        ("items", items),
+        ("files", files),
+        ("payload/SHA256SUMS", sums),
+    ] {
         fs::write(folder.join(name), text).expect("there is room");
     }
     new

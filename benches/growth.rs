@@ -1,12 +1,14 @@
 //! Whether time and memory stay flat as a deployment grows: `cargo bench --bench growth`.
 //!
-//! Deployments of 10 to 100,000 instances, each item on ten servers, with genuine installers. Reading, planning and
-//! validating are measured alone, each in a process of its own: the median time, and the most memory that it took
-//! above what the process had before. `list` only lists the names: less than that no reading can take. `apply`, `verify`
-//! and `undo` are measured up to 10,000 instances, as the whole processes that an operator starts.
+//! Deployments of 10 to 100,000 instances, each item on ten servers, with genuine installers.
+//! Reading, planning and validating are measured alone, each in a process of its own: the median
+//! time, and the most memory that it took above what the process had before. `list` only lists the
+//! names: less than that no reading can take. `apply`, `verify` and `undo` are measured up to
+//! 10,000 instances, as the whole processes that an operator starts.
 //!
-//! `ROLLUP_GROWTH=10,1000` measures these sizes only. `ROLLUP_BENCH_DIR=/dev/shm` builds the deployments there: a
-//! million files and folders do not stay in every system's cache, and then a disk is measured where we should be.
+//! `ROLLUP_GROWTH=10,1000` measures these sizes only. `ROLLUP_BENCH_DIR=/dev/shm` builds the
+//! deployments there: a million files and folders do not stay in every system's cache, and then a
+//! disk is measured where we should be.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -52,15 +54,24 @@ fn main() {
     }
     let asked = std::env::var("ROLLUP_GROWTH").ok();
     let sizes = match &asked {
-        Some(asked) => asked.split(',').map(|size| size.trim().parse().expect("ROLLUP_GROWTH lists numbers")).collect(),
+        Some(asked) => asked
+            .split(',')
+            .map(|size| size.trim().parse().expect("ROLLUP_GROWTH lists numbers"))
+            .collect(),
         None => SIZES.to_vec(),
     };
     let mut table = Table::default();
-    println!("{:>9} {:<10} {:>11} {:>12} {:>14}", "instances", "what", "time", "each", "memory each");
+    println!(
+        "{:>9} {:<10} {:>11} {:>12} {:>14}",
+        "instances", "what", "time", "each", "memory each"
+    );
     for size in sizes {
         let folder = shared::folder();
         let items = size / SERVERS;
-        let (site, manifest) = (shared::site(items, SERVERS), shared::manifest(items, Rows::Named));
+        let (site, manifest) = (
+            shared::site(items, SERVERS),
+            shared::manifest(items, Rows::Named),
+        );
         shared::build(folder.path(), &site, &manifest);
         for stage in STAGES {
             let (time, memory) = measured_alone(stage, folder.path(), size);
@@ -85,7 +96,11 @@ impl Table {
         let growth = match self.0.get(what) {
             Some(&(time, memory)) => {
                 let (time, memory) = (each / time, bytes / memory);
-                let missed = if time > FLAT || memory > FLAT { "  MORE THAN FLAT" } else { "" };
+                let missed = if time > FLAT || memory > FLAT {
+                    "  MORE THAN FLAT"
+                } else {
+                    ""
+                };
                 format!("  {time:.2} and {memory:.2} times those of {BASE}{missed}")
             }
             None => String::new(),
@@ -94,19 +109,33 @@ impl Table {
             self.0.insert(what.to_owned(), (each, bytes));
         }
         let (whole, each) = (time.as_secs_f64() * 1e3, each * 1e6);
-        println!("{size:>9} {what:<10} {whole:>8.1} ms {each:>9.2} us {:>11.2} KB{growth}", bytes / 1e3);
+        println!(
+            "{size:>9} {what:<10} {whole:>8.1} ms {each:>9.2} us {:>11.2} KB{growth}",
+            bytes / 1e3
+        );
     }
 }
 
 /// Has one stage measured by a process of its own, so that none finds memory that another left.
 fn measured_alone(stage: &str, folder: &Path, size: usize) -> (Duration, u64) {
     let here = std::env::current_exe().expect("a process knows its program");
-    let asked = [stage.as_ref(), folder.as_os_str(), size.to_string().as_ref()].map(std::ffi::OsStr::to_owned);
-    let output = Command::new(here).arg("measure").args(asked).stderr(Stdio::inherit()).output();
+    let asked = [
+        stage.as_ref(),
+        folder.as_os_str(),
+        size.to_string().as_ref(),
+    ]
+    .map(std::ffi::OsStr::to_owned);
+    let output = Command::new(here)
+        .arg("measure")
+        .args(asked)
+        .stderr(Stdio::inherit())
+        .output();
     let output = output.expect("it runs once more");
     assert!(output.status.success(), "{stage} of {size} failed");
     let said = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = said.split_whitespace().map(|number| number.parse::<u64>().expect("two numbers are printed"));
+    let mut numbers = said
+        .split_whitespace()
+        .map(|number| number.parse::<u64>().expect("two numbers are printed"));
     let mut number = || numbers.next().expect("two numbers are printed");
     (Duration::from_nanos(number()), number())
 }
@@ -125,7 +154,10 @@ fn measure(stage: &str, folder: &Path, size: usize) {
     let (time, memory) = match stage {
         "list" => both(|| {
             let entries = walkdir::WalkDir::new(tree.path()).into_iter();
-            assert!(entries.filter_map(Result::ok).count() > size, "every instance has a folder");
+            assert!(
+                entries.filter_map(Result::ok).count() > size,
+                "every instance has a folder"
+            );
         }),
         "read" => both(|| drop(read())),
         "payload" => {
@@ -137,11 +169,17 @@ fn measure(stage: &str, folder: &Path, size: usize) {
             let facts = payload.facts(&manifest.file_table());
             both(|| {
                 let planned = plan(&manifest, &snapshot, Some(&facts), Options::default());
-                assert!(matches!(planned, Ok(Planned::Plan(_))), "there is something to do: {planned:?}");
+                assert!(
+                    matches!(planned, Ok(Planned::Plan(_))),
+                    "there is something to do: {planned:?}"
+                );
             })
         }
         _ => {
-            let (manifest, site) = (shared::manifest(size, Rows::Documented), described(&shared::site(size, 0)));
+            let (manifest, site) = (
+                shared::manifest(size, Rows::Documented),
+                described(&shared::site(size, 0)),
+            );
             both(|| drop(parsed(&manifest, Some(&site))))
         }
     };
@@ -153,7 +191,10 @@ fn both(mut run: impl FnMut()) -> (Duration, u64) {
     let before = status("self", "VmRSS:").unwrap_or_default();
     run();
     let most = status("self", "VmHWM:").unwrap_or_default();
-    (shared::median(LONG_ENOUGH, run), most.saturating_sub(before))
+    (
+        shared::median(LONG_ENOUGH, run),
+        most.saturating_sub(before),
+    )
 }
 
 /// A figure that the system keeps of a process, in bytes.
@@ -167,26 +208,45 @@ fn status(process: &str, what: &str) -> Option<u64> {
 fn commands(folder: &Path) -> Vec<(&'static str, (Duration, u64))> {
     let (deployment, payload) = (folder.join("deployment"), folder.join("payload"));
     let all: [(&str, Vec<&std::ffi::OsStr>); 3] = [
-        ("apply", vec!["apply".as_ref(), "manifest.toml".as_ref(), "-p".as_ref(), payload.as_ref(), "--yes".as_ref()]),
+        (
+            "apply",
+            vec![
+                "apply".as_ref(),
+                "manifest.toml".as_ref(),
+                "-p".as_ref(),
+                payload.as_ref(),
+                "--yes".as_ref(),
+            ],
+        ),
         ("verify", vec!["verify".as_ref()]),
-        ("undo", vec!["undo".as_ref(), "last".as_ref(), "--yes".as_ref()]),
+        (
+            "undo",
+            vec!["undo".as_ref(), "last".as_ref(), "--yes".as_ref()],
+        ),
     ];
     let mut taken: [(Vec<Duration>, u64); 3] = Default::default();
     let begun = Instant::now();
     while taken[0].0.is_empty() || taken[0].0.len() < 3 && begun.elapsed() < PATIENCE {
         for ((_, arguments), (times, memory)) in all.iter().zip(&mut taken) {
             let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-            command.args(arguments).arg("-d").arg(&deployment).current_dir(folder);
+            command
+                .args(arguments)
+                .arg("-d")
+                .arg(&deployment)
+                .current_dir(folder);
             let (time, most) = finished(command.stdout(Stdio::null()).stderr(Stdio::null()));
             times.push(time);
             *memory = most.max(*memory);
         }
     }
-    all.iter().zip(taken).map(|((what, _), (times, memory))| (*what, (shared::middle(times), memory))).collect()
+    all.iter()
+        .zip(taken)
+        .map(|((what, _), (times, memory))| (*what, (shared::middle(times), memory)))
+        .collect()
 }
 
-/// Runs a command to its end: how long it took, and the most memory that it had. The system forgets the latter with the
-/// process, so it is asked all the time.
+/// Runs a command to its end: how long it took, and the most memory that it had. The system forgets
+/// the latter with the process, so it is asked all the time.
 fn finished(command: &mut Command) -> (Duration, u64) {
     let begun = Instant::now();
     let mut child: Child = command.spawn().expect("the program is built");

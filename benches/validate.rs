@@ -1,8 +1,9 @@
-//! How fast documents are validated, beside what `toml` takes alone to read the same text: `cargo bench --bench
-//! validate`.
+//! How fast documents are validated, beside what `toml` takes alone to read the same text:
+//! `cargo bench --bench validate`.
 //!
-//! A manifest of so many files and items: a row with size and date, a name in a copy step and a pin for each file, a
-//! name in the uninstall step for each item; and the `deployment.toml` that describes these items.
+//! A manifest of so many files and items: a row with size and date, a name in a copy step and a pin
+//! for each file, a name in the uninstall step for each item; and the `deployment.toml` that
+//! describes these items.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -22,30 +23,62 @@ const SIZES: [usize; 3] = [1_000, 5_000, 20_000];
 const LONG_ENOUGH: Duration = Duration::from_secs(1);
 
 fn main() {
-    println!("{:>8} {:<30} {:>10} {:>12} {:>10} {:>10}", "items", "what", "median", "per item", "to toml", "MB/s");
+    println!(
+        "{:>8} {:<30} {:>10} {:>12} {:>10} {:>10}",
+        "items", "what", "median", "per item", "to toml", "MB/s"
+    );
     let mut first: Vec<f64> = Vec::new();
     for size in SIZES {
-        let (manifest, site) = (shared::manifest(size, Rows::Documented), shared::site(size, 0));
-        let described = description::parse(&Source::new("deployment.toml", site.as_str()), &mut Findings::default());
+        let (manifest, site) = (
+            shared::manifest(size, Rows::Documented),
+            shared::site(size, 0),
+        );
+        let described = description::parse(
+            &Source::new("deployment.toml", site.as_str()),
+            &mut Findings::default(),
+        );
         let described = described.expect("the site has no errors");
         let validated = |checks: &Checks<'_>| {
             let mut findings = Findings::default();
-            let parsed = manifest::parse_with(&Source::new("m.toml", manifest.as_str()), checks, &mut findings);
-            assert!(parsed.is_some(), "the manifest has no errors: {:?}", findings.sorted().first());
+            let parsed = manifest::parse_with(
+                &Source::new("m.toml", manifest.as_str()),
+                checks,
+                &mut findings,
+            );
+            assert!(
+                parsed.is_some(),
+                "the manifest has no errors: {:?}",
+                findings.sorted().first()
+            );
         };
         let read = || {
-            let read = description::parse(&Source::new("deployment.toml", site.as_str()), &mut Findings::default());
+            let read = description::parse(
+                &Source::new("deployment.toml", site.as_str()),
+                &mut Findings::default(),
+            );
             assert!(read.is_some(), "the site has no errors");
         };
         let plain = |text: &str| assert!(toml::from_str::<toml::Table>(text).is_ok(), "it is TOML");
         let median = |run: &dyn Fn()| shared::median(LONG_ENOUGH, run);
         let floor = median(&|| plain(&manifest));
         let site_floor = median(&|| plain(&site));
-        let with_site = Checks { deployment: Some(&described) };
+        let with_site = Checks {
+            deployment: Some(&described),
+        };
         let rows = [
             ("toml alone: manifest", &manifest, floor, floor),
-            ("manifest", &manifest, median(&|| validated(&Checks::default())), floor),
-            ("manifest for the deployment", &manifest, median(&|| validated(&with_site)), floor),
+            (
+                "manifest",
+                &manifest,
+                median(&|| validated(&Checks::default())),
+                floor,
+            ),
+            (
+                "manifest for the deployment",
+                &manifest,
+                median(&|| validated(&with_site)),
+                floor,
+            ),
             ("toml alone: deployment.toml", &site, site_floor, site_floor),
             ("deployment.toml", &site, median(&read), site_floor),
         ];
@@ -58,7 +91,11 @@ fn main() {
                 None => String::new(),
             };
             first.extend((size == SIZES[0]).then_some(each));
-            let missed = if each > first[at] * FLAT { ", MORE THAN FLAT" } else { "" };
+            let missed = if each > first[at] * FLAT {
+                ", MORE THAN FLAT"
+            } else {
+                ""
+            };
             println!(
                 "{size:>8} {what:<30} {:>7.1} ms {:>9.2} us {ratio:>10.2} {rate:>10.1}{growth}{missed}",
                 time.as_secs_f64() * 1e3,

@@ -35,12 +35,13 @@ pub(crate) fn middle<T: Ord + Copy>(mut values: Vec<T>) -> T {
 
 /// A folder that is gone afterwards, in `ROLLUP_BENCH_DIR` or below `target`.
 pub(crate) fn folder() -> tempfile::TempDir {
-    let place = std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
+    let place =
+        std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
     tempfile::tempdir_in(place).expect("there is room for a folder")
 }
 
-/// The sizes of a payload of so many bytes, a few files larger than many others: eight hold four fifths of it, sixteen
-/// the rest.
+/// The sizes of a payload of so many bytes, a few files larger than many others: eight hold four
+/// fifths of it, sixteen the rest.
 pub(crate) fn large(bytes: u64) -> Vec<u64> {
     let sizes = std::iter::repeat_n(bytes / 10, 8).chain(std::iter::repeat_n(bytes / 80, 16));
     sizes.map(|size| size.div_ceil(512) * 512).collect()
@@ -49,7 +50,9 @@ pub(crate) fn large(bytes: u64) -> Vec<u64> {
 /// How large the rollup of a benchmark is, in bytes: 256 MB, or as many as `ROLLUP_BENCH_MB` says.
 pub(crate) fn wanted_bytes() -> u64 {
     let asked = std::env::var("ROLLUP_BENCH_MB").ok();
-    asked.map_or(256, |asked| asked.parse().expect("ROLLUP_BENCH_MB is a number")) * 1_000_000
+    asked.map_or(256, |asked| {
+        asked.parse().expect("ROLLUP_BENCH_MB is a number")
+    }) * 1_000_000
 }
 
 /// A deployment in its state before the rollup of a manifest, and the rollup's payload.
@@ -57,28 +60,42 @@ pub(crate) fn build(folder: &Path, site: &str, manifest: &str) {
     fs::write(folder.join("manifest.toml"), manifest).expect("there is room");
     let (description, manifest) = (described(site), parsed(manifest, None));
     build_site(&description, site, &folder.join("deployment")).expect("the site can be built");
-    build_payload(&manifest, &description, &folder.join("payload")).expect("the payload can be built");
+    build_payload(&manifest, &description, &folder.join("payload"))
+        .expect("the payload can be built");
 }
 
 /// A `deployment.toml` that has no errors.
 pub(crate) fn described(text: &str) -> Description {
-    let described = description::parse(&Source::new("deployment.toml", text), &mut Findings::default());
+    let described = description::parse(
+        &Source::new("deployment.toml", text),
+        &mut Findings::default(),
+    );
     described.expect("the site has no errors")
 }
 
 /// A manifest that has no errors.
 pub(crate) fn parsed(text: &str, deployment: Option<&Description>) -> Manifest {
     let mut findings = Findings::default();
-    let parsed = manifest::parse_with(&Source::new("m.toml", text), &Checks { deployment }, &mut findings);
+    let parsed = manifest::parse_with(
+        &Source::new("m.toml", text),
+        &Checks { deployment },
+        &mut findings,
+    );
     parsed.unwrap_or_else(|| panic!("the manifest has errors: {:?}", findings.sorted().first()))
 }
 
 /// How long a command takes, which must succeed, and what it says.
 pub(crate) fn timed(command: &mut Command) -> (Duration, String) {
     let begun = Instant::now();
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"));
     let took = begun.elapsed();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     (took, String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
@@ -100,8 +117,9 @@ pub(crate) enum Rows<'s> {
     Sized(&'s [u64]),
 }
 
-/// A manifest of so many files and items, without a finding that would be an error: a row for each file, which a step
-/// copies, and for each item a name in an uninstall step, whose items are put back.
+/// A manifest of so many files and items, without a finding that would be an error: a row for each
+/// file, which a step copies, and for each item a name in an uninstall step, whose items are put
+/// back.
 pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     let mut text = String::from(
         "schema = 1\n\n[rollup]\nkb = \"KB952076\"\ntitle = \"A large one\"\nproduct = \"Product\"\n\
@@ -114,13 +132,17 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     names(&mut text, &item);
     text.push_str("]\n\n[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"share\"\nfiles = [\n");
     names(&mut text, &file);
-    text.push_str("]\n\n[[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"uninstall\"\n\n");
+    text.push_str(
+        "]\n\n[[steps]]\nid = \"install\"\naction = \"install\"\nremoved_by = \"uninstall\"\n\n",
+    );
     text.push_str("[payload]\nfiles = [\n");
     for at in 0..size {
         let (name, bytes, minute) = (file(at), 512 * (at + 1), at % 60);
         let row = match rows {
             Rows::Documented => {
-                format!("  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n")
+                format!(
+                    "  {{ name = \"{name}\", size = {bytes}, modified = 2008-03-31T18:{minute:02}:00Z }},\n"
+                )
             }
             Rows::Named => format!("  {{ name = \"{name}\" }},\n"),
             Rows::Sized(sizes) => format!("  {{ name = \"{name}\", size = {} }},\n", sizes[at]),
@@ -130,24 +152,34 @@ pub(crate) fn manifest(size: usize, rows: Rows<'_>) -> String {
     text.push_str("]\n");
     if rows == Rows::Documented {
         text.push_str("\n[payload.sha256]\n");
-        (0..size).for_each(|at| writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all"));
+        (0..size).for_each(|at| {
+            writeln!(text, "\"{}\" = \"{at:064x}\"", file(at)).expect("a text takes all")
+        });
     }
     text
 }
 
-/// The `deployment.toml` that describes these items, each on so many servers; on none where there are none.
+/// The `deployment.toml` that describes these items, each on so many servers; on none where there
+/// are none.
 pub(crate) fn site(size: usize, servers: usize) -> String {
     let mut text = String::from(
         "schema = 1\nname = \"site\"\nproduct = \"Product\"\nproduct_version = \"4.0\"\nshare = \"MSIShare\"\n\
          roles = [{ name = \"engine\" }]\nservers = [\n",
     );
     for at in 1..=servers.max(1) {
-        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},").expect("a text takes all");
+        writeln!(text, "  {{ name = \"MPS{at:02}\", roles = [\"engine\"] }},")
+            .expect("a text takes all");
     }
     let on = if servers > 0 { "on = \"engine\"\n" } else { "" };
     write!(text, "]\n\n[[groups]]\npath = \"Group\"\n{on}items = [\n").expect("a text takes all");
     for at in 0..size {
-        writeln!(text, "  {{ name = \"{}\", installer = \"{}\" }},", item(at), file(at)).expect("a text takes all");
+        writeln!(
+            text,
+            "  {{ name = \"{}\", installer = \"{}\" }},",
+            item(at),
+            file(at)
+        )
+        .expect("a text takes all");
     }
     text.push_str("]\n");
     text

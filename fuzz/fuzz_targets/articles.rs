@@ -1,7 +1,7 @@
 //! Any bytes at all as an article that is imported.
 //!
-//! It asserts the promises of `tests/suite/article_promises.rs`, which `cargo test` asserts of the kept corpus and of the
-//! articles in `fixtures`, cut anywhere. From the repository's root:
+//! It asserts the promises of `tests/suite/article_promises.rs`, which `cargo test` asserts of the
+//! kept corpus and of the articles in `fixtures`, cut anywhere. From the repository's root:
 //!
 //! ```text
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run articles fuzz/corpus/articles fixtures/articles -- -dict=fuzz/articles.dict \

@@ -104,8 +104,11 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     for (at, _) in text.match_indices(['.', '!', '?']) {
         let rest = &text[at + 1..];
         let next = rest.strip_prefix(' ').and_then(|rest| rest.chars().next());
-        let abbreviated = ["e.g", "i.e", "etc", "vs", "approx"].iter().any(|word| text[..at].ends_with(word));
-        if !abbreviated && next.is_some_and(|next| next.is_uppercase() || matches!(next, '"' | '(')) {
+        let abbreviated = ["e.g", "i.e", "etc", "vs", "approx"]
+            .iter()
+            .any(|word| text[..at].ends_with(word));
+        if !abbreviated && next.is_some_and(|next| next.is_uppercase() || matches!(next, '"' | '('))
+        {
             found.push(text[start..=at].trim());
             start = at + 1;
         }
@@ -115,7 +118,8 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     found
 }
 
-/// The clauses of a sentence: what stands before its first verb, if anything does, and then one for each verb.
+/// The clauses of a sentence: what stands before its first verb, if anything does, and then one for
+/// each verb.
 pub(super) fn clauses(sentence: &str) -> Vec<String> {
     let sentence = sentence.trim_end_matches(['.', ';', '!']).trim();
     // Nobody tells another one what to do in so long a sentence.
@@ -138,44 +142,73 @@ pub(super) fn clauses(sentence: &str) -> Vec<String> {
     }
     found.push(sentence[start..].trim().to_owned());
     found.retain(|clause| !clause.is_empty());
-    found.iter_mut().for_each(|clause| clause.truncate(without_wait(clause).len()));
+    found
+        .iter_mut()
+        .for_each(|clause| clause.truncate(without_wait(clause).len()));
     lend_objects(&mut found);
     found
 }
 
-/// The next place at which two clauses may be joined: where the first ends, and where the second begins.
+/// The next place at which two clauses may be joined: where the first ends, and where the second
+/// begins.
 fn joint(sentence: &str, from: usize) -> Option<(usize, usize)> {
-    const JOINTS: [&str; 9] =
-        [", and then ", "; and then ", " and then ", ", then ", "; then ", ", and ", " and ", "; ", ", "];
+    const JOINTS: [&str; 9] = [
+        ", and then ",
+        "; and then ",
+        " and then ",
+        ", then ",
+        "; then ",
+        ", and ",
+        " and ",
+        "; ",
+        ", ",
+    ];
     let bytes = sentence.as_bytes();
-    (from..sentence.len()).filter(|at| matches!(bytes[*at], b',' | b';' | b' ')).find_map(|at| {
-        JOINTS.iter().find(|joint| bytes[at..].starts_with(joint.as_bytes())).map(|joint| (at, at + joint.len()))
-    })
+    (from..sentence.len())
+        .filter(|at| matches!(bytes[*at], b',' | b';' | b' '))
+        .find_map(|at| {
+            JOINTS
+                .iter()
+                .find(|joint| bytes[at..].starts_with(joint.as_bytes()))
+                .map(|joint| (at, at + joint.len()))
+        })
 }
 
-/// "the files that you copy and rename" tells of files: no new clause begins within what a relative word opened.
+/// "the files that you copy and rename" tells of files: no new clause begins within what a relative
+/// word opened.
 fn is_purpose(before: &str) -> bool {
     let last = before.rsplit([',', ';']).next().unwrap_or_default();
-    [" that you ", " which you ", " you must ", " so that "].iter().any(|word| last.contains(word))
+    [" that you ", " which you ", " you must ", " so that "]
+        .iter()
+        .any(|word| last.contains(word))
         && !before.contains("click")
 }
 
 /// "Run A, and when it has finished" waits, and every step waits for the one before it anyway.
 fn without_wait(clause: &str) -> &str {
-    let Some((before, after)) = clause.rsplit_once(" and ") else { return clause };
+    let Some((before, after)) = clause.rsplit_once(" and ") else {
+        return clause;
+    };
     let waits = ["when", "once", "after", "as soon as"].iter().any(|when| {
-        after
-            .strip_prefix(when)
-            .is_some_and(|rest| [" it ", " this ", " that ", " they "].iter().any(|it| rest.starts_with(it)))
+        after.strip_prefix(when).is_some_and(|rest| {
+            [" it ", " this ", " that ", " they "]
+                .iter()
+                .any(|it| rest.starts_with(it))
+        })
     });
-    if waits && verb(before).is_some() { before.trim_end_matches(',') } else { clause }
+    if waits && verb(before).is_some() {
+        before.trim_end_matches(',')
+    } else {
+        clause
+    }
 }
 
 /// "Stop and then start the X service": the first verb has the object of the second.
 fn lend_objects(clauses: &mut [String]) {
     for at in (1..clauses.len()).rev() {
-        let bare = verb(&clauses[at - 1])
-            .is_some_and(|(verb, rest)| rest.is_empty() && ["stop", "disable", "shut down"].contains(&verb));
+        let bare = verb(&clauses[at - 1]).is_some_and(|(verb, rest)| {
+            rest.is_empty() && ["stop", "disable", "shut down"].contains(&verb)
+        });
         if let (true, Some((_, object))) = (bare, verb(&clauses[at])) {
             let object = object.to_owned();
             clauses[at - 1] = format!("{} {object}", clauses[at - 1]);
@@ -186,8 +219,12 @@ fn lend_objects(clauses: &mut [String]) {
 /// The verb that a text begins with, and the rest.
 pub(super) fn verb(text: &str) -> Option<(&'static str, &str)> {
     let fits = |verb: &&&'static str| {
-        text.get(..verb.len()).is_some_and(|start| start.eq_ignore_ascii_case(verb))
-            && text[verb.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '-')
+        text.get(..verb.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(verb))
+            && text[verb.len()..]
+                .chars()
+                .next()
+                .is_none_or(|c| !c.is_alphanumeric() && c != '-')
     };
     let verb = VERBS.iter().filter(fits).max_by_key(|verb| verb.len())?;
     Some((verb, text[verb.len()..].trim_start_matches([' ', ':'])))
@@ -200,18 +237,33 @@ mod tests {
     #[test]
     fn sentences_become_clauses() {
         for (sentence, wanted) in [
-            ("Expand One, and then expand Two.", &["Expand One", "expand Two"][..]),
+            (
+                "Expand One, and then expand Two.",
+                &["Expand One", "expand Two"][..],
+            ),
             (
                 "Right-click Stop and Start Provider, and then click Execute -> Start it.",
-                &["Right-click Stop and Start Provider", "click Execute -> Start it"],
+                &[
+                    "Right-click Stop and Start Provider",
+                    "click Execute -> Start it",
+                ],
             ),
-            ("On the Gear servers, start Tools, and open More.", &["On the Gear servers", "start Tools", "open More"]),
-            ("Stop and then start the Gear service", &["Stop the Gear service", "start the Gear service"]),
+            (
+                "On the Gear servers, start Tools, and open More.",
+                &["On the Gear servers", "start Tools", "open More"],
+            ),
+            (
+                "Stop and then start the Gear service",
+                &["Stop the Gear service", "start the Gear service"],
+            ),
             (
                 "Click Start, click Run, type iisreset, and then click OK.",
                 &["Click Start", "click Run", "type iisreset", "click OK"],
             ),
-            ("Run a.msi, and when it has finished, run b.msi.", &["Run a.msi", "run b.msi"]),
+            (
+                "Run a.msi, and when it has finished, run b.msi.",
+                &["Run a.msi", "run b.msi"],
+            ),
             (
                 "Locate the files, and then back them up to another folder",
                 &["Locate the files", "back them up to another folder"],

@@ -66,7 +66,10 @@ const TITLES: &[(&str, Column)] = &[
 /// The columns that a line names, if it is the head of a file table.
 pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<Column>> {
     let columns = if cells.len() >= 2 {
-        cells.iter().map(|cell| title(cell).unwrap_or(Column::Other)).collect()
+        cells
+            .iter()
+            .map(|cell| title(cell).unwrap_or(Column::Other))
+            .collect()
     } else {
         glued(text)?
     };
@@ -84,17 +87,35 @@ pub(super) fn is_head(text: &str, cells: &[String]) -> bool {
 /// The column of a title that stands alone.
 pub(super) fn title(cell: &str) -> Option<Column> {
     let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
-    TITLES.iter().find(|(title, _)| *title == cell).map(|(_, column)| *column)
+    TITLES
+        .iter()
+        .find(|(title, _)| *title == cell)
+        .map(|(_, column)| *column)
 }
 
-/// Whether these are the columns of a file table: one name, and something that is documented of the file.
+/// Whether these are the columns of a file table: one name, and something that is documented of the
+/// file.
 pub(super) fn is_table(columns: &[Column]) -> bool {
     let once = |column| columns.iter().filter(|found| **found == column).count();
-    let single =
-        [Column::Name, Column::Version, Column::Size, Column::Date, Column::Time, Column::Modified, Column::Platform];
+    let single = [
+        Column::Name,
+        Column::Version,
+        Column::Size,
+        Column::Date,
+        Column::Time,
+        Column::Modified,
+        Column::Platform,
+    ];
     once(Column::Name) == 1
         && single.iter().all(|column| once(*column) <= 1)
-        && [Column::Size, Column::Date, Column::Modified, Column::Version].iter().any(|column| once(*column) == 1)
+        && [
+            Column::Size,
+            Column::Date,
+            Column::Modified,
+            Column::Version,
+        ]
+        .iter()
+        .any(|column| once(*column) == 1)
 }
 
 /// Titles without anything between them, or with single spaces.
@@ -117,11 +138,20 @@ mod tests {
     #[test]
     fn heads_are_read_glued_and_by_cells() {
         let glued = "File nameFile versionFile sizeDateTimePlatform";
-        assert_eq!(head(glued, &[glued.to_owned()]), Some(vec![Name, Version, Size, Date, Time, Platform]));
+        assert_eq!(
+            head(glued, &[glued.to_owned()]),
+            Some(vec![Name, Version, Size, Date, Time, Platform])
+        );
         let spaced = "Size Date File name";
-        assert_eq!(head(spaced, &[spaced.to_owned()]), Some(vec![Size, Date, Name]));
+        assert_eq!(
+            head(spaced, &[spaced.to_owned()]),
+            Some(vec![Size, Date, Name])
+        );
         let cells = ["Owner", "File", "Size (bytes)", "Date and time"].map(str::to_owned);
-        assert_eq!(head(&cells.join(" "), &cells), Some(vec![Other, Name, Size, Modified]));
+        assert_eq!(
+            head(&cells.join(" "), &cells),
+            Some(vec![Other, Name, Size, Modified])
+        );
         for text in ["Name", "Date Time", "File name and size", "Files"] {
             assert_eq!(head(text, &[text.to_owned()]), None, "{text}");
         }

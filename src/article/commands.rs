@@ -92,10 +92,20 @@ pub(super) struct On {
 impl On {
     fn of(text: &str) -> Self {
         let role = targets::role(text);
-        let servers = text.get(targets::without_role(text).len()..).filter(|servers| !servers.is_empty());
+        let servers = text
+            .get(targets::without_role(text).len()..)
+            .filter(|servers| !servers.is_empty());
         let about = role.is_some() || targets::is_about_servers(text);
-        let platform = if about { targets::platform(servers.unwrap_or(text)) } else { None };
-        Self { unclear: role.is_none() && about, platform, role }
+        let platform = if about {
+            targets::platform(servers.unwrap_or(text))
+        } else {
+            None
+        };
+        Self {
+            unclear: role.is_none() && about,
+            platform,
+            role,
+        }
     }
 }
 
@@ -128,12 +138,18 @@ const WAITS: &str = "rollup waits for each step itself";
 
 /// The commands of a sentence.
 pub(super) fn commands(sentence: &str) -> Vec<Command> {
-    clauses(sentence).iter().map(|clause| command(clause)).collect()
+    clauses(sentence)
+        .iter()
+        .map(|clause| command(clause))
+        .collect()
 }
 
 /// Whether a text begins with a command of the console.
 pub(super) fn is_command(text: &str) -> bool {
-    clauses(text).iter().take(2).any(|clause| verb(clause).is_some())
+    clauses(text)
+        .iter()
+        .take(2)
+        .any(|clause| verb(clause).is_some())
 }
 
 fn command(clause: &str) -> Command {
@@ -151,11 +167,17 @@ fn command(clause: &str) -> Command {
         "then ",
     ]
     .iter()
-    .fold(clause, |clause, start| clause.strip_prefix(start).unwrap_or(clause));
-    let Some((verb, object)) = verb(clause) else { return context(clause) };
+    .fold(clause, |clause, start| {
+        clause.strip_prefix(start).unwrap_or(clause)
+    });
+    let Some((verb, object)) = verb(clause) else {
+        return context(clause);
+    };
     let lower = object.to_lowercase();
     match verb {
-        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in" if visited(object).is_some() => {
+        "go to" | "switch" | "connect" | "log on" | "log in" | "sign in"
+            if visited(object).is_some() =>
+        {
             visited(object).map_or(Command::Unknown, Command::Visit)
         }
         "do" if lower.starts_with("the same on ") => repeat(object),
@@ -163,7 +185,11 @@ fn command(clause: &str) -> Command {
         "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
             Command::Needless(KEPT)
         }
-        "keep" | "leave" if [" as it is", " as they are", " unchanged"].iter().any(|as_is| lower.contains(as_is)) => {
+        "keep" | "leave"
+            if [" as it is", " as they are", " unchanged"]
+                .iter()
+                .any(|as_is| lower.contains(as_is)) =>
+        {
             Command::Needless(LEFT)
         }
         "copy" | "move" if is_download(&lower) => Command::Needless(UNPACKED),
@@ -171,21 +197,29 @@ fn command(clause: &str) -> Command {
         "expand" if targets::is_anyone(object) => Command::ExpandAnyone,
         "expand" => Command::Expand(path(object)),
         "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
-        "select" if lower.starts_with("the check") || lower.starts_with("check box") => Command::Unknown,
-        "select" | "point to" | "choose" | "click" if is_command_name(&lower) => Command::Choose(menu(object)),
+        "select" if lower.starts_with("the check") || lower.starts_with("check box") => {
+            Command::Unknown
+        }
+        "select" | "point to" | "choose" | "click" if is_command_name(&lower) => {
+            Command::Choose(menu(object))
+        }
         "select" => Command::Point(targets::targets(object)),
         "click" | "choose" | "point to" => Command::Choose(menu(object)),
         "double-click" | "double click" if is_package(&lower) => run(object),
         "double-click" | "double click" => Command::Expand(path(object)),
-        "open" | "launch" | "close" | "exit" | "quit" | "return" | "go to" | "navigate" | "browse" | "view"
-        | "switch" => Command::Needless(NAVIGATES),
+        "open" | "launch" | "close" | "exit" | "quit" | "return" | "go to" | "navigate"
+        | "browse" | "view" | "switch" => Command::Needless(NAVIGATES),
         "locate" | "find" => Command::Needless(NAVIGATES),
-        "connect" | "log on" | "log in" | "sign in" => Command::Needless("who runs rollup is logged on already"),
+        "connect" | "log on" | "log in" | "sign in" => {
+            Command::Needless("who runs rollup is logged on already")
+        }
         "press" if lower.len() <= 24 => Command::Needless(NAVIGATES),
         "wait" => Command::Needless(WAITS),
         "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => looked_at(&lower),
         "back up" | "backup" | "back them up" => backed_up(verb, &lower),
-        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => backed_up(verb, &lower),
+        "make a" if lower.starts_with("backup") || lower.starts_with("copy") => {
+            backed_up(verb, &lower)
+        }
         "download" | "extract" | "unpack" | "unzip" => Command::Needless(UNPACKED),
         "repeat" => repeat(object),
         "start" if opens_tool(object) => Command::Needless(NAVIGATES),
@@ -207,23 +241,36 @@ fn command(clause: &str) -> Command {
 /// The servers in "go to the X servers", "log on to each X server".
 fn visited(object: &str) -> Option<On> {
     let object = object.strip_prefix("to ").unwrap_or(object);
-    let whom = ["the ", "each ", "every ", "all ", "both ", "one "].iter().any(|word| object.starts_with(word));
+    let whom = ["the ", "each ", "every ", "all ", "both ", "one "]
+        .iter()
+        .any(|word| object.starts_with(word));
     let on = On::of(&format!("on {object}"));
     (whom && on.role.is_some()).then_some(on)
 }
 
-/// "the unpacked download": it is brought to a place of the person's own, and no part of the product.
+/// "the unpacked download": it is brought to a place of the person's own, and no part of the
+/// product.
 fn is_download(lower: &str) -> bool {
     let what = lower.split(" to ").next().unwrap_or_default();
-    let whole = ["download", "rollup", "update", "package"].iter().any(|word| what.ends_with(word));
-    whole && !what.contains('.') && [" place", " location", " temporary"].iter().any(|word| lower.contains(word))
+    let whole = ["download", "rollup", "update", "package"]
+        .iter()
+        .any(|word| what.ends_with(word));
+    whole
+        && !what.contains('.')
+        && [" place", " location", " temporary"]
+            .iter()
+            .any(|word| lower.contains(word))
 }
 
 /// "the present versions of the files"
 fn is_put_aside(lower: &str) -> bool {
     let what = lower.split(" to ").next().unwrap_or_default();
-    ["present ", "current ", "existing ", "old "].iter().any(|word| what.contains(word))
-        && ["version", "file", "installer", "package"].iter().any(|word| what.contains(word))
+    ["present ", "current ", "existing ", "old "]
+        .iter()
+        .any(|word| what.contains(word))
+        && ["version", "file", "installer", "package"]
+            .iter()
+            .any(|word| what.contains(word))
 }
 
 /// Words before the verb.
@@ -240,14 +287,23 @@ fn context(clause: &str) -> Command {
         "in" | "for" if is_box(&lower) => Context::Box(box_name(after_word(clause))),
         "on" | "at" | "from" | "for" if on.role.is_some() => Context::Servers(on),
         "under" | "below" | "beneath" => Context::Under(targets::name(after_word(clause))),
-        "in" if ["tool", "console", "window", "manager", "snap-in"].iter().any(|word| lower.ends_with(word)) => {
+        "in" if ["tool", "console", "window", "manager", "snap-in"]
+            .iter()
+            .any(|word| lower.ends_with(word)) =>
+        {
             Context::Tool
         }
         "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => Context::Other,
-        "if" if ["message", "warning", "dialog"].iter().any(|word| lower.contains(word)) => Context::Message,
+        "if" if ["message", "warning", "dialog"]
+            .iter()
+            .any(|word| lower.contains(word)) =>
+        {
+            Context::Message
+        }
         "if" | "unless" | "only" => Context::If,
-        "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using" | "while" | "next"
-        | "then" | "finally" | "now" | "again" | "first" | "before" | "with" | "for" => Context::Other,
+        "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using"
+        | "while" | "next" | "then" | "finally" | "now" | "again" | "first" | "before" | "with"
+        | "for" => Context::Other,
         _ => return Command::Unknown,
     })
 }
@@ -261,7 +317,11 @@ fn path(object: &str) -> Vec<String> {
     let object = without_ways(object);
     for separator in [" -> ", " > ", "\\"] {
         if object.contains(separator) {
-            return object.split(separator).map(targets::name).filter(|name| !name.is_empty()).collect();
+            return object
+                .split(separator)
+                .map(targets::name)
+                .filter(|name| !name.is_empty())
+                .collect();
         }
     }
     targets::names(object)
@@ -269,34 +329,49 @@ fn path(object: &str) -> Vec<String> {
 
 /// An object without the words that say where it is on the screen.
 fn without_ways(object: &str) -> &str {
-    [" in the ", " under the "].iter().fold(object, |object, word| match object.split_once(word) {
-        Some((before, rest)) if ["tree", "pane", "tool", "console", "window"].iter().any(|end| rest.ends_with(end)) => {
-            before
-        }
-        _ => object,
-    })
+    [" in the ", " under the "]
+        .iter()
+        .fold(object, |object, word| match object.split_once(word) {
+            Some((before, rest))
+                if ["tree", "pane", "tool", "console", "window"]
+                    .iter()
+                    .any(|end| rest.ends_with(end)) =>
+            {
+                before
+            }
+            _ => object,
+        })
 }
 
 /// The words of a menu, without those that say that it is one.
 fn menu(object: &str) -> String {
     let name = object.trim_end_matches(['.', ':']).trim();
     let name = name.strip_prefix("the ").unwrap_or(name);
-    let name = name.strip_suffix(" button").or_else(|| name.strip_suffix(" command")).unwrap_or(name);
+    let name = name
+        .strip_suffix(" button")
+        .or_else(|| name.strip_suffix(" command"))
+        .unwrap_or(name);
     name.trim_matches(['"', '\'', '*', ' ']).to_owned()
 }
 
 /// Whether a menu has it in this console.
 fn is_command_name(lower: &str) -> bool {
-    ["uninstall", "install", "execute", "start deployment"].iter().any(|name| lower.starts_with(name))
+    ["uninstall", "install", "execute", "start deployment"]
+        .iter()
+        .any(|name| lower.starts_with(name))
 }
 
 fn is_package(lower: &str) -> bool {
-    lower.contains(".msi") || lower.contains("following installer") || lower.contains("following package")
+    lower.contains(".msi")
+        || lower.contains("following installer")
+        || lower.contains("following package")
 }
 
 /// Whether "start X" only opens a tool.
 fn opens_tool(object: &str) -> bool {
-    let lower = targets::without_role(object).trim_end_matches('.').to_lowercase();
+    let lower = targets::without_role(object)
+        .trim_end_matches('.')
+        .to_lowercase();
     [
         "tool",
         "console",
@@ -340,17 +415,26 @@ fn service(verb: ServiceVerb, object: &str) -> Command {
         return Command::Unknown;
     }
     if lower.contains("following") {
-        return Command::Service { verb, services: Services::Following, on };
+        return Command::Service {
+            verb,
+            services: Services::Following,
+            on,
+        };
     }
     let services = targets::services(object);
     // A service has a name, not a description.
     let named = !services.is_empty()
-        && services
-            .iter()
-            .all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) || is_short_name(name))
+        && services.iter().all(|name| {
+            name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
+                || is_short_name(name)
+        })
         && services.iter().all(|name| name.split(' ').count() <= 8);
     match named {
-        true => Command::Service { verb, services: Services::Named(services), on },
+        true => Command::Service {
+            verb,
+            services: Services::Named(services),
+            on,
+        },
         false => Command::Unknown,
     }
 }
@@ -362,9 +446,15 @@ fn is_short_name(name: &str) -> bool {
 
 fn queue(kind: Queued, object: &str) -> Command {
     match targets::targets(targets::without_role(object)) {
-        Targets::Named(names) if !names.iter().all(|name| name.starts_with(char::is_uppercase)) => {
+        Targets::Named(names)
+            if !names
+                .iter()
+                .all(|name| name.starts_with(char::is_uppercase)) =>
+        {
             let again = object.to_lowercase();
-            match kind == Queued::Install && (again.contains("again") || again.contains("uninstalled")) {
+            match kind == Queued::Install
+                && (again.contains("again") || again.contains("uninstalled"))
+            {
                 true => Command::Queue(kind, Targets::Removed(None)),
                 false => Command::Unknown,
             }
@@ -375,19 +465,46 @@ fn queue(kind: Queued, object: &str) -> Command {
 
 fn looked_at(lower: &str) -> Command {
     let result = [
-        "install", "deploy", "succe", "complete", "version", "state", "status", "verified", "running", "started",
-        "copied",
+        "install", "deploy", "succe", "complete", "version", "state", "status", "verified",
+        "running", "started", "copied",
     ];
-    let before = ["no user", "users are", "backup", "backed", "permission", "member", "account"];
-    match result.iter().any(|word| lower.contains(word)) && !before.iter().any(|word| lower.contains(word)) {
+    let before = [
+        "no user",
+        "users are",
+        "backup",
+        "backed",
+        "permission",
+        "member",
+        "account",
+    ];
+    match result.iter().any(|word| lower.contains(word))
+        && !before.iter().any(|word| lower.contains(word))
+    {
         true => Command::Needless(SHOWS),
         false => Command::Unknown,
     }
 }
 
 fn backed_up(verb: &str, lower: &str) -> Command {
-    let other = ["database", "registry", "system state", "active directory", "configuration", "the server", "mailbox"];
-    let ours = ["file", "them", "installer", "folder", "share", "package", ".msi", "component"];
+    let other = [
+        "database",
+        "registry",
+        "system state",
+        "active directory",
+        "configuration",
+        "the server",
+        "mailbox",
+    ];
+    let ours = [
+        "file",
+        "them",
+        "installer",
+        "folder",
+        "share",
+        "package",
+        ".msi",
+        "component",
+    ];
     let is_ours = verb == "back them up" || ours.iter().any(|word| lower.contains(word));
     match is_ours && !other.iter().any(|word| lower.contains(word)) {
         true => Command::Needless(KEPT),
@@ -415,13 +532,18 @@ fn copy(object: &str) -> Command {
         return Command::Unknown;
     };
     let (what, to) = (&bare[..at], &bare[at + length..]);
-    let (what, left_out) = match [" except ", " but not "].iter().find_map(|word| what.split_once(word)) {
+    let (what, left_out) = match [" except ", " but not "]
+        .iter()
+        .find_map(|word| what.split_once(word))
+    {
         Some((what, left_out)) => (what, Some(named_files(left_out))),
         None => (what, None),
     };
     let what = what.split_once(" from ").map_or(what, |(what, _)| what);
     let files = match (files(what), left_out) {
-        (Some(Files::Others), Some(left_out)) if !left_out.is_empty() => Some(Files::OthersBut(left_out)),
+        (Some(Files::Others), Some(left_out)) if !left_out.is_empty() => {
+            Some(Files::OthersBut(left_out))
+        }
         // What is left out of a list, or by words, only a person can tell.
         (_, Some(_)) => None,
         (files, None) => files,
@@ -435,7 +557,13 @@ fn copy(object: &str) -> Command {
 /// Which files an object means.
 fn files(what: &str) -> Option<Files> {
     let lower = what.to_lowercase();
-    let listed = ["following", "listed below", "these files", "these packages", "these installers"];
+    let listed = [
+        "following",
+        "listed below",
+        "these files",
+        "these packages",
+        "these installers",
+    ];
     if listed.iter().any(|word| lower.contains(word)) {
         return Some(Files::Following);
     }
@@ -443,18 +571,34 @@ fn files(what: &str) -> Option<Files> {
     if !named.is_empty() {
         return Some(Files::Named(named));
     }
-    if let Some(ending) = lower.split(' ').find_map(|word| word.trim_start_matches('*').strip_prefix('.')) {
+    if let Some(ending) = lower
+        .split(' ')
+        .find_map(|word| word.trim_start_matches('*').strip_prefix('.'))
+    {
         return Some(Files::Ending(ending.to_owned()));
     }
-    let rest = ["other", "remaining", "rest of", "all files", "all the files", "all of the files", "everything"];
-    rest.iter().any(|word| lower.contains(word)).then_some(Files::Others)
+    let rest = [
+        "other",
+        "remaining",
+        "rest of",
+        "all files",
+        "all the files",
+        "all of the files",
+        "everything",
+    ];
+    rest.iter()
+        .any(|word| lower.contains(word))
+        .then_some(Files::Others)
 }
 
 /// Every word that is the name of a file.
 fn named_files(text: &str) -> Vec<String> {
     text.split([',', ' ', '"', ';'])
         .map(|word| word.trim_matches(['(', ')', '\'']))
-        .filter(|word| word.rfind('.').is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1))))
+        .filter(|word| {
+            word.rfind('.')
+                .is_some_and(|dot| dot > 0 && (2..=6).contains(&(word.len() - dot - 1)))
+        })
         .map(str::to_owned)
         .collect()
 }
@@ -464,17 +608,25 @@ fn folder(to: &str) -> Option<String> {
     let to = to.trim_end_matches(['.', ':', ',']).trim();
     // What stands behind a comma says what the folder is for.
     let to = to.split_once(", ").map_or(to, |(to, _)| to);
-    let to = ["the ", "folder ", "directory "].iter().fold(to, |to, word| to.strip_prefix(word).unwrap_or(to));
+    let to = ["the ", "folder ", "directory "]
+        .iter()
+        .fold(to, |to, word| to.strip_prefix(word).unwrap_or(to));
     let to = ["folder", "directory"]
         .iter()
         .fold(to, |to, word| to.strip_suffix(word).unwrap_or(to))
         .trim_matches([' ', '"', '\'']);
     let lower = to.to_lowercase();
-    if lower.ends_with("share") || lower.contains("installer files") || lower.contains("installation files") {
+    if lower.ends_with("share")
+        || lower.contains("installer files")
+        || lower.contains("installation files")
+    {
         return Some("share".to_owned());
     }
     // A drive and what stands for the system's own folders say nothing below `Files`.
-    let path = to.split_once(":\\").map_or(to, |(_, path)| path).replace('\\', "/");
+    let path = to
+        .split_once(":\\")
+        .map_or(to, |(_, path)| path)
+        .replace('\\', "/");
     let path = path.trim_matches('/').to_owned();
     let odd = path.contains(['%', ':', '*', '?', '<', '>', '|', '"'])
         || path.split('/').any(|part| part.is_empty() || part == "..");
@@ -484,7 +636,11 @@ fn folder(to: &str) -> Option<String> {
 fn run(object: &str) -> Command {
     let on = On::of(object);
     match files(targets::without_role(object)) {
-        Some(Files::Named(files)) if !files.iter().all(|file| file.to_lowercase().ends_with(".msi")) => {
+        Some(Files::Named(files))
+            if !files
+                .iter()
+                .all(|file| file.to_lowercase().ends_with(".msi")) =>
+        {
             Command::Unknown
         }
         Some(files @ (Files::Named(_) | Files::Following)) => Command::Run { files, on },
@@ -495,11 +651,19 @@ fn run(object: &str) -> Command {
 /// What is typed at a prompt, or run.
 fn typed(verb: &str, object: &str) -> Command {
     let on = On::of(object);
-    let line = targets::without_role(object).replace('"', "").to_lowercase();
-    let line = line.trim_start_matches("the ").trim_start_matches("following command: ");
+    let line = targets::without_role(object)
+        .replace('"', "")
+        .to_lowercase();
+    let line = line
+        .trim_start_matches("the ")
+        .trim_start_matches("following command: ");
     let mut words = line.split(' ').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().trim_end_matches(".exe");
-    let rest = line.split_once(' ').map_or("", |(_, rest)| rest).trim().trim_end_matches(" command");
+    let rest = line
+        .split_once(' ')
+        .map_or("", |(_, rest)| rest)
+        .trim()
+        .trim_end_matches(" command");
     let service = |verb, name: &str| Command::Service {
         verb,
         services: Services::Named(vec![spelled(object, name)]),
@@ -518,7 +682,9 @@ fn typed(verb: &str, object: &str) -> Command {
         "stop-service" => service(ServiceVerb::Stop, rest),
         "start-service" => service(ServiceVerb::Start, rest),
         // The window of the Start menu that takes a command.
-        "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => Command::Needless(NAVIGATES),
+        "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => {
+            Command::Needless(NAVIGATES)
+        }
         _ if verb == "run" && is_package(line) => run(object),
         _ if verb == "type" || verb == "enter" => into_box(object),
         _ => Command::Unknown,
@@ -527,11 +693,18 @@ fn typed(verb: &str, object: &str) -> Command {
 
 /// The names in "the following for A and for B".
 fn each_of(object: &str) -> Option<Vec<String>> {
-    const STARTS: [&str; 4] = ["the following for ", "this for ", "these steps for ", "the following steps for "];
+    const STARTS: [&str; 4] = [
+        "the following for ",
+        "this for ",
+        "these steps for ",
+        "the following steps for ",
+    ];
     let names = STARTS.iter().find_map(|start| object.strip_prefix(start))?;
     let names: Vec<String> = names.split(" and for ").flat_map(targets::names).collect();
     // "for each component" names none.
-    let named = names.iter().all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()));
+    let named = names
+        .iter()
+        .all(|name| name.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()));
     (named && !names.is_empty()).then_some(names)
 }
 
@@ -542,22 +715,37 @@ fn is_box(lower: &str) -> bool {
 fn box_name(text: &str) -> String {
     let name = targets::name(text);
     let ends = [" text box", " box", " field"];
-    ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).trim_matches(['"', '\'']).to_owned()
+    ends.iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(&name)
+        .trim_matches(['"', '\''])
+        .to_owned()
 }
 
 /// A value that is typed as it stands: one word, or words in quotation marks.
 fn into_box(object: &str) -> Command {
-    let (value, into) = match object.split_once(" in the ").or_else(|| object.split_once(" into the ")) {
+    let (value, into) = match object
+        .split_once(" in the ")
+        .or_else(|| object.split_once(" into the "))
+    {
         Some((value, name)) if is_box(&name.to_lowercase()) => (value, Some(box_name(name))),
         Some(_) => return Command::Unknown,
         None => (object, None),
     };
-    let bare = value.trim().strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let bare = value
+        .trim()
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
     let literal = bare.unwrap_or(value.trim());
     // "<name of your server>" is no value.
-    let known = !literal.is_empty() && !literal.contains(['<', '>', '"']) && (bare.is_some() || !literal.contains(' '));
+    let known = !literal.is_empty()
+        && !literal.contains(['<', '>', '"'])
+        && (bare.is_some() || !literal.contains(' '));
     match known {
-        true => Command::Type { value: literal.to_owned(), into },
+        true => Command::Type {
+            value: literal.to_owned(),
+            into,
+        },
         false => Command::Unknown,
     }
 }
@@ -565,7 +753,9 @@ fn into_box(object: &str) -> Command {
 /// A name as the article spells it.
 fn spelled(object: &str, lower: &str) -> String {
     let at = object.to_lowercase().find(lower);
-    let name = at.and_then(|at| object.get(at..at + lower.len())).unwrap_or(lower);
+    let name = at
+        .and_then(|at| object.get(at..at + lower.len()))
+        .unwrap_or(lower);
     name.trim_matches(['"', '\'', ' ', '.']).to_owned()
 }
 
@@ -580,7 +770,10 @@ mod tests {
     }
 
     fn on(role: &str) -> On {
-        On { role: Some(role.to_owned()), ..On::default() }
+        On {
+            role: Some(role.to_owned()),
+            ..On::default()
+        }
     }
 
     fn services(names: &[&str]) -> Services {
@@ -590,10 +783,30 @@ mod tests {
     #[test]
     fn services_are_changed_in_many_words() {
         for (sentence, verb, service, role) in [
-            ("Restart the Gear Engine service on each engine server.", ServiceVerb::Restart, "Gear Engine", "engine"),
-            ("Restart IIS on every web server", ServiceVerb::Restart, "IIS", "web"),
-            ("Run iisreset on the Front End servers.", ServiceVerb::Restart, "IIS", "front-end"),
-            ("Type net stop W3SVC on the web servers", ServiceVerb::Stop, "W3SVC", "web"),
+            (
+                "Restart the Gear Engine service on each engine server.",
+                ServiceVerb::Restart,
+                "Gear Engine",
+                "engine",
+            ),
+            (
+                "Restart IIS on every web server",
+                ServiceVerb::Restart,
+                "IIS",
+                "web",
+            ),
+            (
+                "Run iisreset on the Front End servers.",
+                ServiceVerb::Restart,
+                "IIS",
+                "front-end",
+            ),
+            (
+                "Type net stop W3SVC on the web servers",
+                ServiceVerb::Stop,
+                "W3SVC",
+                "web",
+            ),
             (
                 "Disable the Gear Engine application on the MPS Engine servers",
                 ServiceVerb::Disable,
@@ -603,55 +816,119 @@ mod tests {
         ] {
             assert_eq!(
                 one(sentence),
-                Command::Service { verb, services: services(&[service]), on: on(role) },
+                Command::Service {
+                    verb,
+                    services: services(&[service]),
+                    on: on(role)
+                },
                 "{sentence}"
             );
         }
         assert_eq!(one("Restart the computer."), Command::Unknown);
-        assert_eq!(one("Start Component Services."), Command::Needless(NAVIGATES));
-        assert_eq!(one("Start the Gear Deployment tool."), Command::Needless(NAVIGATES));
+        assert_eq!(
+            one("Start Component Services."),
+            Command::Needless(NAVIGATES)
+        );
+        assert_eq!(
+            one("Start the Gear Deployment tool."),
+            Command::Needless(NAVIGATES)
+        );
     }
 
     #[test]
     fn files_are_copied_and_run() {
-        let named = |names: &[&str]| Files::Named(names.iter().map(|name| (*name).to_owned()).collect());
+        let named =
+            |names: &[&str]| Files::Named(names.iter().map(|name| (*name).to_owned()).collect());
         for (sentence, files, to, role) in [
-            ("Copy the following files from the update to the InstallShare folder:", Files::Following, "share", None),
-            ("Copy a.msi and b.dll to the installer share.", named(&["a.msi", "b.dll"]), "share", None),
+            (
+                "Copy the following files from the update to the InstallShare folder:",
+                Files::Following,
+                "share",
+                None,
+            ),
+            (
+                "Copy a.msi and b.dll to the installer share.",
+                named(&["a.msi", "b.dll"]),
+                "share",
+                None,
+            ),
             (
                 "Copy the remaining files to the C:\\Program Files\\Gear folder on each web server.",
                 Files::Others,
                 "Program Files/Gear",
                 Some("web"),
             ),
-            ("Copy a.dll and b.dll to the folder Gear\\Plugins", named(&["a.dll", "b.dll"]), "Gear/Plugins", None),
-            ("Copy these files to GearShare, the share of the installers.", Files::Following, "share", None),
+            (
+                "Copy a.dll and b.dll to the folder Gear\\Plugins",
+                named(&["a.dll", "b.dll"]),
+                "Gear/Plugins",
+                None,
+            ),
+            (
+                "Copy these files to GearShare, the share of the installers.",
+                Files::Following,
+                "share",
+                None,
+            ),
             (
                 "Copy the other files from the update, except trace.exe, to the Gear folder on each web server",
                 Files::OthersBut(vec!["trace.exe".into()]),
                 "Gear",
                 Some("web"),
             ),
-            ("Copy all .msi files to the InstallShare folder", Files::Ending("msi".into()), "share", None),
+            (
+                "Copy all .msi files to the InstallShare folder",
+                Files::Ending("msi".into()),
+                "share",
+                None,
+            ),
         ] {
-            let on = On { role: role.map(str::to_owned), ..On::default() };
-            assert_eq!(one(sentence), Command::Copy { files, to: to.to_owned(), on }, "{sentence}");
+            let on = On {
+                role: role.map(str::to_owned),
+                ..On::default()
+            };
+            assert_eq!(
+                one(sentence),
+                Command::Copy {
+                    files,
+                    to: to.to_owned(),
+                    on
+                },
+                "{sentence}"
+            );
         }
         assert_eq!(
             one("Run Client.msi on each mail server."),
-            Command::Run { files: named(&["Client.msi"]), on: on("mail") }
+            Command::Run {
+                files: named(&["Client.msi"]),
+                on: on("mail")
+            }
         );
-        assert_eq!(one("Copy all files except the traces to the GearShare folder"), Command::Unknown);
+        assert_eq!(
+            one("Copy all files except the traces to the GearShare folder"),
+            Command::Unknown
+        );
         assert_eq!(one("Run Setup.exe on each mail server."), Command::Unknown);
     }
 
     #[test]
     fn servers_are_those_that_somebody_goes_to() {
         for (sentence, role, platform) in [
-            ("Log on to each wheel server that runs a 64-bit edition.", "wheel", Some("x64")),
+            (
+                "Log on to each wheel server that runs a 64-bit edition.",
+                "wheel",
+                Some("x64"),
+            ),
             ("Go to the wheel servers", "wheel", None),
         ] {
-            assert_eq!(one(sentence), Command::Visit(On { platform, ..on(role) }), "{sentence}");
+            assert_eq!(
+                one(sentence),
+                Command::Visit(On {
+                    platform,
+                    ..on(role)
+                }),
+                "{sentence}"
+            );
         }
         let [Command::Context(Context::Message), Command::Choose(button)] =
             &commands("If a message appears, click Yes.")[..]
@@ -659,7 +936,10 @@ mod tests {
             panic!("a message, and a button")
         };
         assert_eq!(button, "Yes");
-        assert!(matches!(one("Do the same on every other wheel server."), Command::Repeat { .. }));
+        assert!(matches!(
+            one("Do the same on every other wheel server."),
+            Command::Repeat { .. }
+        ));
     }
 
     #[test]
@@ -677,7 +957,11 @@ mod tests {
         ] {
             assert!(matches!(one(sentence), Command::Needless(_)), "{sentence}");
         }
-        for sentence in ["Back up the configuration database", "Make sure that no users are connected", "Dance"] {
+        for sentence in [
+            "Back up the configuration database",
+            "Make sure that no users are connected",
+            "Dance",
+        ] {
             assert_eq!(one(sentence), Command::Unknown, "{sentence}");
         }
     }

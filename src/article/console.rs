@@ -30,8 +30,9 @@ impl Console {
         self.acted = false;
     }
 
-    /// Several nodes in one sentence start at the root. A single one goes one deeper, or stands beside the last one
-    /// where something was done there. Tells the last one where nothing says whether the new one stands beside it.
+    /// Several nodes in one sentence start at the root. A single one goes one deeper, or stands
+    /// beside the last one where something was done there. Tells the last one where nothing says
+    /// whether the new one stands beside it.
     pub(super) fn expand(&mut self, names: &[String], from_root: bool) -> Option<String> {
         let first = names.first()?;
         let mut unlike = None;
@@ -58,7 +59,10 @@ impl Console {
         for name in names {
             self.path.push(name.clone());
             let path = Some(self.path.join("/"));
-            let known = self.nodes.entry(Folded::of(name)).or_insert_with(|| path.clone());
+            let known = self
+                .nodes
+                .entry(Folded::of(name))
+                .or_insert_with(|| path.clone());
             if *known != path {
                 *known = None;
             }
@@ -69,7 +73,11 @@ impl Console {
 
     /// Goes back to a node above.
     pub(super) fn under(&mut self, name: &str) {
-        match self.path.iter().position(|part| Folded::of(part) == Folded::of(name)) {
+        match self
+            .path
+            .iter()
+            .position(|part| Folded::of(part) == Folded::of(name))
+        {
             Some(at) => self.path.truncate(at + 1),
             None => {
                 self.expand(&[name.to_owned()], false);
@@ -114,13 +122,22 @@ impl Console {
             },
             None => &self.path[..],
         };
-        above.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("/")
+        above
+            .iter()
+            .map(String::as_str)
+            .chain([name])
+            .collect::<Vec<_>>()
+            .join("/")
     }
 }
 
 /// Nodes of one kind have a word in common, such as "A Web Service" and "B Web Service".
 fn is_like(one: &str, other: &str) -> bool {
-    one.split(' ').any(|word| other.split(' ').any(|second| second.eq_ignore_ascii_case(word)))
+    one.split(' ').any(|word| {
+        other
+            .split(' ')
+            .any(|second| second.eq_ignore_ascii_case(word))
+    })
 }
 
 #[cfg(test)]
@@ -136,7 +153,10 @@ mod tests {
         let mut console = Console::default();
         console.expand(&names(&["Mill", "Mill Providers"]), false);
         console.acted();
-        assert_eq!(console.expand(&names(&["Web Services"]), false).as_deref(), Some("Mill Providers"));
+        assert_eq!(
+            console.expand(&names(&["Web Services"]), false).as_deref(),
+            Some("Mill Providers")
+        );
         assert_eq!(console.group("Flour Service"), "Web Services/Flour Service");
         console.expand(&names(&["Mill", "Mill Providers"]), false);
         console.acted();
@@ -153,7 +173,10 @@ mod tests {
         console.expand(&names(&["Two Service"]), false);
         assert_eq!(console.group_of("Two Service").as_deref(), Some("Web"));
         console.expand(&names(&["Deeper"]), false);
-        assert_eq!(console.group_of("X").as_deref(), Some("Web/Two Service/Deeper"));
+        assert_eq!(
+            console.group_of("X").as_deref(),
+            Some("Web/Two Service/Deeper")
+        );
         console.acted();
         console.expand(&names(&["Web"]), false);
         assert_eq!(console.group("Inner"), "Web/Inner");

@@ -41,10 +41,13 @@ pub(super) fn day(text: &str) -> Option<(Day, usize)> {
 
 /// The first day that stands anywhere in a text.
 pub(super) fn day_in(text: &str) -> Option<Day> {
-    let starts = text
-        .char_indices()
-        .filter(|(at, c)| c.is_ascii_alphanumeric() && !text[..*at].ends_with(|before: char| before.is_alphanumeric()));
-    starts.filter_map(|(at, _)| day(&text[at..])).map(|(day, _)| day).next()
+    let starts = text.char_indices().filter(|(at, c)| {
+        c.is_ascii_alphanumeric() && !text[..*at].ends_with(|before: char| before.is_alphanumeric())
+    });
+    starts
+        .filter_map(|(at, _)| day(&text[at..]))
+        .map(|(day, _)| day)
+        .next()
 }
 
 /// `18:32`, `6:32 PM`, `18:32:00 UTC`, to the minute, and how many bytes it takes.
@@ -58,7 +61,11 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
         scan.number(2, 2)?;
     }
     let mut hour = hour;
-    let half = scan.rest().trim_start().get(..2).map(str::to_ascii_lowercase);
+    let half = scan
+        .rest()
+        .trim_start()
+        .get(..2)
+        .map(str::to_ascii_lowercase);
     if let Some(half) = half.filter(|half| half == "am" || half == "pm") {
         scan.at = text.len() - scan.rest().trim_start().len() + 2;
         hour = hour % 12 + if half == "pm" { 12 } else { 0 };
@@ -116,9 +123,15 @@ fn slashes(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
 }
 
 fn checked(year: u32, month: u32, day: u32) -> Option<String> {
-    let (y, m, d) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+    let (y, m, d) = (
+        i16::try_from(year).ok()?,
+        i8::try_from(month).ok()?,
+        i8::try_from(day).ok()?,
+    );
     (1980..=2100).contains(&year).then_some(())?;
-    jiff::civil::Date::new(y, m, d).ok().map(|date| date.to_string())
+    jiff::civil::Date::new(y, m, d)
+        .ok()
+        .map(|date| date.to_string())
 }
 
 struct Scan<'t> {
@@ -138,7 +151,10 @@ impl<'t> Scan<'t> {
     /// A number of so many digits; of more, the first so many.
     fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let digits = self.at_digits().min(most);
-        let number = self.rest()[..digits].parse().ok().filter(|_| digits >= least)?;
+        let number = self.rest()[..digits]
+            .parse()
+            .ok()
+            .filter(|_| digits >= least)?;
         self.at += digits;
         Some(number)
     }
@@ -155,7 +171,11 @@ impl<'t> Scan<'t> {
     }
 
     fn gap(&mut self) {
-        self.at += self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'-' | b',' | b'.' | b'/')).count();
+        self.at += self
+            .rest()
+            .bytes()
+            .take_while(|byte| matches!(byte, b' ' | b'-' | b',' | b'.' | b'/'))
+            .count();
     }
 
     /// `1st`, `2nd`, `3rd of`.
@@ -167,9 +187,15 @@ impl<'t> Scan<'t> {
     }
 
     fn month(&mut self) -> Option<u32> {
-        let letters = self.rest().bytes().take_while(u8::is_ascii_alphabetic).count();
+        let letters = self
+            .rest()
+            .bytes()
+            .take_while(u8::is_ascii_alphabetic)
+            .count();
         let word = self.rest()[..letters].to_ascii_lowercase();
-        let is = |month: &str| word == month || (word.len() == 3 || word == "sept") && month.starts_with(&word);
+        let is = |month: &str| {
+            word == month || (word.len() == 3 || word == "sept") && month.starts_with(&word)
+        };
         let month = MONTHS.iter().position(|month| is(month))?;
         self.at += letters;
         u32::try_from(month + 1).ok()
@@ -182,19 +208,39 @@ mod tests {
 
     #[test]
     fn days_are_read_in_every_order() {
-        for text in
-            ["31-Mar-2008", "2008-03-31", "March 31, 2008", "31 March 2008", "3/31/2008", "31.3.2008", "Mar 31 2008"]
-        {
-            assert_eq!(day(text), Some((Day::Known("2008-03-31".to_owned()), text.len())), "{text}");
+        for text in [
+            "31-Mar-2008",
+            "2008-03-31",
+            "March 31, 2008",
+            "31 March 2008",
+            "3/31/2008",
+            "31.3.2008",
+            "Mar 31 2008",
+        ] {
+            assert_eq!(
+                day(text),
+                Some((Day::Known("2008-03-31".to_owned()), text.len())),
+                "{text}"
+            );
         }
-        assert_eq!(day("3/4/2008").map(|(day, _)| day), Some(Day::Either("2008-03-04".into(), "2008-04-03".into())));
+        assert_eq!(
+            day("3/4/2008").map(|(day, _)| day),
+            Some(Day::Either("2008-03-04".into(), "2008-04-03".into()))
+        );
         for text in ["July 1st, 2009", "1st of July 2009", "1 July, 2009"] {
-            assert_eq!(day(text), Some((Day::Known("2009-07-01".to_owned()), text.len())), "{text}");
+            assert_eq!(
+                day(text),
+                Some((Day::Known("2009-07-01".to_owned()), text.len())),
+                "{text}"
+            );
         }
         for text in ["31-Feb-2008", "Marching 3, 2008", "9999-99-99", "4.0"] {
             assert_eq!(day(text), None, "{text}");
         }
-        assert_eq!(day_in("It is dated (April 29, 2008)."), Some(Day::Known("2008-04-29".to_owned())));
+        assert_eq!(
+            day_in("It is dated (April 29, 2008)."),
+            Some(Day::Known("2008-04-29".to_owned()))
+        );
         assert_eq!(day("31-Mar-200818:32").map(|(_, length)| length), Some(11));
     }
 

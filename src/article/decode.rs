@@ -20,8 +20,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
         }
         Some((encoding, mark)) => {
             let little = std::ptr::eq(encoding, UTF_16LE);
-            wide(bytes, if little { u16::from_le_bytes } else { u16::from_be_bytes })?;
-            encoding.decode_without_bom_handling(&bytes[mark..]).0.into_owned()
+            wide(
+                bytes,
+                if little {
+                    u16::from_le_bytes
+                } else {
+                    u16::from_be_bytes
+                },
+            )?;
+            encoding
+                .decode_without_bom_handling(&bytes[mark..])
+                .0
+                .into_owned()
         }
         None => match unmarked(bytes) {
             Some(text) => text,
@@ -43,9 +53,17 @@ fn narrow(bytes: &[u8]) -> Result<String, NoArticle> {
     })
 }
 
-/// UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and every unit is text.
+/// UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and every
+/// unit is text.
 fn unmarked(bytes: &[u8]) -> Option<String> {
-    let zeros = |which: usize| bytes.iter().skip(which).step_by(2).filter(|byte| **byte == 0).count();
+    let zeros = |which: usize| {
+        bytes
+            .iter()
+            .skip(which)
+            .step_by(2)
+            .filter(|byte| **byte == 0)
+            .count()
+    };
     let encoding = match (zeros(0), zeros(1)) {
         (0, low) if low > bytes.len() / 4 => UTF_16LE,
         (high, 0) if high > bytes.len() / 4 => UTF_16BE,
@@ -55,8 +73,8 @@ fn unmarked(bytes: &[u8]) -> Option<String> {
     plain(text.as_bytes()).is_ok().then(|| text.into_owned())
 }
 
-/// A text that several programs have written into: what is UTF-8 is read as that, since hardly anything else looks like
-/// it, and the bytes between are Windows-1252.
+/// A text that several programs have written into: what is UTF-8 is read as that, since hardly
+/// anything else looks like it, and the bytes between are Windows-1252.
 fn mixed(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     for chunk in bytes.utf8_chunks() {
@@ -66,8 +84,8 @@ fn mixed(bytes: &[u8]) -> String {
     text
 }
 
-/// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or holds what no text does: the first byte
-/// of the first such unit is told.
+/// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or holds what no text
+/// does: the first byte of the first such unit is told.
 fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut at = 0;
@@ -79,7 +97,9 @@ fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
         }
     }
     // Half a unit is left where the text is cut.
-    bytes.get(at).map_or(Ok(()), |&byte| Err(NoArticle::Binary { byte, at }))
+    bytes
+        .get(at)
+        .map_or(Ok(()), |&byte| Err(NoArticle::Binary { byte, at }))
 }
 
 /// Whether a text can have this byte, or the character of this number.
@@ -90,7 +110,10 @@ fn in_text(byte: u8) -> bool {
 /// Refuses what no text holds: the first byte of that kind is told.
 fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
     match bytes.iter().position(|&byte| !in_text(byte)) {
-        Some(at) => Err(NoArticle::Binary { byte: bytes[at], at }),
+        Some(at) => Err(NoArticle::Binary {
+            byte: bytes[at],
+            at,
+        }),
         None => Ok(()),
     }
 }
@@ -117,17 +140,32 @@ mod tests {
     fn every_encoding_that_browsers_write_is_read() {
         let wanted = "“Größe” – 1\n";
         assert_eq!(decode(wanted.as_bytes()), Ok(wanted.to_owned()));
-        assert_eq!(decode(&[b"\xef\xbb\xbf", wanted.as_bytes()].concat()), Ok(wanted.to_owned()));
-        assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94 \x96 1\r\n"), Ok(wanted.to_owned()));
+        assert_eq!(
+            decode(&[b"\xef\xbb\xbf", wanted.as_bytes()].concat()),
+            Ok(wanted.to_owned())
+        );
+        assert_eq!(
+            decode(b"\x93Gr\xf6\xdfe\x94 \x96 1\r\n"),
+            Ok(wanted.to_owned())
+        );
         let units = || std::iter::once(0xfeff).chain(wanted.encode_utf16());
         let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
         assert_eq!(decode(&little), Ok(wanted.to_owned()));
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
-        assert_eq!(decode(b"\x93Gr\xf6\xdfe\x94\xc2\xa0\x96 1"), Ok("“Größe”\u{a0}– 1".to_owned()));
-        assert_eq!(decode(b"\xef\xbb\xbf\x93Gr\xf6\xdfe\x94 \x96 1"), Ok("“Größe” – 1".to_owned()));
+        assert_eq!(
+            decode(b"\x93Gr\xf6\xdfe\x94\xc2\xa0\x96 1"),
+            Ok("“Größe”\u{a0}– 1".to_owned())
+        );
+        assert_eq!(
+            decode(b"\xef\xbb\xbf\x93Gr\xf6\xdfe\x94 \x96 1"),
+            Ok("“Größe” – 1".to_owned())
+        );
         let latin2 = b"<meta charset=\"iso-8859-2\">\xb1";
-        assert_eq!(decode(latin2), Ok("<meta charset=\"iso-8859-2\">ą".to_owned()));
+        assert_eq!(
+            decode(latin2),
+            Ok("<meta charset=\"iso-8859-2\">ą".to_owned())
+        );
     }
 
     #[test]
@@ -137,31 +175,52 @@ mod tests {
         let big: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(decode(&little), Ok(wanted.to_owned()));
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
-        assert_eq!(decode(&little[..little.len() - 1]), Err(NoArticle::Binary { byte: 0, at: 1 }));
+        assert_eq!(
+            decode(&little[..little.len() - 1]),
+            Err(NoArticle::Binary { byte: 0, at: 1 })
+        );
     }
 
     #[test]
     fn a_wide_text_with_its_mark_is_read_whole_or_refused() {
         let marked = |units: &[u16]| -> [Vec<u8>; 2] {
             let units = || std::iter::once(0xfeff).chain(units.iter().copied());
-            [units().flat_map(u16::to_le_bytes).collect(), units().flat_map(u16::to_be_bytes).collect()]
+            [
+                units().flat_map(u16::to_le_bytes).collect(),
+                units().flat_map(u16::to_be_bytes).collect(),
+            ]
         };
         for whole in marked(&[0x4b, 0x42, 0xd83d, 0xde00]) {
             assert_eq!(decode(&whole), Ok("KB\u{1f600}".to_owned()));
-            assert!(matches!(decode(&whole[..whole.len() - 1]), Err(NoArticle::Binary { at: 6, .. })));
-            assert!(matches!(decode(&whole[..whole.len() - 2]), Err(NoArticle::Binary { at: 6, .. })));
-            assert!(matches!(decode(&whole[..whole.len() - 5]), Err(NoArticle::Binary { at: 4, .. })));
+            assert!(matches!(
+                decode(&whole[..whole.len() - 1]),
+                Err(NoArticle::Binary { at: 6, .. })
+            ));
+            assert!(matches!(
+                decode(&whole[..whole.len() - 2]),
+                Err(NoArticle::Binary { at: 6, .. })
+            ));
+            assert!(matches!(
+                decode(&whole[..whole.len() - 5]),
+                Err(NoArticle::Binary { at: 4, .. })
+            ));
         }
         for broken in [[0x4b, 0xde00, 0x42], [0x4b, 0xd83d, 0x42], [0x4b, 0, 0x42]] {
             for wide in marked(&broken) {
-                assert!(matches!(decode(&wide), Err(NoArticle::Binary { at: 4, .. })), "{broken:x?}");
+                assert!(
+                    matches!(decode(&wide), Err(NoArticle::Binary { at: 4, .. })),
+                    "{broken:x?}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_no_text_is_refused_with_the_byte() {
-        assert_eq!(decode(b"MZ\x90\0\x03"), Err(NoArticle::Binary { byte: 0, at: 3 }));
+        assert_eq!(
+            decode(b"MZ\x90\0\x03"),
+            Err(NoArticle::Binary { byte: 0, at: 3 })
+        );
         assert_eq!(decode(&vec![b' '; LARGEST + 1]), Err(NoArticle::TooLarge));
     }
 }

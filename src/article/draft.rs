@@ -1,6 +1,7 @@
 //! The manifest's text, in the layout of a manifest that a person wrote.
 //!
-//! What is not known stands as a `TODO`: a comment where the key may be left out, a value where it may not.
+//! What is not known stands as a `TODO`: a comment where the key may be left out, a value where it
+//! may not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -48,7 +49,12 @@ pub(super) fn write(parts: Parts) -> Imported {
     }
     page.open.extend(parts.walked.open.iter().cloned());
     page.payload(&parts.table, &parts.walked.steps);
-    let manual = parts.walked.steps.iter().filter(|step| matches!(step.does, Does::Manual(_))).count();
+    let manual = parts
+        .walked
+        .steps
+        .iter()
+        .filter(|step| matches!(step.does, Does::Manual(_)))
+        .count();
     let found = Found {
         kb: parts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
         steps: parts.walked.steps.len(),
@@ -57,7 +63,13 @@ pub(super) fn write(parts: Parts) -> Imported {
         prerequisites: parts.asked.asked.len(),
         fixes: parts.issues.fixes.len(),
     };
-    Imported { draft: page.text, open: page.open, accounted: parts.walked.accounted, found, origins: page.origins }
+    Imported {
+        draft: page.text,
+        open: page.open,
+        accounted: parts.walked.accounted,
+        found,
+        origins: page.origins,
+    }
 }
 
 /// The text, and for each of its lines the line of the article.
@@ -81,13 +93,21 @@ impl Page {
 
     /// A comment that says what to decide, and its entry in the report.
     fn todo(&mut self, what: &str, line: Option<u32>) {
-        let place = line.map(|line| format!(" (article, line {line})")).unwrap_or_default();
+        let place = line
+            .map(|line| format!(" (article, line {line})"))
+            .unwrap_or_default();
         self.line(&format!("# TODO {}{place}", one_line(what)), line);
-        self.open.push(Open { line, what: what.to_owned() });
+        self.open.push(Open {
+            line,
+            what: what.to_owned(),
+        });
     }
 
     fn key(&mut self, key: &str, value: &Said<String>) {
-        self.line(&format!("{key} = {}", quoted(&value.value)), Some(value.line));
+        self.line(
+            &format!("{key} = {}", quoted(&value.value)),
+            Some(value.line),
+        );
     }
 
     /// A key that has to be there.
@@ -95,53 +115,101 @@ impl Page {
         match value {
             Some(value) => self.key(key, value),
             None => {
-                self.line(&format!("{key} = {}", quoted(&format!("TODO {what}"))), None);
-                self.open.push(Open { line: None, what: format!("`{key}`: {what}") });
+                self.line(
+                    &format!("{key} = {}", quoted(&format!("TODO {what}"))),
+                    None,
+                );
+                self.open.push(Open {
+                    line: None,
+                    what: format!("`{key}`: {what}"),
+                });
             }
         }
     }
 
     fn head(&mut self, identity: &Identity) {
-        let kb = identity.kb.as_ref().map_or("an article".to_owned(), |kb| kb.value.to_string());
+        let kb = identity
+            .kb
+            .as_ref()
+            .map_or("an article".to_owned(), |kb| kb.value.to_string());
         self.line(
             &format!(
                 "# A draft from the text of {kb}: compare every line with the article, decide each TODO, and then"
             ),
             None,
         );
-        self.line("# `rollup validate` it. Names, sizes, dates and their spelling are the vendor's.", None);
+        self.line(
+            "# `rollup validate` it. Names, sizes, dates and their spelling are the vendor's.",
+            None,
+        );
         self.line("schema = 1", None);
         self.blank();
     }
 
     fn rollup(&mut self, parts: &Parts) {
-        let Parts { identity, relations, issues, .. } = parts;
+        let Parts {
+            identity,
+            relations,
+            issues,
+            ..
+        } = parts;
         self.line("[rollup]", None);
-        let kb = identity.kb.as_ref().map(|kb| Said::new(kb.value.to_string(), kb.line));
+        let kb = identity
+            .kb
+            .as_ref()
+            .map(|kb| Said::new(kb.value.to_string(), kb.line));
         self.required("kb", kb.as_ref(), "the KB number of the article");
         self.required("title", identity.title.as_ref(), "the title of the rollup");
-        self.required("product", identity.product.as_ref(), "the product that is updated");
+        self.required(
+            "product",
+            identity.product.as_ref(),
+            "the product that is updated",
+        );
         match identity.versions.first() {
             Some(first) => {
-                let versions: Vec<_> = identity.versions.iter().map(|version| quoted(&version.value)).collect();
-                self.line(&format!("product_versions = [{}]", versions.join(", ")), Some(first.line));
+                let versions: Vec<_> = identity
+                    .versions
+                    .iter()
+                    .map(|version| quoted(&version.value))
+                    .collect();
+                self.line(
+                    &format!("product_versions = [{}]", versions.join(", ")),
+                    Some(first.line),
+                );
             }
             None => {
                 self.line("product_versions = [\"TODO\"]", None);
-                self.open.push(Open { line: None, what: "`product_versions`: the versions that it is for".to_owned() });
+                self.open.push(Open {
+                    line: None,
+                    what: "`product_versions`: the versions that it is for".to_owned(),
+                });
             }
         }
-        identity.scope.iter().for_each(|scope| self.key("scope", scope));
+        identity
+            .scope
+            .iter()
+            .for_each(|scope| self.key("scope", scope));
         match &identity.released {
             Some(day) => self.line(&format!("released = {}", day.value), Some(day.line)),
-            None => self.todo("`released`: the day of the release is not in the article", None),
+            None => self.todo(
+                "`released`: the day of the release is not in the article",
+                None,
+            ),
         }
-        for (key, list) in
-            [("includes", &relations.includes), ("replaces", &relations.replaces), ("requires", &relations.requires)]
-        {
+        for (key, list) in [
+            ("includes", &relations.includes),
+            ("replaces", &relations.replaces),
+            ("requires", &relations.requires),
+        ] {
             if let Some(first) = list.first() {
-                let numbers: Vec<_> = list.iter().map(|kb| quoted(&kb.value.to_string())).collect();
-                self.line(&format!("{key} = [{}]", numbers.join(", ")), Some(first.line));
+                let numbers: Vec<_> = list
+                    .iter()
+                    .map(|kb| quoted(&kb.value.to_string()))
+                    .collect();
+                self.line(
+                    &format!("{key} = [{}]", numbers.join(", ")),
+                    Some(first.line),
+                );
             }
         }
         self.texts("fixes", &issues.fixes);
@@ -156,7 +224,9 @@ impl Page {
             return;
         }
         self.line(&format!("{key} = ["), None);
-        texts.iter().for_each(|text| self.line(&format!("  {},", quoted(&text.value)), Some(text.line)));
+        texts
+            .iter()
+            .for_each(|text| self.line(&format!("  {},", quoted(&text.value)), Some(text.line)));
         self.line("]", None);
     }
 
@@ -165,7 +235,10 @@ impl Page {
         self.line("[article]", None);
         match &identity.url {
             Some(url) if identity.url_is_derived => self.line(
-                &format!("url = {}    # made like that of another article in it", quoted(&url.value)),
+                &format!(
+                    "url = {}    # made like that of another article in it",
+                    quoted(&url.value)
+                ),
                 Some(url.line),
             ),
             Some(url) => self.key("url", url),
@@ -173,30 +246,49 @@ impl Page {
             None => {}
         }
         match &identity.revision {
-            Some(revision) => self.key("revision", &Said::new(revision.value.to_string(), revision.line)),
-            None => self.todo("`revision`: the article does not tell its revision; without one it counts as 1.0", None),
+            Some(revision) => self.key(
+                "revision",
+                &Said::new(revision.value.to_string(), revision.line),
+            ),
+            None => self.todo(
+                "`revision`: the article does not tell its revision; without one it counts as 1.0",
+                None,
+            ),
         }
         match &identity.reviewed {
             Some(day) => self.line(&format!("reviewed = {}", day.value), Some(day.line)),
-            None => self.todo("`reviewed`: the article does not tell when it was last reviewed", None),
+            None => self.todo(
+                "`reviewed`: the article does not tell when it was last reviewed",
+                None,
+            ),
         }
     }
 
     fn prerequisites(&mut self, asked: &Prerequisites) {
         for Said { value, line } in &asked.asked {
             self.blank();
-            for open in
-                asked.open.iter().filter(|open| open.line == Some(*line) && matches!(value, Asked::Confirm { .. }))
+            for open in asked
+                .open
+                .iter()
+                .filter(|open| open.line == Some(*line) && matches!(value, Asked::Confirm { .. }))
             {
-                self.line(&format!("# TODO {} (article, line {line})", one_line(&open.what)), Some(*line));
+                self.line(
+                    &format!("# TODO {} (article, line {line})", one_line(&open.what)),
+                    Some(*line),
+                );
             }
             let line = Some(*line);
             self.line("[[prerequisites]]", line);
             match value {
-                Asked::Product { product, service_pack, on } => {
+                Asked::Product {
+                    product,
+                    service_pack,
+                    on,
+                } => {
                     self.line(&format!("product = {}", quoted(product)), line);
                     self.line(&format!("service_pack = {service_pack}                 # or later, on every server that has the product"), line);
-                    on.iter().for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
+                    on.iter()
+                        .for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
                 }
                 Asked::Item(item) => self.line(&format!("item = {}", quoted(item)), line),
                 Asked::Confirm { id, question } => {
@@ -212,16 +304,23 @@ impl Page {
         let at = Some(step.line);
         self.blank();
         for todo in &step.todo {
-            self.todo(&format!("step `{}`: {}", step.id, todo.value), Some(todo.line));
+            self.todo(
+                &format!("step `{}`: {}", step.id, todo.value),
+                Some(todo.line),
+            );
         }
         self.line("[[steps]]", at);
         self.line(&format!("id = {}", quoted(&step.id)), at);
-        step.title.iter().for_each(|title| self.line(&format!("title = {}", quoted(title)), at));
+        step.title
+            .iter()
+            .for_each(|title| self.line(&format!("title = {}", quoted(title)), at));
         match &step.does {
             Does::Batch(kind, selection) => self.batch(*kind, selection, at),
             Does::Reinstall(of) => {
                 self.line("action = \"install\"", at);
-                let id = of.and_then(|of| steps.get(of)).map_or("TODO", |step| step.id.as_str());
+                let id = of
+                    .and_then(|of| steps.get(of))
+                    .map_or("TODO", |step| step.id.as_str());
                 self.line(&format!("removed_by = {}", quoted(id)), at);
             }
             Does::Copy { files, to, on } => {
@@ -247,7 +346,10 @@ impl Page {
     fn by_hand(&mut self, by_hand: &ByHand, at: Option<u32>) {
         self.line("action = \"manual\"", at);
         by_hand.role().iter().for_each(|role| self.key("on", role));
-        self.line(&format!("instructions = {}", quoted(&instructions(&by_hand.lines))), at);
+        self.line(
+            &format!("instructions = {}", quoted(&instructions(&by_hand.lines))),
+            at,
+        );
         by_hand.undo.iter().for_each(|undo| self.key("undo", undo));
         if by_hand.optional {
             self.line("optional = true", at);
@@ -257,7 +359,9 @@ impl Page {
     fn servers(&mut self, servers: Option<&Servers>, at: Option<u32>) {
         if let Some(Servers { role, platform }) = servers {
             self.line(&format!("on = {}", quoted(role)), at);
-            platform.iter().for_each(|platform| self.line(&format!("platform = {}", quoted(platform)), at));
+            platform
+                .iter()
+                .for_each(|platform| self.line(&format!("platform = {}", quoted(platform)), at));
         }
     }
 
@@ -270,16 +374,31 @@ impl Page {
         self.line(&format!("action = {}", quoted(action)), at);
         if selection.is_empty() {
             self.line("groups = [\"TODO what\"]", at);
-            self.open.push(Open { line: at, what: format!("what the step `{action}` is about") });
+            self.open.push(Open {
+                line: at,
+                what: format!("what the step `{action}` is about"),
+            });
         }
         for (group, names) in &selection.items {
-            self.line(&format!("items.{} = [", quoted(&group.value)), Some(group.line));
-            names.iter().for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
+            self.line(
+                &format!("items.{} = [", quoted(&group.value)),
+                Some(group.line),
+            );
+            names.iter().for_each(|name| {
+                self.line(&format!("  {},", quoted(&name.value)), Some(name.line))
+            });
             self.line("]", None);
         }
         if let Some(first) = selection.groups.first() {
-            let groups: Vec<_> = selection.groups.iter().map(|group| quoted(&group.value)).collect();
-            self.line(&format!("groups = [{}]", groups.join(", ")), Some(first.line));
+            let groups: Vec<_> = selection
+                .groups
+                .iter()
+                .map(|group| quoted(&group.value))
+                .collect();
+            self.line(
+                &format!("groups = [{}]", groups.join(", ")),
+                Some(first.line),
+            );
         }
         self.parameters(&selection.parameters);
     }
@@ -287,13 +406,25 @@ impl Page {
     fn parameters(&mut self, given: &[Parameter]) {
         let mut procedures: BTreeMap<&str, Vec<&Parameter>> = BTreeMap::new();
         for parameter in given {
-            procedures.entry(&parameter.procedure).or_default().push(parameter);
+            procedures
+                .entry(&parameter.procedure)
+                .or_default()
+                .push(parameter);
         }
         for (procedure, given) in procedures {
-            let value = |given: &&Parameter| format!("{} = {}", key(&given.name), quoted(&given.value.value));
+            let value = |given: &&Parameter| {
+                format!("{} = {}", key(&given.name), quoted(&given.value.value))
+            };
             let values: Vec<_> = given.iter().map(value).collect();
             let line = given.first().map(|given| given.value.line);
-            self.line(&format!("parameters.{} = {{ {} }}", quoted(procedure), values.join(", ")), line);
+            self.line(
+                &format!(
+                    "parameters.{} = {{ {} }}",
+                    quoted(procedure),
+                    values.join(", ")
+                ),
+                line,
+            );
         }
     }
 
@@ -302,17 +433,32 @@ impl Page {
             Listed::Others | Listed::OthersBut(_) => return self.line("others = true", at),
             Listed::Named(names) => names.clone(),
             Listed::Ending(ending) => {
-                let fits = |row: &&Said<Row>| row.value.name.to_lowercase().ends_with(&format!(".{ending}"));
-                table.rows.iter().filter(fits).map(|row| Said::new(row.value.name.clone(), row.line)).collect()
+                let fits = |row: &&Said<Row>| {
+                    row.value
+                        .name
+                        .to_lowercase()
+                        .ends_with(&format!(".{ending}"))
+                };
+                table
+                    .rows
+                    .iter()
+                    .filter(fits)
+                    .map(|row| Said::new(row.value.name.clone(), row.line))
+                    .collect()
             }
         };
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
-            self.open.push(Open { line: at, what: "which files are meant".to_owned() });
+            self.open.push(Open {
+                line: at,
+                what: "which files are meant".to_owned(),
+            });
             return;
         }
         self.line("files = [", at);
-        names.iter().for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
+        names
+            .iter()
+            .for_each(|name| self.line(&format!("  {},", quoted(&name.value)), Some(name.line)));
         self.line("]", None);
     }
 
@@ -322,7 +468,10 @@ impl Page {
         self.line("[[steps]]", None);
         self.line("id = \"manual\"", None);
         self.line("action = \"manual\"", None);
-        self.line("instructions = \"TODO no installation steps were found in the article\"", None);
+        self.line(
+            "instructions = \"TODO no installation steps were found in the article\"",
+            None,
+        );
     }
 
     fn payload(&mut self, table: &Table, steps: &[Step]) {
@@ -336,17 +485,29 @@ impl Page {
         for open in &table.open {
             self.todo(&open.what, open.line);
         }
-        self.line("[payload]                        # sizes in bytes, times in UTC", table.head);
+        self.line(
+            "[payload]                        # sizes in bytes, times in UTC",
+            table.head,
+        );
         if table.rows.is_empty() {
             self.line("files = []", None);
             return;
         }
         let deployed = deployed(steps, table);
         let left_out = left_out(steps);
-        let known: BTreeSet<Folded> = table.rows.iter().map(|row| Folded::of(&row.value.name)).collect();
+        let known: BTreeSet<Folded> = table
+            .rows
+            .iter()
+            .map(|row| Folded::of(&row.value.name))
+            .collect();
         self.line("files = [", table.head);
-        let width =
-            table.rows.iter().map(|row| quoted(&row.value.name).chars().count()).max().unwrap_or_default().min(60);
+        let width = table
+            .rows
+            .iter()
+            .map(|row| quoted(&row.value.name).chars().count())
+            .max()
+            .unwrap_or_default()
+            .min(60);
         for Said { value: row, line } in &table.rows {
             let name = Folded::of(&row.name);
             let fate = match &deployed {
@@ -357,18 +518,35 @@ impl Page {
             self.row(row, *line, width, fate);
         }
         self.line("]", None);
-        for name in deployed.into_iter().flatten().filter(|name| !known.contains(name)) {
+        for name in deployed
+            .into_iter()
+            .flatten()
+            .filter(|name| !known.contains(name))
+        {
             self.open.push(Open {
                 line: None,
-                what: format!("`{}` is copied or run, and the file table does not have it", name.as_str()),
+                what: format!(
+                    "`{}` is copied or run, and the file table does not have it",
+                    name.as_str()
+                ),
             });
         }
     }
 
     fn row(&mut self, row: &Row, line: u32, width: usize, fate: Fate) {
         if let Some(todo) = &row.todo {
-            self.line(&format!("  # TODO `{}`: {} (article, line {line})", row.name, one_line(todo)), Some(line));
-            self.open.push(Open { line: Some(line), what: format!("`{}`: {todo}", row.name) });
+            self.line(
+                &format!(
+                    "  # TODO `{}`: {} (article, line {line})",
+                    row.name,
+                    one_line(todo)
+                ),
+                Some(line),
+            );
+            self.open.push(Open {
+                line: Some(line),
+                what: format!("`{}`: {todo}", row.name),
+            });
         }
         let name = format!("{},", quoted(&row.name));
         let mut text = format!("  {{ name = {name:<width$}", width = width + 1);
@@ -389,7 +567,11 @@ impl Page {
             remarks.push("in no step".to_owned());
         }
         remarks.extend(row.settled.clone());
-        let remark = if remarks.is_empty() { String::new() } else { format!("  # {}", remarks.join("; ")) };
+        let remark = if remarks.is_empty() {
+            String::new()
+        } else {
+            format!("  # {}", remarks.join("; "))
+        };
         self.line(&format!("{text} }},{remark}"), Some(line));
     }
 }
@@ -433,7 +615,9 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
     for step in steps {
         match &step.does {
             Does::Copy { files, .. } | Does::Run { files, .. } => match files {
-                Listed::Named(files) => names.extend(files.iter().map(|file| Folded::of(&file.value))),
+                Listed::Named(files) => {
+                    names.extend(files.iter().map(|file| Folded::of(&file.value)))
+                }
                 Listed::Others | Listed::OthersBut(_) => return None,
                 Listed::Ending(ending) => names.extend(
                     table
@@ -452,15 +636,25 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
 
 /// Where to look, and what stands there.
 fn instructions(lines: &[Said<String>]) -> String {
-    let (first, last) = (lines.first().map_or(0, |line| line.line), lines.last().map_or(0, |line| line.line));
-    let place = if first == last { format!("line {first}") } else { format!("lines {first}-{last}") };
+    let (first, last) = (
+        lines.first().map_or(0, |line| line.line),
+        lines.last().map_or(0, |line| line.line),
+    );
+    let place = if first == last {
+        format!("line {first}")
+    } else {
+        format!("lines {first}-{last}")
+    };
     let texts: Vec<_> = lines.iter().map(|line| line.value.as_str()).collect();
     format!("Article, {place}: {}", texts.join(" / "))
 }
 
 /// A key as TOML has it: bare where it can be.
 fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let bare = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if bare { name.to_owned() } else { quoted(name) }
 }
 
@@ -483,5 +677,7 @@ fn quoted(text: &str) -> String {
 
 /// A comment ends where its line does.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! Commands that belong together, and what they come to: what is pointed at, and what is chosen then.
+//! Commands that belong together, and what they come to: what is pointed at, and what is chosen
+//! then.
 
 use super::commands::{Command, Context, Files, On, Queued, Services};
 use super::targets::{self, Targets};
@@ -87,12 +88,14 @@ impl EffectReader {
     pub(super) fn sentence(&mut self, commands: Vec<Command>) -> Option<()> {
         let mut sentence = Sentence::default();
         for command in commands {
-            let answers = matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
+            let answers =
+                matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
             if sentence.message && !answers && !matches!(command, Command::Needless(_)) {
                 return None;
             }
             if !matches!(command, Command::Expand(_)) && !sentence.expanded.is_empty() {
-                self.found.push(Effect::Expand(std::mem::take(&mut sentence.expanded)));
+                self.found
+                    .push(Effect::Expand(std::mem::take(&mut sentence.expanded)));
             }
             match command {
                 Command::Context(context) => self.context(context, &mut sentence)?,
@@ -102,8 +105,12 @@ impl EffectReader {
                     sentence.here = true;
                 }
                 Command::Choose(_) if sentence.submenu => sentence.submenu = false,
-                Command::Choose(command) => sentence.submenu = self.choose(&command, sentence.here)?,
-                Command::Type { value, into } => self.typed(value, into.or_else(|| sentence.into.take())?)?,
+                Command::Choose(command) => {
+                    sentence.submenu = self.choose(&command, sentence.here)?
+                }
+                Command::Type { value, into } => {
+                    self.typed(value, into.or_else(|| sentence.into.take())?)?
+                }
                 command => self.act(command)?,
             }
         }
@@ -166,19 +173,32 @@ impl EffectReader {
                 self.queue(kind, targets, false);
                 return Some(());
             }
-            Command::Service { services: Services::Following, .. }
-            | Command::Copy { files: Files::Following, .. }
-            | Command::Run { files: Files::Following, .. }
-                if !self.members =>
-            {
+            Command::Service {
+                services: Services::Following,
+                ..
+            }
+            | Command::Copy {
+                files: Files::Following,
+                ..
+            }
+            | Command::Run {
+                files: Files::Following,
+                ..
+            } if !self.members => {
                 return None;
             }
             Command::Service { verb, services, on } => Effect::Service { verb, services, on },
             Command::Copy { files, to, on } => Effect::Copy { files, to, on },
             Command::Run { files, on } => Effect::Run { files, on },
             // What is done on servers of one kind is not yet done on those of another.
-            Command::Repeat { on } if on.role.is_some() && self.role.is_some() && on.role != self.role => return None,
-            Command::Repeat { .. } => Effect::Needless("a step is done on every server of its role"),
+            Command::Repeat { on }
+                if on.role.is_some() && self.role.is_some() && on.role != self.role =>
+            {
+                return None;
+            }
+            Command::Repeat { .. } => {
+                Effect::Needless("a step is done on every server of its role")
+            }
             Command::Needless(why) => Effect::Needless(why),
             Command::Unknown
             | Command::ExpandAnyone
@@ -194,11 +214,16 @@ impl EffectReader {
 
     fn queue(&mut self, kind: Queued, targets: Targets, groups: bool) {
         self.procedure = kind == Queued::Initialize;
-        self.found.push(Effect::Queue { kind, targets, groups });
+        self.found.push(Effect::Queue {
+            kind,
+            targets,
+            groups,
+        });
     }
 
-    /// "Restart IIS. To do this, type iisreset" asks for one restart: what tells how to change a service is no change more,
-    /// and what tells how to queue an item knows better where the item is.
+    /// "Restart IIS. To do this, type iisreset" asks for one restart: what tells how to change a
+    /// service is no change more, and what tells how to queue an item knows better where the item
+    /// is.
     fn tell_once(&mut self, from: usize) {
         let mut hows = self.found.split_off(from);
         let changed: Vec<&Services> = self
@@ -210,8 +235,7 @@ impl EffectReader {
             })
             .collect();
         hows.retain(|effect| !matches!(effect, Effect::Service { services, .. } if changed.contains(&services)));
-        let queues =
-            |kind: Queued| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
+        let queues = |kind: Queued| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
         for kind in [Queued::Uninstall, Queued::Install, Queued::Initialize] {
             if hows.iter().any(queues(kind)) {
                 self.found.retain(|effect| !queues(kind)(effect));
@@ -244,22 +268,33 @@ impl EffectReader {
             self.queue(Queued::Initialize, targets?, false);
             return Some(lower == "execute");
         } else if lower.starts_with("verify") {
-            self.found.push(Effect::Needless("rollup verifies what it installed itself"));
-        } else if let Some(verb) = service_verb(&lower).filter(|_| here || self.pointed.is_some() && lower != "start") {
+            self.found
+                .push(Effect::Needless("rollup verifies what it installed itself"));
+        } else if let Some(verb) =
+            service_verb(&lower).filter(|_| here || self.pointed.is_some() && lower != "start")
+        {
             let services = match targets? {
-                Targets::Named(names) => Services::Named(names.iter().map(|name| targets::service(name)).collect()),
+                Targets::Named(names) => {
+                    Services::Named(names.iter().map(|name| targets::service(name)).collect())
+                }
                 Targets::Following => Services::Following,
                 _ => return None,
             };
-            self.found.push(Effect::Service { verb, services, on: On::default() });
+            self.found.push(Effect::Service {
+                verb,
+                services,
+                on: On::default(),
+            });
         } else if here && !is_button(&lower) {
             return None;
-        } else if is_button(&lower) || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
+        } else if is_button(&lower)
+            || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
         {
             // A node, a menu or a button. What is clicked may be what the next command is for.
             if !is_button(&lower) {
                 self.pointed = Some(Targets::Named(vec![command.to_owned()]));
-                self.found.push(Effect::Point(Targets::Named(vec![command.to_owned()])));
+                self.found
+                    .push(Effect::Point(Targets::Named(vec![command.to_owned()])));
             }
             self.found.push(Effect::Needless(LEADS));
         } else {

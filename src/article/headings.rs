@@ -2,7 +2,8 @@
 
 use super::outline::Section;
 
-/// What a heading of these words opens. Whole words count, and the narrow meaning before the wide one.
+/// What a heading of these words opens. Whole words count, and the narrow meaning before the wide
+/// one.
 pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
     let only = |wanted: &[&str]| words.iter().all(|word| wanted.contains(word));
@@ -37,31 +38,63 @@ pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
         "to",
         "may",
     ];
-    let about = |wanted: &[&str]| has(wanted) && words.iter().all(|word| wanted.contains(word) || ABOUT.contains(word));
+    let about = |wanted: &[&str]| {
+        has(wanted)
+            && words
+                .iter()
+                .all(|word| wanted.contains(word) || ABOUT.contains(word))
+    };
     let how_to = text.starts_with("how to ") || text.starts_with("to ");
-    let asks = ["do i ", "do you ", "must i ", "is a ", "will i "].iter().any(|start| text.starts_with(start));
+    let asks = ["do i ", "do you ", "must i ", "is a ", "will i "]
+        .iter()
+        .any(|start| text.starts_with(start));
     if asks && has(&["restart", "reboot", "restarted"]) && words.len() <= 9 {
         return Some(Section::Restart);
     }
     Some(
-        if has(&["registry", "keywords", "properties", "references", "disclaimer", "feedback", "download", "downloads"])
-            && words.len() <= 5
+        if has(&[
+            "registry",
+            "keywords",
+            "properties",
+            "references",
+            "disclaimer",
+            "feedback",
+            "download",
+            "downloads",
+        ]) && words.len() <= 5
         {
             Section::Other
-        } else if about(&["prerequisite", "prerequisites", "dependencies", "preconditions"])
-            || about(&["requirements", "requirement", "system"])
-                && !has(&["restart", "information"])
-                && words.len() <= 3
+        } else if about(&[
+            "prerequisite",
+            "prerequisites",
+            "dependencies",
+            "preconditions",
+        ]) || about(&["requirements", "requirement", "system"])
+            && !has(&["restart", "information"])
+            && words.len() <= 3
             || text.starts_with("before you ") && words.len() <= 6
         {
             Section::Prerequisites
         } else if about(&["restart", "reboot", "restarting", "computer", "system"])
             && has(&["restart", "reboot"])
-            && has(&["information", "requirement", "requirements", "restart", "reboot"])
+            && has(&[
+                "information",
+                "requirement",
+                "requirements",
+                "restart",
+                "reboot",
+            ])
             && words.len() <= 5
             && !how_to
         {
-            if !has(&["information", "info", "requirement", "requirements", "details"]) && words.len() > 1 {
+            if !has(&[
+                "information",
+                "info",
+                "requirement",
+                "requirements",
+                "details",
+            ]) && words.len() > 1
+            {
                 return None;
             }
             Section::Restart
@@ -108,7 +141,15 @@ pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
             "removing",
             "rollback",
         ]) && (how_to
-            || has(&["information", "info", "instructions", "removal", "uninstallation", "uninstalling", "removing"]))
+            || has(&[
+                "information",
+                "info",
+                "instructions",
+                "removal",
+                "uninstallation",
+                "uninstalling",
+                "removing",
+            ]))
         {
             Section::Removal
         } else if has(&["file", "files"])
@@ -191,8 +232,14 @@ pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
             "update",
             "rollup",
             "abstract",
-        ]) && has(&["summary", "introduction", "overview", "about", "description", "abstract"])
-        {
+        ]) && has(&[
+            "summary",
+            "introduction",
+            "overview",
+            "about",
+            "description",
+            "abstract",
+        ]) {
             Section::Summary
         } else if only(&[
             "more",

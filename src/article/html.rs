@@ -1,7 +1,7 @@
 //! A saved page to the same lines that its text would have.
 //!
-//! The tokenizer tells where everything stands; what is a block, a list or a table is told here, and tags that are
-//! never closed do no harm.
+//! The tokenizer tells where everything stands; what is a block, a list or a table is told here,
+//! and tags that are never closed do no harm.
 
 use html5gum::emitters::default::{DefaultEmitter, Token};
 use html5gum::{Error, HtmlString, Tokenizer};
@@ -24,22 +24,35 @@ pub(super) fn is_html(text: &str) -> bool {
         end -= 1;
     }
     let head = text[..end].to_ascii_lowercase();
-    ["<!doctype html", "<html", "<body", "</p>", "</li>", "</td>", "</h1>", "</h2>", "</div>"]
-        .iter()
-        .any(|tag| head.contains(tag))
+    [
+        "<!doctype html",
+        "<html",
+        "<body",
+        "</p>",
+        "</li>",
+        "</td>",
+        "</h1>",
+        "</h2>",
+        "</div>",
+    ]
+    .iter()
+    .any(|tag| head.contains(tag))
 }
 
 /// What is read of a page.
 pub(super) struct Page {
     /// A block, an entry of a list or a row of a table each.
     pub(super) lines: Vec<Line>,
-    /// The line of a comment, a script or the like that is never closed, and hides all that follows.
+    /// The line of a comment, a script or the like that is never closed, and hides all that
+    /// follows.
     pub(super) breaks_off: Option<u32>,
 }
 
 /// Reads a page.
 pub(super) fn page(page: &str) -> Page {
-    let starts: Vec<usize> = std::iter::once(0).chain(page.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(page.match_indices('\n').map(|(at, _)| at + 1))
+        .collect();
     let mut writer = Writer::default();
     let tokens = Tokenizer::new_with_emitter(page, {
         let mut emitter = DefaultEmitter::<usize>::new_with_span();
@@ -53,14 +66,21 @@ pub(super) fn page(page: &str) -> Page {
         match token {
             Token::StartTag(tag) => {
                 let attribute = |wanted: &[u8]| {
-                    let value = tag.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+                    let value = tag
+                        .attributes
+                        .iter()
+                        .find(|(name, _)| name.eq_ignore_ascii_case(wanted));
                     value.map(|(_, value)| String::from_utf8_lossy(&value.value).trim().to_owned())
                 };
                 let name = name(&tag.name);
                 let number = starts.partition_point(|start| *start <= tag.span.start);
                 if name == "link" {
-                    let address = attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
-                    writer.address(address.and_then(|_| attribute(b"href")), u32::try_from(number).unwrap_or(u32::MAX));
+                    let address =
+                        attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
+                    writer.address(
+                        address.and_then(|_| attribute(b"href")),
+                        u32::try_from(number).unwrap_or(u32::MAX),
+                    );
                     continue;
                 }
                 writer.open(&name);
@@ -81,21 +101,33 @@ pub(super) fn page(page: &str) -> Page {
                 let number = starts.partition_point(|start| *start <= text.span.start + blank);
                 writer.text(&value, u32::try_from(number).unwrap_or(u32::MAX));
             }
-            Token::Comment(found) => comment = starts.partition_point(|start| *start <= found.span.start),
+            Token::Comment(found) => {
+                comment = starts.partition_point(|start| *start <= found.span.start)
+            }
             Token::Error(error) => unclosed |= error.value == Error::EofInComment,
             Token::Doctype(_) => {}
         }
     }
     writer.flush();
     // What stands within a script or a template is hidden by that, comments too.
-    let hidden = writer.unread.first().map(|(_, line)| *line).or(unclosed.then_some(comment));
+    let hidden = writer
+        .unread
+        .first()
+        .map(|(_, line)| *line)
+        .or(unclosed.then_some(comment));
     let breaks_off = hidden.map(|line| u32::try_from(line).unwrap_or(u32::MAX));
-    Page { lines: writer.lines, breaks_off }
+    Page {
+        lines: writer.lines,
+        breaks_off,
+    }
 }
 
 /// How many rows or columns a cell says that it takes.
 fn span(text: &str) -> usize {
-    text.parse().ok().filter(|span| (1..=WIDEST).contains(span)).unwrap_or(1)
+    text.parse()
+        .ok()
+        .filter(|span| (1..=WIDEST).contains(span))
+        .unwrap_or(1)
 }
 
 fn name(name: &HtmlString) -> String {
@@ -144,7 +176,11 @@ impl Writer {
                 self.leave_row();
                 self.flush();
                 let numbered = self.lists.last().copied().unwrap_or(false);
-                self.marker = Some(if numbered { Marker::Number } else { Marker::Bullet });
+                self.marker = Some(if numbered {
+                    Marker::Number
+                } else {
+                    Marker::Bullet
+                });
             }
             "tr" => {
                 self.end_row();
@@ -193,7 +229,9 @@ impl Writer {
 
     /// The address that a page gives itself stands in it as a line.
     fn address(&mut self, address: Option<String>, number: u32) {
-        let Some(address) = address.filter(|address| address.starts_with("http") && address.len() <= 500) else {
+        let Some(address) =
+            address.filter(|address| address.starts_with("http") && address.len() <= 500)
+        else {
             return;
         };
         self.flush();
@@ -282,13 +320,15 @@ impl Writer {
         self.repeated += text.len() + 32;
         let at = row.len();
         if rows > 1 && self.repeated <= REPEATED && at < WIDEST {
-            self.above.resize(self.above.len().max(at + 1), (0, String::new()));
+            self.above
+                .resize(self.above.len().max(at + 1), (0, String::new()));
             self.above[at] = (rows - 1, text.clone());
         }
         row.push(text);
     }
 
-    /// Takes the cells from above that stand here, and at the end of a row those of all columns behind it.
+    /// Takes the cells from above that stand here, and at the end of a row those of all columns
+    /// behind it.
     fn reach_down(&mut self, row: &mut Vec<String>, to_the_end: bool) {
         while let Some((rows, text)) = self.above.get_mut(row.len()) {
             if *rows == 0 && !to_the_end {
@@ -311,7 +351,9 @@ impl Writer {
 
     fn end_row(&mut self) {
         self.end_cell();
-        let Some(mut cells) = self.row.take().filter(|row| !row.is_empty()) else { return };
+        let Some(mut cells) = self.row.take().filter(|row| !row.is_empty()) else {
+            return;
+        };
         if self.repeated > REPEATED {
             self.above.clear();
         }
@@ -321,7 +363,11 @@ impl Writer {
             cells.iter().for_each(|cell| self.block(cell));
             return;
         }
-        let mut line = Line { number: self.number, text: spaced(&cells.join(" ")), ..Line::default() };
+        let mut line = Line {
+            number: self.number,
+            text: spaced(&cells.join(" ")),
+            ..Line::default()
+        };
         line.depth = self.lists.len();
         line.cells = cells;
         self.lines.push(line);
@@ -333,7 +379,9 @@ impl Writer {
     }
 
     fn block(&mut self, text: &str) {
-        let Some(mut line) = line(text, self.number) else { return };
+        let Some(mut line) = line(text, self.number) else {
+            return;
+        };
         if line.text.is_empty() {
             return;
         }
@@ -402,12 +450,20 @@ mod tests {
     #[test]
     fn what_hides_its_text_and_is_never_closed_tells_where_the_page_breaks_off() {
         for tag in ["script", "style", "noscript", "template", "title"] {
-            let broken = page(&format!("<p>One</p>\n<{tag}>two</{tag}>\n<p>Three\n<{tag}>\n<p>Five</p>"));
-            assert_eq!((broken.lines.len(), broken.breaks_off), (2, Some(4)), "{tag}");
+            let broken = page(&format!(
+                "<p>One</p>\n<{tag}>two</{tag}>\n<p>Three\n<{tag}>\n<p>Five</p>"
+            ));
+            assert_eq!(
+                (broken.lines.len(), broken.breaks_off),
+                (2, Some(4)),
+                "{tag}"
+            );
         }
         let nested = page("<p>One</p>\n<template><template></template>\n<p>Three");
         assert_eq!((nested.lines.len(), nested.breaks_off), (1, Some(2)));
-        let mended = page("<template><template></template></template>\n<noscript><noscript></noscript>\n<p>Three");
+        let mended = page(
+            "<template><template></template></template>\n<noscript><noscript></noscript>\n<p>Three",
+        );
         assert_eq!((mended.lines.len(), mended.breaks_off), (1, None));
     }
 
@@ -417,7 +473,10 @@ mod tests {
             <ol><li>Expand <b>Tools</b>, and then\n click:<ul><li>One</li><li>Two</ul></li>\n<li><p>Start</p><p>Note x</p></ol>\n\
             <table><tr><th>File name<th>Size</tr>\n<tr><td>a.msi</td><td></td><td>1,024</td></tr></table>";
         let found = lines(page);
-        let texts: Vec<_> = found.iter().map(|line| (line.number, line.marker, line.text.as_str())).collect();
+        let texts: Vec<_> = found
+            .iter()
+            .map(|line| (line.number, line.marker, line.text.as_str()))
+            .collect();
         assert_eq!(
             texts,
             [
@@ -457,14 +516,19 @@ mod tests {
 
     #[test]
     fn spans_cost_no_more_than_a_page_may() {
-        let page = format!("<table>{}", "<tr><td colspan=200 rowspan=200>wide".repeat(5_000));
+        let page = format!(
+            "<table>{}",
+            "<tr><td colspan=200 rowspan=200>wide".repeat(5_000)
+        );
         let cells: usize = lines(&page).iter().map(|line| line.cells.len()).sum();
         assert!(cells < 2_000_000, "{cells}");
     }
 
     #[test]
     fn a_page_tells_its_own_address() {
-        let found = lines("<html><head><link rel=canonical href='http://example.com/kb/612345'></head><p>x</p></html>");
+        let found = lines(
+            "<html><head><link rel=canonical href='http://example.com/kb/612345'></head><p>x</p></html>",
+        );
         assert_eq!(found[0].text, "http://example.com/kb/612345");
     }
 }

@@ -29,12 +29,17 @@ const HEAD: usize = 40;
 
 /// Reads what the article says about itself.
 pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
-    let mut found = Identity { kb: own_number(outline), ..Identity::default() };
+    let mut found = Identity {
+        kb: own_number(outline),
+        ..Identity::default()
+    };
     for Placed { line, section, .. } in outline {
         if *section != Section::Installation {
             days(line, &mut found);
         }
-        if found.scope.is_none() && matches!(section, Section::Head | Section::Summary | Section::Other) {
+        if found.scope.is_none()
+            && matches!(section, Section::Head | Section::Summary | Section::Other)
+        {
             found.scope = scope(&line.text).map(|scope| Said::new(scope, line.number));
         }
     }
@@ -45,13 +50,27 @@ pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
 }
 
 fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
-    let of = |line: &Line| numbers(&line.text).into_iter().next().map(|kb| Said::new(kb, line.number));
+    let of = |line: &Line| {
+        numbers(&line.text)
+            .into_iter()
+            .next()
+            .map(|kb| Said::new(kb, line.number))
+    };
     let head = || outline.iter().map(|placed| placed.line).take(HEAD);
     let labelled = |line: &&Line| {
         let text = line.text.to_lowercase();
-        ["article id", "article number", "article no", "article:", "kb number", "kb article", "kb:", "document id"]
-            .iter()
-            .any(|label| text.starts_with(label))
+        [
+            "article id",
+            "article number",
+            "article no",
+            "article:",
+            "kb number",
+            "kb article",
+            "kb:",
+            "document id",
+        ]
+        .iter()
+        .any(|label| text.starts_with(label))
             && !numbers(&line.text).is_empty()
     };
     if let Some(line) = outline.iter().map(|placed| placed.line).find(labelled) {
@@ -60,42 +79,58 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
     if let Some(line) = head().find(|line| is_banner(&line.text)) {
         return of(line);
     }
-    // Elsewhere only a number with its letters is the article's own; others are of articles that it mentions.
+    // Elsewhere only a number with its letters is the article's own; others are of articles that it
+    // mentions.
     let lettered = |line: &&Line| {
         line.text.to_lowercase().match_indices("kb").any(|(at, _)| {
-            line.text
-                .as_bytes()
-                .get(at + 2..)
-                .is_some_and(|rest| rest.iter().find(|b| !b" -".contains(b)).is_some_and(u8::is_ascii_digit))
+            line.text.as_bytes().get(at + 2..).is_some_and(|rest| {
+                rest.iter()
+                    .find(|b| !b" -".contains(b))
+                    .is_some_and(u8::is_ascii_digit)
+            })
         })
     };
     let in_head = outline
         .iter()
         .take(HEAD)
-        .take_while(|placed| !placed.heading || placed.section == Section::Head || placed.line.heading)
+        .take_while(|placed| {
+            !placed.heading || placed.section == Section::Head || placed.line.heading
+        })
         .map(|placed| placed.line)
         .find(|line| lettered(line) && !line.text.to_lowercase().contains("replace"));
     let keywords = || {
-        outline
-            .iter()
-            .map(|placed| placed.line)
-            .rfind(|line| lettered(line) && line.text.split(' ').all(|word| word.to_lowercase().starts_with("kb")))
+        outline.iter().map(|placed| placed.line).rfind(|line| {
+            lettered(line)
+                && line
+                    .text
+                    .split(' ')
+                    .all(|word| word.to_lowercase().starts_with("kb"))
+        })
     };
-    in_head.or_else(keywords).or_else(|| head().find(|line| is_title(&line.text) && lettered(line))).and_then(of)
+    in_head
+        .or_else(keywords)
+        .or_else(|| head().find(|line| is_title(&line.text) && lettered(line)))
+        .and_then(of)
 }
 
-/// `X Knowledge Base - Article 612345`, `Article 612345 Revision 1.0`: no sentence, and nothing but the page's own name
-/// before the word.
+/// `X Knowledge Base - Article 612345`, `Article 612345 Revision 1.0`: no sentence, and
+/// nothing but the page's own name before the word.
 fn is_banner(text: &str) -> bool {
     const LABEL: &str = "article ";
     let lower = text.to_lowercase();
     let banner = lower.match_indices(LABEL).any(|(at, _)| {
         let before = lower[..at].trim_end();
         let begins = before.is_empty() || before.ends_with(['-', '–', '—', '|', ':', '>', '»']);
-        let digits = lower[at + LABEL.len()..].bytes().take_while(u8::is_ascii_digit).count();
+        let digits = lower[at + LABEL.len()..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
         begins && (5..=9).contains(&digits)
     });
-    banner && !text.ends_with(['.', '?', '!']) && text.chars().count() <= 150 && numbers(text).len() == 1
+    banner
+        && !text.ends_with(['.', '?', '!'])
+        && text.chars().count() <= 150
+        && numbers(text).len() == 1
 }
 
 /// The days that stand behind their labels.
@@ -104,9 +139,15 @@ fn days(line: &Line, found: &mut Identity) {
     let mut take = |labels: &[&str], into: &mut Option<Said<String>>| {
         let label = labels.iter().find_map(|label| {
             let whole = |at: &usize| !lower[..*at].ends_with(char::is_alphanumeric);
-            lower.match_indices(label).map(|(at, _)| at).find(whole).map(|at| at + label.len())
+            lower
+                .match_indices(label)
+                .map(|(at, _)| at)
+                .find(whole)
+                .map(|at| at + label.len())
         });
-        let (Some(at), true) = (label, into.is_none()) else { return };
+        let (Some(at), true) = (label, into.is_none()) else {
+            return;
+        };
         let rest = line.text.get(at..).unwrap_or_default();
         // The day follows its label at once, not somewhere in the sentence.
         let rest: String = rest.chars().take(40).collect();
@@ -114,13 +155,23 @@ fn days(line: &Line, found: &mut Identity) {
             Some(Day::Known(day)) => *into = Some(Said::new(day, line.number)),
             Some(Day::Either(one, other)) => {
                 let what = format!("the day may be {one} or {other}");
-                found.open.push(Open { line: Some(line.number), what });
+                found.open.push(Open {
+                    line: Some(line.number),
+                    what,
+                });
             }
             None => {}
         }
     };
     take(
-        &["last review", "last updated", "last modified", "last reviewed", "reviewed:", "reviewed on"],
+        &[
+            "last review",
+            "last updated",
+            "last modified",
+            "last reviewed",
+            "reviewed:",
+            "reviewed on",
+        ],
         &mut found.reviewed,
     );
     let labels = [
@@ -140,56 +191,97 @@ fn days(line: &Line, found: &mut Identity) {
     ];
     take(&labels, &mut found.released);
     if found.released.is_none() {
-        found.released =
-            clauses::sentences(&line.text).into_iter().find_map(released).map(|day| Said::new(day, line.number));
+        found.released = clauses::sentences(&line.text)
+            .into_iter()
+            .find_map(released)
+            .map(|day| Said::new(day, line.number));
     }
     if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
         let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
-        let number: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').take(20).collect();
-        found.revision = number.trim_end_matches('.').parse().ok().map(|revision| Said::new(revision, line.number));
+        let number: String = rest
+            .chars()
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .take(20)
+            .collect();
+        found.revision = number
+            .trim_end_matches('.')
+            .parse()
+            .ok()
+            .map(|revision| Said::new(revision, line.number));
     }
 }
 
-/// "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup and day of one sentence, which tells of no
-/// other article.
+/// "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup and day of one
+/// sentence, which tells of no other article.
 fn released(sentence: &str) -> Option<String> {
     let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let tells =
-        has(&[" released ", " published ", " issued ", " made available "]) && has(&["rollup", "update", "hotfix"]);
-    if !tells || lower.len() != sentence.len() || lower.len() > 1_000 || !numbers(sentence).is_empty() {
+    let tells = has(&[" released ", " published ", " issued ", " made available "])
+        && has(&["rollup", "update", "hotfix"]);
+    if !tells
+        || lower.len() != sentence.len()
+        || lower.len() > 1_000
+        || !numbers(sentence).is_empty()
+    {
         return None;
     }
-    lower.match_indices(" on ").find_map(|(at, on)| match dates::day(&sentence[at + on.len()..]) {
-        Some((Day::Known(day), _)) => Some(day),
-        _ => None,
-    })
+    lower
+        .match_indices(" on ")
+        .find_map(|(at, on)| match dates::day(&sentence[at + on.len()..]) {
+            Some((Day::Known(day), _)) => Some(day),
+            _ => None,
+        })
 }
 
 /// "… for the X services", "applies only to the X components".
 fn scope(text: &str) -> Option<String> {
-    const STARTS: [&str; 6] =
-        ["applies only to the ", "applies only to ", "applies to the ", "for the ", "updates the ", "is for the "];
-    const ENDS: [&str; 5] = [" services", " components", " service", " component", " features"];
-    let rest = STARTS.iter().find_map(|start| text.find(start).map(|at| &text[at + start.len()..]))?;
+    const STARTS: [&str; 6] = [
+        "applies only to the ",
+        "applies only to ",
+        "applies to the ",
+        "for the ",
+        "updates the ",
+        "is for the ",
+    ];
+    const ENDS: [&str; 5] = [
+        " services",
+        " components",
+        " service",
+        " component",
+        " features",
+    ];
+    let rest = STARTS
+        .iter()
+        .find_map(|start| text.find(start).map(|at| &text[at + start.len()..]))?;
     let end = ENDS.iter().filter_map(|end| rest.find(end)).min()?;
     let scope = &rest[..end];
-    let is_name = scope.split(' ').count() <= 5 && scope.chars().next().is_some_and(char::is_uppercase);
+    let is_name =
+        scope.split(' ').count() <= 5 && scope.chars().next().is_some_and(char::is_uppercase);
     (is_name && !scope.contains([',', '.', ':'])).then(|| scope.to_owned())
 }
 
 /// Products with their versions, from the list of what the article applies to.
 fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
     let mut entries = Vec::new();
-    for Placed { line, heading, .. } in outline.iter().filter(|placed| placed.section == Section::AppliesTo) {
+    for Placed { line, heading, .. } in outline
+        .iter()
+        .filter(|placed| placed.section == Section::AppliesTo)
+    {
         let lower = line.text.to_lowercase();
         let text = match lower.find("applies to") {
-            Some(at) => line.text.get(at + "applies to".len()..).unwrap_or_default().trim_start_matches([':', ' ']),
+            Some(at) => line
+                .text
+                .get(at + "applies to".len()..)
+                .unwrap_or_default()
+                .trim_start_matches([':', ' ']),
             None if *heading => "",
             None => line.text.as_str(),
         };
         // What follows the list is the page's own matter.
-        if lower.starts_with("keyword") || is_imprint(&lower) || text.split(' ').any(|word| word.starts_with("kb")) {
+        if lower.starts_with("keyword")
+            || is_imprint(&lower)
+            || text.split(' ').any(|word| word.starts_with("kb"))
+        {
             break;
         }
         for entry in products(text) {
@@ -207,13 +299,20 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
                     "the article applies to `{product}` too, and a manifest is for one product: {}",
                     known.value
                 );
-                found.open.push(Open { line: Some(entry.line), what });
+                found.open.push(Open {
+                    line: Some(entry.line),
+                    what,
+                });
                 continue;
             }
             Some(_) => {}
         }
-        if let Some(version) = version.filter(|version| !found.versions.iter().any(|known| known.value == **version)) {
-            found.versions.push(Said::new(version.to_owned(), entry.line));
+        if let Some(version) =
+            version.filter(|version| !found.versions.iter().any(|known| known.value == **version))
+        {
+            found
+                .versions
+                .push(Said::new(version.to_owned(), entry.line));
         }
     }
 }
@@ -221,17 +320,39 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
 /// What stands at the foot of a page, such as its copyright.
 fn is_imprint(lower: &str) -> bool {
     lower.ends_with(['.', '?', '!'])
-        || ["©", "(c)", "copyright"].iter().any(|mark| lower.starts_with(mark))
-        || ["all rights reserved", "terms of use", "trademark", "trade mark", " | "]
+        || ["©", "(c)", "copyright"]
             .iter()
-            .any(|mark| lower.contains(mark))
+            .any(|mark| lower.starts_with(mark))
+        || [
+            "all rights reserved",
+            "terms of use",
+            "trademark",
+            "trade mark",
+            " | ",
+        ]
+        .iter()
+        .any(|mark| lower.contains(mark))
 }
 
 /// The products of a line; a comma parts them only where each has a version of its own.
 fn products(text: &str) -> Vec<&str> {
-    let parts: Vec<&str> = text.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
-    let each = parts.len() > 1 && parts.iter().all(|part| versioned(without_edition(part)).1.is_some());
-    if each { parts } else { Some(text).filter(|text| !text.is_empty()).into_iter().collect() }
+    let parts: Vec<&str> = text
+        .split([',', ';'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let each = parts.len() > 1
+        && parts
+            .iter()
+            .all(|part| versioned(without_edition(part)).1.is_some());
+    if each {
+        parts
+    } else {
+        Some(text)
+            .filter(|text| !text.is_empty())
+            .into_iter()
+            .collect()
+    }
 }
 
 /// `Product 4.0 Provider Edition` and `Product 4.0 for Resellers` are editions of `Product 4.0`.
@@ -239,27 +360,41 @@ fn without_edition(text: &str) -> &str {
     let edition = |rest: &str| {
         let rest = rest.to_lowercase();
         let rest = rest.trim();
-        rest.starts_with("for ") || rest.starts_with('(') || rest.ends_with("edition") || rest.ends_with("editions")
+        rest.starts_with("for ")
+            || rest.starts_with('(')
+            || rest.ends_with("edition")
+            || rest.ends_with("editions")
     };
     let ends = text.match_indices(' ').map(|(at, _)| at).take(30);
-    let found =
-        ends.filter(|at| edition(&text[*at..])).map(|at| &text[..at]).find(|before| versioned(before).1.is_some());
+    let found = ends
+        .filter(|at| edition(&text[*at..]))
+        .map(|at| &text[..at])
+        .find(|before| versioned(before).1.is_some());
     found.unwrap_or(text)
 }
 
 /// Without the signs that a name is protected.
 fn without_marks(text: &str) -> String {
-    ["®", "™", "℠", "(R)", "(TM)", "(tm)"].iter().fold(text.to_owned(), |text, mark| text.replace(mark, ""))
+    ["®", "™", "℠", "(R)", "(TM)", "(tm)"]
+        .iter()
+        .fold(text.to_owned(), |text, mark| text.replace(mark, ""))
 }
 
 /// `Product 4.0` as product and version; a version has a dot, or a `v` or `version` before it.
 fn versioned(text: &str) -> (&str, Option<&str>) {
     let text = text.trim_end_matches(['.', ',', ';']);
-    let Some((before, last)) = text.rsplit_once(' ') else { return (text, None) };
+    let Some((before, last)) = text.rsplit_once(' ') else {
+        return (text, None);
+    };
     let number = last.trim_start_matches(['v', 'V']);
     let dotted = number.contains('.')
-        && number.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    let product = before.trim_end_matches("ersion").trim_end_matches(" v").trim_end_matches(" V");
+        && number
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let product = before
+        .trim_end_matches("ersion")
+        .trim_end_matches(" v")
+        .trim_end_matches(" V");
     let named = product.len() < before.len() || number.len() < last.len();
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     match dotted || named && digits {
@@ -284,41 +419,61 @@ fn is_title(text: &str) -> bool {
 }
 
 fn title(outline: &[Placed<'_>], found: &mut Identity) {
-    let head =
-        || outline.iter().take(HEAD).filter(|placed| placed.line.marker.is_none() && is_title(&placed.line.text));
+    let head = || {
+        outline
+            .iter()
+            .take(HEAD)
+            .filter(|placed| placed.line.marker.is_none() && is_title(&placed.line.text))
+    };
     let sentence = |placed: &&Placed<'_>| !placed.line.text.ends_with('.');
-    let Some(Placed { line, .. }) =
-        head().find(|placed| placed.section == Section::Head && sentence(placed)).or_else(|| head().find(sentence))
+    let Some(Placed { line, .. }) = head()
+        .find(|placed| placed.section == Section::Head && sentence(placed))
+        .or_else(|| head().find(sentence))
     else {
         return;
     };
     let text = without_marks(&line.text);
     let mut title = text.as_str();
-    for start in ["Title:", "Description of the", "Description of", "Availability of", "KB"] {
+    for start in [
+        "Title:",
+        "Description of the",
+        "Description of",
+        "Availability of",
+        "KB",
+    ] {
         title = match (start, title.strip_prefix(start)) {
-            ("KB", Some(rest)) => {
-                rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches([':', ' ', '-', '–'])
-            }
+            ("KB", Some(rest)) => rest
+                .trim_start_matches(|c: char| c.is_ascii_digit())
+                .trim_start_matches([':', ' ', '-', '–']),
             (_, Some(rest)) => rest.trim_start(),
             (_, None) => title,
         };
     }
-    if let Some((before, _)) = title.rsplit_once("(KB").or_else(|| title.rsplit_once("(kb")) {
+    if let Some((before, _)) = title
+        .rsplit_once("(KB")
+        .or_else(|| title.rsplit_once("(kb"))
+    {
         title = before.trim_end();
     }
-    // A product that the list names is recognized in the title; without a list the title's end is the only word.
+    // A product that the list names is recognized in the title; without a list the title's end is
+    // the only word.
     let (in_title, rest) = match &found.product {
         Some(product) => (title.find(&product.value), product.value.clone()),
         None => (None, String::new()),
     };
     match in_title {
         Some(at) => {
-            let version = title[at + rest.len()..].trim().trim_start_matches("version ").trim_start_matches("Version ");
+            let version = title[at + rest.len()..]
+                .trim()
+                .trim_start_matches("version ")
+                .trim_start_matches("Version ");
             if found.versions.is_empty()
                 && !version.is_empty()
                 && version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
             {
-                found.versions.push(Said::new(version.to_owned(), line.number));
+                found
+                    .versions
+                    .push(Said::new(version.to_owned(), line.number));
             }
             title = title[..at].trim_end();
             for word in [" in", " for", " of", " to", " in the", " for the"] {
@@ -335,16 +490,23 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
     found.title = (!title.is_empty()).then(|| Said::new(title.to_owned(), line.number));
 }
 
-/// "Rollup 3 for the X": what is left of a title, when the product is off, tells the part that is updated.
+/// "Rollup 3 for the X": what is left of a title, when the product is off, tells the part that is
+/// updated.
 fn part(title: &str) -> Option<&str> {
     let (_, part) = title.split_once(" for the ")?;
-    let is_name = part.split(' ').count() <= 5 && part.split(' ').all(|word| word.starts_with(char::is_uppercase));
+    let is_name = part.split(' ').count() <= 5
+        && part
+            .split(' ')
+            .all(|word| word.starts_with(char::is_uppercase));
     (is_name && !part.contains([',', '.', ':'])).then_some(part)
 }
 
 /// "Rollup 3 for the X services in Product 4.0", where nothing else names the product.
 fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t str {
-    let Some((before, product)) = title.rsplit_once(" in ").or_else(|| title.rsplit_once(" for ")) else {
+    let Some((before, product)) = title
+        .rsplit_once(" in ")
+        .or_else(|| title.rsplit_once(" for "))
+    else {
         return title;
     };
     let (product, version) = versioned(product);
@@ -352,7 +514,9 @@ fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t 
         return title;
     }
     found.product = Some(Said::new(product.to_owned(), line));
-    found.versions.extend(version.map(|version| Said::new(version.to_owned(), line)));
+    found
+        .versions
+        .extend(version.map(|version| Said::new(version.to_owned(), line)));
     before
 }
 
@@ -371,7 +535,9 @@ fn url(outline: &[Placed<'_>], found: &mut Identity) {
             if let (None, Some(at)) = (&pattern, url.find("/kb/").or_else(|| url.find("/help/"))) {
                 let rest = &url[at + 1..];
                 let number = rest.split('/').nth(1).unwrap_or_default();
-                if (5..=9).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()) {
+                if (5..=9).contains(&number.len())
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+                {
                     pattern = Some(Said::new(url.replacen(number, &digits, 1), line.number));
                 }
             }
@@ -404,16 +570,47 @@ mod tests {
              services in Contoso Grove 2.5\n\nSUMMARY\n\nThis rollup was released on 2011-05-30. See 600001 \
              (http://example.com/kb/600001/ ).\n\nAPPLIES TO\n  • Contoso Grove 2.5\n  • Contoso Grove 2.6\nKeywords: kbfix KB612345\n",
         );
-        assert_eq!(found.kb.map(|kb| (kb.value.to_string(), kb.line)), Some(("KB612345".to_owned(), 1)));
-        assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Update Rollup 7 for the Orchard services"));
-        assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Contoso Grove"));
-        let versions: Vec<_> = found.versions.iter().map(|version| version.value.as_str()).collect();
+        assert_eq!(
+            found.kb.map(|kb| (kb.value.to_string(), kb.line)),
+            Some(("KB612345".to_owned(), 1))
+        );
+        assert_eq!(
+            found.title.map(|title| title.value).as_deref(),
+            Some("Update Rollup 7 for the Orchard services")
+        );
+        assert_eq!(
+            found.product.map(|product| product.value).as_deref(),
+            Some("Contoso Grove")
+        );
+        let versions: Vec<_> = found
+            .versions
+            .iter()
+            .map(|version| version.value.as_str())
+            .collect();
         assert_eq!(versions, ["2.5", "2.6"]);
-        assert_eq!(found.scope.map(|scope| scope.value).as_deref(), Some("Orchard"));
-        assert_eq!(found.released.map(|day| day.value).as_deref(), Some("2011-05-30"));
-        assert_eq!(found.reviewed.map(|day| day.value).as_deref(), Some("2011-06-03"));
-        assert_eq!(found.revision.map(|revision| revision.value.to_string()).as_deref(), Some("2.10"));
-        assert_eq!(found.url.map(|url| url.value).as_deref(), Some("http://example.com/kb/612345/"));
+        assert_eq!(
+            found.scope.map(|scope| scope.value).as_deref(),
+            Some("Orchard")
+        );
+        assert_eq!(
+            found.released.map(|day| day.value).as_deref(),
+            Some("2011-05-30")
+        );
+        assert_eq!(
+            found.reviewed.map(|day| day.value).as_deref(),
+            Some("2011-06-03")
+        );
+        assert_eq!(
+            found
+                .revision
+                .map(|revision| revision.value.to_string())
+                .as_deref(),
+            Some("2.10")
+        );
+        assert_eq!(
+            found.url.map(|url| url.value).as_deref(),
+            Some("http://example.com/kb/612345/")
+        );
         assert!(found.url_is_derived);
     }
 
@@ -426,20 +623,39 @@ mod tests {
             ("See article 612345", None),
         ] {
             let found = read(&format!("{line}\nUpdate Rollup 7 for Contoso Grove 2.5\n"));
-            assert_eq!(found.kb.map(|kb| kb.value.to_string()).as_deref(), wanted, "{line}");
+            assert_eq!(
+                found.kb.map(|kb| kb.value.to_string()).as_deref(),
+                wanted,
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn the_day_of_the_release_may_stand_in_a_sentence() {
         for (sentence, wanted) in [
-            ("Contoso published this rollup for all groves on 30 May 2011.", Some("2011-05-30")),
-            ("The rollup was made available on May 30, 2011.", Some("2011-05-30")),
+            (
+                "Contoso published this rollup for all groves on 30 May 2011.",
+                Some("2011-05-30"),
+            ),
+            (
+                "The rollup was made available on May 30, 2011.",
+                Some("2011-05-30"),
+            ),
             ("Contoso published this rollup in May 2011.", None),
-            ("Contoso released the update of article 600001 for testers on 30 May 2011.", None),
+            (
+                "Contoso released the update of article 600001 for testers on 30 May 2011.",
+                None,
+            ),
         ] {
-            let found = read(&format!("Update Rollup 7 for Contoso Grove 2.5\n\n{sentence}\n"));
-            assert_eq!(found.released.map(|day| day.value).as_deref(), wanted, "{sentence}");
+            let found = read(&format!(
+                "Update Rollup 7 for Contoso Grove 2.5\n\n{sentence}\n"
+            ));
+            assert_eq!(
+                found.released.map(|day| day.value).as_deref(),
+                wanted,
+                "{sentence}"
+            );
         }
     }
 
@@ -452,19 +668,45 @@ mod tests {
             let found = read(&format!(
                 "Update Rollup 7 for the Apple Press in Contoso® Grove 2.5 (KB612345)\n\nWords.\n\n{list}"
             ));
-            assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Contoso Grove"));
-            assert_eq!(found.versions.iter().map(|version| version.value.as_str()).collect::<Vec<_>>(), ["2.5"]);
-            assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Update Rollup 7 for the Apple Press"));
-            assert_eq!(found.scope.map(|scope| scope.value).as_deref(), Some("Apple Press"));
+            assert_eq!(
+                found.product.map(|product| product.value).as_deref(),
+                Some("Contoso Grove")
+            );
+            assert_eq!(
+                found
+                    .versions
+                    .iter()
+                    .map(|version| version.value.as_str())
+                    .collect::<Vec<_>>(),
+                ["2.5"]
+            );
+            assert_eq!(
+                found.title.map(|title| title.value).as_deref(),
+                Some("Update Rollup 7 for the Apple Press")
+            );
+            assert_eq!(
+                found.scope.map(|scope| scope.value).as_deref(),
+                Some("Apple Press")
+            );
             assert!(found.open.is_empty(), "{:?}", found.open);
         }
     }
 
     #[test]
     fn without_a_list_the_title_names_the_product() {
-        let found = read("Cumulative Update 2 for Fabrikam Mill version 3 (KB700001)\n\nSome words.\n");
-        assert_eq!(found.kb.map(|kb| kb.value.to_string()).as_deref(), Some("KB700001"));
-        assert_eq!(found.product.map(|product| product.value).as_deref(), Some("Fabrikam Mill"));
-        assert_eq!(found.title.map(|title| title.value).as_deref(), Some("Cumulative Update 2"));
+        let found =
+            read("Cumulative Update 2 for Fabrikam Mill version 3 (KB700001)\n\nSome words.\n");
+        assert_eq!(
+            found.kb.map(|kb| kb.value.to_string()).as_deref(),
+            Some("KB700001")
+        );
+        assert_eq!(
+            found.product.map(|product| product.value).as_deref(),
+            Some("Fabrikam Mill")
+        );
+        assert_eq!(
+            found.title.map(|title| title.value).as_deref(),
+            Some("Cumulative Update 2")
+        );
     }
 }

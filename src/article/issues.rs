@@ -18,16 +18,31 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     let (mut listing, mut depth) = (false, 0);
     // Whether the section at hand has lost its bullets, so that each line is an entry.
     let mut bare = false;
-    for (at, Placed { line, section, heading }) in outline.iter().enumerate() {
+    for (
+        at,
+        Placed {
+            line,
+            section,
+            heading,
+        },
+    ) in outline.iter().enumerate()
+    {
         if *section == Section::Restart && !heading {
-            found
-                .notes
-                .extend(clauses::sentences(&line.text).into_iter().map(|text| Said::new(text.to_owned(), line.number)));
+            found.notes.extend(
+                clauses::sentences(&line.text)
+                    .into_iter()
+                    .map(|text| Said::new(text.to_owned(), line.number)),
+            );
         }
         if *section == Section::Removal && !heading {
-            found.notes.extend(cannot_be_removed(&line.text).map(|text| Said::new(text.to_owned(), line.number)));
+            found.notes.extend(
+                cannot_be_removed(&line.text).map(|text| Said::new(text.to_owned(), line.number)),
+            );
         }
-        if !matches!(section, Section::Fixes | Section::Summary | Section::Head | Section::Other) {
+        if !matches!(
+            section,
+            Section::Fixes | Section::Summary | Section::Head | Section::Other
+        ) {
             continue;
         }
         if *heading {
@@ -38,7 +53,11 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
             if !line.text.to_lowercase().starts_with("tip") {
                 found.notes.push(Said::new(note.to_owned(), line.number));
             }
-        } else if bare && *section == Section::Fixes && !introduces(&line.text) && line.cells.len() == 1 {
+        } else if bare
+            && *section == Section::Fixes
+            && !introduces(&line.text)
+            && line.cells.len() == 1
+        {
             found.fixes.push(Said::new(line.text.clone(), line.number));
         } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
             if !listing {
@@ -48,27 +67,40 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
             match found.fixes.last_mut().filter(|_| line.depth > depth) {
                 // What stands below an entry belongs to it.
                 Some(fix) => {
-                    fix.value.push_str(if fix.value.ends_with([':', '.', '!', '?']) { " " } else { "; " });
+                    fix.value
+                        .push_str(if fix.value.ends_with([':', '.', '!', '?']) {
+                            " "
+                        } else {
+                            "; "
+                        });
                     fix.value.push_str(&line.text);
                 }
                 None => found.fixes.push(Said::new(line.text.clone(), line.number)),
             }
         } else {
             let lower = line.text.to_lowercase();
-            let faults = ["issue", "problem", "fixes the", "symptom", "bug"].iter().any(|word| lower.contains(word));
+            let faults = ["issue", "problem", "fixes the", "symptom", "bug"]
+                .iter()
+                .any(|word| lower.contains(word));
             let introduces = line.text.ends_with([':', '.']) && lower.contains("following");
-            listing =
-                introduces && faults && !lower.contains("includes the fixes from") && !lower.contains("known issues");
+            listing = introduces
+                && faults
+                && !lower.contains("includes the fixes from")
+                && !lower.contains("known issues");
             depth = usize::MAX;
         }
     }
     found
 }
 
-/// Whether the section below a heading is a list without its bullets: there are none, and every line is a sentence.
+/// Whether the section below a heading is a list without its bullets: there are none, and every
+/// line is a sentence.
 fn has_no_bullets(below: &[Placed<'_>]) -> bool {
     let lines = || {
-        below.iter().take_while(|placed| !placed.heading && placed.section == Section::Fixes).map(|placed| placed.line)
+        below
+            .iter()
+            .take_while(|placed| !placed.heading && placed.section == Section::Fixes)
+            .map(|placed| placed.line)
     };
     lines().all(|line| line.marker.is_none() && line.text.ends_with(['.', ':', '!', '?', ')', '"']))
 }
@@ -76,8 +108,18 @@ fn has_no_bullets(below: &[Placed<'_>]) -> bool {
 /// Whether a line only introduces a list, or tells what the rollup is.
 fn introduces(text: &str) -> bool {
     let lower = text.to_lowercase();
-    let about = ["this ", "the update", "the rollup", "the hotfix", "update rollup", "for more", "these "];
-    text.ends_with(':') || lower.contains("following") || about.iter().any(|start| lower.starts_with(start))
+    let about = [
+        "this ",
+        "the update",
+        "the rollup",
+        "the hotfix",
+        "update rollup",
+        "for more",
+        "these ",
+    ];
+    text.ends_with(':')
+        || lower.contains("following")
+        || about.iter().any(|start| lower.starts_with(start))
 }
 
 /// The sentences that say that the rollup stays once it is installed.
@@ -86,16 +128,31 @@ fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
         let lower = sentence.to_lowercase();
         let never = ["cannot be ", "can not be ", "cannot ", "not possible to "];
         let away = ["remove", "uninstall", "roll back", "rolled back"];
-        never.iter().any(|never| away.iter().any(|away| lower.contains(&format!("{never}{away}"))))
+        never.iter().any(|never| {
+            away.iter()
+                .any(|away| lower.contains(&format!("{never}{away}")))
+        })
     })
 }
 
 /// The words of a remark, such as `Note …` and `Important: …`.
 pub(super) fn remark(text: &str) -> Option<&str> {
-    let rest = ["Notes", "Note", "NOTE", "Important", "IMPORTANT", "Warning", "WARNING", "Caution", "Tip"]
-        .iter()
-        .find_map(|word| text.strip_prefix(word))?;
-    let rest = rest.strip_prefix([':', ' ', '.'])?.trim_start_matches([':', ' ', '-', '–']);
+    let rest = [
+        "Notes",
+        "Note",
+        "NOTE",
+        "Important",
+        "IMPORTANT",
+        "Warning",
+        "WARNING",
+        "Caution",
+        "Tip",
+    ]
+    .iter()
+    .find_map(|word| text.strip_prefix(word))?;
+    let rest = rest
+        .strip_prefix([':', ' ', '.'])?
+        .trim_start_matches([':', ' ', '-', '–']);
     (!rest.is_empty()).then_some(rest)
 }
 
@@ -113,9 +170,25 @@ mod tests {
         let lines = lines(text);
         let found = issues(&outline(&lines));
         let texts: Vec<_> = found.fixes.iter().map(|fix| fix.value.as_str()).collect();
-        assert_eq!(texts, ["The mill stops.", "Three wheels turn backwards: the first; the last"]);
-        let notes: Vec<_> = found.notes.iter().map(|note| (note.line, note.value.as_str())).collect();
-        assert_eq!(notes, [(13, "Wheels can be chosen now."), (17, "You do not have to restart anything.")]);
+        assert_eq!(
+            texts,
+            [
+                "The mill stops.",
+                "Three wheels turn backwards: the first; the last"
+            ]
+        );
+        let notes: Vec<_> = found
+            .notes
+            .iter()
+            .map(|note| (note.line, note.value.as_str()))
+            .collect();
+        assert_eq!(
+            notes,
+            [
+                (13, "Wheels can be chosen now."),
+                (17, "You do not have to restart anything.")
+            ]
+        );
     }
 
     #[test]
@@ -128,9 +201,14 @@ mod tests {
         assert_eq!(texts, ["The mill stops.", "Wheels turn backwards."]);
         let notes: Vec<_> = found.notes.iter().map(|note| note.value.as_str()).collect();
         assert_eq!(notes, ["The rollup cannot be removed."]);
-        let text = "A rollup\n\nFixed issues\n\n·   Wheels turn:\no   one\no   two\n·   The mill stops.\n";
+        let text =
+            "A rollup\n\nFixed issues\n\n·   Wheels turn:\no   one\no   two\n·   The mill stops.\n";
         let lines = lines(text);
-        let texts: Vec<_> = issues(&outline(&lines)).fixes.into_iter().map(|fix| fix.value).collect();
+        let texts: Vec<_> = issues(&outline(&lines))
+            .fixes
+            .into_iter()
+            .map(|fix| fix.value)
+            .collect();
         assert_eq!(texts, ["Wheels turn: one; two", "The mill stops."]);
     }
 }

@@ -1,4 +1,5 @@
-//! Text to numbered lines: markers off, white space and quotes in one form, wrapped lines whole again.
+//! Text to numbered lines: markers off, white space and quotes in one form, wrapped lines whole
+//! again.
 
 /// A line of the article.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,8 +60,16 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         }
         let length = raw.trim_end().chars().count();
         let goes_on = width.is_some_and(|width| {
-            let word = line.text.split(' ').next().unwrap_or_default().chars().count();
-            lines.last().is_some_and(|last| !line.apart && continues(last, &line) && last_length + 1 + word > width)
+            let word = line
+                .text
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .count();
+            lines.last().is_some_and(|last| {
+                !line.apart && continues(last, &line) && last_length + 1 + word > width
+            })
         });
         match lines.last_mut().filter(|_| goes_on) {
             Some(last) => {
@@ -73,7 +82,10 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         last_length = length;
     }
     // Only a whole line is worth copying.
-    lines.iter_mut().filter(|line| line.cells.is_empty()).for_each(|line| line.cells.push(line.text.clone()));
+    lines
+        .iter_mut()
+        .filter(|line| line.cells.is_empty())
+        .for_each(|line| line.cells.push(line.text.clone()));
     lines
 }
 
@@ -103,7 +115,11 @@ pub(super) fn plain(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     for c in raw.chars() {
         match c {
-            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {}
+            '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => {}
             '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' => text.push('\''),
             '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{2033}' => text.push('"'),
             '\u{2010}' | '\u{2011}' => text.push('-'),
@@ -129,13 +145,22 @@ pub(super) fn spaced(text: &str) -> String {
 
 fn cells(text: &str) -> Vec<String> {
     let tabs = text.contains('\t');
-    let parts: Vec<&str> = if tabs { text.split('\t').collect() } else { text.split("  ").collect() };
+    let parts: Vec<&str> = if tabs {
+        text.split('\t').collect()
+    } else {
+        text.split("  ").collect()
+    };
     let cells = parts.into_iter().map(spaced);
     // An empty cell between two tabs is one; a wide gap is one gap, however wide.
-    if tabs { cells.collect() } else { cells.filter(|cell| !cell.is_empty()).collect() }
+    if tabs {
+        cells.collect()
+    } else {
+        cells.filter(|cell| !cell.is_empty()).collect()
+    }
 }
 
-/// Saved as text, nested lists lose their indentation, and only the kinds of their bullets tell them apart.
+/// Saved as text, nested lists lose their indentation, and only the kinds of their bullets tell
+/// them apart.
 fn level(body: &str, marker: Option<Marker>) -> usize {
     match (marker, body.chars().next()) {
         (Some(Marker::Bullet), Some('o' | '○' | '◦')) => 1,
@@ -184,17 +209,23 @@ fn marker(body: &str) -> (Option<Marker>, &str) {
     if first == 'o' && (after.starts_with('\t') || after.starts_with("  ")) {
         return (Some(Marker::Bullet), after.trim_start());
     }
-    step(body).or_else(|| numbered(body)).map_or((None, body), |(marker, rest)| (Some(marker), rest))
+    step(body)
+        .or_else(|| numbered(body))
+        .map_or((None, body), |(marker, rest)| (Some(marker), rest))
 }
 
 /// `Step 1: …`, `STEP 1 - …`, `Step 1` alone.
 fn step(body: &str) -> Option<(Marker, &str)> {
-    let word = body.get(..4).filter(|word| word.eq_ignore_ascii_case("step"))?;
+    let word = body
+        .get(..4)
+        .filter(|word| word.eq_ignore_ascii_case("step"))?;
     let rest = body[word.len()..].strip_prefix(' ')?;
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let number = rest[..digits].parse().ok()?;
     let rest = rest[digits..].trim_start();
-    let tail = rest.strip_prefix([':', '.', ')', '-', '–', '—']).or(rest.is_empty().then_some(""))?;
+    let tail = rest
+        .strip_prefix([':', '.', ')', '-', '–', '—'])
+        .or(rest.is_empty().then_some(""))?;
     Some((Marker::Step(number), tail.trim_start()))
 }
 
@@ -202,7 +233,10 @@ fn step(body: &str) -> Option<(Marker, &str)> {
 fn numbered(body: &str) -> Option<(Marker, &str)> {
     let open = body.strip_prefix('(');
     let label = open.unwrap_or(body);
-    let length = label.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'.').count();
+    let length = label
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+        .count();
     let name = label[..length].trim_end_matches('.');
     let closed = label[length..].strip_prefix(')');
     let rest = match (open, closed) {
@@ -210,34 +244,57 @@ fn numbered(body: &str) -> Option<(Marker, &str)> {
         (None, None) if label[..length].ends_with('.') => &label[length..],
         _ => return None,
     };
-    let digits = name.split('.').all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+    let digits = name
+        .split('.')
+        .all(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
     let letter = name.len() == 1 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let roman = (2..=4).contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
+    let roman = (2..=4).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'i' | b'v' | b'x'));
     let gap = rest.starts_with([' ', '\t']) || rest.is_empty();
-    let marker = if digits { Marker::Number } else { Marker::Letter };
+    let marker = if digits {
+        Marker::Number
+    } else {
+        Marker::Letter
+    };
     ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
 }
 
 /// The width at which a text was wrapped, if it was: its longest lines end near the same column.
 fn wrapping(text: &str) -> Option<usize> {
-    let lengths: Vec<usize> = text.lines().map(|line| line.trim_end().chars().count()).collect();
+    let lengths: Vec<usize> = text
+        .lines()
+        .map(|line| line.trim_end().chars().count())
+        .collect();
     let width = lengths.iter().copied().max().unwrap_or(0);
-    let full = lengths.iter().filter(|length| **length + 12 > width).count();
+    let full = lengths
+        .iter()
+        .filter(|length| **length + 12 > width)
+        .count();
     ((50..=110).contains(&width) && full >= 4).then_some(width)
 }
 
 /// Whether a line can be the rest of the one before it, were that one full.
 fn continues(last: &Line, line: &Line) -> bool {
     let row = |line: &Line| line.cells.len() > 1 || starts_with_file(&line.text);
-    line.marker.is_none() && line.depth >= last.depth && !row(last) && !row(line) && !last.text.ends_with(':')
+    line.marker.is_none()
+        && line.depth >= last.depth
+        && !row(last)
+        && !row(line)
+        && !last.text.ends_with(':')
 }
 
 /// Whether a text begins with the name of a file, as the rows of a file table do.
 pub(super) fn starts_with_file(text: &str) -> bool {
     let word = text.split(' ').next().unwrap_or_default();
-    word.find('.')
-        .is_some_and(|dot| dot > 0 && word[dot + 1..].bytes().take_while(u8::is_ascii_alphabetic).take(3).count() >= 2)
-        && !word.contains("://")
+    word.find('.').is_some_and(|dot| {
+        dot > 0
+            && word[dot + 1..]
+                .bytes()
+                .take_while(u8::is_ascii_alphabetic)
+                .take(3)
+                .count()
+                >= 2
+    }) && !word.contains("://")
 }
 
 #[cfg(test)]
@@ -245,7 +302,10 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<(u32, Option<Marker>, String)> {
-        lines(text).into_iter().map(|line| (line.number, line.marker, line.text)).collect()
+        lines(text)
+            .into_iter()
+            .map(|line| (line.number, line.marker, line.text))
+            .collect()
     }
 
     #[test]
@@ -264,17 +324,34 @@ mod tests {
             ("STEP 4 – Widget", Marker::Step(4)),
             ("Step 4: Widget", Marker::Step(4)),
         ] {
-            assert_eq!(texts(raw), [(1, Some(marker), "Widget".to_owned())], "{raw}");
+            assert_eq!(
+                texts(raw),
+                [(1, Some(marker), "Widget".to_owned())],
+                "{raw}"
+            );
         }
-        for raw in ["4.0 is out", "-5 degrees", "Stepping on", "(see below)", "kb. 5", "Step aside"] {
+        for raw in [
+            "4.0 is out",
+            "-5 degrees",
+            "Stepping on",
+            "(see below)",
+            "kb. 5",
+            "Step aside",
+        ] {
             assert_eq!(texts(raw)[0].1, None, "{raw}");
         }
     }
 
     #[test]
     fn what_nobody_sees_is_gone() {
-        assert_eq!(texts("a\u{200b}b\u{ad}c \u{a0}“d’s”\n\n\u{a0}\n1.\nOpen it")[0].2, "abc \"d's\"");
-        assert_eq!(texts("x\n1.\n\nOpen it")[1], (4, Some(Marker::Number), "Open it".to_owned()));
+        assert_eq!(
+            texts("a\u{200b}b\u{ad}c \u{a0}“d’s”\n\n\u{a0}\n1.\nOpen it")[0].2,
+            "abc \"d's\""
+        );
+        assert_eq!(
+            texts("x\n1.\n\nOpen it")[1],
+            (4, Some(Marker::Number), "Open it".to_owned())
+        );
     }
 
     #[test]
@@ -305,6 +382,9 @@ Every other paragraph of this text is as long as the column has";
         let texts = texts(text);
         assert_eq!(texts.len(), 5, "{texts:#?}");
         assert!(texts[0].2.ends_with("then close the window:"));
-        assert_eq!(texts[3].2, "Restart the service on every server that has the role, and then wait.");
+        assert_eq!(
+            texts[3].2,
+            "Restart the service on every server that has the role, and then wait."
+        );
     }
 }

@@ -13,11 +13,21 @@ use super::steps::Listed;
 pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     let line = rest[0].line;
     let lower = line.text.to_lowercase();
-    const LISTS: [&str; 6] =
-        ["these files", "these items", "these components", "these packages", "of these", "in this list"];
-    let announces = (["following", "listed below", "these", "in this list"].iter().any(|word| lower.contains(word)))
+    const LISTS: [&str; 6] = [
+        "these files",
+        "these items",
+        "these components",
+        "these packages",
+        "of these",
+        "in this list",
+    ];
+    let announces = (["following", "listed below", "these", "in this list"]
+        .iter()
+        .any(|word| lower.contains(word)))
         && !lower.contains("steps")
-        && (line.text.ends_with(':') || lower.contains("following") || LISTS.iter().any(|list| lower.contains(list)));
+        && (line.text.ends_with(':')
+            || lower.contains("following")
+            || LISTS.iter().any(|list| lower.contains(list)));
     if !announces {
         return Vec::new();
     }
@@ -25,22 +35,38 @@ pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
         let listed = match line.marker {
             Some(Marker::Bullet) => true,
             // A list that lost its bullets: names of files or items, and no sentences.
-            None => !line.heading && (starts_with_file(&line.text) && !line.text.contains(' ') || is_name(line)),
+            None => {
+                !line.heading
+                    && (starts_with_file(&line.text) && !line.text.contains(' ') || is_name(line))
+            }
             Some(_) => false,
         };
         listed && remark(&line.text).is_none()
     };
-    rest[1..].iter().take_while(|placed| !placed.heading).map(|placed| placed.line).take_while(is_member).collect()
+    rest[1..]
+        .iter()
+        .take_while(|placed| !placed.heading)
+        .map(|placed| placed.line)
+        .take_while(is_member)
+        .collect()
 }
 
 fn is_name(line: &Line) -> bool {
     is_title(line)
         && !line.apart
         && !line.text.ends_with(':')
-        && line.text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
+        && line
+            .text
+            .starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
         && line.text.split(' ').count() <= 8
         && clauses::clauses(&line.text).len() == 1
-        && !matches!(verb(&line.text), Some(("click" | "expand" | "right-click" | "copy" | "open" | "restart", _)))
+        && !matches!(
+            verb(&line.text),
+            Some((
+                "click" | "expand" | "right-click" | "copy" | "open" | "restart",
+                _
+            ))
+        )
 }
 
 /// The files of a step, and what is to decide about them.
@@ -48,22 +74,33 @@ pub(super) fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, V
     let mut todo = Vec::new();
     // The name of a part of the list, with files one deeper below it.
     let is_heading = |at: usize| {
-        members.get(at + 1).is_some_and(|next| next.depth > members[at].depth && starts_with_file(&next.text))
+        members
+            .get(at + 1)
+            .is_some_and(|next| next.depth > members[at].depth && starts_with_file(&next.text))
             && !members[at].text.contains('.')
     };
-    let following = members.iter().enumerate().filter(|(at, _)| !is_heading(*at)).filter_map(|(_, member)| {
-        let name = member.text.split([' ', '\t', '(']).next().unwrap_or_default().trim_end_matches([',', ';', ':']);
-        match crate::names::FileName::parse(name) {
-            Ok(_) if name.contains('.') => Some(Said::new(name.to_owned(), member.number)),
-            _ => {
-                todo.push(Said::new(
-                    format!("`{}` is no file's name", super::table::short(&member.text)),
-                    member.number,
-                ));
-                None
+    let following = members
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !is_heading(*at))
+        .filter_map(|(_, member)| {
+            let name = member
+                .text
+                .split([' ', '\t', '('])
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches([',', ';', ':']);
+            match crate::names::FileName::parse(name) {
+                Ok(_) if name.contains('.') => Some(Said::new(name.to_owned(), member.number)),
+                _ => {
+                    todo.push(Said::new(
+                        format!("`{}` is no file's name", super::table::short(&member.text)),
+                        member.number,
+                    ));
+                    None
+                }
             }
-        }
-    });
+        });
     let following = following.collect();
     (Listed::of(files, line.number, following), todo)
 }

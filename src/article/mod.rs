@@ -1,38 +1,40 @@
 //! A vendor's support article, and the manifest draft that its text comes to.
 //!
-//! Vendors write such articles by hand, people save them as they can, and what stands in them decides what is
-//! removed at night. So nothing here guesses silently: every value knows the line that it came from, what could not
-//! be known is a `TODO` in the draft, and every line of the installation section is accounted for. The stages, in
-//! reading order: bytes become text, text becomes numbered lines, lines get sections, sections give facts, numbered
-//! steps become steps of a manifest, and all of it becomes the draft.
+//! Vendors write such articles by hand, people save them as they can, and what stands in them
+//! decides what is removed at night. So nothing here guesses silently: every value knows the line
+//! that it came from, what could not be known is a `TODO` in the draft, and every line of the
+//! installation section is accounted for. The stages, in reading order: bytes become text, text
+//! becomes numbered lines, lines get sections, sections give facts, numbered steps become steps of
+//! a manifest, and all of it becomes the draft.
 //!
-//! What is known here is the grammar of these articles and of the console that they talk about, and no product.
+//! What is known here is the grammar of these articles and of the console that they talk about, and
+//! no product.
 
-mod decode;
-mod html;
-mod lines;
-mod dates;
-mod headings;
-mod outline;
-mod numbers;
-mod identity;
-mod relations;
-mod prerequisites;
-mod issues;
 mod clauses;
+mod columns;
 mod commands;
-mod targets;
 mod console;
+mod dates;
+mod decode;
+mod draft;
 mod effects;
-mod steps;
-mod parts;
+mod headings;
+mod html;
+mod identity;
+mod issues;
+mod lines;
 mod listing;
+mod numbers;
+mod outline;
+mod parts;
+mod prerequisites;
+mod relations;
+mod rows;
+mod steps;
+mod table;
+mod targets;
 mod telling;
 mod walk;
-mod columns;
-mod rows;
-mod table;
-mod draft;
 
 pub use decode::LARGEST;
 
@@ -55,7 +57,8 @@ impl<T> Said<T> {
 /// What became of an article.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The manifest's text. It always is TOML; with a `TODO` in a required value it is no valid manifest yet.
+    /// The manifest's text. It always is TOML; with a `TODO` in a required value it is no valid
+    /// manifest yet.
     pub draft: String,
     /// What is left to decide, in the order of the draft.
     pub open: Vec<Open>,
@@ -74,10 +77,17 @@ impl Imported {
         self.origins.get(at).copied().flatten()
     }
 
-    /// Every line of the draft that comes from the article: its number, its text, and the line it comes from.
+    /// Every line of the draft that comes from the article: its number, its text, and the line it
+    /// comes from.
     pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
         let lines = self.draft.lines().zip(&self.origins).zip(1..);
-        lines.filter_map(|((text, line), draft_line)| line.map(|line| Value { draft_line, text: text.trim(), line }))
+        lines.filter_map(|((text, line), draft_line)| {
+            line.map(|line| Value {
+                draft_line,
+                text: text.trim(),
+                line,
+            })
+        })
     }
 }
 
@@ -160,7 +170,9 @@ pub enum NoArticle {
     #[error("it has more than {} MB, and no article is that long", LARGEST >> 20)]
     TooLarge,
     /// Not a text.
-    #[error("it is not a text: byte 0x{byte:02X} at offset {at} stands in none that was saved from a browser")]
+    #[error(
+        "it is not a text: byte 0x{byte:02X} at offset {at} stands in none that was saved from a browser"
+    )]
     Binary {
         /// The byte that stands in no text.
         byte: u8,
@@ -168,7 +180,9 @@ pub enum NoArticle {
         at: usize,
     },
     /// A text, and not an article about an update rollup.
-    #[error("it is no article about an update rollup: it has no KB number, no installation steps and no file table")]
+    #[error(
+        "it is no article about an update rollup: it has no KB number, no installation steps and no file table"
+    )]
     NothingFound,
 }
 
@@ -193,7 +207,15 @@ pub fn import(bytes: &[u8]) -> Result<Imported, NoArticle> {
     if identity.kb.is_none() && walked.steps.is_empty() && table.rows.is_empty() {
         return Err(NoArticle::NothingFound);
     }
-    Ok(draft::write(draft::Parts { breaks_off, identity, relations, asked, issues, walked, table }))
+    Ok(draft::write(draft::Parts {
+        breaks_off,
+        identity,
+        relations,
+        asked,
+        issues,
+        walked,
+        table,
+    }))
 }
 
 #[cfg(test)]

@@ -44,7 +44,11 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Placed<'_>> {
         if !heading && is_table_head(line) && section != Section::Installation {
             section = Section::Files;
         }
-        placed.push(Placed { line, section, heading });
+        placed.push(Placed {
+            line,
+            section,
+            heading,
+        });
     }
     without_heading(&mut placed);
     placed
@@ -55,13 +59,20 @@ fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
         return None;
     }
     let text = line.text.trim_end_matches(':').to_lowercase();
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let short = line.text.chars().count() <= 80 && words.len() <= 9 && !line.text.ends_with(['.', ',', ';']);
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let short = line.text.chars().count() <= 80
+        && words.len() <= 9
+        && !line.text.ends_with(['.', ',', ';']);
     if words.is_empty() || !short {
         return None;
     }
     // "This rollup fixes the following issues:" is a sentence.
-    if !line.heading && (text.contains("following") || text.starts_with("this ") || text.starts_with("it ")) {
+    if !line.heading
+        && (text.contains("following") || text.starts_with("this ") || text.starts_with("it "))
+    {
         return None;
     }
     let known = by_words(&words, &text);
@@ -83,42 +94,75 @@ fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
 /// What a sentence opens that is no heading.
 fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
     let text = line.text.to_lowercase();
-    let rollup = ["update", "rollup", "hotfix", "package", "fix"].iter().any(|word| text.contains(word));
-    let steps =
-        text.contains("follow these steps") || text.contains("following steps") || text.contains("these steps:");
-    let away =
-        ["to remove ", "to uninstall ", "to roll back ", "to back out "].iter().any(|start| text.starts_with(start));
-    let of_this = ["this update", "this rollup", "this hotfix", "this cumulative", "the update rollup", "the hotfix"];
+    let rollup = ["update", "rollup", "hotfix", "package", "fix"]
+        .iter()
+        .any(|word| text.contains(word));
+    let steps = text.contains("follow these steps")
+        || text.contains("following steps")
+        || text.contains("these steps:");
+    let away = [
+        "to remove ",
+        "to uninstall ",
+        "to roll back ",
+        "to back out ",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start));
+    let of_this = [
+        "this update",
+        "this rollup",
+        "this hotfix",
+        "this cumulative",
+        "the update rollup",
+        "the hotfix",
+    ];
     let ends_it = of_this.iter().any(|words| text.contains(words)) || now != Section::Installation;
     if away && rollup && ends_it && (steps || text.ends_with(':')) {
         return Some((Section::Removal, false));
     }
-    let inward = ["to install ", "to apply ", "to deploy "].iter().any(|start| text.starts_with(start));
+    let inward = ["to install ", "to apply ", "to deploy "]
+        .iter()
+        .any(|start| text.starts_with(start));
     if inward && rollup && (steps || text.ends_with(':')) {
         return Some((Section::Installation, false));
     }
     let numbered = matches!(line.marker, Some(Marker::Step(_)));
-    (numbered && !matches!(now, Section::Removal | Section::Installation)).then_some((Section::Installation, false))
+    (numbered && !matches!(now, Section::Removal | Section::Installation))
+        .then_some((Section::Installation, false))
 }
 
 fn is_table_head(line: &Line) -> bool {
     super::columns::is_head(&line.text, &line.cells)
 }
 
-/// An article that has no heading above its steps: they begin with the first numbered command of the console.
+/// An article that has no heading above its steps: they begin with the first numbered command of
+/// the console.
 fn without_heading(placed: &mut [Placed<'_>]) {
-    if placed.iter().any(|placed| placed.section == Section::Installation && !placed.heading) {
+    if placed
+        .iter()
+        .any(|placed| placed.section == Section::Installation && !placed.heading)
+    {
         return;
     }
-    let open = |section| matches!(section, Section::Head | Section::Summary | Section::Other | Section::Installation);
+    let open = |section| {
+        matches!(
+            section,
+            Section::Head | Section::Summary | Section::Other | Section::Installation
+        )
+    };
     let is_step = |placed: &Placed<'_>| {
         open(placed.section)
             && placed.line.marker == Some(Marker::Number)
             && super::commands::is_command(&placed.line.text)
     };
-    let Some(first) = placed.iter().position(is_step) else { return };
+    let Some(first) = placed.iter().position(is_step) else {
+        return;
+    };
     let section = placed[first].section;
-    for placed in placed[first..].iter_mut().take_while(|placed| placed.section == section && !placed.heading) {
+    for placed in placed[first..]
+        .iter_mut()
+        .take_while(|placed| placed.section == section && !placed.heading)
+    {
         placed.section = Section::Installation;
     }
 }
@@ -152,8 +196,16 @@ mod tests {
         ] {
             let lines = lines(&format!("Some title\n\n{heading}\n\nSome words."));
             let outline = outline(&lines);
-            assert_eq!((outline[1].section, outline[1].heading), (section, true), "{heading}");
-            assert_eq!((outline[2].section, outline[2].heading), (section, false), "{heading}");
+            assert_eq!(
+                (outline[1].section, outline[1].heading),
+                (section, true),
+                "{heading}"
+            );
+            assert_eq!(
+                (outline[2].section, outline[2].heading),
+                (section, false),
+                "{heading}"
+            );
         }
     }
 
@@ -162,8 +214,14 @@ mod tests {
         let lines = lines(
             "A title\n\nIt mends something.\n1. Expand Tools, and then expand More.\n2. Wait.\n\nFile information\nx",
         );
-        let sections: Vec<_> = outline(&lines).iter().map(|placed| placed.section).collect();
+        let sections: Vec<_> = outline(&lines)
+            .iter()
+            .map(|placed| placed.section)
+            .collect();
         use Section::{Files, Head, Installation};
-        assert_eq!(sections, [Head, Head, Installation, Installation, Files, Files]);
+        assert_eq!(
+            sections,
+            [Head, Head, Installation, Installation, Files, Files]
+        );
     }
 }

@@ -10,19 +10,27 @@ pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
     let line = rest[0].line;
     let next = rest.get(1).map(|placed| placed.line);
     // What is done for each of several names stands below the line that has them.
-    if commands::commands(&line.text).iter().any(|command| matches!(command, Command::ForEach(_))) {
+    if commands::commands(&line.text)
+        .iter()
+        .any(|command| matches!(command, Command::ForEach(_)))
+    {
         return false;
     }
     let works = clauses::clauses(&line.text).first().is_some_and(|clause| {
         let navigates = ["expand", "right-click", "click", "type", "double-click"];
         // A title may begin so too, and has no full stop.
         let may = ["open", "select"];
-        verb(clause).is_some_and(|(verb, _)| navigates.contains(&verb) || may.contains(&verb) && !is_title(line))
+        verb(clause).is_some_and(|(verb, _)| {
+            navigates.contains(&verb) || may.contains(&verb) && !is_title(line)
+        })
     });
     match line.marker {
         // `Step 1:` is a part where numbered lines stand below it, else an instruction of its own.
         Some(Marker::Step(_)) => {
-            !works && next.is_some_and(|next| matches!(next.marker, Some(Marker::Number | Marker::Letter)))
+            !works
+                && next.is_some_and(|next| {
+                    matches!(next.marker, Some(Marker::Number | Marker::Letter))
+                })
                 || line.text.is_empty()
         }
         Some(Marker::Number) => {
@@ -36,7 +44,9 @@ pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
         None => {
             let titles = line.apart && is_title(line);
             line.heading
-                || titles && (part_name(&line.text).is_some() || next.is_some_and(|next| next.marker.is_some()))
+                || titles
+                    && (part_name(&line.text).is_some()
+                        || next.is_some_and(|next| next.marker.is_some()))
         }
     }
 }
@@ -56,7 +66,10 @@ pub(super) fn part_name(text: &str) -> Option<&str> {
     let part = ["part", "phase", "stage", "task", "procedure", "section"];
     part.iter().find(|part| word.eq_ignore_ascii_case(part))?;
     let (label, name) = rest.split_once([' ', ':', '.']).unwrap_or((rest, ""));
-    let labels = label.len() <= 3 && label.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    let labels = label.len() <= 3
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
     let name = name.trim_start();
     // "Part 2 is done by hand" is a sentence.
     let parted = label.len() < rest.len() && !rest[label.len()..].starts_with(' ');

@@ -9,9 +9,16 @@ use super::{Open, Said, clauses};
 /// One prerequisite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
-    Product { product: String, service_pack: u32, on: Option<String> },
+    Product {
+        product: String,
+        service_pack: u32,
+        on: Option<String>,
+    },
     Item(String),
-    Confirm { id: String, question: String },
+    Confirm {
+        id: String,
+        question: String,
+    },
 }
 
 /// The prerequisites, and what is left to decide about them.
@@ -27,21 +34,30 @@ const MOST: usize = 200;
 /// Reads every sentence about prerequisites.
 pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
     let mut found = Prerequisites::default();
-    let lines = outline.iter().filter(|placed| placed.section == Section::Prerequisites && !placed.heading);
+    let lines = outline
+        .iter()
+        .filter(|placed| placed.section == Section::Prerequisites && !placed.heading);
     for Placed { line, .. } in lines {
         found.paragraph(line);
     }
     // Outside of their section, only what names a service pack is one beyond doubt.
     let elsewhere = outline.iter().filter(|placed| {
         !placed.heading
-            && matches!(placed.section, Section::Head | Section::Summary | Section::Installation | Section::Other)
+            && matches!(
+                placed.section,
+                Section::Head | Section::Summary | Section::Installation | Section::Other
+            )
     });
     for Placed { line, .. } in elsewhere {
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
-            let before = ["before you install", "before you apply", "before installing"]
-                .iter()
-                .any(|start| lower.contains(start));
+            let before = [
+                "before you install",
+                "before you apply",
+                "before installing",
+            ]
+            .iter()
+            .any(|start| lower.contains(start));
             if before && lower.contains("must") {
                 found.product(sentence, line);
             }
@@ -55,9 +71,11 @@ impl Prerequisites {
         let mut rest = Vec::new();
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
-            // A sentence that introduces a list says nothing by itself; its entries do. Other rollups are relations.
-            let nothing =
-                lower.starts_with("there are no") || lower.starts_with("no prerequisites") || lower.starts_with("none");
+            // A sentence that introduces a list says nothing by itself; its entries do. Other
+            // rollups are relations.
+            let nothing = lower.starts_with("there are no")
+                || lower.starts_with("no prerequisites")
+                || lower.starts_with("none");
             let pointer = !numbers(sentence).is_empty() || lower.contains("for more information");
             if nothing || sentence.ends_with(':') || lower.starts_with("note ") || pointer {
                 continue;
@@ -66,8 +84,13 @@ impl Prerequisites {
                 rest.push(sentence);
             }
         }
-        // What is left is one question, from where it begins to ask: the sentences explain each other.
-        let first = if line.marker.is_some() { Some(0) } else { rest.iter().position(|sentence| asks(sentence)) };
+        // What is left is one question, from where it begins to ask: the sentences explain each
+        // other.
+        let first = if line.marker.is_some() {
+            Some(0)
+        } else {
+            rest.iter().position(|sentence| asks(sentence))
+        };
         if let Some(first) = first.filter(|_| !rest.is_empty() && self.asked.len() < MOST) {
             self.confirm(&rest[first..].join(" "), line);
         }
@@ -75,19 +98,40 @@ impl Prerequisites {
 
     fn confirm(&mut self, text: &str, line: &Line) {
         let id = self.unique(&slug(without_opening(text), 4));
-        let question = format!("{} (article, line {})", text.trim_end_matches('.'), line.number);
-        self.asked.push(Said::new(Asked::Confirm { id: id.clone(), question }, line.number));
-        // A person is asked in any case; only what looks as if it could be checked is worth a second thought.
+        let question = format!(
+            "{} (article, line {})",
+            text.trim_end_matches('.'),
+            line.number
+        );
+        self.asked.push(Said::new(
+            Asked::Confirm {
+                id: id.clone(),
+                question,
+            },
+            line.number,
+        ));
+        // A person is asked in any case; only what looks as if it could be checked is worth a
+        // second thought.
         let lower = text.to_lowercase();
-        if ["install", "deploy", "version", "running"].iter().any(|word| lower.contains(word)) {
-            let what = format!("whether the prerequisite `{id}` can be a `product` or an `item` instead of a question");
-            self.open.push(Open { line: Some(line.number), what });
+        if ["install", "deploy", "version", "running"]
+            .iter()
+            .any(|word| lower.contains(word))
+        {
+            let what = format!(
+                "whether the prerequisite `{id}` can be a `product` or an `item` instead of a question"
+            );
+            self.open.push(Open {
+                line: Some(line.number),
+                what,
+            });
         }
     }
 
     /// Takes a sentence that names an item of the console.
     fn item(&mut self, sentence: &str, line: &Line) -> bool {
-        let Some(item) = item(sentence) else { return false };
+        let Some(item) = item(sentence) else {
+            return false;
+        };
         let asked = Asked::Item(item.to_owned());
         if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
             self.asked.push(Said::new(asked, line.number));
@@ -97,9 +141,18 @@ impl Prerequisites {
 
     /// Takes a sentence that names a product and its service pack.
     fn product(&mut self, sentence: &str, line: &Line) -> bool {
-        let Some((product, service_pack)) = product(sentence) else { return false };
-        let on = sentence.find(" on ").and_then(|at| role(&sentence[at + 1..])).or_else(|| subject(sentence));
-        let asked = Asked::Product { product, service_pack, on };
+        let Some((product, service_pack)) = product(sentence) else {
+            return false;
+        };
+        let on = sentence
+            .find(" on ")
+            .and_then(|at| role(&sentence[at + 1..]))
+            .or_else(|| subject(sentence));
+        let asked = Asked::Product {
+            product,
+            service_pack,
+            on,
+        };
         if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
             self.asked.push(Said::new(asked, line.number));
         }
@@ -109,7 +162,9 @@ impl Prerequisites {
     fn unique(&self, id: &str) -> String {
         let id = if id.is_empty() { "confirm" } else { id };
         let taken = |id: &str| {
-            self.asked.iter().any(|asked| matches!(&asked.value, Asked::Confirm { id: known, .. } if known == id))
+            self.asked.iter().any(
+                |asked| matches!(&asked.value, Asked::Confirm { id: known, .. } if known == id),
+            )
         };
         let mut number = 1;
         let mut unique = id.to_owned();
@@ -154,31 +209,52 @@ fn without_opening(text: &str) -> &str {
         "you need ",
         "check that ",
     ];
-    let opening = OPENINGS
-        .iter()
-        .find(|opening| text.get(..opening.len()).is_some_and(|start| start.eq_ignore_ascii_case(opening)));
+    let opening = OPENINGS.iter().find(|opening| {
+        text.get(..opening.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(opening))
+    });
     opening.map_or(text, |opening| &text[opening.len()..])
 }
 
-/// `The component X must be deployed`: deployed are items alone, installed is anything, unless its kind is told.
+/// `The component X must be deployed`: deployed are items alone, installed is anything, unless
+/// its kind is told.
 fn item(sentence: &str) -> Option<&str> {
     let text = sentence.trim_end_matches('.');
-    let subject = ["must be", "must already be", "has to be"].iter().find_map(|must| {
-        let (subject, rest) = text.split_once(must)?;
-        let is = rest.trim();
-        (is == "deployed" || is == "installed").then_some((subject.trim(), is == "deployed"))
-    });
+    let subject = ["must be", "must already be", "has to be"]
+        .iter()
+        .find_map(|must| {
+            let (subject, rest) = text.split_once(must)?;
+            let is = rest.trim();
+            (is == "deployed" || is == "installed").then_some((subject.trim(), is == "deployed"))
+        });
     let (subject, deployed) = subject?;
-    let subject = subject.strip_prefix("The ").or_else(|| subject.strip_prefix("the ")).unwrap_or(subject);
+    let subject = subject
+        .strip_prefix("The ")
+        .or_else(|| subject.strip_prefix("the "))
+        .unwrap_or(subject);
     const KINDS: [&str; 3] = ["component", "provider", "item"];
     let before = KINDS.iter().find_map(|kind| {
-        let named = subject.get(..kind.len()).is_some_and(|start| start.eq_ignore_ascii_case(kind));
-        subject.get(kind.len()..).filter(|_| named)?.strip_prefix(' ')
+        let named = subject
+            .get(..kind.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(kind));
+        subject
+            .get(kind.len()..)
+            .filter(|_| named)?
+            .strip_prefix(' ')
     });
-    let behind = ["component", "item"].iter().find_map(|kind| subject.strip_suffix(kind)?.strip_suffix(' '));
-    let name = before.or(behind).or(Some(subject).filter(|_| deployed))?.trim_matches('"');
+    let behind = ["component", "item"]
+        .iter()
+        .find_map(|kind| subject.strip_suffix(kind)?.strip_suffix(' '));
+    let name = before
+        .or(behind)
+        .or(Some(subject).filter(|_| deployed))?
+        .trim_matches('"');
     let is_name = name.starts_with(char::is_uppercase) && name.split(' ').count() <= 8;
-    (is_name && !name.contains([',', ':', ';']) && !name.contains(" and ") && !name.contains(" or ")).then_some(name)
+    (is_name
+        && !name.contains([',', ':', ';'])
+        && !name.contains(" and ")
+        && !name.contains(" or "))
+    .then_some(name)
 }
 
 /// `All Gear servers must be at …`: the servers that a sentence is about.
@@ -186,7 +262,9 @@ fn subject(sentence: &str) -> Option<String> {
     let verbs = [" must ", " need ", " require ", " have to ", " should "];
     let end = verbs.iter().filter_map(|verb| sentence.find(verb)).min()?;
     let subject = &sentence[..end];
-    let servers = ["servers", "computers", "machines", "nodes"].iter().any(|word| subject.ends_with(word));
+    let servers = ["servers", "computers", "machines", "nodes"]
+        .iter()
+        .any(|word| subject.ends_with(word));
     servers.then(|| role(&format!("on {subject}"))).flatten()
 }
 
@@ -206,7 +284,11 @@ fn without_joint(text: &str) -> &str {
         " has",
     ];
     let text = text.trim_end_matches([',', '(', ' ']);
-    JOINTS.iter().filter_map(|joint| text.strip_suffix(joint)).min_by_key(|text| text.len()).unwrap_or(text)
+    JOINTS
+        .iter()
+        .filter_map(|joint| text.strip_suffix(joint))
+        .min_by_key(|text| text.len())
+        .unwrap_or(text)
 }
 
 /// `… install Product 2007 Service Pack 1 (SP1) on …`.
@@ -217,7 +299,11 @@ fn product(sentence: &str) -> Option<(String, u32)> {
     }
     let (at, pack) = ["service pack ", " sp"].iter().find_map(|mark| {
         lower.match_indices(mark).find_map(|(at, _)| {
-            let digits: String = lower[at + mark.len()..].chars().take_while(char::is_ascii_digit).take(4).collect();
+            let digits: String = lower[at + mark.len()..]
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .take(4)
+                .collect();
             digits.parse().ok().map(|pack: u32| (at, pack))
         })
     })?;
@@ -238,14 +324,18 @@ fn product(sentence: &str) -> Option<(String, u32)> {
         " upgrade to ",
         " be at ",
     ];
-    let start =
-        VERBS.iter().filter_map(|verb| before.to_lowercase().rfind(verb).map(|at| at + verb.len())).max().unwrap_or(0);
+    let start = VERBS
+        .iter()
+        .filter_map(|verb| before.to_lowercase().rfind(verb).map(|at| at + verb.len()))
+        .max()
+        .unwrap_or(0);
     let mut name = before.get(start..)?.trim();
     for article in ["at least ", "either ", "the ", "The ", "a ", "an "] {
         name = name.strip_prefix(article).unwrap_or(name);
     }
     let name = name.trim_end_matches([',', '(', ' ']);
-    let is_name = name.chars().next().is_some_and(char::is_uppercase) && name.split(' ').count() <= 8;
+    let is_name =
+        name.chars().next().is_some_and(char::is_uppercase) && name.split(' ').count() <= 8;
     is_name.then(|| (name.to_owned(), pack))
 }
 
@@ -261,8 +351,11 @@ mod tests {
             the Front End servers.\nYou must be an administrator of the domain. To apply it, see KB600001.\nThere are no others.\n";
         let lines = lines(text);
         let found = prerequisites(&outline(&lines));
-        let product =
-            Asked::Product { product: "Contoso Mail 2010".into(), service_pack: 2, on: Some("front-end".into()) };
+        let product = Asked::Product {
+            product: "Contoso Mail 2010".into(),
+            service_pack: 2,
+            on: Some("front-end".into()),
+        };
         assert_eq!(found.asked[0], Said::new(product, 5));
         assert!(
             matches!(&found.asked[1].value, Asked::Confirm { question, .. } if question.starts_with("You must be an administrator"))
@@ -286,11 +379,26 @@ mod tests {
                 "All Mill servers must be at Contoso OS 2003 Service Pack 2.",
                 product("Contoso OS 2003", 2, Some("mill")),
             ),
-            ("Contoso Gears needs Service Pack 3 wherever it is installed.", product("Contoso Gears", 3, None)),
-            ("The wheel servers must be running Contoso Base 5 with SP4.", product("Contoso Base 5", 4, Some("wheel"))),
-            ("All servers must be at Contoso OS 2003 SP1.", product("Contoso OS 2003", 1, None)),
-            ("The component Oil Namespace must be deployed.", Asked::Item("Oil Namespace".to_owned())),
-            ("Oil Provider must be deployed.", Asked::Item("Oil Provider".to_owned())),
+            (
+                "Contoso Gears needs Service Pack 3 wherever it is installed.",
+                product("Contoso Gears", 3, None),
+            ),
+            (
+                "The wheel servers must be running Contoso Base 5 with SP4.",
+                product("Contoso Base 5", 4, Some("wheel")),
+            ),
+            (
+                "All servers must be at Contoso OS 2003 SP1.",
+                product("Contoso OS 2003", 1, None),
+            ),
+            (
+                "The component Oil Namespace must be deployed.",
+                Asked::Item("Oil Namespace".to_owned()),
+            ),
+            (
+                "Oil Provider must be deployed.",
+                Asked::Item("Oil Provider".to_owned()),
+            ),
         ] {
             let lines = lines(&format!("A rollup\n\nPrerequisites\n\n{sentence}\n"));
             let found = prerequisites(&outline(&lines));
@@ -304,9 +412,14 @@ mod tests {
             must be installed.\n";
         let lines = lines(text);
         let found = prerequisites(&outline(&lines));
-        let asked: Vec<_> = found.asked.iter().map(|asked| format!("{:?}", asked.value)).collect();
+        let asked: Vec<_> = found
+            .asked
+            .iter()
+            .map(|asked| format!("{:?}", asked.value))
+            .collect();
         assert!(
-            asked.len() == 2 && asked[0].contains("the mill turns. Open the window and look (article"),
+            asked.len() == 2
+                && asked[0].contains("the mill turns. Open the window and look (article"),
             "{asked:?}"
         );
         assert_eq!(found.open.len(), 1, "{asked:?}");

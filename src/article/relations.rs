@@ -28,7 +28,12 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
     let mut found = Relations::default();
     // The relations whose list is open.
     let mut open = Vec::new();
-    for Placed { line, section, heading } in outline {
+    for Placed {
+        line,
+        section,
+        heading,
+    } in outline
+    {
         if *heading || *section == Section::Removal {
             open.clear();
             continue;
@@ -37,16 +42,24 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
         let told = told(&text, *section);
         if told.is_empty() {
             // A list goes on as long as its lines begin with numbers.
-            let named = if open.is_empty() { Vec::new() } else { numbers(&text) };
+            let named = if open.is_empty() {
+                Vec::new()
+            } else {
+                numbers(&text)
+            };
             if !leads(&text, &named) {
                 open.clear();
             }
-            open.iter().for_each(|relation| found.add(*relation, &named[..1], line.number, own));
+            open.iter()
+                .for_each(|relation| found.add(*relation, &named[..1], line.number, own));
             continue;
         }
-        told.iter().for_each(|(relation, named)| found.add(*relation, named, line.number, own));
+        told.iter()
+            .for_each(|(relation, named)| found.add(*relation, named, line.number, own));
         let introduces = line.text.ends_with(':') || line.text.contains("following");
-        let bare = told.into_iter().filter(|(_, named)| introduces && named.is_empty());
+        let bare = told
+            .into_iter()
+            .filter(|(_, named)| introduces && named.is_empty());
         open = bare.map(|(relation, _)| relation).collect();
     }
     found
@@ -55,21 +68,38 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
 /// What the sentences of a line say about other rollups, each with the numbers that it names.
 fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
     let lower = text.to_lowercase();
-    let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"].iter().any(|word| lower.contains(word));
+    let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"]
+        .iter()
+        .any(|word| lower.contains(word));
     if !rollups || section == Section::Files {
         return Vec::new();
     }
     let mut told = Vec::new();
     for sentence in clauses::sentences(text) {
         let found = relations_of(sentence, section);
-        // "It includes all of X and replaces Y": each verb has its own; "… and replaces it" has that of the other.
-        let ends = found.iter().skip(1).map(|(_, at)| *at).chain([sentence.len()]);
+        // "It includes all of X and replaces Y": each verb has its own; "… and replaces it" has
+        // that of the other.
+        let ends = found
+            .iter()
+            .skip(1)
+            .map(|(_, at)| *at)
+            .chain([sentence.len()]);
         let spans: Vec<Vec<Kb>> = match found.len() {
             1 => vec![numbers(sentence)],
-            _ => found.iter().zip(ends).map(|((_, at), end)| numbers(&sentence[*at..end])).collect(),
+            _ => found
+                .iter()
+                .zip(ends)
+                .map(|((_, at), end)| numbers(&sentence[*at..end]))
+                .collect(),
         };
-        let other = spans.iter().find(|span| !span.is_empty()).cloned().unwrap_or_default();
-        let named = spans.into_iter().map(|span| if span.is_empty() { other.clone() } else { span });
+        let other = spans
+            .iter()
+            .find(|span| !span.is_empty())
+            .cloned()
+            .unwrap_or_default();
+        let named = spans
+            .into_iter()
+            .map(|span| if span.is_empty() { other.clone() } else { span });
         told.extend(found.iter().map(|(relation, _)| *relation).zip(named));
     }
     told
@@ -137,8 +167,15 @@ const MUST: &[&str] = &[
 fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let not =
-        ["not replace", "not supersede", "not include", "not contain", "not require", "no other update", "replaces no"];
+    let not = [
+        "not replace",
+        "not supersede",
+        "not include",
+        "not contain",
+        "not require",
+        "no other update",
+        "replaces no",
+    ];
     if has(&not) || lower.len() != sentence.len() {
         return Vec::new();
     }
@@ -151,7 +188,13 @@ fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
         found.sort_by_key(|(_, at)| *at);
     }
     let of_this = section == Section::Prerequisites
-        || has(&["before you install", "before you apply", "before you start", "before this", "requires"]);
+        || has(&[
+            "before you install",
+            "before you apply",
+            "before you start",
+            "before this",
+            "requires",
+        ]);
     if found.is_empty() && of_this && has(MUST) && !has(&["restart"]) {
         found.push((Relation::Requires, 0));
     }
@@ -160,16 +203,37 @@ fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
 
 /// Whether a line of a list is about the number that it begins with.
 fn leads(text: &str, named: &[Kb]) -> bool {
-    let Some(first) = named.first() else { return false };
+    let Some(first) = named.first() else {
+        return false;
+    };
     let digits = first.to_string()[2..].to_owned();
-    let before = text.split(&digits).next().unwrap_or_default().to_lowercase();
-    const LABELS: [&str; 9] = ["kb", "article", "the", "microsoft", "knowledge", "base", "update", "rollup", "hotfix"];
-    before.split(|c: char| !c.is_alphanumeric()).all(|word| word.is_empty() || LABELS.contains(&word))
+    let before = text
+        .split(&digits)
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    const LABELS: [&str; 9] = [
+        "kb",
+        "article",
+        "the",
+        "microsoft",
+        "knowledge",
+        "base",
+        "update",
+        "rollup",
+        "hotfix",
+    ];
+    before
+        .split(|c: char| !c.is_alphanumeric())
+        .all(|word| word.is_empty() || LABELS.contains(&word))
 }
 
 /// Without the addresses, which repeat the numbers or have others.
 fn without_addresses(text: &str) -> String {
-    text.split(' ').filter(|word| !word.contains("://")).collect::<Vec<_>>().join(" ")
+    text.split(' ')
+        .filter(|word| !word.contains("://"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -186,7 +250,11 @@ mod tests {
             article describes:\n600002  (http://example.com/kb/600002/ ) More\nFor more see 600009.\n";
         let lines = lines(text);
         let found = relations(&outline(&lines), None);
-        let shown = |list: &[Said<Kb>]| list.iter().map(|kb| format!("{}:{}", kb.value, kb.line)).collect::<Vec<_>>();
+        let shown = |list: &[Said<Kb>]| {
+            list.iter()
+                .map(|kb| format!("{}:{}", kb.value, kb.line))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(shown(&found.includes), ["KB600001:5", "KB600002:5"]);
         assert_eq!(shown(&found.requires), ["KB600003:10", "KB600004:11"]);
         assert_eq!(shown(&found.replaces), ["KB600002:17"]);
@@ -200,9 +268,19 @@ mod tests {
             4 (600004) must be in place before you start.\n";
         let lines = lines(text);
         let found = relations(&outline(&lines), None);
-        let shown = |list: &[Said<Kb>]| list.iter().map(|kb| kb.value.to_string()).collect::<Vec<_>>();
-        assert_eq!(shown(&found.includes), ["KB600001", "KB600002", "KB600006", "KB600007"]);
-        assert_eq!(shown(&found.replaces), ["KB600001", "KB600003", "KB600006", "KB600007"]);
+        let shown = |list: &[Said<Kb>]| {
+            list.iter()
+                .map(|kb| kb.value.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            shown(&found.includes),
+            ["KB600001", "KB600002", "KB600006", "KB600007"]
+        );
+        assert_eq!(
+            shown(&found.replaces),
+            ["KB600001", "KB600003", "KB600006", "KB600007"]
+        );
         assert_eq!(shown(&found.requires), ["KB600004"]);
     }
 

@@ -1,7 +1,7 @@
 //! A row of the file table, taken apart by what each column can hold.
 //!
-//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So all ways are tried in which the
-//! columns can follow each other, and a row is known only where one is left.
+//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So all ways are
+//! tried in which the columns can follow each other, and a row is known only where one is left.
 
 use super::columns::Column;
 use super::dates::{self, Day};
@@ -42,9 +42,18 @@ pub(super) fn ways(text: &str, cells: &[String], columns: &[Column]) -> Vec<Fiel
     if text.len() > LONGEST {
         return Vec::new();
     }
-    let mut search = Search { text: &text, columns, tries: TRIES, found: Vec::new() };
+    let mut search = Search {
+        text: &text,
+        columns,
+        tries: TRIES,
+        found: Vec::new(),
+    };
     search.go(0, 0, &Fields::default());
-    if search.tries == 0 { Vec::new() } else { search.found }
+    if search.tries == 0 {
+        Vec::new()
+    } else {
+        search.found
+    }
 }
 
 fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
@@ -53,7 +62,9 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
         if is_nothing(cell) && *column != Column::Name {
             continue;
         }
-        let whole = endings(cell, *column).into_iter().rfind(|end| *end == cell.len());
+        let whole = endings(cell, *column)
+            .into_iter()
+            .rfind(|end| *end == cell.len());
         match whole {
             Some(end) => fields.take(*column, &cell[..end])?,
             // A wrong cell loses itself and not its row.
@@ -62,9 +73,14 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
         }
     }
     if fields.version.is_none() && columns.contains(&Column::Version) {
-        let others = cells.iter().zip(columns).filter(|(_, column)| **column == Column::Other);
+        let others = cells
+            .iter()
+            .zip(columns)
+            .filter(|(_, column)| **column == Column::Other);
         for (cell, _) in others.filter(|(cell, _)| is_version(cell)) {
-            fields.doubt(format!("`{cell}` looks like a version, and stands in a column of something else"));
+            fields.doubt(format!(
+                "`{cell}` looks like a version, and stands in a column of something else"
+            ));
         }
     }
     (!fields.name.is_empty()).then_some(fields)
@@ -170,13 +186,26 @@ fn endings(text: &str, column: Column) -> Vec<usize> {
             }
         }
         Column::Platform => platforms(text, &mut ends),
-        Column::Other => ends.extend(text.char_indices().map(|(at, c)| at + c.len_utf8()).chain([0])),
+        Column::Other => ends.extend(
+            text.char_indices()
+                .map(|(at, c)| at + c.len_utf8())
+                .chain([0]),
+        ),
         Column::Name => {}
     }
     ends
 }
 
-const NOTHING: [&str; 8] = ["not applicable", "not available", "n/a", "none", "--", "-", "–", "—"];
+const NOTHING: [&str; 8] = [
+    "not applicable",
+    "not available",
+    "n/a",
+    "none",
+    "--",
+    "-",
+    "–",
+    "—",
+];
 
 /// Whether a cell says that there is nothing to say.
 fn is_nothing(cell: &str) -> bool {
@@ -187,7 +216,10 @@ fn is_nothing(cell: &str) -> bool {
 fn nothing(text: &str) -> Option<usize> {
     NOTHING
         .iter()
-        .find(|word| text.get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)))
+        .find(|word| {
+            text.get(..word.len())
+                .is_some_and(|found| found.eq_ignore_ascii_case(word))
+        })
         .map(|word| word.len())
 }
 
@@ -195,20 +227,28 @@ fn nothing(text: &str) -> Option<usize> {
 fn names(text: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     for (dot, _) in text.match_indices('.').filter(|(dot, _)| *dot > 0) {
-        let letters = text[dot + 1..].bytes().take_while(u8::is_ascii_alphabetic).count();
-        // Case tells where an extension ends before it, such as `msiNot` and `dllx86` do not end in.
+        let letters = text[dot + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_alphabetic)
+            .count();
+        // Case tells where an extension ends before it, such as `msiNot` and `dllx86` do not end
+        // in.
         ends.extend((2..=letters.min(6)).map(|length| dot + 1 + length));
-        let known = ["7z", "mp3", "ps1"].iter().find(|known| text[dot + 1..].to_ascii_lowercase().starts_with(**known));
+        let known = ["7z", "mp3", "ps1"]
+            .iter()
+            .find(|known| text[dot + 1..].to_ascii_lowercase().starts_with(**known));
         ends.extend(known.map(|known| dot + 1 + known.len()));
     }
     let named = |end: &usize| {
-        !text[..*end].contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|', ',']) && !text[..*end].contains("  ")
+        !text[..*end].contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|', ','])
+            && !text[..*end].contains("  ")
     };
     ends.retain(named);
     // Where an extension that everybody knows can end, no other is meant.
     let known = |end: &usize| {
         let name = &text[..*end];
-        name.rfind('.').is_some_and(|dot| EXTENSIONS.contains(&name[dot + 1..].to_ascii_lowercase().as_str()))
+        name.rfind('.')
+            .is_some_and(|dot| EXTENSIONS.contains(&name[dot + 1..].to_ascii_lowercase().as_str()))
     };
     if ends.iter().any(known) {
         ends.retain(known);
@@ -217,9 +257,9 @@ fn names(text: &str) -> Vec<usize> {
 }
 
 const EXTENSIONS: [&str; 34] = [
-    "msi", "msp", "msm", "mst", "dll", "exe", "cab", "zip", "xml", "xsd", "xsl", "xslt", "sql", "txt", "config", "cfg",
-    "ini", "inf", "js", "vbs", "bat", "cmd", "ps1", "aspx", "asmx", "ascx", "asp", "htm", "html", "css", "sys", "ocx",
-    "tlb", "chm",
+    "msi", "msp", "msm", "mst", "dll", "exe", "cab", "zip", "xml", "xsd", "xsl", "xslt", "sql",
+    "txt", "config", "cfg", "ini", "inf", "js", "vbs", "bat", "cmd", "ps1", "aspx", "asmx", "ascx",
+    "asp", "htm", "html", "css", "sys", "ocx", "tlb", "chm",
 ];
 
 /// Numbers joined by dots, two to four of them; every length that can be, since a size may follow.
@@ -245,7 +285,12 @@ fn sizes(text: &str, ends: &mut Vec<usize>) {
         for first in 1..=digits.min(3) {
             let mut end = first;
             while text[end..].starts_with(separator)
-                && text[end + 1..].bytes().take(3).filter(u8::is_ascii_digit).count() == 3
+                && text[end + 1..]
+                    .bytes()
+                    .take(3)
+                    .filter(u8::is_ascii_digit)
+                    .count()
+                    == 3
             {
                 end += 4;
                 ends.push(end);
@@ -266,7 +311,9 @@ fn sizes(text: &str, ends: &mut Vec<usize>) {
 
 fn size(text: &str) -> Option<u64> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    (!digits.starts_with('0') || digits == "0").then(|| digits.parse().ok()).flatten()
+    (!digits.starts_with('0') || digits == "0")
+        .then(|| digits.parse().ok())
+        .flatten()
 }
 
 /// The day at the beginning, and where its year can end.
@@ -277,15 +324,24 @@ fn days(text: &str, ends: &mut Vec<usize>) {
 fn time(text: &str) -> Option<usize> {
     let (_, length) = dates::time(text)?;
     let rest = &text[length..];
-    let zone = rest.trim_start().get(..3).filter(|zone| ["utc", "gmt"].contains(&zone.to_ascii_lowercase().as_str()));
-    Some(zone.map_or(length, |zone| text.len() - rest.trim_start().len() + zone.len()))
+    let zone = rest
+        .trim_start()
+        .get(..3)
+        .filter(|zone| ["utc", "gmt"].contains(&zone.to_ascii_lowercase().as_str()));
+    Some(zone.map_or(length, |zone| {
+        text.len() - rest.trim_start().len() + zone.len()
+    }))
 }
 
 fn platforms(text: &str, ends: &mut Vec<usize>) {
-    for known in
-        ["x86", "x64", "x86-64", "x86_64", "ia64", "ia-64", "i386", "amd64", "arm64", "32-bit", "64-bit", "any"]
-    {
-        if text.get(..known.len()).is_some_and(|found| found.eq_ignore_ascii_case(known)) {
+    for known in [
+        "x86", "x64", "x86-64", "x86_64", "ia64", "ia-64", "i386", "amd64", "arm64", "32-bit",
+        "64-bit", "any",
+    ] {
+        if text
+            .get(..known.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(known))
+        {
             ends.push(known.len());
         }
     }
@@ -306,22 +362,49 @@ mod tests {
 
     #[test]
     fn a_glued_row_comes_apart_in_one_way() {
-        let row = one("Widgets2004.msiNot Applicable372,73631-Mar-200818:32Not Applicable", &ALL);
-        assert_eq!((row.name.as_str(), row.size, row.time), ("Widgets2004.msi", Some(372_736), Some((18, 32))));
-        assert_eq!((row.date.as_deref(), row.platform), (Some("2008-03-31"), None));
-        let row = one("Tool.exe79,52831-Mar-200818:32x86", &[Name, Size, Date, Time, Platform]);
-        assert_eq!((row.size, row.platform.as_deref()), (Some(79_528), Some("x86")));
+        let row = one(
+            "Widgets2004.msiNot Applicable372,73631-Mar-200818:32Not Applicable",
+            &ALL,
+        );
+        assert_eq!(
+            (row.name.as_str(), row.size, row.time),
+            ("Widgets2004.msi", Some(372_736), Some((18, 32)))
+        );
+        assert_eq!(
+            (row.date.as_deref(), row.platform),
+            (Some("2008-03-31"), None)
+        );
+        let row = one(
+            "Tool.exe79,52831-Mar-200818:32x86",
+            &[Name, Size, Date, Time, Platform],
+        );
+        assert_eq!(
+            (row.size, row.platform.as_deref()),
+            (Some(79_528), Some("x86"))
+        );
         let row = one("a.dll 6.0.1.2 1.024 2008-03-31 6:32 PM x64", &ALL);
-        assert_eq!((row.version.as_deref(), row.size, row.time), (Some("6.0.1.2"), Some(1024), Some((18, 32))));
+        assert_eq!(
+            (row.version.as_deref(), row.size, row.time),
+            (Some("6.0.1.2"), Some(1024), Some((18, 32)))
+        );
     }
 
     #[test]
     fn a_row_that_can_be_read_in_several_ways_is_told_with_all() {
         let sizes = |text: &str, columns| -> Vec<_> {
-            ways(text, &[text.to_owned()], columns).into_iter().map(|way| way.size).collect()
+            ways(text, &[text.to_owned()], columns)
+                .into_iter()
+                .map(|way| way.size)
+                .collect()
         };
-        assert_eq!(sizes("a.msi37273631-Mar-2008", &[Name, Size, Date]), [Some(372_736), Some(3_727_363)]);
-        assert_eq!(sizes("a.dll6.0.1.2372,736", &[Name, Version, Size]).len(), 3);
+        assert_eq!(
+            sizes("a.msi37273631-Mar-2008", &[Name, Size, Date]),
+            [Some(372_736), Some(3_727_363)]
+        );
+        assert_eq!(
+            sizes("a.dll6.0.1.2372,736", &[Name, Version, Size]).len(),
+            3
+        );
     }
 
     #[test]
@@ -329,12 +412,24 @@ mod tests {
         let cells = ["x", "b.msi", "1 024", "04/03/2008", "n/a"].map(str::to_owned);
         let row = &ways("", &cells, &[Other, Name, Size, Modified, Platform])[0];
         assert_eq!((row.name.as_str(), row.size), ("b.msi", Some(1024)));
-        assert!(row.doubt.as_deref().is_some_and(|doubt| doubt.contains("2008-03-04")), "{row:?}");
+        assert!(
+            row.doubt
+                .as_deref()
+                .is_some_and(|doubt| doubt.contains("2008-03-04")),
+            "{row:?}"
+        );
     }
 
     #[test]
     fn hostile_rows_end_soon() {
         let text = format!("{}.msi{}", "a.bc".repeat(80), "1".repeat(60));
-        assert!(ways(&text, &[], &[Other, Name, Other, Version, Other, Size, Other]).is_empty());
+        assert!(
+            ways(
+                &text,
+                &[],
+                &[Other, Name, Other, Version, Other, Size, Other]
+            )
+            .is_empty()
+        );
     }
 }

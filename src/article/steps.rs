@@ -32,7 +32,8 @@ pub(super) struct Servers {
 #[derive(Debug)]
 pub(super) enum Does {
     Batch(Queued, Selection),
-    /// What an earlier uninstall step removed, by its place among the steps; none where no step is the one that is meant.
+    /// What an earlier uninstall step removed, by its place among the steps; none where no step is
+    /// the one that is meant.
     Reinstall(Option<usize>),
     Copy {
         files: Listed,
@@ -64,7 +65,10 @@ pub(super) struct ByHand {
 impl ByHand {
     /// The role whose servers the lines name, if they name but one.
     pub(super) fn role(&self) -> Option<Said<String>> {
-        let mut roles = self.lines.iter().filter_map(|line| Some(Said::new(role(&line.value)?, line.line)));
+        let mut roles = self
+            .lines
+            .iter()
+            .filter_map(|line| Some(Said::new(role(&line.value)?, line.line)));
         let first = roles.next()?;
         roles.all(|role| role.value == first.value).then_some(first)
     }
@@ -84,7 +88,9 @@ pub(super) enum Listed {
 impl Listed {
     pub(super) fn of(files: Files, line: u32, following: Vec<Said<String>>) -> Self {
         match files {
-            Files::Named(names) => Self::Named(unique(names.into_iter().map(|name| Said::new(name, line)))),
+            Files::Named(names) => {
+                Self::Named(unique(names.into_iter().map(|name| Said::new(name, line))))
+            }
             Files::Following => Self::Named(unique(following)),
             Files::Others => Self::Others,
             Files::OthersBut(names) => Self::OthersBut(names),
@@ -124,14 +130,19 @@ impl Selection {
             self.items.push((Said::new(group, item.line), Vec::new()));
             self.items.len() - 1
         });
-        if self.known.insert((folded, Some(Folded::of(&item.value))), at).is_none() {
+        if self
+            .known
+            .insert((folded, Some(Folded::of(&item.value))), at)
+            .is_none()
+        {
             self.items[at].1.push(item);
         }
     }
 
     /// Gives a procedure a parameter; the last value is the one that stays in the box.
     pub(super) fn parameter(&mut self, given: Parameter) {
-        self.parameters.retain(|known| (&known.procedure, &known.name) != (&given.procedure, &given.name));
+        self.parameters
+            .retain(|known| (&known.procedure, &known.name) != (&given.procedure, &given.name));
         self.parameters.push(given);
     }
 
@@ -146,7 +157,10 @@ impl Selection {
 
 fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
     let mut seen = std::collections::BTreeSet::new();
-    names.into_iter().filter(|name| seen.insert(Folded::of(&name.value))).collect()
+    names
+        .into_iter()
+        .filter(|name| seen.insert(Folded::of(&name.value)))
+        .collect()
 }
 
 /// Gives every step a short id that no other has: its action, and its target where that says more.
@@ -157,7 +171,11 @@ pub(super) fn name(steps: &mut [Step]) {
         loop {
             let count = taken.entry(id.clone()).or_default();
             *count += 1;
-            step.id = if *count == 1 { id.clone() } else { format!("{id}-{count}") };
+            step.id = if *count == 1 {
+                id.clone()
+            } else {
+                format!("{id}-{count}")
+            };
             // A name that ends in a number may already be another one's.
             let numbered = step.id.clone();
             if numbered == id || taken.insert(numbered, 1).is_none() {

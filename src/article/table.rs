@@ -67,7 +67,8 @@ impl Reader {
     /// Takes what stands here, and tells how many lines that was.
     fn take(&mut self, rest: &[Placed<'_>]) -> usize {
         let Placed { line, section, .. } = rest[0];
-        if let Some(columns) = columns::is_head(&line.text, &line.cells).then(|| columns::head(&line.text, &line.cells))
+        if let Some(columns) = columns::is_head(&line.text, &line.cells)
+            .then(|| columns::head(&line.text, &line.cells))
         {
             self.begin(columns, line.number);
             return 1;
@@ -77,7 +78,9 @@ impl Reader {
             return height;
         }
         let Some(columns) = self.columns.clone() else {
-            if section == Section::Files && (looks_like_row(line) || is_glued(line)) || is_dated_row(line) {
+            if section == Section::Files && (looks_like_row(line) || is_glued(line))
+                || is_dated_row(line)
+            {
                 self.headless.push(line.number);
             }
             return 1;
@@ -97,7 +100,10 @@ impl Reader {
             self.columns = None;
         }
         match looks_like_row(line) {
-            true => self.stray(line, "looks like a row of the file table and does not fit its columns"),
+            true => self.stray(
+                line,
+                "looks like a row of the file table and does not fit its columns",
+            ),
             // The table is over where its section is.
             false if section != Section::Files => self.columns = None,
             false => {}
@@ -112,17 +118,25 @@ impl Reader {
 
     fn stray(&mut self, line: &Line, what: &str) {
         let what = format!("`{}` {what}", short(&line.text));
-        self.table.open.push(Open { line: Some(line.number), what });
+        self.table.open.push(Open {
+            line: Some(line.number),
+            what,
+        });
     }
 
     /// What is missing is one line, so one point tells of all rows below it.
     fn tell_headless(&mut self) {
-        let (Some(first), Some(last)) = (self.headless.first(), self.headless.last()) else { return };
+        let (Some(first), Some(last)) = (self.headless.first(), self.headless.last()) else {
+            return;
+        };
         let what = format!(
             "the file table has no line that names its columns, so its rows were not read (lines {first}-{last}): put \
              one above them, such as `File name`, `Size`, `Date`"
         );
-        self.table.open.push(Open { line: Some(*first), what });
+        self.table.open.push(Open {
+            line: Some(*first),
+            what,
+        });
         self.table.headless = true;
     }
 
@@ -136,13 +150,25 @@ impl Reader {
         for Said { value: ways, line } in std::mem::take(&mut self.found) {
             let row = row(ways, &moments, grouped);
             if let Err(fault) = FileName::parse(&row.name) {
-                let what = format!("`{}` cannot be the name of a file: {fault}", short(&row.name));
-                self.table.open.push(Open { line: Some(line), what });
+                let what = format!(
+                    "`{}` cannot be the name of a file: {fault}",
+                    short(&row.name)
+                );
+                self.table.open.push(Open {
+                    line: Some(line),
+                    what,
+                });
                 continue;
             }
             if !seen.insert(Folded::of(&row.name)) {
-                let what = format!("`{}` stands in the file table twice; only the first row was taken", row.name);
-                self.table.open.push(Open { line: Some(line), what });
+                let what = format!(
+                    "`{}` stands in the file table twice; only the first row was taken",
+                    row.name
+                );
+                self.table.open.push(Open {
+                    line: Some(line),
+                    what,
+                });
                 continue;
             }
             self.table.rows.push(Said::new(row, line));
@@ -153,7 +179,10 @@ impl Reader {
 
 /// A head whose cells stand below each other, and its height.
 fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
-    let titles = rest.iter().take(10).map_while(|placed| columns::title(&placed.line.text));
+    let titles = rest
+        .iter()
+        .take(10)
+        .map_while(|placed| columns::title(&placed.line.text));
     let mut titles: Vec<Column> = titles.collect();
     if titles.len() < 3 || !columns::is_table(&titles) {
         return None;
@@ -169,15 +198,21 @@ fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, 
     if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
         return None;
     }
-    let cells: Vec<String> = rest[..columns.len()].iter().map(|placed| placed.line.text.clone()).collect();
+    let cells: Vec<String> = rest[..columns.len()]
+        .iter()
+        .map(|placed| placed.line.text.clone())
+        .collect();
     let ways = rows::ways("", &cells, columns);
-    let sound =
-        ways.first().is_some_and(|fields| fields.doubt.is_none() && (fields.size.is_some() || fields.date.is_some()));
+    let sound = ways.first().is_some_and(|fields| {
+        fields.doubt.is_none() && (fields.size.is_some() || fields.date.is_some())
+    });
     sound.then_some((ways, columns.len()))
 }
 
 fn looks_like_row(line: &Line) -> bool {
-    starts_with_file(&line.text) && line.text.len() <= 400 && super::dates::day_in(&line.text).is_some()
+    starts_with_file(&line.text)
+        && line.text.len() <= 400
+        && super::dates::day_in(&line.text).is_some()
         || starts_with_file(&line.text) && line.cells.len() >= 3
 }
 
@@ -186,9 +221,12 @@ fn is_dated_row(line: &Line) -> bool {
     line.cells.len() >= 4 && looks_like_row(line) && super::dates::day_in(&line.text).is_some()
 }
 
-/// Whether a line begins as a row does and has the digits of a size and a day, however they run into each other.
+/// Whether a line begins as a row does and has the digits of a size and a day, however they run
+/// into each other.
 fn is_glued(line: &Line) -> bool {
-    starts_with_file(&line.text) && line.text.len() <= 400 && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8
+    starts_with_file(&line.text)
+        && line.text.len() <= 400
+        && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8
 }
 
 type Moment = (Option<String>, Option<(u8, u8)>);
@@ -197,7 +235,8 @@ fn moment(fields: &Fields) -> Moment {
     (fields.date.clone(), fields.time)
 }
 
-/// Whether the table writes all its thousands in groups: some row has no other reading, and none has only others.
+/// Whether the table writes all its thousands in groups: some row has no other reading, and none
+/// has only others.
 fn groups_thousands(found: &[Said<Vec<Fields>>]) -> bool {
     let large = |way: &Fields| way.size.is_some_and(|size| size >= 1_000);
     let each = |fits: &dyn Fn(&Fields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
@@ -215,7 +254,8 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row 
         }
     };
     let whole = |way: &Fields| {
-        !way.name.to_ascii_lowercase().ends_with(".msi") || way.size.is_none_or(|size| size % SECTOR == 0)
+        !way.name.to_ascii_lowercase().ends_with(".msi")
+            || way.size.is_none_or(|size| size % SECTOR == 0)
     };
     narrow(
         &mut ways,
@@ -224,11 +264,17 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row 
     );
     let as_others = |way: &Fields| way.grouped || way.size.is_none_or(|size| size < 1_000);
     if grouped {
-        narrow(&mut ways, "of the ways to read this row only one groups its thousands as other rows do", &as_others);
+        narrow(
+            &mut ways,
+            "of the ways to read this row only one groups its thousands as other rows do",
+            &as_others,
+        );
     }
-    narrow(&mut ways, "of the ways to read this row only one has a time that other rows have too", &|way| {
-        moments.contains(&moment(way))
-    });
+    narrow(
+        &mut ways,
+        "of the ways to read this row only one has a time that other rows have too",
+        &|way| moments.contains(&moment(way)),
+    );
     if ways.len() > 1 {
         settled = None;
     }
@@ -238,24 +284,40 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row 
         todo.push("no package has a size that is not in whole sectors of 512 bytes".to_owned());
     }
     let mut disagree = |what: &str, values: Vec<Option<String>>| {
-        let shown: BTreeSet<String> =
-            values.into_iter().map(|value| value.unwrap_or_else(|| "none".to_owned())).collect();
+        let shown: BTreeSet<String> = values
+            .into_iter()
+            .map(|value| value.unwrap_or_else(|| "none".to_owned()))
+            .collect();
         if shown.len() < 2 {
             return false;
         }
-        todo.push(format!("{what} may be {}", shown.into_iter().take(8).collect::<Vec<_>>().join(" or ")));
+        todo.push(format!(
+            "{what} may be {}",
+            shown.into_iter().take(8).collect::<Vec<_>>().join(" or ")
+        ));
         true
     };
-    if disagree("the size", ways.iter().map(|way| way.size.map(|size| size.to_string())).collect()) {
+    if disagree(
+        "the size",
+        ways.iter()
+            .map(|way| way.size.map(|size| size.to_string()))
+            .collect(),
+    ) {
         fields.size = None;
     }
-    if disagree("the version", ways.iter().map(|way| way.version.clone()).collect()) {
+    if disagree(
+        "the version",
+        ways.iter().map(|way| way.version.clone()).collect(),
+    ) {
         fields.version = None;
     }
     if disagree("the day", ways.iter().map(|way| way.date.clone()).collect()) {
         fields.date = None;
     }
-    disagree("the name", ways.iter().map(|way| Some(way.name.clone())).collect());
+    disagree(
+        "the name",
+        ways.iter().map(|way| Some(way.name.clone())).collect(),
+    );
     let modified = match (&fields.date, fields.time) {
         (Some(day), Some((hour, minute))) => Some(format!("{day}T{hour:02}:{minute:02}:00Z")),
         (Some(day), None) => {
@@ -301,18 +363,39 @@ mod tests {
         );
         assert_eq!(table.rows[0].value.size, Some(372_736));
         assert!(table.rows[0].value.settled.is_some());
-        assert_eq!((table.rows[1].value.size, table.rows[1].value.settled.is_some()), (Some(12), true));
+        assert_eq!(
+            (
+                table.rows[1].value.size,
+                table.rows[1].value.settled.is_some()
+            ),
+            (Some(12), true)
+        );
         let table = read("File nameFile size Date\nb.dll1231-Mar-2008\n");
         assert_eq!(table.rows[0].value.size, None);
-        assert!(table.rows[0].value.todo.as_deref().is_some_and(|todo| todo.contains("12 or 123")), "{table:?}");
+        assert!(
+            table.rows[0]
+                .value
+                .todo
+                .as_deref()
+                .is_some_and(|todo| todo.contains("12 or 123")),
+            "{table:?}"
+        );
     }
 
     #[test]
     fn a_table_that_groups_thousands_does_so_in_every_row() {
-        let table = read("File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml18,73317-Jun-200910:31\n");
+        let table = read(
+            "File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml18,73317-Jun-200910:31\n",
+        );
         let row = &table.rows[0].value;
-        assert_eq!((row.size, row.modified.as_deref()), (Some(612), Some("2009-06-11T08:00:00Z")), "{row:?}");
-        let table = read("File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml1873327-Jun-200910:31\n");
+        assert_eq!(
+            (row.size, row.modified.as_deref()),
+            (Some(612), Some("2009-06-11T08:00:00Z")),
+            "{row:?}"
+        );
+        let table = read(
+            "File nameFile sizeDateTime\na.cmd61211-Jun-200908:00\nb.xml1873327-Jun-200910:31\n",
+        );
         assert_eq!(table.rows[0].value.size, None);
     }
 
@@ -321,7 +404,12 @@ mod tests {
         let table = read("File name\tSize\tDate\tTime\na.msi\t402,433\t2010-09-14\t07:45\n");
         let row = &table.rows[0].value;
         assert_eq!(row.size, Some(402_433));
-        assert!(row.todo.as_deref().is_some_and(|todo| todo.contains("sectors")), "{row:?}");
+        assert!(
+            row.todo
+                .as_deref()
+                .is_some_and(|todo| todo.contains("sectors")),
+            "{row:?}"
+        );
     }
 
     #[test]
@@ -332,15 +420,29 @@ mod tests {
             "File name\nSize\nDate\nTime\na.msi\n1.024\n31-Mar-2008\n18:32\n",
         ] {
             let table = read(text);
-            let row = &table.rows.first().unwrap_or_else(|| panic!("no row in {text}: {table:?}")).value;
-            assert_eq!((row.name.as_str(), row.size), ("a.msi", Some(1024)), "{text}");
-            assert_eq!(row.modified.as_deref(), Some("2008-03-31T18:32:00Z"), "{text}");
+            let row = &table
+                .rows
+                .first()
+                .unwrap_or_else(|| panic!("no row in {text}: {table:?}"))
+                .value;
+            assert_eq!(
+                (row.name.as_str(), row.size),
+                ("a.msi", Some(1024)),
+                "{text}"
+            );
+            assert_eq!(
+                row.modified.as_deref(),
+                Some("2008-03-31T18:32:00Z"),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn rows_without_a_head_are_told_at_once() {
-        let table = read("A rollup\n\nFile information\n\na.msi51231-Mar-200818:32\nb.dll1,02431-Mar-200818:32\n");
+        let table = read(
+            "A rollup\n\nFile information\n\na.msi51231-Mar-200818:32\nb.dll1,02431-Mar-200818:32\n",
+        );
         assert!(table.rows.is_empty() && table.headless, "{table:?}");
         assert_eq!(table.open.len(), 1, "{table:?}");
         assert!(table.open[0].what.contains("lines 5-6"), "{table:?}");
@@ -348,10 +450,16 @@ mod tests {
 
     #[test]
     fn a_version_in_another_column_is_told() {
-        let table = read("File name\tFile version\tSP requirement\tSize\na.msi\tNone\t5.2.2198.17\t512\n");
+        let table =
+            read("File name\tFile version\tSP requirement\tSize\na.msi\tNone\t5.2.2198.17\t512\n");
         let row = &table.rows[0].value;
         assert_eq!(row.version, None);
-        assert!(row.todo.as_deref().is_some_and(|todo| todo.contains("`5.2.2198.17` looks like a version")), "{row:?}");
+        assert!(
+            row.todo
+                .as_deref()
+                .is_some_and(|todo| todo.contains("`5.2.2198.17` looks like a version")),
+            "{row:?}"
+        );
     }
 
     #[test]
@@ -360,6 +468,9 @@ mod tests {
             "File name\tSize\tDate\na.msi\t512\nb.msi\t1,024\t31-Mar-2008\tx\ty\nB.MSI\t512\t31-Mar-2008\nb.MSI\t512\t31-Mar-2008\n",
         );
         let lines: Vec<_> = table.open.iter().map(|open| open.line).collect();
-        assert!(lines.contains(&Some(3)) && lines.contains(&Some(5)), "{table:#?}");
+        assert!(
+            lines.contains(&Some(3)) && lines.contains(&Some(5)),
+            "{table:#?}"
+        );
     }
 }

@@ -3,7 +3,8 @@
 use super::clauses::verb;
 use super::commands::Command;
 
-/// The words of a way back, such as "To return to the former state, restore the database", without those that lead to it.
+/// The words of a way back, such as "To return to the former state, restore the database", without
+/// those that lead to it.
 pub(super) fn way_back(text: &str) -> Option<String> {
     const LEADS: [&str; 8] = [
         "to return to the former state",
@@ -27,42 +28,73 @@ pub(super) fn way_back(text: &str) -> Option<String> {
 pub(super) fn is_optional(text: &str) -> bool {
     let lower = text.to_lowercase();
     // "If you have not made a backup, make one" is for everybody.
-    if ["if you have not ", "if you did not ", "if you do not "].iter().any(|start| lower.starts_with(start)) {
+    if ["if you have not ", "if you did not ", "if you do not "]
+        .iter()
+        .any(|start| lower.starts_with(start))
+    {
         return false;
     }
-    ["if you ", "if your ", "optional", "providers who ", "customers who "].iter().any(|start| lower.starts_with(start))
+    [
+        "if you ",
+        "if your ",
+        "optional",
+        "providers who ",
+        "customers who ",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start))
         || lower.contains("(optional)")
 }
 
 /// Whether a sentence only tells something.
 pub(super) fn tells(sentence: &str, commands: &[Command]) -> bool {
     let lower = sentence.to_lowercase();
-    commands.iter().all(|command| matches!(command, Command::Unknown | Command::Context(_)))
+    commands
+        .iter()
+        .all(|command| matches!(command, Command::Unknown | Command::Context(_)))
         && (is_telling(&lower) || prepares(&lower))
 }
 
 /// What a person has at hand before the window, such as time, a password or an account.
 fn prepares(lower: &str) -> bool {
-    let ready = [" at hand", " ready", " available"].iter().any(|word| lower.trim_end_matches('.').ends_with(word));
-    ["plan for ", "expect ", "allow ", "you need an account", "you need the password"]
+    let ready = [" at hand", " ready", " available"]
         .iter()
-        .any(|start| lower.starts_with(start))
+        .any(|word| lower.trim_end_matches('.').ends_with(word));
+    [
+        "plan for ",
+        "expect ",
+        "allow ",
+        "you need an account",
+        "you need the password",
+    ]
+    .iter()
+    .any(|start| lower.starts_with(start))
         || lower.starts_with("have ") && ready
 }
 
-/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is about. An order begins
-/// with a verb, and that has no such ending.
+/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is
+/// about. An order begins with a verb, and that has no such ending.
 fn is_statement(lower: &str) -> bool {
     const NOT_DONE: [&str; 7] = ["need", "embed", "feed", "proceed", "seed", "shed", "speed"];
     let first = lower.split(' ').next().unwrap_or_default();
     if first.ends_with("ed") && !NOT_DONE.contains(&first) {
         return true;
     }
-    let Some(at) = [" servers ", " computers ", " components "].iter().filter_map(|noun| lower.find(noun)).min() else {
+    let Some(at) = [" servers ", " computers ", " components "]
+        .iter()
+        .filter_map(|noun| lower.find(noun))
+        .min()
+    else {
         return false;
     };
-    let states = [" keep ", " are ", " have ", " stay ", " remain "].iter().filter_map(|verb| lower.find(verb)).min();
-    let relative = [" that ", " which ", " where ", ", "].iter().filter_map(|word| lower.find(word)).min();
+    let states = [" keep ", " are ", " have ", " stay ", " remain "]
+        .iter()
+        .filter_map(|verb| lower.find(verb))
+        .min();
+    let relative = [" that ", " which ", " where ", ", "]
+        .iter()
+        .filter_map(|word| lower.find(word))
+        .min();
     at < 40
         && verb(lower).is_none()
         && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))

@@ -64,10 +64,14 @@ fn is_sound(bytes: &[u8]) {
     let parsed: Result<toml::Table, _> = toml::from_str(&imported.draft);
     assert!(parsed.is_ok(), "{parsed:?}\n{}", imported.draft);
     assert_eq!(imported.origins.len(), imported.draft.lines().count());
-    let last = imported.accounted.iter().map(|accounted| accounted.line).fold(0, |before, line| {
-        assert!(before <= line, "lines are in order: {before}, {line}");
-        line
-    });
+    let last = imported
+        .accounted
+        .iter()
+        .map(|accounted| accounted.line)
+        .fold(0, |before, line| {
+            assert!(before <= line, "lines are in order: {before}, {line}");
+            line
+        });
     assert!(last as usize <= bytes.len() + 1);
 }
 
@@ -75,7 +79,11 @@ fn is_sound(bytes: &[u8]) {
 fn an_article_becomes_a_manifest() {
     let imported = import(MILL.as_bytes()).expect("it is one");
     let manifest = parsed(&imported.draft);
-    let steps: Vec<_> = manifest.steps.iter().map(|step| (step.id.as_str(), step.action.keyword())).collect();
+    let steps: Vec<_> = manifest
+        .steps
+        .iter()
+        .map(|step| (step.id.as_str(), step.action.keyword()))
+        .collect();
     assert_eq!(
         steps,
         [
@@ -92,11 +100,15 @@ fn an_article_becomes_a_manifest() {
             ("enable-fabrikam-new", "enable"),
         ]
     );
-    let related = |list: &[crate::names::Kb]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let related =
+        |list: &[crate::names::Kb]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(related(&manifest.rollup.replaces), ["KB700111", "KB700222"]);
     assert_eq!(related(&manifest.rollup.requires), ["KB700050"]);
     assert_eq!((manifest.files.len(), manifest.prerequisites.len()), (4, 2));
-    assert_eq!((manifest.files[0].size, manifest.files[2].size), (Some(1_024_000), Some(1024)));
+    assert_eq!(
+        (manifest.files[0].size, manifest.files[2].size),
+        (Some(1_024_000), Some(1024))
+    );
     assert_eq!(manifest.rollup.reviewed.as_deref(), Some("2010-11-06"));
 }
 
@@ -105,10 +117,33 @@ fn steps(procedure: &str) -> Vec<String> {
     let text = format!("Article ID: 612345\n\nInstallation information\n\n{procedure}");
     let draft = import(text.as_bytes()).expect("it is one").draft;
     let table: toml::Table = toml::from_str(&draft).expect("it is TOML");
-    let keys = ["action", "service", "on", "platform", "to", "files", "others", "items", "parameters", "undo"];
+    let keys = [
+        "action",
+        "service",
+        "on",
+        "platform",
+        "to",
+        "files",
+        "others",
+        "items",
+        "parameters",
+        "undo",
+    ];
     let word = |value: &toml::Value| value.to_string().replace('"', "");
-    let step = |step: &toml::Value| keys.iter().filter_map(|key| step.get(key)).map(word).collect::<Vec<_>>().join(" ");
-    table.get("steps").and_then(toml::Value::as_array).into_iter().flatten().map(step).collect()
+    let step = |step: &toml::Value| {
+        keys.iter()
+            .filter_map(|key| step.get(key))
+            .map(word)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    table
+        .get("steps")
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(step)
+        .collect()
 }
 
 #[test]
@@ -120,7 +155,12 @@ fn parts_are_named_in_many_ways() {
              If a message appears, click Yes.\n\nPhase B: Restart IIS\n\nThe mill keeps old pages. On each web server, \
              type iisreset, and press ENTER.\n\nStep 3: Open the mill\n1) Start the Mill service on the wheel servers."
         ),
-        ["stop Gear wheel", "stop Mill wheel", "restart IIS web", "start Mill wheel"]
+        [
+            "stop Gear wheel",
+            "stop Mill wheel",
+            "restart IIS web",
+            "start Mill wheel"
+        ]
     );
 }
 
@@ -132,7 +172,11 @@ fn installers_are_run_where_the_article_says() {
              every other wheel server.\n3. Run c.msi on each wheel server with a 64-bit operating system.\n\
              4. Do the same on every web server."
         ),
-        ["run wheel [a.msi, b.msi]", "run wheel x64 [c.msi]", "manual web"]
+        [
+            "run wheel [a.msi, b.msi]",
+            "run wheel x64 [c.msi]",
+            "manual web"
+        ]
     );
 }
 
@@ -143,7 +187,9 @@ fn what_is_done_for_several_is_done_for_each() {
             "1. Expand Web Services, and do the following for Corn Service and for Rye Service:\n   a. Expand the Web service.\n   \
              b. Right-click each server under it, and then click Uninstall.\n2. Click Start Deployment."
         ),
-        ["uninstall {Web Services = [Corn Service, Rye Service]}".replace('{', "{ ").replace('}', " }")]
+        ["uninstall {Web Services = [Corn Service, Rye Service]}"
+            .replace('{', "{ ")
+            .replace('}', " }")]
     );
 }
 
@@ -155,10 +201,14 @@ fn a_value_typed_into_a_box_is_a_parameter() {
              {typed}, and then click OK.\n3. Click Start Deployment."
         ))
     };
-    let given = "initialize { \"Mill/Setup\" = [Load Grain] } { Load Grain = { sort = rye } }".replace('"', "");
+    let given = "initialize { \"Mill/Setup\" = [Load Grain] } { Load Grain = { sort = rye } }"
+        .replace('"', "");
     assert_eq!(value("In the sort box, type rye"), [given.as_str()]);
     assert_eq!(value("Type \"rye\" in the sort box"), [given.as_str()]);
-    assert_eq!(value("In the sort box, type the name of the grain"), ["manual"]);
+    assert_eq!(
+        value("In the sort box, type the name of the grain"),
+        ["manual"]
+    );
 }
 
 #[test]
@@ -189,7 +239,11 @@ fn what_only_some_have_to_do_is_optional() {
     ] {
         let text = format!("Article ID: 612345\n\nInstallation information\n\n1. {line}");
         let draft = import(text.as_bytes()).expect("it is one").draft;
-        assert_eq!(draft.contains("\noptional = true\n"), optional, "{line}\n{draft}");
+        assert_eq!(
+            draft.contains("\noptional = true\n"),
+            optional,
+            "{line}\n{draft}"
+        );
     }
 }
 
@@ -204,11 +258,21 @@ fn what_was_removed_is_found_by_the_number_of_its_part() {
         )
     };
     let sound = import(procedure(1).as_bytes()).expect("it is one");
-    assert!(sound.draft.contains("removed_by = \"uninstall\""), "{}", sound.draft);
-    let other = import(procedure(2).as_bytes()).expect("it is one");
-    assert!(other.draft.contains("removed_by = \"TODO\""), "{}", other.draft);
     assert!(
-        other.open.iter().any(|open| open.what.contains("names step 2, and nothing is uninstalled")),
+        sound.draft.contains("removed_by = \"uninstall\""),
+        "{}",
+        sound.draft
+    );
+    let other = import(procedure(2).as_bytes()).expect("it is one");
+    assert!(
+        other.draft.contains("removed_by = \"TODO\""),
+        "{}",
+        other.draft
+    );
+    assert!(
+        other.open.iter().any(|open| open
+            .what
+            .contains("names step 2, and nothing is uninstalled")),
         "{:?}",
         other.open
     );
@@ -224,7 +288,9 @@ fn lists_end_at_the_next_number() {
              a.msi\nb.msi\n6) Copy the other files, except c.exe, to the folder Bin\\New on every wheel server."
         ),
         [
-            "uninstall { \"Mill/Wheels\" = [Big Wheel, Small Wheel], Web = [Wheel Service] }".replace('"', "").as_str(),
+            "uninstall { \"Mill/Wheels\" = [Big Wheel, Small Wheel], Web = [Wheel Service] }"
+                .replace('"', "")
+                .as_str(),
             "copy share [a.msi, b.msi]",
             "copy wheel Bin/New true"
         ]
@@ -242,7 +308,11 @@ fn every_line_of_a_draft_knows_the_line_of_the_article() {
     for row in &manifest.files {
         assert!(at(row.line).starts_with(row.name.as_str()));
     }
-    let manual = manifest.steps.iter().find(|step| step.id == "manual").expect("it is there");
+    let manual = manifest
+        .steps
+        .iter()
+        .find(|step| step.id == "manual")
+        .expect("it is there");
     assert!(at(manual.line).contains("CleanUp.sql"));
     assert_eq!(imported.article_line(0), None);
     assert_eq!(imported.article_line(u32::MAX), None);
@@ -268,7 +338,8 @@ fn a_damaged_article_gives_a_draft_or_a_reason() {
         for _ in 0..20 {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let at = noise as usize % bytes.len();
-            bytes[at] = [b'"', b'\\', b'\n', b'.', 0xe9, b'\t', b' ', b'#', b'1'][noise as usize / 7 % 9];
+            bytes[at] =
+                [b'"', b'\\', b'\n', b'.', 0xe9, b'\t', b' ', b'#', b'1'][noise as usize / 7 % 9];
         }
         is_sound(&bytes);
     }
@@ -277,7 +348,10 @@ fn a_damaged_article_gives_a_draft_or_a_reason() {
 #[test]
 fn what_is_no_article_is_told_so() {
     assert_eq!(import(b"").map(|_| ()), Err(NoArticle::NothingFound));
-    assert_eq!(import(b"<html><body><p>Nothing</p></body></html>").map(|_| ()), Err(NoArticle::NothingFound));
+    assert_eq!(
+        import(b"<html><body><p>Nothing</p></body></html>").map(|_| ()),
+        Err(NoArticle::NothingFound)
+    );
 }
 
 #[test]
@@ -286,7 +360,10 @@ fn the_same_article_means_the_same_in_every_encoding() {
     let units = std::iter::once(0xfeff).chain(MILL.encode_utf16());
     let wide: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
     let marked = [b"\xef\xbb\xbf", MILL.replace('\n', "\r\n").as_bytes()].concat();
-    let odd = MILL.replace(' ', "\u{a0}").replace("- ", "\u{2022}\t").replace("Copy", "Co\u{ad}py");
+    let odd = MILL
+        .replace(' ', "\u{a0}")
+        .replace("- ", "\u{2022}\t")
+        .replace("Copy", "Co\u{ad}py");
     for bytes in [wide, marked, odd.into_bytes()] {
         assert_eq!(import(&bytes).expect("it is one").draft, wanted);
     }
@@ -312,8 +389,10 @@ fn long_texts_take_no_longer_than_their_length() {
         "\nright-click ",
         "following:\n- a\n",
     ] {
-        let text =
-            format!("Article ID: 612345\n\nInstallation information\n\n{}", piece.repeat((64 << 10) / piece.len()));
+        let text = format!(
+            "Article ID: 612345\n\nInstallation information\n\n{}",
+            piece.repeat((64 << 10) / piece.len())
+        );
         is_sound(text.as_bytes());
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());

@@ -21,14 +21,19 @@ use crate::journal::{Run, RunState};
 use crate::names::{RelPath, Shown, chain};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
 use crate::run::{
-    self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way, close_as_it_stands, emptied,
-    examine, left_by, left_empty, load_plan, preflight, set_aside, standing, unusable,
+    self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way,
+    close_as_it_stands, emptied, examine, left_by, left_empty, load_plan, preflight, set_aside,
+    standing, unusable,
 };
 
 /// `rollup accept`.
 pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
-    out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    out::say(format_args!(
+        "deployment {} ({})",
+        site.tree.path().display(),
+        site.how
+    ));
     let chosen = match &site.description {
         Ok(description) => chosen(description, &args.items)?,
         Err(_) => None,
@@ -38,7 +43,8 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     }
     let wait = Duration::from_secs(args.locking.lock_timeout);
     let again = site.tree.again().map_err(|error| inputs::disk(&error))?;
-    let disk = LockedDeployment::lock(again, "accept", wait).map_err(|error| inputs::locked(&error))?;
+    let disk =
+        LockedDeployment::lock(again, "accept", wait).map_err(|error| inputs::locked(&error))?;
     let unusable = unusable(&disk).map_err(|error| inputs::not_begun(&error))?;
     if !unusable.is_empty() {
         site.warn();
@@ -65,32 +71,60 @@ fn without_items(args: &args::Accept, what: String, next: &Next<'_>) -> Result<(
         true => Ok(()),
         false => Err(Failure::new(Exit::Usage, what)
             .now("this command changed nothing")
-            .next(format!("`{}`, without an item, comes first; items can be accepted after it", next.accept()))),
+            .next(format!(
+                "`{}`, without an item, comes first; items can be accepted after it",
+                next.accept()
+            ))),
     }
 }
 
 /// Sets the folders of runs aside that nobody can go on with.
-fn aside(disk: &LockedDeployment, unusable: &[Unusable], args: &args::Accept) -> Result<Exit, Failure> {
+fn aside(
+    disk: &LockedDeployment,
+    unusable: &[Unusable],
+    args: &args::Accept,
+) -> Result<Exit, Failure> {
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let names: Vec<&str> = unusable.iter().map(|run| run.folder.name()).collect();
-    without_items(args, format!("run {} cannot be used, and has to be set aside first", names.join(", ")), &next)?;
+    without_items(
+        args,
+        format!(
+            "run {} cannot be used, and has to be set aside first",
+            names.join(", ")
+        ),
+        &next,
+    )?;
     for run in unusable {
-        out::line(format_args!("{}: {}", styled(BAD, "unusable"), Shown(&chain(&run.why))));
+        out::line(format_args!(
+            "{}: {}",
+            styled(BAD, "unusable"),
+            Shown(&chain(&run.why))
+        ));
         match load_plan(disk.tree(), &run.folder) {
             Ok(plan) => show_swaps(disk.tree(), &run.folder, &plan)?,
             Err(_) => show_slots(disk.tree(), &run.folder)?,
         }
     }
-    out::line("each folder that is named gets another name, which is no run's; nothing in it is deleted, and no");
-    out::line("installed file is moved. From then on no command knows what that run did: it can neither be resumed");
+    out::line(
+        "each folder that is named gets another name, which is no run's; nothing in it is deleted, and no",
+    );
+    out::line(
+        "installed file is moved. From then on no command knows what that run did: it can neither be resumed",
+    );
     out::line("nor undone, and nothing is compared with it");
     asked(args.yes)?;
     for run in unusable {
         let to = set_aside(disk, run, said(args)).map_err(|error| inputs::not_begun(&error))?;
-        out::line(format_args!("run {} is set aside as `{to}`", run.folder.name()));
+        out::line(format_args!(
+            "run {} is set aside as `{to}`",
+            run.folder.name()
+        ));
     }
-    out::line(format_args!("next: rollup status -d {}", out::typed(&folder)));
+    out::line(format_args!(
+        "next: rollup status -d {}",
+        out::typed(&folder)
+    ));
     Ok(Exit::Ok)
 }
 
@@ -102,37 +136,73 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
     if open.state() == RunState::Staged {
         return Err(Failure::new(Exit::NotReady, what)
             .now("there is nothing to accept of it; this command changed nothing")
-            .next(format!("`{}` throws it away, `{}` commits it", next.undo(), next.resume())));
+            .next(format!(
+                "`{}` throws it away, `{}` commits it",
+                next.undo(),
+                next.resume()
+            )));
     }
-    without_items(args, format!("{what}, and has to be closed first, as a whole"), &next)?;
-    let plan = load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, open, &next))?;
+    without_items(
+        args,
+        format!("{what}, and has to be closed first, as a whole"),
+        &next,
+    )?;
+    let plan =
+        load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, open, &next))?;
     out::line(what);
-    let examined = examine(disk.tree(), &open.folder, &plan).map_err(|error| inputs::disk(&error))?;
+    let examined =
+        examine(disk.tree(), &open.folder, &plan).map_err(|error| inputs::disk(&error))?;
     for step in &plan.steps {
-        out::line(format_args!("  {}", status::step_line(step, &examined, open)));
+        out::line(format_args!(
+            "  {}",
+            status::step_line(step, &examined, open)
+        ));
     }
     show_swaps(disk.tree(), &open.folder, &plan)?;
-    out::line("it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it");
+    out::line(
+        "it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it",
+    );
     out::line("can neither be resumed nor undone any more");
     asked(args.yes)?;
     let began = Began::of(&plan, "accept");
-    let mut progress = Progress::new(disk.tree(), began, Wishes { signals: heeded()?, ..Wishes::default() });
+    let mut progress = Progress::new(
+        disk.tree(),
+        began,
+        Wishes {
+            signals: heeded()?,
+            ..Wishes::default()
+        },
+    );
     progress.reopen(open.name());
     let closed = close_as_it_stands(disk, open, &plan, said(args), &mut progress);
     let closed = closed.map_err(|error| not_walked(&error, open, &next));
     progress.end(&closed);
     closed?;
     let shown = out::typed(&folder);
-    out::line(format_args!("run {} is closed as it stands; no installed file was moved", open.name()));
-    out::line(format_args!("next: rollup verify -d {shown}    tells what matches no record now"));
-    out::line(format_args!("  or: {}    takes that for true, too", next.accept()));
+    out::line(format_args!(
+        "run {} is closed as it stands; no installed file was moved",
+        open.name()
+    ));
+    out::line(format_args!(
+        "next: rollup verify -d {shown}    tells what matches no record now"
+    ));
+    out::line(format_args!(
+        "  or: {}    takes that for true, too",
+        next.accept()
+    ));
     Ok(Exit::Ok)
 }
 
 /// Which swaps are done, between and not begun, what stands in the way, and what is empty now.
 fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
     let examined = examine(tree, run, plan).map_err(|error| inputs::disk(&error))?;
-    let number = |wanted: SwapProgress| examined.swaps.values().filter(|&&found| found == wanted).count();
+    let number = |wanted: SwapProgress| {
+        examined
+            .swaps
+            .values()
+            .filter(|&&found| found == wanted)
+            .count()
+    };
     out::line(format_args!(
         "  of {}: {} in place, {} between, {} not begun",
         count(plan.swaps.len(), "swap", "swaps"),
@@ -140,15 +210,30 @@ fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
         number(SwapProgress::Between),
         number(SwapProgress::NotBegun),
     ));
-    for swap in plan.swaps.iter().filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapProgress::Between)) {
-        out::line(format_args!("  between: `{}` (swap {})", Shown(swap.live.as_str()), swap.number));
+    for swap in plan
+        .swaps
+        .iter()
+        .filter(|swap| examined.swaps.get(&swap.number) == Some(&SwapProgress::Between))
+    {
+        out::line(format_args!(
+            "  between: `{}` (swap {})",
+            Shown(swap.live.as_str()),
+            swap.number
+        ));
     }
     for trouble in &examined.troubles {
-        out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(trouble)));
+        out::line(format_args!(
+            "{}: {}",
+            styled(BAD, "needs attention"),
+            Shown(trouble)
+        ));
     }
     for empty in emptied(tree, run, plan).map_err(|error| inputs::disk(&error))? {
         let (live, kept) = (Shown(empty.live.as_str()), Shown(empty.kept.as_str()));
-        out::line(format_args!("{}: `{live}`; what stood there is kept as `{kept}`", styled(WARN, "empty now")));
+        out::line(format_args!(
+            "{}: `{live}`; what stood there is kept as `{kept}`",
+            styled(WARN, "empty now")
+        ));
     }
     Ok(())
 }
@@ -160,10 +245,17 @@ fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     for (slot, _) in tree.names(&slots).map_err(|error| inputs::disk(&error))? {
         let folder = slots.join(&slot).expect("a name found in a folder");
         let names = tree.names(&folder).map_err(|error| inputs::disk(&error))?;
-        all.extend(names.into_iter().map(|(name, _)| name).filter(|name| name == "old"));
+        all.extend(
+            names
+                .into_iter()
+                .map(|(name, _)| name)
+                .filter(|name| name == "old"),
+        );
     }
     let objects = count(all.len(), "object", "objects");
-    out::line(format_args!("  its slots keep {objects} that it set aside; where they stood, its plan does not say"));
+    out::line(format_args!(
+        "  its slots keep {objects} that it set aside; where they stood, its plan does not say"
+    ));
     Ok(())
 }
 
@@ -175,7 +267,9 @@ fn drift(
     args: &args::Accept,
 ) -> Result<Exit, Failure> {
     let Accepting { plan, taken, left } = found(site, &disk, chosen, &args.reason)?;
-    let Some(plan) = plan else { return nothing(&left, chosen) };
+    let Some(plan) = plan else {
+        return nothing(&left, chosen);
+    };
     show(&plan, &taken, &left);
     let reasons = preflight(&site.tree, &plan).map_err(|error| inputs::disk(&error))?;
     if !reasons.is_empty() {
@@ -184,12 +278,24 @@ fn drift(
     asked(args.yes)?;
     disk.keep("accept").map_err(|error| inputs::disk(&error))?;
     let began = Began::of(&plan, "accept");
-    let mut progress = Progress::new(&site.tree, began, Wishes { signals: heeded()?, ..Wishes::default() });
-    let nothing_else = Asked { manifest: None, confirmed: Vec::new() };
+    let mut progress = Progress::new(
+        &site.tree,
+        began,
+        Wishes {
+            signals: heeded()?,
+            ..Wishes::default()
+        },
+    );
+    let nothing_else = Asked {
+        manifest: None,
+        confirmed: Vec::new(),
+    };
     let staged = run::stage(&disk, &plan, &nothing_else, None, &mut progress);
     let ended = staged.and_then(|staged| run::commit(&disk, &plan, staged, &mut progress));
     let next = Next(site.tree.path());
-    let result = ended.map_err(|error| inputs::not_begun(&error)).and_then(|ended| recover::arrived(ended, &next));
+    let result = ended
+        .map_err(|error| inputs::not_begun(&error))
+        .and_then(|ended| recover::arrived(ended, &next));
     let is_done = result.is_ok();
     let result = result.and_then(|_| match left.is_empty() {
         true => Ok(Exit::Ok),
@@ -201,8 +307,12 @@ fn drift(
     }
     let run = progress.run.clone().unwrap_or_default();
     let differences = count(taken.len(), "difference is", "differences are");
-    out::line(format_args!("accepted as run {run}: {differences} taken for true"));
-    summary::lines(&plan).iter().for_each(|line| out::line(format_args!("  {line}")));
+    out::line(format_args!(
+        "accepted as run {run}: {differences} taken for true"
+    ));
+    summary::lines(&plan)
+        .iter()
+        .for_each(|line| out::line(format_args!("  {line}")));
     out::line(format_args!("`{} last` takes it back", next.undo()));
     result
 }
@@ -215,15 +325,20 @@ fn found(
 ) -> Result<Accepting, Failure> {
     let tree = &site.tree;
     let runs = recover::all_runs(disk)?;
-    let LeftBehind { there, gone } = left_by(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
+    let LeftBehind { there, gone } =
+        left_by(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
     let empty = left_empty(tree, &runs).map_err(|error| inputs::disk(&error))?;
     let expectation = Expectation {
-        there: there.into_iter().map(|(path, left)| (path, left.what)).collect(),
+        there: there
+            .into_iter()
+            .map(|(path, left)| (path, left.what))
+            .collect(),
         gone,
         emptied: empty.into_iter().map(|(_, empty)| empty.live).collect(),
     };
     let read = |interest: &Interest| {
-        Snapshot::read(tree, site.description.clone(), interest).map_err(|error| inputs::disk(&error))
+        Snapshot::read(tree, site.description.clone(), interest)
+            .map_err(|error| inputs::disk(&error))
     };
     // The records say what is to be hashed.
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
@@ -232,7 +347,10 @@ fn found(
     accepting.map_err(|refusal| inputs::not_begun(&RunError::NotReady(refusal.reasons)))
 }
 
-fn nothing(left: &BTreeMap<RelPath, String>, chosen: Option<&BTreeSet<Instance>>) -> Result<Exit, Failure> {
+fn nothing(
+    left: &BTreeMap<RelPath, String>,
+    chosen: Option<&BTreeSet<Instance>>,
+) -> Result<Exit, Failure> {
     if !left.is_empty() {
         return Err(not_acceptable(left).now("nothing has changed"));
     }
@@ -248,20 +366,34 @@ fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath,
     let width = out::width();
     let told = |path: &RelPath, what: &str| {
         let path = format!("  `{}`", Shown(path.as_str()));
-        // A path stays in one piece; what is told about it goes below where the line would be too long.
-        let gap = if path.chars().count() + 1 + what.chars().count() <= width { " " } else { "\n    " };
+        // A path stays in one piece; what is told about it goes below where the line would be too
+        // long.
+        let gap = if path.chars().count() + 1 + what.chars().count() <= width {
+            " "
+        } else {
+            "\n    "
+        };
         format!("{path}{gap}{what}")
     };
     out::line("taken for true as it lies there:");
-    taken.iter().for_each(|(path, what)| out::line(told(path, what)));
+    taken
+        .iter()
+        .for_each(|(path, what)| out::line(told(path, what)));
     if plan.operations().next().is_some() {
         out::line("records that are written anew for it:");
-        let groups = plan.steps.iter().flat_map(|step| preview::grouped(&step.operations));
+        let groups = plan
+            .steps
+            .iter()
+            .flat_map(|step| preview::grouped(&step.operations));
         groups.for_each(|group| out::line(format_args!("  {}", preview::target(&group))));
     }
     if !left.is_empty() {
-        out::line(format_args!("{} as it is, for nobody can take it for true:", styled(WARN, "left")));
-        left.iter().for_each(|(path, what)| out::line(told(path, what)));
+        out::line(format_args!(
+            "{} as it is, for nobody can take it for true:",
+            styled(WARN, "left")
+        ));
+        left.iter()
+            .for_each(|(path, what)| out::line(told(path, what)));
     }
     out::line("no installed file is moved or changed");
 }
@@ -269,8 +401,10 @@ fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath,
 /// What has to be mended by hand.
 fn not_acceptable(left: &BTreeMap<RelPath, String>) -> Failure {
     let mut failure = Failure::new(Exit::Mismatch, "");
-    failure.reasons =
-        left.iter().map(|(path, what)| format!("`{path}` {what}: that cannot be taken for true")).collect();
+    failure.reasons = left
+        .iter()
+        .map(|(path, what)| format!("`{path}` {what}: that cannot be taken for true"))
+        .collect();
     failure.next("mend what is named by hand, or put it back from a backup")
 }
 
@@ -310,22 +444,34 @@ fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> 
         (None, Some((name, server))) => (name, Some(server)),
         _ => (named, None),
     };
-    let Some(items) = items(site, name) else { return Err(unknown(site, name)) };
-    let all: Vec<Instance> = items.into_iter().flat_map(|item| site.instances(item)).collect();
+    let Some(items) = items(site, name) else {
+        return Err(unknown(site, name));
+    };
+    let all: Vec<Instance> = items
+        .into_iter()
+        .flat_map(|item| site.instances(item))
+        .collect();
     let Some(server) = server else { return Ok(all) };
-    let here = |instance: &Instance| instance.server.is_some() && instance.server == site.server(server);
+    let here =
+        |instance: &Instance| instance.server.is_some() && instance.server == site.server(server);
     let found: Vec<Instance> = all.iter().copied().filter(here).collect();
     if !found.is_empty() {
         return Ok(found);
     }
     let on: BTreeSet<_> = all.iter().filter_map(|instance| instance.server).collect();
-    let on: Vec<&str> = on.into_iter().map(|server| site.servers[server.0].name.as_str()).collect();
+    let on: Vec<&str> = on
+        .into_iter()
+        .map(|server| site.servers[server.0].name.as_str())
+        .collect();
     let help = match (nearest(server, on.iter().copied()), on.is_empty()) {
         (_, true) => "it is on no server of its own: leave `@` and what follows it out".to_owned(),
         (Some(near), _) => format!("did you mean `{name}@{near}`?"),
         (None, _) => format!("it is on {}", on.join(", ")),
     };
-    Err(Unknown { what: format!("`{}` is not on `{}`", Shown(name), Shown(server)), help })
+    Err(Unknown {
+        what: format!("`{}` is not on `{}`", Shown(name), Shown(server)),
+        help,
+    })
 }
 
 /// An item by name, alias or path, or everything below a group.
@@ -346,5 +492,8 @@ fn unknown(site: &Description, name: &str) -> Unknown {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`rollup tree` lists the names of the console".to_owned(),
     };
-    Unknown { what: format!("`deployment.toml` lists no item `{}`", Shown(name)), help }
+    Unknown {
+        what: format!("`deployment.toml` lists no item `{}`", Shown(name)),
+        help,
+    }
 }

@@ -22,7 +22,11 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     if let Some(step) = &args.stop_before {
         known_step(&job, step)?;
     }
-    let backup = args.backup_dir.as_deref().map(|folder| backup::place(folder, &job)).transpose()?;
+    let backup = args
+        .backup_dir
+        .as_deref()
+        .map(|folder| backup::place(folder, &job))
+        .transpose()?;
     job.announce();
     if args.dry_run {
         return dry_run(&job, backup.as_ref());
@@ -76,10 +80,15 @@ fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let ids: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
-    let meant = nearest(named, ids.iter().copied()).map(|id| format!("did you mean `{id}`? ")).unwrap_or_default();
-    Err(Failure::new(Exit::Usage, format_args!("the manifest has no step `{}`", crate::names::Shown(named)))
-        .now("nothing was begun")
-        .next(format!("{meant}its steps: {}", ids.join(", "))))
+    let meant = nearest(named, ids.iter().copied())
+        .map(|id| format!("did you mean `{id}`? "))
+        .unwrap_or_default();
+    Err(Failure::new(
+        Exit::Usage,
+        format_args!("the manifest has no step `{}`", crate::names::Shown(named)),
+    )
+    .now("nothing was begun")
+    .next(format!("{meant}its steps: {}", ids.join(", "))))
 }
 
 fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
@@ -89,7 +98,10 @@ fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
             out::line(preview::text(&plan, out::width(), Why::Left));
             let reasons = preflight(job.tree(), &plan).map_err(|error| inputs::disk(&error))?;
             for reason in reasons {
-                out::warn(format_args!("an apply would be refused now: {}", reason.message));
+                out::warn(format_args!(
+                    "an apply would be refused now: {}",
+                    reason.message
+                ));
             }
             if let Some(backup) = backup {
                 backup::told_ahead(backup, job.tree(), &plan)?;
@@ -102,18 +114,41 @@ fn dry_run(job: &Job, backup: Option<&Place>) -> Result<Exit, Failure> {
 
 /// Locks, plans, asks, stages, backs up and commits.
 pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<Exit, Failure> {
-    let Some(mut begun) = job.begin("apply", asking)? else { return Ok(Exit::Ok) };
-    let mut backup = wishes.backup.as_deref().map(|folder| Backup::ready(folder, job, &begun)).transpose()?;
+    let Some(mut begun) = job.begin("apply", asking)? else {
+        return Ok(Exit::Ok);
+    };
+    let mut backup = wishes
+        .backup
+        .as_deref()
+        .map(|folder| Backup::ready(folder, job, &begun))
+        .transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
-    begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
+    begun
+        .disk
+        .keep(&begun.doing)
+        .map_err(|error| inputs::disk(&error))?;
     let began = Began::of(&begun.plan, asking.command);
-    let mut progress = Progress::new(job.tree(), began, Wishes { signals: heeded()?, ..wishes });
+    let mut progress = Progress::new(
+        job.tree(),
+        began,
+        Wishes {
+            signals: heeded()?,
+            ..wishes
+        },
+    );
     let since = Instant::now();
     let ended = both_halves(job, &begun, confirmed, backup.as_mut(), &mut progress);
     if let (Err(_), Some(backup)) = (&ended, &mut backup) {
         backup.take_away(begun.disk.tree());
     }
-    conclude(job, &begun.plan, ended, backup.and_then(|backup| backup.made), progress, since)
+    conclude(
+        job,
+        &begun.plan,
+        ended,
+        backup.and_then(|backup| backup.made),
+        progress,
+        since,
+    )
 }
 
 /// Stages, backs up and commits; or the rest of it, where the run lies staged.
@@ -124,7 +159,13 @@ fn both_halves(
     mut backup: Option<&mut Backup>,
     progress: &mut Progress,
 ) -> Result<Ended, Failure> {
-    let Begun { disk, payload, plan, staged, .. } = begun;
+    let Begun {
+        disk,
+        payload,
+        plan,
+        staged,
+        ..
+    } = begun;
     let mut back_up = |progress: &mut Progress| match &mut backup {
         Some(backup) => backup.make(disk.tree(), plan, progress),
         None => Ok(()),
@@ -135,11 +176,18 @@ fn both_halves(
         let ended = run::resume(disk, staged, progress);
         return ended.map_err(|error| not_walked(&error, staged, &Next(job.tree().path())));
     }
-    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
+    let asked = Asked {
+        manifest: Some(job.loaded.source.text()),
+        confirmed,
+    };
     let staged = run::stage(disk, plan, &asked, payload.as_ref(), progress);
     let staged = staged.map_err(|error| inputs::not_begun(&error))?;
     if let Err(error) = back_up(progress) {
-        return Err(backup::failed(&error, staged.throw_away(disk), &Next(job.tree().path())));
+        return Err(backup::failed(
+            &error,
+            staged.throw_away(disk),
+            &Next(job.tree().path()),
+        ));
     }
     run::commit(disk, plan, staged, progress).map_err(|error| inputs::not_begun(&error))
 }
@@ -154,7 +202,9 @@ fn conclude(
     begun: Instant,
 ) -> Result<Exit, Failure> {
     let committed = progress.committing.map(|at| at.elapsed());
-    let staging = progress.committing.map_or(begun.elapsed(), |at| at.duration_since(begun));
+    let staging = progress
+        .committing
+        .map_or(begun.elapsed(), |at| at.duration_since(begun));
     let result = ended.and_then(|ended| recover::arrived(ended, &Next(job.tree().path())));
     progress.end(&result);
     if let (Err(_), Some(backup)) = (&result, &backup) {
@@ -163,9 +213,15 @@ fn conclude(
     result.map(|(measured, came)| {
         let run = progress.run.clone().unwrap_or_default();
         out::line(format_args!("\napplied {} as run {run}:", plan.subject));
-        summary::lines(plan).iter().for_each(|line| out::line(format_args!("  {line}")));
+        summary::lines(plan)
+            .iter()
+            .for_each(|line| out::line(format_args!("  {line}")));
         let commit = committed.unwrap_or_default();
-        out::line(format_args!("staged in {}, committed in {}", duration(staging), duration(commit)));
+        out::line(format_args!(
+            "staged in {}, committed in {}",
+            duration(staging),
+            duration(commit)
+        ));
         backup.iter().map(backed_up).for_each(out::line);
         recover::told_compared(plan, measured, &came);
         Exit::Ok

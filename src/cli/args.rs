@@ -111,8 +111,10 @@ Finished runs are undone newest first."
     )]
     Undo(Undo),
     /// Tell where things stand, and what to type
-    #[command(after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
-something needs attention before the run can go on either way.")]
+    #[command(
+        after_help = "Exits with 0 at rest, with 12 where a run is staged or unfinished, with 11 where
+something needs attention before the run can go on either way."
+    )]
     Status(Reading),
     /// List the runs of a deployment, or tell all that is recorded of one
     #[command(after_help = "Examples:
@@ -133,7 +135,9 @@ says so. It changes nothing, and an open run can be reported too.")]
     /// Show the console tree with states
     Tree(Reading),
     /// Compare every installed file, installer and state with its record; reads only
-    #[command(after_help = "Exits with 0 where everything matches, with 13 where something drifted.")]
+    #[command(
+        after_help = "Exits with 0 where everything matches, with 13 where something drifted."
+    )]
     Verify(Reading),
     /// Take what lies on disk for true: records of what drifted, or a stuck run
     #[command(after_help = "Examples:
@@ -231,7 +235,13 @@ head of the document, with a path as seen from there:
 #[derive(Debug, Args, Clone)]
 pub(super) struct Deployment {
     /// The deployment; else the nearest folder upwards with a deployment.toml
-    #[arg(short, long, value_name = "DIR", env = "ROLLUP_DEPLOYMENT", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        env = "ROLLUP_DEPLOYMENT",
+        hide_env_values = true
+    )]
     pub(super) deployment: Option<PathBuf>,
 }
 
@@ -239,7 +249,13 @@ pub(super) struct Deployment {
 #[derive(Debug, Args, Clone)]
 pub(super) struct Payload {
     /// The payload; else the folder beside the manifest that is named like its KB number
-    #[arg(short, long, value_name = "DIR", env = "ROLLUP_PAYLOAD", hide_env_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        env = "ROLLUP_PAYLOAD",
+        hide_env_values = true
+    )]
     pub(super) payload: Option<PathBuf>,
 }
 
@@ -293,7 +309,8 @@ pub(super) struct Rehearsing {
 impl Rehearsing {
     /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
     pub(super) fn watch(self) -> Option<Arc<dyn Watch>> {
-        self.die_at_change.map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
+        self.die_at_change
+            .map(|change| Arc::new(Death::at(change)) as Arc<dyn Watch>)
     }
 }
 
@@ -455,7 +472,8 @@ pub(super) struct Apply {
     pub(super) rehearsing: Rehearsing,
 }
 
-/// Reads the digest of an approved plan. Fewer digits are no approval: twelve of them can be forged in a minute.
+/// Reads the digest of an approved plan. Fewer digits are no approval: twelve of them can be forged
+/// in a minute.
 fn approved(text: &str) -> Result<Digest, &'static str> {
     text.parse().map_err(|_| {
         "a plan is approved by all 64 hexadecimal digits of its digest, which `rollup plan`, `rollup show` and \
@@ -525,7 +543,8 @@ pub(super) struct Undo {
     /// Say that a manual step was taken back (may be repeated)
     #[arg(long, value_name = "STEP")]
     pub(super) confirm: Vec<String>,
-    /// Go back although files of ours were changed since; the changed ones are kept in the run's slots
+    /// Go back although files of ours were changed since; the changed ones are kept in the run's
+    /// slots
     #[arg(long)]
     pub(super) even_if_changed: bool,
     #[command(flatten)]
@@ -536,8 +555,8 @@ pub(super) struct Undo {
 
 #[derive(Debug, Args)]
 pub(super) struct Accept {
-    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server only; a
-    /// group for all below it; without any, everything that drifted
+    /// Items or procedures by name, alias or path in the console, with `@SERVER` on one server
+    /// only; a group for all below it; without any, everything that drifted
     #[arg(value_name = "ITEM")]
     pub(super) items: Vec<String>,
     /// Why; kept in the history
@@ -626,15 +645,16 @@ pub(super) struct Rehearse {
     /// Stop before the apply, and leave the old state
     #[arg(long)]
     pub(super) prepare: bool,
-    /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways, and
-    /// compare the whole tree each time
+    /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways,
+    /// and compare the whole tree each time
     #[arg(long, conflicts_with_all = ["prepare", "fail"])]
     pub(super) crash_everywhere: bool,
-    /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of the plan
+    /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of
+    /// the plan
     #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
     pub(super) fail: Option<String>,
-    /// Rehearse on a copy of this deployment, or on one that is built from this `deployment.toml`, instead of the
-    /// sample
+    /// Rehearse on a copy of this deployment, or on one that is built from this `deployment.toml`,
+    /// instead of the sample
     #[arg(short, long, value_name = "PATH")]
     pub(super) deployment: Option<PathBuf>,
     /// Rehearse with this payload instead of a built one

@@ -25,13 +25,19 @@ pub(super) struct Backup {
 
 /// The directory that was given, which is outside of every deployment and of the payload.
 pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
-    let place = Place::find(folder, job.tree()).map_err(|error| failure(&error).now("nothing was begun"))?;
-    refuse_place(folder, &place.of_run("backup"), job.payload.as_deref().as_slice())?;
+    let place = Place::find(folder, job.tree())
+        .map_err(|error| failure(&error).now("nothing was begun"))?;
+    refuse_place(
+        folder,
+        &place.of_run("backup"),
+        job.payload.as_deref().as_slice(),
+    )?;
     Ok(place)
 }
 
 impl Backup {
-    /// Finds out whether the backup can be made, and says what it will hold, before anybody is asked.
+    /// Finds out whether the backup can be made, and says what it will hold, before anybody is
+    /// asked.
     pub(super) fn ready(folder: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
         let deployment = job.tree();
         let place = place(folder, job)?;
@@ -42,11 +48,20 @@ impl Backup {
         let checked = place.check(deployment, &begun.plan, &run, staged);
         checked.map_err(|error| failure(&error).now("nothing was begun"))?;
         announce(&place, &run, &begun.plan);
-        Ok(Self { place, run, made: None })
+        Ok(Self {
+            place,
+            run,
+            made: None,
+        })
     }
 
     /// Makes it.
-    pub(super) fn make(&mut self, deployment: &Tree, plan: &Plan, progress: &mut Progress) -> Result<(), BackupError> {
+    pub(super) fn make(
+        &mut self,
+        deployment: &Tree,
+        plan: &Plan,
+        progress: &mut Progress,
+    ) -> Result<(), BackupError> {
         self.made = Some(self.place.back_up(deployment, plan, &self.run, progress)?);
         Ok(())
     }
@@ -54,7 +69,8 @@ impl Backup {
     /// Removes it where nothing was replaced after all: it would be in the way of the next one.
     pub(super) fn take_away(&mut self, deployment: &Tree) {
         // The record that a commit begins may be written, though that could not be brought to disk.
-        let is_ours = |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
+        let is_ours =
+            |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
         if runs(deployment).map_or(true, |runs| runs.iter().any(is_ours)) {
             return;
         }
@@ -62,7 +78,10 @@ impl Backup {
             && let Err(error) = made.take_away()
         {
             let folder = made.folder.display().to_string();
-            out::warn(format_args!("the backup `{folder}` is of no use now, and cannot be removed: {}", chain(&error)));
+            out::warn(format_args!(
+                "the backup `{folder}` is of no use now, and cannot be removed: {}",
+                chain(&error)
+            ));
         }
     }
 }
@@ -72,7 +91,10 @@ pub(super) fn told_ahead(place: &Place, deployment: &Tree, plan: &Plan) -> Resul
     let run = name(deployment, plan)?;
     match place.check(deployment, plan, &run, StagedYet::No) {
         Ok(()) => announce(place, &run, plan),
-        Err(error) => out::warn(format_args!("an apply would be refused now: {}", chain(&error))),
+        Err(error) => out::warn(format_args!(
+            "an apply would be refused now: {}",
+            chain(&error)
+        )),
     }
     Ok(())
 }
@@ -90,18 +112,29 @@ fn announce(place: &Place, run: &str, plan: &Plan) {
     let bytes = out::number(sizes.sum());
     let folder = place.of_run(run).display().to_string();
     let files = count(files.len(), "file", "files");
-    out::say(format_args!("the {files} that will be replaced ({bytes} bytes) go to {} first", Shown(&folder)));
+    out::say(format_args!(
+        "the {files} that will be replaced ({bytes} bytes) go to {} first",
+        Shown(&folder)
+    ));
 }
 
 /// Where a backup is, and how large.
 pub(super) fn backed_up(backup: &BackedUp) -> String {
     let files = count(backup.files, "replaced file", "replaced files");
     let folder = backup.folder.display().to_string();
-    format!("backup: {files} with {} bytes in {}", out::number(backup.bytes), Shown(&folder))
+    format!(
+        "backup: {files} with {} bytes in {}",
+        out::number(backup.bytes),
+        Shown(&folder)
+    )
 }
 
 /// Without its backup a run is not begun, and what was staged for it goes.
-pub(super) fn failed(error: &BackupError, thrown: Result<(), DiskError>, next: &Next<'_>) -> Failure {
+pub(super) fn failed(
+    error: &BackupError,
+    thrown: Result<(), DiskError>,
+    next: &Next<'_>,
+) -> Failure {
     match thrown {
         Ok(()) => failure(error).now("nothing of the deployment has changed"),
         Err(_) => failure(error)
@@ -112,23 +145,50 @@ pub(super) fn failed(error: &BackupError, thrown: Result<(), DiskError>, next: &
 
 /// The same, where the run had been staged before.
 pub(super) fn failed_beside(error: &BackupError, staged: &Run) -> Failure {
-    failure(error).now(format!("nothing of the deployment has changed; run {} still lies staged", staged.name()))
+    failure(error).now(format!(
+        "nothing of the deployment has changed; run {} still lies staged",
+        staged.name()
+    ))
 }
 
 fn failure(error: &BackupError) -> Failure {
     let (exit, next) = match error {
         BackupError::Left { error: cause, .. } => {
             let cause = failure(cause);
-            return Failure { reasons: vec![chain(error)], ..cause };
+            return Failure {
+                reasons: vec![chain(error)],
+                ..cause
+            };
         }
-        BackupError::NoParent(_) => (Exit::NoInput, "make the folder around it first, or name another `--backup-dir`"),
+        BackupError::NoParent(_) => (
+            Exit::NoInput,
+            "make the folder around it first, or name another `--backup-dir`",
+        ),
         BackupError::NotAFolder(_) => (Exit::NoInput, "name another `--backup-dir`"),
-        BackupError::Inside(_) => (Exit::Usage, "name a folder outside of the deployment, best on another disk"),
-        BackupError::Exists(_) => (Exit::NotReady, "move it away, or name another `--backup-dir`"),
-        BackupError::TooSmall { .. } => (Exit::NotReady, "make room there, or name another `--backup-dir`"),
-        BackupError::Stale { .. } => (Exit::StalePlan, "plan again: `rollup plan` shows what is different"),
-        BackupError::Unfaithful { .. } => (Exit::Io, "look after that disk first, or name another `--backup-dir`"),
-        BackupError::Disk(_) => (Exit::Io, "mend what is named, or name another `--backup-dir`"),
+        BackupError::Inside(_) => (
+            Exit::Usage,
+            "name a folder outside of the deployment, best on another disk",
+        ),
+        BackupError::Exists(_) => (
+            Exit::NotReady,
+            "move it away, or name another `--backup-dir`",
+        ),
+        BackupError::TooSmall { .. } => (
+            Exit::NotReady,
+            "make room there, or name another `--backup-dir`",
+        ),
+        BackupError::Stale { .. } => (
+            Exit::StalePlan,
+            "plan again: `rollup plan` shows what is different",
+        ),
+        BackupError::Unfaithful { .. } => (
+            Exit::Io,
+            "look after that disk first, or name another `--backup-dir`",
+        ),
+        BackupError::Disk(_) => (
+            Exit::Io,
+            "mend what is named, or name another `--backup-dir`",
+        ),
         BackupError::Interrupted => return Failure::new(Exit::Interrupted, error),
     };
     Failure::caused(exit, error).next(next)

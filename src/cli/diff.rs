@@ -46,8 +46,12 @@ pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
 fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
     for path in [old, new] {
         if Saved::read(path).is_ok_and(|saved| saved.is_some()) {
-            let message = format!("`{}` is a saved plan, and `diff` compares manifests", path.display());
-            return Err(Failure::new(Exit::Invalid, message).next("name the manifest that it was made from"));
+            let message = format!(
+                "`{}` is a saved plan, and `diff` compares manifests",
+                path.display()
+            );
+            return Err(Failure::new(Exit::Invalid, message)
+                .next("name the manifest that it was made from"));
         }
     }
     match (inputs::manifest(old, None), inputs::manifest(new, None)) {
@@ -60,11 +64,21 @@ fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
 /// Two failures as one, with the code of the graver.
 fn together(mut one: Failure, other: Failure) -> Failure {
     let grave = [Exit::Invalid, Exit::NoInput];
-    let rank = |exit: Exit| grave.iter().position(|grave| *grave == exit).unwrap_or(grave.len());
+    let rank = |exit: Exit| {
+        grave
+            .iter()
+            .position(|grave| *grave == exit)
+            .unwrap_or(grave.len())
+    };
     if rank(other.exit) < rank(one.exit) {
         one.exit = other.exit;
     }
-    let findings: Vec<String> = one.findings.take().into_iter().chain(other.findings).collect();
+    let findings: Vec<String> = one
+        .findings
+        .take()
+        .into_iter()
+        .chain(other.findings)
+        .collect();
     one.findings = (!findings.is_empty()).then(|| findings.join("\n\n"));
     let mut join = |more: Vec<String>, to: fn(&mut Failure) -> &mut Vec<String>| {
         let known = to(&mut one);
@@ -79,7 +93,16 @@ fn together(mut one: Failure, other: Failure) -> Failure {
 
 /// A difference as programs read it.
 fn record(difference: &Difference) -> serde_json::Value {
-    let Difference { place, of, what, kind, old, new, old_line, new_line } = difference;
+    let Difference {
+        place,
+        of,
+        what,
+        kind,
+        old,
+        new,
+        old_line,
+        new_line,
+    } = difference;
     json!({ "where": place, "of": of, "what": what, "kind": kind, "old": old, "new": new,
             "old_line": old_line, "new_line": new_line })
 }
@@ -89,25 +112,45 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
     let width = out::width();
     let names = (old.source.name(), new.source.name());
     if differences.is_empty() {
-        let text = format!("no difference: {} and {} mean the same", Shown(names.0), Shown(names.1));
+        let text = format!(
+            "no difference: {} and {} mean the same",
+            Shown(names.0),
+            Shown(names.1)
+        );
         return vec![wrapped(&text, width, "  ")];
     }
     let head = |side: &Loaded| {
         let rollup = &side.manifest.rollup;
-        format!("{}: {} revision {}", Shown(side.source.name()), rollup.kb, rollup.revision)
+        format!(
+            "{}: {} revision {}",
+            Shown(side.source.name()),
+            rollup.kb,
+            rollup.revision
+        )
     };
     let mut lines: Vec<String> = [("-", old), ("+", new)]
-        .map(|(sign, side)| styled(BOLD, wrapped(&format!("{sign} {}", head(side)), width, "  ")))
+        .map(|(sign, side)| {
+            styled(
+                BOLD,
+                wrapped(&format!("{sign} {}", head(side)), width, "  "),
+            )
+        })
         .into();
     let mut heading = None;
     for difference in differences {
         // Steps are tables of their own; the prerequisites and the rows share a heading.
-        let of = difference.of.as_deref().filter(|_| difference.place == Place::Steps);
+        let of = difference
+            .of
+            .as_deref()
+            .filter(|_| difference.place == Place::Steps);
         if heading != Some((difference.place, of)) {
             heading = Some((difference.place, of));
             let step = of.map(|of| format!(" {}", Shown(of))).unwrap_or_default();
             lines.push(String::new());
-            lines.push(styled(BOLD, wrapped(&format!("{}{step}", header(difference.place)), width, "  ")));
+            lines.push(styled(
+                BOLD,
+                wrapped(&format!("{}{step}", header(difference.place)), width, "  "),
+            ));
         }
         lines.extend(Told::of(difference).lines(&places(difference, names), width));
     }
@@ -156,11 +199,32 @@ struct Told {
 
 impl Told {
     fn of(difference: &Difference) -> Self {
-        let Difference { place, of, what, kind, old, new, .. } = difference;
-        let of = of.as_deref().filter(|_| *place != Place::Steps).map(|of| format!("{}: ", Shown(of)));
+        let Difference {
+            place,
+            of,
+            what,
+            kind,
+            old,
+            new,
+            ..
+        } = difference;
+        let of = of
+            .as_deref()
+            .filter(|_| *place != Place::Steps)
+            .map(|of| format!("{}: ", Shown(of)));
         let of = of.unwrap_or_default();
-        let shown = |value: &Option<Value>| value.as_ref().map(|value| value_text(what, value)).unwrap_or_default();
-        let mut told = Self { kind: *kind, text: String::new(), sides: None, details: Vec::new() };
+        let shown = |value: &Option<Value>| {
+            value
+                .as_ref()
+                .map(|value| value_text(what, value))
+                .unwrap_or_default()
+        };
+        let mut told = Self {
+            kind: *kind,
+            text: String::new(),
+            sides: None,
+            details: Vec::new(),
+        };
         match (kind, old, new) {
             (Kind::Added | Kind::Removed, Some(Value::Whole(whole)), None)
             | (Kind::Added | Kind::Removed, None, Some(Value::Whole(whole))) => {
@@ -170,7 +234,9 @@ impl Told {
                 let name = new
                     .iter()
                     .find(|(key, _)| key == "name")
-                    .map_or(String::new(), |(_, name)| format!(" {}", value_text("", name)));
+                    .map_or(String::new(), |(_, name)| {
+                        format!(" {}", value_text("", name))
+                    });
                 told.text = format!("{what}{name}: now {}, was {}", stands(new), stands(old));
             }
             (Kind::Changed, ..) => {
@@ -179,8 +245,13 @@ impl Told {
                 if let Some(bare) = old.strip_suffix(" bytes").filter(|_| what == "size") {
                     old = bare.to_owned();
                 }
-                let same = |one: &str, other: &str| one.split_whitespace().eq(other.split_whitespace());
-                let only_space = if same(&old, &new) { " (other white space)" } else { "" };
+                let same =
+                    |one: &str, other: &str| one.split_whitespace().eq(other.split_whitespace());
+                let only_space = if same(&old, &new) {
+                    " (other white space)"
+                } else {
+                    ""
+                };
                 told.text = format!("{of}{}{only_space}: ", Shown(what));
                 told.sides = Some((old, new));
             }
@@ -191,8 +262,11 @@ impl Told {
 
     /// A step with a line for each key; a prerequisite or a row in one.
     fn whole(&mut self, difference: &Difference, whole: &[(String, Value)]) {
-        let entry = |(key, value): &(String, Value)| format!("{}: {}", Shown(key), value_text(key, value));
-        let told = whole.iter().filter(|(key, _)| key != "after" && key != "before");
+        let entry =
+            |(key, value): &(String, Value)| format!("{}: {}", Shown(key), value_text(key, value));
+        let told = whole
+            .iter()
+            .filter(|(key, _)| key != "after" && key != "before");
         if difference.place == Place::Steps {
             let stands = match (stands(whole), difference.kind) {
                 (stands, _) if stands.is_empty() => stands,
@@ -206,7 +280,10 @@ impl Told {
             let subject = difference.of.as_deref().unwrap_or_default();
             let known = |value: &Value| matches!(value, Value::Text(text) if text == subject);
             let kind = match difference.place {
-                Place::Prerequisites => whole.first().map(|(key, _)| format!("{key} ")).unwrap_or_default(),
+                Place::Prerequisites => whole
+                    .first()
+                    .map(|(key, _)| format!("{key} "))
+                    .unwrap_or_default(),
                 _ => String::new(),
             };
             let entries: Vec<_> = told.filter(|(_, value)| !known(value)).map(entry).collect();
@@ -225,9 +302,10 @@ impl Told {
                 let short = format!("{}{old} -> {new}", self.text);
                 match INDENT + short.chars().count() <= width {
                     true => (short, Vec::new()),
-                    false => {
-                        (self.text.trim_end_matches(": ").to_owned(), vec![format!("- {old}"), format!("+ {new}")])
-                    }
+                    false => (
+                        self.text.trim_end_matches(": ").to_owned(),
+                        vec![format!("- {old}"), format!("+ {new}")],
+                    ),
                 }
             }
             None => (self.text, self.details),
@@ -247,7 +325,9 @@ impl Told {
         for detail in below {
             let detail = wrapped(&detail, width.saturating_sub(INDENT + 4), "");
             let lines = detail.lines().enumerate();
-            texts.extend(lines.map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " })));
+            texts.extend(
+                lines.map(|(at, line)| format!("{}{line}", if at == 0 { "  " } else { "    " })),
+            );
         }
         let lines = texts.into_iter().enumerate();
         lines
@@ -261,8 +341,12 @@ impl Told {
 
 /// Beside which other step or file something stands.
 fn stands(whole: &[(String, Value)]) -> String {
-    let beside = whole.iter().find(|(key, _)| key == "after" || key == "before");
-    beside.map(|(word, other)| format!("{word} `{}`", value_text(word, other))).unwrap_or_default()
+    let beside = whole
+        .iter()
+        .find(|(key, _)| key == "after" || key == "before");
+    beside
+        .map(|(word, other)| format!("{word} `{}`", value_text(word, other)))
+        .unwrap_or_default()
 }
 
 fn value_text(key: &str, value: &Value) -> String {
@@ -270,21 +354,39 @@ fn value_text(key: &str, value: &Value) -> String {
         // Twelve digits tell two hashes apart; the whole ones are for programs.
         Value::Text(text) if key == "sha256" => text.chars().take(12).collect(),
         // A line break is no control character to be shown; the text is folded anew anyway.
-        Value::Text(text) => text.lines().map(|line| Shown(line).to_string()).collect::<Vec<_>>().join(" "),
+        Value::Text(text) => text
+            .lines()
+            .map(|line| Shown(line).to_string())
+            .collect::<Vec<_>>()
+            .join(" "),
         Value::Number(size) if key == "size" => format!("{} bytes", number(*size)),
         Value::Number(number) => number.to_string(),
         Value::Flag(flag) => flag.to_string(),
-        Value::List(values) => values.iter().map(|value| value_text(key, value)).collect::<Vec<_>>().join(", "),
-        Value::Whole(whole) => {
-            whole.iter().map(|(key, value)| format!("{key} {}", value_text(key, value))).collect::<Vec<_>>().join(", ")
-        }
+        Value::List(values) => values
+            .iter()
+            .map(|value| value_text(key, value))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Whole(whole) => whole
+            .iter()
+            .map(|(key, value)| format!("{key} {}", value_text(key, value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
 fn summary(differences: &[Difference]) -> String {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
-    differences.iter().for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);
-    let kinds: Vec<_> =
-        kinds.into_iter().map(|(kind, count)| format!("{} {}", number(count as u64), became(kind).1)).collect();
-    format!("{}: {}", count(differences.len(), "difference", "differences"), kinds.join(", "))
+    differences
+        .iter()
+        .for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);
+    let kinds: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, count)| format!("{} {}", number(count as u64), became(kind).1))
+        .collect();
+    format!(
+        "{}: {}",
+        count(differences.len(), "difference", "differences"),
+        kinds.join(", ")
+    )
 }

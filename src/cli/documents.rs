@@ -51,16 +51,26 @@ struct Inspected {
 fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     let shown = path.display().to_string();
     let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
+        io::ErrorKind::NotFound => {
+            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
+        }
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
     };
     if !path.metadata().map_err(fail)?.is_file() {
-        return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
+        return Err(Failure::new(
+            Exit::NoInput,
+            format_args!("`{shown}` is not a file"),
+        ));
     }
     let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
     let file = BufReader::new(File::open(path).map_err(fail)?);
     let contents = installer::contents(file, &mut BesideFile(path)).map_err(|error| chain(&error));
-    Ok(Inspected { path: path.to_owned(), size: facts.size, sha256: facts.sha256, contents })
+    Ok(Inspected {
+        path: path.to_owned(),
+        size: facts.size,
+        sha256: facts.sha256,
+        contents,
+    })
 }
 
 impl Inspected {
@@ -75,10 +85,16 @@ impl Inspected {
 
     fn tell(&self) {
         out::line(styled(BOLD, Shown(&self.path.display().to_string())));
-        out::line(format_args!("  size          {} bytes", out::number(self.size)));
+        out::line(format_args!(
+            "  size          {} bytes",
+            out::number(self.size)
+        ));
         out::line(format_args!("  sha256        {}", self.sha256));
         match &self.contents {
-            Err(why) => out::line(format_args!("  {}: {why}", styled(out::BAD, "cannot be used"))),
+            Err(why) => out::line(format_args!(
+                "  {}: {why}",
+                styled(out::BAD, "cannot be used")
+            )),
             Ok(contents) => tell_contents(contents),
         }
     }
@@ -88,16 +104,32 @@ fn tell_contents(contents: &Contents) {
     let identity = &contents.identity;
     out::line(format_args!("  product       {}", Shown(&identity.product)));
     out::line(format_args!("  version       {}", identity.version));
-    out::line(format_args!("  product code  {}", Shown(&identity.product_code)));
-    out::line(format_args!("  upgrade code  {}", Shown(identity.upgrade_code.as_deref().unwrap_or("none"))));
+    out::line(format_args!(
+        "  product code  {}",
+        Shown(&identity.product_code)
+    ));
+    out::line(format_args!(
+        "  upgrade code  {}",
+        Shown(identity.upgrade_code.as_deref().unwrap_or("none"))
+    ));
     if let Some(manufacturer) = &identity.manufacturer {
         out::line(format_args!("  manufacturer  {}", Shown(manufacturer)));
     }
     for cabinet in &contents.external_cabinets {
-        out::line(format_args!("  needs         {} beside it", Shown(cabinet.name.as_str())));
+        out::line(format_args!(
+            "  needs         {} beside it",
+            Shown(cabinet.name.as_str())
+        ));
     }
-    out::line(format_args!("  {}", count(contents.files.len(), "file:", "files:")));
-    let longest = contents.files.iter().map(|file| Shown(file.path.as_str()).to_string().chars().count()).max();
+    out::line(format_args!(
+        "  {}",
+        count(contents.files.len(), "file:", "files:")
+    ));
+    let longest = contents
+        .files
+        .iter()
+        .map(|file| Shown(file.path.as_str()).to_string().chars().count())
+        .max();
     // As much of the hashes as the screen has room for; JSON has the whole of them.
     let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
         true => 64,
@@ -105,7 +137,11 @@ fn tell_contents(contents: &Contents) {
     };
     for file in &contents.files {
         let sha256 = &file.sha256.to_string()[..digits];
-        out::line(format_args!("    {:>13}  {sha256}  {}", out::number(file.size), Shown(file.path.as_str())));
+        out::line(format_args!(
+            "    {:>13}  {sha256}  {}",
+            out::number(file.size),
+            Shown(file.path.as_str())
+        ));
     }
 }
 
@@ -114,10 +150,17 @@ struct BesideFile<'a>(&'a Path);
 
 impl Beside for BesideFile<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let folder = self.0.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self
+            .0
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(|found| same_name(found, name.as_str()))
+            if entry
+                .file_name()
+                .to_str()
+                .is_some_and(|found| same_name(found, name.as_str()))
                 && entry.file_type()?.is_file()
             {
                 return Ok(Some(Box::new(BufReader::new(File::open(entry.path())?))));
@@ -136,7 +179,8 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
     let output = OutputFile::new(&args.manifest, &[], Existing::Replaced)?;
     let kb = loaded.manifest.rollup.kb;
-    let Some(folder) = inputs::payload_folder(args.payload.payload.as_deref(), &args.manifest, kb)? else {
+    let Some(folder) = inputs::payload_folder(args.payload.payload.as_deref(), &args.manifest, kb)?
+    else {
         return Err(Failure::new(
             Exit::Usage,
             format_args!("no payload was given, and no folder `{kb}` lies beside the manifest"),
@@ -149,22 +193,33 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
     let pins = pins(&unpinned, description.as_ref(), &facts)?;
     let text = loaded.source.text();
-    let sealed = manifest::seal(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    let sealed =
+        manifest::seal(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
     if sealed == text {
-        out::line(format_args!("nothing to do: {} pinned already", count(pins.len(), "file is", "files are")));
+        out::line(format_args!(
+            "nothing to do: {} pinned already",
+            count(pins.len(), "file is", "files are")
+        ));
         return Ok(Exit::Ok);
     }
     // Somebody may have saved the file while the payload was read.
     if inputs::source(&args.manifest)?.text() != text {
         return Err(Failure::new(
             Exit::StalePlan,
-            format_args!("`{}` was changed while the payload was read", args.manifest.display()),
+            format_args!(
+                "`{}` was changed while the payload was read",
+                args.manifest.display()
+            ),
         )
         .now("nothing was written")
         .next("run the same command again"));
     }
     output.write(&sealed)?;
-    out::line(format_args!("pinned {} in {}", count(pins.len(), "file", "files"), args.manifest.display()));
+    out::line(format_args!(
+        "pinned {} in {}",
+        count(pins.len(), "file", "files"),
+        args.manifest.display()
+    ));
     Ok(Exit::Ok)
 }
 
@@ -196,5 +251,8 @@ fn pins(
     if reasons.is_empty() {
         return Ok(pins);
     }
-    Err(Failure { reasons, ..Failure::new(Exit::Mismatch, "").now("the manifest was not changed") })
+    Err(Failure {
+        reasons,
+        ..Failure::new(Exit::Mismatch, "").now("the manifest was not changed")
+    })
 }

@@ -76,7 +76,9 @@ impl Exit {
             Exit::Stopped => "this command leaves a run open",
             Exit::Mismatch => "files do not match their table, pin or record",
             Exit::StalePlan => "the plan no longer fits",
-            Exit::NotReady => "a prerequisite or readiness check failed, or an open run is in the way",
+            Exit::NotReady => {
+                "a prerequisite or readiness check failed, or an open run is in the way"
+            }
             Exit::NotApplicable => "superseded, or for another product or version",
             Exit::Usage => "bad arguments",
             Exit::Invalid => "a manifest, deployment, plan or journal is not valid",
@@ -218,7 +220,14 @@ pub(super) struct Failure {
 impl Failure {
     /// A failure with one reason.
     pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
-        Self { exit, findings: None, reasons: vec![reason.to_string()], changed: false, now: None, next: Vec::new() }
+        Self {
+            exit,
+            findings: None,
+            reasons: vec![reason.to_string()],
+            changed: false,
+            now: None,
+            next: Vec::new(),
+        }
     }
 
     /// A failure whose reason is an error with its causes.

@@ -13,17 +13,29 @@ use crate::document::{Code, Level, nearest};
 pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
     let topics = match &args.code {
         Some(code) => vec![Topic::named(code)?],
-        None => Code::ALL.iter().copied().map(Topic::Finding).chain(Exit::ALL.into_iter().map(Topic::Exit)).collect(),
+        None => Code::ALL
+            .iter()
+            .copied()
+            .map(Topic::Finding)
+            .chain(Exit::ALL.into_iter().map(Topic::Exit))
+            .collect(),
     };
     match (args.format, &topics[..]) {
         (Page::Json, _) => {
             let topics: Vec<Value> = topics.iter().map(Topic::json).collect();
-            out::line(format_args!("{:#}", json!({ "schema": 1, "topics": topics })));
+            out::line(format_args!(
+                "{:#}",
+                json!({ "schema": 1, "topics": topics })
+            ));
         }
         (Page::Markdown, [topic]) => out::line(topic.markdown()),
         (Page::Markdown, topics) => out::line(page(topics).trim_end()),
         (Page::Text, [topic]) => {
-            out::line(format_args!("{}\n\n{}", styled(BOLD, topic.heading()), fitted(topic.text())));
+            out::line(format_args!(
+                "{}\n\n{}",
+                styled(BOLD, topic.heading()),
+                fitted(topic.text())
+            ));
         }
         (Page::Text, topics) => list(topics),
     }
@@ -40,16 +52,27 @@ enum Topic {
 impl Topic {
     /// A finding by its code; an exit code by its number or name.
     fn named(wanted: &str) -> Result<Self, Failure> {
-        let exit = |exit: &Exit| exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted;
+        let exit = |exit: &Exit| {
+            exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted
+        };
         if let Some(exit) = Exit::ALL.into_iter().find(exit) {
             return Ok(Self::Exit(exit));
         }
         let finding = |code: &Code| code.name().eq_ignore_ascii_case(wanted);
-        if let Some(code) = wanted.parse().ok().or_else(|| Code::ALL.iter().copied().find(finding)) {
+        if let Some(code) = wanted
+            .parse()
+            .ok()
+            .or_else(|| Code::ALL.iter().copied().find(finding))
+        {
             return Ok(Self::Finding(code));
         }
-        let names = Code::ALL.iter().map(|code| code.number()).chain(Exit::ALL.iter().map(|exit| exit.name()));
-        let near = nearest(wanted, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let names = Code::ALL
+            .iter()
+            .map(|code| code.number())
+            .chain(Exit::ALL.iter().map(|exit| exit.name()));
+        let near = nearest(wanted, names)
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
         let reason = format!("`{wanted}` is neither the code of a finding nor an exit code{near}");
         Err(Failure::new(Exit::Usage, reason).next("`rollup explain` lists all of them"))
     }
@@ -57,7 +80,12 @@ impl Topic {
     fn heading(&self) -> String {
         match self {
             Self::Finding(code) => format!("{code}: {} ({})", code.title(), code.level()),
-            Self::Exit(exit) => format!("exit code {} ({}): {}", *exit as u8, exit.name(), exit.meaning()),
+            Self::Exit(exit) => format!(
+                "exit code {} ({}): {}",
+                *exit as u8,
+                exit.name(),
+                exit.meaning()
+            ),
         }
     }
 
@@ -70,10 +98,14 @@ impl Topic {
 
     fn json(&self) -> Value {
         match self {
-            Self::Finding(code) => json!({ "code": code.number(), "name": code.name(), "level": code.level(),
-                                           "title": code.title(), "explanation": code.explanation() }),
-            Self::Exit(exit) => json!({ "exit_code": *exit as u8, "name": exit.name(), "title": exit.meaning(),
-                                        "explanation": exit.explanation() }),
+            Self::Finding(code) => {
+                json!({ "code": code.number(), "name": code.name(), "level": code.level(),
+                                           "title": code.title(), "explanation": code.explanation() })
+            }
+            Self::Exit(exit) => {
+                json!({ "exit_code": *exit as u8, "name": exit.name(), "title": exit.meaning(),
+                                        "explanation": exit.explanation() })
+            }
         }
     }
 
@@ -81,10 +113,21 @@ impl Topic {
         match self {
             Self::Finding(code) => {
                 let level = code.level();
-                format!("### {code}: {}\n\n*{level}* · `{}`\n\n{}\n", code.title(), code.name(), self.text())
+                format!(
+                    "### {code}: {}\n\n*{level}* · `{}`\n\n{}\n",
+                    code.title(),
+                    code.name(),
+                    self.text()
+                )
             }
             Self::Exit(exit) => {
-                format!("### {} `{}`: {}\n\n{}\n", *exit as u8, exit.name(), exit.meaning(), self.text())
+                format!(
+                    "### {} `{}`: {}\n\n{}\n",
+                    *exit as u8,
+                    exit.name(),
+                    exit.meaning(),
+                    self.text()
+                )
             }
         }
     }
@@ -97,7 +140,10 @@ fn fitted(text: &str) -> String {
         true => part.to_owned(),
         false => out::wrapped(part, width, ""),
     };
-    text.split("\n\n").map(paragraph).collect::<Vec<_>>().join("\n\n")
+    text.split("\n\n")
+        .map(paragraph)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// One line for each.
@@ -114,7 +160,12 @@ fn list(topics: &[Topic]) {
                 out::line(format_args!("{code}  {level}  {}", code.title()));
             }
             Topic::Exit(exit) => {
-                out::line(format_args!("{:>6}  {:15}  {}", *exit as u8, exit.name(), exit.meaning()));
+                out::line(format_args!(
+                    "{:>6}  {:15}  {}",
+                    *exit as u8,
+                    exit.name(),
+                    exit.meaning()
+                ));
             }
         }
     }
@@ -151,7 +202,10 @@ fn page(topics: &[Topic]) -> String {
         }
     }
     page.push_str("\n## Exit codes\n");
-    for topic in topics.iter().filter(|topic| matches!(topic, Topic::Exit(_))) {
+    for topic in topics
+        .iter()
+        .filter(|topic| matches!(topic, Topic::Exit(_)))
+    {
         let _ = write!(page, "\n{}", topic.markdown());
     }
     page
@@ -165,16 +219,29 @@ mod tests {
     fn every_code_has_a_family_and_stands_on_the_page() {
         let topics: Vec<_> = Code::ALL.iter().copied().map(Topic::Finding).collect();
         let page = page(&topics);
-        assert!(Code::ALL.iter().all(|code| page.contains(&format!("### {code}: "))));
+        assert!(
+            Code::ALL
+                .iter()
+                .all(|code| page.contains(&format!("### {code}: ")))
+        );
     }
 
     #[test]
     fn a_topic_is_found_by_any_of_its_names() {
         for name in ["RU0201", "ru0201", "NotListed"] {
-            assert!(matches!(Topic::named(name), Ok(Topic::Finding(Code::NotListed))), "{name}");
+            assert!(
+                matches!(Topic::named(name), Ok(Topic::Finding(Code::NotListed))),
+                "{name}"
+            );
         }
-        assert!(matches!(Topic::named("13"), Ok(Topic::Exit(Exit::Mismatch))));
-        assert!(matches!(Topic::named("stale-plan"), Ok(Topic::Exit(Exit::StalePlan))));
+        assert!(matches!(
+            Topic::named("13"),
+            Ok(Topic::Exit(Exit::Mismatch))
+        ));
+        assert!(matches!(
+            Topic::named("stale-plan"),
+            Ok(Topic::Exit(Exit::StalePlan))
+        ));
         assert!(Topic::named("RU9999").is_err() && Topic::named("").is_err());
     }
 }

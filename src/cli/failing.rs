@@ -20,15 +20,22 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
     if ids.iter().any(|id| id.eq_ignore_ascii_case(named)) || named.parse::<usize>().is_ok() {
         return Ok(());
     }
-    let failure = Failure::new(Exit::Usage, format_args!("the manifest has no step `{named}`"));
+    let failure = Failure::new(
+        Exit::Usage,
+        format_args!("the manifest has no step `{named}`"),
+    );
     let failure = match nearest(named, ids.iter().copied()) {
         Some(id) => failure.next(format!("did you mean `--fail {id}`?")),
         None => failure,
     };
-    Err(failure.next(format!("the steps are {}; or give the number of an operation", ids.join(", "))))
+    Err(failure.next(format!(
+        "the steps are {}; or give the number of an operation",
+        ids.join(", ")
+    )))
 }
 
-/// Applies in the lab with one operation failing, and compares what stands then with what stood before.
+/// Applies in the lab with one operation failing, and compares what stands then with what stood
+/// before.
 pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exit, Failure> {
     let plan = match preview_of(job)? {
         Planned::Plan(plan) => plan,
@@ -39,31 +46,60 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     };
     let (number, operation) = find(named, &plan)?;
     let all = out::number(plan.operations().count() as u64);
-    out::say(format_args!("operation {} of {all} will fail: {}", out::number(number as u64), shown(operation)));
+    out::say(format_args!(
+        "operation {} of {all} will fail: {}",
+        out::number(number as u64),
+        shown(operation)
+    ));
     let deployment = job.tree().path();
     let before = Picture::of(deployment).map_err(|error| unreadable(&error))?;
-    let ended = run_job(job, &Asking { watch: Some(Arc::new(FailingSwap(operation.swap))), ..asking }, rehearsed());
+    let ended = run_job(
+        job,
+        &Asking {
+            watch: Some(Arc::new(FailingSwap(operation.swap))),
+            ..asking
+        },
+        rehearsed(),
+    );
     let found = Picture::of(deployment).map_err(|error| unreadable(&error))?;
     let wrong = before.differences(&found, Times::Compared);
     let compared = out::count(before.entries(), "file and folder", "files and folders");
     let failure = match ended {
         Err(failure) => failure,
-        Ok(_) => return Err(Failure::new(Exit::Failed, "the operation was to fail, and nothing did")),
+        Ok(_) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                "the operation was to fail, and nothing did",
+            ));
+        }
     };
     match (failure.exit, wrong.is_empty()) {
         (Exit::Undone, true) => {
-            out::line(format_args!("the whole tree is as before: {compared} compared"));
-            let next = format!("`rollup report last -d {}` tells what was done", out::typed(deployment));
-            Err(Failure { next: vec![next], ..failure })
+            out::line(format_args!(
+                "the whole tree is as before: {compared} compared"
+            ));
+            let next = format!(
+                "`rollup report last -d {}` tells what was done",
+                out::typed(deployment)
+            );
+            Err(Failure {
+                next: vec![next],
+                ..failure
+            })
         }
         (Exit::Undone, false) => {
-            let mut failure =
-                Failure::new(Exit::Failed, "the run says that it is undone, and the tree is not as before");
+            let mut failure = Failure::new(
+                Exit::Failed,
+                "the run says that it is undone, and the tree is not as before",
+            );
             failure.reasons.extend(wrong);
             Err(failure.now(format!("{} is left as it is", out::typed(deployment))))
         }
         _ => {
-            out::line(format_args!("{} of {compared} are not as before", out::number(wrong.len() as u64)));
+            out::line(format_args!(
+                "{} of {compared} are not as before",
+                out::number(wrong.len() as u64)
+            ));
             Err(failure)
         }
     }
@@ -71,33 +107,49 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
 
 /// The first operation of a step, or the Nth of all; with its number.
 fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
-    let usage = |reason: String| Failure::new(Exit::Usage, reason).now("the lab is in the state before the rollup");
+    let usage = |reason: String| {
+        Failure::new(Exit::Usage, reason).now("the lab is in the state before the rollup")
+    };
     let mut before = 0;
     for step in &plan.steps {
         if step.id.eq_ignore_ascii_case(named) {
-            let first = step.operations.first().map(|operation| (before + 1, operation));
+            let first = step
+                .operations
+                .first()
+                .map(|operation| (before + 1, operation));
             return first.ok_or_else(|| {
                 let why = match (&step.gate, step.nothing.first()) {
                     (Some(_), _) => "it is done by hand".to_owned(),
                     (None, Some(idle)) => format!("{}: {}", idle.target, idle.why),
                     (None, None) => "there is nothing to do".to_owned(),
                 };
-                usage(format!("step `{}` has no operation that could fail: {why}", step.id))
+                usage(format!(
+                    "step `{}` has no operation that could fail: {why}",
+                    step.id
+                ))
             });
         }
         before += step.operations.len();
     }
     let all = plan.operations().count();
     let number: usize = named.parse().unwrap_or(0);
-    let found = number.checked_sub(1).and_then(|at| plan.operations().nth(at));
+    let found = number
+        .checked_sub(1)
+        .and_then(|at| plan.operations().nth(at));
     found.map(|operation| (number, operation)).ok_or_else(|| {
         let count = out::count(all, "operation", "operations");
-        usage(format!("there is no operation {named}: the plan has {count}, counted from 1"))
+        usage(format!(
+            "there is no operation {named}: the plan has {count}, counted from 1"
+        ))
     })
 }
 
 fn shown(operation: &Operation) -> String {
-    let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+    let on = operation
+        .server
+        .as_ref()
+        .map(|server| format!(" on {}", Shown(server)))
+        .unwrap_or_default();
     format!("{} {}{on}", operation.kind.word(), Shown(&operation.target))
 }
 

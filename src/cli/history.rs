@@ -9,7 +9,9 @@ use super::named::{Newest, choose};
 use super::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::events;
-use crate::journal::{About, Accepted, Answer, Aside, Direction, Entry, Outcome, Record, Run, RunState, aside};
+use crate::journal::{
+    About, Accepted, Answer, Aside, Direction, Entry, Outcome, Record, Run, RunState, aside,
+};
 use crate::names::Shown;
 use crate::plan::{Plan, PlannedRollup};
 use crate::run::{kept, load_plan, no_return, standing};
@@ -34,10 +36,15 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
     }
     let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
     if args.format == Format::Json {
-        let runs: Vec<Value> = runs.iter().map(|run| run_json(run, no_return.get(&run.number))).collect();
-        let set_aside: Vec<Value> = aside.iter().map(|(name, said)| aside_json(name, said.as_ref())).collect();
-        let document =
-            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
+        let runs: Vec<Value> = runs
+            .iter()
+            .map(|run| run_json(run, no_return.get(&run.number)))
+            .collect();
+        let set_aside: Vec<Value> = aside
+            .iter()
+            .map(|(name, said)| aside_json(name, said.as_ref()))
+            .collect();
+        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -46,10 +53,22 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
     }
     for run in &runs {
         let opened = run.journal.opened();
-        let at = run.journal.entries.first().map_or("", |entry| entry.at.as_str());
-        let by = opened.map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host))).unwrap_or_default();
-        let plan = opened.map(|opened| opened.plan.to_string()).unwrap_or_default();
-        out::line(format_args!("{}  {}  {at}  by {by}", styled(BOLD, run.name()), styled(style(run), standing(run))));
+        let at = run
+            .journal
+            .entries
+            .first()
+            .map_or("", |entry| entry.at.as_str());
+        let by = opened
+            .map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host)))
+            .unwrap_or_default();
+        let plan = opened
+            .map(|opened| opened.plan.to_string())
+            .unwrap_or_default();
+        out::line(format_args!(
+            "{}  {}  {at}  by {by}",
+            styled(BOLD, run.name()),
+            styled(style(run), standing(run))
+        ));
         let about = about(opened.map(|opened| &opened.about));
         let undo = match no_return.get(&run.number) {
             Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
@@ -57,18 +76,36 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
             None => String::new(),
         };
         let about = format!("{about}; plan {plan}{undo}");
-        out::line(format_args!("    {}", out::wrapped(&about, out::width() - 4, "    ")));
+        out::line(format_args!(
+            "    {}",
+            out::wrapped(&about, out::width() - 4, "    ")
+        ));
         if let Some(Accepted { by, reason, .. }) = accepted(run) {
             let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
-            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+            out::line(format_args!(
+                "    {}",
+                out::wrapped(&text, out::width() - 4, "    ")
+            ));
         }
     }
     for (name, said) in &aside {
         let at = said.as_ref().map_or("", |said| said.at.as_str());
-        out::line(format_args!("{}  {}  {at}", styled(BOLD, Shown(name)), styled(WARN, "set aside, no run any more")));
+        out::line(format_args!(
+            "{}  {}  {at}",
+            styled(BOLD, Shown(name)),
+            styled(WARN, "set aside, no run any more")
+        ));
         if let Some(said) = said {
-            let text = format!("by {}: {}; {}", Shown(&said.by), Shown(&said.reason), Shown(&said.because));
-            out::line(format_args!("    {}", out::wrapped(&text, out::width() - 4, "    ")));
+            let text = format!(
+                "by {}: {}; {}",
+                Shown(&said.by),
+                Shown(&said.reason),
+                Shown(&said.because)
+            );
+            out::line(format_args!(
+                "    {}",
+                out::wrapped(&text, out::width() - 4, "    ")
+            ));
         }
     }
     if runs.iter().any(Run::is_open) {
@@ -88,7 +125,12 @@ fn style(run: &Run) -> anstyle::Style {
 /// What a run is of, in words.
 fn about(about: Option<&About>) -> String {
     match about {
-        Some(About::Rollup(PlannedRollup { kb, revision, title, .. })) => {
+        Some(About::Rollup(PlannedRollup {
+            kb,
+            revision,
+            title,
+            ..
+        })) => {
             format!("{kb} revision {revision}: {}", Shown(title))
         }
         Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
@@ -106,14 +148,22 @@ fn accepted(run: &Run) -> Option<&Accepted> {
 
 /// Whether there is something of a run to undo.
 fn can_be_undone(run: &Run) -> bool {
-    !matches!(run.state(), RunState::Closed(Outcome::Undone | Outcome::Accepted))
+    !matches!(
+        run.state(),
+        RunState::Closed(Outcome::Undone | Outcome::Accepted)
+    )
 }
 
 fn run_json(run: &Run, no_return: Option<&String>) -> Value {
-    let measured = run.journal.entries.iter().rev().find_map(|entry| match &entry.record {
-        Record::Closed { measured, .. } => Some(measured),
-        _ => None,
-    });
+    let measured = run
+        .journal
+        .entries
+        .iter()
+        .rev()
+        .find_map(|entry| match &entry.record {
+            Record::Closed { measured, .. } => Some(measured),
+            _ => None,
+        });
     let reason = match run.journal.opened().map(|opened| &opened.about) {
         Some(About::Accept { reason }) => Some(reason),
         _ => accepted(run).map(|accepted| &accepted.reason),
@@ -149,7 +199,13 @@ impl<'a> One<'a> {
             true => None,
             false => kept(tree, run).map_err(|error| inputs::disk(&error))?,
         };
-        Ok(Self { tree, run, no_return, plan, kept })
+        Ok(Self {
+            tree,
+            run,
+            no_return,
+            plan,
+            kept,
+        })
     }
 
     /// A file of the run's folder, as it is found on disk.
@@ -158,11 +214,17 @@ impl<'a> One<'a> {
     }
 
     fn events(&self) -> String {
-        events::path_of(self.run.name()).map(|at| self.tree.shown(Some(&at))).unwrap_or_default()
+        events::path_of(self.run.name())
+            .map(|at| self.tree.shown(Some(&at)))
+            .unwrap_or_default()
     }
 
     fn report(&self) -> String {
-        format!("rollup report {} -d {}", self.run.number, out::typed(self.tree.path()))
+        format!(
+            "rollup report {} -d {}",
+            self.run.number,
+            out::typed(self.tree.path())
+        )
     }
 
     fn json(&self) -> Value {
@@ -185,7 +247,11 @@ impl<'a> One<'a> {
 
     fn text(&self) {
         let run = self.run;
-        out::line(format_args!("{}  {}", styled(BOLD, run.name()), styled(style(run), standing(run))));
+        out::line(format_args!(
+            "{}  {}",
+            styled(BOLD, run.name()),
+            styled(style(run), standing(run))
+        ));
         let opened = run.journal.opened();
         line(&about(opened.map(|opened| &opened.about)));
         if let Some(opened) = opened {
@@ -197,7 +263,10 @@ impl<'a> One<'a> {
             ));
             line(&format!("plan {}", opened.plan));
             if !opened.confirmed.is_empty() {
-                line(&format!("confirmed before: {}", Shown(&opened.confirmed.join(", "))));
+                line(&format!(
+                    "confirmed before: {}",
+                    Shown(&opened.confirmed.join(", "))
+                ));
             }
         }
         line(&match self.no_return {
@@ -206,7 +275,10 @@ impl<'a> One<'a> {
             None => "there is nothing of it to undo".to_owned(),
         });
         out::line(styled(BOLD, "records"));
-        run.journal.entries.iter().for_each(|entry| line(&format!("{}  {}", entry.at, record(entry))));
+        run.journal
+            .entries
+            .iter()
+            .for_each(|entry| line(&format!("{}  {}", entry.at, record(entry))));
         match &self.plan {
             Err(fault) => line(&format!("its plan cannot be used: {}", Shown(fault))),
             Ok(plan) => {
@@ -216,21 +288,39 @@ impl<'a> One<'a> {
                         Some(_) => "by hand".to_owned(),
                         None => count(step.operations.len(), "operation", "operations"),
                     };
-                    line(&format!("{}. {}: {}; {operations}", at + 1, Shown(&step.id), Shown(&step.title)));
+                    line(&format!(
+                        "{}. {}: {}; {operations}",
+                        at + 1,
+                        Shown(&step.id),
+                        Shown(&step.title)
+                    ));
                 }
                 let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
                 line(&predicted.map_or(String::new(), |digest| format!("prediction {digest}")));
             }
         }
         out::line(styled(BOLD, "where to look"));
-        let places =
-            [("folder", self.tree.shown(Some(&run.folder))), ("plan", self.at("plan.json")), ("events", self.events())];
-        places.iter().for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
+        let places = [
+            ("folder", self.tree.shown(Some(&run.folder))),
+            ("plan", self.at("plan.json")),
+            ("events", self.events()),
+        ];
+        places
+            .iter()
+            .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
         if let Some(bytes) = self.kept {
-            // Going back, the old objects return to their places, and the new ones go into the slots.
-            let what =
-                if run.state() == RunState::Closed(Outcome::Undone) { "what was taken back" } else { "old objects" };
-            out::line(format_args!("  {:<8}{} bytes of {what}", "slots", number(bytes)));
+            // Going back, the old objects return to their places, and the new ones go into the
+            // slots.
+            let what = if run.state() == RunState::Closed(Outcome::Undone) {
+                "what was taken back"
+            } else {
+                "old objects"
+            };
+            out::line(format_args!(
+                "  {:<8}{} bytes of {what}",
+                "slots",
+                number(bytes)
+            ));
         }
         out::line(format_args!("  {:<8}{}", "report", self.report()));
     }
@@ -239,7 +329,10 @@ impl<'a> One<'a> {
 /// A line of what is told of one run.
 fn line(text: &str) {
     if !text.is_empty() {
-        out::line(format_args!("  {}", out::wrapped(text, out::width(), "    ")));
+        out::line(format_args!(
+            "  {}",
+            out::wrapped(text, out::width(), "    ")
+        ));
     }
 }
 
@@ -257,18 +350,30 @@ fn record(entry: &Entry) -> String {
             };
             format!("manual step {}: {answer}, says {}", Shown(step), Shown(by))
         }
-        Record::Turned { direction: Direction::Forward, why } => format!("turned forward: {}", Shown(why)),
-        Record::Turned { direction: Direction::Back, why } => format!("turned back: {}", Shown(why)),
+        Record::Turned {
+            direction: Direction::Forward,
+            why,
+        } => format!("turned forward: {}", Shown(why)),
+        Record::Turned {
+            direction: Direction::Back,
+            why,
+        } => format!("turned back: {}", Shown(why)),
         Record::Reopened { why, travellers } => {
             let files = count(travellers.len(), "operator's file", "operator's files");
             format!("reopened: {}; {files} to move along", Shown(why))
         }
-        Record::Closed { outcome, measured, accepted } => {
+        Record::Closed {
+            outcome,
+            measured,
+            accepted,
+        } => {
             let outcome = match outcome {
                 Outcome::Applied => "applied".to_owned(),
                 Outcome::Undone => "undone".to_owned(),
                 Outcome::Accepted => match accepted {
-                    Some(Accepted { by, reason, .. }) => format!("as it stood, by {}: {}", Shown(by), Shown(reason)),
+                    Some(Accepted { by, reason, .. }) => {
+                        format!("as it stood, by {}: {}", Shown(by), Shown(reason))
+                    }
                     None => "as it stood".to_owned(),
                 },
             };

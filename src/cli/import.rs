@@ -23,9 +23,18 @@ pub(super) fn imported(path: &Path) -> Result<Imported, Failure> {
 
 /// `rollup import`.
 pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
-    let existing = if args.force { Existing::Replaced } else { Existing::Kept };
-    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
-    let output = output.map(|path| OutputFile::new(path, &[&args.article], existing)).transpose()?;
+    let existing = if args.force {
+        Existing::Replaced
+    } else {
+        Existing::Kept
+    };
+    let output = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"));
+    let output = output
+        .map(|path| OutputFile::new(path, &[&args.article], existing))
+        .transpose()?;
     let imported = imported(&args.article)?;
     if let Some(output) = &output {
         output.write(&imported.draft)?;
@@ -41,7 +50,10 @@ pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
 }
 
 fn no_article(path: &Path, error: &NoArticle) -> Failure {
-    let failure = Failure::new(Exit::Invalid, format_args!("`{}` cannot be imported: {error}", path.display()));
+    let failure = Failure::new(
+        Exit::Invalid,
+        format_args!("`{}` cannot be imported: {error}", path.display()),
+    );
     let failure = failure.now("nothing was written");
     match error {
         NoArticle::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
@@ -58,18 +70,36 @@ fn no_article(path: &Path, error: &NoArticle) -> Failure {
 /// What is left to decide, briefly.
 fn brief(args: &Import, imported: &Imported) -> Vec<String> {
     let mut lines = vec![summary(imported)];
-    if let Some(path) = args.output.as_deref().filter(|path| *path != Path::new("-")) {
+    if let Some(path) = args
+        .output
+        .as_deref()
+        .filter(|path| *path != Path::new("-"))
+    {
         lines.push(format!("written to {}", typed(path)));
     }
     if !imported.open.is_empty() {
-        let label = count(imported.open.len(), "point is left to decide", "points are left to decide");
+        let label = count(
+            imported.open.len(),
+            "point is left to decide",
+            "points are left to decide",
+        );
         lines.push(format!("{}: {label}", styled(WARN, "open")));
-        lines.extend(imported.open.iter().take(BRIEF).map(|open| open_line(&args.article, open)));
+        lines.extend(
+            imported
+                .open
+                .iter()
+                .take(BRIEF)
+                .map(|open| open_line(&args.article, open)),
+        );
     }
     if imported.open.len() > BRIEF {
         lines.push(format!("  and {} more", imported.open.len() - BRIEF));
     }
-    lines.push(format!("{}: rollup import {} --report", styled(BOLD, "next"), typed(&args.article)));
+    lines.push(format!(
+        "{}: rollup import {} --report",
+        styled(BOLD, "next"),
+        typed(&args.article)
+    ));
     lines
 }
 
@@ -93,18 +123,30 @@ fn open_line(article: &Path, open: &Open) -> String {
         Some(line) => format!("{}:{line}", article.display()),
         None => article.display().to_string(),
     };
-    format!("  {}", wrapped(&format!("{}: {}", Shown(&place), Shown(&open.what)), out::width() - 2, "    "))
+    format!(
+        "  {}",
+        wrapped(
+            &format!("{}: {}", Shown(&place), Shown(&open.what)),
+            out::width() - 2,
+            "    "
+        )
+    )
 }
 
-/// Everything: what was found, what is open, what became of every line of the installation section, and where every
-/// value comes from.
+/// Everything: what was found, what is open, what became of every line of the installation section,
+/// and where every value comes from.
 fn report(args: &Import, imported: &Imported) -> Vec<String> {
     let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
     lines.push(styled(BOLD, "Left to decide"));
     if imported.open.is_empty() {
         lines.push("  nothing".to_owned());
     }
-    lines.extend(imported.open.iter().map(|open| open_line(&args.article, open)));
+    lines.extend(
+        imported
+            .open
+            .iter()
+            .map(|open| open_line(&args.article, open)),
+    );
     lines.extend([String::new(), styled(BOLD, "Installation section")]);
     if imported.accounted.is_empty() {
         lines.push("  none was found".to_owned());
@@ -117,10 +159,24 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
             Became::Needless { why } => format!("needs no step: {why}"),
             Became::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
         };
-        lines.push(format!("{:>6}  {:<60}  {became}", accounted.line, Shown(&text).to_string()));
+        lines.push(format!(
+            "{:>6}  {:<60}  {became}",
+            accounted.line,
+            Shown(&text).to_string()
+        ));
     }
-    lines.extend([String::new(), styled(BOLD, "Draft, with the lines of the article that it comes from")]);
-    lines.extend(imported.values().map(|value| format!("{:>6}  {}", value.line, Shown(value.text))));
+    lines.extend([
+        String::new(),
+        styled(
+            BOLD,
+            "Draft, with the lines of the article that it comes from",
+        ),
+    ]);
+    lines.extend(
+        imported
+            .values()
+            .map(|value| format!("{:>6}  {}", value.line, Shown(value.text))),
+    );
     lines
 }
 

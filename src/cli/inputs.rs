@@ -39,7 +39,8 @@ pub(super) struct Loaded {
 
 /// A deployment for a command that works from the records of its runs.
 ///
-/// Recovery must not depend on a file that people edit, so `deployment.toml` may be damaged or missing.
+/// Recovery must not depend on a file that people edit, so `deployment.toml` may be damaged or
+/// missing.
 pub(super) struct RunSite {
     pub(super) tree: Tree,
     /// What `deployment.toml` says; or why it cannot be used.
@@ -55,9 +56,17 @@ impl RunSite {
     ///
     /// The description cannot be used; an open run is named then.
     pub(super) fn described(self) -> Result<Site, Failure> {
-        let Self { tree, description, how } = self;
+        let Self {
+            tree,
+            description,
+            how,
+        } = self;
         match description {
-            Ok(description) => Ok(Site { tree, description, how }),
+            Ok(description) => Ok(Site {
+                tree,
+                description,
+                how,
+            }),
             Err(failure) => Err(with_open_run(failure, &tree)),
         }
     }
@@ -66,7 +75,9 @@ impl RunSite {
     pub(super) fn warn(&self) {
         if let Err(failure) = &self.description {
             let reason = failure.reasons.join("; ");
-            out::warn(format_args!("{reason}; this command needs only what the runs recorded"));
+            out::warn(format_args!(
+                "{reason}; this command needs only what the runs recorded"
+            ));
         }
     }
 }
@@ -75,7 +86,8 @@ impl RunSite {
 ///
 /// # Errors
 ///
-/// No deployment is there, its `deployment.toml` is not valid, or its `.rollup` is of a later version.
+/// No deployment is there, its `deployment.toml` is not valid, or its `.rollup` is of a later
+/// version.
 pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
     run_site(given)?.described()
 }
@@ -92,30 +104,49 @@ pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     };
     let tree = open(&path)?;
     check_format(&tree).map_err(|error| locked(&error))?;
-    let has_runs = tree.look(&rel(".rollup/runs")).is_ok_and(|look| look.is_some());
+    let has_runs = tree
+        .look(&rel(".rollup/runs"))
+        .is_ok_and(|look| look.is_some());
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
-        description => Ok(RunSite { tree, description, how }),
+        description => Ok(RunSite {
+            tree,
+            description,
+            how,
+        }),
     }
 }
 
-/// Adds what a failure must not hide: a run is open, and the commands that go on with it work all the same.
+/// Adds what a failure must not hide: a run is open, and the commands that go on with it work all
+/// the same.
 fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
-    let Some(open) = runs(tree).ok().and_then(|runs| runs.into_iter().find(Run::is_open)) else {
+    let Some(open) = runs(tree)
+        .ok()
+        .and_then(|runs| runs.into_iter().find(Run::is_open))
+    else {
         return failure;
     };
     let next = Next(tree.path());
-    failure.now(format!("this command changed nothing; run {} is {}", open.name(), standing(&open))).next(format!(
-        "`{}` works without the file, and so do `{}` and `{}`",
-        next.status(),
-        next.resume(),
-        next.undo()
-    ))
+    failure
+        .now(format!(
+            "this command changed nothing; run {} is {}",
+            open.name(),
+            standing(&open)
+        ))
+        .next(format!(
+            "`{}` works without the file, and so do `{}` and `{}`",
+            next.status(),
+            next.resume(),
+            next.undo()
+        ))
 }
 
 fn open(path: &Path) -> Result<Tree, Failure> {
     if !path.is_dir() {
-        let failure = Failure::new(Exit::NoInput, format_args!("there is no deployment `{}`", path.display()));
+        let failure = Failure::new(
+            Exit::NoInput,
+            format_args!("there is no deployment `{}`", path.display()),
+        );
         return Err(if path.exists() {
             failure.next("give the folder that `deployment.toml` lies in")
         } else {
@@ -127,11 +158,16 @@ fn open(path: &Path) -> Result<Tree, Failure> {
 
 fn nearest() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
-    let is_one = |folder: &Path| folder.join("deployment.toml").is_file() || folder.join(".rollup/runs").is_dir();
+    let is_one = |folder: &Path| {
+        folder.join("deployment.toml").is_file() || folder.join(".rollup/runs").is_dir()
+    };
     let found = here.ancestors().find(|folder| is_one(folder));
     found.map(Path::to_owned).ok_or_else(|| {
-        Failure::new(Exit::Usage, "no deployment was given, and no folder upwards from here has a `deployment.toml`")
-            .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
+        Failure::new(
+            Exit::Usage,
+            "no deployment was given, and no folder upwards from here has a `deployment.toml`",
+        )
+        .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
     })
 }
 
@@ -162,7 +198,10 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     let shown = tree.shown(Some(&at));
     let file = tree.file(&at).map_err(|error| match error.is_missing() {
         true => {
-            let reason = format!("`{}` is no deployment: it has no `deployment.toml`", tree.path().display());
+            let reason = format!(
+                "`{}` is no deployment: it has no `deployment.toml`",
+                tree.path().display()
+            );
             Failure::new(Exit::NoInput, reason)
         }
         false => disk(&error),
@@ -176,23 +215,41 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
 
 /// Reads a document that was typed on the command line; no more of it than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
-    Ok(Source::from_bytes(escaped(path), bytes(path, Source::LARGEST as u64 + 1)?))
+    Ok(Source::from_bytes(
+        escaped(path),
+        bytes(path, Source::LARGEST as u64 + 1)?,
+    ))
 }
 
-/// Reads a file that was typed on the command line, up to so many bytes. Anything but a file is refused without
-/// waiting for it.
+/// Reads a file that was typed on the command line, up to so many bytes. Anything but a file is
+/// refused without waiting for it.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let shown = escaped(path);
     let fail = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`")),
+        io::ErrorKind::NotFound => {
+            Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
+        }
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
     };
     // What a shell hands over, such as `<(…)`, has a writer at its other end.
-    let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"].iter().any(|place| path.starts_with(place));
-    let nonblocking = if stream { 0 } else { rustix::fs::OFlags::NONBLOCK.bits().cast_signed() };
-    let file = File::options().read(true).custom_flags(nonblocking).open(path).map_err(fail)?;
+    let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
+        .iter()
+        .any(|place| path.starts_with(place));
+    let nonblocking = if stream {
+        0
+    } else {
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
+    };
+    let file = File::options()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(fail)?;
     if !stream && !file.metadata().map_err(fail)?.is_file() {
-        return Err(Failure::new(Exit::NoInput, format_args!("`{shown}` is not a file")));
+        return Err(Failure::new(
+            Exit::NoInput,
+            format_args!("`{shown}` is not a file"),
+        ));
     }
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(fail)?;
@@ -215,32 +272,58 @@ fn invalid(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == crate::document::Level::Error);
     let shown = findings.text(source, &look()).trim_end().to_owned();
     // A manifest that asks for too much is still a valid one.
-    let exit = match findings.sorted().iter().all(|finding| finding.code == Code::NotRemovable) {
+    let exit = match findings
+        .sorted()
+        .iter()
+        .all(|finding| finding.code == Code::NotRemovable)
+    {
         true => Exit::NotReady,
         false => Exit::Invalid,
     };
     let errors = out::count(findings.errors(), "error", "errors");
     let failure = Failure::new(exit, format_args!("`{}` has {errors}", source.name()))
         .now("this command changed nothing")
-        .next(format!("fix the file, then `rollup validate {}`", source.name()));
-    Failure { findings: Some(shown), ..failure }
+        .next(format!(
+            "fix the file, then `rollup validate {}`",
+            source.name()
+        ));
+    Failure {
+        findings: Some(shown),
+        ..failure
+    }
 }
 
 /// How findings are drawn on standard error.
 pub(super) fn look() -> Look {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    Look { width: out::width(), color, folds: out::is_screen() }
+    Look {
+        width: out::width(),
+        color,
+        folds: out::is_screen(),
+    }
 }
 
 /// The payload that was given, or the folder beside the manifest that is named like its KB number.
-pub(super) fn payload_folder(given: Option<&Path>, manifest: &Path, kb: Kb) -> Result<Option<PathBuf>, Failure> {
+pub(super) fn payload_folder(
+    given: Option<&Path>,
+    manifest: &Path,
+    kb: Kb,
+) -> Result<Option<PathBuf>, Failure> {
     if let Some(given) = given {
         return given_payload(given).map(Some);
     }
-    let beside = manifest.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = manifest
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(beside).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.parse() == Ok(kb)))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| name.parse() == Ok(kb))
+        })
         .map(|entry| entry.path())
         .filter(|path| path.is_dir())
         .collect();
@@ -253,8 +336,15 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     match given.is_dir() {
         true => Ok(given.to_owned()),
         false => {
-            let failure = Failure::new(Exit::NoInput, format_args!("there is no payload folder `{}`", given.display()));
-            Err(if given.exists() { failure.next("give the folder that the files lie in") } else { failure })
+            let failure = Failure::new(
+                Exit::NoInput,
+                format_args!("there is no payload folder `{}`", given.display()),
+            );
+            Err(if given.exists() {
+                failure.next("give the folder that the files lie in")
+            } else {
+                failure
+            })
         }
     }
 }
@@ -265,7 +355,10 @@ pub(super) fn payload(folder: &Path) -> Result<Payload, Failure> {
 }
 
 /// Reads while others may write: looks at the journals before and after, and again when they moved.
-pub(super) fn quietly<T>(tree: &Tree, mut read: impl FnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn quietly<T>(
+    tree: &Tree,
+    mut read: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
     for _ in 0..LOOKS {
         let before = marks(tree)?;
         let value = read();
@@ -279,14 +372,19 @@ pub(super) fn quietly<T>(tree: &Tree, mut read: impl FnMut() -> Result<T, Failur
 /// All runs, where the slots of none of them tell of more than its journal does.
 pub(super) fn sound_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     let runs = runs(tree).map_err(|fault| journal(&fault))?;
-    runs.iter().try_for_each(|run| untouched(tree, run)).map_err(|error| not_begun(&error))?;
+    runs.iter()
+        .try_for_each(|run| untouched(tree, run))
+        .map_err(|error| not_begun(&error))?;
     Ok(runs)
 }
 
 /// What a writer changes first and last: the number of records of every run.
 fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
     let runs = runs(tree).map_err(|fault| journal(&fault))?;
-    Ok(runs.iter().map(|run| (run.number, run.journal.entries.len())).collect())
+    Ok(runs
+        .iter()
+        .map(|run| (run.number, run.journal.entries.len()))
+        .collect())
 }
 
 /// Somebody is at work: who.
@@ -314,7 +412,8 @@ pub(super) fn disk(error: &DiskError) -> Failure {
 pub(super) fn from_disk(error: &DiskError) -> Failure {
     if is_mount_point(&error.source) {
         let umount = format!("umount {}", out::typed(Path::new(&error.path)));
-        return Failure::caused(Exit::NotReady, error).next(format!("`{umount}`, then the same command again"));
+        return Failure::caused(Exit::NotReady, error)
+            .next(format!("`{umount}`, then the same command again"));
     }
     Failure::caused(Exit::Io, error)
 }
@@ -326,7 +425,9 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
             .now("nobody can tell from it how far the run is; nothing was touched")
             .next("the slots still tell: see \"By hand\" in the README")
             .next("or `rollup accept --reason TEXT` shows them, and sets the run's folder aside"),
-        JournalFault::TooNew { .. } => Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it"),
+        JournalFault::TooNew { .. } => {
+            Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it")
+        }
         JournalFault::Disk(error) => disk(error),
     }
 }
@@ -338,27 +439,46 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
         RunError::Disk(error) => from_disk(error).now(now),
         RunError::Journal(fault) => journal(fault),
         RunError::Plan { .. } => Failure::new(Exit::Invalid, error).now(now),
-        RunError::Stale { .. } => {
-            Failure::new(Exit::StalePlan, error).now(now).next("plan again: `rollup plan` shows what is different")
-        }
+        RunError::Stale { .. } => Failure::new(Exit::StalePlan, error)
+            .now(now)
+            .next("plan again: `rollup plan` shows what is different"),
         RunError::NotReady(reasons) => {
             let mut failure = Failure::new(Exit::NotReady, "").now(now);
-            failure.reasons = reasons.iter().map(|reason| reason.message.clone()).collect();
-            failure.next = reasons.iter().filter_map(|reason| reason.help.clone()).collect();
+            failure.reasons = reasons
+                .iter()
+                .map(|reason| reason.message.clone())
+                .collect();
+            failure.next = reasons
+                .iter()
+                .filter_map(|reason| reason.help.clone())
+                .collect();
             failure.next.dedup();
             failure
         }
-        RunError::Pathless { .. } => Failure::new(Exit::NotReady, error).now(now).next("rename it"),
-        RunError::Unfaithful { .. } => Failure::new(Exit::Io, error).now(now).next("look after the disk first"),
-        RunError::SetAside { .. } | RunError::InTheWay { .. } => Failure::new(Exit::NeedsAttention, error),
-        RunError::Stranger { .. } | RunError::Unpredicted(_) => Failure::new(Exit::NeedsAttention, error),
+        RunError::Pathless { .. } => Failure::new(Exit::NotReady, error)
+            .now(now)
+            .next("rename it"),
+        RunError::Unfaithful { .. } => Failure::new(Exit::Io, error)
+            .now(now)
+            .next("look after the disk first"),
+        RunError::SetAside { .. } | RunError::InTheWay { .. } => {
+            Failure::new(Exit::NeedsAttention, error)
+        }
+        RunError::Stranger { .. } | RunError::Unpredicted(_) => {
+            Failure::new(Exit::NeedsAttention, error)
+        }
         RunError::Changed(found) => {
             let mut failure = Failure::new(Exit::Mismatch, "").now(now);
-            failure.reasons = found.iter().map(|what| format!("{what}, which the run had put there")).collect();
+            failure.reasons = found
+                .iter()
+                .map(|what| format!("{what}, which the run had put there"))
+                .collect();
             failure
         }
         RunError::Interrupted => Failure::new(Exit::Interrupted, "stopped by a signal").now(now),
-        RunError::Waiting { .. } | RunError::StopsBefore { .. } => Failure::new(Exit::Stopped, error),
+        RunError::Waiting { .. } | RunError::StopsBefore { .. } => {
+            Failure::new(Exit::Stopped, error)
+        }
         RunError::NoReturn { .. } => Failure::new(Exit::NotReady, error).now(now),
     }
 }

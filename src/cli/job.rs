@@ -1,4 +1,5 @@
-//! What `plan`, `stage` and `apply` share: everything a plan is made from, and the way to a confirmed one.
+//! What `plan`, `stage` and `apply` share: everything a plan is made from, and the way to a
+//! confirmed one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,15 +21,25 @@ use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
-use crate::plan::{Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest};
+use crate::plan::{
+    Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest,
+};
 use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
 
 impl From<Choices> for Options {
     fn from(choices: Choices) -> Self {
         Self {
-            install_new: if choices.install_new { InstallNew::Yes } else { InstallNew::No },
+            install_new: if choices.install_new {
+                InstallNew::Yes
+            } else {
+                InstallNew::No
+            },
             again: if choices.again { Again::Yes } else { Again::No },
-            downgrade: if choices.allow_downgrade { Downgrade::Allow } else { Downgrade::Refuse },
+            downgrade: if choices.allow_downgrade {
+                Downgrade::Allow
+            } else {
+                Downgrade::Refuse
+            },
         }
     }
 }
@@ -87,22 +98,41 @@ pub(super) struct Begun {
 impl Job {
     /// From a manifest, or from a saved plan, which then has to be what comes out again.
     pub(super) fn asked(args: &Planning) -> Result<Self, Failure> {
-        let Planning { manifest, deployment, payload, choices } = args;
+        let Planning {
+            manifest,
+            deployment,
+            payload,
+            choices,
+        } = args;
         let (deployment, payload) = (deployment.deployment.as_deref(), payload.payload.as_deref());
-        let Some(saved) = Saved::read(manifest)? else { return Self::open(manifest, deployment, payload, *choices) };
+        let Some(saved) = Saved::read(manifest)? else {
+            return Self::open(manifest, deployment, payload, *choices);
+        };
         if *choices != Choices::default() {
             return Err(Failure::new(Exit::Usage, "what a saved plan does is decided already")
                 .next("leave out `--install-new`, `--again` and `--allow-downgrade`, or plan anew with them"));
         }
         let (origin, recorded, choices) = saved.origin(manifest)?;
-        let job = Self::open(&origin, deployment, Some(payload.unwrap_or(&recorded)), choices)?;
+        let job = Self::open(
+            &origin,
+            deployment,
+            Some(payload.unwrap_or(&recorded)),
+            choices,
+        )?;
         let approved = Approved::Saved(saved.plan);
-        Ok(Self { typed: manifest.clone(), manifest_of_plan: Some(origin), approved, ..job })
+        Ok(Self {
+            typed: manifest.clone(),
+            manifest_of_plan: Some(origin),
+            approved,
+            ..job
+        })
     }
 
     /// Whatever plan comes out has to be this one, too.
     pub(super) fn expecting(mut self, approval: Option<&Digest>) -> Result<Self, Failure> {
-        let Some(approval) = approval else { return Ok(self) };
+        let Some(approval) = approval else {
+            return Ok(self);
+        };
         match &self.approved {
             // What comes out has to be the saved one, so that one has to be the approved one.
             Approved::Saved(saved) => saved::is_approved(saved, approval, &self)?,
@@ -122,7 +152,16 @@ impl Job {
         let payload = inputs::payload_folder(payload, manifest, loaded.manifest.rollup.kb)?;
         let (options, typed) = (choices.into(), manifest.to_owned());
         let (manifest_of_plan, approved) = (None, Approved::Any);
-        Ok(Self { loaded, site, payload, options, typed, choices, manifest_of_plan, approved })
+        Ok(Self {
+            loaded,
+            site,
+            payload,
+            options,
+            typed,
+            choices,
+            manifest_of_plan,
+            approved,
+        })
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -135,11 +174,17 @@ impl Job {
             Some(payload) => format!("payload {}", payload.display()),
             None => "no payload".to_owned(),
         };
-        out::say(format_args!("deployment {} ({}), {payload}", self.tree().path().display(), self.site.how));
+        out::say(format_args!(
+            "deployment {} ({}), {payload}",
+            self.tree().path().display(),
+            self.site.how
+        ));
     }
 
     fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
-        let Some(folder) = &self.payload else { return Ok(None) };
+        let Some(folder) = &self.payload else {
+            return Ok(None);
+        };
         let payload = inputs::payload(folder)?;
         let facts = payload.facts(&self.loaded.manifest.file_table());
         Ok(Some((payload, facts)))
@@ -151,9 +196,15 @@ impl Job {
         let interest = interest(manifest, &description);
         let snapshot = Snapshot::read(self.tree(), description, &interest);
         let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
-        snapshot.past = run::past(self.tree(), manifest.rollup.kb).map_err(|error| inputs::not_begun(&error))?;
+        snapshot.past = run::past(self.tree(), manifest.rollup.kb)
+            .map_err(|error| inputs::not_begun(&error))?;
         // What lies staged has its place on disk already.
-        if snapshot.past.open.as_ref().is_some_and(|open| open.staged.is_some()) {
+        if snapshot
+            .past
+            .open
+            .as_ref()
+            .is_some_and(|open| open.staged.is_some())
+        {
             snapshot.free = None;
         }
         let planned = crate::plan::plan(manifest, &snapshot, facts, self.options);
@@ -166,29 +217,55 @@ impl Job {
             self.approved.check(plan, self)?;
         }
         match (&planned, open) {
-            (Planned::Plan(plan), Some(open)) if open.staged.is_some() && open.staged != plan.digest => {
+            (Planned::Plan(plan), Some(open))
+                if open.staged.is_some() && open.staged != plan.digest =>
+            {
                 Err(self.another_is_staged(plan, &open))
             }
             (_, open) => Ok((planned, open)),
         }
     }
 
-    /// Another plan than this one lies staged: what has moved since, where it is a plan of the same manifest.
+    /// Another plan than this one lies staged: what has moved since, where it is a plan of the same
+    /// manifest.
     fn another_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
         let next = Next(self.tree().path());
-        let again = format!("`{}` throws it away; then `{}`", next.undo(), self.apply_again());
-        let staged = runs(self.tree()).ok().and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
+        let again = format!(
+            "`{}` throws it away; then `{}`",
+            next.undo(),
+            self.apply_again()
+        );
+        let staged = runs(self.tree())
+            .ok()
+            .and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
         let staged = staged.and_then(|run| load_plan(self.tree(), &run.folder).ok());
-        let same_manifest = staged.as_ref().and_then(Plan::rollup).map(|rollup| rollup.manifest)
+        let same_manifest = staged
+            .as_ref()
+            .and_then(Plan::rollup)
+            .map(|rollup| rollup.manifest)
             == plan.rollup().map(|rollup| rollup.manifest);
-        let moved =
-            staged.filter(|_| same_manifest).and_then(|plan| moved(self.tree(), &plan).ok()).unwrap_or_default();
+        let moved = staged
+            .filter(|_| same_manifest)
+            .and_then(|plan| moved(self.tree(), &plan).ok())
+            .unwrap_or_default();
         let mut failure = match moved.is_empty() {
-            true => Failure::new(Exit::NotReady, format_args!("run {} lies staged with another plan", open.name)),
-            false => Failure::new(Exit::StalePlan, format_args!("run {} lies staged, and is stale", open.name)),
+            true => Failure::new(
+                Exit::NotReady,
+                format_args!("run {} lies staged with another plan", open.name),
+            ),
+            false => Failure::new(
+                Exit::StalePlan,
+                format_args!("run {} lies staged, and is stale", open.name),
+            ),
         };
-        failure.reasons.extend(moved.into_iter().map(|what| format!("since it was staged {what}")));
-        failure.now("nothing of the deployment was changed by rollup").next(again)
+        failure.reasons.extend(
+            moved
+                .into_iter()
+                .map(|what| format!("since it was staged {what}")),
+        );
+        failure
+            .now("nothing of the deployment was changed by rollup")
+            .next(again)
     }
 
     /// Whatever writes has to know what it writes.
@@ -198,18 +275,22 @@ impl Job {
             Some(_) => Ok(()),
             None => Err(Failure::new(
                 Exit::Usage,
-                format_args!("no payload was given, and no folder `{name}` lies beside the manifest"),
+                format_args!(
+                    "no payload was given, and no folder `{name}` lies beside the manifest"
+                ),
             )
             .next("say where the rollup's files are: `--payload DIR`, or set ROLLUP_PAYLOAD")),
         }
     }
 
-    /// Takes the lock, clears the way, and plans. `None` where there is nothing to do, which is told.
+    /// Takes the lock, clears the way, and plans. `None` where there is nothing to do, which is
+    /// told.
     pub(super) fn begin(&self, verb: &str, asking: &Asking<'_>) -> Result<Option<Begun>, Failure> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
         // Before the prompt, so that what is confirmed is what runs.
         let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
-        let disk = LockedDeployment::lock(tree, &doing, asking.wait).map_err(|error| inputs::locked(&error))?;
+        let disk = LockedDeployment::lock(tree, &doing, asking.wait)
+            .map_err(|error| inputs::locked(&error))?;
         let disk = match &asking.watch {
             Some(watch) => disk.watched(Arc::clone(watch)),
             None => disk,
@@ -230,27 +311,49 @@ impl Job {
                 runs.into_iter().find(|run| run.name() == open.name)
             }
         };
-        Ok(Some(Begun { disk, doing, payload, plan, staged }))
+        Ok(Some(Begun {
+            disk,
+            doing,
+            payload,
+            plan,
+            staged,
+        }))
     }
 
-    /// Shows the plan, and asks what has to be asked; returns which `confirm` prerequisites were answered.
-    pub(super) fn confirm(&self, begun: &Begun, asking: &Asking<'_>) -> Result<Vec<String>, Failure> {
+    /// Shows the plan, and asks what has to be asked; returns which `confirm` prerequisites were
+    /// answered.
+    pub(super) fn confirm(
+        &self,
+        begun: &Begun,
+        asking: &Asking<'_>,
+    ) -> Result<Vec<String>, Failure> {
         let Begun { plan, staged, .. } = begun;
         if asking.preview == Preview::Shown {
             out::line(preview::text(plan, out::width(), Why::Left));
         }
         if let Some(staged) = staged {
-            out::line(format_args!("run {} lies staged with this plan", staged.name()));
+            out::line(format_args!(
+                "run {} lies staged with this plan",
+                staged.name()
+            ));
         }
         let reasons = preflight(self.tree(), plan).map_err(|error| inputs::disk(&error))?;
         if !reasons.is_empty() {
             return Err(inputs::not_begun(&RunError::NotReady(reasons)));
         }
         warn_of_risk(self.tree());
-        let before = staged.as_ref().and_then(|run| run.journal.opened()).map(|opened| opened.confirmed.as_slice());
+        let before = staged
+            .as_ref()
+            .and_then(|run| run.journal.opened())
+            .map(|opened| opened.confirmed.as_slice());
         let given = [asking.confirm, before.unwrap_or_default()].concat();
         let confirmed = confirmations(plan, &given, &asking.again)?;
-        if !asking.yes && !out::is_yes(&out::ask(&format!("\n{} {}? [y/N]", asking.verb, plan.subject))) {
+        if !asking.yes
+            && !out::is_yes(&out::ask(&format!(
+                "\n{} {}? [y/N]",
+                asking.verb, plan.subject
+            )))
+        {
             return Err(Failure::new(Exit::Interrupted, asking.declined).now("nothing has changed"));
         }
         Ok(confirmed)
@@ -265,7 +368,11 @@ impl Job {
     pub(super) fn again(&self, verb: &str) -> String {
         let what = self.typed.clone();
         if self.manifest_of_plan.is_some() {
-            return format!("rollup {verb} {} -d {}", out::typed(&what), out::typed(self.tree().path()));
+            return format!(
+                "rollup {verb} {} -d {}",
+                out::typed(&what),
+                out::typed(self.tree().path())
+            );
         }
         self.again_with(&what, verb)
     }
@@ -277,17 +384,31 @@ impl Job {
 
     /// The manifest, also where a plan was typed.
     pub(super) fn typed_manifest(&self) -> PathBuf {
-        self.manifest_of_plan.clone().unwrap_or_else(|| self.typed.clone())
+        self.manifest_of_plan
+            .clone()
+            .unwrap_or_else(|| self.typed.clone())
     }
 
     /// The command line for a manifest, with everything that decides the plan.
     pub(super) fn again_with(&self, manifest: &Path, verb: &str) -> String {
-        let mut command = format!("rollup {verb} {} -d {}", out::typed(manifest), out::typed(self.tree().path()));
+        let mut command = format!(
+            "rollup {verb} {} -d {}",
+            out::typed(manifest),
+            out::typed(self.tree().path())
+        );
         if let Some(payload) = &self.payload {
             command.push_str(&format!(" -p {}", out::typed(payload)));
         }
-        let Choices { install_new, again, allow_downgrade } = self.choices;
-        let flags = [(install_new, "--install-new"), (again, "--again"), (allow_downgrade, "--allow-downgrade")];
+        let Choices {
+            install_new,
+            again,
+            allow_downgrade,
+        } = self.choices;
+        let flags = [
+            (install_new, "--install-new"),
+            (again, "--again"),
+            (allow_downgrade, "--allow-downgrade"),
+        ];
         for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
             command.push_str(&format!(" {flag}"));
         }
@@ -298,8 +419,16 @@ impl Job {
 /// All reasons, with the first one's kind as exit code.
 fn refused(refusal: &Refusal) -> Failure {
     let mut failure = Failure::new(refusal.kind().into(), "");
-    failure.reasons = refusal.reasons.iter().map(|reason| reason.message.clone()).collect();
-    for help in refusal.reasons.iter().filter_map(|reason| reason.help.clone()) {
+    failure.reasons = refusal
+        .reasons
+        .iter()
+        .map(|reason| reason.message.clone())
+        .collect();
+    for help in refusal
+        .reasons
+        .iter()
+        .filter_map(|reason| reason.help.clone())
+    {
         if !failure.next.contains(&help) {
             failure.next.push(help);
         }
@@ -309,8 +438,15 @@ fn refused(refusal: &Refusal) -> Failure {
 
 /// An open run decides what is true now, and what comes first.
 fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
-    let mut failure = failure.now(format!("this command changed nothing; run {} is {}", open.name, open.standing));
-    let first = format!("`{}` takes the open run to its end, `{}` takes it back", next.resume(), next.undo());
+    let mut failure = failure.now(format!(
+        "this command changed nothing; run {} is {}",
+        open.name, open.standing
+    ));
+    let first = format!(
+        "`{}` takes the open run to its end, `{}` takes it back",
+        next.resume(),
+        next.undo()
+    );
     failure.next.insert(0, first);
     failure
 }
@@ -320,34 +456,61 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
     let job = Job::asked(&args.planning)?;
     let (typed, manifest) = (args.planning.manifest.as_path(), job.typed_manifest());
-    let reads = [typed, &manifest, job.payload.as_deref().unwrap_or(&manifest)];
+    let reads = [
+        typed,
+        &manifest,
+        job.payload.as_deref().unwrap_or(&manifest),
+    ];
     let output = OutputFile::of(args.showing.output.as_deref(), &reads)?;
-    let save = args.save.as_deref().map(|path| OutputFile::new(path, &reads, Existing::Replaced)).transpose()?;
+    let save = args
+        .save
+        .as_deref()
+        .map(|path| OutputFile::new(path, &reads, Existing::Replaced))
+        .transpose()?;
     if let (Some(output), Some(save)) = (&output, &save)
         && output.is_same(save)
     {
-        return Err(Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
-            .now("nothing was written")
-            .next("give each a file of its own"));
+        return Err(
+            Failure::new(Exit::Usage, "`--save` and `--output` name the same file")
+                .now("nothing was written")
+                .next("give each a file of its own"),
+        );
     }
     job.announce();
     let plan = match preview_of(&job)? {
         Planned::Nothing(nothing) => {
             for file in args.save.iter().chain(&args.showing.output) {
-                out::say(format_args!("there is no plan: nothing was written to {}", out::typed(file)));
+                out::say(format_args!(
+                    "there is no plan: nothing was written to {}",
+                    out::typed(file)
+                ));
             }
-            told_nothing(&nothing, if args.showing.format == Shape::Json { Format::Json } else { Format::Text });
+            told_nothing(
+                &nothing,
+                if args.showing.format == Shape::Json {
+                    Format::Json
+                } else {
+                    Format::Text
+                },
+            );
             return Ok(Exit::Ok);
         }
         Planned::Plan(plan) => plan,
     };
-    let exit = if args.detailed_exitcode { Exit::Changes } else { Exit::Ok };
+    let exit = if args.detailed_exitcode {
+        Exit::Changes
+    } else {
+        Exit::Ok
+    };
     preview::show(&plan, &args.showing, exit, output.as_ref())?;
     if let (Some(path), Some(save)) = (&args.save, &save) {
         saved::save(&job, &plan, path, save)?;
     }
     if job.is_of_a_saved_plan() {
-        out::say(format_args!("{} is still true: planning again gives this very plan", out::typed(typed)));
+        out::say(format_args!(
+            "{} is still true: planning again gives this very plan",
+            out::typed(typed)
+        ));
     }
     Ok(exit)
 }
@@ -357,7 +520,10 @@ pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
     inputs::quietly(job.tree(), || match job.plan(facts) {
-        Err(failure) if failure.exit == Exit::NotReady && holder(job.tree()).is_ok_and(|holder| holder.is_some()) => {
+        Err(failure)
+            if failure.exit == Exit::NotReady
+                && holder(job.tree()).is_ok_and(|holder| holder.is_some()) =>
+        {
             Err(inputs::busy(job.tree()))
         }
         planned => planned.map(|(planned, _)| planned),
@@ -379,14 +545,27 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
 }
 
 /// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
-pub(super) fn confirmations(plan: &Plan, given: &[String], again: &str) -> Result<Vec<String>, Failure> {
-    let ids: Vec<&str> = plan.confirmations.iter().map(|asked| asked.id.as_str()).collect();
+pub(super) fn confirmations(
+    plan: &Plan,
+    given: &[String],
+    again: &str,
+) -> Result<Vec<String>, Failure> {
+    let ids: Vec<&str> = plan
+        .confirmations
+        .iter()
+        .map(|asked| asked.id.as_str())
+        .collect();
     recover::known_confirmations(given, &ids, "prerequisite to be confirmed")?;
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
     for asked in &plan.confirmations {
         let named = given.iter().any(|id| id.eq_ignore_ascii_case(&asked.id));
-        if named || out::can_ask() && out::is_yes(&out::ask(&format!("{} [y/N]", crate::names::Shown(&asked.question))))
+        if named
+            || out::can_ask()
+                && out::is_yes(&out::ask(&format!(
+                    "{} [y/N]",
+                    crate::names::Shown(&asked.question)
+                )))
         {
             confirmed.push(asked.id.clone());
         } else {
@@ -397,21 +576,28 @@ pub(super) fn confirmations(plan: &Plan, given: &[String], again: &str) -> Resul
         return Ok(confirmed);
     }
     let mut failure = Failure::new(Exit::NotReady, "").now("nothing was begun");
-    failure.reasons =
-        missing.iter().map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question)).collect();
-    let flags: Vec<_> = missing.iter().map(|asked| format!("--confirm {}", asked.id)).collect();
+    failure.reasons = missing
+        .iter()
+        .map(|asked| format!("`{}` is not confirmed: {}", asked.id, asked.question))
+        .collect();
+    let flags: Vec<_> = missing
+        .iter()
+        .map(|asked| format!("--confirm {}", asked.id))
+        .collect();
     Err(failure.next(format!("when it is so: `{again} {}`", flags.join(" "))))
 }
 
 fn warn_of_risk(tree: &Tree) {
     match risk(tree) {
         Risk::None => {}
-        Risk::Memory => out::warn("this file system is in memory: nothing on it outlives a power cut"),
+        Risk::Memory => {
+            out::warn("this file system is in memory: nothing on it outlives a power cut")
+        }
         Risk::ProcessOnly(name) => out::warn(format_args!(
             "this file system is {name}: the death of the process is covered, a power cut is not"
         )),
-        Risk::Unknown => {
-            out::warn("nobody has tried a power cut on this file system; the death of the process is covered")
-        }
+        Risk::Unknown => out::warn(
+            "nobody has tried a power cut on this file system; the death of the process is covered",
+        ),
     }
 }

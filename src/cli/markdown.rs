@@ -17,9 +17,17 @@ impl Page {
 
     /// What a person types or reads, line by line as the author wrote it.
     pub(super) fn verbatim(&mut self, text: &str) {
-        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+        let longest = text
+            .split(|c| c != '`')
+            .map(str::len)
+            .max()
+            .unwrap_or_default();
         let fence = "`".repeat(longest.max(2) + 1);
-        let lines: Vec<String> = text.trim_end().lines().map(|line| Shown(line).to_string()).collect();
+        let lines: Vec<String> = text
+            .trim_end()
+            .lines()
+            .map(|line| Shown(line).to_string())
+            .collect();
         self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
     }
 
@@ -28,7 +36,10 @@ impl Page {
         let mut row = |cells: &[String]| {
             self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
         };
-        row(&head.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+        row(&head
+            .iter()
+            .map(|cell| (*cell).to_owned())
+            .collect::<Vec<_>>());
         row(&head.iter().map(|_| "---".to_owned()).collect::<Vec<_>>());
         rows.into_iter().for_each(|cells| row(&cells));
         self.text.push('\n');
@@ -36,7 +47,9 @@ impl Page {
 
     /// A list; its lines are Markdown already.
     pub(super) fn list(&mut self, lines: impl IntoIterator<Item = String>) {
-        lines.into_iter().for_each(|line| self.text.push_str(&format!("- {line}\n")));
+        lines
+            .into_iter()
+            .for_each(|line| self.text.push_str(&format!("- {line}\n")));
         self.text.push('\n');
     }
 
@@ -58,10 +71,20 @@ impl Page {
 /// A text that means nothing to Markdown, on one line.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
-    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+    for c in text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+    {
         // A sign that begins a list means something only at the beginning.
         let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
-        if begins || matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&') {
+        if begins
+            || matches!(
+                c,
+                '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '|' | '#' | '&'
+            )
+        {
             plain.push('\\');
         }
         plain.push(c);

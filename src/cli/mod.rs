@@ -13,9 +13,9 @@ mod documents;
 mod exit;
 mod explain;
 mod failing;
-mod inputs;
 mod history;
 mod import;
+mod inputs;
 mod job;
 mod markdown;
 mod named;
@@ -49,7 +49,9 @@ use exit::{Exit, Failure};
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     signals::survive_limits();
-    let parsed = command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command_line()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -63,7 +65,10 @@ pub fn main() -> ExitCode {
     };
     match run(&cli.command) {
         // A document that a program is to read is the whole point of the command.
-        Ok(exit) if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command)) && out::is_lost() => {
+        Ok(exit)
+            if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
+                && out::is_lost() =>
+        {
             out::say("error: the result could not be written to standard output");
             Exit::Io.into()
         }
@@ -78,7 +83,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Returns the definition of the command line, without the variables that are set to nothing: scripts clear them so.
+/// Returns the definition of the command line, without the variables that are set to nothing:
+/// scripts clear them so.
 fn command_line() -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     Cli::command().mut_subcommands(|command| {
@@ -107,7 +113,8 @@ fn wants_json(command: &Command) -> bool {
     format == Format::Json
 }
 
-/// Whether a command did all of its work on standard output: it found nothing wrong, or it wrote for a program.
+/// Whether a command did all of its work on standard output: it found nothing wrong, or it wrote
+/// for a program.
 fn is_for_its_output(command: &Command, exit: Exit) -> bool {
     if matches!(command, Command::Validate(args) if args.format == Report::Sarif) {
         return true;

@@ -16,9 +16,15 @@ pub(super) enum Newest {
 
 /// The run that was named.
 pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result<&'a Run, Failure> {
-    let is_wanted = |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);
+    let is_wanted =
+        |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);
     let is_named = |run: &&Run| run.name().eq_ignore_ascii_case(named);
-    let by_number = || named.parse().ok().and_then(|number: u32| runs.iter().find(|run| run.number == number));
+    let by_number = || {
+        named
+            .parse()
+            .ok()
+            .and_then(|number: u32| runs.iter().find(|run| run.number == number))
+    };
     let by_rollup = || {
         let kb: Kb = named.parse().ok()?;
         let of_it = |run: &&Run| run.kb == Some(kb);
@@ -27,7 +33,11 @@ pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result
     };
     let found = match named.eq_ignore_ascii_case("last") {
         true => runs.iter().rev().find(is_wanted),
-        false => runs.iter().find(is_named).or_else(by_number).or_else(by_rollup),
+        false => runs
+            .iter()
+            .find(is_named)
+            .or_else(by_number)
+            .or_else(by_rollup),
     };
     found.ok_or_else(|| unknown(runs, named, newest))
 }
@@ -40,15 +50,27 @@ fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
     };
     let names: Vec<&str> = runs.iter().map(Run::name).collect();
     let known = names.join(", ");
-    let kbs: Vec<String> = runs.iter().filter_map(|run| run.kb).map(|kb| kb.to_string()).collect();
-    let candidates = names.iter().copied().chain(kbs.iter().map(String::as_str)).chain(["last"]);
+    let kbs: Vec<String> = runs
+        .iter()
+        .filter_map(|run| run.kb)
+        .map(|kb| kb.to_string())
+        .collect();
+    let candidates = names
+        .iter()
+        .copied()
+        .chain(kbs.iter().map(String::as_str))
+        .chain(["last"]);
     let failure = Failure::new(Exit::Usage, reason).now("nothing has changed");
     let failure = match nearest(named, candidates) {
-        Some(meant) if !meant.eq_ignore_ascii_case(named) => failure.next(format!("did you mean `{meant}`?")),
+        Some(meant) if !meant.eq_ignore_ascii_case(named) => {
+            failure.next(format!("did you mean `{meant}`?"))
+        }
         _ => failure,
     };
     if names.is_empty() {
         return failure.next("`rollup apply` makes the first one");
     }
-    failure.next(format!("name a run by its number, its rollup, or `last`; known: {known}"))
+    failure.next(format!(
+        "name a run by its number, its rollup, or `last`; known: {known}"
+    ))
 }

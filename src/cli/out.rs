@@ -44,7 +44,8 @@ pub(super) fn line(text: impl Display) {
 /// Whether a part of the result never got to standard output.
 pub(super) fn is_lost() -> bool {
     let flushed = anstream::stdout().lock().flush();
-    LOST.load(Ordering::Relaxed) || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
+    LOST.load(Ordering::Relaxed)
+        || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
 /// A line of message, to standard error.
@@ -54,7 +55,11 @@ pub(super) fn say(text: impl Display) {
 
 /// A warning, to standard error.
 pub(super) fn warn(text: impl Display) {
-    say(format_args!("{}: {}", styled(WARN, "warning"), Shown(&text.to_string())));
+    say(format_args!(
+        "{}: {}",
+        styled(WARN, "warning"),
+        Shown(&text.to_string())
+    ));
 }
 
 /// A failure, to standard error.
@@ -63,7 +68,11 @@ pub(super) fn fail(failure: &Failure) {
         say(findings);
     }
     // To be asked to stop is no error.
-    let label = if failure.exit == Exit::Stopped { styled(WARN, "stopped") } else { styled(BAD, "error") };
+    let label = if failure.exit == Exit::Stopped {
+        styled(WARN, "stopped")
+    } else {
+        styled(BAD, "error")
+    };
     for reason in &failure.reasons {
         say(format_args!("{label}: {}", Shown(reason)));
     }
@@ -91,7 +100,10 @@ pub(super) fn ask(question: &str) -> String {
 pub(super) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
     let _ = write!(anstream::stderr().lock(), "{question} ");
     let _ = anstream::stderr().flush();
-    let often = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let often = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
     while !given_up() {
         let stdin = std::io::stdin();
         let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
@@ -152,7 +164,11 @@ pub(super) fn number(number: u64) -> String {
 
 /// `1 file`, `2 files`.
 pub(super) fn count(count: usize, one: &str, many: &str) -> String {
-    format!("{} {}", number(count as u64), if count == 1 { one } else { many })
+    format!(
+        "{} {}",
+        number(count as u64),
+        if count == 1 { one } else { many }
+    )
 }
 
 #[cfg(test)]

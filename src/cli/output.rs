@@ -1,8 +1,9 @@
 //! The one writer of files that people name: `-o`, `--save`, drafts and pins.
 //!
-//! A file is there completely or not at all: it is written under a random name beside its place, brought to disk and
-//! renamed. It replaces nothing that matters: no file of a deployment or of the payload in use, and nothing that the
-//! command reads. Of a file that it replaces it keeps mode, owner and attributes, and a link stays a link.
+//! A file is there completely or not at all: it is written under a random name beside its place,
+//! brought to disk and renamed. It replaces nothing that matters: no file of a deployment or of the
+//! payload in use, and nothing that the command reads. Of a file that it replaces it keeps mode,
+//! owner and attributes, and a link stays a link.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
@@ -19,7 +20,8 @@ use crate::deployment::enclosing::enclosing_deployment;
 
 /// The most links that are followed to the file that they stand for, as Linux has it.
 const MOST_LINKS: usize = 40;
-/// Permission bits that a file may keep with other contents: not those that lend the owner's rights.
+/// Permission bits that a file may keep with other contents: not those that lend the owner's
+/// rights.
 const KEPT_MODE: u32 = 0o1777;
 
 /// What happens to a file that exists already.
@@ -50,14 +52,17 @@ enum Place {
 }
 
 impl OutputFile {
-    /// Checks the place of a document, before the command begins. `None` and `-` are standard output.
+    /// Checks the place of a document, before the command begins. `None` and `-` are standard
+    /// output.
     ///
     /// # Errors
     ///
-    /// A place in a deployment, in one of the directories that the command reads, or one of the files that it reads: 64.
+    /// A place in a deployment, in one of the directories that the command reads, or one of the
+    /// files that it reads: 64.
     pub(super) fn of(output: Option<&Path>, reads: &[&Path]) -> Result<Option<Self>, Failure> {
         let path = output.filter(|path| *path != Path::new("-"));
-        path.map(|path| Self::new(path, reads, Existing::Replaced)).transpose()
+        path.map(|path| Self::new(path, reads, Existing::Replaced))
+            .transpose()
     }
 
     /// Checks the place of a file, before the command begins.
@@ -70,12 +75,19 @@ impl OutputFile {
         if let Place::File(at) = &place {
             refuse_place(path, at, reads)?;
             if existing == Existing::Kept && at.symlink_metadata().is_ok() {
-                return Err(Failure::new(Exit::Usage, format_args!("`{}` exists already", path.display()))
-                    .now("nothing was written")
-                    .next("`--force` replaces it, with what was edited there; or name another file"));
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format_args!("`{}` exists already", path.display()),
+                )
+                .now("nothing was written")
+                .next("`--force` replaces it, with what was edited there; or name another file"));
             }
         }
-        Ok(Self { typed: path.to_owned(), place, existing })
+        Ok(Self {
+            typed: path.to_owned(),
+            place,
+            existing,
+        })
     }
 
     /// Whether two outputs of one command are the same file.
@@ -92,9 +104,10 @@ impl OutputFile {
         let text = format!("{}\n", text.trim_end());
         let written = match &self.place {
             // Appended, so that a log keeps what it has.
-            Place::Stream => {
-                File::options().append(true).open(&self.typed).and_then(|mut file| file.write_all(text.as_bytes()))
-            }
+            Place::Stream => File::options()
+                .append(true)
+                .open(&self.typed)
+                .and_then(|mut file| file.write_all(text.as_bytes())),
             Place::File(at) => replace(at, text.as_bytes(), self.existing),
         };
         written.map_err(|error| not_written(&self.typed, &error))
@@ -116,8 +129,14 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
 fn resolve(path: &Path) -> io::Result<Place> {
     let mut at = path.to_owned();
     for _ in 0..MOST_LINKS {
-        let name = at.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_owned();
-        let parent = at.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = at
+            .file_name()
+            .ok_or(io::ErrorKind::IsADirectory)?
+            .to_owned();
+        let parent = at
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let parent = parent.canonicalize()?;
         at = parent.join(name);
         // What is there are open files of processes, and no file has its place there.
@@ -133,7 +152,11 @@ fn resolve(path: &Path) -> io::Result<Place> {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         if !metadata.is_symlink() {
-            return Ok(if metadata.is_file() { Place::File(at) } else { Place::Stream });
+            return Ok(if metadata.is_file() {
+                Place::File(at)
+            } else {
+                Place::Stream
+            });
         }
         refuse_planted(&metadata, &parent)?;
         at = parent.join(at.read_link()?);
@@ -141,8 +164,8 @@ fn resolve(path: &Path) -> io::Result<Place> {
     Err(io::Error::other("too many links"))
 }
 
-/// Refuses a link that another user left in a directory for everybody, such as `/tmp`, as Linux does when it follows
-/// links itself (`fs.protected_symlinks`).
+/// Refuses a link that another user left in a directory for everybody, such as `/tmp`, as Linux
+/// does when it follows links itself (`fs.protected_symlinks`).
 fn refuse_planted(link: &Metadata, parent: &Path) -> io::Result<()> {
     let directory = parent.metadata()?;
     let is_shared = directory.mode() & 0o1002 == 0o1002;
@@ -153,8 +176,8 @@ fn refuse_planted(link: &Metadata, parent: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses to write where a deployment is, or what the command reads. `at` is the path without links, and `reads` are
-/// files, and directories of payloads.
+/// Refuses to write where a deployment is, or what the command reads. `at` is the path without
+/// links, and `reads` are files, and directories of payloads.
 ///
 /// # Errors
 ///
@@ -166,7 +189,9 @@ pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<()
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
     let own = at.metadata().ok().map(identity);
     for read in reads {
-        let Ok(metadata) = read.metadata() else { continue };
+        let Ok(metadata) = read.metadata() else {
+            continue;
+        };
         if metadata.is_dir() && read.canonicalize().is_ok_and(|read| at.starts_with(read)) {
             return Err(refused(path, "is in the payload", read));
         }
@@ -178,15 +203,20 @@ pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<()
 }
 
 fn refused(path: &Path, what: &str, other: &Path) -> Failure {
-    Failure::new(Exit::Usage, format_args!("`{}` {what} `{}`", path.display(), other.display()))
-        .now("nothing was written")
-        .next("name a place that is somewhere else")
+    Failure::new(
+        Exit::Usage,
+        format_args!("`{}` {what} `{}`", path.display(), other.display()),
+    )
+    .now("nothing was written")
+    .next("name a place that is somewhere else")
 }
 
 fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     let directory = at.parent().unwrap_or(Path::new("/"));
     let old = match at.symlink_metadata() {
-        Ok(old) if !old.is_file() => return Err(io::Error::other("it is not a regular file any more")),
+        Ok(old) if !old.is_file() => {
+            return Err(io::Error::other("it is not a regular file any more"));
+        }
         Ok(old) => {
             // A rename would pass by the protection of a file that nobody may write to.
             accessat(CWD, at, Access::WRITE_OK, AtFlags::EACCESS)?;
@@ -195,9 +225,16 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let prefix = format!(".{}.", at.file_name().unwrap_or(OsStr::new("output")).to_string_lossy());
-    let mut new =
-        tempfile::Builder::new().prefix(&prefix).permissions(Permissions::from_mode(0o666)).tempfile_in(directory)?;
+    let prefix = format!(
+        ".{}.",
+        at.file_name()
+            .unwrap_or(OsStr::new("output"))
+            .to_string_lossy()
+    );
+    let mut new = tempfile::Builder::new()
+        .prefix(&prefix)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory)?;
     new.write_all(bytes)?;
     if let Some(old) = &old {
         keep_attributes(at, old, new.as_file())?;
@@ -214,12 +251,14 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
 fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
     let now = new.metadata()?;
     if (now.uid(), now.gid()) != (old.uid(), old.gid()) {
-        fchown(new, Some(old.uid()), Some(old.gid()))
-            .map_err(|error| io::Error::new(error.kind(), format!("its owner cannot be kept: {error}")))?;
+        fchown(new, Some(old.uid()), Some(old.gid())).map_err(|error| {
+            io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
+        })?;
     }
     // None of those that give rights to a program for what it was, such as capabilities.
     let is_kept = |name: &OsString| {
-        name.to_str().is_some_and(|name| name.starts_with("user.") || name == "system.posix_acl_access")
+        name.to_str()
+            .is_some_and(|name| name.starts_with("user.") || name == "system.posix_acl_access")
     };
     for name in attribute_names(at)?.iter().filter(|name| is_kept(name)) {
         if let Some(value) = xattr::get(at, name)? {
@@ -239,7 +278,10 @@ fn attribute_names(at: &Path) -> io::Result<Vec<OsString>> {
 }
 
 fn not_written(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Exit::Io, format_args!("cannot write `{}`: {error}", path.display()))
-        .now("nothing was written")
-        .next("name a file in a directory that exists and that you may write to")
+    Failure::new(
+        Exit::Io,
+        format_args!("cannot write `{}`: {error}", path.display()),
+    )
+    .now("nothing was written")
+    .next("name a file in a directory that exists and that you may write to")
 }

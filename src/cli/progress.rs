@@ -32,7 +32,11 @@ pub(super) enum ManualSteps {
 
 impl From<Rehearsing> for ManualSteps {
     fn from(rehearsing: Rehearsing) -> Self {
-        if rehearsing.manual_steps_done { Self::Done } else { Self::Asked }
+        if rehearsing.manual_steps_done {
+            Self::Done
+        } else {
+            Self::Asked
+        }
     }
 }
 
@@ -88,8 +92,14 @@ impl Progress {
         let Some(tree) = &self.tree else { return };
         self.events = events::Writer::open(tree, run, self.begun);
         if let Some(events) = &mut self.events {
-            events.write(Happened::Began(Box::new(Began { run: run.to_owned(), ..self.began.clone() })));
-            out::say(format_args!("events in {}", Shown(&tree.shown(events::path_of(run).as_ref()))));
+            events.write(Happened::Began(Box::new(Began {
+                run: run.to_owned(),
+                ..self.began.clone()
+            })));
+            out::say(format_args!(
+                "events in {}",
+                Shown(&tree.shown(events::path_of(run).as_ref()))
+            ));
         }
     }
 
@@ -98,7 +108,8 @@ impl Progress {
         if !std::io::stderr().is_terminal() {
             return;
         }
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
         bar.set_style(style);
         self.bar = Some(bar);
@@ -137,20 +148,34 @@ impl Progress {
     /// The last line of the events: how the command ended.
     pub(super) fn end<T>(&mut self, result: &Result<T, Failure>) {
         self.finish_bar();
-        let exit = result.as_ref().map_or_else(|failure| failure.exit, |_| Exit::Ok);
-        let reasons = result.as_ref().err().map(|failure| failure.reasons.clone()).unwrap_or_default();
+        let exit = result
+            .as_ref()
+            .map_or_else(|failure| failure.exit, |_| Exit::Ok);
+        let reasons = result
+            .as_ref()
+            .err()
+            .map(|failure| failure.reasons.clone())
+            .unwrap_or_default();
         if let Some(events) = &mut self.events {
-            events.write(Happened::Ended { exit_code: exit as u8, exit: exit.name().to_owned(), reasons });
+            events.write(Happened::Ended {
+                exit_code: exit as u8,
+                exit: exit.name().to_owned(),
+                reasons,
+            });
         }
         self.report_lost_events();
     }
 
     /// Warns of events that could not be written: a report of the run lacks them.
     fn report_lost_events(&self) {
-        let (Some(tree), Some(run)) = (&self.tree, &self.run) else { return };
+        let (Some(tree), Some(run)) = (&self.tree, &self.run) else {
+            return;
+        };
         let at = tree.shown(events::path_of(run).as_ref());
         match &self.events {
-            None => out::warn(format_args!("the events of this command are not recorded: cannot write `{at}`")),
+            None => out::warn(format_args!(
+                "the events of this command are not recorded: cannot write `{at}`"
+            )),
             Some(events) => {
                 if let Some(Lost { lines, why }) = events.lost() {
                     let lines = out::count(*lines as usize, "line", "lines");
@@ -193,8 +218,12 @@ impl Listener for Progress {
                     self.line(&format!("{sign}step {}: {}", step.id, Shown(&step.title)));
                 }
             }
-            Event::Swapped { operations, back, .. } => {
-                operations.iter().for_each(|operation| self.finished(operation, *back));
+            Event::Swapped {
+                operations, back, ..
+            } => {
+                operations
+                    .iter()
+                    .for_each(|operation| self.finished(operation, *back));
             }
             Event::Answered { step, answer, .. } => {
                 let how = match answer {
@@ -211,7 +240,11 @@ impl Listener for Progress {
                 }
             }
             Event::RestartDue { service, servers } => {
-                let text = format!("restart due: {} on {}", Shown(service), Shown(&servers.join(", ")));
+                let text = format!(
+                    "restart due: {} on {}",
+                    Shown(service),
+                    Shown(&servers.join(", "))
+                );
                 self.line(&text);
             }
             Event::Notice { text } => {
@@ -228,7 +261,10 @@ impl Listener for Progress {
     }
 
     fn stops_before(&self, step: &PlannedStep) -> bool {
-        self.wishes.stop_before.as_ref().is_some_and(|asked| asked.eq_ignore_ascii_case(&step.id))
+        self.wishes
+            .stop_before
+            .as_ref()
+            .is_some_and(|asked| asked.eq_ignore_ascii_case(&step.id))
     }
 
     fn on_failure(&self) -> OnFailure {
@@ -238,29 +274,55 @@ impl Listener for Progress {
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         self.finish_bar();
         let step = question.step;
-        let what = if question.back { "to be taken back by hand" } else { "to be done by hand" };
-        self.line(&format!("\n{} {what}: {}", out::styled(out::BOLD, &step.id), Shown(&step.title)));
+        let what = if question.back {
+            "to be taken back by hand"
+        } else {
+            "to be done by hand"
+        };
+        self.line(&format!(
+            "\n{} {what}: {}",
+            out::styled(out::BOLD, &step.id),
+            Shown(&step.title)
+        ));
         for line in question.text.lines() {
             self.line(&format!("  {}", Shown(line)));
         }
         if !question.servers.is_empty() {
             self.line(&format!("  on {}", question.servers.join(", ")));
         }
-        if self.wishes.confirmed.iter().any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id)) {
+        if self
+            .wishes
+            .confirmed
+            .iter()
+            .any(|confirmed| confirmed.eq_ignore_ascii_case(&step.id))
+        {
             return Reply::Done;
         }
         if self.wishes.manual_steps == ManualSteps::Done {
             let counts_as = if question.back { "taken back" } else { "done" };
-            self.line(&format!("  this is a rehearsal, where it counts as {counts_as}"));
+            self.line(&format!(
+                "  this is a rehearsal, where it counts as {counts_as}"
+            ));
             return Reply::Done;
         }
         if !out::can_ask() {
-            return if question.optional { Reply::Skip } else { Reply::Stop };
+            return if question.optional {
+                Reply::Skip
+            } else {
+                Reply::Stop
+            };
         }
         loop {
-            let choices = if question.optional { "[yes/skip/stop]" } else { "[yes/stop]" };
+            let choices = if question.optional {
+                "[yes/skip/stop]"
+            } else {
+                "[yes/stop]"
+            };
             let signals = &self.wishes.signals;
-            match out::ask_unless(&format!("Is it done? {choices}"), || signals.came()).to_ascii_lowercase().as_str() {
+            match out::ask_unless(&format!("Is it done? {choices}"), || signals.came())
+                .to_ascii_lowercase()
+                .as_str()
+            {
                 "y" | "yes" => return Reply::Done,
                 "skip" if question.optional => return Reply::Skip,
                 // The end of input is nobody's yes.
@@ -273,8 +335,20 @@ impl Listener for Progress {
 
 /// A finished operation, in words.
 fn done(operation: &Operation, back: bool) -> String {
-    let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
-    let word = if back { "took back" } else { past(operation.kind) };
-    let what = if back { format!("{} of ", operation.kind.word()) } else { String::new() };
+    let on = operation
+        .server
+        .as_ref()
+        .map(|server| format!(" on {}", Shown(server)))
+        .unwrap_or_default();
+    let word = if back {
+        "took back"
+    } else {
+        past(operation.kind)
+    };
+    let what = if back {
+        format!("{} of ", operation.kind.word())
+    } else {
+        String::new()
+    };
     format!("{word} {what}{}{on}", Shown(&operation.target))
 }

@@ -39,26 +39,45 @@ impl Clearing {
     fn read(tree: &Tree, keep: usize) -> Result<Self, Failure> {
         let runs = runs(tree).map_err(|fault| inputs::journal(&fault))?;
         let no_return = no_return(tree, &runs).map_err(|error| inputs::not_begun(&error))?;
-        let can_be_undone =
-            |run: &Run| run.state() == RunState::Closed(Outcome::Applied) && !no_return.contains_key(&run.number);
+        let can_be_undone = |run: &Run| {
+            run.state() == RunState::Closed(Outcome::Applied)
+                && !no_return.contains_key(&run.number)
+        };
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
-        let open = open.iter().map(|run| (run.name().to_owned(), standing(run))).collect();
+        let open = open
+            .iter()
+            .map(|run| (run.name().to_owned(), standing(run)))
+            .collect();
         // What was undone or closed since has its place among the finished runs that are kept.
-        let applied = finished.iter().enumerate().filter(|(_, run)| run.state() == RunState::Closed(Outcome::Applied));
+        let applied = finished
+            .iter()
+            .enumerate()
+            .filter(|(_, run)| run.state() == RunState::Closed(Outcome::Applied));
         let applied: Vec<usize> = applied.map(|(at, _)| at).collect();
         let oldest = match applied.len().checked_sub(keep) {
             _ if keep == 0 => finished.len(),
             Some(first) => applied.get(first).copied().unwrap_or(finished.len()),
             None => applied.first().copied().unwrap_or(0),
         };
-        let mut clearing = Self { old: Vec::new(), undoable: Vec::new(), open };
+        let mut clearing = Self {
+            old: Vec::new(),
+            undoable: Vec::new(),
+            open,
+        };
         for (at, run) in finished.into_iter().enumerate() {
             if at >= oldest {
-                clearing.undoable.extend(can_be_undone(&run).then(|| run.name().to_owned()));
+                clearing
+                    .undoable
+                    .extend(can_be_undone(&run).then(|| run.name().to_owned()));
             } else if let Some(bytes) = kept(tree, &run).map_err(|error| inputs::disk(&error))? {
                 refuse_mounted(tree, &run).map_err(|error| inputs::disk(&error))?;
                 let lost = lost(tree, &run).map_err(|error| error.to_string());
-                clearing.old.push(Old { bytes, was_undoable: can_be_undone(&run), lost, run });
+                clearing.old.push(Old {
+                    bytes,
+                    was_undoable: can_be_undone(&run),
+                    lost,
+                    run,
+                });
             }
         }
         Ok(clearing)
@@ -70,7 +89,11 @@ impl Clearing {
 
     /// The runs that cannot be undone any more afterwards, and could before.
     fn given_up(&self) -> Vec<&str> {
-        self.old.iter().filter(|old| old.was_undoable).map(|old| old.run.name()).collect()
+        self.old
+            .iter()
+            .filter(|old| old.was_undoable)
+            .map(|old| old.run.name())
+            .collect()
     }
 
     /// Says what goes, and loudly what nothing brings back.
@@ -82,10 +105,28 @@ impl Clearing {
             return;
         }
         let runs = count(self.old.len(), "run", "runs");
-        line(&format!("{} bytes of {runs} will be cleared:", out::number(self.bytes())));
-        for Old { run, bytes, was_undoable, .. } in &self.old {
-            let undo = if *was_undoable { "; it can no longer be undone then" } else { "" };
-            line(&format!("  {}  {}, {} bytes{undo}", run.name(), standing(run), out::number(*bytes)));
+        line(&format!(
+            "{} bytes of {runs} will be cleared:",
+            out::number(self.bytes())
+        ));
+        for Old {
+            run,
+            bytes,
+            was_undoable,
+            ..
+        } in &self.old
+        {
+            let undo = if *was_undoable {
+                "; it can no longer be undone then"
+            } else {
+                ""
+            };
+            line(&format!(
+                "  {}  {}, {} bytes{undo}",
+                run.name(),
+                standing(run),
+                out::number(*bytes)
+            ));
         }
         line(&still_undoable(&self.undoable));
         self.warn_of_losses(deployment);
@@ -103,14 +144,20 @@ impl Clearing {
                     all += lost.len();
                     for Lost { path, what } in lost {
                         let path = deployment.join(path).display().to_string();
-                        out::say(format_args!("{}: `{}` {what}", styled(BAD, "would be lost"), Shown(&path)));
+                        out::say(format_args!(
+                            "{}: `{}` {what}",
+                            styled(BAD, "would be lost"),
+                            Shown(&path)
+                        ));
                     }
                 }
             }
         }
         if all > 0 {
             let files = count(all, "file", "files");
-            out::warn(format_args!("nothing brings back the {files} named above: copy first what you want to keep"));
+            out::warn(format_args!(
+                "nothing brings back the {files} named above: copy first what you want to keep"
+            ));
         }
     }
 
@@ -126,7 +173,10 @@ impl Clearing {
 impl Old {
     fn json(&self) -> Value {
         let lost = self.lost.as_ref().ok();
-        let lost = lost.map(|lost| lost.iter().map(|lost| json!({ "path": lost.path, "what": lost.what })));
+        let lost = lost.map(|lost| {
+            lost.iter()
+                .map(|lost| json!({ "path": lost.path, "what": lost.what }))
+        });
         json!({ "run": self.run.name(), "state": self.run.state().word(), "bytes": self.bytes,
                 "was_undoable": self.was_undoable, "lost": lost.map(Iterator::collect::<Vec<_>>),
                 "plan_fault": self.lost.as_ref().err() })
@@ -141,13 +191,22 @@ fn still_undoable(names: &[String]) -> String {
 }
 
 fn reversed(names: &[impl AsRef<str>]) -> String {
-    names.iter().rev().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .rev()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// `rollup prune`.
 pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
-    out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    out::say(format_args!(
+        "deployment {} ({})",
+        site.tree.path().display(),
+        site.how
+    ));
     site.warn();
     let folder = site.tree.path().to_owned();
     // Programs get the document alone; people see what goes all the same.
@@ -172,7 +231,8 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
         can_be_asked("`--yes` clears without asking; `--dry-run` only shows what would go")?;
     }
     let wait = Duration::from_secs(args.locking.lock_timeout);
-    let disk = LockedDeployment::lock(site.tree, "prune", wait).map_err(|error| inputs::locked(&error))?;
+    let disk =
+        LockedDeployment::lock(site.tree, "prune", wait).map_err(|error| inputs::locked(&error))?;
     told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     let clearing = Clearing::read(disk.tree(), args.keep)?;
     clearing.show(&folder, line);
@@ -183,7 +243,10 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
     let old: Vec<&Run> = clearing.old.iter().map(|old| &old.run).collect();
     run::prune(&disk, &old).map_err(|error| stopped(&error, disk.tree(), &clearing))?;
     let cleared = count(clearing.old.len(), "run", "runs");
-    line(&format!("cleared {} bytes of {cleared}", out::number(clearing.bytes())));
+    line(&format!(
+        "cleared {} bytes of {cleared}",
+        out::number(clearing.bytes())
+    ));
     match clearing.given_up().as_slice() {
         [] => line("every run that could be undone still can"),
         names => line(&format!("can no longer be undone: {}", names.join(", "))),
@@ -204,12 +267,20 @@ fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
         let slots = old.run.folder.join("slots").expect("a plain name");
         tree.look(&slots).is_ok_and(|look| look.is_none())
     };
-    let gone: Vec<&str> = clearing.old.iter().filter(is_gone).map(|old| old.run.name()).collect();
+    let gone: Vec<&str> = clearing
+        .old
+        .iter()
+        .filter(is_gone)
+        .map(|old| old.run.name())
+        .collect();
     let mut failure = inputs::from_disk(error);
     failure.changed = !gone.is_empty();
     let now = match gone.as_slice() {
         [] => "nothing was cleared".to_owned(),
-        names => format!("the old objects of {} are gone; all other runs are as they were", names.join(", ")),
+        names => format!(
+            "the old objects of {} are gone; all other runs are as they were",
+            names.join(", ")
+        ),
     };
     match failure.next.is_empty() {
         true => failure

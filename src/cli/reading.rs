@@ -28,14 +28,22 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let (snapshot, touched) = inputs::quietly(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
-        Ok((snapshot.map_err(|error| inputs::disk(&error))?, touched_by_open_run(&site.tree)?))
+        Ok((
+            snapshot.map_err(|error| inputs::disk(&error))?,
+            touched_by_open_run(&site.tree)?,
+        ))
     })?;
-    let view = View { snapshot: &snapshot, touched: touched.iter().collect() };
+    let view = View {
+        snapshot: &snapshot,
+        touched: touched.iter().collect(),
+    };
     if args.format == Format::Json {
         let site = &snapshot.description;
-        let instances: Vec<_> = site.all_instances().map(|instance| view.json(instance)).collect();
-        let document =
-            json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "instances": instances });
+        let instances: Vec<_> = site
+            .all_instances()
+            .map(|instance| view.json(instance))
+            .collect();
+        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "instances": instances });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -53,8 +61,12 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
 
 /// Live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
-    let open = all_runs(tree)?.into_iter().find(|run| matches!(run.state(), RunState::Unfinished(_)));
-    let Some(open) = open else { return Ok(Vec::new()) };
+    let open = all_runs(tree)?
+        .into_iter()
+        .find(|run| matches!(run.state(), RunState::Unfinished(_)));
+    let Some(open) = open else {
+        return Ok(Vec::new());
+    };
     let plan = load_plan(tree, &open.folder).map_err(|error| inputs::not_begun(&error))?;
     Ok(plan.live_paths().into_iter().cloned().collect())
 }
@@ -76,7 +88,11 @@ impl View<'_> {
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         // Its record at least, if not the whole folder.
         let record = self.site().folder(instance).with(&path("state.toml"));
-        if record.lies_in(&self.touched) && state == State::Verified { State::Unverified } else { state }
+        if record.lies_in(&self.touched) && state == State::Verified {
+            State::Unverified
+        } else {
+            state
+        }
     }
 
     fn version(&self, instance: Instance) -> Option<String> {
@@ -94,9 +110,19 @@ impl View<'_> {
 
     fn group(&self, id: GroupId, depth: usize) {
         let group = &self.site().groups[id.0];
-        out::line(format_args!("{}{}", "  ".repeat(depth), styled(BOLD, Shown(group.path.name()))));
-        group.groups.iter().for_each(|&below| self.group(below, depth + 1));
-        group.items.iter().for_each(|&item| self.item(item, depth + 1));
+        out::line(format_args!(
+            "{}{}",
+            "  ".repeat(depth),
+            styled(BOLD, Shown(group.path.name()))
+        ));
+        group
+            .groups
+            .iter()
+            .for_each(|&below| self.group(below, depth + 1));
+        group
+            .items
+            .iter()
+            .for_each(|&item| self.item(item, depth + 1));
     }
 
     fn item(&self, id: ItemId, depth: usize) {
@@ -104,12 +130,17 @@ impl View<'_> {
         let indent = "  ".repeat(depth);
         let instances = self.site().instances(id);
         if item.on.is_none() {
-            instances.iter().for_each(|&instance| self.instance(&indent, Shown(item.name.as_str()), instance));
+            instances
+                .iter()
+                .for_each(|&instance| self.instance(&indent, Shown(item.name.as_str()), instance));
             return;
         }
         out::line(format_args!("{indent}{}", Shown(item.name.as_str())));
         for instance in instances {
-            let server = instance.server.map(|server| self.site().servers[server.0].name.as_str()).unwrap_or_default();
+            let server = instance
+                .server
+                .map(|server| self.site().servers[server.0].name.as_str())
+                .unwrap_or_default();
             self.instance(&format!("{indent}  "), Shown(server), instance);
         }
     }
@@ -122,9 +153,18 @@ impl View<'_> {
             State::InstallFailed | State::VerifyFailed => BAD,
             State::Unverified | State::UserInputNeeded => WARN,
         };
-        let version = self.version(instance).map(|version| format!(" {version}")).unwrap_or_default();
-        let gap = 56_usize.saturating_sub(indent.len() + name.to_string().chars().count()).max(2);
-        out::line(format_args!("{indent}{name}{}{}{version}", " ".repeat(gap), styled(style, state.as_str())));
+        let version = self
+            .version(instance)
+            .map(|version| format!(" {version}"))
+            .unwrap_or_default();
+        let gap = 56_usize
+            .saturating_sub(indent.len() + name.to_string().chars().count())
+            .max(2);
+        out::line(format_args!(
+            "{indent}{name}{}{}{version}",
+            " ".repeat(gap),
+            styled(style, state.as_str())
+        ));
     }
 }
 
@@ -134,16 +174,31 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let (verified, open) = inputs::quietly(&site.tree, || {
         let snapshot = Snapshot::read(&site.tree, site.description.clone(), &Interest::default());
         let snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
-        let verified = verify_tree(&site.tree, &snapshot).map_err(|error| inputs::not_begun(&error))?;
-        let open = all_runs(&site.tree)?.into_iter().find(|run| matches!(run.state(), RunState::Unfinished(_)));
+        let verified =
+            verify_tree(&site.tree, &snapshot).map_err(|error| inputs::not_begun(&error))?;
+        let open = all_runs(&site.tree)?
+            .into_iter()
+            .find(|run| matches!(run.state(), RunState::Unfinished(_)));
         Ok((verified, open))
     })?;
-    if open.is_some() && holder(&site.tree).map_err(|error| inputs::disk(&error))?.is_some() {
+    if open.is_some()
+        && holder(&site.tree)
+            .map_err(|error| inputs::disk(&error))?
+            .is_some()
+    {
         return Err(inputs::busy(&site.tree));
     }
-    let exit = if verified.drift.is_empty() && open.is_none() { Exit::Ok } else { Exit::Mismatch };
+    let exit = if verified.drift.is_empty() && open.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Mismatch
+    };
     if args.format == Format::Json {
-        let drift: Vec<_> = verified.drift.iter().map(|d| json!({ "path": d.path, "what": d.what })).collect();
+        let drift: Vec<_> = verified
+            .drift
+            .iter()
+            .map(|d| json!({ "path": d.path, "what": d.what }))
+            .collect();
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
                                "drift": drift, "beside": verified.beside, "unreadable": verified.unreadable });
@@ -160,17 +215,30 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     }
     let width = out::width();
     let mut by_folder: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
-    verified.drift.iter().for_each(|drift| by_folder.entry(drift.path.parent()).or_default().push(drift));
+    verified.drift.iter().for_each(|drift| {
+        by_folder
+            .entry(drift.path.parent())
+            .or_default()
+            .push(drift)
+    });
     for drift in by_folder.into_values().flatten() {
         let path = format!("`{}`", Shown(drift.path.as_str()));
-        // A path stays in one piece; what is told about it goes below where the line would be too long.
+        // A path stays in one piece; what is told about it goes below where the line would be too
+        // long.
         let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
         let gap = if fits { " " } else { "\n       " };
-        out::line(format_args!("{}: {path}{gap}{}", styled(BAD, "drift"), drift.what));
+        out::line(format_args!(
+            "{}: {path}{gap}{}",
+            styled(BAD, "drift"),
+            drift.what
+        ));
     }
     for name in &verified.unreadable {
         let label = styled(WARN, "beside");
-        out::line(format_args!("{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it", Shown(name)));
+        out::line(format_args!(
+            "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
+            Shown(name)
+        ));
     }
     for path in &verified.beside {
         out::line(format_args!(
@@ -183,15 +251,30 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let files = count(verified.files, "file", "files");
     match verified.drift.len() {
         0 => {
-            let matches = if open.is_some() { "what stands now matches its records" } else { "everything matches" };
+            let matches = if open.is_some() {
+                "what stands now matches its records"
+            } else {
+                "everything matches"
+            };
             let bytes = out::number(verified.bytes);
-            out::line(format_args!("{}: {items}, {files}, {bytes} bytes", styled(GOOD, matches)));
+            out::line(format_args!(
+                "{}: {items}, {files}, {bytes} bytes",
+                styled(GOOD, matches)
+            ));
         }
         drift => {
-            out::line(format_args!("{} in {items} with {files}", count(drift, "difference", "differences")));
+            out::line(format_args!(
+                "{} in {items} with {files}",
+                count(drift, "difference", "differences")
+            ));
             if open.is_none() {
-                out::line("next: put back what is named, or let `rollup apply --again` do a rollup's steps anew");
-                out::line(format_args!("  or: `{}` takes what lies there for true", Next(site.tree.path()).accept()));
+                out::line(
+                    "next: put back what is named, or let `rollup apply --again` do a rollup's steps anew",
+                );
+                out::line(format_args!(
+                    "  or: `{}` takes what lies there for true",
+                    Next(site.tree.path()).accept()
+                ));
             }
         }
     }

@@ -16,8 +16,8 @@ use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::Plan;
 use crate::run::{
-    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan, no_return, standing,
-    throw_away,
+    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan,
+    no_return, standing, throw_away,
 };
 
 impl From<args::OnFailure> for OnFailure {
@@ -77,13 +77,20 @@ impl Next<'_> {
 
 /// `rollup resume`.
 pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "resume")?;
+    let (disk, cleared) = locked(
+        &args.deployment,
+        args.yes,
+        args.locking,
+        args.rehearsing,
+        "resume",
+    )?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
         return Ok(nothing_open(&cleared, ""));
     };
-    let plan = load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
+    let plan =
+        load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
     known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
     show_way(&disk, &open, &plan, Way::Forward)?;
     asked(args.yes)?;
@@ -96,19 +103,28 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     };
     let mut progress = Progress::new(disk.tree(), Began::of(&plan, "resume"), wishes);
     progress.reopen(open.name());
-    let ended = run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
-    let result = ended.and_then(|ended| arrived(ended, &next)).map(|(measured, came)| {
-        out::line(format_args!("run {} is finished", open.name()));
-        told_compared(&plan, measured, &came);
-        Exit::Ok
-    });
+    let ended =
+        run::resume(&disk, &open, &mut progress).map_err(|error| not_walked(&error, &open, &next));
+    let result = ended
+        .and_then(|ended| arrived(ended, &next))
+        .map(|(measured, came)| {
+            out::line(format_args!("run {} is finished", open.name()));
+            told_compared(&plan, measured, &came);
+            Exit::Ok
+        });
     progress.end(&result);
     result
 }
 
 /// `rollup undo`.
 pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
-    let (disk, cleared) = locked(&args.deployment, args.yes, args.locking, args.rehearsing, "undo")?;
+    let (disk, cleared) = locked(
+        &args.deployment,
+        args.yes,
+        args.locking,
+        args.rehearsing,
+        "undo",
+    )?;
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
     let runs = all_runs(&disk)?;
@@ -117,23 +133,32 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         (None, Some(open)) => open,
         (None, None) => return Ok(nothing_open(&cleared, &named_last(&disk, &runs, &next)?)),
         (Some(named), open) => match (choose(&runs, named, Newest::Finished)?, open) {
-            (run, Some(open)) if run.number != open.number => return Err(other_is_open(open, &next)),
+            (run, Some(open)) if run.number != open.number => {
+                return Err(other_is_open(open, &next));
+            }
             (run, _) => run,
         },
     };
     match run.state() {
         RunState::Staged => return throw_staged_away(&disk, run, args.yes),
         RunState::Closed(Outcome::Undone) => {
-            out::line(format_args!("nothing to do: run {} is undone already", run.name()));
+            out::line(format_args!(
+                "nothing to do: run {} is undone already",
+                run.name()
+            ));
             return Ok(Exit::Ok);
         }
         RunState::Closed(Outcome::Accepted) => {
-            let reason = format!("run {} was closed as it stood, so there is no way back from it", run.name());
+            let reason = format!(
+                "run {} was closed as it stood, so there is no way back from it",
+                run.name()
+            );
             return Err(Failure::new(Exit::NotReady, reason).now("nothing has changed"));
         }
         _ => {}
     }
-    let plan = load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
+    let plan =
+        load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
     known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
     show_way(&disk, run, &plan, Way::Back)?;
     asked(args.yes)?;
@@ -145,7 +170,11 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     };
     let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo"), wishes);
     progress.reopen(run.name());
-    let if_changed = if args.even_if_changed { IfChanged::SetAside } else { IfChanged::Refuse };
+    let if_changed = if args.even_if_changed {
+        IfChanged::SetAside
+    } else {
+        IfChanged::Refuse
+    };
     let ended = match run.state() {
         RunState::Closed(_) => run::reopen(&disk, &runs, run, if_changed, &mut progress),
         _ => run::undo(&disk, run, if_changed, &mut progress),
@@ -153,7 +182,10 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let result = match ended {
         Err(error) => Err(not_walked(&error, &as_it_is(&disk, run)?, &next)),
         Ok(Ended::Undone { because: None }) => {
-            out::line(format_args!("run {} is undone: everything is as it was before", run.name()));
+            out::line(format_args!(
+                "run {} is undone: everything is as it was before",
+                run.name()
+            ));
             Ok(Exit::Ok)
         }
         Ok(ended) => arrived(ended, &next).map(|_| Exit::Ok),
@@ -163,11 +195,22 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
 }
 
 /// Whoever confirms something that is not there means something else.
-pub(super) fn known_confirmations(given: &[String], known: &[&str], what: &str) -> Result<(), Failure> {
-    let unknown = given.iter().find(|id| !known.iter().any(|known| known.eq_ignore_ascii_case(id)));
-    let Some(unknown) = unknown else { return Ok(()) };
-    let failure = Failure::new(Exit::Usage, format_args!("there is no {what} named `{}`", Shown(unknown)))
-        .now("this command changed nothing");
+pub(super) fn known_confirmations(
+    given: &[String],
+    known: &[&str],
+    what: &str,
+) -> Result<(), Failure> {
+    let unknown = given
+        .iter()
+        .find(|id| !known.iter().any(|known| known.eq_ignore_ascii_case(id)));
+    let Some(unknown) = unknown else {
+        return Ok(());
+    };
+    let failure = Failure::new(
+        Exit::Usage,
+        format_args!("there is no {what} named `{}`", Shown(unknown)),
+    )
+    .now("this command changed nothing");
     Err(match (nearest(unknown, known.iter().copied()), known) {
         (_, []) => failure.next("leave `--confirm` out"),
         (Some(meant), _) => failure.next(format!("did you mean `--confirm {meant}`?")),
@@ -177,7 +220,11 @@ pub(super) fn known_confirmations(given: &[String], known: &[&str], what: &str) 
 
 /// The manual steps of a plan, for what is confirmed on the command line.
 fn manual_steps(plan: &Plan) -> Vec<&str> {
-    plan.steps.iter().filter(|step| step.gate.is_some()).map(|step| step.id.as_str()).collect()
+    plan.steps
+        .iter()
+        .filter(|step| step.gate.is_some())
+        .map(|step| step.id.as_str())
+        .collect()
 }
 
 /// Takes the lock for a recovery, and clears away what died while staging.
@@ -189,13 +236,18 @@ fn locked(
     verb: &str,
 ) -> Result<(LockedDeployment, Cleared), Failure> {
     let site = inputs::run_site(deployment.deployment.as_deref())?;
-    out::say(format_args!("deployment {} ({})", site.tree.path().display(), site.how));
+    out::say(format_args!(
+        "deployment {} ({})",
+        site.tree.path().display(),
+        site.how
+    ));
     site.warn();
     if !yes {
         can_be_asked("`--yes` goes on without asking")?;
     }
     let wait = Duration::from_secs(locking.lock_timeout);
-    let disk = LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
+    let disk =
+        LockedDeployment::lock(site.tree, verb, wait).map_err(|error| inputs::locked(&error))?;
     let disk = match rehearsing.watch() {
         Some(watch) => disk.watched(watch),
         None => disk,
@@ -209,9 +261,12 @@ fn locked(
 pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
     match out::can_ask() {
         true => Ok(()),
-        false => Err(Failure::new(Exit::Usage, "nobody can be asked here: there is no terminal")
-            .now("nothing was begun")
-            .next(otherwise)),
+        false => Err(Failure::new(
+            Exit::Usage,
+            "nobody can be asked here: there is no terminal",
+        )
+        .now("nothing was begun")
+        .next(otherwise)),
     }
 }
 
@@ -221,11 +276,16 @@ pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
 
 /// From here on a signal stops the run where that is safe.
 pub(super) fn heeded() -> Result<Signals, Failure> {
-    Signals::heeded().map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
+    Signals::heeded()
+        .map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
 }
 
 fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
-    let what = if cleared.is_empty() { "no run is unfinished" } else { "nothing else is unfinished" };
+    let what = if cleared.is_empty() {
+        "no run is unfinished"
+    } else {
+        "nothing else is unfinished"
+    };
     out::line(format_args!("nothing to do: {what}{besides}"));
     Exit::Ok
 }
@@ -233,16 +293,32 @@ fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
 /// How the newest finished run is taken back, for whoever meant that one.
 fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<String, Failure> {
     let no_return = no_return(disk.tree(), runs).map_err(|error| inputs::not_begun(&error))?;
-    let last = runs.iter().rev().find(|run| run.state() == RunState::Closed(Outcome::Applied));
+    let last = runs
+        .iter()
+        .rev()
+        .find(|run| run.state() == RunState::Closed(Outcome::Applied));
     let last = last.filter(|run| !no_return.contains_key(&run.number));
-    let told = last.map(|run| format!("; `{} last` takes back {}, which is finished", next.undo(), run.name()));
+    let told = last.map(|run| {
+        format!(
+            "; `{} last` takes back {}, which is finished",
+            next.undo(),
+            run.name()
+        )
+    });
     Ok(told.unwrap_or_default())
 }
 
 fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
-    Failure::new(Exit::NotReady, format_args!("run {} is {}", open.name(), standing(open)))
-        .now("this command changed nothing")
-        .next(format!("`{}` takes the open run to its end, `{}` takes it back", next.resume(), next.undo()))
+    Failure::new(
+        Exit::NotReady,
+        format_args!("run {} is {}", open.name(), standing(open)),
+    )
+    .now("this command changed nothing")
+    .next(format!(
+        "`{}` takes the open run to its end, `{}` takes it back",
+        next.resume(),
+        next.undo()
+    ))
 }
 
 /// Says what a recovery will do, operation by operation.
@@ -250,9 +326,15 @@ fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result
     let examined = examine(disk.tree(), &run.folder, plan).map_err(|error| inputs::disk(&error))?;
     out::line(format_args!("run {} is {}", run.name(), standing(run)));
     let lines = preview::way(plan, &examined, way);
-    let how = if way == Way::Forward { "taken to its end" } else { "taken back" };
+    let how = if way == Way::Forward {
+        "taken to its end"
+    } else {
+        "taken back"
+    };
     match lines.is_empty() {
-        true => out::line(format_args!("it will be {how}: every operation is where it should be already")),
+        true => out::line(format_args!(
+            "it will be {how}: every operation is where it should be already"
+        )),
         false => out::line(format_args!("it will be {how}:")),
     }
     lines.iter().for_each(out::line);
@@ -262,7 +344,9 @@ fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result
 pub(super) fn asked(yes: bool) -> Result<(), Failure> {
     match yes || out::is_yes(&out::ask("Go on? [y/N]")) {
         true => Ok(()),
-        false => Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since")),
+        false => {
+            Err(Failure::new(Exit::Interrupted, "not gone on").now("nothing has changed since"))
+        }
     }
 }
 
@@ -277,15 +361,25 @@ fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<E
 
 /// The run as its journal has it now: a walk that failed may have begun, or not.
 fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
-    let now = all_runs(disk)?.into_iter().find(|now| now.number == run.number);
-    now.ok_or_else(|| Failure::new(Exit::NeedsAttention, format_args!("the directory of run {} is gone", run.name())))
+    let now = all_runs(disk)?
+        .into_iter()
+        .find(|now| now.number == run.number);
+    now.ok_or_else(|| {
+        Failure::new(
+            Exit::NeedsAttention,
+            format_args!("the directory of run {} is gone", run.name()),
+        )
+    })
 }
 
 /// A walk that could not begin leaves the run as it was.
 pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
     let now = format!("run {} is as it was: {}", run.name(), standing(run));
-    let without = |failure: Failure| Failure { next: Vec::new(), ..failure };
+    let without = |failure: Failure| Failure {
+        next: Vec::new(),
+        ..failure
+    };
     let even_so = format!(
         "put back what is named, or `{} --even-if-changed`: what was changed is then kept in the run's slots",
         next.undo_run(run)
@@ -343,7 +437,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
 /// Says which dead runs were cleared away.
 pub(super) fn told_cleared(cleared: &Cleared) {
     for name in cleared {
-        out::say(format_args!("run {name} died while staging and was cleared away: nothing had been begun"));
+        out::say(format_args!(
+            "run {name} died while staging and was cleared away: nothing had been begun"
+        ));
     }
 }
 
@@ -352,12 +448,16 @@ pub(super) fn told_cleared(cleared: &Cleared) {
 pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
     for path in came {
         let path = Shown(path.as_str());
-        out::say(format_args!("note: `{path}` came while the run was under way, and was left where it is"));
+        out::say(format_args!(
+            "note: `{path}` came while the run was under way, and was left where it is"
+        ));
     }
     let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
     match predicted == Some(measured) {
         true => out::line("as previewed"),
-        false => out::line("as previewed, but for an operator's files, which came or went meanwhile"),
+        false => {
+            out::line("as previewed, but for an operator's files, which came or went meanwhile")
+        }
     }
 }
 
@@ -372,7 +472,13 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                 .next("mend what is named, then apply again"))
         }
         Ended::Stopped(error) => {
-            let otherwise = || format!("`{}` goes on, `{}` takes back what can be", next.resume(), next.undo());
+            let otherwise = || {
+                format!(
+                    "`{}` goes on, `{}` takes back what can be",
+                    next.resume(),
+                    next.undo()
+                )
+            };
             Err(Failure::caused(Exit::Stopped, &error)
                 .now("everything up to there is on disk; the run is open")
                 .next(gate_help(&error, next).unwrap_or_else(otherwise)))
@@ -383,7 +489,9 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                 failure.reasons.insert(0, chain(&because));
             }
             let now = match error.is_lost_write() {
-                true => "the disk reports write errors: what was written since the last barrier may be lost",
+                true => {
+                    "the disk reports write errors: what was written since the last barrier may be lost"
+                }
                 false => "the deployment is between states; nothing else was touched",
             };
             let otherwise = || {
@@ -394,7 +502,9 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
                     next.accept()
                 )
             };
-            Err(failure.now(now).next(gate_help(&error, next).unwrap_or_else(otherwise)))
+            Err(failure
+                .now(now)
+                .next(gate_help(&error, next).unwrap_or_else(otherwise)))
         }
     }
 }
@@ -414,7 +524,9 @@ fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
         ),
         RunError::NoReturn { .. } => {
             let resume = next.resume();
-            format!("everything behind that step was put back; mend what is named, then `{resume}` goes forward again")
+            format!(
+                "everything behind that step was put back; mend what is named, then `{resume}` goes forward again"
+            )
         }
         _ => return None,
     })

@@ -15,10 +15,13 @@ use super::output::OutputFile;
 use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{self, Operation, OperationKind, Plan, PlanFault, Refusal, Side, Source, SourceAt};
+use crate::plan::{
+    self, Operation, OperationKind, Plan, PlanFault, Refusal, Side, Source, SourceAt,
+};
 use crate::run::moved;
 
-/// The largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
+/// The largest plan that is read, in bytes. One of ten thousand instances has some tens of
+/// megabytes.
 const LARGEST: u64 = 1 << 30;
 
 /// More operations than this that came or went are counted and not named.
@@ -35,11 +38,18 @@ pub(super) struct Saved {
 impl Saved {
     /// A saved plan, or `None` where the file is something else, which a manifest would be.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        let fail = |error| Failure::new(Exit::Io, format_args!("cannot read `{}`: {error}", path.display()));
+        let fail = |error| {
+            Failure::new(
+                Exit::Io,
+                format_args!("cannot read `{}`: {error}", path.display()),
+            )
+        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                return Err(fail(error).now("nothing was begun").next("let whoever runs this read it"));
+                return Err(fail(error)
+                    .now("nothing was begun")
+                    .next("let whoever runs this read it"));
             }
             // A manifest that is not there is told of by whoever reads manifests.
             Err(_) => return Ok(None),
@@ -49,48 +59,76 @@ impl Saved {
             return Ok(None);
         }
         let mut file = file.take(LARGEST);
-        file.by_ref().take(64).read_to_end(&mut text).map_err(fail)?;
+        file.by_ref()
+            .take(64)
+            .read_to_end(&mut text)
+            .map_err(fail)?;
         if text.trim_ascii_start().first() != Some(&b'{') {
             return Ok(None);
         }
         file.read_to_end(&mut text).map_err(fail)?;
         let fault = |fault: PlanFault| {
-            Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", path.display()))
-                .now("nothing was begun")
-                .next("save the plan anew: `rollup plan MANIFEST --save FILE`")
+            Failure::new(
+                Exit::Invalid,
+                format_args!("`{}` cannot be used: {fault}", path.display()),
+            )
+            .now("nothing was begun")
+            .next("save the plan anew: `rollup plan MANIFEST --save FILE`")
         };
-        let text = String::from_utf8(text).map_err(|_| fault(PlanFault::NotAPlan("it is not UTF-8".to_owned())))?;
+        let text = String::from_utf8(text)
+            .map_err(|_| fault(PlanFault::NotAPlan("it is not UTF-8".to_owned())))?;
         let plan = Box::new(plan::parse(&text).map_err(fault)?);
         #[derive(Deserialize)]
         struct Beside {
             made_from: Option<MadeFrom>,
         }
-        let beside: Beside =
-            serde_json::from_str(&text).map_err(|error| fault(PlanFault::NotAPlan(error.to_string())))?;
-        Ok(Some(Self { plan, made_from: beside.made_from }))
+        let beside: Beside = serde_json::from_str(&text)
+            .map_err(|error| fault(PlanFault::NotAPlan(error.to_string())))?;
+        Ok(Some(Self {
+            plan,
+            made_from: beside.made_from,
+        }))
     }
 
     /// The manifest, the payload and the choices that the plan was made from.
     pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, Choices), Failure> {
         let Some(made_from) = &self.made_from else {
-            return Err(Failure::new(Exit::Usage, format_args!("`{}` is the plan of a run", path.display()))
-                .next("`rollup show` shows it; the manifest beside it can be applied"));
+            return Err(Failure::new(
+                Exit::Usage,
+                format_args!("`{}` is the plan of a run", path.display()),
+            )
+            .next("`rollup show` shows it; the manifest beside it can be applied"));
         };
         if !made_from.manifest.is_file() {
             let manifest = made_from.manifest.display();
-            return Err(Failure::new(Exit::NoInput, format_args!("the manifest of the plan is gone: `{manifest}`"))
-                .now("nothing was begun")
-                .next("put it back there, or plan anew"));
+            return Err(Failure::new(
+                Exit::NoInput,
+                format_args!("the manifest of the plan is gone: `{manifest}`"),
+            )
+            .now("nothing was begun")
+            .next("put it back there, or plan anew"));
         }
-        Ok((made_from.manifest.clone(), made_from.payload.clone(), made_from.choices))
+        Ok((
+            made_from.manifest.clone(),
+            made_from.payload.clone(),
+            made_from.choices,
+        ))
     }
 }
 
 /// Writes a plan for a review. It replaces an older file of that name only when it is whole.
-pub(super) fn save(job: &Job, plan: &Plan, path: &Path, output: &OutputFile) -> Result<(), Failure> {
+pub(super) fn save(
+    job: &Job,
+    plan: &Plan,
+    path: &Path,
+    output: &OutputFile,
+) -> Result<(), Failure> {
     let Some(digest) = &plan.digest else {
-        return Err(Failure::new(Exit::Usage, "a preview without a payload has no digest and cannot be saved")
-            .next("say where the rollup's files are: `--payload DIR`"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "a preview without a payload has no digest and cannot be saved",
+        )
+        .next("say where the rollup's files are: `--payload DIR`"));
     };
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let made_from = MadeFrom {
@@ -98,8 +136,12 @@ pub(super) fn save(job: &Job, plan: &Plan, path: &Path, output: &OutputFile) -> 
         payload: absolute(job.payload.as_deref().unwrap_or(Path::new("."))),
         choices: job.choices,
     };
-    let text = preview::saved(plan, made_from)
-        .map_err(|error| Failure::new(Exit::Io, format_args!("the plan cannot be written: {error}")))?;
+    let text = preview::saved(plan, made_from).map_err(|error| {
+        Failure::new(
+            Exit::Io,
+            format_args!("the plan cannot be written: {error}"),
+        )
+    })?;
     output.write(&text)?;
     out::say(format_args!("plan {digest} is saved in {}", typed(path)));
     Ok(())
@@ -110,16 +152,30 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
     let output = OutputFile::of(args.showing.output.as_deref(), &[&args.plan])?;
     if !args.plan.is_file() {
-        let what = if args.plan.exists() { "is no file" } else { "is not there" };
-        return Err(Failure::new(Exit::NoInput, format_args!("`{}` {what}", args.plan.display()))
-            .next("name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run"));
+        let what = if args.plan.exists() {
+            "is no file"
+        } else {
+            "is not there"
+        };
+        return Err(Failure::new(
+            Exit::NoInput,
+            format_args!("`{}` {what}", args.plan.display()),
+        )
+        .next(
+            "name a file that `rollup plan MANIFEST --save FILE` wrote, or the plan.json of a run",
+        ));
     }
     let Some(saved) = Saved::read(&args.plan)? else {
-        return Err(Failure::new(Exit::Invalid, format_args!("`{}` is no saved plan", args.plan.display()))
-            .next("`rollup plan MANIFEST --save FILE` saves one"));
+        return Err(Failure::new(
+            Exit::Invalid,
+            format_args!("`{}` is no saved plan", args.plan.display()),
+        )
+        .next("`rollup plan MANIFEST --save FILE` saves one"));
     };
     if saved.plan.seal.is_none() {
-        out::warn("an earlier version made the plan: its digest covers what it does, and not the words it is told in");
+        out::warn(
+            "an earlier version made the plan: its digest covers what it does, and not the words it is told in",
+        );
     }
     preview::show(&saved.plan, &args.showing, Exit::Ok, output.as_ref())?;
     Ok(Exit::Ok)
@@ -145,7 +201,13 @@ impl Approved {
             Approved::Digest(approval) => is_approved(plan, approval, job),
             Approved::Saved(saved) if saved.deployment != plan.deployment => {
                 let (saved_for, here) = (Shown(&saved.deployment), Shown(&plan.deployment));
-                Err(stale(saved, vec![format!("it is a plan for `{saved_for}`, and this is `{here}`")], job))
+                Err(stale(
+                    saved,
+                    vec![format!(
+                        "it is a plan for `{saved_for}`, and this is `{here}`"
+                    )],
+                    job,
+                ))
             }
             Approved::Saved(saved) if plan.digest == saved.digest => Ok(()),
             Approved::Saved(saved) => {
@@ -158,7 +220,9 @@ impl Approved {
 
     /// A refusal of a saved plan whose ground has moved is told as that.
     pub(super) fn refused(&self, refusal: &Refusal, failure: Failure, job: &Job) -> Failure {
-        let Approved::Saved(saved) = self else { return failure };
+        let Approved::Saved(saved) = self else {
+            return failure;
+        };
         let mut reasons = touched(saved, job.tree());
         if saved.rollup().map(|rollup| rollup.manifest) != Some(job.loaded.manifest.digest) {
             reasons.insert(0, "the manifest was changed since".to_owned());
@@ -178,28 +242,43 @@ pub(super) fn is_approved(plan: &Plan, approval: &Digest, job: &Job) -> Result<(
     if plan.digest.as_ref() == Some(approval) {
         return Ok(());
     }
-    let digest = plan.digest.as_ref().map_or("without a digest".to_owned(), ToString::to_string);
+    let digest = plan
+        .digest
+        .as_ref()
+        .map_or("without a digest".to_owned(), ToString::to_string);
     let reason = format!("the plan is {digest} now, and {approval} was approved");
     Err(Failure::new(Exit::StalePlan, reason)
         .now("nothing of the deployment has changed")
-        .next(format!("`{}` shows what it would do now", job.again("plan"))))
+        .next(format!(
+            "`{}` shows what it would do now",
+            job.again("plan")
+        )))
 }
 
 fn stale(saved: &Plan, mut reasons: Vec<String>, job: &Job) -> Failure {
     let digest = saved.digest.as_ref().map(Digest::short).unwrap_or_default();
-    let mut failure = Failure::new(Exit::StalePlan, format_args!("the saved plan {digest} is stale"));
+    let mut failure = Failure::new(
+        Exit::StalePlan,
+        format_args!("the saved plan {digest} is stale"),
+    );
     if reasons.is_empty() {
         reasons.push("planning again gives another plan".to_owned());
     }
     failure.reasons.append(&mut reasons);
     let mut now = job.again_with(&job.typed_manifest(), "plan");
     now.push_str(" --save FILE");
-    failure.now("nothing of the deployment has changed").next(format!("`{now}` makes a plan of what is true now"))
+    failure
+        .now("nothing of the deployment has changed")
+        .next(format!("`{now}` makes a plan of what is true now"))
 }
 
 /// What the plan touches and is not any more as it saw it.
 fn touched(saved: &Plan, tree: &Tree) -> Vec<String> {
-    moved(tree, saved).unwrap_or_default().into_iter().map(|what| format!("since it was saved, {what}")).collect()
+    moved(tree, saved)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|what| format!("since it was saved, {what}"))
+        .collect()
 }
 
 /// What else decides a plan: the manifest, the payload, the level, and which operations there are.
@@ -208,48 +287,99 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
     if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
         reasons.push("the manifest was changed since".to_owned());
     }
-    let sources: BTreeMap<&SourceAt, &Source> = now.sources.iter().map(|source| (&source.at, source)).collect();
+    let sources: BTreeMap<&SourceAt, &Source> = now
+        .sources
+        .iter()
+        .map(|source| (&source.at, source))
+        .collect();
     for source in &saved.sources {
-        let SourceAt::Payload { name } = &source.at else { continue };
+        let SourceAt::Payload { name } = &source.at else {
+            continue;
+        };
         let other = sources.get(&source.at);
         if other.is_some_and(|other| other.sha256 != source.sha256) {
             reasons.push(format!("`{name}` in the payload is another file than then"));
         }
     }
     let travellers = |plan: &Plan| -> BTreeSet<RelPath> {
-        plan.swaps.iter().flat_map(|swap| swap.travellers.iter().cloned()).collect()
+        plan.swaps
+            .iter()
+            .flat_map(|swap| swap.travellers.iter().cloned())
+            .collect()
     };
     let (then, today) = (travellers(saved), travellers(now));
-    reasons.extend(today.difference(&then).map(|path| format!("`{path}` is an operator's file that came since")));
-    reasons.extend(then.difference(&today).map(|path| format!("`{path}`, an operator's file, is gone since")));
+    reasons.extend(
+        today
+            .difference(&then)
+            .map(|path| format!("`{path}` is an operator's file that came since")),
+    );
+    reasons.extend(
+        then.difference(&today)
+            .map(|path| format!("`{path}`, an operator's file, is gone since")),
+    );
     if saved.level.before != now.level.before {
         let shown = |level: &[crate::names::Kb]| match level {
             [] => "nothing".to_owned(),
-            level => level.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            level => level
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
         };
-        reasons.push(format!("in force was {}, and now is {}", shown(&saved.level.before), shown(&now.level.before)));
+        reasons.push(format!(
+            "in force was {}, and now is {}",
+            shown(&saved.level.before),
+            shown(&now.level.before)
+        ));
     }
     let named = |operation: &Operation| {
-        let on = operation.server.as_ref().map(|server| format!(" on {server}")).unwrap_or_default();
-        format!("{} `{}`{on}", operation.kind.word(), Shown(&operation.target))
+        let on = operation
+            .server
+            .as_ref()
+            .map(|server| format!(" on {server}"))
+            .unwrap_or_default();
+        format!(
+            "{} `{}`{on}",
+            operation.kind.word(),
+            Shown(&operation.target)
+        )
     };
-    let then: BTreeMap<(OperationKind, &RelPath), &Side> =
-        saved.operations().map(|one| ((one.kind, &one.at), &one.becomes)).collect();
+    let then: BTreeMap<(OperationKind, &RelPath), &Side> = saved
+        .operations()
+        .map(|one| ((one.kind, &one.at), &one.becomes))
+        .collect();
     let other = now.operations().filter_map(|one| {
-        let becomes = then.get(&(one.kind, &one.at)).filter(|becomes| ***becomes != one.becomes)?;
-        Some(format!("{}: then {}, now {}", named(one), preview::side(becomes), preview::side(&one.becomes)))
+        let becomes = then
+            .get(&(one.kind, &one.at))
+            .filter(|becomes| ***becomes != one.becomes)?;
+        Some(format!(
+            "{}: then {}, now {}",
+            named(one),
+            preview::side(becomes),
+            preview::side(&one.becomes)
+        ))
     });
     let other: Vec<String> = other.collect();
     reasons.extend(bounded(other));
     let before: BTreeSet<String> = saved.operations().map(named).collect();
     let after: BTreeSet<String> = now.operations().map(named).collect();
-    reasons.extend(some(after.difference(&before), "is to be done now and was not"));
-    reasons.extend(some(before.difference(&after), "was to be done and is not any more"));
+    reasons.extend(some(
+        after.difference(&before),
+        "is to be done now and was not",
+    ));
+    reasons.extend(some(
+        before.difference(&after),
+        "was to be done and is not any more",
+    ));
     reasons
 }
 
 fn some<'a>(operations: impl Iterator<Item = &'a String>, what: &str) -> Vec<String> {
-    bounded(operations.map(|operation| format!("{operation} {what}")).collect())
+    bounded(
+        operations
+            .map(|operation| format!("{operation} {what}"))
+            .collect(),
+    )
 }
 
 /// The first few, and how many more there are.

@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to stop where that is safe, the second one
-//! ends the process at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first one asks the run to stop where that is safe, the second
+//! one ends the process at once.
 
 use std::io;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use super::exit::Exit;
 pub(super) struct Signals(Arc<AtomicBool>);
 
 impl Signals {
-    /// Heeds the signals from now on. Before that, while nothing is open, they end the process as usual.
+    /// Heeds the signals from now on. Before that, while nothing is open, they end the process as
+    /// usual.
     ///
     /// # Errors
     ///
@@ -27,7 +28,11 @@ impl Signals {
             if is_ignored(signal) {
                 continue;
             }
-            flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&signals.0))?;
+            flag::register_conditional_shutdown(
+                signal,
+                Exit::Interrupted as i32,
+                Arc::clone(&signals.0),
+            )?;
             flag::register(signal, Arc::clone(&signals.0))?;
         }
         Ok(signals)
@@ -39,8 +44,8 @@ impl Signals {
     }
 }
 
-/// Lets a write beyond a limit of the file size fail with an error, as one to a full disk does, instead of killing the
-/// process. To a closed pipe it does so already, since Rust ignores SIGPIPE.
+/// Lets a write beyond a limit of the file size fail with an error, as one to a full disk does,
+/// instead of killing the process. To a closed pipe it does so already, since Rust ignores SIGPIPE.
 ///
 /// A handler and not `SIG_IGN`: a process that is started from this one gets the default again.
 pub(super) fn survive_limits() {

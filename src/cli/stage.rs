@@ -26,29 +26,58 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
         yes: args.yes,
         confirm: &args.confirm,
         preview: Preview::Shown,
-        again: format!("{}{}", job.again("stage"), if args.yes { " --yes" } else { "" }),
+        again: format!(
+            "{}{}",
+            job.again("stage"),
+            if args.yes { " --yes" } else { "" }
+        ),
         wait: Duration::from_secs(args.locking.lock_timeout),
         watch: None,
     };
-    let Some(mut begun) = job.begin("stage", &asking)? else { return Ok(Exit::Ok) };
+    let Some(mut begun) = job.begin("stage", &asking)? else {
+        return Ok(Exit::Ok);
+    };
     let commit = job.apply_again();
     if let Some(staged) = &begun.staged {
-        out::line(format_args!("nothing to do: run {} lies staged with this very plan", staged.name()));
+        out::line(format_args!(
+            "nothing to do: run {} lies staged with this very plan",
+            staged.name()
+        ));
         out::line(format_args!("next: {commit}    commits it"));
         return Ok(Exit::Ok);
     }
     let confirmed = job.confirm(&begun, &asking)?;
-    begun.disk.keep(&begun.doing).map_err(|error| inputs::disk(&error))?;
-    let Begun { disk, payload, plan, .. } = begun;
-    let wishes = Wishes { signals: heeded()?, ..Wishes::default() };
+    begun
+        .disk
+        .keep(&begun.doing)
+        .map_err(|error| inputs::disk(&error))?;
+    let Begun {
+        disk,
+        payload,
+        plan,
+        ..
+    } = begun;
+    let wishes = Wishes {
+        signals: heeded()?,
+        ..Wishes::default()
+    };
     let began = Began::of(&plan, asking.command);
     let mut progress = Progress::new(job.tree(), began, wishes);
-    let asked = Asked { manifest: Some(job.loaded.source.text()), confirmed };
+    let asked = Asked {
+        manifest: Some(job.loaded.source.text()),
+        confirmed,
+    };
     let staged = run::stage(&disk, &plan, &asked, payload.as_ref(), &mut progress);
     let staged = staged.map_err(|error| inputs::not_begun(&error));
     progress.end(&staged);
-    out::line(format_args!("staged as run {}; nothing of the deployment has changed", staged?.run.name()));
+    out::line(format_args!(
+        "staged as run {}; nothing of the deployment has changed",
+        staged?.run.name()
+    ));
     out::line(format_args!("next: {commit}    commits it"));
-    out::line(format_args!("  or: {}    throws it away", Next(job.tree().path()).undo()));
+    out::line(format_args!(
+        "  or: {}    throws it away",
+        Next(job.tree().path()).undo()
+    ));
     Ok(Exit::Ok)
 }

@@ -49,18 +49,33 @@ struct Slots {
 impl Status {
     /// An open run is reported from its own records, whatever else cannot be read.
     fn read(site: RunSite) -> Result<Self, Failure> {
-        let (level, runs) = inputs::quietly(&site.tree, || Ok((level(&site), inputs::sound_runs(&site.tree)?)))?;
+        let (level, runs) = inputs::quietly(&site.tree, || {
+            Ok((level(&site), inputs::sound_runs(&site.tree)?))
+        })?;
         let is_open = runs.iter().any(Run::is_open);
-        let RunSite { tree, description, .. } = site;
+        let RunSite {
+            tree, description, ..
+        } = site;
         let description = unless_open(description, is_open)?;
         let level = unless_open(level, is_open)?.flatten();
         let holder = holder(&tree).map_err(|error| inputs::disk(&error))?;
         let slots = slots(&tree, &runs)?;
         let open = runs.into_iter().find(Run::is_open);
-        let open = open.map(|run| Open::look(&tree, run, holder.is_some())).transpose()?;
+        let open = open
+            .map(|run| Open::look(&tree, run, holder.is_some()))
+            .transpose()?;
         let planned = || Some(open.as_ref()?.progress.as_ref()?.0.deployment.clone());
-        let name = description.map(|description| description.name).or_else(planned);
-        Ok(Self { tree, name, level, holder, open, slots })
+        let name = description
+            .map(|description| description.name)
+            .or_else(planned);
+        Ok(Self {
+            tree,
+            name,
+            level,
+            holder,
+            open,
+            slots,
+        })
     }
 
     fn exit(&self) -> Exit {
@@ -68,7 +83,9 @@ impl Status {
             None => Exit::Ok,
             Some(open) if !open.troubles.is_empty() => Exit::NeedsAttention,
             // It died before anything was begun; the next command clears it away.
-            Some(open) if open.run.state() == RunState::Staging && self.holder.is_none() => Exit::Ok,
+            Some(open) if open.run.state() == RunState::Staging && self.holder.is_none() => {
+                Exit::Ok
+            }
             Some(_) => Exit::Stopped,
         }
     }
@@ -77,38 +94,60 @@ impl Status {
 impl Open {
     fn look(tree: &Tree, run: Run, at_work: bool) -> Result<Self, Failure> {
         if !matches!(run.state(), RunState::Unfinished(_)) {
-            return Ok(Self { run, progress: None, troubles: Vec::new() });
+            return Ok(Self {
+                run,
+                progress: None,
+                troubles: Vec::new(),
+            });
         }
         let plan = match load_plan(tree, &run.folder) {
             Ok(plan) => plan,
-            Err(error) => return Ok(Self { run, progress: None, troubles: vec![chain(&error)] }),
+            Err(error) => {
+                return Ok(Self {
+                    run,
+                    progress: None,
+                    troubles: vec![chain(&error)],
+                });
+            }
         };
-        let mut examined = examine(tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
+        let mut examined =
+            examine(tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
         let troubles = std::mem::take(&mut examined.troubles);
         // Between two renames of somebody who is at work everything may look wrong.
         let troubles = if at_work { Vec::new() } else { troubles };
-        Ok(Self { run, progress: Some((plan, examined)), troubles })
+        Ok(Self {
+            run,
+            progress: Some((plan, examined)),
+            troubles,
+        })
     }
 
-    /// The operation that comes next: forward the first one that is not done, back the last one that is
-    /// not taken back.
+    /// The operation that comes next: forward the first one that is not done, back the last one
+    /// that is not taken back.
     fn at(&self) -> Option<(&PlannedStep, &Operation)> {
         let (plan, examined) = self.progress.as_ref()?;
-        let mut operations = plan.steps.iter().flat_map(|step| step.operations.iter().map(move |o| (step, o)));
+        let mut operations = plan
+            .steps
+            .iter()
+            .flat_map(|step| step.operations.iter().map(move |o| (step, o)));
         match self.run.state() {
-            RunState::Unfinished(Direction::Back) => {
-                operations.rfind(|(_, operation)| examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun))
-            }
+            RunState::Unfinished(Direction::Back) => operations.rfind(|(_, operation)| {
+                examined.swaps.get(&operation.swap) != Some(&Progress::NotBegun)
+            }),
             _ => operations.find(|(_, operation)| !examined.is_done(operation.swap)),
         }
     }
 
-    /// The manual step that the run waits at, with its text; on the way back the one to be taken back.
+    /// The manual step that the run waits at, with its text; on the way back the one to be taken
+    /// back.
     fn waits_at(&self) -> Option<(&PlannedStep, &str)> {
         let (plan, examined) = self.progress.as_ref()?;
         let back = self.run.state() == RunState::Unfinished(Direction::Back);
-        let steps: Vec<&PlannedStep> =
-            if back { plan.steps.iter().rev().collect() } else { plan.steps.iter().collect() };
+        let steps: Vec<&PlannedStep> = if back {
+            plan.steps.iter().rev().collect()
+        } else {
+            plan.steps.iter().collect()
+        };
         for step in steps {
             let is_past = |operation: &Operation| match back {
                 true => examined.swaps.get(&operation.swap) == Some(&Progress::NotBegun),
@@ -116,7 +155,9 @@ impl Open {
             };
             let answer = self.run.journal.confirmed(&step.id);
             match (&step.gate, back) {
-                (Some(gate), true) if answer == Some(Answer::Done) => return Some((step, gate.undo.as_deref()?)),
+                (Some(gate), true) if answer == Some(Answer::Done) => {
+                    return Some((step, gate.undo.as_deref()?));
+                }
                 (Some(gate), false) if !matches!(answer, Some(Answer::Done | Answer::Skipped)) => {
                     return Some((step, &gate.instructions));
                 }
@@ -151,14 +192,26 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
 /// The rollups in force, by `level.toml`, or before the first run by the description.
 fn level(site: &RunSite) -> Result<Option<Level>, Failure> {
     let at = rel("level.toml");
-    let text = site.tree.text(&at, 16 << 20).map_err(|error| inputs::disk(&error))?;
+    let text = site
+        .tree
+        .text(&at, 16 << 20)
+        .map_err(|error| inputs::disk(&error))?;
     let Some(text) = text else {
         let described = site.description.as_ref().ok();
-        let before = described.map(|description| description.level.iter().copied().map(LevelEntry::before_records));
+        let before = described.map(|description| {
+            description
+                .level
+                .iter()
+                .copied()
+                .map(LevelEntry::before_records)
+        });
         return Ok(before.map(|entries| Level::new(entries.collect())));
     };
     let level = Level::parse(&text).map_err(|fault| {
-        Failure::new(Exit::Invalid, format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))))
+        Failure::new(
+            Exit::Invalid,
+            format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))),
+        )
     });
     level.map(Some)
 }
@@ -187,7 +240,10 @@ pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
 fn document(status: &Status) -> Value {
     let exit = status.exit();
     let in_force = status.level.as_ref().map(|level| {
-        level.in_force().map(|entry| json!({ "kb": entry.kb, "revision": entry.revision })).collect::<Vec<_>>()
+        level
+            .in_force()
+            .map(|entry| json!({ "kb": entry.kb, "revision": entry.revision }))
+            .collect::<Vec<_>>()
     });
     let open = status.open.as_ref().map(|open| {
         let swaps = open.progress.as_ref().map(|(plan, examined)| (examined.done(), plan.swaps.len()));
@@ -207,7 +263,10 @@ fn document(status: &Status) -> Value {
 fn text(status: &Status) {
     let shown = status.tree.path().display();
     match &status.name {
-        Some(name) => out::line(format_args!("deployment {} in {shown}", styled(BOLD, Shown(name)))),
+        Some(name) => out::line(format_args!(
+            "deployment {} in {shown}",
+            styled(BOLD, Shown(name))
+        )),
         None => out::line(format_args!("deployment in {shown}")),
     }
     status.level.iter().for_each(level_lines);
@@ -215,10 +274,16 @@ fn text(status: &Status) {
     if status.slots.runs > 0 {
         let bytes = out::number(status.slots.bytes);
         let runs = count(status.slots.runs, "run", "runs");
-        out::line(format_args!("slots: {bytes} bytes of {runs}; `{}` clears them", next.prune()));
+        out::line(format_args!(
+            "slots: {bytes} bytes of {runs}; `{}` clears them",
+            next.prune()
+        ));
     }
     if let Some(holder) = &status.holder {
-        out::line(format_args!("{}: {holder} is changing it at this moment", styled(WARN, "at work")));
+        out::line(format_args!(
+            "{}: {holder} is changing it at this moment",
+            styled(WARN, "at work")
+        ));
     }
     match &status.open {
         None => out::line(styled(GOOD, "at rest")),
@@ -231,11 +296,22 @@ fn level_lines(level: &Level) {
         out::line("no rollup is in force");
     }
     for entry in &level.rollups {
-        let revision = entry.revision.as_ref().map(|revision| format!(" revision {revision}")).unwrap_or_default();
-        let before = if entry.manifest.is_none() { " (applied before rollup kept the record)" } else { "" };
+        let revision = entry
+            .revision
+            .as_ref()
+            .map(|revision| format!(" revision {revision}"))
+            .unwrap_or_default();
+        let before = if entry.manifest.is_none() {
+            " (applied before rollup kept the record)"
+        } else {
+            ""
+        };
         match entry.superseded_by {
             None => out::line(format_args!("in force: {}{revision}{before}", entry.kb)),
-            Some(by) => out::line(styled(DIM, format_args!("superseded: {}{revision}{before}, by {by}", entry.kb))),
+            Some(by) => out::line(styled(
+                DIM,
+                format_args!("superseded: {}{revision}{before}, by {by}", entry.kb),
+            )),
         }
     }
 }
@@ -246,24 +322,50 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
         (RunState::Unfinished(_), false) if open.waits_at().is_none() => "interrupted",
         _ => "open",
     };
-    out::line(format_args!("{}: run {} is {}", styled(WARN, label), open.run.name(), standing(&open.run)));
+    out::line(format_args!(
+        "{}: run {} is {}",
+        styled(WARN, label),
+        open.run.name(),
+        standing(&open.run)
+    ));
     if let Some((plan, examined)) = &open.progress {
-        plan.steps.iter().for_each(|step| out::line(format_args!("  {}", step_line(step, examined, &open.run))));
+        plan.steps
+            .iter()
+            .for_each(|step| out::line(format_args!("  {}", step_line(step, examined, &open.run))));
         if let Some((step, operation)) = open.at() {
-            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
-            let what = format!("{} of {}{on}", operation.kind.word(), Shown(&operation.target));
-            out::line(format_args!("  at: {what} (step {}, swap {})", step.id, operation.swap));
+            let on = operation
+                .server
+                .as_ref()
+                .map(|server| format!(" on {}", Shown(server)))
+                .unwrap_or_default();
+            let what = format!(
+                "{} of {}{on}",
+                operation.kind.word(),
+                Shown(&operation.target)
+            );
+            out::line(format_args!(
+                "  at: {what} (step {}, swap {})",
+                step.id, operation.swap
+            ));
         }
         let all = count(plan.swaps.len(), "swap", "swaps");
         out::line(format_args!("  {} of {all} are in place", examined.done()));
     }
     let waits = open.waits_at().filter(|_| !at_work);
     if let Some((step, text)) = waits {
-        out::line(format_args!("waits for a person at step {}:", styled(BOLD, &step.id)));
-        text.lines().for_each(|line| out::line(format_args!("  {}", Shown(line))));
+        out::line(format_args!(
+            "waits for a person at step {}:",
+            styled(BOLD, &step.id)
+        ));
+        text.lines()
+            .for_each(|line| out::line(format_args!("  {}", Shown(line))));
     }
     for trouble in open.troubles.iter().take(TOLD) {
-        out::line(format_args!("{}: {}", styled(BAD, "needs attention"), Shown(trouble)));
+        out::line(format_args!(
+            "{}: {}",
+            styled(BAD, "needs attention"),
+            Shown(trouble)
+        ));
     }
     if let Some(more @ 1..) = open.troubles.len().checked_sub(TOLD) {
         out::line(format_args!("and {more} more like these"));
@@ -280,10 +382,16 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     }
     match open.run.state() {
         RunState::Unfinished(_) if open.progress.is_none() => {
-            out::line(format_args!("  or: {}    sets the run's folder aside", next.accept()));
+            out::line(format_args!(
+                "  or: {}    sets the run's folder aside",
+                next.accept()
+            ));
         }
         RunState::Staging => {
-            out::line(format_args!("next: {}    clears it away, and so does the next apply", next.undo()));
+            out::line(format_args!(
+                "next: {}    clears it away, and so does the next apply",
+                next.undo()
+            ));
         }
         state => {
             let (mut resume, mut undo) = (next.resume(), next.undo());
@@ -292,23 +400,40 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
                 let way = if is_back { &mut undo } else { &mut resume };
                 way.push_str(&format!(" --confirm {}", step.id));
             }
-            let back = if state == RunState::Staged { "throws it away" } else { "takes it back" };
+            let back = if state == RunState::Staged {
+                "throws it away"
+            } else {
+                "takes it back"
+            };
             let resume = format!("{resume}    takes it to its end");
             let undo = match open.no_way_back() {
                 Some(step) => {
-                    out::line(format_args!("the manual step `{}` was done, and cannot be taken back", step.id));
+                    out::line(format_args!(
+                        "the manual step `{}` was done, and cannot be taken back",
+                        step.id
+                    ));
                     None
                 }
                 None => Some(format!("{undo}      {back}")),
             };
             let ways = [Some(resume), undo].into_iter().flatten();
             // First the way that the run is going.
-            let ways: Vec<String> = if is_back { ways.rev().collect() } else { ways.collect() };
+            let ways: Vec<String> = if is_back {
+                ways.rev().collect()
+            } else {
+                ways.collect()
+            };
             for (at, way) in ways.iter().enumerate() {
-                out::line(format_args!("{}: {way}", if at == 0 { "next" } else { "  or" }));
+                out::line(format_args!(
+                    "{}: {way}",
+                    if at == 0 { "next" } else { "  or" }
+                ));
             }
             if !open.troubles.is_empty() {
-                out::line(format_args!("  or: {}    closes the run as it stands", next.accept()));
+                out::line(format_args!(
+                    "  or: {}    closes the run as it stands",
+                    next.accept()
+                ));
             }
         }
     }
@@ -326,7 +451,11 @@ pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> S
         return format!("step {}: {how}", step.id);
     }
     let all = step.operations.len();
-    let done = step.operations.iter().filter(|operation| examined.is_done(operation.swap)).count();
+    let done = step
+        .operations
+        .iter()
+        .filter(|operation| examined.is_done(operation.swap))
+        .count();
     let operations = count(all, "operation", "operations");
     match done {
         _ if all == 0 => format!("step {}: nothing to do", step.id),

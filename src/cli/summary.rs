@@ -10,41 +10,77 @@ use crate::plan::{Operation, OperationKind, Plan, Side};
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let operations: Vec<&Operation> = plan.operations().collect();
     let mut lines = Vec::new();
-    lines.extend(items(&operations, "removed", |o| o.kind == OperationKind::Uninstall));
+    lines.extend(items(&operations, "removed", |o| {
+        o.kind == OperationKind::Uninstall
+    }));
     let is_item = |o: &Operation| !matches!(o.becomes, Side::File { .. });
-    lines.extend(items(&operations, "installed", |o| o.kind == OperationKind::Install));
-    lines.extend(items(&operations, "replaced", |o| o.kind == OperationKind::Replace && is_item(o)));
+    lines.extend(items(&operations, "installed", |o| {
+        o.kind == OperationKind::Install
+    }));
+    lines.extend(items(&operations, "replaced", |o| {
+        o.kind == OperationKind::Replace && is_item(o)
+    }));
     lines.extend(files(&operations));
     lines.extend(items(&operations, "ran", |o| o.kind == OperationKind::Run));
-    let procedures = operations.iter().filter(|o| o.kind == OperationKind::Initialize).count();
+    let procedures = operations
+        .iter()
+        .filter(|o| o.kind == OperationKind::Initialize)
+        .count();
     if procedures > 0 {
-        lines.push(format!("ran {}", count(procedures, "procedure", "procedures")));
+        lines.push(format!(
+            "ran {}",
+            count(procedures, "procedure", "procedures")
+        ));
     }
     lines.extend(services(&operations));
-    let records = operations.iter().filter(|o| o.kind == OperationKind::Accept).count();
+    let records = operations
+        .iter()
+        .filter(|o| o.kind == OperationKind::Accept)
+        .count();
     if records > 0 {
-        lines.push(format!("wrote {} anew", count(records, "record", "records")));
+        lines.push(format!(
+            "wrote {} anew",
+            count(records, "record", "records")
+        ));
     }
     let gates = plan.steps.iter().filter(|step| step.gate.is_some()).count();
     if gates > 0 {
-        lines.push(format!("waited for {}", count(gates, "manual step", "manual steps")));
+        lines.push(format!(
+            "waited for {}",
+            count(gates, "manual step", "manual steps")
+        ));
     }
     lines
 }
 
 /// Items, and in how many places where that is another number.
-fn items(operations: &[&Operation], word: &str, of_kind: impl Fn(&Operation) -> bool) -> Option<String> {
-    let chosen: Vec<_> = operations.iter().filter(|operation| of_kind(operation)).collect();
+fn items(
+    operations: &[&Operation],
+    word: &str,
+    of_kind: impl Fn(&Operation) -> bool,
+) -> Option<String> {
+    let chosen: Vec<_> = operations
+        .iter()
+        .filter(|operation| of_kind(operation))
+        .collect();
     let names: BTreeSet<_> = chosen.iter().map(|operation| &operation.target).collect();
     if chosen.is_empty() {
         return None;
     }
-    let servers: BTreeSet<_> = chosen.iter().filter_map(|operation| operation.server.as_deref()).collect();
+    let servers: BTreeSet<_> = chosen
+        .iter()
+        .filter_map(|operation| operation.server.as_deref())
+        .collect();
     let items = count(names.len(), "item", "items");
     Some(match servers.len() {
         0 => format!("{word} {items}"),
         servers => {
-            let on = chosen.iter().filter(|o| o.server.is_some()).map(|o| &o.target).collect::<BTreeSet<_>>().len();
+            let on = chosen
+                .iter()
+                .filter(|o| o.server.is_some())
+                .map(|o| &o.target)
+                .collect::<BTreeSet<_>>()
+                .len();
             let servers = count(servers, "server", "servers");
             format!(
                 "{word} {items}, {on} of them on {servers}: {} in all",
@@ -55,25 +91,39 @@ fn items(operations: &[&Operation], word: &str, of_kind: impl Fn(&Operation) -> 
 }
 
 fn files(operations: &[&Operation]) -> Option<String> {
-    let copied: Vec<_> = operations.iter().filter(|operation| matches!(operation.becomes, Side::File { .. })).collect();
-    let replaced = copied.iter().filter(|operation| operation.kind == OperationKind::Replace).count();
+    let copied: Vec<_> = operations
+        .iter()
+        .filter(|operation| matches!(operation.becomes, Side::File { .. }))
+        .collect();
+    let replaced = copied
+        .iter()
+        .filter(|operation| operation.kind == OperationKind::Replace)
+        .count();
     let copied = count(copied.len(), "file", "files");
     match (copied.as_str(), replaced) {
         ("0 files", _) => None,
         (_, 0) => Some(format!("copied {copied}")),
-        (_, replaced) => {
-            Some(format!("copied {copied}; the {} they replace are kept", count(replaced, "file", "files")))
-        }
+        (_, replaced) => Some(format!(
+            "copied {copied}; the {} they replace are kept",
+            count(replaced, "file", "files")
+        )),
     }
 }
 
 /// A stop and a start of one service on one server are its restart.
 fn services(operations: &[&Operation]) -> Vec<String> {
     let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<OperationKind>>> = BTreeMap::new();
-    let of_service = operations.iter().filter(|operation| matches!(operation.becomes, Side::Service { .. }));
+    let of_service = operations
+        .iter()
+        .filter(|operation| matches!(operation.becomes, Side::Service { .. }));
     for operation in of_service {
         let server = operation.server.as_deref().unwrap_or_default();
-        by_service.entry(&operation.target).or_default().entry(server).or_default().push(operation.kind);
+        by_service
+            .entry(&operation.target)
+            .or_default()
+            .entry(server)
+            .or_default()
+            .push(operation.kind);
     }
     let mut lines = Vec::new();
     for (service, servers) in by_service {
@@ -82,7 +132,11 @@ fn services(operations: &[&Operation]) -> Vec<String> {
             by_words.entry(words(&kinds)).or_default().push(server);
         }
         for (words, servers) in by_words {
-            lines.push(format!("{words} {} on {}", Shown(service), Shown(&servers.join(", "))));
+            lines.push(format!(
+                "{words} {} on {}",
+                Shown(service),
+                Shown(&servers.join(", "))
+            ));
         }
     }
     lines
@@ -91,7 +145,11 @@ fn services(operations: &[&Operation]) -> Vec<String> {
 fn words(kinds: &[OperationKind]) -> String {
     match kinds {
         [OperationKind::Stop, OperationKind::Start] => "restarted".to_owned(),
-        kinds => kinds.iter().map(|kind| past(*kind)).collect::<Vec<_>>().join(", then "),
+        kinds => kinds
+            .iter()
+            .map(|kind| past(*kind))
+            .collect::<Vec<_>>()
+            .join(", then "),
     }
 }
 

@@ -17,16 +17,26 @@ use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Look, Source};
 use crate::names::{Shown, escaped};
-use crate::validation::{Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of};
+use crate::validation::{
+    Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of,
+};
 
 /// `rollup validate`.
 pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let levels = levels(args)?;
     let code_host = matches!(args.format, Report::Sarif | Report::Github);
     let here = std::env::current_dir().ok().filter(|_| code_host);
-    let mut gathered = Gathered { here, ..Gathered::default() };
+    let mut gathered = Gathered {
+        here,
+        ..Gathered::default()
+    };
     args.files.iter().for_each(|file| gathered.take(file));
-    let described = args.deployment.as_deref().map(|folder| gathered.deployment(folder)).transpose()?.flatten();
+    let described = args
+        .deployment
+        .as_deref()
+        .map(|folder| gathered.deployment(folder))
+        .transpose()?
+        .flatten();
     let reads: Vec<&Path> = gathered
         .seen
         .iter()
@@ -49,13 +59,17 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let against = Against { deployment: described.as_ref(), payload: payload.as_ref(), article: article.as_ref() };
+    let against = Against {
+        deployment: described.as_ref(),
+        payload: payload.as_ref(),
+        article: article.as_ref(),
+    };
     let mut validation = Validation::of(gathered.documents, &against);
     validation.weigh(&levels);
-    let unread = gathered
-        .failures
-        .iter()
-        .map(|(file, failure)| Unread { file: file.clone(), reason: failure.reasons.join("; ") });
+    let unread = gathered.failures.iter().map(|(file, failure)| Unread {
+        file: file.clone(),
+        reason: failure.reasons.join("; "),
+    });
     validation.unread = unread.collect();
     validation.passed_over = gathered.passed_over;
     let exit = match (validation.counts().errors, gathered.failures.first()) {
@@ -76,13 +90,24 @@ fn tell_unread(links: &[String], failures: &[(String, Failure)]) {
     if let [first, others @ ..] = links {
         let more = match others.len() {
             0 => "was not read: links are not followed".to_owned(),
-            more => format!("and {} were not read", count(more, "other link", "other links")),
+            more => format!(
+                "and {} were not read",
+                count(more, "other link", "other links")
+            ),
         };
-        out::warn(format_args!("the symbolic link `{first}` {more}; name its target, if that is a document"));
+        out::warn(format_args!(
+            "the symbolic link `{first}` {more}; name its target, if that is a document"
+        ));
     }
-    failures.iter().take(LISTED).for_each(|(_, failure)| out::fail(failure));
+    failures
+        .iter()
+        .take(LISTED)
+        .for_each(|(_, failure)| out::fail(failure));
     if failures.len() > LISTED {
-        out::warn(format_args!("{} could not be read either", count(failures.len() - LISTED, "path", "paths")));
+        out::warn(format_args!(
+            "{} could not be read either",
+            count(failures.len() - LISTED, "path", "paths")
+        ));
     }
 }
 
@@ -96,21 +121,39 @@ fn article(file: &Path) -> Result<Article, Failure> {
         });
         Failure::new(Exit::Invalid, format_args!("`{name}`: {incomplete}"))
             .now("the manifest was not compared with it")
-            .next(format!("left open: {}", open.collect::<Vec<_>>().join("; ")))
+            .next(format!(
+                "left open: {}",
+                open.collect::<Vec<_>>().join("; ")
+            ))
     })
 }
 
 fn levels(args: &Validate) -> Result<Levels, Failure> {
-    let wished = |codes: &[Which], wish: Wish| codes.iter().map(move |&which| (which, wish)).collect::<Vec<_>>();
+    let wished = |codes: &[Which], wish: Wish| {
+        codes
+            .iter()
+            .map(move |&which| (which, wish))
+            .collect::<Vec<_>>()
+    };
     let mut wishes = wished(&args.deny, Wish::Deny);
     wishes.extend(wished(&args.warn, Wish::Warn));
     wishes.extend(wished(&args.allow, Wish::Allow));
-    wishes.extend(args.require_hashes.then_some((Which::Code(Code::Unpinned), Wish::Deny)));
-    Levels::new(wishes).map_err(|misuse| Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes"))
+    wishes.extend(
+        args.require_hashes
+            .then_some((Which::Code(Code::Unpinned), Wish::Deny)),
+    );
+    Levels::new(wishes).map_err(|misuse| {
+        Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes")
+    })
 }
 
 /// Writes the report where it was asked for. The summary for people goes beside it.
-fn tell(validation: &Validation, args: &Validate, output: Option<&OutputFile>, exit: Exit) -> Result<(), Failure> {
+fn tell(
+    validation: &Validation,
+    args: &Validate,
+    output: Option<&OutputFile>,
+    exit: Exit,
+) -> Result<(), Failure> {
     let document = match args.format {
         Report::Text => validation.text(&look(args.output.is_some())),
         Report::Github => validation.github(),
@@ -145,7 +188,11 @@ fn tell(validation: &Validation, args: &Validate, output: Option<&OutputFile>, e
 
 /// What it came to, in one line, and where to read on.
 fn summary(validation: &Validation) -> String {
-    let Counts { errors, warnings, notes } = validation.counts();
+    let Counts {
+        errors,
+        warnings,
+        notes,
+    } = validation.counts();
     let mut line = format!(
         "{}: {}, {}, {}",
         count(validation.documents.len(), "file", "files"),
@@ -154,15 +201,27 @@ fn summary(validation: &Validation) -> String {
         count(notes, "note", "notes")
     );
     if !validation.unread.is_empty() {
-        line.push_str(&format!("; {} could not be used", count(validation.unread.len(), "path", "paths")));
+        line.push_str(&format!(
+            "; {} could not be used",
+            count(validation.unread.len(), "path", "paths")
+        ));
     }
     if let [first, rest @ ..] = validation.passed_over.as_slice() {
-        let others = count(validation.passed_over.len(), "other TOML file", "other TOML files");
+        let others = count(
+            validation.passed_over.len(),
+            "other TOML file",
+            "other TOML files",
+        );
         let more = if rest.is_empty() { "" } else { " and so on" };
-        line.push_str(&format!("\n{others} passed over, as neither manifest nor deployment: {}{more}", Shown(first)));
+        line.push_str(&format!(
+            "\n{others} passed over, as neither manifest nor deployment: {}{more}",
+            Shown(first)
+        ));
     }
     if let Some(code) = validation.foremost() {
-        line.push_str(&format!("\n`rollup explain {code}` tells more about the first of them"));
+        line.push_str(&format!(
+            "\n`rollup explain {code}` tells more about the first of them"
+        ));
     }
     line
 }
@@ -171,7 +230,11 @@ fn look(into_file: bool) -> Look {
     let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     match into_file {
         true => Look::PLAIN,
-        false => Look { width: out::width(), color, folds: out::is_screen() },
+        false => Look {
+            width: out::width(),
+            color,
+            folds: out::is_screen(),
+        },
     }
 }
 
@@ -201,7 +264,10 @@ impl Gathered {
         if given.is_dir() {
             return self.directory(given);
         }
-        let pattern = given.to_str().filter(|text| text.contains(WILDCARDS)).filter(|_| !given.exists());
+        let pattern = given
+            .to_str()
+            .filter(|text| text.contains(WILDCARDS))
+            .filter(|_| !given.exists());
         match pattern {
             Some(pattern) => self.pattern(pattern),
             None => self.file(given),
@@ -228,7 +294,11 @@ impl Gathered {
 
     /// A document under the name that the report needs.
     fn named(&self, source: Source, path: &Path) -> Source {
-        match self.here.as_deref().and_then(|here| path.strip_prefix(here).ok()) {
+        match self
+            .here
+            .as_deref()
+            .and_then(|here| path.strip_prefix(here).ok())
+        {
             Some(relative) => source.named(escaped(relative)),
             None => source,
         }
@@ -242,7 +312,8 @@ impl Gathered {
         match self.source(path) {
             Ok(source) => match kind_of(&source) {
                 Some(kind) => self.documents.push((source, kind)),
-                // What cannot even be read as a text may be a manifest that was saved in a wrong way.
+                // What cannot even be read as a text may be a manifest that was saved in a wrong
+                // way.
                 None if source.is_unreadable() => self.documents.push((source, Kind::Manifest)),
                 None => {
                     self.passed_over.push(source.name().to_owned());
@@ -283,7 +354,10 @@ impl Gathered {
             other => any |= self.not_read(other),
         });
         if !any {
-            self.fail(pattern, Failure::new(Exit::NoInput, format_args!("`{pattern}` matches no file")));
+            self.fail(
+                pattern,
+                Failure::new(Exit::NoInput, format_args!("`{pattern}` matches no file")),
+            );
         }
     }
 
@@ -292,7 +366,10 @@ impl Gathered {
         match found {
             Found::Unread(path, why) => {
                 let name = escaped(&path);
-                self.fail(&name, Failure::new(Exit::Io, format_args!("cannot read `{name}`: {why}")));
+                self.fail(
+                    &name,
+                    Failure::new(Exit::Io, format_args!("cannot read `{name}`: {why}")),
+                );
                 true
             }
             Found::File(path) | Found::Link(path) => {
@@ -308,18 +385,25 @@ impl Gathered {
             return;
         }
         let mut bytes = Vec::new();
-        match io::stdin().lock().take(Source::LARGEST as u64 + 1).read_to_end(&mut bytes) {
+        match io::stdin()
+            .lock()
+            .take(Source::LARGEST as u64 + 1)
+            .read_to_end(&mut bytes)
+        {
             Ok(_) => {
                 let source = Source::from_bytes(NAME, bytes);
                 let kind = kind_of(&source).unwrap_or(Kind::Manifest);
                 self.documents.push((source, kind));
             }
-            Err(error) => self.fail(NAME, Failure::new(Exit::Io, format_args!("cannot read {NAME}: {error}"))),
+            Err(error) => self.fail(
+                NAME,
+                Failure::new(Exit::Io, format_args!("cannot read {NAME}: {error}")),
+            ),
         }
     }
 
-    /// The description that manifests are checked against. Its own mistakes are told with theirs, and then the
-    /// manifests are checked without it.
+    /// The description that manifests are checked against. Its own mistakes are told with theirs,
+    /// and then the manifests are checked without it.
     fn deployment(&mut self, folder: &Path) -> Result<Option<Description>, Failure> {
         let source = inputs::description_source(folder)?;
         let mut findings = Findings::default();
@@ -329,25 +413,34 @@ impl Gathered {
             self.documents.insert(0, (source, Kind::Deployment));
         }
         if description.is_none() {
-            out::warn("the manifests are not checked against the deployment, whose own file has errors");
+            out::warn(
+                "the manifests are not checked against the deployment, whose own file has errors",
+            );
         }
         Ok(description)
     }
 
     fn refuse_several_manifests(&self, what: &str, option: &str) -> Result<(), Failure> {
-        let manifests = self.documents.iter().filter(|(_, kind)| *kind == Kind::Manifest).count();
+        let manifests = self
+            .documents
+            .iter()
+            .filter(|(_, kind)| *kind == Kind::Manifest)
+            .count();
         match manifests {
             0 | 1 => Ok(()),
             _ => Err(Failure::new(
                 Exit::Usage,
                 format_args!("{what} is that of one rollup, and {manifests} manifests are given"),
             )
-            .next(format!("name one manifest with `{option}`, or leave it out"))),
+            .next(format!(
+                "name one manifest with `{option}`, or leave it out"
+            ))),
         }
     }
 
     fn is_new(&mut self, path: &Path) -> bool {
-        self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+        self.seen
+            .insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
     }
 
     fn fail(&mut self, file: &str, failure: Failure) {

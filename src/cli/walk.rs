@@ -1,7 +1,8 @@
 //! Finding documents: one walk for directories and for patterns.
 //!
-//! It follows no link below its root, and entries and depth are bounded, so that no directory makes it hang. Names need
-//! not be UTF-8: they are compared as bytes, and what is wrong with one entry hides no other.
+//! It follows no link below its root, and entries and depth are bounded, so that no directory makes
+//! it hang. Names need not be UTF-8: they are compared as bytes, and what is wrong with one entry
+//! hides no other.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -51,36 +52,65 @@ struct Pattern {
 impl Walk {
     /// Finds the TOML files in a directory and below it.
     pub(super) fn directory(root: &Path) -> Self {
-        Self { root: root.to_owned(), depth: DEEPEST, pattern: None }
+        Self {
+            root: root.to_owned(),
+            depth: DEEPEST,
+            pattern: None,
+        }
     }
 
     /// Finds the files that match a pattern, from the directory that its plain beginning names.
     pub(super) fn pattern(pattern: &str) -> Result<Self, Failure> {
         let wrong = |why: &str| {
             let brief = pattern.chars().take(100).collect::<String>();
-            Failure::new(Exit::Usage, format_args!("`{}` is not a pattern: {why}", Shown(&brief)))
-                .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for directories in each other, `**`")
+            Failure::new(
+                Exit::Usage,
+                format_args!("`{}` is not a pattern: {why}", Shown(&brief)),
+            )
+            .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for directories in each other, `**`")
         };
         if pattern.len() > LONGEST {
-            return Err(wrong(&format!("it has more than {} bytes", grouped(LONGEST as u64, ','))));
+            return Err(wrong(&format!(
+                "it has more than {} bytes",
+                grouped(LONGEST as u64, ',')
+            )));
         }
         let wild = pattern.find(WILDCARDS).unwrap_or(pattern.len());
-        let (root, rest) = pattern.split_at(pattern[..wild].rfind('/').map_or(0, |slash| slash + 1));
+        let (root, rest) =
+            pattern.split_at(pattern[..wild].rfind('/').map_or(0, |slash| slash + 1));
         let hidden = rest.split('/').filter(|part| part.starts_with('.'));
-        let depth = if rest.contains("**") { DEEPEST } else { rest.matches('/').count() + 1 };
-        let whole = matcher([rest].into_iter()).map_err(|error| wrong(&error.kind().to_string()))?;
+        let depth = if rest.contains("**") {
+            DEEPEST
+        } else {
+            rest.matches('/').count() + 1
+        };
+        let whole =
+            matcher([rest].into_iter()).map_err(|error| wrong(&error.kind().to_string()))?;
         let hidden = matcher(hidden).map_err(|error| wrong(&error.kind().to_string()))?;
-        Ok(Self { root: root.into(), depth: depth.min(DEEPEST), pattern: Some(Pattern { whole, hidden }) })
+        Ok(Self {
+            root: root.into(),
+            depth: depth.min(DEEPEST),
+            pattern: Some(Pattern { whole, hidden }),
+        })
     }
 
     /// Hands over what it finds, in the order of the names.
     pub(super) fn for_each(&self, mut take: impl FnMut(Found)) {
-        let root = if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root };
-        let walk = WalkDir::new(root).max_depth(self.depth).sort_by_file_name().into_iter();
+        let root = if self.root.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &self.root
+        };
+        let walk = WalkDir::new(root)
+            .max_depth(self.depth)
+            .sort_by_file_name()
+            .into_iter();
         for (count, entry) in walk.filter_entry(|entry| self.enters(entry)).enumerate() {
             if count > MOST {
-                let why =
-                    format!("it has more than {} entries, and the others were not read", grouped(MOST as u64, ','));
+                let why = format!(
+                    "it has more than {} entries, and the others were not read",
+                    grouped(MOST as u64, ',')
+                );
                 return take(Found::Unread(root.to_owned(), why));
             }
             match entry {
@@ -99,7 +129,9 @@ impl Walk {
                 Err(error) if error.depth() == 0 && self.pattern.is_some() && !root.is_dir() => {}
                 Err(error) => {
                     let path = error.path().unwrap_or(root).to_owned();
-                    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    let why = error
+                        .io_error()
+                        .map_or_else(|| error.to_string(), ToString::to_string);
                     take(Found::Unread(path, why));
                 }
             }
@@ -108,14 +140,22 @@ impl Walk {
 
     /// A path as the pattern or the directory was typed.
     fn typed(&self, entry: &DirEntry) -> PathBuf {
-        if self.root.as_os_str().is_empty() { below(entry).to_owned() } else { entry.path().to_owned() }
+        if self.root.as_os_str().is_empty() {
+            below(entry).to_owned()
+        } else {
+            entry.path().to_owned()
+        }
     }
 
     /// Wildcards do not match hidden names.
     fn enters(&self, entry: &DirEntry) -> bool {
         let name = entry.file_name();
         let hidden = entry.depth() > 0 && name.as_encoded_bytes().starts_with(b".");
-        !hidden || self.pattern.as_ref().is_some_and(|pattern| pattern.hidden.is_match(name))
+        !hidden
+            || self
+                .pattern
+                .as_ref()
+                .is_some_and(|pattern| pattern.hidden.is_match(name))
     }
 
     fn wants(&self, entry: &DirEntry) -> bool {
@@ -129,7 +169,12 @@ impl Walk {
 fn matcher<'p>(patterns: impl Iterator<Item = &'p str>) -> Result<GlobSet, globset::Error> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        set.add(GlobBuilder::new(pattern).literal_separator(true).backslash_escape(false).build()?);
+        set.add(
+            GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .backslash_escape(false)
+                .build()?,
+        );
     }
     // Not `compile_matcher` of a single pattern, which panics if the pattern is too complex.
     set.build()
@@ -144,5 +189,7 @@ fn below(entry: &DirEntry) -> &Path {
 }
 
 fn is_toml(name: &OsStr) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
 }

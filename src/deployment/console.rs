@@ -9,12 +9,12 @@ use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Placed, Span, Table, slip};
 use crate::names::{FileName, Folded, RelPath};
 
-/// Longer paths are more than many Windows programs can open, once a drive and a program's own folders
-/// stand around them.
+/// Longer paths are more than many Windows programs can open, once a drive and a program's own
+/// folders stand around them.
 const LONG_PATH: usize = 240;
 
-/// How deep groups may stand in each other, and how many there may be with those that only a longer path mentions: each
-/// has its whole path in memory.
+/// How deep groups may stand in each other, and how many there may be with those that only a longer
+/// path mentions: each has its whole path in memory.
 const DEEPEST: usize = 32;
 const MOST_GROUPS: usize = 1_000_000;
 
@@ -41,12 +41,20 @@ struct Inherited {
 
 impl<'r, 's> Console<'r, 's> {
     pub(super) fn new(site: Site<'r, 's>) -> Self {
-        Self { site, described: BTreeMap::new(), places: Vec::new(), nameless: false }
+        Self {
+            site,
+            described: BTreeMap::new(),
+            places: Vec::new(),
+            nameless: false,
+        }
     }
 
     /// Reads all groups with their members.
     pub(super) fn read(&mut self, top: &Table<'_>) {
-        let astray = self.site.reader.is_stray(&top.span(), DEPLOYMENT.title, "groups");
+        let astray = self
+            .site
+            .reader
+            .is_stray(&top.span(), DEPLOYMENT.title, "groups");
         self.nameless |= astray || self.site.entries_lost(top, "groups");
         for table in self.site.reader.tables(top, "groups") {
             self.group(&table);
@@ -73,35 +81,55 @@ impl<'r, 's> Console<'r, 's> {
         let group = path.and_then(|path| self.path(path));
         let aliases = self.site.aliases(table);
         let on = self.on(table);
-        let removable = self.site.reader.flag(table, "removable").is_none_or(|removable| removable.value);
+        let removable = self
+            .site
+            .reader
+            .flag(table, "removable")
+            .is_none_or(|removable| removable.value);
         if let Some(group) = group {
             self.group_aliases(group, aliases);
         }
         // Members of a group without a readable path are read all the same, for their own faults.
         self.nameless |= group.is_none();
-        let inherited = Inherited { group: group.unwrap_or(GroupId(usize::MAX)), on, removable };
+        let inherited = Inherited {
+            group: group.unwrap_or(GroupId(usize::MAX)),
+            on,
+            removable,
+        };
         self.members(table, &inherited);
     }
 
     /// The group of a path, made with every group above it where they are new.
     fn path(&mut self, path: Placed<String>) -> Option<GroupId> {
-        let path = self.site.reader.parsed(path, Code::BadName, RelPath::parse)?;
+        let path = self
+            .site
+            .reader
+            .parsed(path, Code::BadName, RelPath::parse)?;
         let excess = match path.value.parts().count() {
-            deep if deep > DEEPEST => {
-                Some((Code::TooDeep, format!("the group stands {deep} deep, more than {DEEPEST}")))
-            }
-            _ if self.site.made.groups.len() > MOST_GROUPS => {
-                Some((Code::TooLarge, format!("there are more than {MOST_GROUPS} groups")))
-            }
+            deep if deep > DEEPEST => Some((
+                Code::TooDeep,
+                format!("the group stands {deep} deep, more than {DEEPEST}"),
+            )),
+            _ if self.site.made.groups.len() > MOST_GROUPS => Some((
+                Code::TooLarge,
+                format!("there are more than {MOST_GROUPS} groups"),
+            )),
             _ => None,
         };
         if let Some((code, message)) = excess {
-            self.site.reader.findings.add(code, path.span, message).help("no console has as many");
+            self.site
+                .reader
+                .findings
+                .add(code, path.span, message)
+                .help("no console has as many");
             return None;
         }
         let (mut above, mut spelled) = (None, None);
         for (depth, part) in path.value.parts().enumerate() {
-            let name = Placed { value: part.to_owned(), span: path.span.clone() };
+            let name = Placed {
+                value: part.to_owned(),
+                span: path.span.clone(),
+            };
             let name = self.site.file_name(name)?;
             match depth {
                 0 => self.site.refuse_at_root(part, &path.span),
@@ -120,15 +148,25 @@ impl<'r, 's> Console<'r, 's> {
             Entry::Vacant(entry) => drop(entry.insert(line)),
             Entry::Occupied(first) => {
                 let first = first.get();
-                let message =
-                    format!("there are two groups with the name `{}`; the first is on line {first}", path.value);
-                let finding = self.site.reader.findings.add(Code::DuplicateName, path.span, message);
+                let message = format!(
+                    "there are two groups with the name `{}`; the first is on line {first}",
+                    path.value
+                );
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, path.span, message);
                 finding.help("case does not count; put the members of both under one");
                 return Some(group);
             }
         }
         if let Some(message) = spelled {
-            let finding = self.site.reader.findings.add(Code::DuplicateName, path.span, message);
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::DuplicateName, path.span, message);
             finding.help("spell the group the same everywhere; an alias cannot stand in `path`");
         }
         Some(group)
@@ -151,7 +189,12 @@ impl<'r, 's> Console<'r, 's> {
             made.groups[above.0].groups.push(id);
         }
         made.index.groups.insert(key, id);
-        made.groups.push(Group { path, aliases: Vec::new(), groups: Vec::new(), items: Vec::new() });
+        made.groups.push(Group {
+            path,
+            aliases: Vec::new(),
+            groups: Vec::new(),
+            items: Vec::new(),
+        });
         id
     }
 
@@ -161,8 +204,14 @@ impl<'r, 's> Console<'r, 's> {
         for alias in aliases {
             if alias.value.contains('/') {
                 let message = format!("the alias `{}` is a path", alias.value);
-                let finding = self.site.reader.findings.add(Code::BadName, alias.span, message);
-                finding.help("an alias replaces the last part of its group's path; write only that part");
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::BadName, alias.span, message);
+                finding.help(
+                    "an alias replaces the last part of its group's path; write only that part",
+                );
                 continue;
             }
             let index = &mut self.site.made.index.groups;
@@ -171,8 +220,14 @@ impl<'r, 's> Console<'r, 's> {
                     true => format!("the group has the name `{}` already", alias.value),
                     false => format!("there are two groups with the name `{}`", alias.value),
                 };
-                let finding = self.site.reader.findings.add(Code::DuplicateName, alias.span.clone(), message);
-                finding.note("case does not count, and aliases are names").help("remove or rename one");
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, alias.span.clone(), message);
+                finding
+                    .note("case does not count, and aliases are names")
+                    .help("remove or rename one");
             }
             self.site.made.groups[group.0].aliases.push(alias.value);
         }
@@ -184,10 +239,22 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn members(&mut self, table: &Table<'_>, inherited: &Inherited) {
-        self.nameless |= ["items", "procedures"].iter().any(|key| self.site.entries_lost(table, key));
-        let items = self.site.reader.tables(table, "items").into_iter().map(|member| (member, true));
+        self.nameless |= ["items", "procedures"]
+            .iter()
+            .any(|key| self.site.entries_lost(table, key));
+        let items = self
+            .site
+            .reader
+            .tables(table, "items")
+            .into_iter()
+            .map(|member| (member, true));
         let items: Vec<_> = items.collect();
-        let procedures = self.site.reader.tables(table, "procedures").into_iter().map(|member| (member, false));
+        let procedures = self
+            .site
+            .reader
+            .tables(table, "procedures")
+            .into_iter()
+            .map(|member| (member, false));
         let mut members: Vec<_> = items.into_iter().chain(procedures).collect();
         members.sort_by_key(|(member, _)| member.span().start);
         for (member, component) in members {
@@ -196,10 +263,18 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn member(&mut self, table: &Table<'_>, component: bool, inherited: &Inherited) {
-        let name = self.site.reader.text(table, "name").or_else(|| table.misspelled("name"));
+        let name = self
+            .site
+            .reader
+            .text(table, "name")
+            .or_else(|| table.misspelled("name"));
         let name = name.and_then(|name| self.site.file_name(name));
         let aliases = self.site.aliases(table);
-        let on = if table.has("on") { self.on(table) } else { inherited.on };
+        let on = if table.has("on") {
+            self.on(table)
+        } else {
+            inherited.on
+        };
         let kind = match component {
             true => self.component(table, name.as_ref(), inherited),
             false => self.procedure(table),
@@ -216,24 +291,52 @@ impl<'r, 's> Console<'r, 's> {
             group.items.push(id);
         }
         self.places.push(name.span.clone());
-        let own = Placed { value: name.value.to_string(), span: name.span };
+        let own = Placed {
+            value: name.value.to_string(),
+            span: name.span,
+        };
         for name in std::iter::once(&own).chain(&aliases) {
-            let taken = self.site.made.index.items.insert(Folded::of(&name.value), id);
+            let taken = self
+                .site
+                .made
+                .index
+                .items
+                .insert(Folded::of(&name.value), id);
             self.site.claim(name, "item", id.0, taken.map(|id| id.0));
         }
         let (aliases, group) = (values(aliases), inherited.group);
-        self.site.made.items.push(Item { name: name.value, aliases, group, on, kind, requires: Vec::new(), line });
+        self.site.made.items.push(Item {
+            name: name.value,
+            aliases,
+            group,
+            on,
+            kind,
+            requires: Vec::new(),
+            line,
+        });
     }
 
-    fn component(&mut self, table: &Table<'_>, name: Option<&Placed<FileName>>, inherited: &Inherited) -> ItemKind {
+    fn component(
+        &mut self,
+        table: &Table<'_>,
+        name: Option<&Placed<FileName>>,
+        inherited: &Inherited,
+    ) -> ItemKind {
         let installer = self.site.reader.text(table, "installer");
         let installer = installer.and_then(|installer| self.site.file_name(installer));
-        let product = self.site.reader.text(table, "product").and_then(|product| self.site.file_name(product));
+        let product = self
+            .site
+            .reader
+            .text(table, "product")
+            .and_then(|product| self.site.file_name(product));
         let removable = self.site.reader.flag(table, "removable");
         let name = || name.map(|name| name.value.clone());
         // A missing name or installer is an error already, so the stand-in is never seen.
         let stand_in = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
-        let product = product.map(|product| product.value).or_else(name).unwrap_or_else(stand_in);
+        let product = product
+            .map(|product| product.value)
+            .or_else(name)
+            .unwrap_or_else(stand_in);
         ItemKind::Component {
             installer: installer.map_or_else(stand_in, |installer| installer.value),
             product: product.to_string(),
@@ -250,20 +353,32 @@ impl<'r, 's> Console<'r, 's> {
             }
         }
         let needs = values(needs);
-        ItemKind::Procedure { needs, parameters: BTreeMap::new() }
+        ItemKind::Procedure {
+            needs,
+            parameters: BTreeMap::new(),
+        }
     }
 
     /// The folder of an item is replaced as a whole, so no group may live in it.
     fn overlaps(&mut self) {
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
             let key = (Some(item.group), item.name.folded());
-            let Some(&below) = self.site.made.index.groups.get(&key) else { continue };
+            let Some(&below) = self.site.made.index.groups.get(&key) else {
+                continue;
+            };
             let path = &self.site.made.groups[below.0].path;
             if Folded::of(path.name()) != item.name.folded() {
                 continue;
             }
-            let message = format!("the folder of `{}` is that of the group `{path}`", item.name);
-            let finding = self.site.reader.findings.add(Code::Overlap, span.clone(), message);
+            let message = format!(
+                "the folder of `{}` is that of the group `{path}`",
+                item.name
+            );
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::Overlap, span.clone(), message);
             finding.help("rename the item or the group");
         }
     }
@@ -271,16 +386,29 @@ impl<'r, 's> Console<'r, 's> {
     fn long_paths(&mut self) {
         let length = |text: &str| text.encode_utf16().count();
         let made = &self.site.made;
-        let of_server = |&server: &super::description::ServerId| length(made.servers[server.0].name.as_str());
-        let longest: Vec<usize> =
-            made.roles.iter().map(|role| role.servers.iter().map(of_server).max().unwrap_or(0) + 1).collect();
+        let of_server =
+            |&server: &super::description::ServerId| length(made.servers[server.0].name.as_str());
+        let longest: Vec<usize> = made
+            .roles
+            .iter()
+            .map(|role| role.servers.iter().map(of_server).max().unwrap_or(0) + 1)
+            .collect();
         for (item, span) in made.items.iter().zip(&self.places) {
-            let Some(group) = made.groups.get(item.group.0) else { continue };
+            let Some(group) = made.groups.get(item.group.0) else {
+                continue;
+            };
             let server = item.on.map_or(0, |role| longest[role.0]);
             let whole = length(group.path.as_str()) + 1 + length(item.name.as_str()) + server;
             if whole > LONG_PATH {
-                let message = format!("the folder of `{}` has a path of {whole} characters", item.name);
-                let finding = self.site.reader.findings.add(Code::LongPath, span.clone(), message);
+                let message = format!(
+                    "the folder of `{}` has a path of {whole} characters",
+                    item.name
+                );
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::LongPath, span.clone(), message);
                 finding.help(format!("keep it below {LONG_PATH}"));
             }
         }
@@ -290,7 +418,9 @@ impl<'r, 's> Console<'r, 's> {
     fn shared_installers(&mut self) {
         let mut first: BTreeMap<Folded, &str> = BTreeMap::new();
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
-            let ItemKind::Component { installer, .. } = &item.kind else { continue };
+            let ItemKind::Component { installer, .. } = &item.kind else {
+                continue;
+            };
             // The stand-in of an installer that could not be read.
             if installer.as_str() == NO_INSTALLER {
                 continue;
@@ -299,8 +429,15 @@ impl<'r, 's> Console<'r, 's> {
             if let Some(other) = first.insert(installer.folded(), item.name.as_str())
                 && Folded::of(other) != item.name.folded()
             {
-                let message = format!("`{}` and `{other}` are both installed from `{installer}`", item.name);
-                let finding = self.site.reader.findings.add(Code::SharedInstaller, span.clone(), message);
+                let message = format!(
+                    "`{}` and `{other}` are both installed from `{installer}`",
+                    item.name
+                );
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::SharedInstaller, span.clone(), message);
                 finding.help("give each its own `installer`");
             }
         }
@@ -318,9 +455,15 @@ impl<'r, 's> Console<'r, 's> {
             let any = kind == "item";
             let items = self.site.made.items.iter();
             let items = items.filter(|item| any || matches!(item.kind, ItemKind::Procedure { .. }));
-            let names = items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
-            let near = self.site.reader.nearest(&wanted.value, names).map(str::to_owned);
-            self.site.unknown(wanted, kind, near.as_deref(), "describe it in its group");
+            let names =
+                items.flat_map(|item| super::description::named(item.name.as_str(), &item.aliases));
+            let near = self
+                .site
+                .reader
+                .nearest(&wanted.value, names)
+                .map(str::to_owned);
+            self.site
+                .unknown(wanted, kind, near.as_deref(), "describe it in its group");
         }
         found
     }
@@ -329,10 +472,19 @@ impl<'r, 's> Console<'r, 's> {
     fn installable(&mut self, names: Vec<Placed<String>>) -> Vec<ItemId> {
         let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
         for name in names {
-            let Some(item) = self.item(&name) else { continue };
-            if matches!(self.site.made.items[item.0].kind, ItemKind::Procedure { .. }) {
+            let Some(item) = self.item(&name) else {
+                continue;
+            };
+            if matches!(
+                self.site.made.items[item.0].kind,
+                ItemKind::Procedure { .. }
+            ) {
                 let message = format!("`{}` is a procedure, which is never installed", name.value);
-                let finding = self.site.reader.findings.add(Code::WrongKind, name.span, message);
+                let finding = self
+                    .site
+                    .reader
+                    .findings
+                    .add(Code::WrongKind, name.span, message);
                 finding.help("remove it; nothing is run in a rehearsal before the rollup");
             } else if let Some(first) = seen.get(&item) {
                 self.site.repeated(&name, "not_installed", first);
@@ -344,11 +496,16 @@ impl<'r, 's> Console<'r, 's> {
     }
 
     fn requires(&mut self, top: &Table<'_>) {
-        let Some(table) = self.site.reader.table(top, "requires") else { return };
+        let Some(table) = self.site.reader.table(top, "requires") else {
+            return;
+        };
         let mut keys: BTreeMap<ItemId, Span> = BTreeMap::new();
         for key in table.keys() {
             let wanted = self.site.reader.texts_or_none(&table, key.value);
-            let key = Placed { value: key.value.to_owned(), span: key.span };
+            let key = Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            };
             let item = self.item(&key);
             let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
             for name in wanted {
@@ -363,8 +520,14 @@ impl<'r, 's> Console<'r, 's> {
             let Some(item) = item else { continue };
             if keys.insert(item, key.span.clone()).is_some() {
                 let message = format!("there are two entries for `{}`", key.value);
-                let finding = self.site.reader.findings.add(Code::DuplicateName, key.span.clone(), message);
-                finding.note("case does not count, and aliases are names").help("put both lists into one");
+                let finding =
+                    self.site
+                        .reader
+                        .findings
+                        .add(Code::DuplicateName, key.span.clone(), message);
+                finding
+                    .note("case does not count, and aliases are names")
+                    .help("put both lists into one");
             }
             let requires = &mut self.site.made.items[item.0].requires;
             requires.extend(seen.into_keys());
@@ -376,22 +539,33 @@ impl<'r, 's> Console<'r, 's> {
 
     fn required(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
         let item = self.item(wanted)?;
-        if matches!(self.site.made.items[item.0].kind, ItemKind::Procedure { .. }) {
-            let message = format!("`{}` is a procedure, which nothing can require", wanted.value);
-            let finding = self.site.reader.findings.add(Code::RequiresProcedure, wanted.span.clone(), message);
+        if matches!(
+            self.site.made.items[item.0].kind,
+            ItemKind::Procedure { .. }
+        ) {
+            let message = format!(
+                "`{}` is a procedure, which nothing can require",
+                wanted.value
+            );
+            let finding = self.site.reader.findings.add(
+                Code::RequiresProcedure,
+                wanted.span.clone(),
+                message,
+            );
             finding.help("require the item that the procedure is about");
             return None;
         }
         Some(item)
     }
 
-    /// Walks the requirements depth first, without recursion: a chain may be as long as the console.
+    /// Walks the requirements depth first, without recursion: a chain may be as long as the
+    /// console.
     fn cycles(&mut self, keys: &BTreeMap<ItemId, Span>) {
         let items = &self.site.made.items;
         let mut done = vec![false; items.len()];
         let mut at: Vec<Option<usize>> = vec![None; items.len()];
-        // A circle is kept if no other shares an item with it. For every item of the path, this is where the last
-        // one at or before it stands that a circle has already.
+        // A circle is kept if no other shares an item with it. For every item of the path, this is
+        // where the last one at or before it stands that a circle has already.
         let mut taken: Vec<Option<usize>> = Vec::new();
         let mut in_circle = vec![false; items.len()];
         let mut found: Vec<Vec<ItemId>> = Vec::new();
@@ -401,10 +575,16 @@ impl<'r, 's> Console<'r, 's> {
             loop {
                 if let Some(item) = next.take() {
                     at[item.0] = Some(path.len());
-                    taken.push(if in_circle[item.0] { Some(path.len()) } else { taken.last().copied().flatten() });
+                    taken.push(if in_circle[item.0] {
+                        Some(path.len())
+                    } else {
+                        taken.last().copied().flatten()
+                    });
                     path.push((item, 0));
                 }
-                let Some((item, wanted)) = path.last_mut() else { break };
+                let Some((item, wanted)) = path.last_mut() else {
+                    break;
+                };
                 let Some(&required) = items[item.0].requires.get(*wanted) else {
                     done[item.0] = true;
                     at[item.0] = None;
@@ -414,8 +594,15 @@ impl<'r, 's> Console<'r, 's> {
                 };
                 *wanted += 1;
                 match at[required.0] {
-                    Some(from) if taken.last().copied().flatten().is_none_or(|last| last < from) => {
-                        let circle: Vec<ItemId> = path[from..].iter().map(|&(item, _)| item).collect();
+                    Some(from)
+                        if taken
+                            .last()
+                            .copied()
+                            .flatten()
+                            .is_none_or(|last| last < from) =>
+                    {
+                        let circle: Vec<ItemId> =
+                            path[from..].iter().map(|&(item, _)| item).collect();
                         circle.iter().for_each(|item| in_circle[item.0] = true);
                         (from..path.len()).for_each(|place| taken[place] = Some(place));
                         found.push(circle);
@@ -434,32 +621,72 @@ impl<'r, 's> Console<'r, 's> {
         for circle in found {
             let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
             let shown: Vec<_> = circle.iter().take(6).map(name).collect();
-            let more = if circle.len() > 6 { " … requires " } else { " requires " };
+            let more = if circle.len() > 6 {
+                " … requires "
+            } else {
+                " requires "
+            };
             let message = format!("{}{more}{}", shown.join(" requires "), name(&circle[0]));
             let span = keys.get(&circle[0]).cloned().unwrap_or_default();
-            self.site.reader.findings.add(Code::Cycle, span, message).help("remove one of these requirements");
+            self.site
+                .reader
+                .findings
+                .add(Code::Cycle, span, message)
+                .help("remove one of these requirements");
         }
     }
 
-    /// Answers to what nothing asks for are allowed, unless they are spelled almost like what a procedure needs.
+    /// Answers to what nothing asks for are allowed, unless they are spelled almost like what a
+    /// procedure needs.
     fn near_parameters(&mut self, item: ItemId, given: &Table<'_>) {
         let item = &self.site.made.items[item.0];
-        let ItemKind::Procedure { needs, .. } = &item.kind else { return };
+        let ItemKind::Procedure { needs, .. } = &item.kind else {
+            return;
+        };
         let needed: BTreeSet<&str> = needs.iter().map(String::as_str).collect();
-        let open = || needs.iter().map(String::as_str).filter(|need| !given.has(need));
-        for name in given.keys().into_iter().filter(|name| !needed.contains(name.value)) {
-            let Some(near) = self.site.reader.suggestion(needs.len(), || slip(name.value, open())) else { continue };
-            let message = format!("`{}` needs `{near}`, and `{}` is stored for it", item.name, name.value);
-            let finding = self.site.reader.findings.add(Code::NearParameter, name.span, message);
-            finding.did_you_mean(Some(near)).help("correct the name; a procedure may get others than it needs");
+        let open = || {
+            needs
+                .iter()
+                .map(String::as_str)
+                .filter(|need| !given.has(need))
+        };
+        for name in given
+            .keys()
+            .into_iter()
+            .filter(|name| !needed.contains(name.value))
+        {
+            let Some(near) = self
+                .site
+                .reader
+                .suggestion(needs.len(), || slip(name.value, open()))
+            else {
+                continue;
+            };
+            let message = format!(
+                "`{}` needs `{near}`, and `{}` is stored for it",
+                item.name, name.value
+            );
+            let finding = self
+                .site
+                .reader
+                .findings
+                .add(Code::NearParameter, name.span, message);
+            finding
+                .did_you_mean(Some(near))
+                .help("correct the name; a procedure may get others than it needs");
         }
     }
 
     fn parameters(&mut self, top: &Table<'_>) {
-        let Some(table) = self.site.reader.table(top, "parameters") else { return };
+        let Some(table) = self.site.reader.table(top, "parameters") else {
+            return;
+        };
         for key in table.keys() {
             let given = self.site.reader.table(&table, key.value);
-            let key = Placed { value: key.value.to_owned(), span: key.span };
+            let key = Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            };
             let item = self.known(&key, "procedure");
             let Some(given) = given else { continue };
             let mut stored = BTreeMap::new();
@@ -472,11 +699,24 @@ impl<'r, 's> Console<'r, 's> {
             match answers(&mut self.site.made.items[item.0].kind) {
                 Some(parameters) => parameters.extend(stored),
                 None => {
-                    let near =
-                        self.site.made.items.iter().filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+                    let near = self
+                        .site
+                        .made
+                        .items
+                        .iter()
+                        .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
                     let near = near.map(|item| item.name.as_str());
-                    let near = self.site.reader.nearest(&key.value, near).map(str::to_owned);
-                    self.site.unknown(&key, "procedure", near.as_deref(), "only procedures have parameters");
+                    let near = self
+                        .site
+                        .reader
+                        .nearest(&key.value, near)
+                        .map(str::to_owned);
+                    self.site.unknown(
+                        &key,
+                        "procedure",
+                        near.as_deref(),
+                        "only procedures have parameters",
+                    );
                 }
             }
         }

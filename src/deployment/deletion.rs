@@ -1,9 +1,11 @@
-//! Removing a directory with everything in it: the only place where more than a single name is deleted at once.
+//! Removing a directory with everything in it: the only place where more than a single name is
+//! deleted at once.
 //!
-//! Everything goes by handles, without following links. A mount anywhere below is found before anything is removed:
-//! what is mounted there belongs to somebody else, and a bind mount of the same device looks like any other directory.
-//! Only one directory is open at a time, so that neither a deep tree nor a path that is too long for the system is in
-//! the way: the way back up goes through `..`, and is compared with the directory that the way down came from.
+//! Everything goes by handles, without following links. A mount anywhere below is found before
+//! anything is removed: what is mounted there belongs to somebody else, and a bind mount of the
+//! same device looks like any other directory. Only one directory is open at a time, so that
+//! neither a deep tree nor a path that is too long for the system is in the way: the way back up
+//! goes through `..`, and is compared with the directory that the way down came from.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -33,8 +35,15 @@ pub struct MountPoint;
 /// # Errors
 ///
 /// A mount at the directory or below it: then nothing was removed.
-pub fn remove_tree(parent: &Dir, name: &OsStr, shown: &Path, before_each: BeforeEach<'_>) -> Result<(), DiskError> {
-    let Some(directory) = open_below(parent, name, shown)? else { return Ok(()) };
+pub fn remove_tree(
+    parent: &Dir,
+    name: &OsStr,
+    shown: &Path,
+    before_each: BeforeEach<'_>,
+) -> Result<(), DiskError> {
+    let Some(directory) = open_below(parent, name, shown)? else {
+        return Ok(());
+    };
     walk(&directory, shown, Pass::Check)?;
     walk(&directory, shown, Pass::Remove(before_each))?;
     let removed = before_each().and_then(|()| Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?));
@@ -48,9 +57,17 @@ pub fn remove_tree(parent: &Dir, name: &OsStr, shown: &Path, before_each: Before
 /// As [`remove_tree`].
 pub fn remove_path(path: &Path) -> Result<(), DiskError> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(failed("remove", path, io::Error::other("it has no parent directory")));
+        return Err(failed(
+            "remove",
+            path,
+            io::Error::other("it has no parent directory"),
+        ));
     };
-    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let parent = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
     match Dir::open_ambient_dir(parent, cap_std::ambient_authority()) {
         Ok(parent) => remove_tree(&parent, name, path, &|| Ok(())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -67,7 +84,8 @@ pub fn refuse_mounts(tree: &Tree, at: &RelPath) -> Result<(), DiskError> {
     below(tree, at, Pass::Check)
 }
 
-/// Shows everything below a directory that would be removed with it. What is mounted there is left out.
+/// Shows everything below a directory that would be removed with it. What is mounted there is left
+/// out.
 ///
 /// # Errors
 ///
@@ -82,7 +100,11 @@ pub fn list(tree: &Tree, at: &RelPath, seen: Seen<'_>) -> Result<(), DiskError> 
 ///
 /// As [`refuse_mounts`].
 pub fn refuse_mounts_in(directory: &Dir, shown: &Path) -> Result<(), DiskError> {
-    walk(&open(directory, OsStr::new("."), shown)?, shown, Pass::Check)
+    walk(
+        &open(directory, OsStr::new("."), shown)?,
+        shown,
+        Pass::Check,
+    )
 }
 
 /// Shows everything below a directory that is open already.
@@ -91,12 +113,18 @@ pub fn refuse_mounts_in(directory: &Dir, shown: &Path) -> Result<(), DiskError> 
 ///
 /// As [`list`].
 pub fn list_in(directory: &Dir, shown: &Path, seen: Seen<'_>) -> Result<(), DiskError> {
-    walk(&open(directory, OsStr::new("."), shown)?, shown, Pass::List(seen))
+    walk(
+        &open(directory, OsStr::new("."), shown)?,
+        shown,
+        Pass::List(seen),
+    )
 }
 
 /// Whether a removal was refused because of a mount.
 pub fn is_mount_point(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<MountPoint>())
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<MountPoint>())
 }
 
 /// What a walk is made for.
@@ -149,13 +177,20 @@ fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
             above.push(std::mem::replace(&mut level, below));
             continue;
         }
-        let Some(parent) = above.pop() else { return Ok(()) };
+        let Some(parent) = above.pop() else {
+            return Ok(());
+        };
         here = open(&here, OsStr::new(".."), &shown)?;
         if look(&here, OsStr::new(""), &shown)?.place != parent.place {
-            return Err(failed("remove", &shown, io::Error::other("it was moved meanwhile")));
+            return Err(failed(
+                "remove",
+                &shown,
+                io::Error::other("it was moved meanwhile"),
+            ));
         }
         if let Pass::Remove(before_each) = pass {
-            let removed = before_each().and_then(|()| Ok(unlinkat(&here, &level.name, AtFlags::REMOVEDIR)?));
+            let removed =
+                before_each().and_then(|()| Ok(unlinkat(&here, &level.name, AtFlags::REMOVEDIR)?));
             removed.map_err(|e| failed("remove", &shown, e))?;
         }
         shown.pop();
@@ -199,7 +234,8 @@ fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result
             Pass::List(seen) => seen(&shown, found.kind, found.size),
             Pass::Remove(_) if is_directory => {}
             Pass::Remove(before_each) => {
-                let removed = before_each().and_then(|()| Ok(unlinkat(here, &name, AtFlags::empty())?));
+                let removed =
+                    before_each().and_then(|()| Ok(unlinkat(here, &name, AtFlags::empty())?));
                 removed.map_err(|e| failed("remove", &shown, e))?;
             }
         }
@@ -235,26 +271,48 @@ fn open_below(parent: &Dir, name: &OsStr, shown: &Path) -> Result<Option<OwnedFd
 }
 
 fn open(parent: impl AsFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, DiskError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    openat(parent, name, flags, Mode::empty()).map_err(|e| failed("open the directory", shown, e.into()))
+    let flags =
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::empty())
+        .map_err(|e| failed("open the directory", shown, e.into()))
 }
 
 /// Looks at an entry of a directory, or at the directory itself if the name is empty.
 fn look(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MNT_ID;
-    let found = statx(&directory, name, flags, wanted).map_err(|e| failed("look at", shown, e.into()))?;
+    let found =
+        statx(&directory, name, flags, wanted).map_err(|e| failed("look at", shown, e.into()))?;
     // Before Linux 5.8 the device has to be enough.
     let mount = (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id);
-    let place = Place { mount, device: (found.stx_dev_major, found.stx_dev_minor), inode: found.stx_ino };
-    Ok(Entry { place, kind: FileType::from_raw_mode(found.stx_mode.into()), size: found.stx_size })
+    let place = Place {
+        mount,
+        device: (found.stx_dev_major, found.stx_dev_minor),
+        inode: found.stx_ino,
+    };
+    Ok(Entry {
+        place,
+        kind: FileType::from_raw_mode(found.stx_mode.into()),
+        size: found.stx_size,
+    })
 }
 
-/// A file may have another device than its directory without a mount (overlayfs); a directory has not.
-fn refuse_other(outside: Place, inside: Place, is_directory: bool, shown: &Path) -> Result<(), DiskError> {
-    let is_other_device = outside.device != inside.device && (is_directory || inside.mount.is_none());
+/// A file may have another device than its directory without a mount (overlayfs); a directory has
+/// not.
+fn refuse_other(
+    outside: Place,
+    inside: Place,
+    is_directory: bool,
+    shown: &Path,
+) -> Result<(), DiskError> {
+    let is_other_device =
+        outside.device != inside.device && (is_directory || inside.mount.is_none());
     match outside.mount != inside.mount || is_other_device {
-        true => Err(failed("remove", shown, io::Error::new(io::ErrorKind::ResourceBusy, MountPoint))),
+        true => Err(failed(
+            "remove",
+            shown,
+            io::Error::new(io::ErrorKind::ResourceBusy, MountPoint),
+        )),
         false => Ok(()),
     }
 }

@@ -1,12 +1,13 @@
-//! Reading `deployment.toml`: the site, its roles, servers, products and services. The console tree is
-//! the larger half and has its own file.
+//! Reading `deployment.toml`: the site, its roles, servers, products and services. The console tree
+//! is the larger half and has its own file.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::Console;
 use super::description::{
-    DEFAULT_PLATFORM, Description, Index, ItemKind, Product, Role, RoleId, Server, ServerId, Service, ServiceId, named,
+    DEFAULT_PLATFORM, Description, Index, ItemKind, Product, Role, RoleId, Server, ServerId,
+    Service, ServiceId, named,
 };
 use super::platforms;
 use super::shapes::DEPLOYMENT;
@@ -14,7 +15,14 @@ use crate::document::{Code, Findings, Placed, Reader, Source, Span, Table, read}
 use crate::names::{FileName, Folded, Kb};
 
 /// Names that stand at the root of a deployment or in the folder of an item.
-const AT_THE_ROOT: &[&str] = &[".rollup", "Servers", "files", "deployment.toml", "level.toml", "state.toml"];
+const AT_THE_ROOT: &[&str] = &[
+    ".rollup",
+    "Servers",
+    "files",
+    "deployment.toml",
+    "level.toml",
+    "state.toml",
+];
 
 /// Names that stand in the folder of an item.
 const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
@@ -22,7 +30,9 @@ const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
 /// Reads and checks a `deployment.toml`. Nothing comes back if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
     let before = findings.errors();
-    let described = read(source, &DEPLOYMENT, findings, |reader, top| Site::new(reader).describe(top))?;
+    let described = read(source, &DEPLOYMENT, findings, |reader, top| {
+        Site::new(reader).describe(top)
+    })?;
     described.filter(|_| findings.errors() == before)
 }
 
@@ -60,11 +70,17 @@ impl<'r, 's> Site<'r, 's> {
             rehearsal_not_installed: Vec::new(),
             index: Index::default(),
         };
-        Self { reader, made, nameless: Nameless::default(), lines: BTreeMap::new() }
+        Self {
+            reader,
+            made,
+            nameless: Nameless::default(),
+            lines: BTreeMap::new(),
+        }
     }
 
     fn describe(mut self, top: &Table<'_>) -> Option<Description> {
-        let astray = |reader: &Reader<'_>, key: &str| reader.is_stray(&top.span(), DEPLOYMENT.title, key);
+        let astray =
+            |reader: &Reader<'_>, key: &str| reader.is_stray(&top.span(), DEPLOYMENT.title, key);
         self.nameless.roles = astray(self.reader, "roles");
         self.nameless.servers = astray(self.reader, "servers");
         let name = self.reader.text(top, "name");
@@ -80,8 +96,16 @@ impl<'r, 's> Site<'r, 's> {
         console.read(top);
         let (mut site, rehearsed) = console.finish(top);
         site.made.rehearsal_not_installed = rehearsed;
-        let names = Description { name: name?.value, product: product?.value, share: share?, ..site.made };
-        Some(Description { product_version: version?.value, ..names })
+        let names = Description {
+            name: name?.value,
+            product: product?.value,
+            share: share?,
+            ..site.made
+        };
+        Some(Description {
+            product_version: version?.value,
+            ..names
+        })
     }
 
     fn share(&mut self, top: &Table<'_>) -> Option<FileName> {
@@ -94,11 +118,16 @@ impl<'r, 's> Site<'r, 's> {
 
     fn level(&mut self, top: &Table<'_>) {
         for text in self.reader.texts_or_none(top, "level") {
-            let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
+            let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else {
+                continue;
+            };
             match self.made.level.contains(&kb.value) {
                 true => {
                     let message = format!("`level` lists {} twice", kb.value);
-                    self.reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+                    self.reader
+                        .findings
+                        .add(Code::DuplicateName, kb.span, message)
+                        .help("remove one");
                 }
                 false => self.made.level.push(kb.value),
             }
@@ -109,7 +138,11 @@ impl<'r, 's> Site<'r, 's> {
         let lost = self.entries_lost(top, "roles");
         self.nameless.roles |= lost;
         for table in self.reader.tables(top, "roles") {
-            let Some(name) = self.reader.text(&table, "name").or_else(|| table.misspelled("name")) else {
+            let Some(name) = self
+                .reader
+                .text(&table, "name")
+                .or_else(|| table.misspelled("name"))
+            else {
                 self.nameless.roles = true;
                 continue;
             };
@@ -119,7 +152,11 @@ impl<'r, 's> Site<'r, 's> {
                 let taken = self.made.index.roles.insert(Folded::of(&name.value), id);
                 self.claim(name, "role", id.0, taken.map(|id| id.0));
             }
-            self.made.roles.push(Role { name: name.value, aliases: values(aliases), servers: Vec::new() });
+            self.made.roles.push(Role {
+                name: name.value,
+                aliases: values(aliases),
+                servers: Vec::new(),
+            });
         }
     }
 
@@ -127,7 +164,10 @@ impl<'r, 's> Site<'r, 's> {
         let lost = self.entries_lost(top, "servers");
         self.nameless.servers |= lost;
         for table in self.reader.tables(top, "servers") {
-            let name = self.reader.text(&table, "name").or_else(|| table.misspelled("name"));
+            let name = self
+                .reader
+                .text(&table, "name")
+                .or_else(|| table.misspelled("name"));
             let roles = self.reader.texts_or_none(&table, "roles");
             let platform = self.reader.text(&table, "platform");
             let Some(name) = name.and_then(|name| self.file_name(name)) else {
@@ -140,10 +180,18 @@ impl<'r, 's> Site<'r, 's> {
             self.claim(&name, "server", id.0, taken.map(|id| id.0));
             let mut held = self.each_once(roles, "roles", Self::role);
             held.sort_unstable();
-            held.iter().for_each(|role| self.made.roles[role.0].servers.push(id));
-            platform.iter().for_each(|platform| platforms::check(self.reader, platform, &platforms::COMMON));
-            let platform = platform.map_or_else(|| DEFAULT_PLATFORM.to_owned(), |platform| platform.value);
-            self.made.servers.push(Server { name: name.value, roles: held, platform });
+            held.iter()
+                .for_each(|role| self.made.roles[role.0].servers.push(id));
+            platform
+                .iter()
+                .for_each(|platform| platforms::check(self.reader, platform, &platforms::COMMON));
+            let platform =
+                platform.map_or_else(|| DEFAULT_PLATFORM.to_owned(), |platform| platform.value);
+            self.made.servers.push(Server {
+                name: name.value,
+                roles: held,
+                platform,
+            });
         }
     }
 
@@ -156,15 +204,27 @@ impl<'r, 's> Site<'r, 's> {
             let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
             let Some(name) = name else { continue };
             let folded = Folded::of(&name.value);
-            let again = servers.iter().find(|server| !stands.insert((folded.clone(), **server)));
+            let again = servers
+                .iter()
+                .find(|server| !stands.insert((folded.clone(), **server)));
             if let Some(&server) = again {
-                let message = format!("`{}` stands on `{}` twice", name.value, self.made.servers[server.0].name);
-                let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+                let message = format!(
+                    "`{}` stands on `{}` twice",
+                    name.value, self.made.servers[server.0].name
+                );
+                let finding =
+                    self.reader
+                        .findings
+                        .add(Code::DuplicateName, name.span.clone(), message);
                 finding.help("a server has a product once; remove it from one of the entries");
             }
             // At most nine digits, so it fits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
-            self.made.products.push(Product { name: name.value, service_pack, servers });
+            self.made.products.push(Product {
+                name: name.value,
+                service_pack,
+                servers,
+            });
         }
     }
 
@@ -175,14 +235,23 @@ impl<'r, 's> Site<'r, 's> {
             let aliases = self.aliases(&table);
             let on = self.reader.text(&table, "on");
             let on = on.and_then(|role| self.role(&role));
-            let (Some(name), Some(on)) = (name, on) else { continue };
+            let (Some(name), Some(on)) = (name, on) else {
+                continue;
+            };
             let id = ServiceId(self.made.services.len());
-            let own = Placed { value: name.value.to_string(), span: name.span };
+            let own = Placed {
+                value: name.value.to_string(),
+                span: name.span,
+            };
             for name in std::iter::once(&own).chain(&aliases) {
                 let taken = self.made.index.services.insert(Folded::of(&name.value), id);
                 self.claim(name, "service", id.0, taken.map(|id| id.0));
             }
-            self.made.services.push(Service { name: name.value, aliases: values(aliases), on });
+            self.made.services.push(Service {
+                name: name.value,
+                aliases: values(aliases),
+                on,
+            });
         }
     }
 
@@ -190,7 +259,11 @@ impl<'r, 's> Site<'r, 's> {
     pub(super) fn role(&mut self, wanted: &Placed<String>) -> Option<RoleId> {
         let found = self.made.role(&wanted.value);
         if found.is_none() && !self.nameless.roles {
-            let names = self.made.roles.iter().flat_map(|role| named(&role.name, &role.aliases));
+            let names = self
+                .made
+                .roles
+                .iter()
+                .flat_map(|role| named(&role.name, &role.aliases));
             let near = self.reader.nearest(&wanted.value, names).map(str::to_owned);
             self.unknown(wanted, "role", near.as_deref(), "add it to `roles`");
         }
@@ -208,9 +281,18 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     /// Says that a name stands for nothing.
-    pub(super) fn unknown(&mut self, wanted: &Placed<String>, kind: &str, near: Option<&str>, help: &str) {
+    pub(super) fn unknown(
+        &mut self,
+        wanted: &Placed<String>,
+        kind: &str,
+        near: Option<&str>,
+        help: &str,
+    ) {
         let message = format!("there is no {kind} `{}`", wanted.value);
-        let finding = self.reader.findings.add(Code::UnknownHere, wanted.span.clone(), message);
+        let finding = self
+            .reader
+            .findings
+            .add(Code::UnknownHere, wanted.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
             None => finding.help(help),
@@ -231,8 +313,11 @@ impl<'r, 's> Site<'r, 's> {
     pub(super) fn refuse_at_root(&mut self, name: &str, span: &Span) {
         self.refuse_reserved(name, span, AT_THE_ROOT);
         if Folded::of(name) == self.made.share.folded() {
-            let finding =
-                self.reader.findings.add(Code::Reserved, span.clone(), format!("`{name}` is the installer share"));
+            let finding = self.reader.findings.add(
+                Code::Reserved,
+                span.clone(),
+                format!("`{name}` is the installer share"),
+            );
             finding.help("give the group another name");
         }
     }
@@ -244,14 +329,27 @@ impl<'r, 's> Site<'r, 's> {
 
     fn refuse_reserved(&mut self, name: &str, span: &Span, reserved: &[&str]) {
         let folded = Folded::of(name);
-        if reserved.iter().any(|reserved| Folded::of(reserved) == folded) {
+        if reserved
+            .iter()
+            .any(|reserved| Folded::of(reserved) == folded)
+        {
             let message = format!("`{name}` is a name that rollup keeps for itself");
-            self.reader.findings.add(Code::Reserved, span.clone(), message).help("choose another name");
+            self.reader
+                .findings
+                .add(Code::Reserved, span.clone(), message)
+                .help("choose another name");
         }
     }
 
-    /// Notes that a name stands for the thing with this number, and says so if it is taken by that or by another.
-    pub(super) fn claim(&mut self, name: &Placed<impl ToString>, kind: &'static str, id: usize, taken: Option<usize>) {
+    /// Notes that a name stands for the thing with this number, and says so if it is taken by that
+    /// or by another.
+    pub(super) fn claim(
+        &mut self,
+        name: &Placed<impl ToString>,
+        kind: &'static str,
+        id: usize,
+        taken: Option<usize>,
+    ) {
         let text = name.value.to_string();
         let line = self.reader.source.line(name.span.start);
         let Some(other) = taken else {
@@ -260,16 +358,26 @@ impl<'r, 's> Site<'r, 's> {
         };
         if other == id {
             let message = format!("the {kind} has the name `{text}` already");
-            let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+            let finding = self
+                .reader
+                .findings
+                .add(Code::DuplicateName, name.span.clone(), message);
             finding.help("case does not count; remove the alias");
             return;
         }
         let message = match self.lines.get(&(kind, Folded::of(&text))) {
-            Some(line) => format!("there are two {kind}s with the name `{text}`; the first is on line {line}"),
+            Some(line) => {
+                format!("there are two {kind}s with the name `{text}`; the first is on line {line}")
+            }
             None => format!("there are two {kind}s with the name `{text}`"),
         };
-        let finding = self.reader.findings.add(Code::DuplicateName, name.span.clone(), message);
-        finding.note("case does not count, and aliases are names").help("remove or rename one");
+        let finding = self
+            .reader
+            .findings
+            .add(Code::DuplicateName, name.span.clone(), message);
+        finding
+            .note("case does not count, and aliases are names")
+            .help("remove or rename one");
     }
 
     /// What the names of a list stand for, each once; what is repeated is told.
@@ -282,7 +390,9 @@ impl<'r, 's> Site<'r, 's> {
         let mut seen = BTreeMap::new();
         let mut found = Vec::new();
         for name in names {
-            let Some(one) = known(self, &name) else { continue };
+            let Some(one) = known(self, &name) else {
+                continue;
+            };
             match seen.entry(one) {
                 Entry::Vacant(entry) => {
                     entry.insert(name.value);
@@ -298,9 +408,15 @@ impl<'r, 's> Site<'r, 's> {
     pub(super) fn repeated(&mut self, name: &Placed<String>, key: &str, first: &str) {
         let message = match Folded::of(first) == Folded::of(&name.value) {
             true => format!("`{key}` lists `{}` twice", name.value),
-            false => format!("`{key}` lists `{first}` and `{}`, which are one", name.value),
+            false => format!(
+                "`{key}` lists `{first}` and `{}`, which are one",
+                name.value
+            ),
         };
-        self.reader.findings.add(Code::DuplicateName, name.span.clone(), message).help("remove one");
+        self.reader
+            .findings
+            .add(Code::DuplicateName, name.span.clone(), message)
+            .help("remove one");
     }
 
     /// Whether a list has entries that are no tables, so that their names are unknown.
@@ -351,38 +467,67 @@ mod tests {
     #[test]
     fn the_sample_has_no_findings_and_is_found_by_all_its_names() {
         assert_eq!(found(SAMPLE), [""; 0]);
-        let description = parse(&Source::new("x", SAMPLE), &mut Findings::default()).expect("no errors");
+        let description =
+            parse(&Source::new("x", SAMPLE), &mut Findings::default()).expect("no errors");
         let group = description.group("mps web service").expect("by alias");
-        assert_eq!(description.groups[group.0].path.as_str(), "MPS Web Services");
+        assert_eq!(
+            description.groups[group.0].path.as_str(),
+            "MPS Web Services"
+        );
         assert_eq!(description.items_below(group).len(), 9);
-        assert_eq!(description.items_below(description.group("Hosted Exchange").expect("a prefix")).len(), 16);
+        assert_eq!(
+            description
+                .items_below(description.group("Hosted Exchange").expect("a prefix"))
+                .len(),
+            16
+        );
         let item = description.item("hosted email 2007").expect("by alias");
-        assert_eq!(description.items[item.0].name.as_str(), "Exchange 2007 Hosted Email");
+        assert_eq!(
+            description.items[item.0].name.as_str(),
+            "Exchange 2007 Hosted Email"
+        );
         assert_eq!(description.items[item.0].requires.len(), 4);
-        let service = description.item("Hosted Email 2007 Web Service").expect("there");
+        let service = description
+            .item("Hosted Email 2007 Web Service")
+            .expect("there");
         let folders: Vec<_> = description
             .instances(service)
             .into_iter()
             .map(|instance| description.folder(instance).to_string())
             .collect();
-        assert_eq!(folders[1], "MPS Web Services/Hosted Email 2007 Web Service/PROV02");
-        let ItemKind::Component { removable, product, .. } =
-            &description.items[description.item("MPF Engine").expect("there").0].kind
+        assert_eq!(
+            folders[1],
+            "MPS Web Services/Hosted Email 2007 Web Service/PROV02"
+        );
+        let ItemKind::Component {
+            removable, product, ..
+        } = &description.items[description.item("MPF Engine").expect("there").0].kind
         else {
             panic!("a component")
         };
         assert_eq!((*removable, product.as_str()), (false, "MPF Engine"));
         assert_eq!(description.rehearsal_not_installed.len(), 2);
-        assert_eq!(description.nearest_group("Exchange Provisioning"), Some("Hosted Exchange/Exchange Provisioning"));
+        assert_eq!(
+            description.nearest_group("Exchange Provisioning"),
+            Some("Hosted Exchange/Exchange Provisioning")
+        );
     }
 
     #[test]
     fn an_alias_stands_in_the_middle_of_a_path_too() {
-        let text =
-            SAMPLE.replace("[requires]", "[[groups]]\npath = \"MPS Web Services/More\"\naliases = [\"M\"]\n[requires]");
-        let description = parse(&Source::new("x", text), &mut Findings::default()).expect("no errors");
-        let group = description.group("Web Services/m").expect("by both aliases");
-        assert_eq!(description.groups[group.0].path.as_str(), "MPS Web Services/More");
+        let text = SAMPLE.replace(
+            "[requires]",
+            "[[groups]]\npath = \"MPS Web Services/More\"\naliases = [\"M\"]\n[requires]",
+        );
+        let description =
+            parse(&Source::new("x", text), &mut Findings::default()).expect("no errors");
+        let group = description
+            .group("Web Services/m")
+            .expect("by both aliases");
+        assert_eq!(
+            description.groups[group.0].path.as_str(),
+            "MPS Web Services/More"
+        );
     }
 
     #[test]
@@ -436,7 +581,9 @@ mod tests {
     #[test]
     fn paths_that_windows_cannot_open_are_a_warning() {
         let long = "x".repeat(120);
-        let text = format!("[[groups]]\npath = \"{long}\"\nitems = [{{ name = \"{long}\", installer = \"x.msi\" }}]\n");
+        let text = format!(
+            "[[groups]]\npath = \"{long}\"\nitems = [{{ name = \"{long}\", installer = \"x.msi\" }}]\n"
+        );
         assert_eq!(site(&text)[0][..9], *"10 RU0109");
     }
 }

@@ -11,8 +11,8 @@ pub const DEFAULT_PLATFORM: &str = "x86";
 
 /// A checked `deployment.toml`.
 ///
-/// Everything is kept in the document's order; the `…Id` types are positions in these lists. Look-ups
-/// fold case and know the aliases.
+/// Everything is kept in the document's order; the `…Id` types are positions in these lists.
+/// Look-ups fold case and know the aliases.
 #[derive(Debug, Clone)]
 pub struct Description {
     /// The site's name, for people.
@@ -33,7 +33,8 @@ pub struct Description {
     pub products: Vec<Product>,
     /// What can be started.
     pub services: Vec<Service>,
-    /// Every group: those of `[[groups]]` and every prefix of their paths, in the order of first mention.
+    /// Every group: those of `[[groups]]` and every prefix of their paths, in the order of first
+    /// mention.
     pub groups: Vec<Group>,
     /// Items and procedures of all groups, in the document's order.
     pub items: Vec<Item>,
@@ -161,8 +162,8 @@ pub(super) struct Index {
     pub(super) roles: BTreeMap<Folded, RoleId>,
     pub(super) servers: BTreeMap<Folded, ServerId>,
     pub(super) services: BTreeMap<Folded, ServiceId>,
-    /// By the group above and one part of a path, which may be an alias. Whole paths would be as many
-    /// as the aliases of all parts multiplied.
+    /// By the group above and one part of a path, which may be an alias. Whole paths would be as
+    /// many as the aliases of all parts multiplied.
     pub(super) groups: BTreeMap<(Option<GroupId>, Folded), GroupId>,
     pub(super) items: HashMap<Folded, ItemId>,
 }
@@ -208,17 +209,23 @@ impl Description {
 
     /// Every name and alias of a role.
     pub fn role_names(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().flat_map(|role| named(&role.name, &role.aliases))
+        self.roles
+            .iter()
+            .flat_map(|role| named(&role.name, &role.aliases))
     }
 
     /// Every name and alias of a service.
     pub fn service_names(&self) -> impl Iterator<Item = &str> {
-        self.services.iter().flat_map(|service| named(service.name.as_str(), &service.aliases))
+        self.services
+            .iter()
+            .flat_map(|service| named(service.name.as_str(), &service.aliases))
     }
 
     /// Every name and alias of an item or procedure.
     pub fn item_names(&self) -> impl Iterator<Item = &str> {
-        self.items.iter().flat_map(|item| named(item.name.as_str(), &item.aliases))
+        self.items
+            .iter()
+            .flat_map(|item| named(item.name.as_str(), &item.aliases))
     }
 
     /// The paths of all groups.
@@ -229,12 +236,16 @@ impl Description {
     /// The path of the first group whose last part this is.
     pub fn group_ending(&self, last: &str) -> Option<&str> {
         let ending = |group: &&Group| crate::names::same_name(group.path.name(), last);
-        self.groups.iter().find(ending).map(|group| group.path.as_str())
+        self.groups
+            .iter()
+            .find(ending)
+            .map(|group| group.path.as_str())
     }
 
     /// The path of the group that may have been meant; a last part alone finds its whole path.
     pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
-        self.group_ending(wanted).or_else(|| nearest(wanted, self.group_paths()))
+        self.group_ending(wanted)
+            .or_else(|| nearest(wanted, self.group_paths()))
     }
 
     /// The item or procedure that may have been meant.
@@ -244,8 +255,14 @@ impl Description {
 
     /// The procedure that may have been meant.
     pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
-        let procedures = self.items.iter().filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
-        nearest(wanted, procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)))
+        let procedures = self
+            .items
+            .iter()
+            .filter(|item| matches!(item.kind, ItemKind::Procedure { .. }));
+        nearest(
+            wanted,
+            procedures.flat_map(|item| named(item.name.as_str(), &item.aliases)),
+        )
     }
 
     /// Everything in a group and below it, in the document's order.
@@ -264,9 +281,14 @@ impl Description {
     pub fn instances(&self, item: ItemId) -> Vec<Instance> {
         match self.items[item.0].on {
             None => vec![Instance { item, server: None }],
-            Some(role) => {
-                self.roles[role.0].servers.iter().map(|&server| Instance { item, server: Some(server) }).collect()
-            }
+            Some(role) => self.roles[role.0]
+                .servers
+                .iter()
+                .map(|&server| Instance {
+                    item,
+                    server: Some(server),
+                })
+                .collect(),
         }
     }
 
@@ -282,7 +304,10 @@ impl Description {
 
     /// The file that holds a service's state on a server.
     pub fn service_file(&self, service: ServiceId, server: ServerId) -> RelPath {
-        let path = format!("Servers/{}/Services/{}.toml", self.servers[server.0].name, self.services[service.0].name);
+        let path = format!(
+            "Servers/{}/Services/{}.toml",
+            self.servers[server.0].name, self.services[service.0].name
+        );
         RelPath::parse(&path).expect("servers and services are checked names")
     }
 
@@ -295,7 +320,9 @@ impl Description {
     pub fn all_services(&self) -> Vec<(ServiceId, ServerId)> {
         let services = self.services.iter().enumerate();
         let on = |role: RoleId| self.roles[role.0].servers.iter().copied();
-        services.flat_map(|(at, service)| on(service.on).map(move |server| (ServiceId(at), server))).collect()
+        services
+            .flat_map(|(at, service)| on(service.on).map(move |server| (ServiceId(at), server)))
+            .collect()
     }
 
     /// An instance as people name it: the item, and its server where it has one.

@@ -9,11 +9,13 @@ const LONGEST: u64 = 16 << 20;
 
 /// Returns the directory among this one and its parents that is a deployment, the nearest first.
 ///
-/// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`, or a
-/// `deployment.toml` beside `level.toml`, `applied`, `Servers` or the share that the description names. A description
-/// alone makes none: repositories of manifests keep one, too.
+/// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
+/// or a `deployment.toml` beside `level.toml`, `applied`, `Servers` or the share that the
+/// description names. A description alone makes none: repositories of manifests keep one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
-    directory.ancestors().find(|directory| is_deployment(directory))
+    directory
+        .ancestors()
+        .find(|directory| is_deployment(directory))
 }
 
 fn is_deployment(directory: &Path) -> bool {
@@ -28,7 +30,11 @@ fn is_deployment(directory: &Path) -> bool {
 
 /// The share that a description names, also if the description has errors.
 fn share(description: &Path) -> Option<String> {
-    let size = description.metadata().ok().filter(std::fs::Metadata::is_file)?.len();
+    let size = description
+        .metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)?
+        .len();
     let text = (size <= LONGEST).then(|| std::fs::read_to_string(description).ok())??;
     let (table, _) = DeTable::parse_recoverable(&text);
     Some(table.get_ref().get("share")?.get_ref().as_str()?.to_owned())

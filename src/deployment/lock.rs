@@ -42,8 +42,21 @@ impl std::fmt::Display for Holder {
         write!(f, "process {}", self.process)?;
         match &self.owner {
             None => Ok(()),
-            Some(Owner { user, host, doing, since, .. }) => {
-                write!(f, " of {} on {}, since {} ({}),", Shown(user), Shown(host), Shown(since), Shown(doing))
+            Some(Owner {
+                user,
+                host,
+                doing,
+                since,
+                ..
+            }) => {
+                write!(
+                    f,
+                    " of {} on {}, since {} ({}),",
+                    Shown(user),
+                    Shown(host),
+                    Shown(since),
+                    Shown(doing)
+                )
             }
         }
     }
@@ -66,14 +79,16 @@ pub enum LockError {
     Disk(#[from] DiskError),
 }
 
-/// The file of the lock; made again where somebody removed it, since an empty file must keep nobody out.
+/// The file of the lock; made again where somebody removed it, since an empty file must keep nobody
+/// out.
 fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
     match tree.file(at) {
         Err(error) if error.is_missing() => {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let folder = tree.folder(at.parent().as_ref())?;
             let made = rustix::fs::openat(&folder, at.name(), flags, Mode::RUSR | Mode::WUSR);
-            made.map(File::from).map_err(|e| DiskError::new("make", tree.shown(Some(at)), e))
+            made.map(File::from)
+                .map_err(|e| DiskError::new("make", tree.shown(Some(at)), e))
         }
         opened => opened,
     }
@@ -91,7 +106,9 @@ pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held(tree)),
         Err(TryLockError::Error(error)) => {
-            return Err(DiskError::new("lock", tree.shown(kept.then_some(&lock_path)), error).into());
+            return Err(
+                DiskError::new("lock", tree.shown(kept.then_some(&lock_path)), error).into(),
+            );
         }
     }
     // Somebody made `.rollup` between the look and the lock: theirs counts now.
@@ -108,21 +125,28 @@ impl Owner {
             host: host(),
             process: std::process::id(),
             doing: doing.to_owned(),
-            since: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            since: jiff::Timestamp::now()
+                .strftime("%Y-%m-%d %H:%M:%S UTC")
+                .to_string(),
         }
     }
 }
 
 /// The name of whoever runs us, for records that people read.
 pub fn user() -> String {
-    let mut named = ["USER", "LOGNAME"].iter().filter_map(|name| std::env::var(name).ok());
+    let mut named = ["USER", "LOGNAME"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok());
     let named = named.find(|name| !name.is_empty());
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The name of this machine, for records that people read.
 pub fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Refuses what a later rollup wrote.
@@ -143,20 +167,32 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
             .map(|status| (status.st_dev, status.st_ino))
             .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,
     };
-    let file = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
+    let file = format!(
+        "{:02x}:{:02x}:{inode}",
+        rustix::fs::major(device),
+        rustix::fs::minor(device)
+    );
     let signed = read_owner(tree);
-    // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers apart.
+    // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers
+    // apart.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let found = table.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else { return None };
+        let [_, "FLOCK", _, _, process, locked, ..] = fields[..] else {
+            return None;
+        };
         let process: u32 = process.parse().ok()?;
         // Some file systems (btrfs) tell another device here than a look at the file does.
-        let is_signer = signed.as_ref().is_some_and(|owner| owner.process == process);
+        let is_signer = signed
+            .as_ref()
+            .is_some_and(|owner| owner.process == process);
         let is_it = locked == file || is_signer && locked.ends_with(&format!(":{inode}"));
         is_it.then_some(process)
     });
-    Ok(found.map(|process| Holder { process, owner: signed.filter(|owner| owner.process == process) }))
+    Ok(found.map(|process| Holder {
+        process,
+        owner: signed.filter(|owner| owner.process == process),
+    }))
 }
 
 /// Who signed last; he may have finished since.
@@ -167,7 +203,9 @@ fn read_owner(tree: &Tree) -> Option<Owner> {
 
 /// That the lock is held, and by whom as far as that can be told.
 pub fn held(tree: &Tree) -> LockError {
-    LockError::Held { holder: holder(tree).unwrap_or_default() }
+    LockError::Held {
+        holder: holder(tree).unwrap_or_default(),
+    }
 }
 
 fn handle(tree: &Tree) -> Result<File, DiskError> {

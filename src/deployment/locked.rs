@@ -39,12 +39,19 @@ impl LockedDeployment {
         let deadline = Instant::now().checked_add(wait);
         loop {
             match acquire(&tree) {
-                Err(LockError::Held { .. }) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                Err(LockError::Held { .. })
+                    if deadline.is_none_or(|deadline| Instant::now() < deadline) =>
+                {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => return Err(error),
                 Ok((lock, barrier)) => {
-                    let locked = Self { tree, barrier, lock, watched: Watched::default() };
+                    let locked = Self {
+                        tree,
+                        barrier,
+                        lock,
+                        watched: Watched::default(),
+                    };
                     check_format(&locked.tree)?;
                     locked.sign(doing)?;
                     return Ok(locked);
@@ -101,18 +108,31 @@ impl LockedDeployment {
 
     fn make(&mut self) -> Result<(), DiskError> {
         let raw = unfinished_name();
-        let root = self.tree.root().dir_metadata().map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
+        let root = self
+            .tree
+            .root()
+            .dir_metadata()
+            .map_err(|e| DiskError::new("look at", self.tree.shown(None), e))?;
         let attributes = {
             use cap_std::fs::MetadataExt;
-            Attributes { mode: root.mode() & 0o7777, owner: (root.uid(), root.gid()) }
+            Attributes {
+                mode: root.mode() & 0o7777,
+                owner: (root.uid(), root.gid()),
+            }
         };
         self.make_folder(&raw, attributes)?;
         for name in ["trash", "runs"] {
             self.make_folder(&raw.join(name).expect("a plain name"), attributes)?;
         }
-        self.write(&raw.join("format").expect("a plain name"), format!("{FORMAT}\n").as_bytes(), None)?;
+        self.write(
+            &raw.join("format").expect("a plain name"),
+            format!("{FORMAT}\n").as_bytes(),
+            None,
+        )?;
         let lock = self.create(&raw.join("lock").expect("a plain name"))?;
-        lock.file.try_lock().map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
+        lock.file
+            .try_lock()
+            .map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
         // Whole before it has its name: half of it would keep every later command out.
         self.barrier()?;
         self.rename(&raw, &path(".rollup"))?;
@@ -122,19 +142,23 @@ impl LockedDeployment {
 
     /// Clears away a `.rollup` that a death left half made.
     ///
-    /// Recognized by its content, since anybody may have given a directory such a name: one with anything in it
-    /// that [`keep`](Self::keep) does not make is left alone.
+    /// Recognized by its content, since anybody may have given a directory such a name: one with
+    /// anything in it that [`keep`](Self::keep) does not make is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
-            if kind == Kind::Folder && is_unfinished(&name) && self.is_half_made(&path(&name)).unwrap_or(false) {
+            if kind == Kind::Folder
+                && is_unfinished(&name)
+                && self.is_half_made(&path(&name)).unwrap_or(false)
+            {
                 self.remove_tree(&path(&name))?;
             }
         }
         Ok(())
     }
 
-    /// Whether a directory contains nothing but what [`keep`](Self::keep) makes, and runs that died while staging: a
-    /// power cut may take back the rename to `.rollup`, but not what came after it.
+    /// Whether a directory contains nothing but what [`keep`](Self::keep) makes, and runs that died
+    /// while staging: a power cut may take back the rename to `.rollup`, but not what came after
+    /// it.
     fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
         let listing = self.tree.walk(Some(at))?;
         for Found { path, kind } in &listing.found {
@@ -152,7 +176,14 @@ impl LockedDeployment {
                     let text = self.tree.text(path, LONGEST_OPENING)?.unwrap_or_default();
                     !text.contains("staged")
                 }
-                (["runs", _, "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"], Kind::File) => true,
+                (
+                    [
+                        "runs",
+                        _,
+                        "reserve" | "manifest.toml" | "plan.json" | "events.ndjson",
+                    ],
+                    Kind::File,
+                ) => true,
                 (["runs", _, "slots" | "sources", ..], Kind::Folder | Kind::File) => true,
                 _ => false,
             };
@@ -163,8 +194,14 @@ impl LockedDeployment {
         Ok(listing.unreadable.is_empty())
     }
 
-    fn announce(&self, change: Change<'_>, action: &'static str, at: &RelPath) -> Result<(), DiskError> {
-        self.watched.announce(change, action, &self.tree.shown(Some(at)))
+    fn announce(
+        &self,
+        change: Change<'_>,
+        action: &'static str,
+        at: &RelPath,
+    ) -> Result<(), DiskError> {
+        self.watched
+            .announce(change, action, &self.tree.shown(Some(at)))
     }
 
     /// Makes one folder; its parent is there.
@@ -179,7 +216,8 @@ impl LockedDeployment {
 
     /// Gives a folder that is there these permission bits and this owner.
     pub fn set_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
-        let fail = |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
+        let fail =
+            |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
         let parent = self.tree.folder(at.parent().as_ref())?;
         let folder = readable(&parent, at.name()).map_err(fail)?;
         set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
@@ -189,7 +227,10 @@ impl LockedDeployment {
     pub fn create(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
         self.announce(Change::MakeFile(at), "make", at)?;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).follow(FollowSymlinks::No);
+        options
+            .write(true)
+            .create_new(true)
+            .follow(FollowSymlinks::No);
         self.open(at, "make", &options)
     }
 
@@ -197,30 +238,56 @@ impl LockedDeployment {
     pub fn reopen(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-        options.read(true).write(true).follow(FollowSymlinks::No).custom_flags(nonblocking);
+        options
+            .read(true)
+            .write(true)
+            .follow(FollowSymlinks::No)
+            .custom_flags(nonblocking);
         self.open(at, "open", &options)
     }
 
-    fn open(&self, at: &RelPath, action: &'static str, options: &OpenOptions) -> Result<OwnFile, DiskError> {
+    fn open(
+        &self,
+        at: &RelPath,
+        action: &'static str,
+        options: &OpenOptions,
+    ) -> Result<OwnFile, DiskError> {
         let shown = self.tree.shown(Some(at));
         let parent = self.tree.folder(at.parent().as_ref())?;
         match parent.open_with(at.name(), options) {
-            Ok(file) => Ok(OwnFile { at: at.clone(), shown, file: file.into_std(), watched: self.watched.clone() }),
+            Ok(file) => Ok(OwnFile {
+                at: at.clone(),
+                shown,
+                file: file.into_std(),
+                watched: self.watched.clone(),
+            }),
             Err(error) => Err(DiskError::new(action, shown, error)),
         }
     }
 
     /// Makes a file with these bytes.
-    pub fn write(&self, at: &RelPath, bytes: &[u8], attributes: Option<Attributes>) -> Result<(), DiskError> {
+    pub fn write(
+        &self,
+        at: &RelPath,
+        bytes: &[u8],
+        attributes: Option<Attributes>,
+    ) -> Result<(), DiskError> {
         let mut file = self.create(at)?;
         file.put(bytes)?;
         attributes.map_or(Ok(()), |attributes| file.finish(attributes, None))
     }
 
     fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
-        let parent = self.tree.folder(at.parent().as_ref()).map_err(|e| e.source)?;
+        let parent = self
+            .tree
+            .folder(at.parent().as_ref())
+            .map_err(|e| e.source)?;
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).follow(FollowSymlinks::No);
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .follow(FollowSymlinks::No);
         parent.open_with(at.name(), &options)?.write_all(bytes)
     }
 
@@ -232,16 +299,27 @@ impl LockedDeployment {
     }
 
     /// The same, where the folders that both paths lie in are open already.
-    pub fn rename_in(&self, (source, from): (&Dir, &RelPath), (target, to): (&Dir, &RelPath)) -> Result<(), DiskError> {
+    pub fn rename_in(
+        &self,
+        (source, from): (&Dir, &RelPath),
+        (target, to): (&Dir, &RelPath),
+    ) -> Result<(), DiskError> {
         self.announce(Change::Rename(from, to), "rename", from)?;
         // Never a plain rename: it would replace a stranger's file without a word.
-        rustix::fs::renameat_with(source, from.name(), target, to.name(), RenameFlags::NOREPLACE).map_err(|errno| {
+        rustix::fs::renameat_with(
+            source,
+            from.name(),
+            target,
+            to.name(),
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(|errno| {
             let to = self.tree.shown(Some(to));
             let error = io::Error::from(errno);
             let source = match errno {
-                rustix::io::Errno::INVAL => {
-                    io::Error::other("this file system cannot rename without replacing, which rollup needs")
-                }
+                rustix::io::Errno::INVAL => io::Error::other(
+                    "this file system cannot rename without replacing, which rollup needs",
+                ),
                 _ => io::Error::new(error.kind(), format!("to `{to}`: {error}")),
             };
             DiskError::new("rename", self.tree.shown(Some(from)), source)
@@ -252,18 +330,25 @@ impl LockedDeployment {
     pub fn remove_file(&self, at: &RelPath) -> Result<(), DiskError> {
         self.announce(Change::Remove(at), "remove", at)?;
         let parent = self.tree.folder(at.parent().as_ref())?;
-        parent.remove_file_or_symlink(at.name()).map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
+        parent
+            .remove_file_or_symlink(at.name())
+            .map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
     }
 
     /// Removes a managed directory with everything in it, whatever the names in it are.
     pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
         let parent = self.tree.folder(at.parent().as_ref())?;
         let before_each = || self.watched.before(Change::Remove(at));
-        remove_tree(&parent, at.name().as_ref(), Path::new(&self.tree.shown(Some(at))), &before_each)
+        remove_tree(
+            &parent,
+            at.name().as_ref(),
+            Path::new(&self.tree.shown(Some(at))),
+            &before_each,
+        )
     }
 
-    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at all. That
-    /// is on disk before anything in it goes.
+    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at
+    /// all. That is on disk before anything in it goes.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
         refuse_mounts(&self.tree, at)?;
         let trash = self.put_in_trash(at)?;
@@ -272,18 +357,23 @@ impl LockedDeployment {
 
     /// Puts a folder of ours into the trash for good, and says under which name it lies there.
     pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
-        let mut trash = path(".rollup/trash").join(at.name()).expect("the name of a path");
+        let mut trash = path(".rollup/trash")
+            .join(at.name())
+            .expect("the name of a path");
         let mut number = 1;
         while self.tree.look(&trash)?.is_some() {
             number += 1;
-            trash = path(".rollup/trash").join(&format!("{}.{number}", at.name())).expect("the name of a path");
+            trash = path(".rollup/trash")
+                .join(&format!("{}.{number}", at.name()))
+                .expect("the name of a path");
         }
         self.rename(at, &trash)?;
         self.barrier()?;
         Ok(trash)
     }
 
-    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else there.
+    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else
+    /// there.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
         let trash = path(".rollup/trash");
         let left = self.tree.names(&trash)?;
@@ -313,21 +403,36 @@ impl LockedDeployment {
 
 /// A name that nothing has yet: `mkdir` refuses it otherwise.
 fn unfinished_name() -> RelPath {
-    path(&format!("{UNFINISHED}{:016x}", RandomState::new().hash_one(std::process::id())))
+    path(&format!(
+        "{UNFINISHED}{:016x}",
+        RandomState::new().hash_one(std::process::id())
+    ))
 }
 
 /// Whether `.rollup` may have this name while it is made. It is no proof: anybody may give it.
 pub fn is_unfinished(name: &str) -> bool {
-    let is_random = |digits: &str| digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
-    name.strip_prefix(UNFINISHED).is_some_and(|digits| digits.len() == 16 && is_random(digits))
+    let is_random = |digits: &str| {
+        digits
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    name.strip_prefix(UNFINISHED)
+        .is_some_and(|digits| digits.len() == 16 && is_random(digits))
 }
 
 /// Opens the file beside a run's journal that nobody needs: never a reason to fail, so never told.
 pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
     let mut options = OpenOptions::new();
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-    options.append(true).create(true).follow(FollowSymlinks::No).custom_flags(nonblocking);
+    options
+        .append(true)
+        .create(true)
+        .follow(FollowSymlinks::No)
+        .custom_flags(nonblocking);
     let folder = tree.folder(at.parent().as_ref()).ok()?;
     let file = folder.open_with(at.name(), &options).ok()?.into_std();
-    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|_| file)
+    file.metadata()
+        .ok()
+        .filter(std::fs::Metadata::is_file)
+        .map(|_| file)
 }

@@ -25,7 +25,10 @@ pub struct Attributes {
 impl Attributes {
     /// Those of the same path.
     pub fn same(look: &Look) -> Self {
-        Self { mode: look.mode, owner: look.owner }
+        Self {
+            mode: look.mode,
+            owner: look.owner,
+        }
     }
 }
 
@@ -40,7 +43,8 @@ pub struct OwnFile {
 impl OwnFile {
     /// Writes all of this.
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
-        self.write_all(bytes).map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+        self.write_all(bytes)
+            .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
     /// Copies another file from its start; the kernel does it, by a clone where it can.
@@ -57,7 +61,9 @@ impl OwnFile {
                 Err(Errno::INTR) => {}
                 // Not every file system can do it, and none between any two; what fails for another
                 // reason fails again.
-                Err(_) if copied == 0 => return io::copy(&mut BufReader::with_capacity(CHUNK, source), self),
+                Err(_) if copied == 0 => {
+                    return io::copy(&mut BufReader::with_capacity(CHUNK, source), self);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -73,11 +79,13 @@ impl OwnFile {
             }
             self.file.seek(SeekFrom::Start(length))
         };
-        cut().map(|_| ()).map_err(|error| DiskError::new("write", self.shown.as_str(), error))
+        cut()
+            .map(|_| ())
+            .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Asks the system to begin bringing the file to disk, and waits for nothing: the less is left to the barrier. A
-    /// hint, so its failure is none.
+    /// Asks the system to begin bringing the file to disk, and waits for nothing: the less is left
+    /// to the barrier. A hint, so its failure is none.
     pub fn begin_sync(&self) {
         // That its bytes are not needed in memory has a system write out what it must not drop yet.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
@@ -85,19 +93,34 @@ impl OwnFile {
 
     /// Brings the file to disk.
     pub fn sync(&self) -> Result<(), DiskError> {
-        self.watched.announce(Change::Sync(&self.at), BRING_TO_DISK, &self.shown)?;
-        self.file.sync_data().map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))
+        self.watched
+            .announce(Change::Sync(&self.at), BRING_TO_DISK, &self.shown)?;
+        self.file
+            .sync_data()
+            .map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))
     }
 
     /// Gives the file its permission bits, its owner and, where one is given, its time of change in
     /// seconds since 1970.
     pub fn finish(&self, attributes: Attributes, modified: Option<i64>) -> Result<(), DiskError> {
-        let finished = set_attributes(&self.file, attributes, &self.at, &self.watched).and_then(|()| {
-            let Some(seconds) = modified else { return Ok(()) };
-            let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
-            self.watched.before(Change::SetAttributes(&self.at))?;
-            Ok(rustix::fs::futimens(&self.file, &Timestamps { last_access: time, last_modification: time })?)
-        });
+        let finished =
+            set_attributes(&self.file, attributes, &self.at, &self.watched).and_then(|()| {
+                let Some(seconds) = modified else {
+                    return Ok(());
+                };
+                let time = Timespec {
+                    tv_sec: seconds,
+                    tv_nsec: 0,
+                };
+                self.watched.before(Change::SetAttributes(&self.at))?;
+                Ok(rustix::fs::futimens(
+                    &self.file,
+                    &Timestamps {
+                        last_access: time,
+                        last_modification: time,
+                    },
+                )?)
+            });
         finished.map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 }
@@ -126,9 +149,13 @@ pub(super) fn set_attributes(
     let is_his = (now.st_uid, now.st_gid) == (user, group);
     if !is_his {
         watched.before(Change::SetAttributes(at))?;
-        match rustix::fs::fchown(&object, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
-            // Only root can give files away. What somebody else runs is his, and then never with the
-            // right to act as the owner it was meant for.
+        match rustix::fs::fchown(
+            &object,
+            Some(Uid::from_raw(user)),
+            Some(Gid::from_raw(group)),
+        ) {
+            // Only root can give files away. What somebody else runs is his, and then never with
+            // the right to act as the owner it was meant for.
             Err(Errno::PERM) => mode &= 0o1777,
             changed => changed?,
         }

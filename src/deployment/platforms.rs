@@ -1,4 +1,5 @@
-//! Platforms are free text, so none is wrong; but one that is almost spelled like another one is mostly meant to be it.
+//! Platforms are free text, so none is wrong; but one that is almost spelled like another one is
+//! mostly meant to be it.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,9 @@ pub const COMMON: [&str; 3] = ["x86", "x64", "ia64"];
 
 /// The common platforms and those that a deployment's servers have.
 pub fn known(deployment: Option<&Description>) -> Vec<&str> {
-    let own = deployment.into_iter().flat_map(|deployment| &deployment.servers);
+    let own = deployment
+        .into_iter()
+        .flat_map(|deployment| &deployment.servers);
     let own: BTreeSet<&str> = own.map(|server| server.platform.as_str()).collect();
     // A site has few. Were there many, each would be compared with every row of the file table.
     COMMON.into_iter().chain(own.into_iter().take(50)).collect()
@@ -20,22 +23,30 @@ pub fn known(deployment: Option<&Description>) -> Vec<&str> {
 pub fn check(reader: &mut Reader<'_>, platform: &Placed<String>, known: &[&str]) {
     if let Some(near) = misspelled(&platform.value, known) {
         let message = format!("the platform `{}` is unknown", platform.value);
-        let finding = reader.findings.add(Code::OddPlatform, platform.span.clone(), message);
-        finding.did_you_mean(Some(near)).help("leave it if there is such a platform");
+        let finding = reader
+            .findings
+            .add(Code::OddPlatform, platform.span.clone(), message);
+        finding
+            .did_you_mean(Some(near))
+            .help("leave it if there is such a platform");
     }
 }
 
 /// The platform that is one wrong letter away.
 pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
     let platform = platform.to_lowercase();
-    // Longer ones are none of the short words that are known here; comparing takes time by their length.
+    // Longer ones are none of the short words that are known here; comparing takes time by their
+    // length.
     if platform.len() > 40 || known.iter().any(|known| known.to_lowercase() == platform) {
         return None;
     }
     let wrong = |known: &&&str| strsim::damerau_levenshtein(&platform, &known.to_lowercase());
-    let near = known.iter().filter(|known| known.len() > 2 && known.len() <= 40 && wrong(known) == 1);
+    let near = known
+        .iter()
+        .filter(|known| known.len() > 2 && known.len() <= 40 && wrong(known) == 1);
     // Two letters in the wrong order are likelier than a wrong one.
-    near.copied().min_by_key(|known| letters(known) != letters(&platform))
+    near.copied()
+        .min_by_key(|known| letters(known) != letters(&platform))
 }
 
 fn letters(word: &str) -> Vec<char> {

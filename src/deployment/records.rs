@@ -38,7 +38,10 @@ pub enum State {
 impl State {
     /// Unverified, verify-failed and verified count as installed.
     pub fn is_installed(self) -> bool {
-        matches!(self, State::Unverified | State::VerifyFailed | State::Verified)
+        matches!(
+            self,
+            State::Unverified | State::VerifyFailed | State::Verified
+        )
     }
 
     /// As it is written in the files and shown to people.
@@ -115,7 +118,10 @@ pub struct FileRecord {
 
 impl From<FileRecord> for FileFacts {
     fn from(record: FileRecord) -> Self {
-        Self { size: record.size, sha256: record.sha256 }
+        Self {
+            size: record.size,
+            sha256: record.sha256,
+        }
     }
 }
 
@@ -140,30 +146,66 @@ struct WrittenItem {
 impl ItemRecord {
     /// The record of something that this rollup removed.
     pub fn removed(kb: Kb, revision: Version) -> Self {
-        Self { state: State::NotInstalled, kb: Some(kb), revision: Some(revision), installed: None }
+        Self {
+            state: State::NotInstalled,
+            kb: Some(kb),
+            revision: Some(revision),
+            installed: None,
+        }
     }
 
     /// The record of something installed; `brought` is the rollup that did it, if one did.
     pub fn installed(brought: Option<(Kb, Version)>, installed: Installed) -> Self {
         let (kb, revision) = brought.unzip();
-        Self { state: State::Verified, kb, revision, installed: Some(installed) }
+        Self {
+            state: State::Verified,
+            kb,
+            revision,
+            installed: Some(installed),
+        }
     }
 
     /// Reads a record.
     pub fn parse(text: &str) -> Result<Self, RecordFault> {
-        let WrittenItem { state, kb, revision, product, version, product_code, upgrade_code, installer, files, .. } =
-            parse(text)?;
+        let WrittenItem {
+            state,
+            kb,
+            revision,
+            product,
+            version,
+            product_code,
+            upgrade_code,
+            installer,
+            files,
+            ..
+        } = parse(text)?;
         let installed = match (product, version, product_code, installer) {
             (Some(product), Some(version), Some(product_code), Some(installer)) => {
-                Some(Installed { product, version, product_code, upgrade_code, installer, files })
+                Some(Installed {
+                    product,
+                    version,
+                    product_code,
+                    upgrade_code,
+                    installer,
+                    files,
+                })
             }
             (None, None, None, None) if !state.is_installed() => None,
             _ => {
-                let what = "the keys `product`, `version`, `product_code` and `installer` belong together";
-                return Err(RecordFault::NotARecord(format!("state `{}`: {what}", state.as_str())));
+                let what =
+                    "the keys `product`, `version`, `product_code` and `installer` belong together";
+                return Err(RecordFault::NotARecord(format!(
+                    "state `{}`: {what}",
+                    state.as_str()
+                )));
             }
         };
-        Ok(Self { state, kb, revision, installed })
+        Ok(Self {
+            state,
+            kb,
+            revision,
+            installed,
+        })
     }
 
     /// The bytes of the file.
@@ -177,11 +219,20 @@ impl ItemRecord {
                 key(&mut text, "upgrade_code", code.as_str());
             }
             let InstallerRecord { name, sha256 } = &installed.installer;
-            line(&mut text, format_args!("installer = {{ name = {}, sha256 = \"{sha256}\" }}", quoted(name.as_str())));
+            line(
+                &mut text,
+                format_args!(
+                    "installer = {{ name = {}, sha256 = \"{sha256}\" }}",
+                    quoted(name.as_str())
+                ),
+            );
             line(&mut text, format_args!("\n[files]"));
             for (path, FileRecord { size, sha256 }) in &installed.files {
                 let path = quoted_key(path.as_str());
-                line(&mut text, format_args!("{path} = {{ size = {size}, sha256 = \"{sha256}\" }}"));
+                line(
+                    &mut text,
+                    format_args!("{path} = {{ size = {size}, sha256 = \"{sha256}\" }}"),
+                );
             }
         }
         text
@@ -208,7 +259,13 @@ impl ProcedureRecord {
     /// The record of a procedure that ran.
     pub fn ran(brought: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
         let (kb, revision) = brought.unzip();
-        Self { schema: SCHEMA, state: State::Verified, kb, revision, parameters }
+        Self {
+            schema: SCHEMA,
+            state: State::Verified,
+            kb,
+            revision,
+            parameters,
+        }
     }
 
     /// Reads a record.
@@ -245,7 +302,12 @@ pub struct ServiceRecord {
 
 impl Default for ServiceRecord {
     fn default() -> Self {
-        Self { schema: SCHEMA, running: true, enabled: true, starts: 0 }
+        Self {
+            schema: SCHEMA,
+            running: true,
+            enabled: true,
+            starts: 0,
+        }
     }
 }
 
@@ -257,7 +319,12 @@ impl ServiceRecord {
 
     /// The bytes of the file.
     pub fn to_toml(&self) -> String {
-        let Self { schema, running, enabled, starts } = self;
+        let Self {
+            schema,
+            running,
+            enabled,
+            starts,
+        } = self;
         format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
     }
 
@@ -299,19 +366,29 @@ pub struct LevelEntry {
 impl LevelEntry {
     /// A rollup that was applied before rollup kept the record.
     pub fn before_records(kb: Kb) -> Self {
-        Self { kb, revision: None, manifest: None, superseded_by: None }
+        Self {
+            kb,
+            revision: None,
+            manifest: None,
+            superseded_by: None,
+        }
     }
 }
 
 impl Level {
     /// A level of these rollups, oldest first.
     pub fn new(rollups: Vec<LevelEntry>) -> Self {
-        Self { schema: SCHEMA, rollups }
+        Self {
+            schema: SCHEMA,
+            rollups,
+        }
     }
 
     /// Those in force, oldest first.
     pub fn in_force(&self) -> impl Iterator<Item = &LevelEntry> {
-        self.rollups.iter().filter(|entry| entry.superseded_by.is_none())
+        self.rollups
+            .iter()
+            .filter(|entry| entry.superseded_by.is_none())
     }
 
     /// Reads the file.
@@ -323,7 +400,10 @@ impl Level {
     pub fn to_toml(&self) -> String {
         let mut text = format!("schema = {}\n", self.schema);
         for entry in &self.rollups {
-            line(&mut text, format_args!("\n[[rollups]]\nkb = \"{}\"", entry.kb));
+            line(
+                &mut text,
+                format_args!("\n[[rollups]]\nkb = \"{}\"", entry.kb),
+            );
             if let Some(revision) = &entry.revision {
                 key(&mut text, "revision", revision.as_str());
             }
@@ -385,28 +465,52 @@ mod tests {
     use super::*;
 
     fn record() -> ItemRecord {
-        let file = FileRecord { size: 3, sha256: Digest::of(b"abc") };
+        let file = FileRecord {
+            size: 3,
+            sha256: Digest::of(b"abc"),
+        };
         let path = RelPath::parse("Program Files/Änd \"quoted\"/a'b.dll").expect("a valid path");
         let installed = Installed {
             product: "A \"strange\" \\ 'product'\n".to_owned(),
             version: "4.0.300".parse().expect("a version"),
             product_code: "{A}".to_owned(),
             upgrade_code: None,
-            installer: InstallerRecord { name: FileName::parse("A'b.msi").expect("a name"), sha256: Digest::of(b"") },
+            installer: InstallerRecord {
+                name: FileName::parse("A'b.msi").expect("a name"),
+                sha256: Digest::of(b""),
+            },
             files: [(path, file)].into(),
         };
-        ItemRecord::installed(Some(("952076".parse().expect("a KB"), "1.0".parse().expect("a revision"))), installed)
+        ItemRecord::installed(
+            Some((
+                "952076".parse().expect("a KB"),
+                "1.0".parse().expect("a revision"),
+            )),
+            installed,
+        )
     }
 
     #[test]
     fn records_read_back_what_they_wrote() {
         let record = record();
-        assert_eq!(ItemRecord::parse(&record.to_toml()).expect("our own text"), record);
-        let service = ServiceRecord { running: false, ..ServiceRecord::default() };
-        assert_eq!(ServiceRecord::parse(&service.to_toml()).expect("our own text"), service);
+        assert_eq!(
+            ItemRecord::parse(&record.to_toml()).expect("our own text"),
+            record
+        );
+        let service = ServiceRecord {
+            running: false,
+            ..ServiceRecord::default()
+        };
+        assert_eq!(
+            ServiceRecord::parse(&service.to_toml()).expect("our own text"),
+            service
+        );
         let parameters = [("a key".to_owned(), "a = value\u{7f}".to_owned())].into();
         let procedure = ProcedureRecord::ran(None, parameters);
-        assert_eq!(ProcedureRecord::parse(&procedure.to_toml()).expect("our own text"), procedure);
+        assert_eq!(
+            ProcedureRecord::parse(&procedure.to_toml()).expect("our own text"),
+            procedure
+        );
         let level = Level::new(vec![LevelEntry::before_records("1".parse().expect("a KB"))]);
         assert_eq!(Level::parse(&level.to_toml()).expect("our own text"), level);
     }

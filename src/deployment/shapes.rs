@@ -1,7 +1,7 @@
 //! The language of `deployment.toml`: every table, every key, and what each of them says.
 //!
-//! The reader and the JSON Schema of `rollup schema deployment` both come from here. What holds between
-//! places, such as a role that nothing describes, is for the reader.
+//! The reader and the JSON Schema of `rollup schema deployment` both come from here. What holds
+//! between places, such as a role that nothing describes, is for the reader.
 
 use crate::document::{Form, Key, Kind, Shape, TOP};
 
@@ -17,7 +17,12 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "schema = 1",
             "The version of the language that this document is written in.",
         ),
-        Key::required("name", Kind::Text(Form::Prose), "name = \"…\"", "The name of the deployment, for people."),
+        Key::required(
+            "name",
+            Kind::Text(Form::Prose),
+            "name = \"…\"",
+            "The name of the deployment, for people.",
+        ),
         Key::required(
             "product",
             TEXT,
@@ -92,7 +97,12 @@ static ROLE: Shape = Shape::new(
     "an entry of `roles`",
     "A role that servers hold.",
     &[
-        Key::required("name", TEXT, NAME, "The name of the role, as manifests say it in `on`."),
+        Key::required(
+            "name",
+            TEXT,
+            NAME,
+            "The name of the role, as manifests say it in `on`.",
+        ),
         Key::new("aliases", ALIASES, ALSO),
     ],
 );
@@ -107,8 +117,16 @@ static SERVER: Shape = Shape::new(
             "name = \"MPS01\"",
             "The name of the server; a folder below `Servers` has it.",
         ),
-        Key::new("roles", Kind::texts(Form::Words), "The roles that it holds, by name or alias."),
-        Key::new("platform", TEXT, "Its platform, `x86` where it is left out."),
+        Key::new(
+            "roles",
+            Kind::texts(Form::Words),
+            "The roles that it holds, by name or alias.",
+        ),
+        Key::new(
+            "platform",
+            TEXT,
+            "Its platform, `x86` where it is left out.",
+        ),
     ],
 );
 
@@ -116,9 +134,23 @@ static PRODUCT: Shape = Shape::new(
     "an entry of `products`",
     "A product that no rollup changes.",
     &[
-        Key::required("name", TEXT, NAME, "The name of the product, as prerequisites ask for it."),
-        Key::new("service_pack", Kind::Number(999_999_999), "The number of its service pack, 0 where it is left out."),
-        Key::required("servers", Kind::texts(Form::Words), "servers = [\"…\"]", "The servers that have it."),
+        Key::required(
+            "name",
+            TEXT,
+            NAME,
+            "The name of the product, as prerequisites ask for it.",
+        ),
+        Key::new(
+            "service_pack",
+            Kind::Number(999_999_999),
+            "The number of its service pack, 0 where it is left out.",
+        ),
+        Key::required(
+            "servers",
+            Kind::texts(Form::Words),
+            "servers = [\"…\"]",
+            "The servers that have it.",
+        ),
     ],
 );
 
@@ -133,7 +165,12 @@ static SERVICE: Shape = Shape::new(
             "The name of the service; its record on each server has it.",
         ),
         Key::new("aliases", ALIASES, ALSO),
-        Key::required("on", TEXT, "on = \"ROLE\"", "The role on whose servers it runs."),
+        Key::required(
+            "on",
+            TEXT,
+            "on = \"ROLE\"",
+            "The role on whose servers it runs.",
+        ),
     ],
 );
 
@@ -159,8 +196,16 @@ static GROUP: Shape = Shape::new(
             "The role on whose servers its members have their instances. Without it each has one, which the engines \
              share.",
         ),
-        Key::new("removable", Kind::Flag, "Whether its items may be removed, `true` where it is left out."),
-        Key::new("items", Kind::Tables(&ITEM), "The items in the group: what an installer puts in place."),
+        Key::new(
+            "removable",
+            Kind::Flag,
+            "Whether its items may be removed, `true` where it is left out.",
+        ),
+        Key::new(
+            "items",
+            Kind::Tables(&ITEM),
+            "The items in the group: what an installer puts in place.",
+        ),
         Key::new(
             "procedures",
             Kind::Tables(&PROCEDURE),
@@ -186,8 +231,16 @@ static ITEM: Shape = Shape::new(
             Kind::Text(Form::FileName),
             "The product name inside the installer, where it is not the item's own name.",
         ),
-        Key::new("on", TEXT, "The role on whose servers it has an instance each, where it is not the group's."),
-        Key::new("removable", Kind::Flag, "Whether it may be removed, where it is not as the group says."),
+        Key::new(
+            "on",
+            TEXT,
+            "The role on whose servers it has an instance each, where it is not the group's.",
+        ),
+        Key::new(
+            "removable",
+            Kind::Flag,
+            "Whether it may be removed, where it is not as the group says.",
+        ),
     ],
 );
 
@@ -197,8 +250,16 @@ static PROCEDURE: Shape = Shape::new(
     &[
         Key::required("name", Kind::Text(Form::FileName), NAME, MEMBER),
         Key::new("aliases", ALIASES, ALSO),
-        Key::new("needs", Kind::texts(Form::Words), "The names of the parameters that it cannot run without."),
-        Key::new("on", TEXT, "The role on whose servers it is run, where it is not the group's."),
+        Key::new(
+            "needs",
+            Kind::texts(Form::Words),
+            "The names of the parameters that it cannot run without.",
+        ),
+        Key::new(
+            "on",
+            TEXT,
+            "The role on whose servers it is run, where it is not the group's.",
+        ),
     ],
 );
 
@@ -217,24 +278,37 @@ static PARAMETERS: Shape = Shape::free(
     "[parameters]",
     "The stored answers of the procedures.",
     Form::Anything,
-    Key::new("PROCEDURE", Kind::Table(&ANSWERS), "The stored answers of this procedure, by name."),
+    Key::new(
+        "PROCEDURE",
+        Kind::Table(&ANSWERS),
+        "The stored answers of this procedure, by name.",
+    ),
 );
 
 static ANSWERS: Shape = Shape::free(
     "an entry of `parameters`",
     "The stored answers of one procedure.",
     Form::Anything,
-    Key::new("NAME", Kind::AnyText, "The answer, a text, which may be empty."),
+    Key::new(
+        "NAME",
+        Kind::AnyText,
+        "The answer, a text, which may be empty.",
+    ),
 );
 
 static REHEARSAL: Shape = Shape::new(
     "[rehearsal]",
     "How `rollup rehearse` builds the state before a rollup.",
-    &[Key::new("not_installed", Kind::texts(Form::Words), "Items that are not installed in it, by name or alias.")],
+    &[Key::new(
+        "not_installed",
+        Kind::texts(Form::Words),
+        "Items that are not installed in it, by name or alias.",
+    )],
 );
 
 const TEXT: Kind = Kind::Text(Form::Words);
 const ALIASES: Kind = Kind::names(Form::Words);
 const NAME: &str = "name = \"…\"";
 const ALSO: &str = "Other names that mean the same. Case does not count.";
-const MEMBER: &str = "Its name, unique in the console; its folder has it, so Windows must take it for a file name.";
+const MEMBER: &str =
+    "Its name, unique in the console; its folder has it, so Windows must take it for a file name.";

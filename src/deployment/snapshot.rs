@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
-use super::records::{ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordFault, ServiceRecord};
+use super::records::{
+    ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordFault, ServiceRecord,
+};
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
@@ -69,9 +71,19 @@ pub struct Free {
 
 /// What is free on the file system of a folder; `None` where it does not tell.
 pub fn free(tree: &Tree) -> Option<Free> {
-    let status = rustix::fs::fstatvfs(tree.root()).ok().filter(|status| status.f_blocks > 0)?;
-    let inodes = if status.f_files == 0 { u64::MAX } else { status.f_favail };
-    Some(Free { bytes: status.f_bavail * status.f_frsize, inodes, block: status.f_frsize.max(512) })
+    let status = rustix::fs::fstatvfs(tree.root())
+        .ok()
+        .filter(|status| status.f_blocks > 0)?;
+    let inodes = if status.f_files == 0 {
+        u64::MAX
+    } else {
+        status.f_favail
+    };
+    Some(Free {
+        bytes: status.f_bavail * status.f_frsize,
+        inodes,
+        block: status.f_frsize.max(512),
+    })
 }
 
 /// What earlier runs left behind, as far as a plan has to know it.
@@ -114,7 +126,11 @@ pub struct PastRun {
 
 impl Snapshot {
     /// Reads a deployment. `past` stays empty.
-    pub fn read(tree: &Tree, description: Description, interest: &Interest) -> Result<Self, DiskError> {
+    pub fn read(
+        tree: &Tree,
+        description: Description,
+        interest: &Interest,
+    ) -> Result<Self, DiskError> {
         let listing = tree.walk(None)?;
         let mut snapshot = Self {
             description,
@@ -163,7 +179,8 @@ impl Snapshot {
         let instances: Vec<_> = self.description.all_instances().collect();
         let read = |instance: &Instance| {
             let file = self.actual(&self.description.folder(*instance).with(&path("state.toml")));
-            self.text(tree, &file).map(|text| text.map(|text| (*instance, file, text)))
+            self.text(tree, &file)
+                .map(|text| text.map(|text| (*instance, file, text)))
         };
         let texts: Vec<_> = instances.par_iter().map(read).collect::<Result<_, _>>()?;
         for (instance, file, text) in texts.into_iter().flatten() {
@@ -174,7 +191,8 @@ impl Snapshot {
                 }
                 ItemKind::Procedure { .. } => {
                     let record = self.checked(&file, ProcedureRecord::parse(&text));
-                    self.procedures.extend(record.map(|record| (instance, record)));
+                    self.procedures
+                        .extend(record.map(|record| (instance, record)));
                 }
             }
         }
@@ -182,7 +200,8 @@ impl Snapshot {
             let file = self.actual(&self.description.service_file(service, server));
             if let Some(text) = self.text(tree, &file)? {
                 let record = self.checked(&file, ServiceRecord::parse(&text));
-                self.services.extend(record.map(|record| ((service, server), record)));
+                self.services
+                    .extend(record.map(|record| ((service, server), record)));
             }
         }
         Ok(())
@@ -194,7 +213,9 @@ impl Snapshot {
         let programs = self.below(&servers).filter(|found| {
             let mut parts = found.path.parts().skip(2);
             found.path.parts().count() == 5
-                && parts.next().is_some_and(|part| crate::names::same_name(part, "Programs"))
+                && parts
+                    .next()
+                    .is_some_and(|part| crate::names::same_name(part, "Programs"))
                 && crate::names::same_name(found.path.name(), "state.toml")
         });
         let files: Vec<_> = programs.map(|found| found.path.clone()).collect();
@@ -217,29 +238,49 @@ impl Snapshot {
     }
 
     fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordFault>) -> Option<T> {
-        record.map_err(|fault| self.faults.push((file.clone(), fault.to_string()))).ok()
+        record
+            .map_err(|fault| self.faults.push((file.clone(), fault.to_string())))
+            .ok()
     }
 
     fn hash_interesting(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
         let mut wanted: BTreeSet<RelPath> = BTreeSet::new();
         let mut want = |file: &RelPath| {
-            if let Some(Found { path, kind: Kind::File }) = self.node(file) {
+            if let Some(Found {
+                path,
+                kind: Kind::File,
+            }) = self.node(file)
+            {
                 wanted.insert(path.clone());
             }
         };
         for &instance in &interest.instances {
             let folder = self.description.folder(instance);
             want(&folder.with(&path("state.toml")));
-            let files = self.items.get(&instance).and_then(|record| record.installed.as_ref());
-            files.iter().flat_map(|i| i.files.keys()).for_each(|file| want(&in_files(&folder, file)));
+            let files = self
+                .items
+                .get(&instance)
+                .and_then(|record| record.installed.as_ref());
+            files
+                .iter()
+                .flat_map(|i| i.files.keys())
+                .for_each(|file| want(&in_files(&folder, file)));
         }
         for (folder, record) in &self.programs {
-            let Some(Found { path: folder, .. }) = self.nodes.get(folder) else { continue };
-            let server = folder.parts().nth(1).and_then(|name| self.description.server(name));
+            let Some(Found { path: folder, .. }) = self.nodes.get(folder) else {
+                continue;
+            };
+            let server = folder
+                .parts()
+                .nth(1)
+                .and_then(|name| self.description.server(name));
             if server.is_some_and(|server| interest.programs_on.contains(&server)) {
                 want(&folder.with(&path("state.toml")));
                 let files = record.installed.as_ref();
-                files.iter().flat_map(|i| i.files.keys()).for_each(|file| want(&in_files(folder, file)));
+                files
+                    .iter()
+                    .flat_map(|i| i.files.keys())
+                    .for_each(|file| want(&in_files(folder, file)));
             }
         }
         for &(service, server) in &interest.services {
@@ -249,22 +290,37 @@ impl Snapshot {
         want(&path("level.toml"));
         for name in &interest.share {
             // Anything but a file is refused by the plan, by name.
-            if let Some(found) = self.share_file(name).filter(|found| found.kind == Kind::File) {
+            if let Some(found) = self
+                .share_file(name)
+                .filter(|found| found.kind == Kind::File)
+            {
                 wanted.insert(found.path.clone());
             }
         }
         let facts = |file: RelPath| tree.facts(&file).map(|facts| (file, facts));
-        self.facts = wanted.into_par_iter().map(facts).collect::<Result<_, _>>()?;
+        self.facts = wanted
+            .into_par_iter()
+            .map(facts)
+            .collect::<Result<_, _>>()?;
         Ok(())
     }
 
     fn open_packages(&mut self, tree: &Tree, interest: &Interest) -> Result<(), DiskError> {
         for name in &interest.packages {
-            let Some(found) = self.share_file(name).filter(|found| found.kind == Kind::File) else { continue };
+            let Some(found) = self
+                .share_file(name)
+                .filter(|found| found.kind == Kind::File)
+            else {
+                continue;
+            };
             let file = tree.file(&found.path)?;
-            let mut beside = InShare { snapshot: self, tree };
+            let mut beside = InShare {
+                snapshot: self,
+                tree,
+            };
             let contents = installer::contents(std::io::BufReader::new(file), &mut beside);
-            self.packages.insert(name.clone(), contents.map_err(|error| error.to_string()));
+            self.packages
+                .insert(name.clone(), contents.map_err(|error| error.to_string()));
         }
         Ok(())
     }
@@ -278,7 +334,9 @@ impl Snapshot {
     pub fn below(&self, folder: &RelPath) -> impl Iterator<Item = &Found> {
         let prefix = format!("{}/", folder.folded().as_str());
         let from = Folded::of(&prefix);
-        self.nodes.range(from..).map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
+        self.nodes
+            .range(from..)
+            .map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
     }
 
     /// A path in the spelling on disk, as far as it exists.
@@ -288,12 +346,15 @@ impl Snapshot {
         }
         match wanted.parent() {
             None => wanted.clone(),
-            Some(parent) => self.actual(&parent).join(wanted.name()).expect("the parts of a path"),
+            Some(parent) => self
+                .actual(&parent)
+                .join(wanted.name())
+                .expect("the parts of a path"),
         }
     }
 
-    /// A path as it is spelled, where it stands beside another spelling of the same name; else in the
-    /// spelling on disk.
+    /// A path as it is spelled, where it stands beside another spelling of the same name; else in
+    /// the spelling on disk.
     pub fn exact(&self, wanted: &RelPath) -> RelPath {
         match self.beside.contains(wanted) {
             true => wanted.clone(),
@@ -306,16 +367,28 @@ impl Snapshot {
     pub fn hidden(&self, folder: &RelPath) -> Option<(RelPath, String)> {
         let record = self.node(&folder.with(&path("state.toml")));
         if let Some(found) = record.filter(|found| found.kind != Kind::File) {
-            return Some((found.path.clone(), format!("is {}, not a file", found.kind.named())));
+            return Some((
+                found.path.clone(),
+                format!("is {}, not a file", found.kind.named()),
+            ));
         }
         let files = folder.with(&path("files"));
         let lost = record.is_none() && self.below(&files).any(|found| found.kind == Kind::File);
-        lost.then(|| (files, "holds files, and no `state.toml` says what they are".to_owned()))
+        lost.then(|| {
+            (
+                files,
+                "holds files, and no `state.toml` says what they are".to_owned(),
+            )
+        })
     }
 
     /// A file of the share, by folded name.
     pub fn share_file(&self, name: &Folded) -> Option<&Found> {
-        let path = format!("{}/{}", self.description.share.folded().as_str(), name.as_str());
+        let path = format!(
+            "{}/{}",
+            self.description.share.folded().as_str(),
+            name.as_str()
+        );
         self.nodes.get(&Folded::of(&path))
     }
 
@@ -342,7 +415,10 @@ impl Snapshot {
 
     /// The state of a service on a server; without a file it is running and enabled.
     pub fn service(&self, service: ServiceId, server: ServerId) -> ServiceRecord {
-        self.services.get(&(service, server)).copied().unwrap_or_default()
+        self.services
+            .get(&(service, server))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// The record of what a step ran, by its folder.
@@ -352,7 +428,9 @@ impl Snapshot {
 
     /// All records of what steps ran: the folder on disk and the record.
     pub fn programs(&self) -> impl Iterator<Item = (&RelPath, &ItemRecord)> {
-        self.programs.iter().filter_map(|(folder, record)| Some((&self.nodes.get(folder)?.path, record)))
+        self.programs
+            .iter()
+            .filter_map(|(folder, record)| Some((&self.nodes.get(folder)?.path, record)))
     }
 
     /// What is in a package of the share, by folded name, or why it cannot be used.
@@ -364,7 +442,11 @@ impl Snapshot {
     pub fn level(&self) -> Level {
         self.level.clone().unwrap_or_else(|| {
             let before = self.description.level.iter().copied();
-            Level::new(before.map(super::records::LevelEntry::before_records).collect())
+            Level::new(
+                before
+                    .map(super::records::LevelEntry::before_records)
+                    .collect(),
+            )
         })
     }
 }

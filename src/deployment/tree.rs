@@ -1,7 +1,8 @@
 //! Reading a folder without ever leaving it.
 //!
-//! Every open and every look starts at the handle of the root and goes down without following links: in one call
-//! where the kernel can be told so, else one component at a time. `walkdir` supplies names only.
+//! Every open and every look starts at the handle of the root and goes down without following
+//! links: in one call where the kernel can be told so, else one component at a time. `walkdir`
+//! supplies names only.
 
 use std::borrow::Borrow;
 use std::fs::File;
@@ -41,8 +42,16 @@ pub struct DiskError {
 
 impl DiskError {
     /// Ties an error of the system to what was tried and where.
-    pub fn new(action: &'static str, path: impl Into<String>, source: impl Into<io::Error>) -> Self {
-        Self { action, path: path.into(), source: source.into() }
+    pub fn new(
+        action: &'static str,
+        path: impl Into<String>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self {
+            action,
+            path: path.into(),
+            source: source.into(),
+        }
     }
 
     /// Whether something that was written may be lost.
@@ -123,9 +132,13 @@ pub struct FileFacts {
 impl Tree {
     /// Opens a folder of the machine.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
-        let root = Dir::open_ambient_dir(path, cap_std::ambient_authority())
-            .map_err(|source| DiskError::new("open the folder", path.display().to_string(), source))?;
-        Ok(Self { root, path: path.to_owned() })
+        let root = Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|source| {
+            DiskError::new("open the folder", path.display().to_string(), source)
+        })?;
+        Ok(Self {
+            root,
+            path: path.to_owned(),
+        })
     }
 
     /// Where the folder is, as it was named.
@@ -140,8 +153,14 @@ impl Tree {
 
     /// Another handle on the same folder.
     pub fn again(&self) -> Result<Self, DiskError> {
-        let root = self.root.try_clone().map_err(|e| DiskError::new("open", self.shown(None), e))?;
-        Ok(Self { root, path: self.path.clone() })
+        let root = self
+            .root
+            .try_clone()
+            .map_err(|e| DiskError::new("open", self.shown(None), e))?;
+        Ok(Self {
+            root,
+            path: self.path.clone(),
+        })
     }
 
     /// A path in this tree as people know it.
@@ -161,8 +180,8 @@ impl Tree {
         match beneath(&self.root, path) {
             Ok(folder) => return Ok(folder),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(fail(error)),
-            // A kernel, or a guard around it, that does not know the call; and what is in the way is told
-            // by the component that it is.
+            // A kernel, or a guard around it, that does not know the call; and what is in the way
+            // is told by the component that it is.
             Err(_) => {}
         }
         let mut parts = path.parts();
@@ -197,12 +216,18 @@ impl Tree {
         let fail = |source| DiskError::new("open", self.shown(Some(path)), source);
         let folder = self.folder(path.parent().as_ref())?;
         let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        options
+            .read(true)
+            .follow(FollowSymlinks::No)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         let file = folder.open_with(path.name(), &options).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         match look(&metadata).kind {
             Kind::File => Ok(file.into_std()),
-            kind => Err(fail(io::Error::other(format!("it is {}, not a file", kind.named())))),
+            kind => Err(fail(io::Error::other(format!(
+                "it is {}, not a file",
+                kind.named()
+            )))),
         }
     }
 
@@ -217,14 +242,19 @@ impl Tree {
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
         if bytes.len() as u64 > limit {
-            return Err(fail(io::Error::other(format!("it is longer than {limit} bytes"))));
+            return Err(fail(io::Error::other(format!(
+                "it is longer than {limit} bytes"
+            ))));
         }
-        String::from_utf8(bytes).map(Some).map_err(|_| fail(io::Error::other("it is not UTF-8 text")))
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| fail(io::Error::other("it is not UTF-8 text")))
     }
 
     /// Hashes a file.
     pub fn facts(&self, path: &RelPath) -> Result<FileFacts, DiskError> {
-        hash(self.file(path)?).map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
+        hash(self.file(path)?)
+            .map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
     }
 
     /// The names directly in a folder, sorted; a folder that is not there holds none. Names that
@@ -256,20 +286,34 @@ impl Tree {
         Ok(names)
     }
 
-    /// Lists everything below a folder (or the root), names only. `.rollup` is left out, and nothing
-    /// else that is named like it. A folder that is not there holds nothing.
+    /// Lists everything below a folder (or the root), names only. `.rollup` is left out, and
+    /// nothing else that is named like it. A folder that is not there holds nothing.
     pub fn walk(&self, below: Option<&RelPath>) -> Result<Listing, DiskError> {
         let start = match below {
             None => self.path.clone(),
             Some(path) => self.path.join(path.to_path()),
         };
-        let ours = |depth: usize, name: &std::ffi::OsStr| below.is_none() && depth == 1 && name == ".rollup";
+        let ours = |depth: usize, name: &std::ffi::OsStr| {
+            below.is_none() && depth == 1 && name == ".rollup"
+        };
         let mut listing = Listing::default();
-        let walk = WalkDir::new(&start).min_depth(1).follow_links(false).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(|entry| !ours(entry.depth(), entry.file_name())) {
+        let walk = WalkDir::new(&start)
+            .min_depth(1)
+            .follow_links(false)
+            .sort_by_file_name();
+        for entry in walk
+            .into_iter()
+            .filter_entry(|entry| !ours(entry.depth(), entry.file_name()))
+        {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(error) if error.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound) => continue,
+                Err(error)
+                    if error
+                        .io_error()
+                        .is_some_and(|e| e.kind() == io::ErrorKind::NotFound) =>
+                {
+                    continue;
+                }
                 Err(error) => return Err(DiskError::new("list", self.shown(below), error)),
             };
             self.take_in(&mut listing, entry.path(), listed_kind(entry.file_type()))?;
@@ -291,7 +335,8 @@ impl Tree {
     }
 }
 
-/// Looks at one path after another. The folder of the last one stays open, so that paths in order open each folder once.
+/// Looks at one path after another. The folder of the last one stays open, so that paths in order
+/// open each folder once.
 pub struct Looker<'t> {
     tree: &'t Tree,
     last: Option<(Option<RelPath>, Dir)>,
@@ -332,14 +377,17 @@ impl Kind {
     }
 }
 
-/// Opens a folder below another one in a single call, which refuses links wherever they stand and never leaves `root`.
-/// A deployment is as deep as its console: one call for each component was most of the work of a run.
+/// Opens a folder below another one in a single call, which refuses links wherever they stand and
+/// never leaves `root`. A deployment is as deep as its console: one call for each component was
+/// most of the work of a run.
 #[cfg(target_os = "linux")]
 fn beneath(root: &Dir, path: &RelPath) -> io::Result<Dir> {
     use rustix::fs::{ResolveFlags, openat2};
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    Ok(Dir::from_std_file(openat2(root, path.as_str(), flags, Mode::empty(), resolve)?.into()))
+    Ok(Dir::from_std_file(
+        openat2(root, path.as_str(), flags, Mode::empty(), resolve)?.into(),
+    ))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -352,9 +400,15 @@ pub fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("a path written in the source")
 }
 
-/// A buffer for a file of about this size: large for a large one, and nothing to be cleared in vain for a small one.
+/// A buffer for a file of about this size: large for a large one, and nothing to be cleared in vain
+/// for a small one.
 pub fn chunk_for(size: u64) -> Vec<u8> {
-    vec![0; usize::try_from(size).unwrap_or(CHUNK).clamp(LEAST_CHUNK, CHUNK)]
+    vec![
+        0;
+        usize::try_from(size)
+            .unwrap_or(CHUNK)
+            .clamp(LEAST_CHUNK, CHUNK)
+    ]
 }
 
 /// Size and SHA-256 of everything that is left to read of a file.
@@ -364,7 +418,12 @@ pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     let mut size = 0;
     loop {
         match file.read(&mut chunk) {
-            Ok(0) => return Ok(FileFacts { size, sha256: hasher.finish() }),
+            Ok(0) => {
+                return Ok(FileFacts {
+                    size,
+                    sha256: hasher.finish(),
+                });
+            }
             Ok(read) => {
                 hasher.update(&chunk[..read]);
                 size += read as u64;
@@ -424,5 +483,10 @@ fn listed_kind(file_type: std::fs::FileType) -> Kind {
 /// mere paths on Linux, cannot be.
 pub(super) fn readable(parent: &Dir, name: &str) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::openat(parent, name, flags, Mode::empty())?))
+    Ok(File::from(rustix::fs::openat(
+        parent,
+        name,
+        flags,
+        Mode::empty(),
+    )?))
 }

@@ -1,7 +1,8 @@
 //! Every change of the disk, seen before it is made.
 //!
-//! One [`Change`] is one call of the system that changes something, so that whoever stops a process,
-//! lets a call fail or cuts the power at any of them has tried every state that a disk can be left in.
+//! One [`Change`] is one call of the system that changes something, so that whoever stops a
+//! process, lets a call fail or cuts the power at any of them has tried every state that a disk can
+//! be left in.
 
 use std::io;
 use std::sync::Arc;
@@ -54,7 +55,13 @@ impl Watched {
     }
 
     /// The same, tied to what is tried and where.
-    pub(super) fn announce(&self, change: Change<'_>, action: &'static str, shown: &str) -> Result<(), DiskError> {
-        self.before(change).map_err(|error| DiskError::new(action, shown, error))
+    pub(super) fn announce(
+        &self,
+        change: Change<'_>,
+        action: &'static str,
+        shown: &str,
+    ) -> Result<(), DiskError> {
+        self.before(change)
+            .map_err(|error| DiskError::new(action, shown, error))
     }
 }

@@ -465,7 +465,9 @@ impl FromStr for Code {
     type Err = NoSuchCode;
 
     fn from_str(text: &str) -> Result<Self, NoSuchCode> {
-        let found = Self::ALL.iter().find(|code| code.number().eq_ignore_ascii_case(text));
+        let found = Self::ALL
+            .iter()
+            .find(|code| code.number().eq_ignore_ascii_case(text));
         found.copied().ok_or_else(|| NoSuchCode(text.to_owned()))
     }
 }
@@ -476,7 +478,11 @@ mod tests {
 
     #[test]
     fn every_code_has_its_own_number_and_they_ascend() {
-        assert!(Code::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+        assert!(
+            Code::ALL
+                .windows(2)
+                .all(|pair| pair[0].number() < pair[1].number())
+        );
         assert_eq!("ru0201".parse(), Ok(Code::NotListed));
         assert!("RU9999".parse::<Code>().is_err());
     }
@@ -485,7 +491,12 @@ mod tests {
     fn every_code_is_explained_in_lines_that_fit_a_screen() {
         for code in Code::ALL {
             assert!(code.explanation().lines().count() > 0, "{code}");
-            assert!(code.explanation().lines().all(|line| line.chars().count() <= 100), "{code}");
+            assert!(
+                code.explanation()
+                    .lines()
+                    .all(|line| line.chars().count() <= 100),
+                "{code}"
+            );
         }
     }
 }

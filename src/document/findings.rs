@@ -59,7 +59,16 @@ impl Finding {
     /// A finding at the level that its code has by default.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
-        Self { code, level: code.level(), message, span, label: None, notes: Vec::new(), help: None, meant: None }
+        Self {
+            code,
+            level: code.level(),
+            message,
+            span,
+            label: None,
+            notes: Vec::new(),
+            help: None,
+            meant: None,
+        }
     }
 
     /// The finding with a way out.
@@ -72,17 +81,34 @@ impl Finding {
     pub fn told(&self) -> String {
         let mut lines = vec![Shown(&self.message).to_string()];
         lines.extend(self.label.iter().map(|label| Shown(label).to_string()));
-        lines.extend(self.notes.iter().map(|note| format!("note: {}", Shown(note))));
-        lines.extend(self.help.iter().map(|help| format!("help: {}", Shown(help))));
+        lines.extend(
+            self.notes
+                .iter()
+                .map(|note| format!("note: {}", Shown(note))),
+        );
+        lines.extend(
+            self.help
+                .iter()
+                .map(|help| format!("help: {}", Shown(help))),
+        );
         lines.join("\n")
     }
 
-    /// What would stand at its place if the author meant what seems likely, with quotes where they are needed.
+    /// What would stand at its place if the author meant what seems likely, with quotes where they
+    /// are needed.
     pub fn replacement(&self, source: &Source) -> Option<String> {
         let meant = self.meant.as_ref()?;
         let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let quoted = source.text().get(self.span.clone())?.starts_with(['"', '\'']) || !meant.chars().all(bare);
-        Some(if quoted { toml::Value::String(meant.clone()).to_string() } else { meant.clone() })
+        let quoted = source
+            .text()
+            .get(self.span.clone())?
+            .starts_with(['"', '\''])
+            || !meant.chars().all(bare);
+        Some(if quoted {
+            toml::Value::String(meant.clone()).to_string()
+        } else {
+            meant.clone()
+        })
     }
 
     /// Puts a word at the carets.
@@ -124,21 +150,22 @@ impl Finding {
 pub struct Findings {
     list: Vec<Finding>,
     errors: usize,
-    /// How many of each kind there are, also those that are not kept, and at which level these count.
+    /// How many of each kind there are, also those that are not kept, and at which level these
+    /// count.
     kinds: BTreeMap<Code, (usize, Level)>,
     /// The last finding that was not kept.
     dropped: Option<Finding>,
 }
 
-/// How many findings of one kind are kept. A document that has more is wrong in one way all over, and listing it
-/// would take more memory than the document.
+/// How many findings of one kind are kept. A document that has more is wrong in one way all over,
+/// and listing it would take more memory than the document.
 const KEPT: usize = 10_000;
 
 impl Findings {
     /// Adds a finding at its default level; the rest of it is said on what comes back.
     ///
-    /// For [`Findings::errors`] it counts as what its code is; a level that is changed afterwards is seen by
-    /// [`Findings::counts`] and in what is shown.
+    /// For [`Findings::errors`] it counts as what its code is; a level that is changed afterwards
+    /// is seen by [`Findings::counts`] and in what is shown.
     pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
         self.push(Finding::new(code, span, message))
     }
@@ -146,7 +173,10 @@ impl Findings {
     /// Adds a finding that is already made. Beyond ten thousand of one kind they are only counted.
     pub fn push(&mut self, finding: Finding) -> &mut Finding {
         self.errors += usize::from(finding.level == Level::Error);
-        let (count, _) = self.kinds.entry(finding.code).or_insert((0, finding.code.level()));
+        let (count, _) = self
+            .kinds
+            .entry(finding.code)
+            .or_insert((0, finding.code.level()));
         *count += 1;
         if *count > KEPT {
             return self.dropped.insert(finding);
@@ -160,8 +190,8 @@ impl Findings {
         self.errors
     }
 
-    /// How many errors, warnings and notes there are now, each counted once; those that are not kept count as
-    /// their kind does.
+    /// How many errors, warnings and notes there are now, each counted once; those that are not
+    /// kept count as their kind does.
     pub fn counts(&self) -> [usize; 3] {
         let mut counts = [0; 3];
         for finding in self.sorted() {
@@ -173,9 +203,12 @@ impl Findings {
         counts
     }
 
-    /// Kinds of which some findings were only counted: the level at which these count, and how many they are.
+    /// Kinds of which some findings were only counted: the level at which these count, and how many
+    /// they are.
     pub fn not_kept(&self) -> impl Iterator<Item = (Code, Level, usize)> + '_ {
-        let more = |(code, (count, level)): (&Code, &(usize, Level))| (*code, *level, count.saturating_sub(KEPT));
+        let more = |(code, (count, level)): (&Code, &(usize, Level))| {
+            (*code, *level, count.saturating_sub(KEPT))
+        };
         self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
     }
 
@@ -194,20 +227,22 @@ impl Findings {
 
     /// Gives findings another level, or forgets them where there is none.
     pub fn weigh(&mut self, level: impl Fn(Code, Level) -> Option<Level>) {
-        self.list.retain_mut(|finding| match level(finding.code, finding.level) {
-            Some(level) => {
-                finding.level = level;
-                true
-            }
-            None => false,
-        });
-        self.kinds.retain(|code, (_, counted)| match level(*code, *counted) {
-            Some(level) => {
-                *counted = level;
-                true
-            }
-            None => false,
-        });
+        self.list
+            .retain_mut(|finding| match level(finding.code, finding.level) {
+                Some(level) => {
+                    finding.level = level;
+                    true
+                }
+                None => false,
+            });
+        self.kinds
+            .retain(|code, (_, counted)| match level(*code, *counted) {
+                Some(level) => {
+                    *counted = level;
+                    true
+                }
+                None => false,
+            });
         self.count_errors();
     }
 
@@ -223,14 +258,20 @@ impl Findings {
         self.count_errors();
     }
 
-    /// Where a finding of a kind explains another one at the same place, it becomes that one's note.
+    /// Where a finding of a kind explains another one at the same place, it becomes that one's
+    /// note.
     pub fn explain_by(&mut self, code: Code) {
         let explains = |finding: &Finding| finding.code == code;
         let why: BTreeMap<(usize, usize), String> = self
             .list
             .iter()
             .filter(|finding| explains(finding))
-            .map(|finding| ((finding.span.start, finding.span.end), finding.message.clone()))
+            .map(|finding| {
+                (
+                    (finding.span.start, finding.span.end),
+                    finding.message.clone(),
+                )
+            })
             .collect();
         let mut told = BTreeSet::new();
         for finding in self.list.iter_mut().filter(|finding| !explains(finding)) {
@@ -240,7 +281,9 @@ impl Findings {
                 told.insert(place);
             }
         }
-        self.retain(|finding| !explains(finding) || !told.contains(&(finding.span.start, finding.span.end)));
+        self.retain(|finding| {
+            !explains(finding) || !told.contains(&(finding.span.start, finding.span.end))
+        });
     }
 
     /// Forgets the findings that `keep` refuses.
@@ -250,13 +293,22 @@ impl Findings {
     }
 
     fn count_errors(&mut self) {
-        let kept = self.list.iter().filter(|finding| finding.level == Level::Error).count();
-        let more: usize = self.not_kept().filter(|(_, level, _)| *level == Level::Error).map(|(.., more)| more).sum();
+        let kept = self
+            .list
+            .iter()
+            .filter(|finding| finding.level == Level::Error)
+            .count();
+        let more: usize = self
+            .not_kept()
+            .filter(|(_, level, _)| *level == Level::Error)
+            .map(|(.., more)| more)
+            .sum();
         self.errors = kept + more;
     }
 }
 
-/// The longest message that is kept whole, in bytes; more than that is a document that wants to fill the screen.
+/// The longest message that is kept whole, in bytes; more than that is a document that wants to
+/// fill the screen.
 const LONGEST: usize = 4_000;
 
 /// A text that is bounded, whatever name of the document stands in it.
@@ -269,14 +321,19 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// The beginning of a name that stands in the message of each of many findings, which may be as many as the name is
-/// long.
+/// The beginning of a name that stands in the message of each of many findings, which may be as
+/// many as the name is long.
 pub(crate) fn brief(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST / 10)]
 }
 
 fn key(finding: &Finding) -> (usize, Code, usize, &str) {
-    (finding.span.start, finding.code, finding.span.end, &finding.message)
+    (
+        finding.span.start,
+        finding.code,
+        finding.span.end,
+        &finding.message,
+    )
 }
 
 #[cfg(test)]
@@ -295,12 +352,21 @@ mod tests {
         assert_eq!(findings.counts(), [KEPT + 5, 6, 0]);
         assert_eq!(
             findings.not_kept().collect::<Vec<_>>(),
-            [(Code::MissingKey, Level::Error, 5), (Code::Unused, Level::Warning, 5)]
+            [
+                (Code::MissingKey, Level::Error, 5),
+                (Code::Unused, Level::Warning, 5)
+            ]
         );
         let mut whole = Findings::default();
         whole.append(findings.clone());
-        assert_eq!((whole.errors(), whole.counts()), (findings.errors(), findings.counts()));
+        assert_eq!(
+            (whole.errors(), whole.counts()),
+            (findings.errors(), findings.counts())
+        );
         findings.weigh(|code, level| (code != Code::Unused).then_some(level));
-        assert_eq!((findings.errors(), findings.counts()), (KEPT + 5, [KEPT + 5, 0, 0]));
+        assert_eq!(
+            (findings.errors(), findings.counts()),
+            (KEPT + 5, [KEPT + 5, 0, 0])
+        );
     }
 }

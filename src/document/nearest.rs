@@ -6,7 +6,11 @@ const LONGEST: usize = 200;
 /// What it costs to compare two texts, in steps of a fraction of a microsecond.
 pub(super) fn trouble(a: &str, b: &str) -> usize {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
-    if long > LONGEST || short * 2 < long { 1 } else { 1 + short * long / 64 }
+    if long > LONGEST || short * 2 < long {
+        1
+    } else {
+        1 + short * long / 64
+    }
 }
 
 /// The candidate that is spelled most like `wanted`, if one is near enough to be meant.
@@ -32,15 +36,20 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     best.map(|(_, candidate)| candidate)
 }
 
-/// The candidate that `wanted` is almost spelled like, where names are free and others than the candidates may be
-/// meant as well: one wrong letter for every eight, or the case. Names that only count otherwise, such as `dc1` and
-/// `dc2`, are others.
+/// The candidate that `wanted` is almost spelled like, where names are free and others than the
+/// candidates may be meant as well: one wrong letter for every eight, or the case. Names that only
+/// count otherwise, such as `dc1` and `dc2`, are others.
 pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let uncounted = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let uncounted = |name: &str| {
+        name.chars()
+            .filter(|c| !c.is_ascii_digit())
+            .collect::<String>()
+    };
     let near = nearest(wanted, among)?;
     let (a, b) = (wanted.to_lowercase(), near.to_lowercase());
     let wrong = strsim::damerau_levenshtein(&a, &b);
-    let slipped = wanted != near && (wrong == 0 || (wrong <= 1 + b.len() / 8 && uncounted(&a) != uncounted(&b)));
+    let slipped = wanted != near
+        && (wrong == 0 || (wrong <= 1 + b.len() / 8 && uncounted(&a) != uncounted(&b)));
     slipped.then_some(near)
 }
 
@@ -50,7 +59,11 @@ fn likeness(a: &str, b: &str) -> f64 {
     // A length that differs by more than half cannot reach the bar by edits.
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let contained = short.len() >= 4 && long.contains(short);
-    let by_parts = if contained { 0.61 + 0.3 * short.len() as f64 / long.len() as f64 } else { 0.0 };
+    let by_parts = if contained {
+        0.61 + 0.3 * short.len() as f64 / long.len() as f64
+    } else {
+        0.0
+    };
     if short.len() * 2 < long.len() {
         return by_parts;
     }
@@ -65,10 +78,21 @@ mod tests {
     fn of_free_names_only_a_slip_is_told() {
         let names = ["preferredDomainController", "dc1"];
         let slip = |wanted| slip(wanted, names.iter().copied());
-        assert_eq!(slip("preferedDomainControler"), Some("preferredDomainController"));
-        assert_eq!(slip("PreferredDomainController"), Some("preferredDomainController"));
+        assert_eq!(
+            slip("preferedDomainControler"),
+            Some("preferredDomainController")
+        );
+        assert_eq!(
+            slip("PreferredDomainController"),
+            Some("preferredDomainController")
+        );
         assert_eq!(slip("cd1"), Some("dc1"));
-        for other in ["preferredDomainController", "preferredDomainController2", "otherDomainController", "dc2"] {
+        for other in [
+            "preferredDomainController",
+            "preferredDomainController2",
+            "otherDomainController",
+            "dc2",
+        ] {
             assert_eq!(slip(other), None, "{other}");
         }
     }
@@ -82,7 +106,10 @@ mod tests {
         assert_eq!(near("fies"), Some("files"));
         assert_eq!(near("something else"), None);
         assert_eq!(nearest("b.msi", ["a.msi"].into_iter()), None);
-        assert_eq!(nearest("Providr.msi", ["Provider.msi"].into_iter()), Some("Provider.msi"));
+        assert_eq!(
+            nearest("Providr.msi", ["Provider.msi"].into_iter()),
+            Some("Provider.msi")
+        );
         assert_eq!(near(&"x".repeat(1000)), None);
     }
 }

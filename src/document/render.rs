@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::{Code, Finding, Findings, Level, Source};
 use crate::names::{Shown, wrapped};
 
-/// More findings of one kind than this are listed below the last one that is drawn; notes below their first.
+/// More findings of one kind than this are listed below the last one that is drawn; notes below
+/// their first.
 const DRAWN: usize = 20;
 
 /// More notes of one kind than this are listed and not drawn.
@@ -24,14 +25,18 @@ pub struct Look {
     pub width: usize,
     /// Whether escape sequences for colour may be written.
     pub color: bool,
-    /// Whether messages are folded to the width, too. In a file or a log each stays on its line, where it is
-    /// searched for.
+    /// Whether messages are folded to the width, too. In a file or a log each stays on its line,
+    /// where it is searched for.
     pub folds: bool,
 }
 
 impl Look {
     /// The look of a text that no screen shows.
-    pub const PLAIN: Self = Self { width: 100, color: false, folds: false };
+    pub const PLAIN: Self = Self {
+        width: 100,
+        color: false,
+        folds: false,
+    };
 }
 
 /// A finding in the form that programs read.
@@ -66,17 +71,25 @@ pub struct FindingRecord<'a> {
 impl Findings {
     /// Everything found, drawn as `rustc` draws it; one empty line between two findings.
     ///
-    /// Where many of one kind stand in a document, the first are drawn, and the places of the others are listed below.
+    /// Where many of one kind stand in a document, the first are drawn, and the places of the
+    /// others are listed below.
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let sorted = self.sorted();
         let mut crowds: BTreeMap<(Code, Level), Crowd> = BTreeMap::new();
-        sorted.iter().for_each(|finding| crowds.entry((finding.code, finding.level)).or_default().size += 1);
+        sorted.iter().for_each(|finding| {
+            crowds
+                .entry((finding.code, finding.level))
+                .or_default()
+                .size += 1
+        });
         for (code, level, more) in self.not_kept() {
             crowds.entry((code, level)).or_default().not_kept = more;
         }
         let mut parts: Vec<String> = Vec::new();
         for finding in sorted {
-            let Some(crowd) = crowds.get_mut(&(finding.code, finding.level)) else { continue };
+            let Some(crowd) = crowds.get_mut(&(finding.code, finding.level)) else {
+                continue;
+            };
             crowd.told += 1;
             let drawn = crowd.drawn(finding.level);
             if crowd.told <= drawn {
@@ -97,7 +110,10 @@ impl Findings {
 
     /// Everything found, in the form that programs read.
     pub fn records<'a>(&'a self, source: &'a Source) -> Vec<FindingRecord<'a>> {
-        self.sorted().into_iter().map(|finding| finding.record(source)).collect()
+        self.sorted()
+            .into_iter()
+            .map(|finding| finding.record(source))
+            .collect()
     }
 }
 
@@ -114,13 +130,17 @@ struct Crowd {
 impl Crowd {
     /// How many of it are drawn.
     fn drawn(&self, level: Level) -> usize {
-        if level == Level::Note && self.size > NOTES_DRAWN { 1 } else { DRAWN }
+        if level == Level::Note && self.size > NOTES_DRAWN {
+            1
+        } else {
+            DRAWN
+        }
     }
 }
 
 impl Finding {
-    /// One finding, drawn as `rustc` draws it. Whatever the document contains, no control character of it
-    /// reaches the terminal.
+    /// One finding, drawn as `rustc` draws it. Whatever the document contains, no control character
+    /// of it reaches the terminal.
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let (line, column) = source.place(self.span.start);
         let excerpt = Excerpt::of(self, source, line, look.width.max(40) - MARGIN);
@@ -129,27 +149,51 @@ impl Finding {
             (true, text) => folded(&text, width.saturating_sub(before)),
             (false, text) => text,
         };
-        let title = fitted(&self.message, format!("{}[{}]: ", self.level, self.code).len());
+        let title = fitted(
+            &self.message,
+            format!("{}[{}]: ", self.level, self.code).len(),
+        );
         let gutter = line.to_string().len();
         let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
         let mut below = Vec::new();
         if let Some(label) = &self.label {
             let label = Shown(label).to_string();
             // Beside the carets if there is room, else below like a note.
-            match !look.folds || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width {
+            match !look.folds
+                || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width
+            {
                 true => annotation = annotation.label(label),
                 false => below.push(fitted(&label, gutter + "  = note: ".len())),
             }
         }
-        let snippet = Snippet::source(excerpt.text).line_start(line as usize).path("-").annotation(annotation);
-        let title = drawn(self.level).primary_title(title).id(self.code.number());
-        below.extend(self.notes.iter().map(|note| fitted(note, gutter + "  = note: ".len())));
+        let snippet = Snippet::source(excerpt.text)
+            .line_start(line as usize)
+            .path("-")
+            .annotation(annotation);
+        let title = drawn(self.level)
+            .primary_title(title)
+            .id(self.code.number());
+        below.extend(
+            self.notes
+                .iter()
+                .map(|note| fitted(note, gutter + "  = note: ".len())),
+        );
         let notes = below.into_iter().map(|note| Drawn::NOTE.message(note));
-        let help = self.help.iter().map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
+        let help = self
+            .help
+            .iter()
+            .map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
         let report = [title.element(snippet).elements(notes).elements(help)];
-        let renderer = if look.color { Renderer::styled().hyperlink(false) } else { Renderer::plain() };
+        let renderer = if look.color {
+            Renderer::styled().hyperlink(false)
+        } else {
+            Renderer::plain()
+        };
         let drawing = renderer.term_width(width).render(&report);
-        placed(&drawing, &format!("{}:{line}:{column}", Shown(source.name())))
+        placed(
+            &drawing,
+            &format!("{}:{line}:{column}", Shown(source.name())),
+        )
     }
 
     /// The finding in the form that programs read.
@@ -218,12 +262,18 @@ impl Excerpt {
     /// A marked part that is longer than `most` characters is cut: no screen could show its end.
     fn of(finding: &Finding, source: &Source, line: u32, most: usize) -> Self {
         let whole = source.line_span(line);
-        let start = source.floor(finding.span.start).clamp(whole.start, whole.end);
+        let start = source
+            .floor(finding.span.start)
+            .clamp(whole.start, whole.end);
         let end = source.floor(finding.span.end).clamp(start, whole.end);
         let from = source.floor(start.saturating_sub(KEPT).max(whole.start));
         let to = source.floor((start + 2 * KEPT).min(whole.end)).max(start);
         let safe = |range: std::ops::Range<usize>| safe_line(&source.text()[range]);
-        let before = if from > whole.start { format!("…{}", safe(from..start)) } else { safe(from..start) };
+        let before = if from > whole.start {
+            format!("…{}", safe(from..start))
+        } else {
+            safe(from..start)
+        };
         let mut marked = safe(start..end.min(to));
         let mut after = safe(end.min(to)..to);
         if let Some((cut, _)) = marked.char_indices().nth(most) {
@@ -231,22 +281,34 @@ impl Excerpt {
             after = "…".to_owned();
         }
         let span = before.len()..before.len() + marked.len();
-        Self { text: format!("{before}{marked}{after}"), span }
+        Self {
+            text: format!("{before}{marked}{after}"),
+            span,
+        }
     }
 
     /// Columns up to the end of the carets, a tab counting as four.
     fn columns_to_end(&self) -> usize {
-        self.text[..self.span.end].chars().map(|c| if c == '\t' { 4 } else { 1 }).sum()
+        self.text[..self.span.end]
+            .chars()
+            .map(|c| if c == '\t' { 4 } else { 1 })
+            .sum()
     }
 }
 
-/// Tabs stay, since the renderer lays them out; the byte order mark is not part of what the author sees.
+/// Tabs stay, since the renderer lays them out; the byte order mark is not part of what the author
+/// sees.
 fn safe_line(text: &str) -> String {
-    let parts: Vec<_> = text.trim_start_matches('\u{feff}').split('\t').map(|part| Shown(part).to_string()).collect();
+    let parts: Vec<_> = text
+        .trim_start_matches('\u{feff}')
+        .split('\t')
+        .map(|part| Shown(part).to_string())
+        .collect();
     parts.join("\t")
 }
 
-/// The drawing with the true place: the renderer only saw an excerpt, and would print names unescaped.
+/// The drawing with the true place: the renderer only saw an excerpt, and would print names
+/// unescaped.
 fn placed(drawing: &str, place: &str) -> String {
     let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();
     if let Some(line) = lines.iter_mut().skip(1).find(|line| line.contains("--> ")) {
@@ -262,13 +324,22 @@ fn placed(drawing: &str, place: &str) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Look = Look { width: 80, ..Look::PLAIN };
+    const PLAIN: Look = Look {
+        width: 80,
+        ..Look::PLAIN
+    };
 
     #[test]
     fn a_finding_is_drawn_at_its_place() {
         let source = Source::new("m.toml", "schema = 1\nfiles = [\"HostedMail.msi\"]\n");
-        let mut finding = Finding::new(Code::NotListed, 20..36, "`HostedMail.msi` is copied but not in the file table");
-        finding.label("did you mean `HostedEmail2007NS.msi`?").help("or add a row");
+        let mut finding = Finding::new(
+            Code::NotListed,
+            20..36,
+            "`HostedMail.msi` is copied but not in the file table",
+        );
+        finding
+            .label("did you mean `HostedEmail2007NS.msi`?")
+            .help("or add a row");
         let text = finding.text(&source, &PLAIN);
         let wanted = "\
 error[RU0201]: `HostedMail.msi` is copied but not in the file table
@@ -280,15 +351,27 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
   = help: or add a row
 ";
         assert_eq!(text, wanted);
-        let colored = finding.text(&source, &Look { color: true, ..PLAIN });
+        let colored = finding.text(
+            &source,
+            &Look {
+                color: true,
+                ..PLAIN
+            },
+        );
         assert!(colored.contains("m.toml:2:10\n"), "{colored}");
     }
 
     #[test]
     fn on_a_narrow_screen_messages_are_folded_and_a_long_label_moves_below() {
         let source = Source::new("m.toml", "on = \"mps-engin\"\n");
-        let mut finding = Finding::new(Code::NoSuchRole, 5..16, "the deployment `hmc40` has no role `mps-engin`");
-        finding.label("did you mean `mps-engine`, or what?").help("roles stand in `deployment.toml`");
+        let mut finding = Finding::new(
+            Code::NoSuchRole,
+            5..16,
+            "the deployment `hmc40` has no role `mps-engin`",
+        );
+        finding
+            .label("did you mean `mps-engine`, or what?")
+            .help("roles stand in `deployment.toml`");
         let wanted = "\
 error[RU0603]: the deployment `hmc40` has
                no role `mps-engin`
@@ -302,7 +385,17 @@ error[RU0603]: the deployment `hmc40` has
   = help: roles stand in
           `deployment.toml`
 ";
-        assert_eq!(finding.text(&source, &Look { width: 41, color: false, folds: true }), wanted);
+        assert_eq!(
+            finding.text(
+                &source,
+                &Look {
+                    width: 41,
+                    color: false,
+                    folds: true
+                }
+            ),
+            wanted
+        );
     }
 
     #[test]
@@ -312,19 +405,35 @@ error[RU0603]: the deployment `hmc40` has
         for at in [0, 2, 4, 6] {
             findings.add(Code::Spelling, at..at + 1, format!("spelling {at}"));
         }
-        findings.add(Code::Spelling, 8..9, "one that weighs more").level(Level::Warning);
+        findings
+            .add(Code::Spelling, 8..9, "one that weighs more")
+            .level(Level::Warning);
         let text = findings.text(&source, &PLAIN);
-        assert!(text.contains("^\n  also 2:1: spelling 2\n  also 3:1: spelling 4\n  also 4:1: spelling 6\n"), "{text}");
-        assert!(text.contains("warning[RU0205]: one that weighs more\n --> m.toml:5:1\n"), "{text}");
+        assert!(
+            text.contains(
+                "^\n  also 2:1: spelling 2\n  also 3:1: spelling 4\n  also 4:1: spelling 6\n"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("warning[RU0205]: one that weighs more\n --> m.toml:5:1\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_hostile_document_does_not_drive_the_terminal() {
-        let source = Source::new("a\u{1b}]0;x\u{7}", "\u{9b}31m\u{1b}[2J = \"\u{202e}\"\t#\u{85}");
+        let source = Source::new(
+            "a\u{1b}]0;x\u{7}",
+            "\u{9b}31m\u{1b}[2J = \"\u{202e}\"\t#\u{85}",
+        );
         let mut finding = Finding::new(Code::UnknownKey, 0..7, "unknown key `\u{1b}[2J\n\u{9b}`");
         finding.label("\u{9b}1m").note("\u{1b}").help("\u{7}");
         let text = finding.text(&source, &PLAIN);
-        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
         assert!(!text.contains('\u{202e}'));
     }
 
@@ -334,6 +443,9 @@ error[RU0603]: the deployment `hmc40` has
         let end = text.len();
         let source = Source::new("m.toml", text);
         let drawn = Finding::new(Code::Syntax, end - 1..end, "what is `b`").text(&source, &PLAIN);
-        assert!(drawn.len() < 1000 && drawn.contains("m.toml:1:1000008\n"), "{drawn}");
+        assert!(
+            drawn.len() < 1000 && drawn.contains("m.toml:1:1000008\n"),
+            "{drawn}"
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! A language as JSON Schema, from the shapes that its reader goes by.
 //!
-//! A document that the reader takes always conforms; one that conforms may still have faults that only the reader
-//! sees: what holds between places, and forms that a pattern cannot tell. It is draft 07, the one that
-//! editors of TOML know, without references: no shape stands in two places, and simple readers of schemas
-//! show a text only where it stands.
+//! A document that the reader takes always conforms; one that conforms may still have faults that
+//! only the reader sees: what holds between places, and forms that a pattern cannot tell. It is
+//! draft 07, the one that editors of TOML know, without references: no shape stands in two places,
+//! and simple readers of schemas show a text only where it stands.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -13,9 +13,13 @@ use super::shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape};
 /// The JSON Schema of a language, given the shape of its documents' top.
 pub fn json_schema(title: &str, top: &'static Shape) -> String {
     let mut schema = Object::default();
-    schema.put("$schema", "http://json-schema.org/draft-07/schema#").put("title", title).put("description", top.about);
+    schema
+        .put("$schema", "http://json-schema.org/draft-07/schema#")
+        .put("title", title)
+        .put("description", top.about);
     table(&mut schema, top);
-    let text = serde_json::to_string_pretty(&schema).expect("texts, numbers and lists can be written");
+    let text =
+        serde_json::to_string_pretty(&schema).expect("texts, numbers and lists can be written");
     text + "\n"
 }
 
@@ -76,7 +80,9 @@ impl Object {
 impl Serialize for Object {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        self.0.iter().try_for_each(|(name, node)| map.serialize_entry(name, node))?;
+        self.0
+            .iter()
+            .try_for_each(|(name, node)| map.serialize_entry(name, node))?;
         map.end()
     }
 }
@@ -95,7 +101,11 @@ fn table(schema: &mut Object, shape: &'static Shape) {
     schema.put("type", "object");
     match &shape.keys {
         Keys::Named(keys) => {
-            let required: Vec<&str> = keys.iter().filter(|key| key.required.is_some()).map(|key| key.name).collect();
+            let required: Vec<&str> = keys
+                .iter()
+                .filter(|key| key.required.is_some())
+                .map(|key| key.name)
+                .collect();
             if !required.is_empty() {
                 schema.put("required", required);
             }
@@ -103,7 +113,9 @@ fn table(schema: &mut Object, shape: &'static Shape) {
             for key in *keys {
                 properties.put(key.name, value(key, deciding(shape, key)));
             }
-            schema.put("properties", properties).put("additionalProperties", false);
+            schema
+                .put("properties", properties)
+                .put("additionalProperties", false);
         }
         Keys::Free(form, key) => {
             let names = text(*form);
@@ -135,7 +147,8 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
             let abouts: Vec<&str> = cases.iter().map(|case| case.about).collect();
             schema.put("enum", names);
-            // Not of the standard: where taplo and the editors that build on it find a text for each.
+            // Not of the standard: where taplo and the editors that build on it find a text for
+            // each.
             schema.put("x-taplo", json!({ "docs": { "enumValues": abouts } }));
         }
         Kind::Text(form) => {
@@ -157,10 +170,13 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             typed(&mut schema, "integer");
             schema.put("const", number);
         }
-        // Programs that check TOML by a schema hand dates and times over as texts; some go by the format.
+        // Programs that check TOML by a schema hand dates and times over as texts; some go by the
+        // format.
         Kind::Day => {
             typed(&mut schema, "string");
-            schema.put("format", "date").put("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
+            schema
+                .put("format", "date")
+                .put("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$");
         }
         Kind::Time => {
             typed(&mut schema, "string");
@@ -190,7 +206,8 @@ fn texts(schema: &mut Object, list: List) {
 }
 
 /// Some programs write UTC as an offset of zero, and put a `T` where the author has a blank.
-const TIME: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:00(?:\\.0+)?(?:[Zz]|\\+00:00)$";
+const TIME: &str =
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:00(?:\\.0+)?(?:[Zz]|\\+00:00)$";
 
 /// What a text must look like that is a value: these are not blank.
 fn filled(form: Form) -> Object {
@@ -202,7 +219,8 @@ fn filled(form: Form) -> Object {
     schema
 }
 
-/// What a text must look like. No pattern refuses what the reader takes; `\uFEFF` is a blank to patterns only.
+/// What a text must look like. No pattern refuses what the reader takes; `\uFEFF` is a blank to
+/// patterns only.
 fn text(form: Form) -> Object {
     // A dot, a slash or the end stands behind the stem of a name.
     const DEVICES: &str = "(?:[Cc][Oo][Nn](?:[Ii][Nn]\\$|[Oo][Uu][Tt]\\$)?|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]\
@@ -221,7 +239,9 @@ fn text(form: Form) -> Object {
         }
         Form::Sha256 => pattern("^[0-9A-Fa-f]{64}$".to_owned()),
         // Letters and digits are those of every script, which no pattern tells alike everywhere.
-        Form::Id => pattern("^(?:[0-9A-Za-z_.]|[^\\x00-\\x7F])(?:[0-9A-Za-z_.-]|[^\\x00-\\x7F])*$".to_owned()),
+        Form::Id => pattern(
+            "^(?:[0-9A-Za-z_.]|[^\\x00-\\x7F])(?:[0-9A-Za-z_.-]|[^\\x00-\\x7F])*$".to_owned(),
+        ),
         Form::FileName => {
             let mut file = pattern(format!("^{}$", name()));
             file.put("maxLength", 255_u64);
@@ -251,7 +271,13 @@ fn cases(schema: &mut Object, shape: &'static Shape) {
     });
     let conditions = conditions.collect();
     if let Cases::Either(cases) = &shape.cases {
-        schema.put_list("oneOf", cases.iter().map(|case| Object::of("required", vec![case.name])).collect());
+        schema.put_list(
+            "oneOf",
+            cases
+                .iter()
+                .map(|case| Object::of("required", vec![case.name]))
+                .collect(),
+        );
     }
     schema.put_list("allOf", conditions);
 }
@@ -291,7 +317,11 @@ fn consequences(shape: &'static Shape, case: &Case) -> Option<Object> {
             }
         }
     }
-    let foreign = shape.named().iter().map(|key| key.name).filter(|key| !shape.goes_with(case, key));
+    let foreign = shape
+        .named()
+        .iter()
+        .map(|key| key.name)
+        .filter(|key| !shape.goes_with(case, key));
     properties.0.extend(none_of(&foreign.collect::<Vec<_>>()).0);
     let mut then = Object::default();
     if !required.is_empty() {
@@ -320,7 +350,10 @@ fn targets(shape: &'static Shape, keys: &[&str]) -> Object {
     let one = |key: &&str| {
         let mut there = Object::of("required", vec![*key]);
         if let Some(Kind::Table(_)) = shape.key(key).map(|key| key.kind) {
-            there.put("properties", Object::of(key, Object::of("minProperties", 1_u64)));
+            there.put(
+                "properties",
+                Object::of(key, Object::of("minProperties", 1_u64)),
+            );
         }
         there
     };
@@ -341,7 +374,8 @@ mod tests {
     #[test]
     fn no_shape_stands_in_two_places() {
         for top in [&MANIFEST, &DEPLOYMENT] {
-            let mut shapes: Vec<*const Shape> = top.all().into_iter().map(std::ptr::from_ref).collect();
+            let mut shapes: Vec<*const Shape> =
+                top.all().into_iter().map(std::ptr::from_ref).collect();
             let all = shapes.len();
             shapes.sort();
             shapes.dedup();
@@ -351,15 +385,24 @@ mod tests {
 
     #[test]
     fn every_key_says_what_it_means_in_whole_sentences() {
-        for shape in [&MANIFEST, &DEPLOYMENT].into_iter().flat_map(|top| top.all()) {
+        for shape in [&MANIFEST, &DEPLOYMENT]
+            .into_iter()
+            .flat_map(|top| top.all())
+        {
             let free = match &shape.keys {
                 Keys::Named(_) => None,
                 Keys::Free(_, key) => Some(key),
             };
             let abouts = shape.named().iter().chain(free).map(|key| key.about);
-            let abouts = abouts.chain(shape.cases().iter().map(|case| case.about)).chain([shape.about]);
+            let abouts = abouts
+                .chain(shape.cases().iter().map(|case| case.about))
+                .chain([shape.about]);
             for about in abouts {
-                assert!(about.ends_with(['.', '`']) && about.len() > 10, "{about:?} in {}", shape.title);
+                assert!(
+                    about.ends_with(['.', '`']) && about.len() > 10,
+                    "{about:?} in {}",
+                    shape.title
+                );
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What the tables of a language look like.
 //!
-//! One description serves two: the reader, which walks a document by it, and the JSON Schema, from which
-//! editors complete keys and show what they mean. So what people are told while they write is what the
-//! reader then takes.
+//! One description serves two: the reader, which walks a document by it, and the JSON Schema, from
+//! which editors complete keys and show what they mean. So what people are told while they write is
+//! what the reader then takes.
 
 /// The title of the shape of a document's top.
 pub const TOP: &str = "the top of the document";
@@ -157,24 +157,40 @@ pub enum Rule {
     Alone(&'static str, &'static [&'static str]),
     /// The files of this key are installer packages.
     Packages(&'static str),
-    /// The key is this text, and goes with none of the others; or any other text, and needs the first of them.
+    /// The key is this text, and goes with none of the others; or any other text, and needs the
+    /// first of them.
     Place(&'static str, &'static str, &'static [&'static str]),
 }
 
 impl Shape {
     /// A table with keys of its own.
     pub const fn new(title: &'static str, about: &'static str, keys: &'static [Key]) -> Self {
-        Self { title, about, keys: Keys::Named(keys), cases: Cases::None }
+        Self {
+            title,
+            about,
+            keys: Keys::Named(keys),
+            cases: Cases::None,
+        }
     }
 
     /// A table whose keys the author chooses.
     pub const fn free(title: &'static str, about: &'static str, form: Form, key: Key) -> Self {
-        Self { title, about, keys: Keys::Free(form, key), cases: Cases::None }
+        Self {
+            title,
+            about,
+            keys: Keys::Free(form, key),
+            cases: Cases::None,
+        }
     }
 
     /// What more holds.
     pub const fn with(self, cases: Cases) -> Self {
-        Self { title: self.title, about: self.about, keys: self.keys, cases }
+        Self {
+            title: self.title,
+            about: self.about,
+            keys: self.keys,
+            cases,
+        }
     }
 
     /// What stands below a key, if it means something here.
@@ -226,7 +242,10 @@ impl Shape {
             Keys::Named(keys) => keys,
             Keys::Free(_, key) => std::slice::from_ref(key),
         };
-        let below = keys.iter().filter_map(|key| key.kind.shape()).flat_map(Shape::all);
+        let below = keys
+            .iter()
+            .filter_map(|key| key.kind.shape())
+            .flat_map(Shape::all);
         std::iter::once(self).chain(below).collect()
     }
 }
@@ -234,29 +253,56 @@ impl Shape {
 impl Key {
     /// A key that may be left out.
     pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, required: None, about }
+        Self {
+            name,
+            kind,
+            required: None,
+            about,
+        }
     }
 
     /// A key that must be there, with a line that would do.
-    pub const fn required(name: &'static str, kind: Kind, line: &'static str, about: &'static str) -> Self {
-        Self { name, kind, required: Some(line), about }
+    pub const fn required(
+        name: &'static str,
+        kind: Kind,
+        line: &'static str,
+        about: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            required: Some(line),
+            about,
+        }
     }
 }
 
 impl Kind {
     /// A list of texts that may repeat each other.
     pub const fn texts(form: Form) -> Self {
-        Self::Texts(List { form, filled: false, unique: false })
+        Self::Texts(List {
+            form,
+            filled: false,
+            unique: false,
+        })
     }
 
     /// A list of texts of which each stands there once.
     pub const fn names(form: Form) -> Self {
-        Self::Texts(List { form, filled: false, unique: true })
+        Self::Texts(List {
+            form,
+            filled: false,
+            unique: true,
+        })
     }
 
     /// The same, with at least one.
     pub const fn some_names(form: Form) -> Self {
-        Self::Texts(List { form, filled: true, unique: true })
+        Self::Texts(List {
+            form,
+            filled: true,
+            unique: true,
+        })
     }
 
     /// The shape of the tables below.

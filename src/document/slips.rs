@@ -1,7 +1,8 @@
-//! What an author did where the text stops being TOML, in the author's words and not in the parser's.
+//! What an author did where the text stops being TOML, in the author's words and not in the
+//! parser's.
 //!
-//! The parser says what it expected at one offset. That is seldom the way out: behind a curly quote it
-//! expects quotes, which the author sees there. So the line is looked at once more.
+//! The parser says what it expected at one offset. That is seldom the way out: behind a curly quote
+//! it expects quotes, which the author sees there. So the line is looked at once more.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,11 @@ pub(super) struct Slip {
 
 impl Slip {
     fn new(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: help.into() }
+        Self {
+            span,
+            message: message.into(),
+            help: help.into(),
+        }
     }
 }
 
@@ -63,13 +68,29 @@ pub(super) fn slip(source: &Source, message: &str, span: &Span) -> Slip {
         line: &source.text()[line.clone()],
         span: inside(span.start)..inside(span.end.max(span.start)),
     };
-    let looks = [lone_return, escape, marker, stranger, never_closed, unseen_in_text, comment, value, key, header];
+    let looks = [
+        lone_return,
+        escape,
+        marker,
+        stranger,
+        never_closed,
+        unseen_in_text,
+        comment,
+        value,
+        key,
+        header,
+    ];
     let found = looks.iter().find_map(|look| look(&said));
     let found = found.unwrap_or_else(|| {
-        let words = message.strip_suffix(", expected nothing").unwrap_or(message);
+        let words = message
+            .strip_suffix(", expected nothing")
+            .unwrap_or(message);
         Slip::new(said.span.clone(), words, way_out(&said))
     });
-    Slip { span: line.start + found.span.start..line.start + found.span.end, ..found }
+    Slip {
+        span: line.start + found.span.start..line.start + found.span.end,
+        ..found
+    }
 }
 
 fn way_out(said: &Said<'_>) -> &'static str {
@@ -78,7 +99,9 @@ fn way_out(said: &Said<'_>) -> &'static str {
         message if message.contains("newline") && said.before().trim_start().starts_with('[') => {
             "behind a header stands nothing but a comment, which begins with `#`"
         }
-        message if message.contains("newline") && said.before().trim_end().ends_with(['"', '\'']) => {
+        message
+            if message.contains("newline") && said.before().trim_end().ends_with(['"', '\'']) =>
+        {
             "the text ends before it; a quote inside of a text is written `\\\"`, and an apostrophe stands in `\"…\"`"
         }
         message if message.contains("newline") => {
@@ -90,9 +113,16 @@ fn way_out(said: &Said<'_>) -> &'static str {
 
 /// The ends of lines as very old systems wrote them.
 fn lone_return(said: &Said<'_>) -> Option<Slip> {
-    let at = said.line.find('\r').or_else(|| said.is(&["carriage return"]).then_some(said.line.len()))?;
+    let at = said
+        .line
+        .find('\r')
+        .or_else(|| said.is(&["carriage return"]).then_some(said.line.len()))?;
     let help = "save the file with the line ends of Windows (CR LF) or of Unix (LF)";
-    Some(Slip::new(at..at + 1, "a line ends with a carriage return alone, which ends no line of TOML", help))
+    Some(Slip::new(
+        at..at + 1,
+        "a line ends with a carriage return alone, which ends no line of TOML",
+        help,
+    ))
 }
 
 /// A backslash that begins none of the escapes, mostly that of a path.
@@ -111,7 +141,8 @@ fn escape(said: &Said<'_>) -> Option<Slip> {
         'U' => "`\\U` is followed by eight hexadecimal digits".to_owned(),
         _ => format!("`\\{letter}` is no escape of TOML"),
     };
-    let escapes = r#"the escapes are `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, `\uXXXX` and `\UXXXXXXXX`"#;
+    let escapes =
+        r#"the escapes are `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, `\uXXXX` and `\UXXXXXXXX`"#;
     let help = format!("{BACKSLASHES}; {escapes}");
     Some(Slip::new(at..at + 1 + letter.len_utf8(), message, help))
 }
@@ -120,7 +151,9 @@ const BACKSLASHES: &str = r"double each backslash, or put the text in single quo
 
 /// What a version control system wrote into the document.
 fn marker(said: &Said<'_>) -> Option<Slip> {
-    let found = MARKERS.iter().find(|marker| said.line.starts_with(*marker))?;
+    let found = MARKERS
+        .iter()
+        .find(|marker| said.line.starts_with(*marker))?;
     Some(Slip::new(0..found.len(), CONFLICT, SOLVE))
 }
 
@@ -138,7 +171,9 @@ fn stranger(said: &Said<'_>) -> Option<Slip> {
         (Some((at, c)), _) if (said.span.start..=said.span.end).contains(&at) => (at, c),
         // An ordinary quote opened the text, and another one was meant to close it.
         (_, Some(open)) if said.is(&TEXTS) => {
-            let (at, c) = said.line[open..].char_indices().rfind(|(_, c)| is_curly(*c))?;
+            let (at, c) = said.line[open..]
+                .char_indices()
+                .rfind(|(_, c)| is_curly(*c))?;
             let behind = said.line[open + at + c.len_utf8()..].trim_start();
             if !behind.is_empty() && !behind.starts_with(['#', ',', ']', '}']) {
                 return None;
@@ -149,14 +184,26 @@ fn stranger(said: &Said<'_>) -> Option<Slip> {
     };
     let span = at..at + c.len_utf8();
     if c == '`' {
-        return Some(Slip::new(span, "a backtick is no quote of TOML", "write `\"`"));
+        return Some(Slip::new(
+            span,
+            "a backtick is no quote of TOML",
+            "write `\"`",
+        ));
     }
     if is_curly(c) {
-        return Some(Slip::new(span, format!("`{c}` is no quote of TOML"), "write `\"`"));
+        return Some(Slip::new(
+            span,
+            format!("`{c}` is no quote of TOML"),
+            "write `\"`",
+        ));
     }
     let escaped = c.escape_unicode();
     let blank = c.is_whitespace() && !c.is_control();
-    let help = if blank { "replace it by an ordinary space" } else { "remove it" };
+    let help = if blank {
+        "replace it by an ordinary space"
+    } else {
+        "remove it"
+    };
     let message = match c {
         '\u{a0}' => format!("`{escaped}`, a non-breaking space, is no space of TOML"),
         '\u{2028}' | '\u{2029}' => format!("`{escaped}` is no line end of TOML"),
@@ -173,8 +220,8 @@ fn is_curly(c: char) -> bool {
     matches!(c, '\u{2018}'..='\u{201f}' | '«' | '»' | '´' | '`')
 }
 
-/// The first character outside of texts and comments that only looks like one of TOML, and the quote of a text
-/// that its line does not close.
+/// The first character outside of texts and comments that only looks like one of TOML, and the
+/// quote of a text that its line does not close.
 fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     let mut at = 0;
     let mut found = None;
@@ -183,7 +230,9 @@ fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
             '#' => break,
             '"' | '\'' => match string_end(line.as_bytes(), at) {
                 Ok(end) => at = end,
-                Err(_) if line[at..].starts_with("\"\"\"") || line[at..].starts_with("'''") => break,
+                Err(_) if line[at..].starts_with("\"\"\"") || line[at..].starts_with("'''") => {
+                    break;
+                }
                 Err(_) => return (found, Some(at)),
             },
             _ => {
@@ -197,7 +246,9 @@ fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
 }
 
 fn never_closed(said: &Said<'_>) -> Option<Slip> {
-    let open = scan(said.line).1.filter(|_| said.is(&TEXTS) || said.is(&["missing escaped value"]))?;
+    let open = scan(said.line)
+        .1
+        .filter(|_| said.is(&TEXTS) || said.is(&["missing escaped value"]))?;
     let text = &said.line[open..];
     let quote = &text[..1];
     let help = match text.ends_with("\\\"") {
@@ -217,28 +268,58 @@ fn unseen_in_text(said: &Said<'_>) -> Option<Slip> {
     let c = said.rest().chars().next().filter(|c| c.is_control())?;
     let escaped = c.escape_unicode();
     let span = said.span.start..said.span.start + c.len_utf8();
-    let place = if said.is(&["invalid comment"]) { "comment" } else { "text" };
-    Some(Slip::new(span, format!("`{escaped}` cannot stand in a {place}"), "remove it"))
+    let place = if said.is(&["invalid comment"]) {
+        "comment"
+    } else {
+        "text"
+    };
+    Some(Slip::new(
+        span,
+        format!("`{escaped}` cannot stand in a {place}"),
+        "remove it",
+    ))
 }
 
 /// Comments as other languages have them.
 fn comment(said: &Said<'_>) -> Option<Slip> {
     let help = "a comment begins with `#`";
-    let begins = |rest: &str| ["//", "/*", ";", "--"].into_iter().find(|start| rest.starts_with(*start));
-    let (indented, whole) = (said.line.len() - said.line.trim_start().len(), said.line.trim_start());
+    let begins = |rest: &str| {
+        ["//", "/*", ";", "--"]
+            .into_iter()
+            .find(|start| rest.starts_with(*start))
+    };
+    let (indented, whole) = (
+        said.line.len() - said.line.trim_start().len(),
+        said.line.trim_start(),
+    );
     if let Some(start) = begins(whole).filter(|_| said.is(&["key with no value"])) {
-        return Some(Slip::new(indented..indented + start.len(), format!("`{start}` means nothing here"), help));
+        return Some(Slip::new(
+            indented..indented + start.len(),
+            format!("`{start}` means nothing here"),
+            help,
+        ));
     }
     if let Some(start) = begins(said.rest()) {
         let span = said.span.start..said.span.start + start.len();
-        return Some(Slip::new(span, format!("`{start}` means nothing here"), help));
+        return Some(Slip::new(
+            span,
+            format!("`{start}` means nothing here"),
+            help,
+        ));
     }
     let raw = said.raw();
-    let at =
-        raw.find(" //").map(|at| at + 1).or_else(|| raw.find("; ")).or_else(|| raw.strip_suffix(';').map(str::len))?;
+    let at = raw
+        .find(" //")
+        .map(|at| at + 1)
+        .or_else(|| raw.find("; "))
+        .or_else(|| raw.strip_suffix(';').map(str::len))?;
     let start = begins(&raw[at..])?;
     let at = said.span.start + at;
-    Some(Slip::new(at..at + start.len(), format!("`{start}` means nothing here"), format!("remove it; {help}")))
+    Some(Slip::new(
+        at..at + start.len(),
+        format!("`{start}` means nothing here"),
+        format!("remove it; {help}"),
+    ))
 }
 
 /// What stands where a value belongs and is none.
@@ -246,8 +327,11 @@ fn value(said: &Said<'_>) -> Option<Slip> {
     let with = |message: &str, help: &str| Some(Slip::new(said.span.clone(), message, help));
     let raw = said.raw();
     let quote = || {
-        let quoted =
-            if raw.contains('\\') { "put it in single quotes: `'…'`" } else { "put it in quotes: `\"…\"`" };
+        let quoted = if raw.contains('\\') {
+            "put it in single quotes: `'…'`"
+        } else {
+            "put it in quotes: `\"…\"`"
+        };
         with("a text needs quotes", quoted)
     };
     let meant = match raw.to_ascii_lowercase().as_str() {
@@ -255,13 +339,21 @@ fn value(said: &Said<'_>) -> Option<Slip> {
         "false" | "no" | "off" => Some(false),
         _ => None,
     };
-    if said.is(&["string values must be quoted", "invalid boolean", "missing opening quote"]) {
+    if said.is(&[
+        "string values must be quoted",
+        "invalid boolean",
+        "missing opening quote",
+    ]) {
         if let Some(meant) = meant {
             let help = format!("write `{meant}`, or put it in quotes if it is a text");
             return with(&format!("`{raw}` is no value of TOML"), &help);
         }
         if raw.is_empty() {
-            let key = said.before().trim_end().strip_suffix('=').unwrap_or_default();
+            let key = said
+                .before()
+                .trim_end()
+                .strip_suffix('=')
+                .unwrap_or_default();
             let key = key.rsplit(['{', ',']).next().unwrap_or_default().trim();
             let message = if key.is_empty() {
                 "a value is missing here".to_owned()
@@ -270,7 +362,11 @@ fn value(said: &Said<'_>) -> Option<Slip> {
             };
             return with(&message, "write one behind the `=`, or remove the key");
         }
-        if raw.split_whitespace().count() > 1 && raw.bytes().all(|b| b.is_ascii_digit() || b == b' ' || b == b'_') {
+        if raw.split_whitespace().count() > 1
+            && raw
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b' ' || b == b'_')
+        {
             return with(NO_COMMA, COMMA);
         }
         return quote();
@@ -286,12 +382,29 @@ fn value(said: &Said<'_>) -> Option<Slip> {
         return with(said.message, help);
     }
     if said.is(&["unexpected leading zero"]) {
-        return with("a number begins with no zero", "write it without the zero, or in quotes if it is a text");
+        return with(
+            "a number begins with no zero",
+            "write it without the zero, or in quotes if it is a text",
+        );
     }
-    let number = ["invalid float", "invalid mantissa", "invalid exponent", "redundant numeric sign", "`_` may only"];
-    if said.is(&number) || said.is(&["invalid integer", "unexpected sign", "radix", "integers with", "invalid decimal"])
+    let number = [
+        "invalid float",
+        "invalid mantissa",
+        "invalid exponent",
+        "redundant numeric sign",
+        "`_` may only",
+    ];
+    if said.is(&number)
+        || said.is(&[
+            "invalid integer",
+            "unexpected sign",
+            "radix",
+            "integers with",
+            "invalid decimal",
+        ])
     {
-        let around = |c: char| c.is_whitespace() || matches!(c, '=' | ',' | '[' | ']' | '{' | '}' | '#');
+        let around =
+            |c: char| c.is_whitespace() || matches!(c, '=' | ',' | '[' | ']' | '{' | '}' | '#');
         let from = said.before().rfind(around).map_or(0, |at| at + 1);
         let until = said.span.start + said.rest().find(around).unwrap_or(said.rest().len());
         let message = format!("`{}` is no number", brief(said.line.get(from..until)?));
@@ -306,12 +419,20 @@ const COMMA: &str = "write `,` between them";
 
 fn key(said: &Said<'_>) -> Option<Slip> {
     if said.is(&["unquoted keys cannot be empty"]) {
-        let help = if said.before().trim_start().starts_with('[') { "write `[name]`" } else { "write `key = value`" };
+        let help = if said.before().trim_start().starts_with('[') {
+            "write `[name]`"
+        } else {
+            "write `key = value`"
+        };
         return Some(Slip::new(said.span.clone(), "a name is missing here", help));
     }
     if said.is(&["key with no value"]) && said.before().trim_end().ends_with(':') {
         let at = said.before().trim_end().len() - 1;
-        return Some(Slip::new(at..at + 1, "`:` stands where `=` belongs", "write `key = value`"));
+        return Some(Slip::new(
+            at..at + 1,
+            "`:` stands where `=` belongs",
+            "write `key = value`",
+        ));
     }
     if !said.is(&["invalid unquoted key"]) {
         return None;
@@ -320,10 +441,19 @@ fn key(said: &Said<'_>) -> Option<Slip> {
     let (at, wrong) = said.rest().char_indices().find(|(_, c)| !plain(*c))?;
     let at = said.span.start + at;
     if wrong == ':' {
-        return Some(Slip::new(at..at + 1, "`:` stands where `=` belongs", "write `key = value`"));
+        return Some(Slip::new(
+            at..at + 1,
+            "`:` stands where `=` belongs",
+            "write `key = value`",
+        ));
     }
-    let help = "a name has letters from A to Z, digits, `-` and `_`; put any other in quotes: `\"…\"`";
-    Some(Slip::new(at..at + wrong.len_utf8(), format!("`{wrong}` cannot stand in a name without quotes"), help))
+    let help =
+        "a name has letters from A to Z, digits, `-` and `_`; put any other in quotes: `\"…\"`";
+    Some(Slip::new(
+        at..at + wrong.len_utf8(),
+        format!("`{wrong}` cannot stand in a name without quotes"),
+        help,
+    ))
 }
 
 fn header(said: &Said<'_>) -> Option<Slip> {
@@ -332,7 +462,11 @@ fn header(said: &Said<'_>) -> Option<Slip> {
         message if message.starts_with("unclosed table") => "]",
         _ => return None,
     };
-    Some(Slip::new(said.span.clone(), "this header is never closed", format!("close it with `{bracket}`")))
+    Some(Slip::new(
+        said.span.clone(),
+        "this header is never closed",
+        format!("close it with `{bracket}`"),
+    ))
 }
 
 /// For each line whose key or header stands above already, the line on which it does.
@@ -357,7 +491,12 @@ pub(super) fn repeated(source: &Source) -> BTreeMap<u32, u32> {
                 element = (at + 1, whole.clone());
             }
             let scope = if below { element.0 } else { usize::MAX };
-            note(&mut firsts, &mut repeated, &[(scope, whole.clone()), (0, whole.clone())], line);
+            note(
+                &mut firsts,
+                &mut repeated,
+                &[(scope, whole.clone()), (0, whole.clone())],
+                line,
+            );
             firsts.entry((scope, whole)).or_insert(line);
         } else if !entry.is_empty() && !entry.starts_with('#') {
             let mut paths = names_of(entry);
@@ -389,8 +528,13 @@ fn entry_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (start, 0_usize);
     // A header ends with its line, closed or not.
-    if text[start..].trim_start_matches([' ', '\t']).starts_with('[') {
-        return text[start..].find('\n').map_or(text.len(), |end| start + end);
+    if text[start..]
+        .trim_start_matches([' ', '\t'])
+        .starts_with('[')
+    {
+        return text[start..]
+            .find('\n')
+            .map_or(text.len(), |end| start + end);
     }
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -424,7 +568,9 @@ fn names_of(entry: &str) -> Vec<String> {
                 path.push('.');
             }
             '"' | '\'' => {
-                let end = string_end(bytes, at).unwrap_or_else(|end| end).min(entry.len());
+                let end = string_end(bytes, at)
+                    .unwrap_or_else(|end| end)
+                    .min(entry.len());
                 path.push_str(entry.get(at..end).unwrap_or_default().trim_matches(c));
                 at = entry.ceil_char_boundary(end);
                 continue;
@@ -447,14 +593,33 @@ mod tests {
         let text = "a = 1\nb.\"c d\" = [\n1,\n]\na = 2\nb . 'c d' = 3\n[t]\na = 1\n[[s]]\nx = 1\n[s.u]\n[[s]]\nx = 1\nx = 2\n[s.u]\n\
                     [t]\n[s.u]\n";
         let found: Vec<_> = repeated(&Source::new("x", text)).into_iter().collect();
-        assert_eq!(found, [(5, 1), (6, 2), (12, 9), (14, 13), (16, 7), (17, 15)]);
+        assert_eq!(
+            found,
+            [(5, 1), (6, 2), (12, 9), (14, 13), (16, 7), (17, 15)]
+        );
     }
 
     #[test]
     fn a_line_is_read_once_more_without_falling() {
-        for text in ["", "\\", "\"", "'\u{201d}", "“", "x = \"\\", "\u{a0}", ";", "= ", "[\"é"] {
+        for text in [
+            "",
+            "\\",
+            "\"",
+            "'\u{201d}",
+            "“",
+            "x = \"\\",
+            "\u{a0}",
+            ";",
+            "= ",
+            "[\"é",
+        ] {
             for at in 0..=text.len() {
-                for message in ["invalid basic string", "missing escaped value", "invalid unquoted key", "unexpected"] {
+                for message in [
+                    "invalid basic string",
+                    "missing escaped value",
+                    "invalid unquoted key",
+                    "unexpected",
+                ] {
                     slip(&Source::new("x", text), message, &(at..at + 1));
                 }
             }

@@ -15,47 +15,74 @@ pub struct Source {
     fault: Option<Finding>,
 }
 
-/// Bytes between two places whose characters are counted in advance: a line may be as long as the document, and
-/// each of its findings has a column.
+/// Bytes between two places whose characters are counted in advance: a line may be as long as the
+/// document, and each of its findings has a column.
 const STRIDE: usize = 4096;
 
 impl Source {
-    /// The largest document that is read. A manifest of twenty thousand pinned rows fits; the parser may need eighty
-    /// times the size of a document that is made to hurt.
+    /// The largest document that is read. A manifest of twenty thousand pinned rows fits; the
+    /// parser may need eighty times the size of a document that is made to hurt.
     pub const LARGEST: usize = 4 << 20;
 
     /// A text at hand, with the name under which it is shown.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let fault = unreadable(&text);
-        Self { name: name.into(), lines: line_starts(&text), characters: characters(&text), text, fault }
+        Self {
+            name: name.into(),
+            lines: line_starts(&text),
+            characters: characters(&text),
+            text,
+            fault,
+        }
     }
 
-    /// The bytes of a file. What cannot be a document becomes the one finding of any attempt to parse it.
+    /// The bytes of a file. What cannot be a document becomes the one finding of any attempt to
+    /// parse it.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         if bytes.len() > Self::LARGEST {
-            return Self { fault: Some(too_large(bytes.len())), ..Self::new(name, "") };
+            return Self {
+                fault: Some(too_large(bytes.len())),
+                ..Self::new(name, "")
+            };
         }
         match String::from_utf8(bytes) {
             Ok(text) => Self::new(name, text),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 if matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
-                    let fault = Finding::new(Code::NotUtf8, 0..1, "the document is UTF-16, and TOML is UTF-8");
-                    return Self { fault: Some(fault.with_help("save the file as UTF-8")), ..Self::new(name, "") };
+                    let fault = Finding::new(
+                        Code::NotUtf8,
+                        0..1,
+                        "the document is UTF-16, and TOML is UTF-8",
+                    );
+                    return Self {
+                        fault: Some(fault.with_help("save the file as UTF-8")),
+                        ..Self::new(name, "")
+                    };
                 }
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
                 let wrong = error.as_bytes().get(at).copied().unwrap_or_default();
-                let fault = Finding::new(Code::NotUtf8, at..at + 1, format!("byte 0x{wrong:02X} is not UTF-8"))
-                    .with_help("save the file as UTF-8");
-                Self { fault: Some(fault), ..Self::new(name, text) }
+                let fault = Finding::new(
+                    Code::NotUtf8,
+                    at..at + 1,
+                    format!("byte 0x{wrong:02X} is not UTF-8"),
+                )
+                .with_help("save the file as UTF-8");
+                Self {
+                    fault: Some(fault),
+                    ..Self::new(name, text)
+                }
             }
         }
     }
 
     /// The same text under another name.
     pub fn named(self, name: impl Into<String>) -> Self {
-        Self { name: name.into(), ..self }
+        Self {
+            name: name.into(),
+            ..self
+        }
     }
 
     /// Whether it cannot be a document at all, whatever one looks for in it.
@@ -98,10 +125,17 @@ impl Source {
     /// The byte offsets between which a line stands, without its end.
     pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
-        let end = self.lines.get(line as usize).copied().unwrap_or(self.text.len());
-        // One line end and no more: a line may consist of carriage returns, and be asked for with each of them.
+        let end = self
+            .lines
+            .get(line as usize)
+            .copied()
+            .unwrap_or(self.text.len());
+        // One line end and no more: a line may consist of carriage returns, and be asked for with
+        // each of them.
         let line = &self.text[start..end];
-        let kept = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
+        let kept = line
+            .strip_suffix('\n')
+            .map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
         start..start + kept.len()
     }
 
@@ -122,7 +156,10 @@ impl Source {
     }
 
     fn line_start(&self, line: u32) -> usize {
-        self.lines.get(line.saturating_sub(1) as usize).copied().unwrap_or(self.text.len())
+        self.lines
+            .get(line.saturating_sub(1) as usize)
+            .copied()
+            .unwrap_or(self.text.len())
     }
 }
 
@@ -131,17 +168,29 @@ fn unreadable(text: &str) -> Option<Finding> {
         return Some(too_large(text.len()));
     }
     let nul = text.find('\0')?;
-    let finding = Finding::new(Code::NulByte, nul..nul + 1, "a NUL byte, which no text contains");
+    let finding = Finding::new(
+        Code::NulByte,
+        nul..nul + 1,
+        "a NUL byte, which no text contains",
+    );
     Some(finding.with_help("this is no text file, or it was saved as UTF-16; save it as UTF-8"))
 }
 
 fn too_large(size: usize) -> Finding {
-    let message = format!("the document has {size} bytes, more than the {} that are read", Source::LARGEST);
-    Finding::new(Code::TooLarge, 0..0, message).with_help("no manifest needs as much; is this the right file?")
+    let message = format!(
+        "the document has {size} bytes, more than the {} that are read",
+        Source::LARGEST
+    );
+    Finding::new(Code::TooLarge, 0..0, message)
+        .with_help("no manifest needs as much; is this the right file?")
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
-    let after_ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+    let after_ends = text
+        .bytes()
+        .enumerate()
+        .filter(|(_, byte)| *byte == b'\n')
+        .map(|(at, _)| at + 1);
     std::iter::once(0).chain(after_ends).collect()
 }
 
@@ -178,10 +227,14 @@ mod tests {
     fn columns_of_a_long_line_are_counted_from_near_by() {
         let text = format!("\u{feff}{}\n{}", "ü漢x".repeat(STRIDE), "漢".repeat(STRIDE));
         let source = Source::new("x", text);
-        for offset in (0..source.text().len()).step_by(97).chain(STRIDE - 3..STRIDE + 3) {
+        for offset in (0..source.text().len())
+            .step_by(97)
+            .chain(STRIDE - 3..STRIDE + 3)
+        {
             let offset = source.floor(offset);
             let (line, column) = source.place(offset);
-            let line = source.text()[source.line_start(line)..offset].trim_start_matches('\u{feff}');
+            let line =
+                source.text()[source.line_start(line)..offset].trim_start_matches('\u{feff}');
             assert_eq!(column as usize, line.chars().count() + 1);
         }
     }
@@ -190,7 +243,10 @@ mod tests {
     fn bytes_that_are_no_text_are_a_fault_with_a_place() {
         let source = Source::from_bytes("x", b"a = 1\nb = \"\xff\"".to_vec());
         let fault = source.fault().expect("a fault");
-        assert_eq!((fault.code, source.place(fault.span.start)), (Code::NotUtf8, (2, 6)));
+        assert_eq!(
+            (fault.code, source.place(fault.span.start)),
+            (Code::NotUtf8, (2, 6))
+        );
         assert!(Source::new("x", "a\0b").fault().is_some());
     }
 }

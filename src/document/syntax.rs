@@ -18,10 +18,11 @@ use super::{Code, Finding, Findings, Source, Span};
 /// tables are built and dropped by recursion.
 const DEEPEST: usize = 16;
 
-/// How many lines and values a document may have, a table counted as [`TABLE`] of them. A hundred thousand files with
-/// their pins, or as many items, need a third of it.
+/// How many lines and values a document may have, a table counted as [`TABLE`] of them. A hundred
+/// thousand files with their pins, or as many items, need a third of it.
 ///
-/// To the parser a table of one entry is more than a kilobyte: 4 MiB of `{a=1},` would be one gigabyte.
+/// To the parser a table of one entry is more than a kilobyte: 4 MiB of `{a=1},` would be one
+/// gigabyte.
 const MOST: usize = 1_000_000;
 
 /// What a table, a list or a part of a dotted key counts.
@@ -34,17 +35,30 @@ pub(super) fn refuse(source: &Source) -> Option<Finding> {
     }
     let (at, why) = unbearable(source.text())?;
     if why == Unbearable::Amount {
-        let message = format!("the document has more than {} tables, or {MOST} lines and values", MOST / TABLE);
-        return Some(Finding::new(Code::TooLarge, at..at + 1, message).with_help("nothing that is run needs as many"));
+        let message = format!(
+            "the document has more than {} tables, or {MOST} lines and values",
+            MOST / TABLE
+        );
+        return Some(
+            Finding::new(Code::TooLarge, at..at + 1, message)
+                .with_help("nothing that is run needs as many"),
+        );
     }
     let message = format!("nested more than {DEEPEST} deep");
-    Some(Finding::new(Code::TooDeep, at..at + 1, message).with_help("nothing in this language needs more than four"))
+    Some(
+        Finding::new(Code::TooDeep, at..at + 1, message)
+            .with_help("nothing in this language needs more than four"),
+    )
 }
 
 /// A byte order mark is skipped, and said.
 pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
     if source.text().starts_with('\u{feff}') {
-        let finding = findings.add(Code::ByteOrderMark, 0..0, "the document begins with a byte order mark");
+        let finding = findings.add(
+            Code::ByteOrderMark,
+            0..0,
+            "the document begins with a byte order mark",
+        );
         finding.help("save it as UTF-8 without one");
     }
 }
@@ -55,8 +69,8 @@ const ROUNDS: usize = 8;
 /// How many syntax errors are shown; a text with more is not TOML at all.
 const SHOWN: usize = 20;
 
-/// How many errors the parser may report for one text, many of them for one fault. Beyond it the text is not read:
-/// each of them takes more memory than the byte that it is about.
+/// How many errors the parser may report for one text, many of them for one fault. Beyond it the
+/// text is not read: each of them takes more memory than the byte that it is about.
 const MOST_ERRORS: usize = 10_000;
 
 /// Syntax errors that are found before any table is made, and so in little memory.
@@ -85,9 +99,17 @@ impl Fault {
                 _ => "etc".to_owned(),
             });
             let words = words.collect::<Vec<_>>().join(", ");
-            message = format!("{message}, expected {}", if words.is_empty() { "nothing" } else { &words });
+            message = format!(
+                "{message}, expected {}",
+                if words.is_empty() { "nothing" } else { &words }
+            );
         }
-        Self { message, span: error.unexpected().map_or(end..end, |span| span.start()..span.end()) }
+        Self {
+            message,
+            span: error
+                .unexpected()
+                .map_or(end..end, |span| span.start()..span.end()),
+        }
     }
 }
 
@@ -95,14 +117,30 @@ impl Fault {
 struct Decode<'s>(toml_parser::Source<'s>);
 
 impl EventReceiver for Decode<'_> {
-    fn simple_key(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
-        if let Some(raw) = self.0.get(Event::new_unchecked(EventKind::SimpleKey, encoding, span)) {
+    fn simple_key(
+        &mut self,
+        span: toml_parser::Span,
+        encoding: Option<Encoding>,
+        error: &mut dyn ErrorSink,
+    ) {
+        if let Some(raw) = self
+            .0
+            .get(Event::new_unchecked(EventKind::SimpleKey, encoding, span))
+        {
             raw.decode_key(&mut (), error);
         }
     }
 
-    fn scalar(&mut self, span: toml_parser::Span, encoding: Option<Encoding>, error: &mut dyn ErrorSink) {
-        if let Some(raw) = self.0.get(Event::new_unchecked(EventKind::Scalar, encoding, span)) {
+    fn scalar(
+        &mut self,
+        span: toml_parser::Span,
+        encoding: Option<Encoding>,
+        error: &mut dyn ErrorSink,
+    ) {
+        if let Some(raw) = self
+            .0
+            .get(Event::new_unchecked(EventKind::Scalar, encoding, span))
+        {
             let _ = raw.decode_scalar(&mut (), error);
         }
     }
@@ -114,7 +152,9 @@ pub(super) fn survey(source: &Source) -> Survey {
     let (mut first, mut count, mut gave_up, mut line) = (Vec::new(), 0_usize, None, 0);
     let mut sink = |error: toml_parser::ParseError| {
         count += 1;
-        let at = error.unexpected().map_or(source.text().len(), |span| span.start());
+        let at = error
+            .unexpected()
+            .map_or(source.text().len(), |span| span.start());
         if first.len() < SHOWN && source.line(at) != line {
             line = source.line(at);
             first.push(Fault::new(&error, source.text().len()));
@@ -139,22 +179,31 @@ impl Survey {
     pub(super) fn report(&self, source: &Source, findings: &mut Findings) {
         for fault in &self.first {
             let slip = slip(source, &fault.message, &fault.span);
-            findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+            findings
+                .add(Code::Syntax, slip.span, slip.message)
+                .help(slip.help);
         }
         if let Some(at) = self.gave_up {
-            let finding =
-                findings.add(Code::Syntax, at..at, format!("reading stopped here, after {MOST_ERRORS} errors"));
+            let finding = findings.add(
+                Code::Syntax,
+                at..at,
+                format!("reading stopped here, after {MOST_ERRORS} errors"),
+            );
             finding.help("only the first of them are shown; is this a TOML file?");
         }
     }
 }
 
-/// Reports the first syntax errors, and how many more lines are broken. Gives the text in which the broken lines are blank, and where they were, if
-/// there were any.
+/// Reports the first syntax errors, and how many more lines are broken. Gives the text in which the
+/// broken lines are blank, and where they were, if there were any.
 ///
 /// After some errors the parser leaves out everything below them. Reading again without those lines
 /// finds the rest, and blanks keep every offset as it was.
-pub(super) fn mend(source: &Source, errors: Vec<Error>, findings: &mut Findings) -> Option<(String, Vec<Span>)> {
+pub(super) fn mend(
+    source: &Source,
+    errors: Vec<Error>,
+    findings: &mut Findings,
+) -> Option<(String, Vec<Span>)> {
     if errors.is_empty() {
         return None;
     }
@@ -167,21 +216,37 @@ pub(super) fn mend(source: &Source, errors: Vec<Error>, findings: &mut Findings)
         findings.push((*finding).clone());
     }
     if let Some(next) = all.get(SHOWN) {
-        let lines = if more == 1 { "one more line is".to_owned() } else { format!("{more} more lines are") };
-        let finding = findings.add(Code::Syntax, next.span.clone(), format!("{lines} not TOML, from here on"));
-        finding.help(format!("only the first {SHOWN} are shown; is this a TOML file?"));
+        let lines = if more == 1 {
+            "one more line is".to_owned()
+        } else {
+            format!("{more} more lines are")
+        };
+        let finding = findings.add(
+            Code::Syntax,
+            next.span.clone(),
+            format!("{lines} not TOML, from here on"),
+        );
+        finding.help(format!(
+            "only the first {SHOWN} are shown; is this a TOML file?"
+        ));
     }
     Some(mended)
 }
 
-fn read_again(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) -> (String, Vec<Span>) {
+fn read_again(
+    source: &Source,
+    mut errors: Vec<Error>,
+    findings: &mut Findings,
+) -> (String, Vec<Span>) {
     let mut text = source.text().to_owned();
     let mut broken = conflicts(source, &mut text, &errors, findings);
     if !broken.is_empty() {
         errors = DeTable::parse_recoverable(&text).1;
     }
     for _ in 0..ROUNDS {
-        let lossy = errors.iter().any(|error| error.message() != "duplicate key");
+        let lossy = errors
+            .iter()
+            .any(|error| error.message() != "duplicate key");
         let new = one_round(source, &mut text, errors, &broken, findings);
         let done = new.is_empty() || !lossy || new.len() > SHOWN;
         broken.extend(new);
@@ -193,24 +258,47 @@ fn read_again(source: &Source, mut errors: Vec<Error>, findings: &mut Findings) 
     (text, broken)
 }
 
-/// Tells the merge conflicts, each once, and blanks one side of each: both together are keys that stand twice.
-fn conflicts(source: &Source, text: &mut String, errors: &[Error], findings: &mut Findings) -> Vec<Span> {
+/// Tells the merge conflicts, each once, and blanks one side of each: both together are keys that
+/// stand twice.
+fn conflicts(
+    source: &Source,
+    text: &mut String,
+    errors: &[Error],
+    findings: &mut Findings,
+) -> Vec<Span> {
     let [begin, .., end] = slips::MARKERS;
-    let begins = |error: &Error| source.line_text(source.line(span_of(error, source).start)).starts_with(begin);
+    let begins = |error: &Error| {
+        source
+            .line_text(source.line(span_of(error, source).start))
+            .starts_with(begin)
+    };
     let mut told = Vec::new();
-    let Some(mut at) = errors.iter().filter(|error| begins(error)).map(|error| span_of(error, source).start).min()
+    let Some(mut at) = errors
+        .iter()
+        .filter(|error| begins(error))
+        .map(|error| span_of(error, source).start)
+        .min()
     else {
         return told;
     };
     at = source.line_span(source.line(at)).start;
     // A text of several lines may have such lines; then the parser finds nothing wrong with them.
-    while let Some(last) = source.text()[at..].find(&format!("\n{end}")).map(|last| at + last + 1) {
-        findings.add(Code::Syntax, at..at + begin.len(), slips::CONFLICT).help(slips::SOLVE);
+    while let Some(last) = source.text()[at..]
+        .find(&format!("\n{end}"))
+        .map(|last| at + last + 1)
+    {
+        findings
+            .add(Code::Syntax, at..at + begin.len(), slips::CONFLICT)
+            .help(slips::SOLVE);
         told.push(at..at + begin.len());
         let ours = source.line_span(source.line(at)).end;
         blank(text, at..ours);
         let middle = |marker: &&str| source.text()[ours..last].find(&format!("\n{marker}"));
-        let theirs = slips::MARKERS[1..3].iter().filter_map(middle).min().map_or(last, |middle| ours + middle + 1);
+        let theirs = slips::MARKERS[1..3]
+            .iter()
+            .filter_map(middle)
+            .min()
+            .map_or(last, |middle| ours + middle + 1);
         let behind = source.line_span(source.line(last)).end;
         blank(text, theirs..behind);
         match source.text()[behind..].find(&format!("\n{begin}")) {
@@ -229,17 +317,37 @@ fn one_round(
     known: &[Span],
     findings: &mut Findings,
 ) -> Vec<Span> {
-    const UNCLOSED: [&str; 3] = ["unclosed array,", "unclosed inline table", "invalid multi-line"];
-    let unclosed = |error: &Error| UNCLOSED.iter().any(|start| error.message().starts_with(start));
-    let culprit = errors.iter().any(unclosed).then(|| never_closed(text)).flatten();
-    let before = culprit.map_or(usize::MAX, |unclosed| source.line_span(source.line(unclosed.at)).start);
+    const UNCLOSED: [&str; 3] = [
+        "unclosed array,",
+        "unclosed inline table",
+        "invalid multi-line",
+    ];
+    let unclosed = |error: &Error| {
+        UNCLOSED
+            .iter()
+            .any(|start| error.message().starts_with(start))
+    };
+    let culprit = errors
+        .iter()
+        .any(unclosed)
+        .then(|| never_closed(text))
+        .flatten();
+    let before = culprit.map_or(usize::MAX, |unclosed| {
+        source.line_span(source.line(unclosed.at)).start
+    });
     let mut new = new_errors(source, errors, before, known, findings);
     for span in &new {
         blank(text, source.line_span(source.line(span.start)));
     }
-    if let Some(Unclosed { torn: Some(text_at), .. }) = culprit {
+    if let Some(Unclosed {
+        torn: Some(text_at),
+        ..
+    }) = culprit
+    {
         let slip = slip(source, "invalid basic string", &(text_at..text_at));
-        findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+        findings
+            .add(Code::Syntax, slip.span, slip.message)
+            .help(slip.help);
         blank(text, before..source.line_span(source.line(text_at)).end);
         new.push(text_at..text_at + 1);
     } else if let Some(Unclosed { at, .. }) = culprit {
@@ -248,7 +356,11 @@ fn one_round(
             b'{' => ("inline table", "}", source.line_span(source.line(at)).end),
             _ => ("text", &source.text()[at..at + 3], next_entry(text, at)),
         };
-        let finding = findings.add(Code::Syntax, at..at + close.len(), format!("this {what} is never closed"));
+        let finding = findings.add(
+            Code::Syntax,
+            at..at + close.len(),
+            format!("this {what} is never closed"),
+        );
         finding.help(format!("close it with `{close}`"));
         blank(text, before..until);
         new.push(at..at + 1);
@@ -258,20 +370,26 @@ fn one_round(
 
 /// Blanks a part of the text, all but the ends of its lines.
 fn blank(text: &mut String, part: Span) {
-    let blanks = text[part.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    let blanks = text[part.clone()]
+        .bytes()
+        .map(|byte| if byte == b'\n' { '\n' } else { ' ' });
     let blanks: String = blanks.collect();
     text.replace_range(part, &blanks);
 }
 
-/// The first bracket that is never closed, or closed by one of the other kind, or the quotes of several lines
-/// that nothing closes.
+/// The first bracket that is never closed, or closed by one of the other kind, or the quotes of
+/// several lines that nothing closes.
 ///
-/// What is unclosed swallows the lines below it, and to the parser each of them is an error of its own.
+/// What is unclosed swallows the lines below it, and to the parser each of them is an error of its
+/// own.
 fn never_closed(text: &str) -> Option<Unclosed> {
     let bytes = text.as_bytes();
     let mut open: Vec<usize> = Vec::new();
     let mut torn: Vec<usize> = Vec::new();
-    let unclosed = |at: usize, torn: &[usize]| Unclosed { at, torn: torn.iter().copied().find(|&text| text > at) };
+    let unclosed = |at: usize, torn: &[usize]| Unclosed {
+        at,
+        torn: torn.iter().copied().find(|&text| text > at),
+    };
     let (mut at, mut blank, mut in_header) = (0, true, false);
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -282,9 +400,13 @@ fn never_closed(text: &str) -> Option<Unclosed> {
             b'"' | b'\'' => {
                 at = match string_end(bytes, at) {
                     Ok(end) => end,
-                    Err(_) if bytes[at..].starts_with(&[byte; 3]) => return Some(Unclosed { at, torn: None }),
+                    Err(_) if bytes[at..].starts_with(&[byte; 3]) => {
+                        return Some(Unclosed { at, torn: None });
+                    }
                     Err(end) => {
-                        let closes = bytes[at..end.min(bytes.len())].iter().any(|b| matches!(b, b']' | b'}'));
+                        let closes = bytes[at..end.min(bytes.len())]
+                            .iter()
+                            .any(|b| matches!(b, b']' | b'}'));
                         torn.extend(closes.then_some(at));
                         end
                     }
@@ -300,7 +422,9 @@ fn never_closed(text: &str) -> Option<Unclosed> {
             b'\n' if in_header => open.clear(),
             b']' | b'}' => match open.pop() {
                 // In ASCII each closing bracket stands two behind its opening one.
-                Some(opening) if bytes[opening] + 2 != byte => return Some(unclosed(opening, &torn)),
+                Some(opening) if bytes[opening] + 2 != byte => {
+                    return Some(unclosed(opening, &torn));
+                }
                 _ => {}
             },
             _ => {}
@@ -322,7 +446,9 @@ struct Unclosed {
 
 /// Where the next line begins that looks like a header.
 fn next_header(text: &str, at: usize) -> usize {
-    text[at..].find("\n[").map_or(text.len(), |line| at + line + 1)
+    text[at..]
+        .find("\n[")
+        .map_or(text.len(), |line| at + line + 1)
 }
 
 /// Where the next line begins that looks like a header or like a key with its value.
@@ -330,7 +456,8 @@ fn next_entry(text: &str, at: usize) -> usize {
     let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let entry = |line: &str| {
         let behind = &line[line.bytes().take_while(|b| word(b)).count()..];
-        line.starts_with('[') || (behind.len() < line.len() && behind.trim_start_matches(' ').starts_with('='))
+        line.starts_with('[')
+            || (behind.len() < line.len() && behind.trim_start_matches(' ').starts_with('='))
     };
     let mut lines = text[at..].split_inclusive('\n');
     let mut start = at + lines.next().map_or(0, str::len);
@@ -371,7 +498,9 @@ fn new_errors(
                 }
                 message => slip(source, message, &span),
             };
-            findings.add(Code::Syntax, slip.span, slip.message).help(slip.help);
+            findings
+                .add(Code::Syntax, slip.span, slip.message)
+                .help(slip.help);
         }
         spans.push(span);
     }
@@ -387,11 +516,17 @@ fn twice(line: &str, span: Span, first: Option<u32>) -> Slip {
         true => "a table has one header, and all its keys stand below it",
         false => "remove one of the two",
     };
-    Slip { span, message: format!("this {what} is here already{place}"), help: help.to_owned() }
+    Slip {
+        span,
+        message: format!("this {what} is here already{place}"),
+        help: help.to_owned(),
+    }
 }
 
 fn span_of(error: &Error, source: &Source) -> Span {
-    error.span().unwrap_or(source.text().len()..source.text().len())
+    error
+        .span()
+        .unwrap_or(source.text().len()..source.text().len())
 }
 
 /// Why a text is not parsed.
@@ -439,14 +574,20 @@ fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
     None
 }
 
-/// The offset behind a string that begins at `at`; an unclosed one is an error, and ends with its line or the text.
+/// The offset behind a string that begins at `at`; an unclosed one is an error, and ends with its
+/// line or the text.
 pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let quote = bytes[at];
     let long = bytes[at..].starts_with(&[quote; 3]);
     let mut at = at + if long { 3 } else { 1 };
     while let Some(&byte) = bytes.get(at) {
         match byte {
-            b'\\' if quote == b'"' && bytes.get(at + 1).is_some_and(|&next| long || next != b'\n') => at += 1,
+            b'\\'
+                if quote == b'"'
+                    && bytes.get(at + 1).is_some_and(|&next| long || next != b'\n') =>
+            {
+                at += 1
+            }
             b'\n' if !long => return Err(at),
             _ if byte == quote && !long => return Ok(at + 1),
             _ if byte == quote && bytes[at..].starts_with(&[quote; 3]) => return Ok(at + 3),
@@ -468,8 +609,11 @@ pub(super) fn newer_than_1_0(source: &Source, root: &DeTable<'_>, findings: &mut
             match value.get_ref() {
                 DeValue::String(_) => newer_escapes(raw, value.span().start, findings),
                 DeValue::Datetime(time) if time.time.is_some_and(|time| time.second.is_none()) => {
-                    let finding =
-                        findings.add(Code::NewerToml, value.span(), format!("the time `{raw}` has no seconds"));
+                    let finding = findings.add(
+                        Code::NewerToml,
+                        value.span(),
+                        format!("the time `{raw}` has no seconds"),
+                    );
                     finding.help("TOML 1.0 wants them: `18:32:00`");
                 }
                 DeValue::Array(array) => values.extend(array.iter()),
@@ -484,7 +628,11 @@ pub(super) fn newer_than_1_0(source: &Source, root: &DeTable<'_>, findings: &mut
         }
         let Some(table) = tables.pop() else { return };
         for (key, value) in table {
-            newer_escapes(text.get(key.span()).unwrap_or_default(), key.span().start, findings);
+            newer_escapes(
+                text.get(key.span()).unwrap_or_default(),
+                key.span().start,
+                findings,
+            );
             values.push(value);
         }
     }
@@ -501,7 +649,10 @@ fn newer_escapes(raw: &str, start: usize, findings: &mut Findings) {
         }
         if let Some((_, escape @ (b'e' | b'x'))) = bytes.next() {
             let at = start + at;
-            let message = format!("the escape `\\{}` is newer than TOML 1.0", char::from(escape));
+            let message = format!(
+                "the escape `\\{}` is newer than TOML 1.0",
+                char::from(escape)
+            );
             findings
                 .add(Code::NewerToml, at..at + 2, message)
                 .help("write `\\u` and four hexadecimal digits, or `\\\\` for a backslash");
@@ -525,7 +676,13 @@ fn newer_inline_table(text: &str, span: Span, table: &DeTable<'_>, findings: &mu
     }
     if let Some(comma) = rest.find(',') {
         let at = from + comma;
-        findings.add(Code::NewerToml, at..at + 1, "a comma at the end of an inline table").help("remove it");
+        findings
+            .add(
+                Code::NewerToml,
+                at..at + 1,
+                "a comma at the end of an inline table",
+            )
+            .help("remove it");
     }
 }
 
@@ -541,7 +698,9 @@ fn leaves(text: &str, table: &DeTable<'_>) -> Vec<Span> {
     while let Some(table) = left.pop() {
         for (_, value) in table {
             match value.get_ref() {
-                DeValue::Table(inner) if !text[value.span().start..].starts_with('{') => left.push(inner),
+                DeValue::Table(inner) if !text[value.span().start..].starts_with('{') => {
+                    left.push(inner)
+                }
                 _ => found.push(value.span()),
             }
         }
@@ -555,23 +714,38 @@ mod tests {
 
     #[test]
     fn nesting_is_bounded_before_anything_recurses() {
-        assert_eq!(unbearable(&format!("a = {}", "[".repeat(1000))), Some((4 + DEEPEST, Unbearable::Depth)));
+        assert_eq!(
+            unbearable(&format!("a = {}", "[".repeat(1000))),
+            Some((4 + DEEPEST, Unbearable::Depth))
+        );
         assert!(unbearable(&format!("a{} = 1", ".a".repeat(1000))).is_some());
         assert!(unbearable(&"{a=".repeat(1000)).is_some());
-        let harmless = format!("a = \"{0}\"\nb = '{0}' # {0}\nc = '''\n{0}'''\nd = \"\\\"{0}\"", "[.".repeat(100));
+        let harmless = format!(
+            "a = \"{0}\"\nb = '{0}' # {0}\nc = '''\n{0}'''\nd = \"\\\"{0}\"",
+            "[.".repeat(100)
+        );
         assert_eq!(unbearable(&harmless), None);
         let many = |count| format!("a = [{}]", "{b=1},".repeat(count));
         let most = (MOST - TABLE) / (TABLE + 1);
         assert_eq!(unbearable(&many(most)), None);
-        assert_eq!(unbearable(&many(most + 1)), Some((5 + 6 * most, Unbearable::Amount)));
-        assert!(matches!(unbearable(&"\n".repeat(MOST + 1)), Some((_, Unbearable::Amount))));
+        assert_eq!(
+            unbearable(&many(most + 1)),
+            Some((5 + 6 * most, Unbearable::Amount))
+        );
+        assert!(matches!(
+            unbearable(&"\n".repeat(MOST + 1)),
+            Some((_, Unbearable::Amount))
+        ));
     }
 
     /// Looked at anew for each of these lines, the one of the bracket would take hours.
     #[test]
     fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
         let text = format!("\"{}\" = [\n{}", "k".repeat(2 << 20), "\n".repeat(2 << 20));
-        assert_eq!(never_closed(&text).map(|unclosed| unclosed.at), Some((2 << 20) + 5));
+        assert_eq!(
+            never_closed(&text).map(|unclosed| unclosed.at),
+            Some((2 << 20) + 5)
+        );
     }
 
     #[test]
@@ -582,7 +756,11 @@ mod tests {
         assert!(errors.is_empty());
         let mut findings = Findings::default();
         newer_than_1_0(&source, root.get_ref(), &mut findings);
-        let places: Vec<_> = findings.sorted().iter().map(|finding| source.place(finding.span.start)).collect();
+        let places: Vec<_> = findings
+            .sorted()
+            .iter()
+            .map(|finding| source.place(finding.span.start))
+            .collect();
         assert_eq!(places, [(1, 12), (6, 5), (8, 5), (9, 9)]);
     }
 }

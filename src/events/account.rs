@@ -29,7 +29,8 @@ pub struct Account {
     pub plan: Option<Digest>,
     /// Digest of what the plan predicts.
     pub predicted: Option<Digest>,
-    /// Where it stands: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone` or `accepted`.
+    /// Where it stands: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone`
+    /// or `accepted`.
     #[serde(serialize_with = "state_word")]
     pub state: RunState,
     /// How the last command ended that did something to the run.
@@ -40,7 +41,8 @@ pub struct Account {
     pub steps: Vec<Step>,
     /// Every command that worked on it, in order.
     pub commands: Vec<Session>,
-    /// Its ways from rest to rest, in order: the apply with every resume, an undo of what was finished.
+    /// Its ways from rest to rest, in order: the apply with every resume, an undo of what was
+    /// finished.
     pub passages: Vec<Passage>,
     /// What this account does not know, in words.
     pub missing: Vec<String>,
@@ -267,7 +269,9 @@ impl Span {
 
     /// The part of it that lies in another one, in microseconds.
     pub fn within(&self, other: &Span) -> u64 {
-        self.to_us.min(other.to_us).saturating_sub(self.from_us.max(other.from_us))
+        self.to_us
+            .min(other.to_us)
+            .saturating_sub(self.from_us.max(other.from_us))
     }
 }
 
@@ -289,7 +293,9 @@ impl Account {
             true => {
                 synthetic = records.lines();
                 if !synthetic.is_empty() {
-                    missing.push("times are those of the journal's records, by the wall clock".to_owned());
+                    missing.push(
+                        "times are those of the journal's records, by the wall clock".to_owned(),
+                    );
                 }
                 &synthetic
             }
@@ -300,8 +306,14 @@ impl Account {
             Happened::Began(began) => Some(&**began),
             _ => None,
         });
-        if let Some(other) = began.map(|began| &began.run).filter(|named| !named.is_empty() && *named != run) {
-            missing.push(format!("the events say that they are of run {}", Shown(other)));
+        if let Some(other) = began
+            .map(|began| &began.run)
+            .filter(|named| !named.is_empty() && *named != run)
+        {
+            missing.push(format!(
+                "the events say that they are of run {}",
+                Shown(other)
+            ));
         }
         let at = |wanted: fn(&Happened) -> bool| {
             let found = lines.iter().filter(move |line| wanted(&line.happened));
@@ -315,18 +327,36 @@ impl Account {
             missing.push("not every swap is told: times may be too short".to_owned());
         }
         let is_closed = matches!(state, RunState::Closed(_));
-        let commands = if from_journal { Vec::new() } else { timeline.sessions };
+        let commands = if from_journal {
+            Vec::new()
+        } else {
+            timeline.sessions
+        };
         let last = timeline.last_at_work.and_then(|at| commands.get(at));
         Self {
             run: run.to_owned(),
-            about: began.map(|began| began.about.clone()).or_else(|| records.about()),
+            about: began
+                .map(|began| began.about.clone())
+                .or_else(|| records.about()),
             deployment: began.map(|began| began.deployment.clone()),
-            user: began.map(|began| began.user.clone()).or_else(|| records.opened().map(|opened| opened.user.clone())),
-            host: began.map(|began| began.host.clone()).or_else(|| records.opened().map(|opened| opened.host.clone())),
-            opened: at(|happened| matches!(happened, Happened::Opened { .. })).into_iter().next(),
-            closed: at(|happened| matches!(happened, Happened::Closed { .. })).pop().filter(|_| is_closed),
-            plan: began.and_then(|began| began.plan).or_else(|| records.opened().map(|opened| opened.plan)),
-            predicted: began.and_then(|began| began.predicted).or_else(|| records.predicted()),
+            user: began
+                .map(|began| began.user.clone())
+                .or_else(|| records.opened().map(|opened| opened.user.clone())),
+            host: began
+                .map(|began| began.host.clone())
+                .or_else(|| records.opened().map(|opened| opened.host.clone())),
+            opened: at(|happened| matches!(happened, Happened::Opened { .. }))
+                .into_iter()
+                .next(),
+            closed: at(|happened| matches!(happened, Happened::Closed { .. }))
+                .pop()
+                .filter(|_| is_closed),
+            plan: began
+                .and_then(|began| began.plan)
+                .or_else(|| records.opened().map(|opened| opened.plan)),
+            predicted: began
+                .and_then(|began| began.predicted)
+                .or_else(|| records.predicted()),
             state,
             exit_code: last.and_then(|session| session.exit_code),
             exit: last.and_then(|session| session.exit.clone()),
@@ -341,13 +371,17 @@ impl Account {
 /// Where the events alone say that a run stands.
 fn told_state(lines: &[Line]) -> RunState {
     use crate::journal::Direction::{Back, Forward};
-    lines.iter().fold(RunState::Staging, |state, line| match &line.happened {
-        Happened::Staged { .. } => RunState::Staged,
-        Happened::Committing if state == RunState::Staged => RunState::Unfinished(Forward),
-        Happened::Turned { back, .. } => RunState::Unfinished(if *back { Back } else { Forward }),
-        Happened::Closed { outcome, .. } => RunState::Closed(*outcome),
-        _ => state,
-    })
+    lines
+        .iter()
+        .fold(RunState::Staging, |state, line| match &line.happened {
+            Happened::Staged { .. } => RunState::Staged,
+            Happened::Committing if state == RunState::Staged => RunState::Unfinished(Forward),
+            Happened::Turned { back, .. } => {
+                RunState::Unfinished(if *back { Back } else { Forward })
+            }
+            Happened::Closed { outcome, .. } => RunState::Closed(*outcome),
+            _ => state,
+        })
 }
 
 /// What cannot be read of the events, in words.
@@ -357,7 +391,12 @@ fn incomplete(events: &Events) -> Vec<String> {
         _ => format!("{number} lines of the events {many}"),
     };
     let mut missing = Vec::new();
-    missing.extend(events.absent.as_ref().map(|why| format!("the events of the run cannot be used: {why}")));
+    missing.extend(
+        events
+            .absent
+            .as_ref()
+            .map(|why| format!("the events of the run cannot be used: {why}")),
+    );
     if events.older > 0 {
         missing.push(lines(
             events.older,

@@ -1,9 +1,10 @@
 //! Services and items that were away while a run was under way, told by its swaps alone.
 //!
-//! An item goes when it is uninstalled or when its install is taken back, and stands again when it is installed or when
-//! its uninstall is taken back; a service goes when it is stopped and comes when it is started. Going back its file gets
-//! its old bytes, which the service itself does not notice: what was stopped stays so until somebody restarts it. What
-//! is replaced in one swap is away for that swap.
+//! An item goes when it is uninstalled or when its install is taken back, and stands again when it
+//! is installed or when its uninstall is taken back; a service goes when it is stopped and comes
+//! when it is started. Going back its file gets its old bytes, which the service itself does not
+//! notice: what was stopped stays so until somebody restarts it. What is replaced in one swap is
+//! away for that swap.
 
 use std::collections::BTreeMap;
 
@@ -23,15 +24,24 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
                 false => (operation.was, operation.becomes),
                 true => (operation.becomes, operation.was),
             };
-            let (Some(before), Some(after)) = (before, after) else { continue };
+            let (Some(before), Some(after)) = (before, after) else {
+                continue;
+            };
             if step.back && operation.of == Kind::Service {
                 continue;
             }
             // Whether a service may be started, and what a record says, takes nothing away.
-            if matches!(operation.kind, OperationKind::Enable | OperationKind::Disable | OperationKind::Accept) {
+            if matches!(
+                operation.kind,
+                OperationKind::Enable | OperationKind::Disable | OperationKind::Accept
+            ) {
                 continue;
             }
-            let key = (operation.of, operation.target.as_str(), operation.server.as_deref());
+            let key = (
+                operation.of,
+                operation.target.as_str(),
+                operation.server.as_deref(),
+            );
             let away = all.entry(key).or_insert_with(|| Away {
                 of: operation.of,
                 target: operation.target.clone(),
@@ -46,8 +56,14 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
             }
             if let (Stand::Up, Some(from_us)) = (after, away.since_us) {
                 away.since_us = None;
-                let by_wall_clock = went.remove(&key).is_some_and(|session| session != step.session);
-                away.spans.push(Span { from_us, to_us: step.span.to_us, by_wall_clock });
+                let by_wall_clock = went
+                    .remove(&key)
+                    .is_some_and(|session| session != step.session);
+                away.spans.push(Span {
+                    from_us,
+                    to_us: step.span.to_us,
+                    by_wall_clock,
+                });
             }
         }
     }
@@ -75,16 +91,35 @@ mod tests {
             OperationKind::Install | OperationKind::Start => (Stand::Down, Stand::Up),
             _ => (Stand::Up, Stand::Up),
         };
-        let operation =
-            Operation { kind, target: "it".to_owned(), server: None, of, was: Some(was), becomes: Some(becomes) };
-        let span = Span { from_us, to_us: from_us + 2, by_wall_clock: false };
-        Move { step: None, back, span, operations: vec![operation], session: 0 }
+        let operation = Operation {
+            kind,
+            target: "it".to_owned(),
+            server: None,
+            of,
+            was: Some(was),
+            becomes: Some(becomes),
+        };
+        let span = Span {
+            from_us,
+            to_us: from_us + 2,
+            by_wall_clock: false,
+        };
+        Move {
+            step: None,
+            back,
+            span,
+            operations: vec![operation],
+            session: 0,
+        }
     }
 
     /// Its spans, and since when it is gone.
     fn times(moves: &[Move], outcome: Option<Outcome>) -> (Vec<(u64, u64)>, Option<u64>) {
         let all = away(moves, outcome);
-        let spans = all.iter().flat_map(|away| &away.spans).map(|span| (span.from_us, span.to_us));
+        let spans = all
+            .iter()
+            .flat_map(|away| &away.spans)
+            .map(|span| (span.from_us, span.to_us));
         (spans.collect(), all.first().and_then(|away| away.since_us))
     }
 
@@ -92,9 +127,18 @@ mod tests {
 
     #[test]
     fn an_item_is_away_from_before_its_removal_until_it_stands_again() {
-        let there_and_back = [step(Uninstall, Kind::Item, false, 10), step(Install, Kind::Item, false, 20)];
-        assert_eq!(times(&there_and_back, Some(Outcome::Applied)), (vec![(10, 22)], None));
-        assert_eq!(times(&there_and_back[..1], Some(Outcome::Applied)), (vec![], Some(10)));
+        let there_and_back = [
+            step(Uninstall, Kind::Item, false, 10),
+            step(Install, Kind::Item, false, 20),
+        ];
+        assert_eq!(
+            times(&there_and_back, Some(Outcome::Applied)),
+            (vec![(10, 22)], None)
+        );
+        assert_eq!(
+            times(&there_and_back[..1], Some(Outcome::Applied)),
+            (vec![], Some(10))
+        );
         assert_eq!(times(&there_and_back[..1], None), (vec![], Some(10)));
     }
 
@@ -106,29 +150,62 @@ mod tests {
             step(Install, Kind::Item, true, 30),
             step(Uninstall, Kind::Item, true, 40),
         ];
-        assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![(10, 22), (30, 42)], None));
+        assert_eq!(
+            times(&moves, Some(Outcome::Undone)),
+            (vec![(10, 22), (30, 42)], None)
+        );
     }
 
     #[test]
     fn what_was_not_there_before_is_not_missed_when_it_is_gone_again() {
-        let moves = [step(Install, Kind::Item, false, 10), step(Install, Kind::Item, true, 20)];
+        let moves = [
+            step(Install, Kind::Item, false, 10),
+            step(Install, Kind::Item, true, 20),
+        ];
         assert_eq!(times(&moves, Some(Outcome::Undone)), (vec![], None));
         assert_eq!(times(&moves, None), (vec![], Some(20)));
     }
 
     #[test]
     fn a_service_is_down_from_stop_to_start_and_notices_no_way_back() {
-        let forward = [step(Stop, Kind::Service, false, 10), step(Start, Kind::Service, false, 20)];
-        assert_eq!(times(&forward, Some(Outcome::Applied)), (vec![(10, 22)], None));
-        let back = [step(Start, Kind::Service, true, 30), step(Stop, Kind::Service, true, 40)];
+        let forward = [
+            step(Stop, Kind::Service, false, 10),
+            step(Start, Kind::Service, false, 20),
+        ];
+        assert_eq!(
+            times(&forward, Some(Outcome::Applied)),
+            (vec![(10, 22)], None)
+        );
+        let back = [
+            step(Start, Kind::Service, true, 30),
+            step(Stop, Kind::Service, true, 40),
+        ];
         assert_eq!(times(&back, Some(Outcome::Undone)), (vec![], None));
-        let stopped_and_back = [step(Stop, Kind::Service, false, 10), step(Stop, Kind::Service, true, 20)];
-        assert_eq!(times(&stopped_and_back, Some(Outcome::Undone)), (vec![], Some(10)));
+        let stopped_and_back = [
+            step(Stop, Kind::Service, false, 10),
+            step(Stop, Kind::Service, true, 20),
+        ];
+        assert_eq!(
+            times(&stopped_and_back, Some(Outcome::Undone)),
+            (vec![], Some(10))
+        );
     }
 
     #[test]
     fn what_is_replaced_is_away_for_its_swap_and_what_is_disabled_is_not() {
-        assert_eq!(times(&[step(Replace, Kind::Item, false, 10)], Some(Outcome::Applied)), (vec![(10, 12)], None));
-        assert_eq!(times(&[step(Disable, Kind::Service, false, 10)], Some(Outcome::Applied)), (vec![], None));
+        assert_eq!(
+            times(
+                &[step(Replace, Kind::Item, false, 10)],
+                Some(Outcome::Applied)
+            ),
+            (vec![(10, 12)], None)
+        );
+        assert_eq!(
+            times(
+                &[step(Disable, Kind::Service, false, 10)],
+                Some(Outcome::Applied)
+            ),
+            (vec![], None)
+        );
     }
 }

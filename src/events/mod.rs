@@ -1,10 +1,12 @@
-//! What every command that worked on a run told, line by line, and the account that can be given of the run from it.
+//! What every command that worked on a run told, line by line, and the account that can be given of
+//! the run from it.
 //!
-//! The commands write `events.ndjson` in the run's folder: what happened and when, so that a report can be made
-//! from this file alone. Nothing ever depends on it. It is never synced, what cannot be written is dropped, and what
-//! cannot be read is left out and said to be missing.
+//! The commands write `events.ndjson` in the run's folder: what happened and when, so that a report
+//! can be made from this file alone. Nothing ever depends on it. It is never synced, what cannot be
+//! written is dropped, and what cannot be read is left out and said to be missing.
 //!
-//! Each line is one JSON object, a [`Line`]; `rollup schema event` prints its schema. Every line has:
+//! Each line is one JSON object, a [`Line`]; `rollup schema event` prints its schema. Every line
+//! has:
 //!
 //! | key | is |
 //! | --- | --- |
@@ -12,9 +14,10 @@
 //! | `elapsed_us` | microseconds since the command began, by a clock that nobody sets |
 //! | `event` | what happened; the other keys depend on it |
 //!
-//! A command that works on the run begins with `began` and ends with `ended`, which carries the exit code. Where there
-//! is no `ended`, the command died. The next command appends to the same file, so the clock of `elapsed_us` begins
-//! anew at every `began`; between two commands only the wall clock tells.
+//! A command that works on the run begins with `began` and ends with `ended`, which carries the
+//! exit code. Where there is no `ended`, the command died. The next command appends to the same
+//! file, so the clock of `elapsed_us` begins anew at every `began`; between two commands only the
+//! wall clock tells.
 //!
 //! | event | when |
 //! | --- | --- |
@@ -53,7 +56,8 @@ use crate::names::{Digest, RelPath};
 use crate::plan::{OperationKind, Plan, Side, Subject};
 
 pub use account::{
-    Account, Away, Compared, Move, Passage, Restart, ServerTaken, Session, Span, Spent, StepTaken, Turned, Waited,
+    Account, Away, Compared, Move, Passage, Restart, ServerTaken, Session, Span, Spent, StepTaken,
+    Turned, Waited,
 };
 pub use reader::{Events, read};
 pub use records::Records;
@@ -140,7 +144,8 @@ pub enum Happened {
         /// Who said so.
         #[serde(default)]
         by: String,
-        /// How long this command waited for it, in microseconds; an earlier one may have put the question.
+        /// How long this command waited for it, in microseconds; an earlier one may have put the
+        /// question.
         #[serde(default)]
         waited_us: u64,
     },
@@ -291,15 +296,17 @@ pub struct Operation {
     pub server: Option<String>,
     /// What the target is.
     pub of: Kind,
-    /// Whether an item is installed or a service runs before the operation; `null` for anything else. Taken back, this
-    /// is so again afterwards.
+    /// Whether an item is installed or a service runs before the operation; `null` for anything
+    /// else. Taken back, this is so again afterwards.
     pub was: Option<Stand>,
     /// The same after it.
     pub becomes: Option<Stand>,
 }
 
 /// What an operation is done to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A component of the console, or what a package installs outside of it.
@@ -363,7 +370,9 @@ impl About {
                 revision: rollup.revision.to_string(),
                 title: rollup.title.clone(),
             },
-            Subject::Accept(acceptance) => Self::Accept { reason: acceptance.reason.clone() },
+            Subject::Accept(acceptance) => Self::Accept {
+                reason: acceptance.reason.clone(),
+            },
         }
     }
 }
@@ -395,7 +404,9 @@ fn stands(was: &Side, becomes: &Side) -> (Kind, Option<Stand>, Option<Stand>) {
         _ => None,
     };
     match (was, becomes) {
-        (Side::Service { .. }, _) | (_, Side::Service { .. }) => (Kind::Service, service(was), service(becomes)),
+        (Side::Service { .. }, _) | (_, Side::Service { .. }) => {
+            (Kind::Service, service(was), service(becomes))
+        }
         (Side::Item { .. }, _) | (_, Side::Item { .. }) => (Kind::Item, item(was), item(becomes)),
         (Side::Procedure { .. }, _) | (_, Side::Procedure { .. }) => (Kind::Procedure, None, None),
         _ => (Kind::File, None, None),

@@ -1,8 +1,11 @@
-//! A run's ways from rest to rest: an apply with every resume, then an undo of what was finished, and so on.
+//! A run's ways from rest to rest: an apply with every resume, then an undo of what was finished,
+//! and so on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::{Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited};
+use super::account::{
+    Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited,
+};
 use super::away::away;
 use super::timeline::{Moment, Timeline};
 use super::{Happened, Kind, Step, Swapped};
@@ -21,7 +24,10 @@ pub(super) fn passages(
     for moment in &all.moments {
         let last = std::mem::replace(&mut before, moment.us);
         // A command that was refused, or that only looked, is on no way.
-        if matches!(moment.line.happened, Happened::Began(_) | Happened::Ended { .. }) {
+        if matches!(
+            moment.line.happened,
+            Happened::Began(_) | Happened::Ended { .. }
+        ) {
             continue;
         }
         if ways.last().is_none_or(|way| way.passage.outcome.is_some()) {
@@ -35,7 +41,9 @@ pub(super) fn passages(
     if let (RunState::Closed(outcome), Some(last)) = (state, ways.last_mut()) {
         last.passage.outcome.get_or_insert(outcome);
     }
-    ways.into_iter().map(|way| way.end(all, swaps, from_journal)).collect()
+    ways.into_iter()
+        .map(|way| way.end(all, swaps, from_journal))
+        .collect()
 }
 
 /// A passage while its lines are read.
@@ -65,7 +73,11 @@ impl<'a> Way<'a> {
         let passage = Passage {
             outcome: None,
             at: first.line.at.clone(),
-            span: Span { from_us: first.us, to_us: first.us, by_wall_clock: false },
+            span: Span {
+                from_us: first.us,
+                to_us: first.us,
+                by_wall_clock: false,
+            },
             staged: None,
             bytes: None,
             backup: None,
@@ -109,7 +121,11 @@ impl<'a> Way<'a> {
             Happened::Opened { bytes, .. } => self.passage.bytes = Some(*bytes),
             Happened::Staged { .. } => {
                 let from_us = self.all.sessions[session].span.from_us;
-                self.passage.staged = Some(Span { from_us, to_us: us, by_wall_clock: false });
+                self.passage.staged = Some(Span {
+                    from_us,
+                    to_us: us,
+                    by_wall_clock: false,
+                });
             }
             Happened::BackedUp { folder, .. } => self.passage.backup = Some(folder.clone()),
             Happened::Committing => {
@@ -119,22 +135,36 @@ impl<'a> Way<'a> {
                 self.step(step.as_ref(), *back, us);
             }
             Happened::Swap(swapped) => self.swap(swapped, us, session),
-            Happened::Barrier { step, back, took_us } => {
+            Happened::Barrier {
+                step,
+                back,
+                took_us,
+            } => {
                 let barrier = self.took(*took_us, us);
                 let step = self.step(step.as_ref(), *back, us);
                 step.barriers.push(barrier);
                 step.span.to_us = us;
             }
             Happened::Asked { step, back } => self.asked(step, *back, us, session),
-            Happened::Answered { step, answer, by, waited_us } => {
+            Happened::Answered {
+                step,
+                answer,
+                by,
+                waited_us,
+            } => {
                 // What nobody had to be asked for is an answer all the same.
-                if self.asked.is_none_or(|(at, _)| self.passage.waits[at].step != *step) {
+                if self
+                    .asked
+                    .is_none_or(|(at, _)| self.passage.waits[at].step != *step)
+                {
                     self.asked(step, false, us.saturating_sub(*waited_us), session);
                 }
                 let (at, asked_in) = self.asked.take().expect("it was asked");
                 let wait = &mut self.passage.waits[at];
                 // What comes behind the answer is its record.
-                wait.span.to_us = us.min(self.asked_us.saturating_add(*waited_us)).max(wait.span.from_us);
+                wait.span.to_us = us
+                    .min(self.asked_us.saturating_add(*waited_us))
+                    .max(wait.span.from_us);
                 wait.span.by_wall_clock = asked_in != session;
                 wait.answer = Some(*answer);
                 wait.by = Some(by.clone()).filter(|by| !by.is_empty());
@@ -145,16 +175,36 @@ impl<'a> Way<'a> {
                 self.committing.get_or_insert((us, session));
                 self.wait_until(us, session);
                 // Whoever goes on in the same direction takes the question up again.
-                self.asked = self.asked.filter(|(at, _)| self.passage.waits[*at].back == *back);
-                if self.passage.turns.last().is_none_or(|turn| (turn.back, &turn.why) != (*back, why)) {
-                    self.passage.turns.push(Turned { back: *back, why: why.clone(), at_us: us });
+                self.asked = self
+                    .asked
+                    .filter(|(at, _)| self.passage.waits[*at].back == *back);
+                if self
+                    .passage
+                    .turns
+                    .last()
+                    .is_none_or(|turn| (turn.back, &turn.why) != (*back, why))
+                {
+                    self.passage.turns.push(Turned {
+                        back: *back,
+                        why: why.clone(),
+                        at_us: us,
+                    });
                 }
             }
             Happened::RestartDue { service, servers } => {
-                self.passage.restarts.push(Restart { service: service.clone(), servers: servers.clone() });
+                self.passage.restarts.push(Restart {
+                    service: service.clone(),
+                    servers: servers.clone(),
+                });
             }
             Happened::Notice { text } => self.passage.notices.push(text.clone()),
-            Happened::Compared { back, expected, measured, differs, came } => {
+            Happened::Compared {
+                back,
+                expected,
+                measured,
+                differs,
+                came,
+            } => {
                 self.passage.compared = Some(Compared {
                     back: *back,
                     expected: *expected,
@@ -163,7 +213,12 @@ impl<'a> Way<'a> {
                     came: came.clone(),
                 });
             }
-            Happened::Closed { outcome, by, reason, .. } => {
+            Happened::Closed {
+                outcome,
+                by,
+                reason,
+                ..
+            } => {
                 self.passage.outcome = Some(*outcome);
                 self.passage.accepted = by.clone().zip(reason.clone());
                 self.passage.committed = self.committing.map(|(from_us, began_in)| Span {
@@ -189,19 +244,31 @@ impl<'a> Way<'a> {
 
     /// What took so long until now.
     fn took(&self, took_us: u64, us: u64) -> Span {
-        Span { from_us: us.saturating_sub(took_us).max(self.before), to_us: us, by_wall_clock: false }
+        Span {
+            from_us: us.saturating_sub(took_us).max(self.before),
+            to_us: us,
+            by_wall_clock: false,
+        }
     }
 
     /// The step as it is taken in this direction.
     fn step(&mut self, id: Option<&String>, back: bool, us: u64) -> &mut StepTaken {
         let steps = &mut self.passage.steps;
         let at = *self.known.entry((id.cloned(), back)).or_insert_with(|| {
-            let title = self.steps.iter().find(|step| Some(&step.id) == id).map(|step| step.title.clone());
+            let title = self
+                .steps
+                .iter()
+                .find(|step| Some(&step.id) == id)
+                .map(|step| step.title.clone());
             steps.push(StepTaken {
                 id: id.cloned(),
                 title,
                 back,
-                span: Span { from_us: us, to_us: us, by_wall_clock: false },
+                span: Span {
+                    from_us: us,
+                    to_us: us,
+                    by_wall_clock: false,
+                },
                 operations: 0,
                 swaps: 0,
                 renaming_us: 0,
@@ -214,7 +281,13 @@ impl<'a> Way<'a> {
     }
 
     fn swap(&mut self, swapped: &Swapped, us: u64, session: usize) {
-        let Swapped { swap, step, back, took_us, operations } = swapped;
+        let Swapped {
+            swap,
+            step,
+            back,
+            took_us,
+            operations,
+        } = swapped;
         let span = self.took(*took_us, us);
         let taken = self.step(step.as_ref(), *back, span.from_us);
         taken.span.to_us = us;
@@ -231,8 +304,15 @@ impl<'a> Way<'a> {
         let (first_in, _) = *self.renamed_in.get_or_insert((session, session));
         self.renamed_in = Some((first_in, session));
         let by_wall_clock = first_in != session;
-        let from_us = self.passage.window.map_or(span.from_us, |window| window.from_us);
-        self.passage.window = Some(Span { from_us, to_us: us, by_wall_clock });
+        let from_us = self
+            .passage
+            .window
+            .map_or(span.from_us, |window| window.from_us);
+        self.passage.window = Some(Span {
+            from_us,
+            to_us: us,
+            by_wall_clock,
+        });
         self.passage.moves.push(Move {
             step: step.clone(),
             back: *back,
@@ -251,8 +331,18 @@ impl<'a> Way<'a> {
         {
             return;
         }
-        let span = Span { from_us: us, to_us: us, by_wall_clock: false };
-        self.passage.waits.push(Waited { step: step.to_owned(), back, span, answer: None, by: None });
+        let span = Span {
+            from_us: us,
+            to_us: us,
+            by_wall_clock: false,
+        };
+        self.passage.waits.push(Waited {
+            step: step.to_owned(),
+            back,
+            span,
+            answer: None,
+            by: None,
+        });
         self.asked = Some((self.passage.waits.len() - 1, session));
     }
 
@@ -267,13 +357,22 @@ impl<'a> Way<'a> {
             Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
             _ => None,
         };
-        let untold = due.zip(swaps).is_some_and(|(told, swaps)| (told as u64) < swaps);
+        let untold = due
+            .zip(swaps)
+            .is_some_and(|(told, swaps)| (told as u64) < swaps);
         // A swap that failed was begun and not done, so going back tells of it alone.
-        let failed = passage.turns.iter().filter(|turn| turn.back && turn.why != "undo").count();
+        let failed = passage
+            .turns
+            .iter()
+            .filter(|turn| turn.back && turn.why != "undo")
+            .count();
         let only_back = self.back.difference(&self.forward).count();
         let unmatched = !self.forward.is_empty() && only_back > failed;
         // A command that died before it told its first swap may have done a part of it.
-        let begun = self.committing.zip(passage.window.as_mut()).zip(self.renamed_in);
+        let begun = self
+            .committing
+            .zip(passage.window.as_mut())
+            .zip(self.renamed_in);
         let silent = begun.filter(|((committing, _), (first_in, _))| committing.1 != *first_in);
         let is_silent = silent.is_some();
         if let Some((((from_us, _), window), _)) = silent {
@@ -298,10 +397,20 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
         *operations.entry(operation.server.as_ref()).or_default() += 1;
     }
     for (server, operations) in operations {
-        let at = servers.binary_search_by(|taken| taken.server.as_ref().cmp(&server)).unwrap_or_else(|at| {
-            servers.insert(at, ServerTaken { server: server.cloned(), span, operations: 0, renaming_us: 0 });
-            at
-        });
+        let at = servers
+            .binary_search_by(|taken| taken.server.as_ref().cmp(&server))
+            .unwrap_or_else(|at| {
+                servers.insert(
+                    at,
+                    ServerTaken {
+                        server: server.cloned(),
+                        span,
+                        operations: 0,
+                        renaming_us: 0,
+                    },
+                );
+                at
+            });
         let taken = &mut servers[at];
         taken.operations += operations;
         taken.renaming_us += swapped.took_us;
@@ -309,14 +418,21 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
     }
 }
 
-/// The restarts that are due when everything is back. Each command tells those of the services that it took back itself;
-/// what an interrupted one took back before is due as well.
+/// The restarts that are due when everything is back. Each command tells those of the services that
+/// it took back itself; what an interrupted one took back before is due as well.
 fn restarts(passage: &Passage) -> Vec<Restart> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for told in &passage.restarts {
-        due.entry(&told.service).or_default().extend(told.servers.iter().map(String::as_str));
+        due.entry(&told.service)
+            .or_default()
+            .extend(told.servers.iter().map(String::as_str));
     }
-    for operation in passage.moves.iter().filter(|step| step.back).flat_map(|step| &step.operations) {
+    for operation in passage
+        .moves
+        .iter()
+        .filter(|step| step.back)
+        .flat_map(|step| &step.operations)
+    {
         if let (Kind::Service, Some(server)) = (operation.of, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
         }
@@ -330,7 +446,8 @@ fn restarts(passage: &Passage) -> Vec<Restart> {
 
 /// What the window was spent on. Nothing counts twice, and the parts together are the whole.
 fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
-    let sum = |spans: &mut dyn Iterator<Item = Span>| spans.map(|span| span.within(window)).sum::<u64>();
+    let sum =
+        |spans: &mut dyn Iterator<Item = Span>| spans.map(|span| span.within(window)).sum::<u64>();
     let waiting_us = sum(&mut passage.waits.iter().map(|wait| wait.span));
     let gaps = all.sessions.windows(2).map(|two| Span {
         from_us: two[0].span.to_us,
@@ -339,14 +456,27 @@ fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
     });
     // A question that waits over the end of its command is waiting, not idleness.
     let idle = gaps.map(|gap| {
-        let asked: u64 = passage.waits.iter().map(|wait| wait.span.within(&gap)).sum();
+        let asked: u64 = passage
+            .waits
+            .iter()
+            .map(|wait| wait.span.within(&gap))
+            .sum();
         gap.within(window).saturating_sub(asked)
     });
     let between_us: u64 = idle.sum();
-    let barriers_us = sum(&mut passage.steps.iter().flat_map(|step| step.barriers.iter().copied()));
+    let barriers_us = sum(&mut passage
+        .steps
+        .iter()
+        .flat_map(|step| step.barriers.iter().copied()));
     let renaming_us = sum(&mut passage.moves.iter().map(|step| step.span));
     let known = waiting_us + between_us + barriers_us + renaming_us;
-    Spent { renaming_us, barriers_us, waiting_us, between_us, else_us: window.us().saturating_sub(known) }
+    Spent {
+        renaming_us,
+        barriers_us,
+        waiting_us,
+        between_us,
+        else_us: window.us().saturating_sub(known),
+    }
 }
 
 #[cfg(test)]
@@ -357,16 +487,33 @@ mod tests {
     use crate::journal::Answer;
 
     fn line(elapsed_us: u64, happened: Happened) -> Line {
-        Line { at: format!("2026-11-23T12:00:00.{elapsed_us:06}Z"), elapsed_us, happened }
+        Line {
+            at: format!("2026-11-23T12:00:00.{elapsed_us:06}Z"),
+            elapsed_us,
+            happened,
+        }
     }
 
     fn swap(elapsed_us: u64, took_us: u64) -> Line {
-        let swapped = Swapped { swap: 1, step: Some("one".to_owned()), back: false, took_us, operations: Vec::new() };
+        let swapped = Swapped {
+            swap: 1,
+            step: Some("one".to_owned()),
+            back: false,
+            took_us,
+            operations: Vec::new(),
+        };
         line(elapsed_us, Happened::Swap(swapped))
     }
 
     fn barrier(elapsed_us: u64, took_us: u64) -> Line {
-        line(elapsed_us, Happened::Barrier { step: Some("one".to_owned()), back: false, took_us })
+        line(
+            elapsed_us,
+            Happened::Barrier {
+                step: Some("one".to_owned()),
+                back: false,
+                took_us,
+            },
+        )
     }
 
     fn only(lines: &[Line]) -> Passage {
@@ -379,7 +526,13 @@ mod tests {
     #[test]
     fn the_window_is_from_before_the_first_rename_until_behind_the_last() {
         let lines = [
-            line(10, Happened::Opened { run: "0001-KB1".to_owned(), bytes: 5 }),
+            line(
+                10,
+                Happened::Opened {
+                    run: "0001-KB1".to_owned(),
+                    bytes: 5,
+                },
+            ),
             line(100, Happened::Staged { bytes: 5 }),
             line(110, Happened::Committing),
             swap(130, 10),
@@ -388,29 +541,66 @@ mod tests {
             barrier(400, 200),
         ];
         let passage = only(&lines);
-        assert_eq!(passage.window, Some(Span { from_us: 120, to_us: 200, by_wall_clock: false }));
+        assert_eq!(
+            passage.window,
+            Some(Span {
+                from_us: 120,
+                to_us: 200,
+                by_wall_clock: false
+            })
+        );
         assert_eq!(passage.staged.map(|staged| staged.us()), Some(100));
-        let spent = Spent { renaming_us: 30, barriers_us: 25, waiting_us: 0, between_us: 0, else_us: 25 };
+        let spent = Spent {
+            renaming_us: 30,
+            barriers_us: 25,
+            waiting_us: 0,
+            between_us: 0,
+            else_us: 25,
+        };
         assert_eq!(passage.spent, spent);
     }
 
     #[test]
     fn a_person_is_waited_for_until_the_answer_and_not_until_its_record() {
         let (step, back) = ("by-hand".to_owned(), false);
-        let answered =
-            Happened::Answered { step: step.clone(), answer: Answer::Done, by: "me".to_owned(), waited_us: 40 };
-        let lines = [swap(10, 5), line(20, Happened::Asked { step, back }), line(75, answered), swap(100, 10)];
+        let answered = Happened::Answered {
+            step: step.clone(),
+            answer: Answer::Done,
+            by: "me".to_owned(),
+            waited_us: 40,
+        };
+        let lines = [
+            swap(10, 5),
+            line(20, Happened::Asked { step, back }),
+            line(75, answered),
+            swap(100, 10),
+        ];
         let passage = only(&lines);
-        assert_eq!((passage.spent.waiting_us, passage.spent.renaming_us, passage.spent.else_us), (40, 15, 40));
+        assert_eq!(
+            (
+                passage.spent.waiting_us,
+                passage.spent.renaming_us,
+                passage.spent.else_us
+            ),
+            (40, 15, 40)
+        );
     }
 
     #[test]
     fn what_a_command_may_have_done_before_it_died_belongs_to_the_window() {
-        // It died before it told its first swap, and another command went on: its clock begins anew.
+        // It died before it told its first swap, and another command went on: its clock begins
+        // anew.
         let lines = [line(50, Happened::Committing), swap(20, 10)];
         let passage = only(&lines);
         assert!(passage.partial);
-        assert_eq!(passage.window, Some(Span { from_us: 50, to_us: 70, by_wall_clock: true }));
+        assert_eq!(
+            passage.window,
+            Some(Span {
+                from_us: 50,
+                to_us: 70,
+                by_wall_clock: true
+            })
+        );
     }
 
     #[test]

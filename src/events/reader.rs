@@ -34,8 +34,13 @@ pub struct Events {
 
 /// Reads the events of a run. Nothing that they hold makes it fail.
 pub fn read(tree: &Tree, run: &str) -> Events {
-    let absent = |why: String| Events { absent: Some(why), ..Events::default() };
-    let Some(at) = path_of(run) else { return absent("it has no such name".to_owned()) };
+    let absent = |why: String| Events {
+        absent: Some(why),
+        ..Events::default()
+    };
+    let Some(at) = path_of(run) else {
+        return absent("it has no such name".to_owned());
+    };
     match tree.file(&at) {
         Ok(file) => Events::parse(BufReader::new(file)),
         Err(error) if error.is_missing() => absent("there are none".to_owned()),
@@ -52,7 +57,11 @@ impl Events {
         loop {
             line.clear();
             // A line that is too long is read on in pieces, each of which is damaged for itself.
-            match text.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
+            match text
+                .by_ref()
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut line)
+            {
                 Ok(0) => break,
                 Ok(_) => events.take_in(&line),
                 Err(error) => {
@@ -98,22 +107,30 @@ fn sort(line: &[u8]) -> Sorted {
         event: String,
         schema: Option<u64>,
     }
-    let Ok(any) = serde_json::from_slice::<Any>(line) else { return Sorted::Damaged };
+    let Ok(any) = serde_json::from_slice::<Any>(line) else {
+        return Sorted::Damaged;
+    };
     if any.schema.is_some_and(|schema| schema > u64::from(SCHEMA)) {
         return Sorted::Unknown;
     }
     match (serde_json::from_slice::<Line>(line), any.event.as_str()) {
         (_, "operation") => Sorted::Older(None),
         (Ok(line), _) => match line.happened {
-            Happened::Ended { ref exit, .. } if exit.is_empty() => Sorted::Older(Some(Box::new(line))),
+            Happened::Ended { ref exit, .. } if exit.is_empty() => {
+                Sorted::Older(Some(Box::new(line)))
+            }
             _ => Sorted::Line(Box::new(line)),
         },
-        (Err(_), "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap" | "barrier") => {
-            Sorted::Damaged
-        }
-        (Err(_), "asked" | "answered" | "turned" | "restart-due" | "notice" | "compared" | "closed" | "ended") => {
-            Sorted::Damaged
-        }
+        (
+            Err(_),
+            "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap"
+            | "barrier",
+        ) => Sorted::Damaged,
+        (
+            Err(_),
+            "asked" | "answered" | "turned" | "restart-due" | "notice" | "compared" | "closed"
+            | "ended",
+        ) => Sorted::Damaged,
         (Err(_), _) => Sorted::Unknown,
     }
 }

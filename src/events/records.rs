@@ -1,4 +1,5 @@
-//! What a run's own records still say where its events do not: the journal and the plan in its folder.
+//! What a run's own records still say where its events do not: the journal and the plan in its
+//! folder.
 
 use jiff::Timestamp;
 
@@ -33,7 +34,9 @@ impl Records<'_> {
                 revision: rollup.revision.to_string(),
                 title: rollup.title.clone(),
             },
-            journal::About::Accept { reason } => About::Accept { reason: reason.clone() },
+            journal::About::Accept { reason } => About::Accept {
+                reason: reason.clone(),
+            },
         });
         from_journal.or_else(|| self.plan.map(|plan| About::of(&plan.subject)))
     }
@@ -52,40 +55,85 @@ impl Records<'_> {
 
     /// The journal as lines of events: when the run was opened, staged, begun, turned and closed.
     pub(super) fn lines(&self) -> Vec<Line> {
-        let Some(run) = self.run else { return Vec::new() };
-        let first: Option<Timestamp> = run.journal.entries.first().and_then(|entry| entry.at.parse().ok());
+        let Some(run) = self.run else {
+            return Vec::new();
+        };
+        let first: Option<Timestamp> = run
+            .journal
+            .entries
+            .first()
+            .and_then(|entry| entry.at.parse().ok());
         let bytes = self.plan.map(crate::run::bytes_to_stage);
         let mut lines = Vec::new();
         for entry in &run.journal.entries {
             // A run is only closed as applied when nothing of ours differs from the prediction.
-            if let Record::Closed { outcome: Outcome::Applied, measured, .. } = &entry.record {
+            if let Record::Closed {
+                outcome: Outcome::Applied,
+                measured,
+                ..
+            } = &entry.record
+            {
                 let expected = self.predicted();
                 let (differs, came) = (Vec::new(), Vec::new());
                 let elapsed_us = lines.last().map_or(0, |line: &Line| line.elapsed_us);
-                let happened = Happened::Compared { back: false, expected, measured: Some(*measured), differs, came };
-                lines.push(Line { at: entry.at.clone(), elapsed_us, happened });
+                let happened = Happened::Compared {
+                    back: false,
+                    expected,
+                    measured: Some(*measured),
+                    differs,
+                    came,
+                };
+                lines.push(Line {
+                    at: entry.at.clone(),
+                    elapsed_us,
+                    happened,
+                });
             }
             let at: Option<Timestamp> = entry.at.parse().ok();
-            let elapsed = at.zip(first).map(|(at, first)| at.as_microsecond() - first.as_microsecond());
+            let elapsed = at
+                .zip(first)
+                .map(|(at, first)| at.as_microsecond() - first.as_microsecond());
             let elapsed_us = elapsed.and_then(|us| u64::try_from(us).ok()).unwrap_or(0);
             let back = |direction: Direction| direction == Direction::Back;
             let happened = match &entry.record {
-                Record::Opened(_) => Happened::Opened { run: run.name().to_owned(), bytes: bytes.unwrap_or(0) },
-                Record::Staged { .. } => Happened::Staged { bytes: bytes.unwrap_or(0) },
+                Record::Opened(_) => Happened::Opened {
+                    run: run.name().to_owned(),
+                    bytes: bytes.unwrap_or(0),
+                },
+                Record::Staged { .. } => Happened::Staged {
+                    bytes: bytes.unwrap_or(0),
+                },
                 Record::Committing => Happened::Committing,
-                Record::Confirmed { step, by, answer } => {
-                    Happened::Answered { step: step.clone(), answer: *answer, by: by.clone(), waited_us: 0 }
-                }
-                Record::Turned { direction, why } => Happened::Turned { back: back(*direction), why: why.clone() },
-                Record::Reopened { why, .. } => Happened::Turned { back: true, why: why.clone() },
-                Record::Closed { outcome, measured, accepted } => Happened::Closed {
+                Record::Confirmed { step, by, answer } => Happened::Answered {
+                    step: step.clone(),
+                    answer: *answer,
+                    by: by.clone(),
+                    waited_us: 0,
+                },
+                Record::Turned { direction, why } => Happened::Turned {
+                    back: back(*direction),
+                    why: why.clone(),
+                },
+                Record::Reopened { why, .. } => Happened::Turned {
+                    back: true,
+                    why: why.clone(),
+                },
+                Record::Closed {
+                    outcome,
+                    measured,
+                    accepted,
+                } => Happened::Closed {
                     outcome: *outcome,
                     measured: Some(*measured),
                     by: accepted.as_ref().map(|accepted| accepted.by.clone()),
                     reason: accepted.as_ref().map(|accepted| accepted.reason.clone()),
                 },
             };
-            lines.push(Line { at: entry.at.clone(), elapsed_us, happened });
+            lines.push(Line {
+                at: entry.at.clone(),
+                elapsed_us,
+                happened,
+            });
         }
         lines
     }

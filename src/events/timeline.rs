@@ -1,7 +1,8 @@
 //! One clock for the lines of all commands.
 //!
-//! Within a command the clock that nobody sets counts. It begins anew with every command, so that the time between two
-//! of them is the wall clock's; where that one went back, the next command begins when the last one ended.
+//! Within a command the clock that nobody sets counts. It begins anew with every command, so that
+//! the time between two of them is the wall clock's; where that one went back, the next command
+//! begins when the last one ended.
 
 use jiff::Timestamp;
 
@@ -27,29 +28,49 @@ pub(super) struct Moment<'a> {
 
 /// Puts lines on one clock.
 pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Timeline<'a> {
-    let mut all = Timeline { moments: Vec::with_capacity(lines.len()), sessions: Vec::new(), last_at_work: None };
+    let mut all = Timeline {
+        moments: Vec::with_capacity(lines.len()),
+        sessions: Vec::new(),
+        last_at_work: None,
+    };
     let mut origin: Option<Timestamp> = None;
     let mut last_us = 0;
     let mut is_over = true;
     let mut went_back = false;
     for line in lines {
         let begins = matches!(line.happened, Happened::Began(_));
-        let elapsed_before = all.moments.last().map_or(0, |last: &Moment<'_>| last.line.elapsed_us);
+        let elapsed_before = all
+            .moments
+            .last()
+            .map_or(0, |last: &Moment<'_>| last.line.elapsed_us);
         if is_over || begins || line.elapsed_us < elapsed_before {
             let began_at = begin_of(line);
             if origin.is_none() {
                 origin = began_at;
             }
-            let by_wall = began_at.zip(origin).map(|(at, origin)| at.as_microsecond() - origin.as_microsecond());
-            let from = by_wall.and_then(|us| u64::try_from(us).ok()).filter(|&us| us >= last_us);
+            let by_wall = began_at
+                .zip(origin)
+                .map(|(at, origin)| at.as_microsecond() - origin.as_microsecond());
+            let from = by_wall
+                .and_then(|us| u64::try_from(us).ok())
+                .filter(|&us| us >= last_us);
             went_back |= from.is_none();
             all.sessions.push(session(line, from.unwrap_or(last_us)));
         }
         let session = all.sessions.len() - 1;
-        let us = all.sessions[session].span.from_us.saturating_add(line.elapsed_us).max(last_us);
+        let us = all.sessions[session]
+            .span
+            .from_us
+            .saturating_add(line.elapsed_us)
+            .max(last_us);
         last_us = us;
         all.sessions[session].span.to_us = us;
-        if let Happened::Ended { exit_code, exit, reasons } = &line.happened {
+        if let Happened::Ended {
+            exit_code,
+            exit,
+            reasons,
+        } = &line.happened
+        {
             let ended = &mut all.sessions[session];
             ended.exit_code = Some(*exit_code);
             ended.exit = Some(exit.clone()).filter(|exit| !exit.is_empty());
@@ -62,7 +83,10 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
         all.moments.push(Moment { us, session, line });
     }
     if went_back {
-        missing.push("the wall clock cannot tell how long it was between two commands: it went back".to_owned());
+        missing.push(
+            "the wall clock cannot tell how long it was between two commands: it went back"
+                .to_owned(),
+        );
     }
     all
 }
@@ -70,7 +94,9 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
 /// When the command of a line began, by the wall clock.
 fn begin_of(line: &Line) -> Option<Timestamp> {
     let at: Timestamp = line.at.parse().ok()?;
-    let us = at.as_microsecond().checked_sub(i64::try_from(line.elapsed_us).ok()?)?;
+    let us = at
+        .as_microsecond()
+        .checked_sub(i64::try_from(line.elapsed_us).ok()?)?;
     Timestamp::from_microsecond(us).ok()
 }
 
@@ -85,7 +111,11 @@ fn session(line: &Line, from_us: u64) -> Session {
         host: began.map(|began| began.host.clone()),
         tool: began.map(|began| began.tool.clone()),
         at: line.at.clone(),
-        span: Span { from_us, to_us: from_us, by_wall_clock: false },
+        span: Span {
+            from_us,
+            to_us: from_us,
+            by_wall_clock: false,
+        },
         exit_code: None,
         exit: None,
         reasons: Vec::new(),
@@ -97,43 +127,68 @@ mod tests {
     use super::*;
 
     fn line(second: u8, elapsed_us: u64, happened: Happened) -> Line {
-        Line { at: format!("2026-11-23T12:00:{second:02}Z"), elapsed_us, happened }
+        Line {
+            at: format!("2026-11-23T12:00:{second:02}Z"),
+            elapsed_us,
+            happened,
+        }
     }
 
     fn ended() -> Happened {
-        Happened::Ended { exit_code: 12, exit: "stopped".to_owned(), reasons: Vec::new() }
+        Happened::Ended {
+            exit_code: 12,
+            exit: "stopped".to_owned(),
+            reasons: Vec::new(),
+        }
     }
 
     fn times(lines: &[Line]) -> (Vec<u64>, Vec<String>) {
         let mut missing = Vec::new();
         let timeline = timeline(lines, &mut missing);
-        (timeline.moments.iter().map(|moment| moment.us).collect(), missing)
+        (
+            timeline.moments.iter().map(|moment| moment.us).collect(),
+            missing,
+        )
     }
 
     #[test]
     fn within_a_command_the_clock_that_nobody_sets_counts() {
         // Somebody set the wall clock back meanwhile.
-        let lines = [line(30, 5, Happened::Committing), line(10, 900, Happened::Committing), line(11, 1_000, ended())];
+        let lines = [
+            line(30, 5, Happened::Committing),
+            line(10, 900, Happened::Committing),
+            line(11, 1_000, ended()),
+        ];
         assert_eq!(times(&lines), (vec![5, 900, 1_000], Vec::new()));
     }
 
     #[test]
     fn between_two_commands_the_wall_clock_tells() {
-        let lines =
-            [line(10, 0, Happened::Committing), line(12, 2_000_000, ended()), line(15, 7, Happened::Committing)];
+        let lines = [
+            line(10, 0, Happened::Committing),
+            line(12, 2_000_000, ended()),
+            line(15, 7, Happened::Committing),
+        ];
         assert_eq!(times(&lines).0, [0, 2_000_000, 5_000_000]);
     }
 
     #[test]
     fn a_wall_clock_that_went_back_is_told_and_nothing_comes_before_what_was_before() {
-        let lines = [line(30, 0, Happened::Committing), line(30, 9, ended()), line(10, 7, Happened::Committing)];
+        let lines = [
+            line(30, 0, Happened::Committing),
+            line(30, 9, ended()),
+            line(10, 7, Happened::Committing),
+        ];
         let (times, missing) = times(&lines);
         assert_eq!((times, missing.len()), (vec![0, 9, 16], 1));
     }
 
     #[test]
     fn a_clock_that_begins_anew_is_another_command() {
-        let lines = [line(10, 500, Happened::Committing), line(11, 3, Happened::Committing)];
+        let lines = [
+            line(10, 500, Happened::Committing),
+            line(11, 3, Happened::Committing),
+        ];
         assert_eq!(timeline(&lines, &mut Vec::new()).sessions.len(), 2);
     }
 }

@@ -11,7 +11,10 @@ impl Happened {
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let id = |step: &crate::plan::PlannedStep| step.id.clone();
         Some(match event {
-            Event::Opened { run, bytes } => Self::Opened { run: (*run).to_owned(), bytes: *bytes },
+            Event::Opened { run, bytes } => Self::Opened {
+                run: (*run).to_owned(),
+                bytes: *bytes,
+            },
             // Too many to keep; the bytes stand in `opened`.
             Event::Wrote { .. } => return None,
             Event::Staged { bytes } => Self::Staged { bytes: *bytes },
@@ -21,35 +24,74 @@ impl Happened {
                 bytes: backup.bytes,
             },
             Event::Committing => Self::Committing,
-            Event::Step { step, back } => Self::Step { step: step.map(id), back: *back },
-            Event::Swapped { swap, operations, back, took } => Self::Swap(Swapped {
+            Event::Step { step, back } => Self::Step {
+                step: step.map(id),
+                back: *back,
+            },
+            Event::Swapped {
+                swap,
+                operations,
+                back,
+                took,
+            } => Self::Swap(Swapped {
                 swap: swap.number,
                 step: swap.step.clone(),
                 back: *back,
                 took_us: micros(*took),
-                operations: operations.iter().map(|operation| Operation::of(operation)).collect(),
+                operations: operations
+                    .iter()
+                    .map(|operation| Operation::of(operation))
+                    .collect(),
             }),
-            Event::Barrier { step, back, took } => {
-                Self::Barrier { step: step.map(id), back: *back, took_us: micros(*took) }
-            }
-            Event::Asked { step, back } => Self::Asked { step: id(step), back: *back },
-            Event::Answered { step, answer, by, waited } => {
-                Self::Answered { step: id(step), answer: *answer, by: (*by).to_owned(), waited_us: micros(*waited) }
-            }
-            Event::Turned { back, why } => Self::Turned { back: *back, why: (*why).to_owned() },
+            Event::Barrier { step, back, took } => Self::Barrier {
+                step: step.map(id),
+                back: *back,
+                took_us: micros(*took),
+            },
+            Event::Asked { step, back } => Self::Asked {
+                step: id(step),
+                back: *back,
+            },
+            Event::Answered {
+                step,
+                answer,
+                by,
+                waited,
+            } => Self::Answered {
+                step: id(step),
+                answer: *answer,
+                by: (*by).to_owned(),
+                waited_us: micros(*waited),
+            },
+            Event::Turned { back, why } => Self::Turned {
+                back: *back,
+                why: (*why).to_owned(),
+            },
             Event::RestartDue { service, servers } => Self::RestartDue {
                 service: (*service).to_owned(),
                 servers: servers.iter().map(|server| (*server).to_owned()).collect(),
             },
-            Event::Notice { text } => Self::Notice { text: (*text).to_owned() },
-            Event::Compared(Comparison { back, expected, measured, differs, came }) => Self::Compared {
+            Event::Notice { text } => Self::Notice {
+                text: (*text).to_owned(),
+            },
+            Event::Compared(Comparison {
+                back,
+                expected,
+                measured,
+                differs,
+                came,
+            }) => Self::Compared {
                 back: *back,
                 expected: *expected,
                 measured: *measured,
                 differs: differs.clone(),
                 came: came.clone(),
             },
-            Event::Closed { outcome, measured, accepted } => Self::Closed {
+            Event::Closed {
+                outcome,
+                measured,
+                accepted,
+            } => Self::Closed {
                 outcome: *outcome,
                 measured: Some(*measured),
                 by: accepted.map(|accepted| accepted.by.clone()),

@@ -30,7 +30,11 @@ pub struct Lost {
 
 /// Where the events of a run are, below the deployment.
 pub fn path_of(run: &str) -> Option<RelPath> {
-    path(".rollup/runs").join(run).ok()?.join("events.ndjson").ok()
+    path(".rollup/runs")
+        .join(run)
+        .ok()?
+        .join("events.ndjson")
+        .ok()
 }
 
 impl Writer {
@@ -38,20 +42,38 @@ impl Writer {
     pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
         let at = path_of(run)?;
         let torn = is_torn(tree, &at);
-        Some(Self { file: side_file(tree, &at)?, begun, torn, lost: None })
+        Some(Self {
+            file: side_file(tree, &at)?,
+            begun,
+            torn,
+            lost: None,
+        })
     }
 
     /// Writes a line.
     pub fn write(&mut self, happened: Happened) {
-        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-        let line = Line { at, elapsed_us: micros(self.begun.elapsed()), happened };
-        let Ok(json) = serde_json::to_string(&line) else { return };
+        let at = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+            .to_string();
+        let line = Line {
+            at,
+            elapsed_us: micros(self.begun.elapsed()),
+            happened,
+        };
+        let Ok(json) = serde_json::to_string(&line) else {
+            return;
+        };
         // A new line after a torn one, so that only that one is lost.
         let text = format!("{}{json}\n", if self.torn { "\n" } else { "" });
         let written = self.file.write_all(text.as_bytes());
         self.torn = written.is_err();
         if let Err(error) = written {
-            self.lost.get_or_insert_with(|| Lost { lines: 0, why: error.to_string() }).lines += 1;
+            self.lost
+                .get_or_insert_with(|| Lost {
+                    lines: 0,
+                    why: error.to_string(),
+                })
+                .lines += 1;
         }
     }
 

@@ -56,7 +56,11 @@ struct Counts {
 }
 
 impl<R: Read + Seek> Cabinet<R> {
-    pub(super) fn open(reader: R, place: String, code_page: CodePage) -> Result<Self, InstallerError> {
+    pub(super) fn open(
+        reader: R,
+        place: String,
+        code_page: CodePage,
+    ) -> Result<Self, InstallerError> {
         let mut reader = BufReader::new(reader);
         let io = |error| InstallerError::reading(&place, error);
         let counts = header(&mut reader, &place)?;
@@ -64,12 +68,20 @@ impl<R: Read + Seek> Cabinet<R> {
         for _ in 0..counts.folders {
             folders.push(folder(&mut reader, counts.folder_reserve, &place)?);
         }
-        reader.seek(SeekFrom::Start(u64::from(counts.files_at))).map_err(io)?;
+        reader
+            .seek(SeekFrom::Start(u64::from(counts.files_at)))
+            .map_err(io)?;
         let mut entries = Vec::new();
         for _ in 0..counts.files {
             entries.push(entry(&mut reader, code_page, folders.len(), &place)?);
         }
-        Ok(Self { reader, place, folders, entries, block_reserve: counts.block_reserve })
+        Ok(Self {
+            reader,
+            place,
+            folders,
+            entries,
+            block_reserve: counts.block_reserve,
+        })
     }
 }
 
@@ -78,7 +90,10 @@ fn header<R: Read>(reader: &mut R, place: &str) -> Result<Counts, InstallerError
     let mut magic = [0; 4];
     reader.read_exact(&mut magic).map_err(io)?;
     if &magic != b"MSCF" {
-        return Err(InstallerError::damaged(place, "it does not begin like a cabinet"));
+        return Err(InstallerError::damaged(
+            place,
+            "it does not begin like a cabinet",
+        ));
     }
     let mut fixed = Fields::<32>::read(reader).map_err(io)?;
     fixed.skip(12);
@@ -86,10 +101,19 @@ fn header<R: Read>(reader: &mut R, place: &str) -> Result<Counts, InstallerError
     fixed.skip(4);
     let version = fixed.u16();
     if version >> 8 != 1 {
-        return Err(InstallerError::Unsupported(format!("{place}: version {} of cabinets", version >> 8)));
+        return Err(InstallerError::Unsupported(format!(
+            "{place}: version {} of cabinets",
+            version >> 8
+        )));
     }
     let (folders, files, flags) = (fixed.u16(), fixed.u16(), fixed.u16());
-    let mut counts = Counts { files_at, folders, files, folder_reserve: 0, block_reserve: 0 };
+    let mut counts = Counts {
+        files_at,
+        folders,
+        files,
+        folder_reserve: 0,
+        block_reserve: 0,
+    };
     if flags & HAS_RESERVE != 0 {
         let mut reserve = Fields::<4>::read(reader).map_err(io)?;
         skip(reader, u64::from(reserve.u16())).map_err(io)?;
@@ -110,11 +134,21 @@ fn folder<R: Read>(reader: &mut R, reserve: u8, place: &str) -> Result<Folder, I
     let mut fixed = Fields::<8>::read(reader).map_err(io)?;
     let (start, blocks, kind) = (fixed.u32(), fixed.u16(), fixed.u16());
     skip(reader, u64::from(reserve)).map_err(io)?;
-    Ok(Folder { start, blocks, kind })
+    Ok(Folder {
+        start,
+        blocks,
+        kind,
+    })
 }
 
-fn entry<R: Read>(reader: &mut R, code_page: CodePage, folders: usize, place: &str) -> Result<Entry, InstallerError> {
-    let mut fixed = Fields::<16>::read(reader).map_err(|error| InstallerError::reading(place, error))?;
+fn entry<R: Read>(
+    reader: &mut R,
+    code_page: CodePage,
+    folders: usize,
+    place: &str,
+) -> Result<Entry, InstallerError> {
+    let mut fixed =
+        Fields::<16>::read(reader).map_err(|error| InstallerError::reading(place, error))?;
     let (size, start, folder) = (fixed.u32(), fixed.u32(), fixed.u16());
     let (date, time, attributes) = (fixed.u16(), fixed.u16(), fixed.u16());
     let bytes = text(reader, place)?;
@@ -123,12 +157,23 @@ fn entry<R: Read>(reader: &mut R, code_page: CodePage, folders: usize, place: &s
         _ => String::from_utf8_lossy(&bytes).into_owned(),
     };
     if folder >= SPANNING {
-        return Err(InstallerError::Unsupported(format!("{place}: a cabinet set that spans files")));
+        return Err(InstallerError::Unsupported(format!(
+            "{place}: a cabinet set that spans files"
+        )));
     }
     if usize::from(folder) >= folders {
-        return Err(InstallerError::damaged(place, format!("`{}` lies in no folder", Shown(&name))));
+        return Err(InstallerError::damaged(
+            place,
+            format!("`{}` lies in no folder", Shown(&name)),
+        ));
     }
-    Ok(Entry { name, folder: usize::from(folder), start, size, modified: seconds(date, time) })
+    Ok(Entry {
+        name,
+        folder: usize::from(folder),
+        start,
+        size,
+        modified: seconds(date, time),
+    })
 }
 
 /// Seconds since 1970, or `None` where the cabinet has no date that exists.
@@ -136,9 +181,18 @@ fn seconds(date: u16, time: u16) -> Option<i64> {
     let part = |bits: u16, shift: u16, mask: u16| i8::try_from(bits >> shift & mask).ok();
     let year = 1980 + i16::try_from(date >> 9).ok()?;
     let (month, day) = (part(date, 5, 0xf)?, part(date, 0, 0x1f)?);
-    let (hour, minute, second) = (part(time, 11, 0x1f)?, part(time, 5, 0x3f)?, part(time, 0, 0x1f)? * 2);
+    let (hour, minute, second) = (
+        part(time, 11, 0x1f)?,
+        part(time, 5, 0x3f)?,
+        part(time, 0, 0x1f)? * 2,
+    );
     let at = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    Some(at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    Some(
+        at.to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_second(),
+    )
 }
 
 /// A text that ends with a zero byte.
@@ -146,7 +200,9 @@ fn text<R: Read>(reader: &mut R, place: &str) -> Result<Vec<u8>, InstallerError>
     let mut bytes = Vec::new();
     let mut byte = [0];
     loop {
-        reader.read_exact(&mut byte).map_err(|error| InstallerError::reading(place, error))?;
+        reader
+            .read_exact(&mut byte)
+            .map_err(|error| InstallerError::reading(place, error))?;
         match byte {
             [0] => return Ok(bytes),
             [byte] => bytes.push(byte),
@@ -196,7 +252,9 @@ impl<const N: usize> Fields<N> {
     fn number(&mut self, width: usize) -> u32 {
         let bytes = self.bytes.iter().skip(self.at).take(width);
         self.at += width;
-        bytes.rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+        bytes
+            .rev()
+            .fold(0, |number, byte| number << 8 | u32::from(*byte))
     }
 }
 
@@ -207,7 +265,10 @@ mod tests {
     #[test]
     fn times_are_read_as_utc() {
         // 2008-03-31 18:32:00
-        assert_eq!(seconds(28 << 9 | 3 << 5 | 31, 18 << 11 | 32 << 5), Some(1_206_988_320));
+        assert_eq!(
+            seconds(28 << 9 | 3 << 5 | 31, 18 << 11 | 32 << 5),
+            Some(1_206_988_320)
+        );
         assert_eq!(seconds(0, 0), None);
         assert_eq!(seconds(u16::MAX, u16::MAX), None);
     }

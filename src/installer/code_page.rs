@@ -36,16 +36,19 @@ impl CodePage {
     /// The text, or `None` where the bytes mean nothing in this code page.
     pub(super) fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
-            Self::Ascii => bytes.is_ascii().then(|| String::from_utf8_lossy(bytes).into_owned()),
-            Self::Known(encoding) => {
-                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(|text| text.into_owned())
-            }
+            Self::Ascii => bytes
+                .is_ascii()
+                .then(|| String::from_utf8_lossy(bytes).into_owned()),
+            Self::Known(encoding) => encoding
+                .decode_without_bom_handling_and_without_replacement(bytes)
+                .map(|text| text.into_owned()),
         }
     }
 
     /// The text for showing, with marks where the bytes mean nothing.
     pub(super) fn decode_for_showing(self, bytes: &[u8]) -> String {
-        self.decode(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
+        self.decode(bytes)
+            .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
@@ -55,7 +58,9 @@ mod tests {
 
     #[test]
     fn bytes_are_read_in_their_code_page() {
-        let decode = |number, bytes: &[u8]| CodePage::from_number(number).and_then(|page| page.decode(bytes));
+        let decode = |number, bytes: &[u8]| {
+            CodePage::from_number(number).and_then(|page| page.decode(bytes))
+        };
         assert_eq!(decode(1252, b"\xdcber.dll").as_deref(), Some("Über.dll"));
         assert_eq!(decode(1255, b"\xf9.txt").as_deref(), Some("ש.txt"));
         assert_eq!(decode(932, b"\x93\xfa.txt").as_deref(), Some("日.txt"));

@@ -4,7 +4,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Beside, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink};
+use super::{
+    Beside, FileHashes, Identity, Installer, InstallerError, PackagedFile, ReadSeek, Sink,
+};
 use crate::names::{Digest, FileName, Hasher, RelPath};
 
 /// Everything a package would lay down.
@@ -43,15 +45,25 @@ pub struct ExternalCabinet {
 }
 
 /// Reads a package and unpacks it into hashes.
-pub fn contents<R: Read + Seek>(file: R, beside: &mut dyn Beside) -> Result<Contents, InstallerError> {
+pub fn contents<R: Read + Seek>(
+    file: R,
+    beside: &mut dyn Beside,
+) -> Result<Contents, InstallerError> {
     let mut installer = Installer::open(file)?;
     let mut hashing = Hashing::default();
-    let mut witness = Witness { beside, seen: Vec::new() };
+    let mut witness = Witness {
+        beside,
+        seen: Vec::new(),
+    };
     installer.unpack(&mut witness, &mut hashing, FileHashes::Compare)?;
     let external_cabinets = witness.seen;
     let mut files = hashing.finish();
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Contents { identity: installer.identity().clone(), files, external_cabinets })
+    Ok(Contents {
+        identity: installer.identity().clone(),
+        files,
+        external_cabinets,
+    })
 }
 
 /// A sink that keeps hashes only.
@@ -70,13 +82,22 @@ impl Hashing {
     /// A file is complete when the next one begins.
     fn complete(&mut self) {
         if let Some((PackagedFile { path, size }, modified, hasher)) = self.current.take() {
-            self.done.push(UnpackedFile { path, size, sha256: hasher.finish(), modified });
+            self.done.push(UnpackedFile {
+                path,
+                size,
+                sha256: hasher.finish(),
+                modified,
+            });
         }
     }
 }
 
 impl Sink for Hashing {
-    fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
+    fn file<'a>(
+        &'a mut self,
+        file: &PackagedFile,
+        modified: Option<i64>,
+    ) -> io::Result<Box<dyn Write + 'a>> {
         self.complete();
         let (_, _, hasher) = self.current.insert((file.clone(), modified, Hasher::new()));
         Ok(Box::new(Hashed(hasher)))
@@ -104,10 +125,16 @@ struct Witness<'a> {
 
 impl Beside for Witness<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let Some(mut file) = self.beside.open(name)? else { return Ok(None) };
+        let Some(mut file) = self.beside.open(name)? else {
+            return Ok(None);
+        };
         let mut hasher = Hasher::new();
         let size = io::copy(&mut file, &mut Hashed(&mut hasher))?;
-        self.seen.push(ExternalCabinet { name: name.clone(), size, sha256: hasher.finish() });
+        self.seen.push(ExternalCabinet {
+            name: name.clone(),
+            size,
+            sha256: hasher.finish(),
+        });
         file.seek(SeekFrom::Start(0))?;
         Ok(Some(file))
     }

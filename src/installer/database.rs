@@ -63,9 +63,19 @@ impl Database {
         name: &'static str,
         wanted: [&str; N],
     ) -> Result<Table<'_, N>, InstallerError> {
-        let empty = Table { name, pool: &self.pool, bytes: Vec::new(), rows: 0, cells: [(0, 0); N] };
-        let Some(columns) = self.columns.get(name) else { return Ok(empty) };
-        let Some(bytes) = stream(compound, &encoded(name, Kind::Table), MOST_TABLE_BYTES)? else { return Ok(empty) };
+        let empty = Table {
+            name,
+            pool: &self.pool,
+            bytes: Vec::new(),
+            rows: 0,
+            cells: [(0, 0); N],
+        };
+        let Some(columns) = self.columns.get(name) else {
+            return Ok(empty);
+        };
+        let Some(bytes) = stream(compound, &encoded(name, Kind::Table), MOST_TABLE_BYTES)? else {
+            return Ok(empty);
+        };
         let width: usize = columns.iter().map(|column| column.width).sum();
         let rows = bytes.len() / width.max(1);
         if rows * width != bytes.len() {
@@ -74,17 +84,25 @@ impl Database {
         check_rows(name, rows)?;
         let mut cells = [(0, 0); N];
         for (cell, wanted) in cells.iter_mut().zip(wanted) {
-            *cell = place_of(columns, rows, wanted)
-                .ok_or_else(|| InstallerError::table(name, format!("it has no column `{wanted}`")))?;
+            *cell = place_of(columns, rows, wanted).ok_or_else(|| {
+                InstallerError::table(name, format!("it has no column `{wanted}`"))
+            })?;
         }
-        Ok(Table { bytes, rows, cells, ..empty })
+        Ok(Table {
+            bytes,
+            rows,
+            cells,
+            ..empty
+        })
     }
 }
 
 fn check_rows(table: &str, rows: usize) -> Result<(), InstallerError> {
     match rows {
         ..=MOST_ROWS => Ok(()),
-        _ => Err(InstallerError::Unsupported(format!("a table `{table}` of {rows} rows"))),
+        _ => Err(InstallerError::Unsupported(format!(
+            "a table `{table}` of {rows} rows"
+        ))),
     }
 }
 
@@ -122,13 +140,19 @@ impl<const N: usize> Row<'_, '_, N> {
         let (number, _) = self.cell(column)?;
         match number {
             0 => Ok(None),
-            _ => self.table.pool.text(number as usize).map(Some).map_err(|what| self.damaged(what)),
+            _ => self
+                .table
+                .pool
+                .text(number as usize)
+                .map(Some)
+                .map_err(|what| self.damaged(what)),
         }
     }
 
     /// The text of a column that cannot be empty.
     pub(super) fn key(&self, column: usize) -> Result<String, InstallerError> {
-        self.text(column)?.ok_or_else(|| self.damaged("a key is missing"))
+        self.text(column)?
+            .ok_or_else(|| self.damaged("a key is missing"))
     }
 
     /// The number of a column, `None` where the cell is empty.
@@ -143,7 +167,10 @@ impl<const N: usize> Row<'_, '_, N> {
 
     /// A fault of this very row.
     pub(super) fn damaged(&self, what: impl AsRef<str>) -> InstallerError {
-        InstallerError::table(self.table.name, format!("row {}: {}", self.at + 1, what.as_ref()))
+        InstallerError::table(
+            self.table.name,
+            format!("row {}: {}", self.at + 1, what.as_ref()),
+        )
     }
 
     fn cell(&self, column: usize) -> Result<(u32, usize), InstallerError> {
@@ -174,21 +201,48 @@ fn columns<R: Read + Seek>(
     let text = pool.reference;
     let rows = bytes.len() / (2 * text + 4);
     check_rows(NAME, rows)?;
-    let cells = [(0, text), (rows * text, 2), (rows * (text + 2), text), (rows * (2 * text + 2), 2)];
-    let table = Table { name: NAME, pool, bytes, rows, cells };
+    let cells = [
+        (0, text),
+        (rows * text, 2),
+        (rows * (text + 2), text),
+        (rows * (2 * text + 2), 2),
+    ];
+    let table = Table {
+        name: NAME,
+        pool,
+        bytes,
+        rows,
+        cells,
+    };
     let mut found: BTreeMap<&'static str, BTreeMap<i32, Column>> = BTreeMap::new();
     for row in table.rows() {
         let of = row.key(0)?;
-        let Some(known) = tables.iter().find(|table| **table == of) else { continue };
+        let Some(known) = tables.iter().find(|table| **table == of) else {
+            continue;
+        };
         let number = row.number(1)?.unwrap_or(0);
         let kind = row.number(3)?.unwrap_or(0);
-        let width = width(kind, text).ok_or_else(|| row.damaged("the kind of its column is unknown"))?;
+        let width =
+            width(kind, text).ok_or_else(|| row.damaged("the kind of its column is unknown"))?;
         let columns = found.entry(known).or_default();
-        if columns.insert(number, Column { name: row.key(2)?, width }).is_some() || columns.len() > MOST_COLUMNS {
+        if columns
+            .insert(
+                number,
+                Column {
+                    name: row.key(2)?,
+                    width,
+                },
+            )
+            .is_some()
+            || columns.len() > MOST_COLUMNS
+        {
             return Err(row.damaged("a column is there twice"));
         }
     }
-    found.into_iter().map(|(table, columns)| Ok((table, in_order(table, columns)?))).collect()
+    found
+        .into_iter()
+        .map(|(table, columns)| Ok((table, in_order(table, columns)?)))
+        .collect()
 }
 
 fn in_order(table: &str, columns: BTreeMap<i32, Column>) -> Result<Vec<Column>, InstallerError> {
@@ -227,10 +281,22 @@ struct Pool {
 
 impl Pool {
     fn open<R: Read + Seek>(compound: &mut Compound<R>) -> Result<Self, InstallerError> {
-        let Some(pool) = stream(compound, &encoded("_StringPool", Kind::Table), 4 * MOST_TEXTS as u64)? else {
-            return Err(InstallerError::NotAPackage("the compound file holds no installer database"));
+        let Some(pool) = stream(
+            compound,
+            &encoded("_StringPool", Kind::Table),
+            4 * MOST_TEXTS as u64,
+        )?
+        else {
+            return Err(InstallerError::NotAPackage(
+                "the compound file holds no installer database",
+            ));
         };
-        let bytes = stream(compound, &encoded("_StringData", Kind::Table), MOST_TEXT_BYTES)?.unwrap_or_default();
+        let bytes = stream(
+            compound,
+            &encoded("_StringData", Kind::Table),
+            MOST_TEXT_BYTES,
+        )?
+        .unwrap_or_default();
         let mut entries = pool.chunks_exact(4).map(little_endian);
         let head = entries.next().ok_or_else(|| Self::damaged("it is empty"))?;
         let number = head & !LONG_REFERENCES;
@@ -241,16 +307,27 @@ impl Pool {
         while let Some(entry) = entries.next() {
             let length = match (entry & 0xffff, entry >> 16) {
                 // A text of 64 KiB and more has its length in an entry of its own.
-                (0, 1..) => entries.next().ok_or_else(|| Self::damaged("it ends too early"))?,
+                (0, 1..) => entries
+                    .next()
+                    .ok_or_else(|| Self::damaged("it ends too early"))?,
                 (length, _) => length,
             };
-            let end = start.checked_add(length).filter(|end| *end as usize <= bytes.len());
-            let end = end.ok_or_else(|| Self::damaged("a text ends behind the end of all texts"))?;
+            let end = start
+                .checked_add(length)
+                .filter(|end| *end as usize <= bytes.len());
+            let end =
+                end.ok_or_else(|| Self::damaged("a text ends behind the end of all texts"))?;
             spans.push((start, end));
             start = end;
         }
         let reference = if head & LONG_REFERENCES == 0 { 2 } else { 3 };
-        Ok(Self { code_page, reference, spans, bytes, left: Cell::new(MOST_BYTES_READ) })
+        Ok(Self {
+            code_page,
+            reference,
+            spans,
+            bytes,
+            left: Cell::new(MOST_BYTES_READ),
+        })
     }
 
     /// The text of a number, which counts from 1.
@@ -259,14 +336,24 @@ impl Pool {
         let bytes = span.and_then(|(start, end)| self.bytes.get(*start as usize..*end as usize));
         let bytes = bytes.ok_or_else(|| format!("there is no text {number}"))?;
         if bytes.len() > LONGEST_TEXT {
-            return Err(format!("the text {number} has {} bytes, too many for a name", bytes.len()));
+            return Err(format!(
+                "the text {number} has {} bytes, too many for a name",
+                bytes.len()
+            ));
         }
-        let left = self.left.get().checked_sub(bytes.len()).ok_or("there is more text than in any package")?;
+        let left = self
+            .left
+            .get()
+            .checked_sub(bytes.len())
+            .ok_or("there is more text than in any package")?;
         self.left.set(left);
         let shown = || self.code_page.decode_for_showing(bytes);
-        self.code_page
-            .decode(bytes)
-            .ok_or_else(|| format!("the code page of the package has no such text as `{}`", Shown(&shown())))
+        self.code_page.decode(bytes).ok_or_else(|| {
+            format!(
+                "the code page of the package has no such text as `{}`",
+                Shown(&shown())
+            )
+        })
     }
 
     fn damaged(what: &str) -> InstallerError {
@@ -275,7 +362,10 @@ impl Pool {
 }
 
 fn little_endian(bytes: &[u8]) -> u32 {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
 /// Whether a stream holds a table or a file.
@@ -328,14 +418,21 @@ fn stream<R: Read + Seek>(
     if !compound.is_stream(name) {
         return Ok(None);
     }
-    let stream = compound.open_stream(name).map_err(|error| InstallerError::reading(PLACE, error))?;
+    let stream = compound
+        .open_stream(name)
+        .map_err(|error| InstallerError::reading(PLACE, error))?;
     let length = stream.len();
     if length > limit {
-        return Err(InstallerError::Unsupported(format!("a table of {length} bytes")));
+        return Err(InstallerError::Unsupported(format!(
+            "a table of {length} bytes"
+        )));
     }
     // Grows with what is really there, whatever length the package claims.
     let mut bytes = Vec::new();
-    stream.take(limit).read_to_end(&mut bytes).map_err(|error| InstallerError::reading(PLACE, error))?;
+    stream
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| InstallerError::reading(PLACE, error))?;
     match bytes.len() as u64 == length {
         true => Ok(Some(bytes)),
         false => Err(InstallerError::damaged(PLACE, "a table ends too early")),

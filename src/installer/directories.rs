@@ -28,7 +28,11 @@ impl Directories {
         database: &Database,
         compound: &mut cfb::CompoundFile<R>,
     ) -> Result<Self, InstallerError> {
-        let table = database.table(compound, "Directory", ["Directory", "Directory_Parent", "DefaultDir"])?;
+        let table = database.table(
+            compound,
+            "Directory",
+            ["Directory", "Directory_Parent", "DefaultDir"],
+        )?;
         let mut rows = BTreeMap::new();
         for row in table.rows() {
             let key = row.key(0)?;
@@ -47,7 +51,9 @@ impl Directories {
         let mut names = Vec::new();
         let mut at = Some(key);
         for _ in 0..DEEPEST {
-            let Some(key) = at.filter(|key| *key != TARGET) else { return joined(&names) };
+            let Some(key) = at.filter(|key| *key != TARGET) else {
+                return joined(&names);
+            };
             match self.0.get(key) {
                 Some(directory) => {
                     names.extend(directory.name.as_deref());
@@ -60,7 +66,10 @@ impl Directories {
                 }
             }
         }
-        Err(InstallerError::table("Directory", format!("`{key}` lies in itself, or deeper than {DEEPEST} folders")))
+        Err(InstallerError::table(
+            "Directory",
+            format!("`{key}` lies in itself, or deeper than {DEEPEST} folders"),
+        ))
     }
 }
 
@@ -103,7 +112,9 @@ pub(super) fn long(name: &str) -> &str {
 
 /// A name that may become a file or a folder on every system.
 pub(super) fn checked(name: &str) -> Result<String, InstallerError> {
-    FileName::parse(name).map(String::from).map_err(|fault| InstallerError::refused(name, fault.to_string()))
+    FileName::parse(name)
+        .map(String::from)
+        .map_err(|fault| InstallerError::refused(name, fault.to_string()))
 }
 
 #[cfg(test)]
@@ -113,7 +124,13 @@ mod tests {
     fn directories(rows: &[(&str, Option<&str>, &str)]) -> Directories {
         let row = |(key, parent, default): &(&str, Option<&str>, &str)| {
             let name = added(key, parent.is_none(), default);
-            ((*key).to_owned(), Directory { parent: parent.map(str::to_owned), name })
+            (
+                (*key).to_owned(),
+                Directory {
+                    parent: parent.map(str::to_owned),
+                    name,
+                },
+            )
         };
         Directories(rows.iter().map(row).collect())
     }
@@ -122,8 +139,16 @@ mod tests {
     fn folders_lie_where_their_target_names_say() {
         let all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
-            ("ProgramFilesFolder", Some("TARGETDIR"), "PFiles|Program Files"),
-            ("INSTALLDIR", Some("ProgramFilesFolder"), "EXAMPL~1|Example Product:src|source"),
+            (
+                "ProgramFilesFolder",
+                Some("TARGETDIR"),
+                "PFiles|Program Files",
+            ),
+            (
+                "INSTALLDIR",
+                Some("ProgramFilesFolder"),
+                "EXAMPL~1|Example Product:src|source",
+            ),
             ("Same", Some("INSTALLDIR"), ".:elsewhere"),
             ("Below", Some("Same"), "below"),
             ("Wix", Some("ProgramFiles64Folder"), "x"),
@@ -133,23 +158,49 @@ mod tests {
         assert_eq!(path("INSTALLDIR"), "Program Files/Example Product");
         assert_eq!(path("Same"), "Program Files/Example Product");
         assert_eq!(path("Below"), "Program Files/Example Product/below");
-        assert_eq!(path("Wix"), "ProgramFiles64Folder/x", "a parent without a row stands for itself");
+        assert_eq!(
+            path("Wix"),
+            "ProgramFiles64Folder/x",
+            "a parent without a row stands for itself"
+        );
         assert_eq!(path("SystemFolder"), "SystemFolder");
     }
 
     #[test]
     fn folders_that_lie_in_each_other_end_the_walk() {
-        let all = directories(&[("A", Some("B"), "a"), ("B", Some("A"), "."), ("C", Some("B"), "c")]);
+        let all = directories(&[
+            ("A", Some("B"), "a"),
+            ("B", Some("A"), "."),
+            ("C", Some("B"), "c"),
+        ]);
         for key in ["A", "B", "C"] {
-            assert!(matches!(all.path(key), Err(InstallerError::Damaged { .. })), "{key}");
+            assert!(
+                matches!(all.path(key), Err(InstallerError::Damaged { .. })),
+                "{key}"
+            );
         }
     }
 
     #[test]
     fn a_folder_cannot_lead_away() {
-        for name in ["..", "UP~1|..", "a/b", "a\\b", "C:\\x|C:\\y", "NUL", "x|con", "", "a.", "a|b|..", "..:ok"] {
+        for name in [
+            "..",
+            "UP~1|..",
+            "a/b",
+            "a\\b",
+            "C:\\x|C:\\y",
+            "NUL",
+            "x|con",
+            "",
+            "a.",
+            "a|b|..",
+            "..:ok",
+        ] {
             let all = directories(&[("D", Some("TARGETDIR"), name)]);
-            assert!(matches!(all.path("D"), Err(InstallerError::Unsafe { .. })), "{name:?} was accepted");
+            assert!(
+                matches!(all.path("D"), Err(InstallerError::Unsafe { .. })),
+                "{name:?} was accepted"
+            );
         }
     }
 }

@@ -44,7 +44,10 @@ pub enum InstallerError {
 
 impl InstallerError {
     pub(super) fn damaged(place: impl Into<String>, what: impl Into<String>) -> Self {
-        Self::Damaged { place: place.into(), what: what.into() }
+        Self::Damaged {
+            place: place.into(),
+            what: what.into(),
+        }
     }
 
     pub(super) fn table(table: &str, what: impl Into<String>) -> Self {
@@ -52,7 +55,10 @@ impl InstallerError {
     }
 
     pub(super) fn refused(name: &str, why: impl Into<String>) -> Self {
-        Self::Unsafe { name: name.to_owned(), why: Shown(&why.into()).to_string() }
+        Self::Unsafe {
+            name: name.to_owned(),
+            why: Shown(&why.into()).to_string(),
+        }
     }
 
     /// A read that failed: a part that contradicts itself or ends too early is the package's
@@ -63,11 +69,17 @@ impl InstallerError {
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => {
                 Self::damaged(place, Shown(&source.to_string()).to_string())
             }
-            _ => Self::Io { doing: format!("read {place}"), source },
+            _ => Self::Io {
+                doing: format!("read {place}"),
+                source,
+            },
         }
     }
 
     pub(super) fn writing(path: &RelPath, source: io::Error) -> Self {
-        Self::Io { doing: format!("write `{}`", Shown(path.as_str())), source }
+        Self::Io {
+            doing: format!("write `{}`", Shown(path.as_str())),
+            source,
+        }
     }
 }

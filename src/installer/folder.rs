@@ -26,12 +26,19 @@ impl Compression {
         match kind & 0xf {
             0 => Ok(Self::Stored),
             1 => Ok(Self::MsZip),
-            2 => Err(InstallerError::Unsupported(format!("{place}: Quantum compression"))),
+            2 => Err(InstallerError::Unsupported(format!(
+                "{place}: Quantum compression"
+            ))),
             3 => match window(kind >> 8 & 0x1f) {
                 Some(window) => Ok(Self::Lzx(window)),
-                None => Err(InstallerError::damaged(place, "the window of its LZX compression has no valid size")),
+                None => Err(InstallerError::damaged(
+                    place,
+                    "the window of its LZX compression has no valid size",
+                )),
             },
-            other => Err(InstallerError::Unsupported(format!("{place}: compression {other}"))),
+            other => Err(InstallerError::Unsupported(format!(
+                "{place}: compression {other}"
+            ))),
         }
     }
 }
@@ -74,14 +81,31 @@ enum Unpacker {
 
 impl<'a, R: Read> Blocks<'a, R> {
     /// The blocks of a folder; the reader stands at the first.
-    pub(super) fn new(reader: &'a mut R, place: &'a str, folder: Folder, reserve: u8) -> Result<Self, InstallerError> {
+    pub(super) fn new(
+        reader: &'a mut R,
+        place: &'a str,
+        folder: Folder,
+        reserve: u8,
+    ) -> Result<Self, InstallerError> {
         let unpacker = match Compression::from_kind(folder.kind, place)? {
             Compression::Stored => Unpacker::Stored,
-            Compression::MsZip => Unpacker::MsZip { history: Vec::new() },
+            Compression::MsZip => Unpacker::MsZip {
+                history: Vec::new(),
+            },
             Compression::Lzx(window) => Unpacker::Lzx(Box::new(Lzxd::new(window))),
         };
         let (packed, block) = (Vec::new(), Vec::new());
-        Ok(Self { reader, place, reserve, left: folder.blocks, unpacker, packed, block, taken: 0, consumed: 0 })
+        Ok(Self {
+            reader,
+            place,
+            reserve,
+            left: folder.blocks,
+            unpacker,
+            packed,
+            block,
+            taken: 0,
+            consumed: 0,
+        })
     }
 
     /// Gives the next `length` bytes to `take`, in pieces.
@@ -95,7 +119,9 @@ impl<'a, R: Read> Blocks<'a, R> {
                 self.next_block()?;
             }
             let rest = self.block.get(self.taken..).unwrap_or_default();
-            let piece = rest.get(..usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or(rest);
+            let piece = rest
+                .get(..usize::try_from(length).unwrap_or(usize::MAX))
+                .unwrap_or(rest);
             take(piece)?;
             self.taken += piece.len();
             length -= piece.len() as u64;
@@ -108,27 +134,42 @@ impl<'a, R: Read> Blocks<'a, R> {
             Some(left) => left,
             None => return Err(self.damaged("a folder ends before its files do")),
         };
-        let size = self.read_block().map_err(|error| InstallerError::reading(self.place, error))?;
+        let size = self
+            .read_block()
+            .map_err(|error| InstallerError::reading(self.place, error))?;
         let (expected, size) = (size.checksum, usize::from(size.unpacked));
         if expected != 0 && expected != self.checksum(size) {
             return Err(self.damaged("the checksum of a block is wrong"));
         }
         match size {
             // A block that unpacks to nothing goes on in the next cabinet.
-            0 => return Err(InstallerError::Unsupported(format!("{}: a cabinet set that spans files", self.place))),
+            0 => {
+                return Err(InstallerError::Unsupported(format!(
+                    "{}: a cabinet set that spans files",
+                    self.place
+                )));
+            }
             1..=LARGEST_BLOCK => {}
             _ => return Err(self.damaged("a block is too large")),
         }
-        let packed = self.packed.get(usize::from(self.reserve)..).unwrap_or_default();
+        let packed = self
+            .packed
+            .get(usize::from(self.reserve)..)
+            .unwrap_or_default();
         self.taken = 0;
         unpack(&mut self.unpacker, packed, size, &mut self.block).map_err(|what| self.damaged(what))
     }
 
     fn read_block(&mut self) -> io::Result<Sizes> {
         let mut head = Fields::<8>::read(self.reader)?;
-        let sizes = Sizes { checksum: head.u32(), packed: head.u16(), unpacked: head.u16() };
+        let sizes = Sizes {
+            checksum: head.u32(),
+            packed: head.u16(),
+            unpacked: head.u16(),
+        };
         // Two bytes of length, so at most 64 KiB whatever they say.
-        self.packed.resize(usize::from(self.reserve) + usize::from(sizes.packed), 0);
+        self.packed
+            .resize(usize::from(self.reserve) + usize::from(sizes.packed), 0);
         self.reader.read_exact(&mut self.packed)?;
         self.consumed += 8 + self.packed.len() as u64;
         Ok(sizes)
@@ -136,7 +177,10 @@ impl<'a, R: Read> Blocks<'a, R> {
 
     /// Over the block's data, then its sizes and what is reserved.
     fn checksum(&self, unpacked: usize) -> u32 {
-        let (reserved, data) = self.packed.split_at_checked(usize::from(self.reserve)).unwrap_or_default();
+        let (reserved, data) = self
+            .packed
+            .split_at_checked(usize::from(self.reserve))
+            .unwrap_or_default();
         let mut head = Vec::from((data.len() as u16).to_le_bytes());
         head.extend((unpacked as u16).to_le_bytes());
         head.extend(reserved);
@@ -158,11 +202,18 @@ struct Sizes {
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks();
     let rest = rest.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-    words.iter().fold(rest, |sum, word| sum ^ u32::from_le_bytes(*word))
+    words
+        .iter()
+        .fold(rest, |sum, word| sum ^ u32::from_le_bytes(*word))
 }
 
 /// Unpacks one block of exactly `size` bytes into `block`.
-fn unpack(unpacker: &mut Unpacker, packed: &[u8], size: usize, block: &mut Vec<u8>) -> Result<(), &'static str> {
+fn unpack(
+    unpacker: &mut Unpacker,
+    packed: &[u8],
+    size: usize,
+    block: &mut Vec<u8>,
+) -> Result<(), &'static str> {
     block.clear();
     match unpacker {
         Unpacker::Stored => block.extend_from_slice(packed),
@@ -179,12 +230,25 @@ fn unpack(unpacker: &mut Unpacker, packed: &[u8], size: usize, block: &mut Vec<u
 }
 
 /// A block of MSZIP is a deflate stream of its own that may look back into the blocks before it.
-fn inflate(history: &mut Vec<u8>, packed: &[u8], size: usize, block: &mut Vec<u8>) -> Result<(), &'static str> {
-    let deflated = packed.strip_prefix(b"CK").ok_or("a block does not begin like MSZIP")?;
+fn inflate(
+    history: &mut Vec<u8>,
+    packed: &[u8],
+    size: usize,
+    block: &mut Vec<u8>,
+) -> Result<(), &'static str> {
+    let deflated = packed
+        .strip_prefix(b"CK")
+        .ok_or("a block does not begin like MSZIP")?;
     let start = history.len();
     history.resize(start + size, 0);
     let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-    let (status, _read, written) = decompress(&mut DecompressorOxide::new(), deflated, history, start, flags);
+    let (status, _read, written) = decompress(
+        &mut DecompressorOxide::new(),
+        deflated,
+        history,
+        start,
+        flags,
+    );
     if status != TINFLStatus::Done || written != size {
         return Err("a block of MSZIP makes no sense");
     }

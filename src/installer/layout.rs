@@ -10,7 +10,15 @@ use super::{Identity, InstallerError, PackagedFile};
 use crate::names::{FileName, Folded, RelPath, Shown};
 
 /// The tables that we read; others are of no concern.
-const TABLES: [&str; 7] = ["Property", "Directory", "Component", "File", "Media", "MsiFileHash", "ModuleSignature"];
+const TABLES: [&str; 7] = [
+    "Property",
+    "Directory",
+    "Component",
+    "File",
+    "Media",
+    "MsiFileHash",
+    "ModuleSignature",
+];
 /// The most bytes of all paths of a package together.
 const MOST_PATH_BYTES: usize = 16 << 20;
 /// The most bytes of all files together: a small package can claim, and unpack to, far too many.
@@ -63,9 +71,16 @@ impl Layout {
         for (file, row) in rows.into_iter().enumerate() {
             let md5 = hashes.remove(&row.key);
             cabinets.take(row.sequence, row.key, Wanted { file, md5 }, &row.path)?;
-            files.push(PackagedFile { path: row.path, size: row.size });
+            files.push(PackagedFile {
+                path: row.path,
+                size: row.size,
+            });
         }
-        let layout = Self { identity, files, cabinets: cabinets.in_use() };
+        let layout = Self {
+            identity,
+            files,
+            cabinets: cabinets.in_use(),
+        };
         Ok((layout, database.code_page()))
     }
 
@@ -87,7 +102,13 @@ fn identity<R: Read + Seek>(
     let mut found = BTreeMap::new();
     for row in table.rows() {
         let name = row.key(0)?;
-        let known = ["ProductName", "ProductVersion", "ProductCode", "UpgradeCode", "Manufacturer"];
+        let known = [
+            "ProductName",
+            "ProductVersion",
+            "ProductCode",
+            "UpgradeCode",
+            "Manufacturer",
+        ];
         if known.contains(&name.as_str())
             && let Some(value) = row.text(1)?
         {
@@ -95,21 +116,38 @@ fn identity<R: Read + Seek>(
         }
     }
     if database.has_table("ModuleSignature") && !found.contains_key("ProductCode") {
-        return Err(InstallerError::Unsupported("a merge module, which is part of other packages,".to_owned()));
+        return Err(InstallerError::Unsupported(
+            "a merge module, which is part of other packages,".to_owned(),
+        ));
     }
     let mut take = |name: &str| found.remove(name).filter(|value| !value.trim().is_empty());
     let (upgrade_code, manufacturer) = (take("UpgradeCode"), take("Manufacturer"));
-    let mut required =
-        |name: &str| take(name).ok_or_else(|| InstallerError::table(TABLE, format!("it does not tell the `{name}`")));
-    let (product, version, product_code) =
-        (required("ProductName")?, required("ProductVersion")?, required("ProductCode")?);
+    let mut required = |name: &str| {
+        take(name)
+            .ok_or_else(|| InstallerError::table(TABLE, format!("it does not tell the `{name}`")))
+    };
+    let (product, version, product_code) = (
+        required("ProductName")?,
+        required("ProductVersion")?,
+        required("ProductCode")?,
+    );
     let version = version.parse().map_err(|error| {
-        InstallerError::table(TABLE, format!("its `ProductVersion`: {}", Shown(&format!("{error}"))))
+        InstallerError::table(
+            TABLE,
+            format!("its `ProductVersion`: {}", Shown(&format!("{error}"))),
+        )
     })?;
     for code in upgrade_code.iter().chain([&product_code]) {
-        check_guid(code).ok_or_else(|| InstallerError::table(TABLE, format!("`{}` is no GUID", Shown(code))))?;
+        check_guid(code)
+            .ok_or_else(|| InstallerError::table(TABLE, format!("`{}` is no GUID", Shown(code))))?;
     }
-    Ok(Identity { product, version, product_code, upgrade_code, manufacturer })
+    Ok(Identity {
+        product,
+        version,
+        product_code,
+        upgrade_code,
+        manufacturer,
+    })
 }
 
 fn check_guid(code: &str) -> Option<()> {
@@ -131,41 +169,73 @@ fn file_rows<R: Read + Seek>(
 ) -> Result<Vec<FileRow>, InstallerError> {
     let components = components(database, compound)?;
     let directories = Directories::read(database, compound)?;
-    let columns = ["File", "Component_", "FileName", "FileSize", "Attributes", "Sequence"];
+    let columns = [
+        "File",
+        "Component_",
+        "FileName",
+        "FileSize",
+        "Attributes",
+        "Sequence",
+    ];
     let table = database.table(compound, "File", columns)?;
     let mut rows = Vec::new();
     let (mut path_bytes, mut file_bytes) = (0, 0);
     for row in table.rows() {
         let (key, component, name) = (row.key(0)?, row.key(1)?, row.key(2)?);
-        let folder = components.get(&component).ok_or_else(|| row.damaged("its component is missing"))?;
+        let folder = components
+            .get(&component)
+            .ok_or_else(|| row.damaged("its component is missing"))?;
         let path = below(&directories.path(folder)?, long(&name))?;
         let size = row.number(3)?.and_then(|size| u64::try_from(size).ok());
-        let size = size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
+        let size =
+            size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
         const NOT_COMPRESSED: i32 = 0x2000;
         if row.number(4)?.unwrap_or(0) & NOT_COMPRESSED != 0 {
             return Err(outside(&path));
         }
-        let sequence = row.number(5)?.ok_or_else(|| row.damaged("the sequence of the file is missing"))?;
+        let sequence = row
+            .number(5)?
+            .ok_or_else(|| row.damaged("the sequence of the file is missing"))?;
         (path_bytes, file_bytes) = (path_bytes + path.as_str().len(), file_bytes + size);
         if path_bytes > MOST_PATH_BYTES || file_bytes > MOST_FILE_BYTES {
-            return Err(InstallerError::Unsupported("a package with so many files".to_owned()));
+            return Err(InstallerError::Unsupported(
+                "a package with so many files".to_owned(),
+            ));
         }
-        rows.push(FileRow { key, path, size, sequence });
+        rows.push(FileRow {
+            key,
+            path,
+            size,
+            sequence,
+        });
     }
     rows.sort_by(|a, b| a.key.cmp(&b.key));
-    match rows.windows(2).find(|pair| matches!(pair, [a, b] if a.key == b.key)) {
-        Some([twice, _]) => Err(InstallerError::table("File", format!("`{}` is there twice", Shown(&twice.key)))),
+    match rows
+        .windows(2)
+        .find(|pair| matches!(pair, [a, b] if a.key == b.key))
+    {
+        Some([twice, _]) => Err(InstallerError::table(
+            "File",
+            format!("`{}` is there twice", Shown(&twice.key)),
+        )),
         _ => Ok(rows),
     }
 }
 
 fn outside(path: &RelPath) -> InstallerError {
-    InstallerError::Unsupported(format!("a file that is in no cabinet (`{}`)", Shown(path.as_str())))
+    InstallerError::Unsupported(format!(
+        "a file that is in no cabinet (`{}`)",
+        Shown(path.as_str())
+    ))
 }
 
 fn below(folder: &str, name: &str) -> Result<RelPath, InstallerError> {
     let name = checked(name)?;
-    let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+    let path = if folder.is_empty() {
+        name
+    } else {
+        format!("{folder}/{name}")
+    };
     if path.len() > LONGEST_PATH {
         return Err(InstallerError::refused(&path, "the path is too long"));
     }
@@ -205,14 +275,25 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
             let file = depth == last;
             let refuse = |why: String| Err(InstallerError::refused(row.path.as_str(), why));
             let Some(other) = entries.get(&(folder, Folded::of(part))) else {
-                entries.insert((folder, Folded::of(part)), Entry { number, spelling: part, file });
+                entries.insert(
+                    (folder, Folded::of(part)),
+                    Entry {
+                        number,
+                        spelling: part,
+                        file,
+                    },
+                );
                 folder = number;
                 continue;
             };
             match (other.spelling == part, other.file, file) {
                 (true, false, false) => folder = other.number,
-                (true, true, true) => return refuse("two files of the package have this path".to_owned()),
-                (true, ..) => return refuse(format!("`{}` is both a file and a folder", Shown(part))),
+                (true, true, true) => {
+                    return refuse("two files of the package have this path".to_owned());
+                }
+                (true, ..) => {
+                    return refuse(format!("`{}` is both a file and a folder", Shown(part)));
+                }
                 (false, ..) => {
                     let (one, two) = (Shown(other.spelling), Shown(part));
                     return refuse(format!("`{one}` and `{two}` differ only in case"));
@@ -250,14 +331,24 @@ struct Cabinets {
 }
 
 impl Cabinets {
-    fn read<R: Read + Seek>(database: &Database, compound: &mut cfb::CompoundFile<R>) -> Result<Self, InstallerError> {
+    fn read<R: Read + Seek>(
+        database: &Database,
+        compound: &mut cfb::CompoundFile<R>,
+    ) -> Result<Self, InstallerError> {
         let table = database.table(compound, "Media", ["DiskId", "LastSequence", "Cabinet"])?;
         let mut rows = Vec::new();
         for row in table.rows() {
-            rows.push((row.number(1)?.unwrap_or(0), row.number(0)?.unwrap_or(0), row.text(2)?));
+            rows.push((
+                row.number(1)?.unwrap_or(0),
+                row.number(0)?.unwrap_or(0),
+                row.text(2)?,
+            ));
         }
         rows.sort();
-        let mut cabinets = Self { media: Vec::with_capacity(rows.len()), all: Vec::new() };
+        let mut cabinets = Self {
+            media: Vec::with_capacity(rows.len()),
+            all: Vec::new(),
+        };
         // One cabinet may serve several rows.
         let mut known = BTreeMap::new();
         for (last, _disk, cabinet) in rows {
@@ -270,11 +361,21 @@ impl Cabinets {
         Ok(cabinets)
     }
 
-    fn number(&mut self, known: &mut BTreeMap<String, usize>, name: String) -> Result<usize, InstallerError> {
+    fn number(
+        &mut self,
+        known: &mut BTreeMap<String, usize>,
+        name: String,
+    ) -> Result<usize, InstallerError> {
         let source = match name.strip_prefix('#') {
-            Some(inner) => Source::Embedded { name: inner.to_owned(), stream: stream_name(inner)? },
+            Some(inner) => Source::Embedded {
+                name: inner.to_owned(),
+                stream: stream_name(inner)?,
+            },
             None => Source::Beside(FileName::parse(&name).map_err(|fault| {
-                InstallerError::refused(&name, format!("a cabinet lies beside the package, and {fault}"))
+                InstallerError::refused(
+                    &name,
+                    format!("a cabinet lies beside the package, and {fault}"),
+                )
             })?),
         };
         let key = match &source {
@@ -282,24 +383,41 @@ impl Cabinets {
             Source::Beside(name) => name.folded().as_str().to_owned(),
         };
         Ok(*known.entry(key).or_insert_with(|| {
-            self.all.push(Cabinet { source, wanted: BTreeMap::new() });
+            self.all.push(Cabinet {
+                source,
+                wanted: BTreeMap::new(),
+            });
             self.all.len() - 1
         }))
     }
 
-    fn take(&mut self, sequence: i32, key: String, wanted: Wanted, path: &RelPath) -> Result<(), InstallerError> {
+    fn take(
+        &mut self,
+        sequence: i32,
+        key: String,
+        wanted: Wanted,
+        path: &RelPath,
+    ) -> Result<(), InstallerError> {
         let row = self.media.partition_point(|(last, _)| *last < sequence);
         let Some((_, cabinet)) = self.media.get(row) else {
-            return Err(InstallerError::table("Media", format!("no row holds `{}`", Shown(path.as_str()))));
+            return Err(InstallerError::table(
+                "Media",
+                format!("no row holds `{}`", Shown(path.as_str())),
+            ));
         };
-        let cabinet = cabinet.and_then(|at| self.all.get_mut(at)).ok_or_else(|| outside(path))?;
+        let cabinet = cabinet
+            .and_then(|at| self.all.get_mut(at))
+            .ok_or_else(|| outside(path))?;
         cabinet.wanted.insert(key, wanted);
         Ok(())
     }
 
     /// The cabinets that files come from.
     fn in_use(self) -> Vec<Cabinet> {
-        self.all.into_iter().filter(|cabinet| !cabinet.wanted.is_empty()).collect()
+        self.all
+            .into_iter()
+            .filter(|cabinet| !cabinet.wanted.is_empty())
+            .collect()
     }
 }
 

@@ -92,7 +92,8 @@ impl Beside for NothingBeside {
 pub enum FileHashes {
     /// Every file is compared with it.
     Compare,
-    /// It is passed over: this very package was unpacked and compared before, known by its own hash.
+    /// It is passed over: this very package was unpacked and compared before, known by its own
+    /// hash.
     Known,
 }
 
@@ -103,12 +104,18 @@ pub trait Sink {
     /// `modified` is in seconds since 1970, the cabinet's time read as UTC; `None` where that is no
     /// date. What was written counts only when the whole package was unpacked without an error:
     /// that a hash is wrong shows at the end of a file.
-    fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>>;
+    fn file<'a>(
+        &'a mut self,
+        file: &PackagedFile,
+        modified: Option<i64>,
+    ) -> io::Result<Box<dyn Write + 'a>>;
 }
 
 impl<R> fmt::Debug for Installer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Installer").field("identity", &self.layout.identity).finish_non_exhaustive()
+        f.debug_struct("Installer")
+            .field("identity", &self.layout.identity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -117,13 +124,18 @@ impl<R: Read + Seek> Installer<R> {
     pub fn open(mut file: R) -> Result<Self, InstallerError> {
         let length = check_start(&mut file)?;
         let (file, ration) = ration::Rationed::new(file, length);
-        let mut compound =
-            cfb::CompoundFile::open(file).map_err(|error| InstallerError::reading("the compound file", error))?;
+        let mut compound = cfb::CompoundFile::open(file)
+            .map_err(|error| InstallerError::reading("the compound file", error))?;
         ration.end();
         check_kind(&compound)?;
         let (layout, code_page) = layout::Layout::read(&mut compound)?;
         let external_cabinets = layout.external_cabinets();
-        Ok(Self { compound, code_page, layout, external_cabinets })
+        Ok(Self {
+            compound,
+            code_page,
+            layout,
+            external_cabinets,
+        })
     }
 
     /// Which package it is.
@@ -149,7 +161,12 @@ impl<R: Read + Seek> Installer<R> {
         file_hashes: FileHashes,
     ) -> Result<(), InstallerError> {
         for cabinet in &self.layout.cabinets {
-            let pass = unpack::Pass { code_page: self.code_page, cabinet, files: &self.layout.files, file_hashes };
+            let pass = unpack::Pass {
+                code_page: self.code_page,
+                cabinet,
+                files: &self.layout.files,
+                file_hashes,
+            };
             pass.unpack(&mut self.compound, beside, sink)?;
         }
         Ok(())
@@ -159,7 +176,10 @@ impl<R: Read + Seek> Installer<R> {
 /// The length of a file that begins like a compound file and is not larger than any package.
 fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
-    let system = |source| InstallerError::Io { doing: "read the package".to_owned(), source };
+    let system = |source| InstallerError::Io {
+        doing: "read the package".to_owned(),
+        source,
+    };
     let length = file.seek(SeekFrom::End(0)).map_err(system)?;
     file.seek(SeekFrom::Start(0)).map_err(system)?;
     let mut start = Vec::new();
@@ -170,7 +190,9 @@ fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     }
     match length {
         ..=LARGEST_PACKAGE => Ok(length),
-        _ => Err(InstallerError::Unsupported("a package above 2 GiB".to_owned())),
+        _ => Err(InstallerError::Unsupported(
+            "a package above 2 GiB".to_owned(),
+        )),
     }
 }
 
@@ -184,6 +206,8 @@ fn check_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), InstallerError> 
         PACKAGE => Ok(()),
         TRANSFORM => unsupported("a transform, which only changes another package,"),
         PATCH => unsupported("a patch, which only changes what another package installed,"),
-        _ => Err(InstallerError::NotAPackage("it is a compound file of another kind")),
+        _ => Err(InstallerError::NotAPackage(
+            "it is a compound file of another kind",
+        )),
     }
 }

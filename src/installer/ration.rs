@@ -24,7 +24,13 @@ impl<R> Rationed<R> {
     /// A ration for opening a compound file of this length: its map of sectors takes a 128th.
     pub(super) fn new(inner: R, length: u64) -> (Self, Ration) {
         let ration = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
-        (Self { inner, ration: Arc::clone(&ration) }, Ration(ration))
+        (
+            Self {
+                inner,
+                ration: Arc::clone(&ration),
+            },
+            Ration(ration),
+        )
     }
 }
 
@@ -40,7 +46,10 @@ impl<R: Read> Read for Rationed<R> {
         let read = self.inner.read(bytes)?;
         if left != u64::MAX {
             let left = left.checked_sub(read as u64).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::InvalidData, "its directory is larger than that of any package")
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "its directory is larger than that of any package",
+                )
             })?;
             self.ration.store(left, Ordering::Relaxed);
         }

@@ -31,9 +31,14 @@ impl Pass<'_> {
             Source::Embedded { name, stream } => {
                 let place = format!("the cabinet `{}`", Shown(name));
                 if !compound.is_stream(stream) {
-                    return Err(InstallerError::damaged(place, "the package does not hold it"));
+                    return Err(InstallerError::damaged(
+                        place,
+                        "the package does not hold it",
+                    ));
                 }
-                let stream = compound.open_stream(stream).map_err(|error| InstallerError::reading(&place, error))?;
+                let stream = compound
+                    .open_stream(stream)
+                    .map_err(|error| InstallerError::reading(&place, error))?;
                 self.deliver(Cabinet::open(stream, place, self.code_page)?, sink)
             }
             Source::Beside(name) => {
@@ -43,7 +48,11 @@ impl Pass<'_> {
         }
     }
 
-    fn deliver<R: Read + Seek>(&self, mut cabinet: Cabinet<R>, sink: &mut dyn Sink) -> Result<(), InstallerError> {
+    fn deliver<R: Read + Seek>(
+        &self,
+        mut cabinet: Cabinet<R>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), InstallerError> {
         let entries = std::mem::take(&mut cabinet.entries);
         let mut folders = self.matched(entries, &cabinet.place)?;
         // In the order of the cabinet, so that it is read once and no block serves two folders.
@@ -59,13 +68,25 @@ impl Pass<'_> {
     }
 
     /// Pairs the cabinet's files with the package's, by folder and in their order there.
-    fn matched(&self, entries: Vec<Entry>, place: &str) -> Result<BTreeMap<usize, Vec<Delivery<'_>>>, InstallerError> {
+    fn matched(
+        &self,
+        entries: Vec<Entry>,
+        place: &str,
+    ) -> Result<BTreeMap<usize, Vec<Delivery<'_>>>, InstallerError> {
         let layout::Cabinet { source, wanted } = self.cabinet;
         let embedded = matches!(source, Source::Embedded { .. });
-        let mut left: BTreeMap<&str, &Wanted> = wanted.iter().map(|(key, wanted)| (key.as_str(), wanted)).collect();
+        let mut left: BTreeMap<&str, &Wanted> = wanted
+            .iter()
+            .map(|(key, wanted)| (key.as_str(), wanted))
+            .collect();
         let mut folders: BTreeMap<usize, Vec<Delivery<'_>>> = BTreeMap::new();
         for entry in entries {
-            let damaged = |what: &str| Err(InstallerError::damaged(place, format!("`{}` {what}", Shown(&entry.name))));
+            let damaged = |what: &str| {
+                Err(InstallerError::damaged(
+                    place,
+                    format!("`{}` {what}", Shown(&entry.name)),
+                ))
+            };
             let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
                 if wanted.contains_key(&entry.name) {
                     return damaged("is in it twice");
@@ -76,27 +97,41 @@ impl Pass<'_> {
                 }
                 continue;
             };
-            let Some(file) = self.files.get(*file) else { continue };
+            let Some(file) = self.files.get(*file) else {
+                continue;
+            };
             if u64::from(entry.size) != file.size {
                 let told = format!("has {} bytes, the package tells {}", entry.size, file.size);
                 return damaged(&told);
             }
             let md5 = md5.filter(|_| self.file_hashes == FileHashes::Compare);
-            folders.entry(entry.folder).or_default().push(Delivery { entry, file, md5 });
+            folders
+                .entry(entry.folder)
+                .or_default()
+                .push(Delivery { entry, file, md5 });
         }
         match left.keys().next() {
             None => Ok(folders),
-            Some(key) => Err(InstallerError::damaged(place, format!("`{}` is not in it", Shown(key)))),
+            Some(key) => Err(InstallerError::damaged(
+                place,
+                format!("`{}` is not in it", Shown(key)),
+            )),
         }
     }
 }
 
-fn open_beside(name: &FileName, beside: &mut dyn Beside) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
+fn open_beside(
+    name: &FileName,
+    beside: &mut dyn Beside,
+) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
     let place = format!("the cabinet `{}`", Shown(name.as_str()));
     match beside.open(name) {
         Ok(Some(file)) => Ok((place, file)),
         Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
-        Err(source) => Err(InstallerError::Io { doing: format!("open {place}"), source }),
+        Err(source) => Err(InstallerError::Io {
+            doing: format!("open {place}"),
+            source,
+        }),
     }
 }
 
@@ -116,12 +151,17 @@ fn deliver_folder<R: Read + Seek>(
     sink: &mut dyn Sink,
 ) -> Result<u64, InstallerError> {
     let place = cabinet.place.as_str();
-    let Some(folder) = cabinet.folders.get(number).copied() else { return Ok(free_from) };
+    let Some(folder) = cabinet.folders.get(number).copied() else {
+        return Ok(free_from);
+    };
     let start = u64::from(folder.start);
     if start < free_from {
         return Err(InstallerError::damaged(place, "two folders share blocks"));
     }
-    cabinet.reader.seek(SeekFrom::Start(start)).map_err(|error| InstallerError::reading(place, error))?;
+    cabinet
+        .reader
+        .seek(SeekFrom::Start(start))
+        .map_err(|error| InstallerError::reading(place, error))?;
     let mut blocks = Blocks::new(&mut cabinet.reader, place, folder, cabinet.block_reserve)?;
     deliveries.sort_by_key(|delivery| (delivery.entry.start, delivery.entry.size));
     let mut at = 0;
@@ -163,7 +203,10 @@ fn deliver_file<R: Read>(
         true => Ok(()),
         false => {
             let path = Shown(file.path.as_str()).to_string();
-            Err(InstallerError::damaged(format!("the file `{path}`"), "its MD5 is not the one that the package tells"))
+            Err(InstallerError::damaged(
+                format!("the file `{path}`"),
+                "its MD5 is not the one that the package tells",
+            ))
         }
     }
 }

@@ -258,7 +258,8 @@ impl Journal {
         let damaged = |what| LineFault::Damaged(number, what);
         let text = str::from_utf8(line).map_err(|_| damaged("it is not text"))?;
         let mut fields = text.splitn(3, ' ');
-        let (Some(count), Some(sum), Some(json)) = (fields.next(), fields.next(), fields.next()) else {
+        let (Some(count), Some(sum), Some(json)) = (fields.next(), fields.next(), fields.next())
+        else {
             return Err(damaged("it is not a record"));
         };
         if count != number.to_string() {
@@ -283,10 +284,17 @@ impl Journal {
 
     /// Whether a manual step stands as done (or skipped) at this point.
     pub fn confirmed(&self, step: &str) -> Option<Answer> {
-        self.entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Confirmed { step: named, answer, .. } if named == step => Some(*answer),
-            _ => None,
-        })
+        self.entries
+            .iter()
+            .rev()
+            .find_map(|entry| match &entry.record {
+                Record::Confirmed {
+                    step: named,
+                    answer,
+                    ..
+                } if named == step => Some(*answer),
+                _ => None,
+            })
     }
 
     /// The rollup that the run is of, where it is of one.
@@ -312,7 +320,10 @@ fn later_format(json: &str) -> Option<u32> {
     struct Format {
         format: Option<u32>,
     }
-    serde_json::from_str::<Format>(json).ok()?.format.filter(|&format| format > FORMAT)
+    serde_json::from_str::<Format>(json)
+        .ok()?
+        .format
+        .filter(|&format| format > FORMAT)
 }
 
 #[derive(Debug)]
@@ -341,7 +352,11 @@ mod tests {
     fn lines(records: Vec<Record>) -> Vec<String> {
         let mut last = String::new();
         let lines = records.into_iter().enumerate().map(|(at, record)| {
-            let json = serde_json::to_string(&Entry { at: "now".to_owned(), record }).expect("a plain record");
+            let json = serde_json::to_string(&Entry {
+                at: "now".to_owned(),
+                record,
+            })
+            .expect("a plain record");
             last = checksum(&last, at + 1, &json);
             format!("{} {last} {json}\n", at + 1)
         });
@@ -349,8 +364,18 @@ mod tests {
     }
 
     fn three() -> Vec<String> {
-        let closed = Record::Closed { outcome: Outcome::Applied, measured: Digest::of(b""), accepted: None };
-        lines(vec![Record::Staged { new: Digest::of(b"") }, Record::Committing, closed])
+        let closed = Record::Closed {
+            outcome: Outcome::Applied,
+            measured: Digest::of(b""),
+            accepted: None,
+        };
+        lines(vec![
+            Record::Staged {
+                new: Digest::of(b""),
+            },
+            Record::Committing,
+            closed,
+        ])
     }
 
     #[test]
@@ -364,7 +389,8 @@ mod tests {
         let lines = three();
         let (whole, torn) = (lines[..2].concat(), &lines[2]);
         for length in 0..torn.len() {
-            let journal = Journal::parse(format!("{whole}{}", &torn[..length]).as_bytes()).expect("only torn");
+            let journal = Journal::parse(format!("{whole}{}", &torn[..length]).as_bytes())
+                .expect("only torn");
             assert_eq!(journal.entries.len(), 2, "torn after {length} bytes");
             assert_eq!(journal.good as usize, whole.len());
         }
@@ -376,7 +402,10 @@ mod tests {
         for (at, _) in lines[0].bytes().enumerate() {
             let mut bytes = lines.concat().into_bytes();
             bytes[at] ^= 0x01;
-            assert!(Journal::parse(&bytes).is_err(), "byte {at} was changed unseen");
+            assert!(
+                Journal::parse(&bytes).is_err(),
+                "byte {at} was changed unseen"
+            );
         }
         assert!(Journal::parse([&lines[1][..], &lines[0], &lines[2]].concat().as_bytes()).is_err());
         assert!(Journal::parse([&lines[0][..], &lines[2], &lines[2]].concat().as_bytes()).is_err());
@@ -386,6 +415,9 @@ mod tests {
     fn a_later_format_is_named() {
         let json = r#"{"at":"now","record":"opened","format":2,"news":true}"#;
         let text = format!("1 {} {json}\n", checksum("", 1, json));
-        assert!(matches!(Journal::parse(text.as_bytes()), Err(LineFault::TooNew(2))));
+        assert!(matches!(
+            Journal::parse(text.as_bytes()),
+            Err(LineFault::TooNew(2))
+        ));
     }
 }

@@ -70,11 +70,16 @@ impl Run {
     }
 
     fn direction(&self) -> Direction {
-        let last = self.journal.entries.iter().rev().find_map(|entry| match &entry.record {
-            Record::Turned { direction, .. } => Some(*direction),
-            Record::Reopened { .. } => Some(Direction::Back),
-            _ => None,
-        });
+        let last = self
+            .journal
+            .entries
+            .iter()
+            .rev()
+            .find_map(|entry| match &entry.record {
+                Record::Turned { direction, .. } => Some(*direction),
+                Record::Reopened { .. } => Some(Direction::Back),
+                _ => None,
+            });
         last.unwrap_or(Direction::Forward)
     }
 }
@@ -103,13 +108,22 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
     let mut runs = Vec::new();
     let mut damaged = Vec::new();
     for (name, kind) in tree.names(&folder)? {
-        let Some((number, about)) = name.split_once('-') else { continue };
+        let Some((number, about)) = name.split_once('-') else {
+            continue;
+        };
         let kb = about.parse().ok();
         let is_named = kb.is_some() || about == ACCEPT;
-        let (Ok(number), true, Kind::Folder) = (number.parse(), is_named, kind) else { continue };
+        let (Ok(number), true, Kind::Folder) = (number.parse(), is_named, kind) else {
+            continue;
+        };
         let folder = folder.join(&name).expect("a name found in a folder");
         match Journal::read(tree, &folder.join("journal").expect("a plain name")) {
-            Ok(journal) => runs.push(Run { number, kb, folder, journal }),
+            Ok(journal) => runs.push(Run {
+                number,
+                kb,
+                folder,
+                journal,
+            }),
             Err(fault @ JournalFault::Damaged { .. }) => damaged.push(Damaged { folder, fault }),
             Err(fault) => return Err(fault),
         }
@@ -121,7 +135,9 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
 /// The number of the next run: no folder had it yet, not even one that was set aside.
 pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
     let names = tree.names(&runs_folder())?;
-    let numbers = names.iter().filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
+    let numbers = names
+        .iter()
+        .filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
     Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
 }
 
@@ -150,7 +166,8 @@ impl Aside {
     const LONGEST: u64 = 1024 * 1024;
 }
 
-/// The folders of runs that were set aside, by name, and what was said then, as far as it was written.
+/// The folders of runs that were set aside, by name, and what was said then, as far as it was
+/// written.
 pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
     let folder = runs_folder();
     let mut aside = Vec::new();
@@ -158,8 +175,13 @@ pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
         if kind != Kind::Folder || !name.contains(Aside::SUFFIX) {
             continue;
         }
-        let file = folder.join(&name).and_then(|folder| folder.join(Aside::FILE)).expect("names found in a folder");
-        let said = tree.text(&file, Aside::LONGEST)?.and_then(|text| toml::from_str(&text).ok());
+        let file = folder
+            .join(&name)
+            .and_then(|folder| folder.join(Aside::FILE))
+            .expect("names found in a folder");
+        let said = tree
+            .text(&file, Aside::LONGEST)?
+            .and_then(|text| toml::from_str(&text).ok());
         aside.push((name, said));
     }
     Ok(aside)

@@ -26,7 +26,12 @@ impl Writer {
         let (at, reserve) = names(run);
         disk.write(&reserve, &[0; RESERVE], None)?;
         let file = disk.create(&at)?;
-        Ok(Self { at, file, journal: Journal::default(), reserve })
+        Ok(Self {
+            at,
+            file,
+            journal: Journal::default(),
+            reserve,
+        })
     }
 
     /// Goes on with a journal that was read; the first record written cuts a torn line off.
@@ -34,7 +39,12 @@ impl Writer {
         let (at, reserve) = names(run);
         let journal = Journal::read(disk.tree(), &at)?;
         let file = disk.reopen(&at)?;
-        Ok(Self { at, file, journal, reserve })
+        Ok(Self {
+            at,
+            file,
+            journal,
+            reserve,
+        })
     }
 
     /// What stands in the journal so far.
@@ -45,10 +55,17 @@ impl Writer {
     /// Writes a record and brings it to disk, but for `opened`, which the barrier of staging does.
     pub fn write(&mut self, disk: &LockedDeployment, record: Record) -> Result<(), DiskError> {
         let synced = !matches!(record, Record::Opened(_));
-        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let at = jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string();
         let entry = Entry { at, record };
-        let json = serde_json::to_string(&entry)
-            .map_err(|e| DiskError::new("write", disk.tree().shown(Some(&self.at)), io::Error::other(e)))?;
+        let json = serde_json::to_string(&entry).map_err(|e| {
+            DiskError::new(
+                "write",
+                disk.tree().shown(Some(&self.at)),
+                io::Error::other(e),
+            )
+        })?;
         let number = self.journal.entries.len() + 1;
         let sum = checksum(&self.journal.last, number, &json);
         let line = format!("{number} {sum} {json}\n");
@@ -62,8 +79,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes behind the last good line, whatever an earlier failure left there. A full disk gets back
-    /// what was kept aside, and the line is written again from its start.
+    /// Writes behind the last good line, whatever an earlier failure left there. A full disk gets
+    /// back what was kept aside, and the line is written again from its start.
     fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
         let good = self.journal.good;
         self.file.cut(good)?;
@@ -79,7 +96,10 @@ impl Writer {
 }
 
 fn is_full(error: &DiskError) -> bool {
-    matches!(error.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.source.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 fn names(run: &RelPath) -> (RelPath, RelPath) {

@@ -14,9 +14,18 @@ use crate::document::{Code, Placed, Reader, Span, brief, slip, some_of};
 use crate::names::{Folded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    let products = deployment.products.iter().map(|product| Folded::of(&product.name)).collect();
-    let mut fit =
-        Fit { reader, deployment, products, platforms: platforms::known(Some(deployment)), apart: BTreeMap::new() };
+    let products = deployment
+        .products
+        .iter()
+        .map(|product| Folded::of(&product.name))
+        .collect();
+    let mut fit = Fit {
+        reader,
+        deployment,
+        products,
+        platforms: platforms::known(Some(deployment)),
+        apart: BTreeMap::new(),
+    };
     fit.site(&draft.rollup);
     for prerequisite in &draft.prerequisites {
         if let Some(condition) = &prerequisite.condition {
@@ -24,8 +33,14 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
         }
     }
     if let Some(step) = draft.known.too_many_at.map(|at| &draft.steps[at]) {
-        let message = format!("up to the step `{}` more items are selected than can be checked", step.name());
-        reader.findings.add(Code::TooLarge, step.place(), message).help("select each group once");
+        let message = format!(
+            "up to the step `{}` more items are selected than can be checked",
+            step.name()
+        );
+        reader
+            .findings
+            .add(Code::TooLarge, step.place(), message)
+            .help("select each group once");
         return;
     }
     for step in &draft.steps {
@@ -53,9 +68,21 @@ struct Fit<'r, 's, 'd> {
 
 /// Whether no server holds both roles. One that nobody holds is told by itself.
 fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
-    let (ones, others) = (&deployment.roles[one.0].servers, &deployment.roles[other.0].servers);
-    let (fewer, role) = if ones.len() < others.len() { (ones, other) } else { (others, one) };
-    let holds = |server: &ServerId| deployment.servers[server.0].roles.binary_search(&role).is_ok();
+    let (ones, others) = (
+        &deployment.roles[one.0].servers,
+        &deployment.roles[other.0].servers,
+    );
+    let (fewer, role) = if ones.len() < others.len() {
+        (ones, other)
+    } else {
+        (others, one)
+    };
+    let holds = |server: &ServerId| {
+        deployment.servers[server.0]
+            .roles
+            .binary_search(&role)
+            .is_ok()
+    };
     !ones.is_empty() && !fewer.iter().any(holds)
 }
 
@@ -63,7 +90,9 @@ fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
 type InList<'d> = (usize, &'d Placed<String>);
 
 /// Names that mean the same as an earlier one, each with that one.
-fn repeated<'d, T: Ord>(names: impl Iterator<Item = (InList<'d>, T)>) -> Vec<(InList<'d>, InList<'d>)> {
+fn repeated<'d, T: Ord>(
+    names: impl Iterator<Item = (InList<'d>, T)>,
+) -> Vec<(InList<'d>, InList<'d>)> {
     let mut seen: BTreeMap<T, InList<'d>> = BTreeMap::new();
     let mut found = Vec::new();
     for (name, known) in names {
@@ -79,17 +108,34 @@ impl Fit<'_, '_, '_> {
     /// Whether the rollup is for what stands here.
     fn site(&mut self, rollup: &RollupDraft) {
         let deployment = self.deployment;
-        if let Some(product) = rollup.product.as_ref().filter(|product| product.value != deployment.product) {
+        if let Some(product) = rollup
+            .product
+            .as_ref()
+            .filter(|product| product.value != deployment.product)
+        {
             let message = format!("the deployment `{}` has another product", deployment.name);
-            let finding = self.reader.findings.add(Code::OtherProduct, product.span.clone(), message);
-            finding.label(format!("it has `{}`", deployment.product)).help("the plan will be refused there");
+            let finding =
+                self.reader
+                    .findings
+                    .add(Code::OtherProduct, product.span.clone(), message);
+            finding
+                .label(format!("it has `{}`", deployment.product))
+                .help("the plan will be refused there");
         }
         let versions = &rollup.product_versions;
         if let Some(first) = versions.first()
-            && versions.iter().all(|version| version.value != deployment.product_version)
+            && versions
+                .iter()
+                .all(|version| version.value != deployment.product_version)
         {
-            let message = format!("the deployment `{}` has version {}", deployment.name, deployment.product_version);
-            let finding = self.reader.findings.add(Code::OtherProduct, first.span.clone(), message);
+            let message = format!(
+                "the deployment `{}` has version {}",
+                deployment.name, deployment.product_version
+            );
+            let finding = self
+                .reader
+                .findings
+                .add(Code::OtherProduct, first.span.clone(), message);
             finding.help("the plan will be refused there");
         }
     }
@@ -107,10 +153,21 @@ impl Fit<'_, '_, '_> {
 
     /// An item that can be installed, which a procedure cannot.
     fn installable(&mut self, wanted: &Placed<String>) {
-        let Some(item) = self.item(wanted, self.deployment.item(&wanted.value)) else { return };
-        if matches!(self.deployment.items[item.0].kind, ItemKind::Procedure { .. }) {
-            let message = format!("`{}` is a procedure, which is never installed", wanted.value);
-            let finding = self.reader.findings.add(Code::WrongKind, wanted.span.clone(), message);
+        let Some(item) = self.item(wanted, self.deployment.item(&wanted.value)) else {
+            return;
+        };
+        if matches!(
+            self.deployment.items[item.0].kind,
+            ItemKind::Procedure { .. }
+        ) {
+            let message = format!(
+                "`{}` is a procedure, which is never installed",
+                wanted.value
+            );
+            let finding = self
+                .reader
+                .findings
+                .add(Code::WrongKind, wanted.span.clone(), message);
             finding.help("ask for the item that the procedure is about");
         }
     }
@@ -120,16 +177,26 @@ impl Fit<'_, '_, '_> {
         if self.products.contains(&Folded::of(&wanted.value)) {
             return;
         }
-        let names = deployment.products.iter().map(|product| product.name.as_str());
+        let names = deployment
+            .products
+            .iter()
+            .map(|product| product.name.as_str());
         let near = self.reader.nearest(&wanted.value, names);
         let message = format!("no server has the product `{}`", wanted.value);
-        let finding = self.reader.findings.add(Code::NoSuchProduct, wanted.span.clone(), message);
-        finding.did_you_mean(near).help("the plan is refused where a product is missing");
+        let finding = self
+            .reader
+            .findings
+            .add(Code::NoSuchProduct, wanted.span.clone(), message);
+        finding
+            .did_you_mean(near)
+            .help("the plan is refused where a product is missing");
     }
 
     fn step(&mut self, step: &StepDraft) {
         step.on.iter().for_each(|role| self.role(role));
-        step.service.iter().for_each(|service| self.service(service));
+        step.service
+            .iter()
+            .for_each(|service| self.service(service));
         let procedures = step.verb == Some(Verb::Initialize);
         for ((group, names), (known_group, known)) in step.items.iter().zip(&step.known.items) {
             self.group(group, *known_group);
@@ -139,7 +206,12 @@ impl Fit<'_, '_, '_> {
         }
         // An action without groups has its finding already.
         let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
-        for (group, known) in step.groups.iter().zip(&step.known.groups).filter(|_| takes_groups) {
+        for (group, known) in step
+            .groups
+            .iter()
+            .zip(&step.known.groups)
+            .filter(|_| takes_groups)
+        {
             if let Some(known) = self.group(group, *known) {
                 self.whole_group(step, known, group);
             }
@@ -157,39 +229,69 @@ impl Fit<'_, '_, '_> {
         }
         if let Some(server) = self.deployment.server(&wanted.value) {
             let roles = &self.deployment.servers[server.0].roles;
-            let roles = some_of(roles.iter().map(|role| self.deployment.roles[role.0].name.as_str()));
+            let roles = some_of(
+                roles
+                    .iter()
+                    .map(|role| self.deployment.roles[role.0].name.as_str()),
+            );
             let message = format!("`{}` is a server, and a manifest names roles", wanted.value);
-            let finding = self.reader.findings.add(Code::NoSuchRole, wanted.span.clone(), message);
-            finding.label(format!("it holds {}", if roles.is_empty() { "no role" } else { &roles }));
+            let finding = self
+                .reader
+                .findings
+                .add(Code::NoSuchRole, wanted.span.clone(), message);
+            finding.label(format!(
+                "it holds {}",
+                if roles.is_empty() { "no role" } else { &roles }
+            ));
             return;
         }
-        let near = self.reader.nearest(&wanted.value, self.deployment.role_names());
+        let near = self
+            .reader
+            .nearest(&wanted.value, self.deployment.role_names());
         self.unknown(Code::NoSuchRole, "role", wanted, near);
     }
 
     /// Whether any server of this deployment is meant by what the step says.
     fn nothing_there(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
-        let named = step.on.as_ref().and_then(|on| Some((on, deployment.role(&on.value)?)));
+        let named = step
+            .on
+            .as_ref()
+            .and_then(|on| Some((on, deployment.role(&on.value)?)));
         let service = step.service.as_ref();
-        let own = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
-        let Some((place, role)) = named.or(own) else { return };
+        let own = service.and_then(|name| {
+            Some((
+                name,
+                deployment.services[deployment.service(&name.value)?.0].on,
+            ))
+        });
+        let Some((place, role)) = named.or(own) else {
+            return;
+        };
         let role = &deployment.roles[role.0];
         let (site, name) = (brief(&deployment.name), brief(&role.name));
-        let mut platforms = role.servers.iter().map(|server| deployment.servers[server.0].platform.as_str());
+        let mut platforms = role
+            .servers
+            .iter()
+            .map(|server| deployment.servers[server.0].platform.as_str());
         let message = match &step.platform {
             _ if role.servers.is_empty() => {
                 format!("no server of `{site}` holds the role `{name}`")
             }
             // A misspelled one is told by itself.
-            Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => return,
+            Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
+                return;
+            }
             Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
                 let platform = &platform.value;
                 format!("no server of `{site}` that holds the role `{name}` is {platform}")
             }
             _ => return,
         };
-        let finding = self.reader.findings.add(Code::NothingThere, place.span.clone(), message);
+        let finding = self
+            .reader
+            .findings
+            .add(Code::NothingThere, place.span.clone(), message);
         finding.help("the step does nothing there");
     }
 
@@ -197,21 +299,46 @@ impl Fit<'_, '_, '_> {
     fn elsewhere(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let Some(on) = &step.on else { return };
-        let Some(role) = deployment.role(&on.value) else { return };
-        let service = step.service.as_ref().filter(|_| matches!(step.verb, Some(Verb::Service(_))));
-        let service = service.and_then(|name| Some((name, deployment.services[deployment.service(&name.value)?.0].on)));
-        let items = step.named_items().filter_map(|(name, item)| Some((name, deployment.items[item?.0].on?)));
+        let Some(role) = deployment.role(&on.value) else {
+            return;
+        };
+        let service = step
+            .service
+            .as_ref()
+            .filter(|_| matches!(step.verb, Some(Verb::Service(_))));
+        let service = service.and_then(|name| {
+            Some((
+                name,
+                deployment.services[deployment.service(&name.value)?.0].on,
+            ))
+        });
+        let items = step
+            .named_items()
+            .filter_map(|(name, item)| Some((name, deployment.items[item?.0].on?)));
         for (name, own) in service.into_iter().chain(items) {
-            if !*self.apart.entry((role, own)).or_insert_with(|| apart(deployment, role, own)) {
+            if !*self
+                .apart
+                .entry((role, own))
+                .or_insert_with(|| apart(deployment, role, own))
+            {
                 continue;
             }
-            let (here, there) = (brief(&deployment.roles[role.0].name), brief(&deployment.roles[own.0].name));
+            let (here, there) = (
+                brief(&deployment.roles[role.0].name),
+                brief(&deployment.roles[own.0].name),
+            );
             let (place, verb) = match step.service {
                 Some(_) => (on, "runs"),
                 None => (name, "is"),
             };
-            let message = format!("`{}` {verb} on `{there}`, and no server holds that role and `{here}`", name.value);
-            let finding = self.reader.findings.add(Code::Elsewhere, place.span.clone(), message);
+            let message = format!(
+                "`{}` {verb} on `{there}`, and no server holds that role and `{here}`",
+                name.value
+            );
+            let finding = self
+                .reader
+                .findings
+                .add(Code::Elsewhere, place.span.clone(), message);
             finding.help("leave `on` out, or correct it; the step does nothing there");
         }
     }
@@ -222,12 +349,18 @@ impl Fit<'_, '_, '_> {
         let groups = step.groups.iter().zip(&step.known.groups);
         let lists = || step.items.iter().zip(&step.known.items);
         let keys = lists().filter_map(|((name, _), (group, _))| Some(((1, name), (*group)?)));
-        let items = lists().zip(2..).flat_map(|(((_, names), (group, known)), list)| {
-            let members = names.iter().zip(known).filter_map(|(name, item)| Some((name, (*item)?)));
-            // One that is in another group has its finding already.
-            let members = members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
-            members.map(move |(name, item)| ((list, name), item))
-        });
+        let items = lists()
+            .zip(2..)
+            .flat_map(|(((_, names), (group, known)), list)| {
+                let members = names
+                    .iter()
+                    .zip(known)
+                    .filter_map(|(name, item)| Some((name, (*item)?)));
+                // One that is in another group has its finding already.
+                let members =
+                    members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
+                members.map(move |(name, item)| ((list, name), item))
+            });
         let mut told = repeated(groups.filter_map(|(name, group)| Some(((0, name), (*group)?))));
         told.extend(repeated(keys));
         told.extend(repeated(items));
@@ -242,21 +375,30 @@ impl Fit<'_, '_, '_> {
                 false => format!("`{}` and `{}` are one", first.value, second.value),
             };
             let line = self.reader.source.line(first.span.start);
-            let finding = self.reader.findings.add(Code::NamedTwice, second.span.clone(), message);
-            finding.note(format!("the first one is on line {line}")).help("remove one of them");
+            let finding = self
+                .reader
+                .findings
+                .add(Code::NamedTwice, second.span.clone(), message);
+            finding
+                .note(format!("the first one is on line {line}"))
+                .help("remove one of them");
         }
     }
 
     fn service(&mut self, wanted: &Placed<String>) {
         if self.deployment.service(&wanted.value).is_none() {
-            let near = self.reader.nearest(&wanted.value, self.deployment.service_names());
+            let near = self
+                .reader
+                .nearest(&wanted.value, self.deployment.service_names());
             self.unknown(Code::NoSuchService, "service", wanted, near);
         }
     }
 
     fn item(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
         if found.is_none() {
-            let near = self.reader.nearest(&wanted.value, self.deployment.item_names());
+            let near = self
+                .reader
+                .nearest(&wanted.value, self.deployment.item_names());
             self.unknown(Code::NoSuchItem, "item", wanted, near);
         }
         found
@@ -265,15 +407,21 @@ impl Fit<'_, '_, '_> {
     fn group(&mut self, wanted: &Placed<String>, found: Option<GroupId>) -> Option<GroupId> {
         let Some(group) = found else {
             let deployment = self.deployment;
-            let by_last = self.reader.suggestion(deployment.groups.len(), || deployment.group_ending(&wanted.value));
-            let near = by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
+            let by_last = self.reader.suggestion(deployment.groups.len(), || {
+                deployment.group_ending(&wanted.value)
+            });
+            let near =
+                by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
             self.unknown(Code::NoSuchGroup, "group", wanted, near);
             return None;
         };
         let path = &self.deployment.groups[group.0].path;
         if path.folded() != Folded::of(&wanted.value) {
             let message = format!("`{}` is another name of `{path}`", wanted.value);
-            self.reader.findings.add(Code::ByAlias, wanted.span.clone(), message).help("there is nothing to do");
+            self.reader
+                .findings
+                .add(Code::ByAlias, wanted.span.clone(), message)
+                .help("there is nothing to do");
         }
         Some(group)
     }
@@ -281,20 +429,26 @@ impl Fit<'_, '_, '_> {
     /// A procedure, or whatever else has the name.
     fn procedure(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
         if found.is_none() {
-            let near = self
-                .reader
-                .suggestion(self.deployment.items.len(), || self.deployment.nearest_procedure(&wanted.value));
+            let near = self.reader.suggestion(self.deployment.items.len(), || {
+                self.deployment.nearest_procedure(&wanted.value)
+            });
             self.unknown(Code::NoSuchItem, "procedure", wanted, near);
         }
         found
     }
 
     fn unknown(&mut self, code: Code, kind: &str, wanted: &Placed<String>, near: Option<&str>) {
-        let message = format!("the deployment `{}` has no {kind} `{}`", brief(&self.deployment.name), wanted.value);
+        let message = format!(
+            "the deployment `{}` has no {kind} `{}`",
+            brief(&self.deployment.name),
+            wanted.value
+        );
         let finding = self.reader.findings.add(code, wanted.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
-            None => finding.help("`deployment.toml` lists everything that there is, installed or not"),
+            None => {
+                finding.help("`deployment.toml` lists everything that there is, installed or not")
+            }
         };
     }
 
@@ -305,7 +459,11 @@ impl Fit<'_, '_, '_> {
         (name, known): (&Named, Option<ItemId>),
         procedures: bool,
     ) {
-        let found = if procedures { self.procedure(name, known) } else { self.item(name, known) };
+        let found = if procedures {
+            self.procedure(name, known)
+        } else {
+            self.item(name, known)
+        };
         let Some(id) = found else { return };
         let item = &self.deployment.items[id.0];
         let wrong_kind = match (&item.kind, procedures) {
@@ -315,19 +473,38 @@ impl Fit<'_, '_, '_> {
         };
         if let Some(kind) = wrong_kind {
             let message = format!("`{}` is {kind}", name.value);
-            let finding = self.reader.findings.add(Code::WrongKind, name.span.clone(), message);
+            let finding = self
+                .reader
+                .findings
+                .add(Code::WrongKind, name.span.clone(), message);
             finding.help("`initialize` runs procedures; `install` and `uninstall` take items");
             return;
         }
         if let Some(group) = group.filter(|group| *group != item.group) {
             let path = |group: GroupId| &self.deployment.groups[group.0].path;
             let message = format!("`{}` is not directly in `{}`", name.value, path(group));
-            let finding = self.reader.findings.add(Code::NotAMember, name.span.clone(), message);
-            finding.label(format!("it is in `{}`", path(item.group))).help("list it under its own group");
+            let finding = self
+                .reader
+                .findings
+                .add(Code::NotAMember, name.span.clone(), message);
+            finding
+                .label(format!("it is in `{}`", path(item.group)))
+                .help("list it under its own group");
         }
-        if step.verb == Some(Verb::Uninstall) && matches!(item.kind, ItemKind::Component { removable: false, .. }) {
+        if step.verb == Some(Verb::Uninstall)
+            && matches!(
+                item.kind,
+                ItemKind::Component {
+                    removable: false,
+                    ..
+                }
+            )
+        {
             let message = format!("`{}` may not be removed", name.value);
-            self.reader.findings.add(Code::NotRemovable, name.span.clone(), message).help("remove it from the step");
+            self.reader
+                .findings
+                .add(Code::NotRemovable, name.span.clone(), message)
+                .help("remove it from the step");
         }
     }
 
@@ -342,12 +519,22 @@ impl Fit<'_, '_, '_> {
         }
         if components == 0 {
             let message = format!("the group `{}` holds no item", named.value);
-            let finding = self.reader.findings.add(Code::NoTargets, named.span.clone(), message);
+            let finding = self
+                .reader
+                .findings
+                .add(Code::NoTargets, named.span.clone(), message);
             finding.help("procedures are run by an `initialize` step, by their names");
         }
         if step.verb == Some(Verb::Uninstall) && !fixed.is_empty() {
-            let message = format!("`{}` holds {}, which may not be removed", named.value, some_of(fixed.into_iter()));
-            let finding = self.reader.findings.add(Code::NotRemovable, named.span.clone(), message);
+            let message = format!(
+                "`{}` holds {}, which may not be removed",
+                named.value,
+                some_of(fixed.into_iter())
+            );
+            let finding = self
+                .reader
+                .findings
+                .add(Code::NotRemovable, named.span.clone(), message);
             finding.help("list the others under `items`");
         }
     }
@@ -358,14 +545,29 @@ impl Fit<'_, '_, '_> {
         }
         let run: BTreeSet<ItemId> = step.known.named().collect();
         for (procedure, _) in &step.parameters {
-            let Some(id) = self.procedure(procedure, self.deployment.item(&procedure.value)) else { continue };
-            let is_procedure = matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
-            let (code, message) = match is_procedure {
-                false => (Code::WrongKind, format!("`{}` is no procedure, so it has no parameters", procedure.value)),
-                true if run.contains(&id) => continue,
-                true => (Code::Unfitting, format!("`{}` does not run `{}`", step.name(), procedure.value)),
+            let Some(id) = self.procedure(procedure, self.deployment.item(&procedure.value)) else {
+                continue;
             };
-            let finding = self.reader.findings.add(code, procedure.span.clone(), message);
+            let is_procedure =
+                matches!(self.deployment.items[id.0].kind, ItemKind::Procedure { .. });
+            let (code, message) = match is_procedure {
+                false => (
+                    Code::WrongKind,
+                    format!(
+                        "`{}` is no procedure, so it has no parameters",
+                        procedure.value
+                    ),
+                ),
+                true if run.contains(&id) => continue,
+                true => (
+                    Code::Unfitting,
+                    format!("`{}` does not run `{}`", step.name(), procedure.value),
+                ),
+            };
+            let finding = self
+                .reader
+                .findings
+                .add(code, procedure.span.clone(), message);
             finding.help("give parameters to a procedure that the step lists in `items`");
         }
     }
@@ -378,30 +580,65 @@ impl Fit<'_, '_, '_> {
         let deployment = self.deployment;
         let mut given: BTreeMap<ItemId, BTreeMap<&str, &Span>> = BTreeMap::new();
         for (procedure, values) in &step.parameters {
-            let Some(id) = deployment.item(&procedure.value) else { continue };
-            given.entry(id).or_default().extend(values.iter().map(|(name, value)| (name.as_str(), &value.span)));
+            let Some(id) = deployment.item(&procedure.value) else {
+                continue;
+            };
+            given.entry(id).or_default().extend(
+                values
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), &value.span)),
+            );
         }
         for (name, item) in step.named_items() {
             let Some(id) = item else { continue };
-            let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else { continue };
+            let ItemKind::Procedure { needs, parameters } = &deployment.items[id.0].kind else {
+                continue;
+            };
             let given = given.get(&id);
             let is_given = |need: &str| given.is_some_and(|given| given.contains_key(need));
-            let known: BTreeSet<&str> = needs.iter().chain(parameters.keys()).map(String::as_str).collect();
+            let known: BTreeSet<&str> = needs
+                .iter()
+                .chain(parameters.keys())
+                .map(String::as_str)
+                .collect();
             let mut meant = BTreeSet::new();
-            for (other, span) in given.into_iter().flatten().filter(|(name, _)| !known.contains(*name)) {
-                let open = needs.iter().map(String::as_str).filter(|need| !is_given(need));
-                let Some(near) = self.reader.suggestion(needs.len(), || slip(other, open)) else { continue };
+            for (other, span) in given
+                .into_iter()
+                .flatten()
+                .filter(|(name, _)| !known.contains(*name))
+            {
+                let open = needs
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|need| !is_given(need));
+                let Some(near) = self.reader.suggestion(needs.len(), || slip(other, open)) else {
+                    continue;
+                };
                 let message = format!("`{}` needs `{near}`, and gets `{other}`", name.value);
-                let finding = self.reader.findings.add(Code::NearParameter, (*span).clone(), message);
-                finding.did_you_mean(Some(near)).help("correct the name; a procedure may get others than it needs");
+                let finding =
+                    self.reader
+                        .findings
+                        .add(Code::NearParameter, (*span).clone(), message);
+                finding
+                    .did_you_mean(Some(near))
+                    .help("correct the name; a procedure may get others than it needs");
                 meant.insert(near);
             }
             let open = needs.iter().map(String::as_str);
-            let open = open.filter(|need| !parameters.contains_key(*need) && !is_given(need) && !meant.contains(need));
+            let open = open.filter(|need| {
+                !parameters.contains_key(*need) && !is_given(need) && !meant.contains(need)
+            });
             let open: Vec<_> = open.collect();
             if !open.is_empty() {
-                let message = format!("`{}` needs {}, which nobody gives", name.value, some_of(open.into_iter()));
-                let finding = self.reader.findings.add(Code::NoAnswer, name.span.clone(), message);
+                let message = format!(
+                    "`{}` needs {}, which nobody gives",
+                    name.value,
+                    some_of(open.into_iter())
+                );
+                let finding = self
+                    .reader
+                    .findings
+                    .add(Code::NoAnswer, name.span.clone(), message);
                 finding
                     .help("give it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
             }
@@ -420,15 +657,30 @@ impl Fit<'_, '_, '_> {
             let mut seen = BTreeSet::new();
             for (named, group) in step.groups.iter().zip(&step.known.groups) {
                 // The same group under two names is told by itself.
-                let Some(group) = group.filter(|group| seen.insert(*group)) else { continue };
+                let Some(group) = group.filter(|group| seen.insert(*group)) else {
+                    continue;
+                };
                 let below = deployment.items_below(group).into_iter();
-                let below = below.filter(|item| matches!(deployment.items[item.0].kind, ItemKind::Component { .. }));
+                let below = below.filter(|item| {
+                    matches!(deployment.items[item.0].kind, ItemKind::Component { .. })
+                });
                 let more: Vec<_> = below.filter(|item| !removed.contains(item)).collect();
                 if !more.is_empty() {
-                    let names = some_of(more.iter().map(|item| deployment.items[item.0].name.as_str()));
-                    let message = format!("`{}` is wider than what was removed: it also holds {names}", named.value);
-                    let finding = self.reader.findings.add(Code::Wider, named.span.clone(), message);
-                    finding.help("what the run removed is put back, and the rest only with `--install-new`");
+                    let names = some_of(
+                        more.iter()
+                            .map(|item| deployment.items[item.0].name.as_str()),
+                    );
+                    let message = format!(
+                        "`{}` is wider than what was removed: it also holds {names}",
+                        named.value
+                    );
+                    let finding =
+                        self.reader
+                            .findings
+                            .add(Code::Wider, named.span.clone(), message);
+                    finding.help(
+                        "what the run removed is put back, and the rest only with `--install-new`",
+                    );
                 }
             }
         }
@@ -445,7 +697,12 @@ impl Fit<'_, '_, '_> {
                 (Some(Verb::Install), _) => {
                     let chosen: Vec<ItemId> = match step.removed_by {
                         Some(_) => removed.iter().copied().collect(),
-                        None => step.known.selected.intersection(&removed).copied().collect(),
+                        None => step
+                            .known
+                            .selected
+                            .intersection(&removed)
+                            .copied()
+                            .collect(),
                     };
                     for item in chosen {
                         if let Some(role) = deployment.items[item.0].on {
@@ -456,16 +713,23 @@ impl Fit<'_, '_, '_> {
                     }
                 }
                 (Some(Verb::Service(ServiceVerb::Restart | ServiceVerb::Start)), Some(service)) => {
-                    let own = deployment.service(&service.value).map(|service| deployment.services[service.0].on);
+                    let own = deployment
+                        .service(&service.value)
+                        .map(|service| deployment.services[service.0].on);
                     let on = step.on.as_ref().and_then(|on| deployment.role(&on.value));
-                    own.into_iter().chain(on).for_each(|role| drop(replaced.remove(&role)));
+                    own.into_iter()
+                        .chain(on)
+                        .for_each(|role| drop(replaced.remove(&role)));
                 }
                 _ => {}
             }
         }
         let mut services: BTreeMap<RoleId, Vec<&str>> = BTreeMap::new();
         for service in &deployment.services {
-            services.entry(service.on).or_default().push(service.name.as_str());
+            services
+                .entry(service.on)
+                .or_default()
+                .push(service.name.as_str());
         }
         for (role, (at, items)) in replaced {
             if let Some(services) = services.get(&role) {
@@ -474,14 +738,32 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    fn no_restart(&mut self, role: RoleId, services: &[&str], step: &StepDraft, items: &BTreeSet<ItemId>) {
+    fn no_restart(
+        &mut self,
+        role: RoleId,
+        services: &[&str],
+        step: &StepDraft,
+        items: &BTreeSet<ItemId>,
+    ) {
         let deployment = self.deployment;
-        let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
+        let names = some_of(
+            items
+                .iter()
+                .map(|item| deployment.items[item.0].name.as_str()),
+        );
         let role = &deployment.roles[role.0].name;
-        let message =
-            format!("`{}` replaces items on `{role}`, and nothing there is restarted afterwards", step.name());
-        let finding = self.reader.findings.add(Code::NoHostRestart, step.place(), message);
+        let message = format!(
+            "`{}` replaces items on `{role}`, and nothing there is restarted afterwards",
+            step.name()
+        );
+        let finding = self
+            .reader
+            .findings
+            .add(Code::NoHostRestart, step.place(), message);
         finding.note(format!("it replaces {names}"));
-        finding.help(format!("{} could be restarted there, if the vendor agrees", some_of(services.iter().copied())));
+        finding.help(format!(
+            "{} could be restarted there, if the vendor agrees",
+            some_of(services.iter().copied())
+        ));
     }
 }

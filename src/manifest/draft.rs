@@ -1,5 +1,5 @@
-//! A manifest as far as it could be read, every value with its place. What is missing or could not be read is
-//! `None` and has its finding already, so the checks look only at what is there.
+//! A manifest as far as it could be read, every value with its place. What is missing or could not
+//! be read is `None` and has its finding already, so the checks look only at what is there.
 
 use std::collections::BTreeMap;
 
@@ -46,9 +46,18 @@ pub(super) struct PrerequisiteDraft {
 }
 
 pub(super) enum ConditionDraft {
-    Product { product: Placed<String>, service_pack: u32, on: Option<Placed<String>> },
-    Item { item: Placed<String> },
-    Confirm { id: Placed<String>, question: String },
+    Product {
+        product: Placed<String>,
+        service_pack: u32,
+        on: Option<Placed<String>>,
+    },
+    Item {
+        item: Placed<String>,
+    },
+    Confirm {
+        id: Placed<String>,
+        question: String,
+    },
 }
 
 /// What a step does, by its name.
@@ -146,7 +155,9 @@ pub(super) struct RowDraft {
 impl StepDraft {
     /// Where to point when the whole step is meant: its id, else its header.
     pub(super) fn place(&self) -> Span {
-        self.id.as_ref().map_or_else(|| self.header.clone(), |id| id.span.clone())
+        self.id
+            .as_ref()
+            .map_or_else(|| self.header.clone(), |id| id.span.clone())
     }
 
     /// What to call it in a message, of which there may be one for each of its items.
@@ -156,12 +167,15 @@ impl StepDraft {
 
     /// What to call it at the beginning of a sentence: its id in quotes, where it has one.
     pub(super) fn shown(&self) -> String {
-        self.id.as_ref().map_or_else(|| "this step".to_owned(), |id| format!("`{}`", id.value))
+        self.id
+            .as_ref()
+            .map_or_else(|| "this step".to_owned(), |id| format!("`{}`", id.value))
     }
 
     /// Whether it may select items that could not be read.
     pub(super) fn hides_targets(&self) -> bool {
-        self.torn.targets || (self.verb.is_none() && self.service.is_none() && self.files.is_empty())
+        self.torn.targets
+            || (self.verb.is_none() && self.service.is_none() && self.files.is_empty())
     }
 
     /// Whether it may be about a service that could not be read.
@@ -182,7 +196,10 @@ impl Draft {
         let rollup = self.rollup.finish(source)?;
         let prerequisites = self.prerequisites.into_iter().map(|prerequisite| {
             let line = line(&prerequisite.span);
-            Some(Prerequisite { line, condition: prerequisite.condition?.finish() })
+            Some(Prerequisite {
+                line,
+                condition: prerequisite.condition?.finish(),
+            })
         });
         let steps = self.steps.into_iter().map(|step| {
             let line = line(&step.header);
@@ -215,7 +232,12 @@ impl Draft {
         }
         deployed.extend(run.iter().cloned());
         let span = self.payload.header.clone().unwrap_or_default();
-        FileTable { rows: self.payload.finish(source).into(), span, deployed, run }
+        FileTable {
+            rows: self.payload.finish(source).into(),
+            span,
+            deployed,
+            run,
+        }
     }
 
     /// `removed_by` names a step in the spelling of that step.
@@ -226,7 +248,11 @@ impl Draft {
             .filter_map(|step| step.id.as_ref())
             .map(|id| (Folded::of(&id.value), id.value.clone()))
             .collect();
-        for reference in self.steps.iter_mut().filter_map(|step| step.removed_by.as_mut()) {
+        for reference in self
+            .steps
+            .iter_mut()
+            .filter_map(|step| step.removed_by.as_mut())
+        {
             if let Some(id) = ids.get(&Folded::of(&reference.value)) {
                 reference.value.clone_from(id);
             }
@@ -237,7 +263,9 @@ impl Draft {
 impl RollupDraft {
     /// The article's revision; 1.0 where it names none.
     pub(super) fn revision(&self) -> Version {
-        self.revision.clone().unwrap_or_else(|| "1.0".parse().expect("numbers joined by dots"))
+        self.revision
+            .clone()
+            .unwrap_or_else(|| "1.0".parse().expect("numbers joined by dots"))
     }
 
     fn finish(self, source: &Source) -> Option<Rollup> {
@@ -248,7 +276,11 @@ impl RollupDraft {
             revision,
             title: self.title?.value,
             product: self.product?.value,
-            product_versions: self.product_versions.into_iter().map(|version| version.value).collect(),
+            product_versions: self
+                .product_versions
+                .into_iter()
+                .map(|version| version.value)
+                .collect(),
             scope: self.scope,
             released: self.released.map(|day| day.value),
             url: self.url,
@@ -266,11 +298,20 @@ impl RollupDraft {
 impl ConditionDraft {
     fn finish(self) -> Condition {
         match self {
-            Self::Product { product, service_pack, on } => {
-                Condition::Product { product: product.value, service_pack, on: on.map(|on| on.value) }
-            }
+            Self::Product {
+                product,
+                service_pack,
+                on,
+            } => Condition::Product {
+                product: product.value,
+                service_pack,
+                on: on.map(|on| on.value),
+            },
             Self::Item { item } => Condition::Item { item: item.value },
-            Self::Confirm { id, question } => Condition::Confirm { id: id.value, question },
+            Self::Confirm { id, question } => Condition::Confirm {
+                id: id.value,
+                question,
+            },
         }
     }
 }
@@ -279,7 +320,13 @@ impl StepDraft {
     fn finish(self, line: u32, source: &Source) -> Option<Step> {
         let id = self.id.as_ref()?.value.clone();
         let title = self.title.clone().unwrap_or_else(|| id.clone());
-        Some(Step { id, title, line, lines: lines(&self.keys, source), action: self.action(source)? })
+        Some(Step {
+            id,
+            title,
+            line,
+            lines: lines(&self.keys, source),
+            action: self.action(source)?,
+        })
     }
 
     fn action(self, source: &Source) -> Option<Action> {
@@ -287,49 +334,82 @@ impl StepDraft {
         Some(match self.verb? {
             Verb::Uninstall => Action::Uninstall(self.selection(source)),
             Verb::Install => Action::Install(match &self.removed_by {
-                Some(step) => {
-                    InstallTargets::RemovedBy { step: step.value.clone(), line: source.line(step.span.start) }
-                }
+                Some(step) => InstallTargets::RemovedBy {
+                    step: step.value.clone(),
+                    line: source.line(step.span.start),
+                },
                 None => InstallTargets::Chosen(self.selection(source)),
             }),
             Verb::Copy => {
                 let to = match self.to? {
                     To::Share => CopyTarget::Share,
-                    To::Files => CopyTarget::Servers { on: on?, folder: None },
-                    To::Folder(folder) => CopyTarget::Servers { on: on?, folder: Some(folder) },
+                    To::Files => CopyTarget::Servers {
+                        on: on?,
+                        folder: None,
+                    },
+                    To::Folder(folder) => CopyTarget::Servers {
+                        on: on?,
+                        folder: Some(folder),
+                    },
                 };
                 let files = match self.others {
-                    Some(span) => CopyFiles::Others { names: self.other_names, line: source.line(span.start) },
+                    Some(span) => CopyFiles::Others {
+                        names: self.other_names,
+                        line: source.line(span.start),
+                    },
                     None => CopyFiles::Named(listed(&self.files, source)),
                 };
                 Action::Copy { files, to }
             }
-            Verb::Run => Action::Run { files: listed(&self.files, source), on: on? },
+            Verb::Run => Action::Run {
+                files: listed(&self.files, source),
+                on: on?,
+            },
             Verb::Initialize => {
                 let items = self.selection(source);
                 let values = |given: BTreeMap<String, Placed<String>>| {
-                    given.into_iter().map(|(name, value)| (name, value.value)).collect()
+                    given
+                        .into_iter()
+                        .map(|(name, value)| (name, value.value))
+                        .collect()
                 };
                 let parameters = self.parameters.into_iter();
-                let parameters = parameters.map(|(procedure, given)| (procedure.value, values(given)));
-                Action::Initialize { items, parameters: parameters.collect() }
+                let parameters =
+                    parameters.map(|(procedure, given)| (procedure.value, values(given)));
+                Action::Initialize {
+                    items,
+                    parameters: parameters.collect(),
+                }
             }
             Verb::Service(verb) => {
                 let platform = self.free_platform();
-                Action::Service { verb, service: self.service?.value, on, platform }
+                Action::Service {
+                    verb,
+                    service: self.service?.value,
+                    on,
+                    platform,
+                }
             }
-            Verb::Manual => {
-                Action::Manual { instructions: self.instructions?, undo: self.undo, optional: self.optional, on }
-            }
+            Verb::Manual => Action::Manual {
+                instructions: self.instructions?,
+                undo: self.undo,
+                optional: self.optional,
+                on,
+            },
         })
     }
 
     fn servers(&self) -> Option<Servers> {
-        self.on.as_ref().map(|on| Servers { role: on.value.clone(), platform: self.platform() })
+        self.on.as_ref().map(|on| Servers {
+            role: on.value.clone(),
+            platform: self.platform(),
+        })
     }
 
     fn platform(&self) -> Option<String> {
-        self.platform.as_ref().map(|platform| platform.value.clone())
+        self.platform
+            .as_ref()
+            .map(|platform| platform.value.clone())
     }
 
     /// The platform where no role stands beside it.
@@ -353,8 +433,11 @@ impl StepDraft {
 
 impl TableDraft {
     fn finish(self, source: &Source) -> Vec<PayloadFile> {
-        let pins: BTreeMap<Folded, Digest> =
-            self.pins.into_iter().filter_map(|(name, pin)| Some((name.value.folded(), pin?))).collect();
+        let pins: BTreeMap<Folded, Digest> = self
+            .pins
+            .into_iter()
+            .filter_map(|(name, pin)| Some((name.value.folded(), pin?)))
+            .collect();
         let row = |row: RowDraft| PayloadFile {
             sha256: pins.get(&row.name.value.folded()).copied(),
             line: source.line(row.name.span.start),
@@ -371,11 +454,16 @@ impl TableDraft {
 }
 
 fn lines(keys: &KeySpans, source: &Source) -> KeyLines {
-    keys.iter().map(|(key, span)| (*key, source.line(span.start))).collect()
+    keys.iter()
+        .map(|(key, span)| (*key, source.line(span.start)))
+        .collect()
 }
 
 fn one(name: &Placed<impl ToString>, source: &Source) -> Listed {
-    Listed { name: name.value.to_string(), line: source.line(name.span.start) }
+    Listed {
+        name: name.value.to_string(),
+        line: source.line(name.span.start),
+    }
 }
 
 fn listed(names: &[Placed<impl ToString>], source: &Source) -> Vec<Listed> {

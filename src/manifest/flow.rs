@@ -12,7 +12,8 @@ use crate::names::Folded;
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     if selections_known(draft) {
         match deployment {
-            // Names that the deployment does not have are told first; what they would prove is unknown.
+            // Names that the deployment does not have are told first; what they would prove is
+            // unknown.
             Some(deployment) if draft.known.whole => resolved_flow(reader, draft, deployment),
             Some(_) => {}
             None => worded_flow(reader, draft),
@@ -30,16 +31,25 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 /// With a deployment the selections are sets of items, and the answer is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<Folded, usize> =
-        ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
+    let ids: BTreeMap<Folded, usize> = ids
+        .filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at)))
+        .collect();
     let name = |item: &ItemId| deployment.items[item.0].name.as_str();
     let mut back: BTreeSet<ItemId> = BTreeSet::new();
     for step in draft.steps.iter().rev() {
         match step.verb {
             Some(Verb::Install) => {
                 back.extend(&step.known.selected);
-                let reference = step.removed_by.as_ref().and_then(|reference| ids.get(&Folded::of(&reference.value)));
-                back.extend(reference.map(|&step| draft.steps[step].removes()).into_iter().flatten());
+                let reference = step
+                    .removed_by
+                    .as_ref()
+                    .and_then(|reference| ids.get(&Folded::of(&reference.value)));
+                back.extend(
+                    reference
+                        .map(|&step| draft.steps[step].removes())
+                        .into_iter()
+                        .flatten(),
+                );
             }
             Some(Verb::Uninstall) => {
                 let gone: Vec<_> = step.removes().difference(&back).map(name).collect();
@@ -52,14 +62,17 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     for step in &draft.steps {
         taken.extend(step.removes());
         if step.verb == Some(Verb::Install) {
-            let new = step.named_items().filter(|(_, item)| item.is_some_and(|item| !taken.contains(&item)));
+            let new = step
+                .named_items()
+                .filter(|(_, item)| item.is_some_and(|item| !taken.contains(&item)));
             let new: Vec<_> = new.map(|(name, _)| name.value.as_str()).collect();
             never_removed(reader, step, &new);
         }
     }
 }
 
-/// What a manifest's own words say. A group may be called by an alias, and then the words prove nothing.
+/// What a manifest's own words say. A group may be called by an alias, and then the words prove
+/// nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     let mut later = Words::default();
     let mut referred: BTreeSet<Folded> = BTreeSet::new();
@@ -67,10 +80,17 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
         match step.verb {
             Some(Verb::Install) => {
                 later.add(step, false);
-                referred.extend(step.removed_by.as_ref().map(|reference| Folded::of(&reference.value)));
+                referred.extend(
+                    step.removed_by
+                        .as_ref()
+                        .map(|reference| Folded::of(&reference.value)),
+                );
             }
             Some(Verb::Uninstall) => {
-                let put_back = step.id.as_ref().is_some_and(|id| referred.contains(&Folded::of(&id.value)));
+                let put_back = step
+                    .id
+                    .as_ref()
+                    .is_some_and(|id| referred.contains(&Folded::of(&id.value)));
                 if !put_back && later.all_groups_in(&Words::of(step, true)) {
                     never_put_back(reader, step, &later.left_out(step));
                 }
@@ -82,7 +102,9 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     for step in &draft.steps {
         match step.verb {
             Some(Verb::Uninstall) => earlier.add(step, false),
-            Some(Verb::Install) if step.groups.is_empty() && earlier.all_groups_in(&Words::of(step, true)) => {
+            Some(Verb::Install)
+                if step.groups.is_empty() && earlier.all_groups_in(&Words::of(step, true)) =>
+            {
                 never_removed(reader, step, &earlier.left_out(step));
             }
             _ => {}
@@ -106,12 +128,22 @@ impl Words {
 
     /// With `prefixes`, every group above a named one or above a named item counts as well.
     fn add(&mut self, step: &StepDraft, prefixes: bool) {
-        self.groups.extend(step.groups.iter().map(|group| Folded::of(&group.value)));
+        self.groups
+            .extend(step.groups.iter().map(|group| Folded::of(&group.value)));
         if prefixes {
-            let paths = step.groups.iter().chain(step.items.iter().map(|(group, _)| group));
-            self.groups.extend(paths.flat_map(|path| above(&path.value)));
+            let paths = step
+                .groups
+                .iter()
+                .chain(step.items.iter().map(|(group, _)| group));
+            self.groups
+                .extend(paths.flat_map(|path| above(&path.value)));
         }
-        self.items.extend(step.items.iter().flat_map(|(_, names)| names).map(|name| Folded::of(&name.value)));
+        self.items.extend(
+            step.items
+                .iter()
+                .flat_map(|(_, names)| names)
+                .map(|name| Folded::of(&name.value)),
+        );
     }
 
     fn all_groups_in(&self, other: &Words) -> bool {
@@ -121,36 +153,62 @@ impl Words {
     /// What a step selects and these words do not.
     fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
         let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
-        let groups = step.groups.iter().filter(|group| !covered(&group.value)).map(|group| group.value.as_str());
-        let items = step.items.iter().filter(|(group, _)| !covered(&group.value)).flat_map(|(_, names)| names);
+        let groups = step
+            .groups
+            .iter()
+            .filter(|group| !covered(&group.value))
+            .map(|group| group.value.as_str());
+        let items = step
+            .items
+            .iter()
+            .filter(|(group, _)| !covered(&group.value))
+            .flat_map(|(_, names)| names);
         let mut seen = BTreeSet::new();
         let items = items.filter(|name| !self.items.contains(&Folded::of(&name.value)));
         let items = items.filter(|name| seen.insert(Folded::of(&name.value)));
-        items.map(|name| name.value.as_str()).chain(groups).collect()
+        items
+            .map(|name| name.value.as_str())
+            .chain(groups)
+            .collect()
     }
 }
 
 /// A path and every path above it.
 fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
-    let cuts = path.match_indices('/').map(|(at, _)| at).chain(std::iter::once(path.len()));
+    let cuts = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .chain(std::iter::once(path.len()));
     cuts.map(|at| Folded::of(&path[..at]))
 }
 
 fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
     if !gone.is_empty() {
-        let message =
-            format!("{} removes {}, and no later step puts that back", step.shown(), some_of(gone.iter().copied()));
-        let finding = reader.findings.add(Code::NeverPutBack, step.place(), message);
+        let message = format!(
+            "{} removes {}, and no later step puts that back",
+            step.shown(),
+            some_of(gone.iter().copied())
+        );
+        let finding = reader
+            .findings
+            .add(Code::NeverPutBack, step.place(), message);
         let id = step.id.as_ref().map_or("…", |id| &id.value);
-        finding.help(format!("add an `install` step with `removed_by = \"{id}\"`, unless it is meant"));
+        finding.help(format!(
+            "add an `install` step with `removed_by = \"{id}\"`, unless it is meant"
+        ));
     }
 }
 
 fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
     if !new.is_empty() {
-        let message =
-            format!("{} installs {}, which no earlier step removed", step.shown(), some_of(new.iter().copied()));
-        let finding = reader.findings.add(Code::NeverRemoved, step.place(), message);
+        let message = format!(
+            "{} installs {}, which no earlier step removed",
+            step.shown(),
+            some_of(new.iter().copied())
+        );
+        let finding = reader
+            .findings
+            .add(Code::NeverRemoved, step.place(), message);
         finding.help("there is nothing to do if it is new with this rollup");
     }
 }
@@ -164,8 +222,14 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
             (Some(Verb::Install), Some(reference)) => {
                 if let Some(first) = back.insert(Folded::of(&reference.value), at) {
                     let first = told(reader, &draft.steps[first]);
-                    let message = format!("{first} puts back what `{}` removed already", reference.value);
-                    let finding = reader.findings.add(Code::PutBackTwice, reference.span.clone(), message);
+                    let message = format!(
+                        "{first} puts back what `{}` removed already",
+                        reference.value
+                    );
+                    let finding =
+                        reader
+                            .findings
+                            .add(Code::PutBackTwice, reference.span.clone(), message);
                     finding.help("name another `uninstall` step, or remove one of the two");
                 }
             }
@@ -174,8 +238,8 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// Items that are uninstalled although they are gone. A step for some servers only says nothing about the others,
-/// and an `install` that is not understood may have brought everything back.
+/// Items that are uninstalled although they are gone. A step for some servers only says nothing
+/// about the others, and an `install` that is not understood may have brought everything back.
 fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut gone: BTreeMap<Result<ItemId, Folded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
@@ -183,13 +247,17 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
         match step.verb {
             Some(Verb::Uninstall) if everywhere => {
                 for (item, known) in step.named_items() {
-                    // What the deployment does not know by its aliases is the same where the word is.
+                    // What the deployment does not know by its aliases is the same where the word
+                    // is.
                     if let Some(by) = gone.insert(known.ok_or_else(|| Folded::of(&item.value)), at)
                         && by != at
                     {
                         let by = told(reader, &draft.steps[by]);
                         let message = format!("`{}` is gone already: {by} removes it", item.value);
-                        let finding = reader.findings.add(Code::RemovedTwice, item.span.clone(), message);
+                        let finding =
+                            reader
+                                .findings
+                                .add(Code::RemovedTwice, item.span.clone(), message);
                         finding.help("remove it from one of the two steps");
                     }
                 }

@@ -1,5 +1,5 @@
-//! Checks of what comes into the share, against what is installed from there: an item is installed from the file
-//! that lies in the share at that step.
+//! Checks of what comes into the share, against what is installed from there: an item is installed
+//! from the file that lies in the share at that step.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,11 +19,23 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     }
     lacking(reader, draft, deployment);
     let from = items_by_installer(deployment);
-    let running = || draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Run) | None));
-    let run: BTreeSet<Folded> = running().flat_map(|step| step.files.iter().map(|file| file.value.folded())).collect();
+    let running = || {
+        draft
+            .steps
+            .iter()
+            .filter(|step| matches!(step.verb, Some(Verb::Run) | None))
+    };
+    let run: BTreeSet<Folded> = running()
+        .flat_map(|step| step.files.iter().map(|file| file.value.folded()))
+        .collect();
     let all_run_known = running().all(|step| !step.torn.files);
     let installed = Installed::of(draft);
-    for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| matches!(step.to, Some(To::Share))) {
+    for (at, step) in draft
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| matches!(step.to, Some(To::Share)))
+    {
         for file in copied(step) {
             let folded = file.value.folded();
             match from.get(&folded) {
@@ -39,10 +51,12 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
 
 /// The files that a step copies, each with the place to point at.
 fn copied(step: &StepDraft) -> Vec<Placed<FileName>> {
-    let others = step
-        .others
-        .iter()
-        .flat_map(|span| step.other_names.iter().map(move |name| Placed { value: name.clone(), span: span.clone() }));
+    let others = step.others.iter().flat_map(|span| {
+        step.other_names.iter().map(move |name| Placed {
+            value: name.clone(),
+            span: span.clone(),
+        })
+    });
     step.files.iter().cloned().chain(others).collect()
 }
 
@@ -56,7 +70,8 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>>
     from
 }
 
-/// The first and the last step that installs an item. Of a whole group a step installs what the run removed before.
+/// The first and the last step that installs an item. Of a whole group a step installs what the run
+/// removed before.
 struct Installed(BTreeMap<ItemId, (usize, usize)>);
 
 impl Installed {
@@ -78,7 +93,12 @@ impl Installed {
 
 /// The steps by their ids; of two with one id the first.
 fn ids(draft: &Draft) -> BTreeMap<Folded, &StepDraft> {
-    draft.steps.iter().rev().filter_map(|step| Some((Folded::of(&step.id.as_ref()?.value), step))).collect()
+    draft
+        .steps
+        .iter()
+        .rev()
+        .filter_map(|step| Some((Folded::of(&step.id.as_ref()?.value), step)))
+        .collect()
 }
 
 fn put_back<'d>(
@@ -88,7 +108,9 @@ fn put_back<'d>(
 ) -> Cow<'d, BTreeSet<ItemId>> {
     if let Some(reference) = &step.removed_by {
         let referred = ids.get(&Folded::of(&reference.value));
-        return referred.map(|step| Cow::Borrowed(step.removes())).unwrap_or_default();
+        return referred
+            .map(|step| Cow::Borrowed(step.removes()))
+            .unwrap_or_default();
     }
     let mut items: BTreeSet<ItemId> = step.known.named().collect();
     items.extend(step.known.selected.intersection(removed));
@@ -108,16 +130,30 @@ fn arrived(
     if installs().any(|&(_, last)| last >= at) {
         return;
     }
-    let names = some_of(items.iter().map(|item| deployment.items[item.0].name.as_str()));
+    let names = some_of(
+        items
+            .iter()
+            .map(|item| deployment.items[item.0].name.as_str()),
+    );
     if let Some(early) = installs().map(|&(first, _)| first).min() {
         let early = told(reader, &draft.steps[early]);
-        let message = format!("`{}` comes into the share after {early} installs {names} from it", file.value);
-        let finding = reader.findings.add(Code::CopiedTooLate, file.span.clone(), message);
+        let message = format!(
+            "`{}` comes into the share after {early} installs {names} from it",
+            file.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::CopiedTooLate, file.span.clone(), message);
         finding.help("move the `copy` above that step");
         return;
     }
-    let message = format!("`{}` is new in the share, and no later step installs {names} again", file.value);
-    let finding = reader.findings.add(Code::NotReinstalled, file.span.clone(), message);
+    let message = format!(
+        "`{}` is new in the share, and no later step installs {names} again",
+        file.value
+    );
+    let finding = reader
+        .findings
+        .add(Code::NotReinstalled, file.span.clone(), message);
     finding.help("add it to an `uninstall` and an `install` step, or leave the file out");
 }
 
@@ -126,17 +162,31 @@ fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<
         ItemKind::Component { installer, .. } => Some(installer.as_str()),
         ItemKind::Procedure { .. } => None,
     });
-    let near = reader.nearest(file.value.as_str(), installers).map(str::to_owned);
-    let message = format!("no item of `{}` is installed from `{}`", brief(&deployment.name), file.value);
-    let finding = reader.findings.add(Code::InstallsNothing, file.span.clone(), message);
-    finding.did_you_mean(near.as_deref()).help("correct the name here, or the item's `installer` in `deployment.toml`");
+    let near = reader
+        .nearest(file.value.as_str(), installers)
+        .map(str::to_owned);
+    let message = format!(
+        "no item of `{}` is installed from `{}`",
+        brief(&deployment.name),
+        file.value
+    );
+    let finding = reader
+        .findings
+        .add(Code::InstallsNothing, file.span.clone(), message);
+    finding
+        .did_you_mean(near.as_deref())
+        .help("correct the name here, or the item's `installer` in `deployment.toml`");
 }
 
 /// Whatever is installed or run finds in place what it requires, or it comes in the same batch.
 fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step for some servers only says nothing about the others.
     let narrowed = |step: &StepDraft| step.on.is_some() || step.platform.is_some();
-    if draft.steps.iter().any(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)) && narrowed(step)) {
+    if draft
+        .steps
+        .iter()
+        .any(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)) && narrowed(step))
+    {
         return;
     }
     let ids = ids(draft);
@@ -152,13 +202,23 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
             _ => continue,
         };
         for item in batch.iter().map(|item| &deployment.items[item.0]) {
-            let gone = item.requires.iter().filter(|required| removed.contains(required) && !batch.contains(required));
-            let gone: Vec<_> = gone.map(|required| deployment.items[required.0].name.as_str()).collect();
+            let gone = item
+                .requires
+                .iter()
+                .filter(|required| removed.contains(required) && !batch.contains(required));
+            let gone: Vec<_> = gone
+                .map(|required| deployment.items[required.0].name.as_str())
+                .collect();
             if !gone.is_empty() {
-                let message =
-                    format!("`{}` requires {}, which is removed at that time", item.name, some_of(gone.into_iter()));
+                let message = format!(
+                    "`{}` requires {}, which is removed at that time",
+                    item.name,
+                    some_of(gone.into_iter())
+                );
                 let finding = reader.findings.add(Code::Lacking, step.place(), message);
-                finding.help("move this step below the one that installs it, or install both in one step");
+                finding.help(
+                    "move this step below the one that installs it, or install both in one step",
+                );
             }
         }
         for item in batch.iter() {

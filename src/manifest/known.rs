@@ -1,24 +1,28 @@
 //! What the names of the steps stand for in the deployment that a manifest is checked against.
 //!
-//! Most checks of what items go through ask for the same names again, so each is looked up once, before them.
+//! Most checks of what items go through ask for the same names again, so each is looked up once,
+//! before them.
 
 use std::collections::BTreeSet;
 
 use super::draft::*;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind};
 
-/// How many items all steps together may select, what these require counted in: every check of what items go through
-/// walks them all, step by step. A hundred thousand items that are taken out and put back are a tenth of it.
+/// How many items all steps together may select, what these require counted in: every check of what
+/// items go through walks them all, step by step. A hundred thousand items that are taken out and
+/// put back are a tenth of it.
 const MOST_SELECTED: usize = 4_000_000;
 
-/// What the names of a step stand for; `None` where the deployment has nothing of that name, or none is at hand.
+/// What the names of a step stand for; `None` where the deployment has nothing of that name, or
+/// none is at hand.
 #[derive(Default)]
 pub(super) struct Known {
     /// Beside the step's groups.
     pub(super) groups: Vec<Option<GroupId>>,
     /// Beside the step's items: the group of each list, and its members.
     pub(super) items: Vec<(Option<GroupId>, Vec<Option<ItemId>>)>,
-    /// The components that the step names, one by one or by their groups; none where the steps select too many.
+    /// The components that the step names, one by one or by their groups; none where the steps
+    /// select too many.
     pub(super) selected: BTreeSet<ItemId>,
 }
 
@@ -27,8 +31,8 @@ pub(super) struct Known {
 pub(super) struct AllKnown {
     /// The position of the step at which the steps have selected more items than anybody can run.
     pub(super) too_many_at: Option<usize>,
-    /// Whether the deployment has every item and group that steps install or uninstall, and not too many of them are
-    /// selected.
+    /// Whether the deployment has every item and group that steps install or uninstall, and not too
+    /// many of them are selected.
     pub(super) whole: bool,
 }
 
@@ -38,23 +42,41 @@ pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
     let item = |name: &Named| deployment?.item(&name.value);
     for step in &mut draft.steps {
         let groups = step.groups.iter().map(group).collect();
-        let items = step.items.iter().map(|(name, names)| (group(name), names.iter().map(item).collect())).collect();
-        step.known = Known { groups, items, selected: BTreeSet::new() };
+        let items = step
+            .items
+            .iter()
+            .map(|(name, names)| (group(name), names.iter().map(item).collect()))
+            .collect();
+        step.known = Known {
+            groups,
+            items,
+            selected: BTreeSet::new(),
+        };
     }
     let Some(deployment) = deployment else { return };
     let too_many_at = too_many(draft, deployment);
-    let mut selecting = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
+    let mut selecting = draft
+        .steps
+        .iter()
+        .filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
     let whole = too_many_at.is_none() && selecting.all(|step| step.known.is_whole());
     draft.known = AllKnown { too_many_at, whole };
     if too_many_at.is_none() {
-        draft.steps.iter_mut().for_each(|step| step.known.select(deployment));
+        draft
+            .steps
+            .iter_mut()
+            .for_each(|step| step.known.select(deployment));
     }
 }
 
 fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
     let of_item = |item: ItemId| {
         let item = &deployment.items[item.0];
-        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind { needs.len() } else { 0 };
+        let needs = if let ItemKind::Procedure { needs, .. } = &item.kind {
+            needs.len()
+        } else {
+            0
+        };
         1 + item.requires.len() + needs
     };
     // A group stands behind the one above it.
@@ -66,10 +88,26 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
     let (mut all, mut removed) = (0, 0);
     draft.steps.iter().position(|step| {
         let named: usize = step.known.named().map(of_item).sum();
-        let chosen = named + step.known.groups.iter().flatten().map(|group| below[group.0]).sum::<usize>();
-        let servers = step.platform.as_ref().map_or(0, |_| deployment.servers.len());
+        let chosen = named
+            + step
+                .known
+                .groups
+                .iter()
+                .flatten()
+                .map(|group| below[group.0])
+                .sum::<usize>();
+        let servers = step
+            .platform
+            .as_ref()
+            .map_or(0, |_| deployment.servers.len());
         removed += chosen;
-        all += chosen + servers + if step.removed_by.is_some() { removed } else { 0 };
+        all += chosen
+            + servers
+            + if step.removed_by.is_some() {
+                removed
+            } else {
+                0
+            };
         all > MOST_SELECTED
     })
 }
@@ -77,17 +115,30 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
 impl Known {
     /// The items and procedures that the step names one by one.
     pub(super) fn named(&self) -> impl Iterator<Item = ItemId> {
-        self.items.iter().flat_map(|(_, members)| members).copied().flatten()
+        self.items
+            .iter()
+            .flat_map(|(_, members)| members)
+            .copied()
+            .flatten()
     }
 
     fn is_whole(&self) -> bool {
         self.groups.iter().all(Option::is_some)
-            && self.items.iter().flat_map(|(_, members)| members).all(Option::is_some)
+            && self
+                .items
+                .iter()
+                .flat_map(|(_, members)| members)
+                .all(Option::is_some)
     }
 
     fn select(&mut self, deployment: &Description) {
-        let component = |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
-        let groups = self.groups.iter().flatten().flat_map(|&group| deployment.items_below(group));
+        let component =
+            |item: &ItemId| matches!(deployment.items[item.0].kind, ItemKind::Component { .. });
+        let groups = self
+            .groups
+            .iter()
+            .flatten()
+            .flat_map(|&group| deployment.items_below(group));
         self.selected = self.named().chain(groups).filter(component).collect();
     }
 }

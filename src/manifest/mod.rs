@@ -159,7 +159,8 @@ pub enum Action {
     Initialize {
         /// Which ones.
         items: Selection,
-        /// Parameters given here, by procedure as the author wrote its name; they win over stored ones.
+        /// Parameters given here, by procedure as the author wrote its name; they win over stored
+        /// ones.
         parameters: BTreeMap<String, BTreeMap<String, String>>,
     },
     /// Changes a service on one server after another.
@@ -327,8 +328,8 @@ pub struct PayloadFile {
     pub span: Span,
 }
 
-/// The file table and what the steps do with its files: all that a payload is compared with. Of a manifest with
-/// mistakes it holds what could be read.
+/// The file table and what the steps do with its files: all that a payload is compared with. Of a
+/// manifest with mistakes it holds what could be read.
 #[derive(Debug, Clone)]
 pub struct FileTable<'m> {
     /// The rows, in the document's order.
@@ -344,7 +345,10 @@ pub struct FileTable<'m> {
 impl Manifest {
     /// All rows by their folded name.
     pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
-        self.files.iter().map(|row| (row.name.folded(), row)).collect()
+        self.files
+            .iter()
+            .map(|row| (row.name.folded(), row))
+            .collect()
     }
 
     /// The file table, with what the steps do with it.
@@ -352,17 +356,30 @@ impl Manifest {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {
             match &step.action {
-                Action::Copy { files: CopyFiles::Named(names), .. } => {
+                Action::Copy {
+                    files: CopyFiles::Named(names),
+                    ..
+                } => {
                     deployed.extend(names.iter().map(|listed| Folded::of(&listed.name)));
                 }
-                Action::Copy { files: CopyFiles::Others { names, .. }, .. } => {
+                Action::Copy {
+                    files: CopyFiles::Others { names, .. },
+                    ..
+                } => {
                     deployed.extend(names.iter().map(FileName::folded));
                 }
-                Action::Run { files, .. } => run.extend(files.iter().map(|listed| Folded::of(&listed.name))),
+                Action::Run { files, .. } => {
+                    run.extend(files.iter().map(|listed| Folded::of(&listed.name)))
+                }
                 _ => {}
             }
         }
         deployed.extend(run.iter().cloned());
-        FileTable { rows: Cow::Borrowed(&self.files), span: self.payload.clone(), deployed, run }
+        FileTable {
+            rows: Cow::Borrowed(&self.files),
+            span: self.payload.clone(),
+            deployed,
+            run,
+        }
     }
 }

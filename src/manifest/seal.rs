@@ -1,7 +1,7 @@
 //! Writing the pins into a manifest, and touching nothing else in it.
 //!
-//! The text is spliced at the places that the parser gives. An editor of TOML documents writes the whole
-//! text anew, and with it every line's end.
+//! The text is spliced at the places that the parser gives. An editor of TOML documents writes the
+//! whole text anew, and with it every line's end.
 
 use std::collections::BTreeMap;
 
@@ -20,24 +20,30 @@ pub enum SealError {
     #[error("the manifest has no `[payload]` with a list of files")]
     NoTable,
     /// Its tables are written in a way that leaves no room for the pins.
-    #[error("the pins need a table of their own; write `[payload]` and `[payload.sha256]` as headers")]
+    #[error(
+        "the pins need a table of their own; write `[payload]` and `[payload.sha256]` as headers"
+    )]
     NoRoom,
     /// A pin is of a file that the table does not have.
     #[error("`{0}` is not in the file table")]
     NotListed(FileName),
 }
 
-/// The manifest's text with `[payload.sha256]`: one line for every pin, in the order of the file table.
+/// The manifest's text with `[payload.sha256]`: one line for every pin, in the order of the file
+/// table.
 ///
-/// Everything else stays as it is to the byte: comments, spacing, the ends of lines. A pin that is there
-/// already is changed in its place, and one that is not named here is kept. Sealing again with the same pins
-/// changes nothing.
+/// Everything else stays as it is to the byte: comments, spacing, the ends of lines. A pin that is
+/// there already is changed in its place, and one that is not named here is kept. Sealing again
+/// with the same pins changes nothing.
 pub fn seal(text: &str, pins: &[(FileName, Digest)]) -> Result<String, SealError> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
         return Err(SealError::Unreadable(error.message().to_owned()));
     }
-    let payload = root.get_ref().get("payload").and_then(|payload| payload.get_ref().as_table());
+    let payload = root
+        .get_ref()
+        .get("payload")
+        .and_then(|payload| payload.get_ref().as_table());
     let payload = payload.ok_or(SealError::NoTable)?;
     let wanted = in_table_order(payload, pins)?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
@@ -55,13 +61,28 @@ pub fn seal(text: &str, pins: &[(FileName, Digest)]) -> Result<String, SealError
 /// A pin to be written, or, without a digest, a row that has none to write but may mark the place.
 type Wanted<'t> = Vec<(&'t str, Option<Digest>)>;
 
-fn in_table_order<'t>(payload: &'t DeTable<'_>, pins: &[(FileName, Digest)]) -> Result<Wanted<'t>, SealError> {
-    let rows = payload.get("files").and_then(|files| files.get_ref().as_array()).ok_or(SealError::NoTable)?;
+fn in_table_order<'t>(
+    payload: &'t DeTable<'_>,
+    pins: &[(FileName, Digest)],
+) -> Result<Wanted<'t>, SealError> {
+    let rows = payload
+        .get("files")
+        .and_then(|files| files.get_ref().as_array())
+        .ok_or(SealError::NoTable)?;
     let name = |row: &'t Spanned<DeValue<'_>>| row.get_ref().get("name")?.get_ref().as_str();
     let names: Vec<&str> = rows.iter().filter_map(name).collect();
-    let mut by_name: BTreeMap<Folded, Digest> = pins.iter().map(|(name, pin)| (name.folded(), *pin)).collect();
-    let wanted = names.into_iter().map(|name| (name, by_name.remove(&Folded::of(name)))).collect();
-    match pins.iter().find(|(name, _)| by_name.contains_key(&name.folded())) {
+    let mut by_name: BTreeMap<Folded, Digest> = pins
+        .iter()
+        .map(|(name, pin)| (name.folded(), *pin))
+        .collect();
+    let wanted = names
+        .into_iter()
+        .map(|name| (name, by_name.remove(&Folded::of(name))))
+        .collect();
+    match pins
+        .iter()
+        .find(|(name, _)| by_name.contains_key(&name.folded()))
+    {
         Some((name, _)) => Err(SealError::NotListed(name.clone())),
         None => Ok(wanted),
     }
@@ -78,17 +99,29 @@ fn appended(text: &str, wanted: &Wanted<'_>, end: &str) -> String {
         sealed.push_str(end);
     }
     sealed.push_str(&format!("{end}[payload.sha256]{end}"));
-    sealed.extend(wanted.iter().filter_map(|&(name, pin)| Some(line(name, pin?, end))));
+    sealed.extend(
+        wanted
+            .iter()
+            .filter_map(|&(name, pin)| Some(line(name, pin?, end))),
+    );
     sealed
 }
 
 /// Changes the values that differ, and inserts each new line behind that of the row before.
-fn spliced(text: &str, table: &Spanned<DeValue<'_>>, wanted: &Wanted<'_>, end: &str) -> Result<String, SealError> {
+fn spliced(
+    text: &str,
+    table: &Spanned<DeValue<'_>>,
+    wanted: &Wanted<'_>,
+    end: &str,
+) -> Result<String, SealError> {
     let entries = table.get_ref().as_table().ok_or(SealError::NoRoom)?;
     if !text[table.span().start..].starts_with('[') {
         return Err(SealError::NoRoom);
     }
-    let known: BTreeMap<Folded, _> = entries.iter().map(|(key, value)| (Folded::of(key.get_ref()), value)).collect();
+    let known: BTreeMap<Folded, _> = entries
+        .iter()
+        .map(|(key, value)| (Folded::of(key.get_ref()), value))
+        .collect();
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     let mut behind = line_end(text, table.span().end);
     for &(name, pin) in wanted {
@@ -96,7 +129,10 @@ fn spliced(text: &str, table: &Spanned<DeValue<'_>>, wanted: &Wanted<'_>, end: &
             (Some(value), pin) => {
                 behind = line_end(text, value.span().end);
                 let pin = pin.map(|pin| pin.to_string());
-                let same = value.get_ref().as_str().is_some_and(|old| pin.as_deref().is_none_or(|pin| pin == old));
+                let same = value
+                    .get_ref()
+                    .as_str()
+                    .is_some_and(|old| pin.as_deref().is_none_or(|pin| pin == old));
                 if let Some(pin) = pin.filter(|_| !same) {
                     edits.push((value.span(), format!("\"{pin}\"")));
                 }
@@ -130,11 +166,13 @@ fn line_end(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
-    const HEAD: &str =
-        "# a comment\nschema=1\n[payload]   # odd   spacing\nfiles = [ {name=\"B.msi\"},\n  { name = \"a.msi\" } ]";
+    const HEAD: &str = "# a comment\nschema=1\n[payload]   # odd   spacing\nfiles = [ {name=\"B.msi\"},\n  { name = \"a.msi\" } ]";
 
     fn pin(name: &str, of: &str) -> (FileName, Digest) {
-        (FileName::parse(name).expect("a name"), Digest::of(of.as_bytes()))
+        (
+            FileName::parse(name).expect("a name"),
+            Digest::of(of.as_bytes()),
+        )
     }
 
     #[test]
@@ -146,12 +184,16 @@ mod tests {
             Digest::of(b"1")
         );
         assert_eq!(sealed, wanted);
-        assert_eq!(seal(&sealed, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("sealed"), sealed);
+        assert_eq!(
+            seal(&sealed, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("sealed"),
+            sealed
+        );
     }
 
     #[test]
     fn a_pin_is_changed_in_its_place_and_a_new_one_finds_its_own() {
-        let before = format!("{HEAD}\r\n[payload.sha256]\r\n'A.MSI' = 'old' # why\r\n\r\n[[steps]]\r\n");
+        let before =
+            format!("{HEAD}\r\n[payload.sha256]\r\n'A.MSI' = 'old' # why\r\n\r\n[[steps]]\r\n");
         let sealed = seal(&before, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("sealed");
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
         let wanted = format!(
@@ -163,9 +205,15 @@ mod tests {
     #[test]
     fn what_cannot_be_sealed_is_said() {
         assert!(matches!(seal("schema = 1", &[]), Err(SealError::NoTable)));
-        assert!(matches!(seal(HEAD, &[pin("c.msi", "1")]), Err(SealError::NotListed(_))));
         assert!(matches!(
-            seal("payload = { files = [{ name = \"a.msi\" }] }", &[pin("a.msi", "1")]),
+            seal(HEAD, &[pin("c.msi", "1")]),
+            Err(SealError::NotListed(_))
+        ));
+        assert!(matches!(
+            seal(
+                "payload = { files = [{ name = \"a.msi\" }] }",
+                &[pin("a.msi", "1")]
+            ),
             Err(SealError::NoRoom)
         ));
         assert!(matches!(seal("a = ", &[]), Err(SealError::Unreadable(_))));

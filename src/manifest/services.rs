@@ -17,7 +17,8 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
     }
 }
 
-/// Whether every service could be read; a step where it could not may be the one that takes another back.
+/// Whether every service could be read; a step where it could not may be the one that takes another
+/// back.
 pub(super) fn services_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_service)
 }
@@ -43,7 +44,9 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
     let mut started = BTreeSet::new();
     let mut enabled = BTreeSet::new();
     for step in draft.steps.iter().rev() {
-        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
+        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
+            continue;
+        };
         let (taken_back, word, way_out) = match verb {
             ServiceVerb::Start | ServiceVerb::Restart => {
                 started.insert(which(&service.value));
@@ -54,12 +57,20 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
                 continue;
             }
             ServiceVerb::Stop => (started.contains(&which(&service.value)), "starts", "start"),
-            ServiceVerb::Disable => (enabled.contains(&which(&service.value)), "enables", "enable"),
+            ServiceVerb::Disable => (
+                enabled.contains(&which(&service.value)),
+                "enables",
+                "enable",
+            ),
         };
         if !taken_back {
             let message = format!("no later step {word} `{}` again", service.value);
-            let finding = reader.findings.add(Code::NotTakenBack, service.span.clone(), message);
-            finding.help(format!("add a step with `action = \"{way_out}\"`, unless it is meant"));
+            let finding = reader
+                .findings
+                .add(Code::NotTakenBack, service.span.clone(), message);
+            finding.help(format!(
+                "add a step with `action = \"{way_out}\"`, unless it is meant"
+            ));
         }
     }
 }
@@ -68,18 +79,34 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
 fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let mut disabled: BTreeMap<Which, BTreeMap<String, &StepDraft>> = BTreeMap::new();
     for step in &draft.steps {
-        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else { continue };
+        let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
+            continue;
+        };
         let which = Which::of(&service.value, deployment);
         match verb {
-            ServiceVerb::Disable => drop(disabled.entry(which).or_default().insert(servers_of(step), step)),
+            ServiceVerb::Disable => drop(
+                disabled
+                    .entry(which)
+                    .or_default()
+                    .insert(servers_of(step), step),
+            ),
             // One that is enabled elsewhere may be this one under the name of another role.
             ServiceVerb::Enable => drop(disabled.remove(&which)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
-                if let Some(by) = disabled.get(&which).and_then(|by| by.get(&servers_of(step))) {
+                if let Some(by) = disabled
+                    .get(&which)
+                    .and_then(|by| by.get(&servers_of(step)))
+                {
                     let by = told(reader, by);
-                    let message = format!("`{}` is disabled by {by}, so it cannot start", service.value);
-                    let finding = reader.findings.add(Code::StartOfDisabled, service.span.clone(), message);
+                    let message = format!(
+                        "`{}` is disabled by {by}, so it cannot start",
+                        service.value
+                    );
+                    let finding =
+                        reader
+                            .findings
+                            .add(Code::StartOfDisabled, service.span.clone(), message);
                     finding.help("add a step with `action = \"enable\"` before this one");
                 }
             }

@@ -30,7 +30,13 @@ pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
 fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let known = platforms::known(deployment);
     let steps = draft.steps.iter().filter_map(|step| step.platform.as_ref());
-    for platform in steps.chain(draft.payload.rows.iter().filter_map(|row| row.platform.as_ref())) {
+    for platform in steps.chain(
+        draft
+            .payload
+            .rows
+            .iter()
+            .filter_map(|row| row.platform.as_ref()),
+    ) {
         platforms::check(reader, platform, &known);
     }
 }
@@ -39,11 +45,18 @@ fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Des
 fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen: BTreeMap<(Folded, usize), usize> = BTreeMap::new();
-    for (at, step) in draft.steps.iter().enumerate().filter(|(_, step)| step.verb == Some(Verb::Copy)) {
+    for (at, step) in draft
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.verb == Some(Verb::Copy))
+    {
         let place = match &step.to {
             Some(To::Share) => String::new(),
             Some(To::Files) => format!("{}/", servers_of(step)),
-            Some(To::Folder(folder)) => format!("{}/{}", servers_of(step), folder.folded().as_str()),
+            Some(To::Folder(folder)) => {
+                format!("{}/{}", servers_of(step), folder.folded().as_str())
+            }
             None => continue,
         };
         let new = places.len();
@@ -55,7 +68,9 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
                 }
                 let first = told(reader, &draft.steps[first]);
                 let message = format!("{first} copies `{}` to the same place already", file.value);
-                let finding = reader.findings.add(Code::CopiedTwice, file.span.clone(), message);
+                let finding = reader
+                    .findings
+                    .add(Code::CopiedTwice, file.span.clone(), message);
                 finding.help("remove it from one of the two steps");
             }
         }
@@ -65,16 +80,30 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
 /// The servers that a step is narrowed to, in words that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
     let on = step.on.as_ref().map(|on| Folded::of(&on.value));
-    let platform = step.platform.as_ref().map(|platform| Folded::of(&platform.value));
-    let text = |folded: &Option<Folded>| folded.as_ref().map(|folded| folded.as_str().to_owned()).unwrap_or_default();
+    let platform = step
+        .platform
+        .as_ref()
+        .map(|platform| Folded::of(&platform.value));
+    let text = |folded: &Option<Folded>| {
+        folded
+            .as_ref()
+            .map(|folded| folded.as_str().to_owned())
+            .unwrap_or_default()
+    };
     format!("{}@{}", text(&on), text(&platform))
 }
 
 fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
-    let gates = draft.steps.iter().filter(|step| step.verb == Some(Verb::Manual) && !step.torn.undo);
+    let gates = draft
+        .steps
+        .iter()
+        .filter(|step| step.verb == Some(Verb::Manual) && !step.torn.undo);
     for step in gates.filter(|step| step.undo.is_none()) {
         let message = match &step.id {
-            Some(id) => format!("nobody can take back the manual step `{}`: it has no `undo`", id.value),
+            Some(id) => format!(
+                "nobody can take back the manual step `{}`: it has no `undo`",
+                id.value
+            ),
             None => "nobody can take back this manual step: it has no `undo`".to_owned(),
         };
         let finding = reader.findings.add(Code::NoWayBack, step.place(), message);
@@ -85,15 +114,27 @@ fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
 /// A misspelled reference counts as what it may have meant, so that one mistake is told once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<Folded, usize> =
-        ids.filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at))).collect();
+    let ids: BTreeMap<Folded, usize> = ids
+        .filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at)))
+        .collect();
     let nameless = draft.steps.iter().any(|step| step.id.is_none());
-    let uninstalls = draft.steps.iter().enumerate().filter(|(_, step)| step.verb == Some(Verb::Uninstall));
-    let uninstalls: Vec<(usize, &str)> =
-        uninstalls.filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str()))).collect();
+    let uninstalls = draft
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step.verb == Some(Verb::Uninstall));
+    let uninstalls: Vec<(usize, &str)> = uninstalls
+        .filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str())))
+        .collect();
     let (mut meant, mut lost) = (Vec::new(), Vec::new());
     for (at, step) in draft.steps.iter().enumerate() {
-        let Some(reference) = step.removed_by.as_ref().filter(|_| step.verb == Some(Verb::Install)) else { continue };
+        let Some(reference) = step
+            .removed_by
+            .as_ref()
+            .filter(|_| step.verb == Some(Verb::Install))
+        else {
+            continue;
+        };
         let named = &reference.value;
         let message = match ids.get(&Folded::of(named)) {
             // It may be the step whose id could not be read.
@@ -102,23 +143,35 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
                 continue;
             }
             None => format!("there is no step `{named}`"),
-            Some(&other) if other == at => format!("the step `{named}` cannot put back what it removed itself"),
+            Some(&other) if other == at => {
+                format!("the step `{named}` cannot put back what it removed itself")
+            }
             Some(&other) if other > at => format!("the step `{named}` comes later"),
             Some(&other) => match draft.steps[other].verb {
                 Some(Verb::Uninstall) | None => continue,
                 Some(_) => format!("the step `{named}` removes nothing"),
             },
         };
-        let earlier = uninstalls.iter().take_while(|(other, _)| *other < at).map(|(_, id)| *id);
+        let earlier = uninstalls
+            .iter()
+            .take_while(|(other, _)| *other < at)
+            .map(|(_, id)| *id);
         let near = reader.nearest(named, earlier).map(str::to_owned);
-        let finding = reader.findings.add(Code::RemovedBy, reference.span.clone(), message);
-        finding.did_you_mean(near.as_deref()).help("name an `uninstall` step above this one");
+        let finding = reader
+            .findings
+            .add(Code::RemovedBy, reference.span.clone(), message);
+        finding
+            .did_you_mean(near.as_deref())
+            .help("name an `uninstall` step above this one");
         meant.extend(near.map(|near| (at, near)));
     }
     for at in lost {
         draft.steps[at].torn.targets = true;
     }
     for (at, near) in meant {
-        draft.steps[at].removed_by.iter_mut().for_each(|reference| reference.value.clone_from(&near));
+        draft.steps[at]
+            .removed_by
+            .iter_mut()
+            .for_each(|reference| reference.value.clone_from(&near));
     }
 }

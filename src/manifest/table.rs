@@ -14,7 +14,8 @@ use crate::names::{Digest, Folded};
 /// The sectors that an installer package is made of.
 const SECTOR: u64 = 512;
 
-/// What the names of a file table stand for. A name is looked up once; from then on rows and pins are numbers.
+/// What the names of a file table stand for. A name is looked up once; from then on rows and pins
+/// are numbers.
 struct Rows {
     /// The first row of each name.
     by_name: HashMap<Folded, usize>,
@@ -54,12 +55,22 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
         firsts.push(first == at);
         if first != at {
             let line = reader.source.line(table.rows[first].name.span.start);
-            let message = format!("there are two rows with the name `{}`; the first is on line {line}", row.name.value);
-            let finding = reader.findings.add(Code::DuplicateName, row.name.span.clone(), message);
+            let message = format!(
+                "there are two rows with the name `{}`; the first is on line {line}",
+                row.name.value
+            );
+            let finding = reader
+                .findings
+                .add(Code::DuplicateName, row.name.span.clone(), message);
             finding.help("case does not count; remove or rename one");
         }
     }
-    Rows { by_name, first: firsts, pin: vec![None; table.rows.len()], row_of_pin: Vec::new() }
+    Rows {
+        by_name,
+        first: firsts,
+        pin: vec![None; table.rows.len()],
+        row_of_pin: Vec::new(),
+    }
 }
 
 /// Which rows the steps name. A row that a misspelled name may have meant counts, so that one
@@ -67,15 +78,23 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
 fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
     let table = &draft.payload;
     let mut used = vec![false; table.rows.len()];
-    let users = draft.steps.iter().filter(|step| matches!(step.verb, Some(Verb::Copy | Verb::Run) | None));
+    let users = draft
+        .steps
+        .iter()
+        .filter(|step| matches!(step.verb, Some(Verb::Copy | Verb::Run) | None));
     let files = users.flat_map(|step| step.files.iter().map(move |file| (step.verb, file)));
     for (verb, file) in files {
         if table.header.is_none() && is_astray(reader) {
             break;
         }
         if table.header.is_none() {
-            let message = format!("`{}` needs a file table, and the manifest has no [payload]", file.value);
-            let finding = reader.findings.add(Code::MissingKey, file.span.clone(), message);
+            let message = format!(
+                "`{}` needs a file table, and the manifest has no [payload]",
+                file.value
+            );
+            let finding = reader
+                .findings
+                .add(Code::MissingKey, file.span.clone(), message);
             finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
             break;
         }
@@ -84,18 +103,31 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
                 let listed = &table.rows[row].name.value;
                 if listed != &file.value && !used[row] {
                     let message = format!("`{}` is `{listed}` in the file table", file.value);
-                    reader.findings.add(Code::Spelling, file.span.clone(), message).label("case does not count");
+                    reader
+                        .findings
+                        .add(Code::Spelling, file.span.clone(), message)
+                        .label("case does not count");
                 }
                 used[row] = true;
             }
             None if table.nameless => {}
             None => {
                 let names = table.rows.iter().map(|row| row.name.value.as_str());
-                let near = reader.nearest(file.value.as_str(), names).map(str::to_owned);
-                let verb = if verb == Some(Verb::Run) { "run" } else { "copied" };
+                let near = reader
+                    .nearest(file.value.as_str(), names)
+                    .map(str::to_owned);
+                let verb = if verb == Some(Verb::Run) {
+                    "run"
+                } else {
+                    "copied"
+                };
                 let message = format!("`{}` is {verb} but not in the file table", file.value);
-                let finding = reader.findings.add(Code::NotListed, file.span.clone(), message);
-                finding.did_you_mean(near.as_deref()).help("correct the name, or add its row to `[payload] files`");
+                let finding = reader
+                    .findings
+                    .add(Code::NotListed, file.span.clone(), message);
+                finding
+                    .did_you_mean(near.as_deref())
+                    .help("correct the name, or add its row to `[payload] files`");
                 let meant = near.and_then(|near| rows.by_name.get(&Folded::of(&near)));
                 meant.into_iter().for_each(|&row| used[row] = true);
             }
@@ -110,11 +142,16 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
         // Beside `files` it has its finding already.
-        let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else { continue };
+        let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else {
+            continue;
+        };
         let line = reader.source.line(span.start);
         if let Some(first) = first {
             let message = format!("a step on line {first} takes all other files already");
-            reader.findings.add(Code::Contradiction, span, message).help("name the files of one of the two");
+            reader
+                .findings
+                .add(Code::Contradiction, span, message)
+                .help("name the files of one of the two");
             continue;
         }
         first = Some(line);
@@ -140,7 +177,10 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
             false => "other steps use all files",
         };
         let message = format!("{} has no targets: {why}", told(reader, step));
-        reader.findings.add(Code::NoTargets, span, message).help("remove the step, or name its files");
+        reader
+            .findings
+            .add(Code::NoTargets, span, message)
+            .help("remove the step, or name its files");
     }
 }
 
@@ -151,16 +191,27 @@ fn is_astray(reader: &Reader<'_>) -> bool {
 
 fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
     let torn = draft.steps.iter().any(|step| step.torn.files);
-    let firsts = draft.payload.rows.iter().zip(used).zip(&rows.first).filter(|(_, first)| **first);
+    let firsts = draft
+        .payload
+        .rows
+        .iter()
+        .zip(used)
+        .zip(&rows.first)
+        .filter(|(_, first)| **first);
     for ((row, &used), _) in firsts {
         match (&row.unused, used) {
             (Some(why), true) => {
                 let message = format!("`{}` is marked unused, yet a step uses it", row.name.value);
-                reader.findings.add(Code::UsedAfterAll, why.span.clone(), message).help("remove `unused`");
+                reader
+                    .findings
+                    .add(Code::UsedAfterAll, why.span.clone(), message)
+                    .help("remove `unused`");
             }
             (None, false) if !torn => {
                 let message = format!("no step uses `{}`", row.name.value);
-                let finding = reader.findings.add(Code::Unused, row.name.span.clone(), message);
+                let finding = reader
+                    .findings
+                    .add(Code::Unused, row.name.span.clone(), message);
                 finding.help("add it to a step, or say why it is there: `unused = \"…\"`");
             }
             _ => {}
@@ -181,20 +232,37 @@ fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
         rows.row_of_pin.push(row);
         if twice {
             let message = format!("`{}` is pinned twice", name.value);
-            let finding = reader.findings.add(Code::DuplicateName, name.span.clone(), message);
+            let finding = reader
+                .findings
+                .add(Code::DuplicateName, name.span.clone(), message);
             finding.help("case does not count; remove one");
         }
     }
     if table.nameless {
         return;
     }
-    for ((name, _), _) in table.pins.iter().zip(&rows.row_of_pin).filter(|(_, row)| row.is_none()) {
-        let open = table.rows.iter().zip(&rows.pin).filter(|(_, pin)| pin.is_none());
+    for ((name, _), _) in table
+        .pins
+        .iter()
+        .zip(&rows.row_of_pin)
+        .filter(|(_, row)| row.is_none())
+    {
+        let open = table
+            .rows
+            .iter()
+            .zip(&rows.pin)
+            .filter(|(_, pin)| pin.is_none());
         let names = open.map(|(row, _)| row.name.value.as_str());
-        let near = reader.nearest(name.value.as_str(), names).map(str::to_owned);
+        let near = reader
+            .nearest(name.value.as_str(), names)
+            .map(str::to_owned);
         let message = format!("`{}` is pinned and not in the file table", name.value);
-        let finding = reader.findings.add(Code::PinOfNothing, name.span.clone(), message);
-        finding.did_you_mean(near.as_deref()).help("correct the name, or remove the pin");
+        let finding = reader
+            .findings
+            .add(Code::PinOfNothing, name.span.clone(), message);
+        finding
+            .did_you_mean(near.as_deref())
+            .help("correct the name, or remove the pin");
     }
 }
 
@@ -203,13 +271,20 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
         let name = &row.name.value;
         match &row.size {
             Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
-                let message = format!("`{name}` has {} bytes, which is no multiple of {SECTOR}", size.value);
-                let finding = reader.findings.add(Code::OddMsiSize, size.span.clone(), message);
+                let message = format!(
+                    "`{name}` has {} bytes, which is no multiple of {SECTOR}",
+                    size.value
+                );
+                let finding = reader
+                    .findings
+                    .add(Code::OddMsiSize, size.span.clone(), message);
                 finding.help("compare the size with the article");
             }
             None if pin.is_none() && !row.torn => {
                 let message = format!("`{name}` has neither a size nor a hash");
-                let finding = reader.findings.add(Code::Unmeasured, row.name.span.clone(), message);
+                let finding = reader
+                    .findings
+                    .add(Code::Unmeasured, row.name.span.clone(), message);
                 finding.help("add its `size`, or pin it with `rollup seal`");
             }
             _ => {}
@@ -217,22 +292,41 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     }
 }
 
-/// No file is younger than its rollup. Where all of them seem to be, the day of the release is the wrong one.
+/// No file is younger than its rollup. Where all of them seem to be, the day of the release is the
+/// wrong one.
 fn dates(reader: &mut Reader<'_>, draft: &Draft) {
-    let Some(released) = &draft.rollup.released else { return };
-    let Some(end) = released.value.parse().ok().and_then(behind) else { return };
-    let dated = |row: &'_ RowDraft| row.modified.as_ref().map(|time| (row.name.value.clone(), time.clone()));
+    let Some(released) = &draft.rollup.released else {
+        return;
+    };
+    let Some(end) = released.value.parse().ok().and_then(behind) else {
+        return;
+    };
+    let dated = |row: &'_ RowDraft| {
+        row.modified
+            .as_ref()
+            .map(|time| (row.name.value.clone(), time.clone()))
+    };
     let dated: Vec<_> = draft.payload.rows.iter().filter_map(dated).collect();
     let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();
     if late.len() > 1 && late.len() == dated.len() {
-        let message = format!("released on {}, before every file of the table", released.value);
-        let finding = reader.findings.add(Code::DatesBackwards, released.span.clone(), message);
+        let message = format!(
+            "released on {}, before every file of the table",
+            released.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::DatesBackwards, released.span.clone(), message);
         finding.help("compare the day with the article");
         return;
     }
     for (name, time) in late {
-        let message = format!("`{name}` is younger than the rollup, which was released on {}", released.value);
-        let finding = reader.findings.add(Code::DatesBackwards, time.span.clone(), message);
+        let message = format!(
+            "`{name}` is younger than the rollup, which was released on {}",
+            released.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::DatesBackwards, time.span.clone(), message);
         finding.help("compare the date with the article");
     }
 }
@@ -249,17 +343,26 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     let mut first: HashMap<Digest, usize> = HashMap::with_capacity(table.pins.len());
     // A pin of nothing has its finding already.
     for ((name, _), row) in table.pins.iter().zip(&rows.row_of_pin) {
-        let Some((row, hash)) = row.and_then(|row| Some((row, rows.hash(table, row)?))) else { continue };
+        let Some((row, hash)) = row.and_then(|row| Some((row, rows.hash(table, row)?))) else {
+            continue;
+        };
         let other = *first.entry(hash).or_insert(row);
         if other == row {
             continue;
         }
-        let message = format!("`{}` and `{}` are pinned with the same hash", name.value, table.rows[other].name.value);
-        let finding = reader.findings.add(Code::SamePin, name.span.clone(), message);
+        let message = format!(
+            "`{}` and `{}` are pinned with the same hash",
+            name.value, table.rows[other].name.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::SamePin, name.span.clone(), message);
         if let (Some(size), Some(their)) = (size(row), size(other))
             && size != their
         {
-            finding.note(format!("their sizes are {size} and {their}, and one file has one size"));
+            finding.note(format!(
+                "their sizes are {size} and {their}, and one file has one size"
+            ));
         }
         finding.help("pin them anew with `rollup seal`");
     }
@@ -271,22 +374,38 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     let mut pinned = HashSet::new();
     for (at, row) in table.rows.iter().enumerate().filter(|(_, row)| !row.torn) {
         // A second row of one name has its finding already, and so has a second file of one hash.
-        if !rows.first[at] || rows.hash(table, at).is_some_and(|hash| !pinned.insert(hash)) {
+        if !rows.first[at]
+            || rows
+                .hash(table, at)
+                .is_some_and(|hash| !pinned.insert(hash))
+        {
             continue;
         }
         if let Some(size) = &row.size {
-            alike.entry((size.value, row.modified.as_ref().map(|time| time.value))).or_default().push(at);
+            alike
+                .entry((size.value, row.modified.as_ref().map(|time| time.value)))
+                .or_default()
+                .push(at);
         }
     }
     for ((size, modified), twins) in alike.into_iter().filter(|(_, twins)| twins.len() > 1) {
         let names = some_of(twins.iter().map(|&at| table.rows[at].name.value.as_str()));
-        let same = if modified.is_some() { format!("size ({size}) and date") } else { format!("size ({size})") };
-        let message = format!("{names} have the same {same}");
-        let mut finding = Finding::new(Code::Twins, table.rows[twins[0]].name.span.clone(), message);
-        if twins.iter().all(|&at| rows.pin[at].is_some()) {
-            finding.level(Level::Note).note("their hashes tell them apart");
+        let same = if modified.is_some() {
+            format!("size ({size}) and date")
         } else {
-            finding.help("pin them with `rollup seal`, or one could stand under the name of the other");
+            format!("size ({size})")
+        };
+        let message = format!("{names} have the same {same}");
+        let mut finding =
+            Finding::new(Code::Twins, table.rows[twins[0]].name.span.clone(), message);
+        if twins.iter().all(|&at| rows.pin[at].is_some()) {
+            finding
+                .level(Level::Note)
+                .note("their hashes tell them apart");
+        } else {
+            finding.help(
+                "pin them with `rollup seal`, or one could stand under the name of the other",
+            );
         }
         reader.findings.push(finding);
     }
@@ -297,12 +416,21 @@ fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     let files: Vec<usize> = (0..table.rows.len()).filter(|&at| rows.first[at]).collect();
     let open = files.iter().filter(|&&at| rows.pin[at].is_none());
     let open: Vec<_> = open.map(|&at| table.rows[at].name.value.as_str()).collect();
-    let Some(header) = table.pins_header.clone().or_else(|| table.header.clone()).filter(|_| !open.is_empty()) else {
+    let Some(header) = table
+        .pins_header
+        .clone()
+        .or_else(|| table.header.clone())
+        .filter(|_| !open.is_empty())
+    else {
         return;
     };
     let message = match open.len() == files.len() {
         true => "no file of the table is pinned by its hash".to_owned(),
-        false => format!("{} of {} files are not pinned by a hash", open.len(), files.len()),
+        false => format!(
+            "{} of {} files are not pinned by a hash",
+            open.len(),
+            files.len()
+        ),
     };
     let mut finding = Finding::new(Code::Unpinned, header, message);
     if open.len() < files.len() {

@@ -14,7 +14,9 @@ const LONGEST_NAME: usize = 255;
 ///
 /// Parsing is the only way to make one: never empty, no separator, no `.` or `..`, no device
 /// name, no trailing dot or space, none of the characters that Windows refuses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 
@@ -97,13 +99,24 @@ fn fault(name: &str) -> Option<NameFault> {
 
 /// Device names count with any extension and with spaces before it: `nul.txt`, `COM1 .log`.
 fn is_device(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ').to_ascii_uppercase();
+    let stem = name
+        .split('.')
+        .next()
+        .unwrap_or(name)
+        .trim_end_matches(' ')
+        .to_ascii_uppercase();
     match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
-        _ => match stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT")) {
+        _ => match stem
+            .strip_prefix("COM")
+            .or_else(|| stem.strip_prefix("LPT"))
+        {
             Some(digit) => {
                 let mut digits = digit.chars();
-                matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+                matches!(
+                    (digits.next(), digits.next()),
+                    (Some('0'..='9' | '¹' | '²' | '³'), None)
+                )
             }
             None => false,
         },
@@ -139,9 +152,10 @@ mod tests {
 
     #[test]
     fn names_that_windows_or_a_path_would_turn_into_something_else_are_refused() {
-        for bad in
-            ["", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b", "a\u{7}b", "con .x"]
-        {
+        for bad in [
+            "", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b",
+            "a\u{7}b", "con .x",
+        ] {
             assert!(FileName::parse(bad).is_err(), "{bad:?} was accepted");
         }
         assert!(FileName::parse(&"x".repeat(256)).is_err());
@@ -149,7 +163,14 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
-        for good in ["Exchange2007Provider.msi", "COM10", "console", ".hidden", "Über uns.dll", "nullable.txt"] {
+        for good in [
+            "Exchange2007Provider.msi",
+            "COM10",
+            "console",
+            ".hidden",
+            "Über uns.dll",
+            "nullable.txt",
+        ] {
             assert!(FileName::parse(good).is_ok(), "{good:?} was refused");
         }
     }

@@ -85,7 +85,9 @@ impl Version {
     }
 
     fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
-        self.0.split('.').map(|number| number.parse().unwrap_or(u64::MAX))
+        self.0
+            .split('.')
+            .map(|number| number.parse().unwrap_or(u64::MAX))
     }
 }
 
@@ -93,7 +95,9 @@ impl FromStr for Version {
     type Err = NotAVersion;
 
     fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let number = |part: &str| (1..=10).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit());
+        let number = |part: &str| {
+            (1..=10).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit())
+        };
         match text.len() <= 64 && text.split('.').all(number) {
             true => Ok(Self(text.to_owned())),
             false => Err(NotAVersion(text.to_owned())),
@@ -104,7 +108,13 @@ impl FromStr for Version {
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         let parts = self.numbers().count().max(other.numbers().count());
-        let padded = |version: &Self| version.numbers().chain(std::iter::repeat(0)).take(parts).collect::<Vec<_>>();
+        let padded = |version: &Self| {
+            version
+                .numbers()
+                .chain(std::iter::repeat(0))
+                .take(parts)
+                .collect::<Vec<_>>()
+        };
         padded(self).cmp(&padded(other))
     }
 }
@@ -150,9 +160,21 @@ mod tests {
     #[test]
     fn a_kb_number_is_read_in_all_its_spellings() {
         for text in ["952076", "kb952076", "KB952076", "Kb952076"] {
-            assert_eq!(text.parse::<Kb>().map(|kb| kb.to_string()), Ok("KB952076".to_owned()));
+            assert_eq!(
+                text.parse::<Kb>().map(|kb| kb.to_string()),
+                Ok("KB952076".to_owned())
+            );
         }
-        for text in ["", "KB", "KB 952076", "952076a", "0", "KB0952076", "12345678901", "é9"] {
+        for text in [
+            "",
+            "KB",
+            "KB 952076",
+            "952076a",
+            "0",
+            "KB0952076",
+            "12345678901",
+            "é9",
+        ] {
             assert!(text.parse::<Kb>().is_err(), "{text:?} was accepted");
         }
     }

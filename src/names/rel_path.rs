@@ -18,7 +18,9 @@ const DEEPEST: usize = 128;
 /// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
 /// names that Windows accepts: an operator's files have whatever names they have. It compares and
 /// sorts by bytes; [`RelPath::folded`] compares as the file systems of the field do.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct RelPath(String);
 
@@ -75,12 +77,16 @@ impl RelPath {
 
     /// The folder it lies in, if that is not the root itself.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.0
+            .rsplit_once('/')
+            .map(|(parent, _)| Self(parent.to_owned()))
     }
 
     /// Every folder on the way, outermost first, without the path itself.
     pub fn ancestors(&self) -> impl Iterator<Item = RelPath> + '_ {
-        self.0.match_indices('/').map(|(at, _)| Self(self.0[..at].to_owned()))
+        self.0
+            .match_indices('/')
+            .map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 
     /// The rest of this path below `folder`, if it lies there. Spelling counts.
@@ -95,7 +101,9 @@ impl RelPath {
         // What lies below stands together, between the separator and the character after it.
         let below = Self(format!("{}/", self.0))..Self(format!("{}0", self.0));
         let below: Vec<P> = map.range(below).map(|(path, _)| path.clone()).collect();
-        below.iter().for_each(|path| drop(map.remove(path.borrow())));
+        below
+            .iter()
+            .for_each(|path| drop(map.remove(path.borrow())));
     }
 
     /// Whether this path, or a folder on the way to it, is one of these. Spelling counts.
@@ -168,7 +176,12 @@ mod tests {
         let path = RelPath::parse("a/b/c").expect("a valid path");
         let found: Vec<_> = path.ancestors().map(String::from).collect();
         assert_eq!(found, ["a", "a/b"]);
-        assert_eq!(path.below(&RelPath::parse("a").expect("valid")).map(String::from).as_deref(), Some("b/c"));
+        assert_eq!(
+            path.below(&RelPath::parse("a").expect("valid"))
+                .map(String::from)
+                .as_deref(),
+            Some("b/c")
+        );
         assert_eq!(path.below(&RelPath::parse("a/b/c").expect("valid")), None);
     }
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-/// A text from a vendor or an operator, safe for a terminal: control characters and the marks
-/// that turn the direction of writing are shown as escapes, and so are characters that nobody sees or takes for
-/// something else than a space.
+/// A text from a vendor or an operator, safe for a terminal: control characters and the marks that
+/// turn the direction of writing are shown as escapes, and so are characters that nobody sees or
+/// takes for something else than a space.
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -23,12 +23,16 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two names stay two.
+/// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two
+/// names stay two.
 pub fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|byte| text.push_str(&format!("\\x{byte:02X}")));
     }
     text
 }
@@ -46,7 +50,8 @@ pub fn grouped(number: u64, between: char) -> String {
     text
 }
 
-/// A text broken into lines of at most `width` columns, each after the first with `indent` before it.
+/// A text broken into lines of at most `width` columns, each after the first with `indent` before
+/// it.
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
@@ -85,7 +90,10 @@ mod tests {
 
     #[test]
     fn an_escape_sequence_does_not_reach_the_terminal() {
-        assert_eq!(Shown("a\u{1b}[31mb\u{202e}c").to_string(), "a\\u{1b}[31mb\\u{202e}c");
+        assert_eq!(
+            Shown("a\u{1b}[31mb\u{202e}c").to_string(),
+            "a\\u{1b}[31mb\\u{202e}c"
+        );
         assert_eq!(Shown("Grüße 漢字").to_string(), "Grüße 漢字");
     }
 

@@ -29,28 +29,51 @@ pub struct Difference {
     pub help: Option<&'static str>,
 }
 
-/// Compares every file with its row, its pin and, where a deployment is known, the item it is for. The differences
-/// come in the order of the file table; those of no row are last.
-pub fn compare(table: &FileTable<'_>, site: Option<&Description>, payload: &PayloadFacts) -> Vec<Difference> {
+/// Compares every file with its row, its pin and, where a deployment is known, the item it is for.
+/// The differences come in the order of the file table; those of no row are last.
+pub fn compare(
+    table: &FileTable<'_>,
+    site: Option<&Description>,
+    payload: &PayloadFacts,
+) -> Vec<Difference> {
     let mut comparison = Comparison {
         products: site.map(products).unwrap_or_default(),
-        pinned: table.rows.iter().filter_map(|row| Some((row.sha256?, &row.name))).collect(),
+        pinned: table
+            .rows
+            .iter()
+            .filter_map(|row| Some((row.sha256?, &row.name)))
+            .collect(),
         table,
-        clashes: payload.clashes.iter().map(|(name, _)| Folded::of(name)).collect(),
+        clashes: payload
+            .clashes
+            .iter()
+            .map(|(name, _)| Folded::of(name))
+            .collect(),
         found: Vec::new(),
     };
     for row in table.rows.iter() {
         comparison.row(row, payload.files.get(&row.name.folded()));
     }
     for (a, b) in &payload.clashes {
-        let message = format!("`{}` and `{}` in the payload differ only in case", Shown(a), Shown(b));
+        let message = format!(
+            "`{}` and `{}` in the payload differ only in case",
+            Shown(a),
+            Shown(b)
+        );
         let help = "remove the one that is not the vendor's";
-        comparison.tell(Code::PayloadClash, Level::Error, &table.span, message).help = Some(help);
+        comparison
+            .tell(Code::PayloadClash, Level::Error, &table.span, message)
+            .help = Some(help);
     }
     for name in &payload.extra {
-        let message = format!("`{}` lies in the payload and in no row of the file table", Shown(name));
+        let message = format!(
+            "`{}` lies in the payload and in no row of the file table",
+            Shown(name)
+        );
         let help = "it is left alone; if a step should deploy it, give it a row";
-        comparison.tell(Code::ExtraFile, Level::Note, &table.span, message).help = Some(help);
+        comparison
+            .tell(Code::ExtraFile, Level::Note, &table.span, message)
+            .help = Some(help);
     }
     comparison.found
 }
@@ -74,8 +97,13 @@ struct ForItem {
 /// The product that a file must hold, and the item that is installed from it.
 fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
     let named = site.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Component { installer, product, .. } => {
-            let belongs = ForItem { item: item.name.to_string(), product: product.clone() };
+        ItemKind::Component {
+            installer, product, ..
+        } => {
+            let belongs = ForItem {
+                item: item.name.to_string(),
+                product: product.clone(),
+            };
             Some((installer.folded(), belongs))
         }
         ItemKind::Procedure { .. } => None,
@@ -107,7 +135,13 @@ impl Comparison<'_> {
     }
 
     fn tell(&mut self, code: Code, level: Level, span: &Span, message: String) -> &mut Difference {
-        self.found.push(Difference { code, level, span: span.clone(), message, help: None });
+        self.found.push(Difference {
+            code,
+            level,
+            span: span.clone(),
+            message,
+            help: None,
+        });
         self.found.last_mut().expect("pushed just now")
     }
 
@@ -124,21 +158,37 @@ impl Comparison<'_> {
         if row.sha256.is_some_and(|wanted| wanted != sha256)
             && let Some(other) = self.pinned.get(&sha256)
         {
-            let message = format!("`{name}` in the payload is the file that is pinned as `{other}`");
-            return Some((Code::Swapped, message, "two files may be swapped; give each one its own name back"));
+            let message =
+                format!("`{name}` in the payload is the file that is pinned as `{other}`");
+            return Some((
+                Code::Swapped,
+                message,
+                "two files may be swapped; give each one its own name back",
+            ));
         }
         if let Some(wanted) = row.size.filter(|&wanted| wanted != size) {
-            let how = if size < wanted { "too short" } else { "too long" };
-            let message = format!("`{name}` is {how}: the file table says {wanted} bytes, the payload has {size}");
+            let how = if size < wanted {
+                "too short"
+            } else {
+                "too long"
+            };
+            let message = format!(
+                "`{name}` is {how}: the file table says {wanted} bytes, the payload has {size}"
+            );
             return Some((Code::WrongSize, message, AGAIN));
         }
         if let Some(wanted) = row.sha256.filter(|&wanted| wanted != sha256) {
             let held = match &fact.package {
-                Ok(held) => format!("; it holds `{}` {}", Shown(&held.identity.product), held.identity.version),
+                Ok(held) => format!(
+                    "; it holds `{}` {}",
+                    Shown(&held.identity.product),
+                    held.identity.version
+                ),
                 Err(_) => String::new(),
             };
-            let message =
-                format!("`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}");
+            let message = format!(
+                "`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}"
+            );
             let help = "unpack the vendor's download again; if the pin is the old one, pin anew with `rollup seal`";
             return Some((Code::WrongHash, message, help));
         }
@@ -146,34 +196,47 @@ impl Comparison<'_> {
     }
 
     /// Why a file with the right size and hash still cannot be used for what it is for.
-    fn unusable(&self, row: &PayloadFile, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
+    fn unusable(
+        &self,
+        row: &PayloadFile,
+        fact: &PayloadFact,
+    ) -> Option<(Code, String, &'static str)> {
         let (name, folded) = (&row.name, row.name.folded());
         let belongs = self.products.get(&folded);
         let needed = self.table.run.contains(&folded) || belongs.is_some() || name.is_msi();
         match &fact.package {
-            Err(PackageFault::NotAPackage(why)) if needed => {
-                Some((Code::NoInstaller, format!("`{name}` is no installer: {why}"), AGAIN))
-            }
+            Err(PackageFault::NotAPackage(why)) if needed => Some((
+                Code::NoInstaller,
+                format!("`{name}` is no installer: {why}"),
+                AGAIN,
+            )),
             Err(PackageFault::Unusable(why)) if needed => {
                 let message = format!("`{name}` cannot be installed from: {why}");
-                Some((Code::UnusableInstaller, message, "`rollup inspect` tells more"))
+                Some((
+                    Code::UnusableInstaller,
+                    message,
+                    "`rollup inspect` tells more",
+                ))
             }
             Err(_) => None,
             Ok(contents) => {
                 let ForItem { item, product } = belongs?;
                 let found = &contents.identity.product;
                 (found != product).then(|| {
-                    let message =
-                        format!("`{name}` should hold `{product}` for `{item}`, and holds `{}`", Shown(found));
-                    let help = "two files may be swapped; `rollup inspect` tells what each one holds";
+                    let message = format!(
+                        "`{name}` should hold `{product}` for `{item}`, and holds `{}`",
+                        Shown(found)
+                    );
+                    let help =
+                        "two files may be swapped; `rollup inspect` tells what each one holds";
                     (Code::Swapped, message, help)
                 })
             }
         }
     }
 
-    /// A wrong date is worth a word, since another edition has one too; but copying changes it, and where
-    /// the hash is pinned it says next to nothing.
+    /// A wrong date is worth a word, since another edition has one too; but copying changes it, and
+    /// where the hash is pinned it says next to nothing.
     fn date(&mut self, row: &PayloadFile, fact: &PayloadFact) {
         let Some(wanted) = row.modified else { return };
         // The table tells minutes.
@@ -182,10 +245,21 @@ impl Comparison<'_> {
             return;
         }
         let message = match off % 3600 == 0 && off.abs() <= LARGEST_ZONE {
-            true => format!("`{}` is dated {} h off, which looks like another time zone", row.name, off / 3600),
-            false => format!("`{}` has another date than the file table says; copying may have changed it", row.name),
+            true => format!(
+                "`{}` is dated {} h off, which looks like another time zone",
+                row.name,
+                off / 3600
+            ),
+            false => format!(
+                "`{}` has another date than the file table says; copying may have changed it",
+                row.name
+            ),
         };
-        let level = if row.sha256.is_some() { Level::Note } else { Level::Warning };
+        let level = if row.sha256.is_some() {
+            Level::Note
+        } else {
+            Level::Warning
+        };
         let help = "compare the date with the article; where `rollup seal` pinned the hash, it says next to nothing";
         self.tell(Code::WrongDate, level, &row.span, message).help = Some(help);
     }

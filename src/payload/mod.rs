@@ -76,7 +76,9 @@ impl Payload {
         let mut files: BTreeMap<Folded, Found> = BTreeMap::new();
         let mut clashes = Vec::new();
         for (name, kind) in tree.top()? {
-            let Ok(path) = RelPath::parse(&name) else { continue };
+            let Ok(path) = RelPath::parse(&name) else {
+                continue;
+            };
             match files.get(&path.folded()) {
                 Some(first) => clashes.push((first.path.clone(), path)),
                 None => {
@@ -84,7 +86,11 @@ impl Payload {
                 }
             }
         }
-        Ok(Self { tree, files, clashes })
+        Ok(Self {
+            tree,
+            files,
+            clashes,
+        })
     }
 
     /// The folder.
@@ -100,10 +106,20 @@ impl Payload {
     /// Reads every file of the table that is there.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
         let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
-        let mut wanted: Vec<_> = self.files.iter().filter(|(name, _)| rows.contains(name)).collect();
-        // The largest files first: none should be left to one core at the end. One that cannot be looked at is told
-        // when it is read.
-        let size = |found: &Found| self.tree.look(&found.path).ok().flatten().map_or(0, |look| look.size);
+        let mut wanted: Vec<_> = self
+            .files
+            .iter()
+            .filter(|(name, _)| rows.contains(name))
+            .collect();
+        // The largest files first: none should be left to one core at the end. One that cannot be
+        // looked at is told when it is read.
+        let size = |found: &Found| {
+            self.tree
+                .look(&found.path)
+                .ok()
+                .flatten()
+                .map_or(0, |look| look.size)
+        };
         wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
         let read = |(name, found): (&Folded, &Found)| (name.clone(), self.fact(found));
         let files = wanted.into_iter().par_bridge().map(read).collect();
@@ -124,15 +140,28 @@ impl Payload {
             kind => Err(format!("it is {}, not a file", kind.named())),
         };
         match read {
-            Ok((facts, modified, package)) => PayloadFact { name, facts: Ok(facts), modified, package },
+            Ok((facts, modified, package)) => PayloadFact {
+                name,
+                facts: Ok(facts),
+                modified,
+                package,
+            },
             Err(why) => {
                 let package = Err(PackageFault::NotAPackage(why.clone()));
-                PayloadFact { name, facts: Err(why), modified: 0, package }
+                PayloadFact {
+                    name,
+                    facts: Err(why),
+                    modified: 0,
+                    package,
+                }
             }
         }
     }
 
-    fn read(&self, found: &Found) -> Result<(FileFacts, i64, Result<Contents, PackageFault>), DiskError> {
+    fn read(
+        &self,
+        found: &Found,
+    ) -> Result<(FileFacts, i64, Result<Contents, PackageFault>), DiskError> {
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
         let modified = file.metadata().map_err(fail)?.mtime();
@@ -140,7 +169,9 @@ impl Payload {
         file.rewind().map_err(fail)?;
         let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
             Ok(contents) => Ok(contents),
-            Err(InstallerError::NotAPackage(why)) => Err(PackageFault::NotAPackage(why.to_string())),
+            Err(InstallerError::NotAPackage(why)) => {
+                Err(PackageFault::NotAPackage(why.to_string()))
+            }
             Err(error) => Err(PackageFault::Unusable(error.to_string())),
         };
         Ok((facts, modified, package))
@@ -155,7 +186,11 @@ impl Beside for BesideInPayload<'_> {
         match self.0.files.get(&name.folded()) {
             None => Ok(None),
             Some(found) => {
-                let file = self.0.tree.file(&found.path).map_err(|error| error.source)?;
+                let file = self
+                    .0
+                    .tree
+                    .file(&found.path)
+                    .map_err(|error| error.source)?;
                 Ok(Some(Box::new(BufReader::new(file))))
             }
         }

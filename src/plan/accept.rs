@@ -1,8 +1,8 @@
 //! What lies on disk is taken for true: which records are written anew, and what is only noted.
 //!
 //! A file that an installer laid down has a record, the `state.toml` of its item, which is written
-//! anew. What else runs left has none: the plan itself says what of it is there now and what is gone,
-//! and whoever asks the runs what they left hears of it.
+//! anew. What else runs left has none: the plan itself says what of it is there now and what is
+//! gone, and whoever asks the runs what they left hears of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use super::actions::{item_side, procedure_side, seen_item};
 use super::refusal::Refusal;
 use super::swaps::text_entry;
 use super::{
-    ACCEPT, Acceptance, Context, Entry, LevelChange, NewEntry, Operation, OperationKind, Plan, PlannedStep, Prediction,
-    SCHEMA, Side, Subject, Swap, What, digest_of,
+    ACCEPT, Acceptance, Context, Entry, LevelChange, NewEntry, Operation, OperationKind, Plan,
+    PlannedStep, Prediction, SCHEMA, Side, Subject, Swap, What, digest_of,
 };
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
@@ -42,25 +42,45 @@ pub struct Accepting {
 }
 
 /// What has to be hashed for it. `first` is a snapshot that has read the records.
-pub fn accept_interest(first: &Snapshot, expectation: &Expectation, chosen: Option<&BTreeSet<Instance>>) -> Interest {
+pub fn accept_interest(
+    first: &Snapshot,
+    expectation: &Expectation,
+    chosen: Option<&BTreeSet<Instance>>,
+) -> Interest {
     let site = &first.description;
     let instances: BTreeSet<Instance> = match chosen {
         Some(chosen) => chosen.clone(),
         None => site.all_instances().collect(),
     };
-    let items = instances.iter().filter_map(|&instance| first.item(instance)).filter_map(installed);
-    let installers = items.map(|installed| installed.installer.name.folded()).collect();
+    let items = instances
+        .iter()
+        .filter_map(|&instance| first.item(instance))
+        .filter_map(installed);
+    let installers = items
+        .map(|installed| installed.installer.name.folded())
+        .collect();
     let mut files: BTreeSet<RelPath> = expectation.there.keys().cloned().collect();
     if chosen.is_none() {
         for (folder, record) in first.programs() {
             files.insert(record_of(folder));
-            files.extend(installed(record).into_iter().flat_map(|i| i.files.keys()).map(|file| in_files(folder, file)));
+            files.extend(
+                installed(record)
+                    .into_iter()
+                    .flat_map(|i| i.files.keys())
+                    .map(|file| in_files(folder, file)),
+            );
         }
     }
-    Interest { instances, share: installers, files, ..Interest::default() }
+    Interest {
+        instances,
+        share: installers,
+        files,
+        ..Interest::default()
+    }
 }
 
-/// Plans to take for true what lies on disk: everything that drifted, or of the chosen instances only.
+/// Plans to take for true what lies on disk: everything that drifted, or of the chosen instances
+/// only.
 ///
 /// A chosen instance that is installed also becomes verified, whatever its state is.
 ///
@@ -107,7 +127,8 @@ struct Recorded<'a> {
 enum Came {
     /// The installer of an item lies in the share.
     FromShare,
-    /// What a step ran came from its payload; a file of that name in the share is none of its business.
+    /// What a step ran came from its payload; a file of that name in the share is none of its
+    /// business.
     FromPayload,
 }
 
@@ -128,12 +149,18 @@ struct Acceptor<'a> {
 }
 
 impl<'a> Acceptor<'a> {
-    fn new(snapshot: &'a Snapshot, expectation: &'a Expectation, chosen: Option<&'a BTreeSet<Instance>>) -> Self {
+    fn new(
+        snapshot: &'a Snapshot,
+        expectation: &'a Expectation,
+        chosen: Option<&'a BTreeSet<Instance>>,
+    ) -> Self {
         let mut scope = BTreeSet::new();
         for &instance in chosen.into_iter().flatten() {
             scope.insert(snapshot.description.folder(instance).folded());
             let installed = snapshot.item(instance).and_then(installed);
-            scope.extend(installed.map(|installed| snapshot.share_path(&installed.installer.name).folded()));
+            scope.extend(
+                installed.map(|installed| snapshot.share_path(&installed.installer.name).folded()),
+            );
         }
         Self {
             snapshot,
@@ -162,11 +189,17 @@ impl<'a> Acceptor<'a> {
         }
         for (file, why) in &self.snapshot.faults {
             let is_record = file.name().eq_ignore_ascii_case("state.toml");
-            let folder = file.parent().filter(|_| is_record).unwrap_or_else(|| file.clone());
+            let folder = file
+                .parent()
+                .filter(|_| is_record)
+                .unwrap_or_else(|| file.clone());
             self.shut(&folder, file, format!("cannot be used: {why}"));
         }
         let site = &self.snapshot.description;
-        for instance in site.all_instances().filter(|&instance| self.snapshot.item(instance).is_none()) {
+        for instance in site
+            .all_instances()
+            .filter(|&instance| self.snapshot.item(instance).is_none())
+        {
             let folder = self.snapshot.actual(&site.folder(instance));
             if let Some((path, what)) = self.snapshot.hidden(&folder) {
                 self.shut(&folder, &path, what);
@@ -194,15 +227,22 @@ impl<'a> Acceptor<'a> {
         if lies_in(path, &self.shut) {
             return Standing::Told;
         }
-        let on_the_way = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
-        if let Some(found) = on_the_way.into_iter().find(|found| found.kind != Kind::Folder) {
+        let on_the_way = path
+            .ancestors()
+            .filter_map(|folder| self.snapshot.node(&folder));
+        if let Some(found) = on_the_way
+            .into_iter()
+            .find(|found| found.kind != Kind::Folder)
+        {
             return Standing::Strange(format!(
                 "`{}` is {}, not a folder",
                 Shown(found.path.as_str()),
                 found.kind.named()
             ));
         }
-        let Some(found) = self.snapshot.node(path) else { return Standing::Gone };
+        let Some(found) = self.snapshot.node(path) else {
+            return Standing::Gone;
+        };
         match (found.kind, self.snapshot.facts(&found.path)) {
             (Kind::Folder, _) => Standing::Folder(found.path.clone()),
             (Kind::File, Some(facts)) => Standing::File(found.path.clone(), facts),
@@ -222,7 +262,14 @@ impl<'a> Acceptor<'a> {
             let server = server_of(site, instance);
             let is_chosen = self.chosen.is_some();
             if let Some(record) = self.snapshot.item(instance) {
-                self.item(&Recorded { folder: &folder, record, target, server, is_chosen, came: Came::FromShare });
+                self.item(&Recorded {
+                    folder: &folder,
+                    record,
+                    target,
+                    server,
+                    is_chosen,
+                    came: Came::FromShare,
+                });
             } else if let (true, Some(record)) = (is_chosen, self.snapshot.procedure(instance)) {
                 self.procedure(&folder, record, target, server);
             }
@@ -231,14 +278,23 @@ impl<'a> Acceptor<'a> {
             for (folder, record) in self.snapshot.programs() {
                 let server = folder.parts().nth(1).map(str::to_owned);
                 let target = folder.name().to_owned();
-                self.item(&Recorded { folder, record, target, server, is_chosen: false, came: Came::FromPayload });
+                self.item(&Recorded {
+                    folder,
+                    record,
+                    target,
+                    server,
+                    is_chosen: false,
+                    came: Came::FromPayload,
+                });
             }
         }
     }
 
     /// Writes a record anew where the files that it names, or the installer, are not as it says.
     fn item(&mut self, of: &Recorded<'_>) {
-        let Some(was) = installed(of.record) else { return };
+        let Some(was) = installed(of.record) else {
+            return;
+        };
         if lies_in(&record_of(of.folder), &self.shut) {
             return;
         }
@@ -251,14 +307,27 @@ impl<'a> Acceptor<'a> {
         if now == *was && !is_forced {
             return;
         }
-        let record = ItemRecord { state: State::Verified, installed: Some(now), ..of.record.clone() };
+        let record = ItemRecord {
+            state: State::Verified,
+            installed: Some(now),
+            ..of.record.clone()
+        };
         if is_forced {
             let state = of.record.state.as_str();
-            self.take(&record_of(of.folder), format!("said {state}, and says verified from now on"));
+            self.take(
+                &record_of(of.folder),
+                format!("said {state}, and says verified from now on"),
+            );
         }
         let (was, becomes) = (item_side(Some(of.record)), item_side(Some(&record)));
         let seen = seen_item(Some(of.record));
-        self.rewrite(of.folder, (of.target.clone(), of.server.clone()), (was, becomes), seen, record.to_toml());
+        self.rewrite(
+            of.folder,
+            (of.target.clone(), of.server.clone()),
+            (was, becomes),
+            seen,
+            record.to_toml(),
+        );
     }
 
     /// The files of an item as they lie there now.
@@ -285,7 +354,8 @@ impl<'a> Acceptor<'a> {
         files
     }
 
-    /// The installer as it lies in the share, unless a run brought that one: it came after the item.
+    /// The installer as it lies in the share, unless a run brought that one: it came after the
+    /// item.
     fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
         match self.standing(&at) {
@@ -310,16 +380,31 @@ impl<'a> Acceptor<'a> {
     }
 
     /// Procedures have no files; only their state can be forced.
-    fn procedure(&mut self, folder: &RelPath, was: &ProcedureRecord, target: String, server: Option<String>) {
+    fn procedure(
+        &mut self,
+        folder: &RelPath,
+        was: &ProcedureRecord,
+        target: String,
+        server: Option<String>,
+    ) {
         let at = record_of(folder);
         if !was.state.is_installed() || was.state == State::Verified || lies_in(&at, &self.shut) {
             return;
         }
         let mut record = was.clone();
         record.state = State::Verified;
-        self.take(&at, format!("said {}, and says verified from now on", was.state.as_str()));
+        self.take(
+            &at,
+            format!("said {}, and says verified from now on", was.state.as_str()),
+        );
         let sides = (procedure_side(Some(was)), procedure_side(Some(&record)));
-        self.rewrite(folder, (target, server), sides, was.state.as_str().to_owned(), record.to_toml());
+        self.rewrite(
+            folder,
+            (target, server),
+            sides,
+            was.state.as_str().to_owned(),
+            record.to_toml(),
+        );
     }
 
     fn rewrite(
@@ -330,38 +415,77 @@ impl<'a> Acceptor<'a> {
         seen: String,
         text: String,
     ) {
-        let Standing::File(live, FileFacts { size, sha256 }) = self.standing(&record_of(folder)) else { return };
+        let Standing::File(live, FileFacts { size, sha256 }) = self.standing(&record_of(folder))
+        else {
+            return;
+        };
         let number = self.swaps.len() as u32 + 1;
-        let old = vec![Entry { path: live.clone(), what: What::File { size, sha256 } }];
+        let old = vec![Entry {
+            path: live.clone(),
+            what: What::File { size, sha256 },
+        }];
         let new = vec![text_entry(live.clone(), text)];
         let step = Some(ACCEPT.to_owned());
-        self.swaps.push(Swap { number, step, live, old, new, travellers: Vec::new() });
+        self.swaps.push(Swap {
+            number,
+            step,
+            live,
+            old,
+            new,
+            travellers: Vec::new(),
+        });
         let at = folder.clone();
         let kind = OperationKind::Accept;
-        self.operations.push(Operation { kind, target, server, at, was, becomes, swap: number, line: 0, seen });
+        self.operations.push(Operation {
+            kind,
+            target,
+            server,
+            at,
+            was,
+            becomes,
+            swap: number,
+            line: 0,
+            seen,
+        });
     }
 
     /// Whatever runs left that stands otherwise now, and is no record that is written anew.
     fn left_by_runs(&mut self) {
-        let rewritten: BTreeSet<Folded> = self.swaps.iter().map(|swap| swap.live.folded()).collect();
+        let rewritten: BTreeSet<Folded> =
+            self.swaps.iter().map(|swap| swap.live.folded()).collect();
         let expectation = self.expectation;
         for path in expectation.emptied.difference(&expectation.gone) {
             if self.in_scope(path) && matches!(self.standing(path), Standing::Gone) {
                 self.is_gone(path);
             }
         }
-        let there = expectation.there.iter().filter(|(path, _)| !rewritten.contains(&path.folded()));
-        for (path, what) in there.filter(|(path, _)| self.in_scope(path)).collect::<Vec<_>>() {
+        let there = expectation
+            .there
+            .iter()
+            .filter(|(path, _)| !rewritten.contains(&path.folded()));
+        for (path, what) in there
+            .filter(|(path, _)| self.in_scope(path))
+            .collect::<Vec<_>>()
+        {
             match (self.standing(path), what) {
                 (Standing::Told, _) | (_, What::Traveller) => {}
                 (Standing::Gone, _) => self.is_gone(path),
-                (Standing::Folder(found), What::Folder) => self.is_there(path, found, What::Folder, what),
+                (Standing::Folder(found), What::Folder) => {
+                    self.is_there(path, found, What::Folder, what)
+                }
                 (Standing::File(found, facts), What::File { .. }) => {
-                    let now = What::File { size: facts.size, sha256: facts.sha256 };
+                    let now = What::File {
+                        size: facts.size,
+                        sha256: facts.sha256,
+                    };
                     self.is_there(path, found, now, what);
                 }
-                (Standing::Folder(_), What::File { .. }) => self.leave(path, "is a folder, not a file".to_owned()),
-                (Standing::File(..), What::Folder) => self.leave(path, "is a file, not a folder".to_owned()),
+                (Standing::Folder(_), What::File { .. }) => {
+                    self.leave(path, "is a folder, not a file".to_owned())
+                }
+                (Standing::File(..), What::Folder) => {
+                    self.leave(path, "is a file, not a folder".to_owned())
+                }
                 (Standing::Strange(what), _) => self.leave(path, what),
             }
         }
@@ -387,7 +511,9 @@ impl<'a> Acceptor<'a> {
             self.there.insert(found, now);
             return;
         }
-        let (What::File { size, .. }, What::File { size: was_size, .. }) = (&now, was) else { return };
+        let (What::File { size, .. }, What::File { size: was_size, .. }) = (&now, was) else {
+            return;
+        };
         if now != *was {
             self.take(path, changed(*was_size, *size));
             self.there.insert(found, now);
@@ -395,16 +521,36 @@ impl<'a> Acceptor<'a> {
     }
 
     fn finish(self, reason: &str) -> Result<Accepting, Refusal> {
-        let Self { snapshot, operations, swaps, there, gone, taken, left, .. } = self;
+        let Self {
+            snapshot,
+            operations,
+            swaps,
+            there,
+            gone,
+            taken,
+            left,
+            ..
+        } = self;
         if swaps.is_empty() && there.is_empty() && gone.is_empty() {
-            return Ok(Accepting { plan: None, taken, left });
+            return Ok(Accepting {
+                plan: None,
+                taken,
+                left,
+            });
         }
         let context = Context::of_site(snapshot);
         if let Some(reason) = super::bytes::too_much(&swaps, &[], &context, snapshot.free) {
             return Err(reason.into());
         }
-        let there = there.into_iter().map(|(path, what)| Entry { path, what }).collect();
-        let acceptance = Acceptance { reason: reason.to_owned(), there, gone: gone.into_iter().collect() };
+        let there = there
+            .into_iter()
+            .map(|(path, what)| Entry { path, what })
+            .collect();
+        let acceptance = Acceptance {
+            reason: reason.to_owned(),
+            there,
+            gone: gone.into_iter().collect(),
+        };
         let in_force: Vec<_> = snapshot.level().in_force().map(|entry| entry.kb).collect();
         let step = PlannedStep {
             id: ACCEPT.to_owned(),
@@ -416,26 +562,40 @@ impl<'a> Acceptor<'a> {
             left_out: Vec::new(),
             gate: None,
         };
-        let mut entries: Vec<Entry> = swaps.iter().flat_map(|swap| &swap.new).map(NewEntry::entry).collect();
+        let mut entries: Vec<Entry> = swaps
+            .iter()
+            .flat_map(|swap| &swap.new)
+            .map(NewEntry::entry)
+            .collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         let mut plan = Plan {
             schema: SCHEMA,
             digest: None,
             subject: Subject::Accept(acceptance),
             deployment: snapshot.description.name.clone(),
-            level: LevelChange { before: in_force.clone(), after: in_force },
+            level: LevelChange {
+                before: in_force.clone(),
+                after: in_force,
+            },
             confirmations: Vec::new(),
             warnings: Vec::new(),
             steps: vec![step],
             meanwhile: Vec::new(),
             sources: Vec::new(),
             swaps,
-            prediction: Some(Prediction { digest: digest_of(&entries), entries }),
+            prediction: Some(Prediction {
+                digest: digest_of(&entries),
+                entries,
+            }),
             context,
             seal: None,
         };
         plan.bind();
-        Ok(Accepting { plan: Some(Box::new(plan)), taken, left })
+        Ok(Accepting {
+            plan: Some(Box::new(plan)),
+            taken,
+            left,
+        })
     }
 }
 
@@ -445,11 +605,16 @@ fn record_of(folder: &RelPath) -> RelPath {
 
 /// What a record says is installed, where something is.
 fn installed(record: &ItemRecord) -> Option<&Installed> {
-    record.installed.as_ref().filter(|_| record.state.is_installed())
+    record
+        .installed
+        .as_ref()
+        .filter(|_| record.state.is_installed())
 }
 
 fn server_of(site: &Description, instance: Instance) -> Option<String> {
-    instance.server.map(|server| site.servers[server.0].name.to_string())
+    instance
+        .server
+        .map(|server| site.servers[server.0].name.to_string())
 }
 
 fn changed(was: u64, is: u64) -> String {
@@ -460,10 +625,15 @@ fn changed(was: u64, is: u64) -> String {
 }
 
 fn is_below(path: &Folded, folder: &Folded) -> bool {
-    path.as_str().strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    path.as_str()
+        .strip_prefix(folder.as_str())
+        .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Whether a path, or a folder on the way to it, is one of these, whatever the case.
 fn lies_in(path: &RelPath, places: &BTreeSet<Folded>) -> bool {
-    places.contains(&path.folded()) || path.ancestors().any(|folder| places.contains(&folder.folded()))
+    places.contains(&path.folded())
+        || path
+            .ancestors()
+            .any(|folder| places.contains(&folder.folded()))
 }

@@ -11,7 +11,12 @@ const OVERHEAD_INODES: u64 = 16;
 
 /// Refuses a plan whose new objects, staged beside the old ones, do not fit. Sources count once
 /// more: installers are unpacked from verified copies.
-pub(super) fn too_much(swaps: &[Swap], sources: &[Source], context: &Context, free: Option<Free>) -> Option<Reason> {
+pub(super) fn too_much(
+    swaps: &[Swap],
+    sources: &[Source],
+    context: &Context,
+    free: Option<Free>,
+) -> Option<Reason> {
     let free = free?;
     let blocks = |size: u64| size.div_ceil(free.block) * free.block;
     let (mut bytes, mut inodes) = (OVERHEAD_BYTES, OVERHEAD_INODES);
@@ -26,10 +31,20 @@ pub(super) fn too_much(swaps: &[Swap], sources: &[Source], context: &Context, fr
             };
         }
     }
-    bytes += sources.iter().map(|source| blocks(source.size)).sum::<u64>();
+    bytes += sources
+        .iter()
+        .map(|source| blocks(source.size))
+        .sum::<u64>();
     // The plan and the manifest are kept; the plan grows with what it describes.
-    bytes += swaps.iter().map(|swap| 1024 * (swap.new.len() + swap.old.len()) as u64).sum::<u64>();
-    let instances = context.console.iter().flat_map(|group| &group.items).map(|item| item.instances.len() as u64);
+    bytes += swaps
+        .iter()
+        .map(|swap| 1024 * (swap.new.len() + swap.old.len()) as u64)
+        .sum::<u64>();
+    let instances = context
+        .console
+        .iter()
+        .flat_map(|group| &group.items)
+        .map(|item| item.instances.len() as u64);
     bytes += 512 * instances.sum::<u64>();
     inodes += sources.len() as u64;
     // Some file systems count no inodes.
@@ -38,8 +53,15 @@ pub(super) fn too_much(swaps: &[Swap], sources: &[Source], context: &Context, fr
         return None;
     }
     let message = match scarce {
-        true => format!("the disk is too small: {inodes} more files and folders are needed, {} are free", free.inodes),
-        false => format!("the disk is too small: {} are needed, {} are free", mebibytes(bytes), mebibytes(free.bytes)),
+        true => format!(
+            "the disk is too small: {inodes} more files and folders are needed, {} are free",
+            free.inodes
+        ),
+        false => format!(
+            "the disk is too small: {} are needed, {} are free",
+            mebibytes(bytes),
+            mebibytes(free.bytes)
+        ),
     };
     let help = "make room on the file system of the deployment; nothing has changed";
     Some(Reason::new(ReasonKind::NotReady, message).help(help))
@@ -55,14 +77,48 @@ mod tests {
 
     #[test]
     fn a_small_disk_is_told_with_both_figures() {
-        let free = |bytes, inodes| Some(Free { bytes, inodes, block: 4096 });
-        assert!(too_much(&[], &[], &Context::default(), free(OVERHEAD_BYTES, OVERHEAD_INODES)).is_none());
-        let bytes =
-            too_much(&[], &[], &Context::default(), free(OVERHEAD_BYTES - 1, u64::MAX)).expect("one byte is missing");
-        assert_eq!(bytes.message, "the disk is too small: 4.0 MiB are needed, 4.0 MiB are free");
-        let inodes =
-            too_much(&[], &[], &Context::default(), free(u64::MAX, OVERHEAD_INODES - 1)).expect("one inode is missing");
-        assert!(inodes.message.contains("16 more files and folders"), "{}", inodes.message);
-        assert!(too_much(&[], &[], &Context::default(), None).is_none(), "a file system that does not tell is trusted");
+        let free = |bytes, inodes| {
+            Some(Free {
+                bytes,
+                inodes,
+                block: 4096,
+            })
+        };
+        assert!(
+            too_much(
+                &[],
+                &[],
+                &Context::default(),
+                free(OVERHEAD_BYTES, OVERHEAD_INODES)
+            )
+            .is_none()
+        );
+        let bytes = too_much(
+            &[],
+            &[],
+            &Context::default(),
+            free(OVERHEAD_BYTES - 1, u64::MAX),
+        )
+        .expect("one byte is missing");
+        assert_eq!(
+            bytes.message,
+            "the disk is too small: 4.0 MiB are needed, 4.0 MiB are free"
+        );
+        let inodes = too_much(
+            &[],
+            &[],
+            &Context::default(),
+            free(u64::MAX, OVERHEAD_INODES - 1),
+        )
+        .expect("one inode is missing");
+        assert!(
+            inodes.message.contains("16 more files and folders"),
+            "{}",
+            inodes.message
+        );
+        assert!(
+            too_much(&[], &[], &Context::default(), None).is_none(),
+            "a file system that does not tell is trusted"
+        );
     }
 }

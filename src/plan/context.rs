@@ -12,8 +12,8 @@ use crate::deployment::snapshot::Snapshot;
 use crate::manifest::{Action, Condition, CopyFiles, Manifest, PayloadFile};
 use crate::names::{Digest, FileName, Folded, RelPath, Version};
 
-/// What only people need: the executor never looks at it, and the plan's digest does not cover it, so that a
-/// change elsewhere in the console makes no plan stale.
+/// What only people need: the executor never looks at it, and the plan's digest does not cover it,
+/// so that a change elsewhere in the console makes no plan stale.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Context {
@@ -117,7 +117,11 @@ impl Context {
         let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
         let mut console = Vec::new();
         top.for_each(|at| groups(snapshot, GroupId(at), &mut console));
-        Self { servers: servers(site), console, ..Self::default() }
+        Self {
+            servers: servers(site),
+            console,
+            ..Self::default()
+        }
     }
 }
 
@@ -139,9 +143,17 @@ impl Planner<'_> {
     /// The prerequisites, once nothing is refused for them.
     fn checked(&self) -> Vec<Checked> {
         let site = &self.snapshot.description;
-        let conditions = self.manifest.prerequisites.iter().map(|prerequisite| &prerequisite.condition);
+        let conditions = self
+            .manifest
+            .prerequisites
+            .iter()
+            .map(|prerequisite| &prerequisite.condition);
         let checked = conditions.filter_map(|condition| match condition {
-            Condition::Product { product, service_pack, on } => {
+            Condition::Product {
+                product,
+                service_pack,
+                on,
+            } => {
                 let found = self.service_packs(product);
                 let asked: Vec<ServerId> = match on.as_ref().and_then(|role| site.role(role)) {
                     Some(role) => site.roles[role.0].servers.clone(),
@@ -158,11 +170,20 @@ impl Planner<'_> {
                     0 => product.clone(),
                     pack => format!("{product}, at least service pack {pack}"),
                 };
-                Some(Checked { what, found: asked.iter().map(told).collect() })
+                Some(Checked {
+                    what,
+                    found: asked.iter().map(told).collect(),
+                })
             }
             Condition::Item { item } => {
-                let found = site.instances(site.item(item)?).into_iter().map(|instance| site.shown(instance));
-                Some(Checked { what: format!("{item} is installed"), found: found.collect() })
+                let found = site
+                    .instances(site.item(item)?)
+                    .into_iter()
+                    .map(|instance| site.shown(instance));
+                Some(Checked {
+                    what: format!("{item} is installed"),
+                    found: found.collect(),
+                })
             }
             Condition::Confirm { .. } => None,
         });
@@ -173,7 +194,11 @@ impl Planner<'_> {
 fn servers(site: &Description) -> Vec<Server> {
     let server = |server: &crate::deployment::description::Server| Server {
         name: server.name.to_string(),
-        roles: server.roles.iter().map(|role| site.roles[role.0].name.clone()).collect(),
+        roles: server
+            .roles
+            .iter()
+            .map(|role| site.roles[role.0].name.clone())
+            .collect(),
         platform: server.platform.clone(),
     };
     site.servers.iter().map(server).collect()
@@ -183,13 +208,23 @@ fn file_table(manifest: &Manifest) -> Vec<Documented> {
     let mut steps: BTreeMap<Folded, Vec<String>> = BTreeMap::new();
     for step in &manifest.steps {
         let files: Vec<Folded> = match &step.action {
-            Action::Copy { files: CopyFiles::Named(listed), .. } | Action::Run { files: listed, .. } => {
-                listed.iter().map(|listed| Folded::of(&listed.name)).collect()
+            Action::Copy {
+                files: CopyFiles::Named(listed),
+                ..
             }
-            Action::Copy { files: CopyFiles::Others { names, .. }, .. } => names.iter().map(FileName::folded).collect(),
+            | Action::Run { files: listed, .. } => listed
+                .iter()
+                .map(|listed| Folded::of(&listed.name))
+                .collect(),
+            Action::Copy {
+                files: CopyFiles::Others { names, .. },
+                ..
+            } => names.iter().map(FileName::folded).collect(),
             _ => Vec::new(),
         };
-        files.into_iter().for_each(|file| steps.entry(file).or_default().push(step.id.clone()));
+        files
+            .into_iter()
+            .for_each(|file| steps.entry(file).or_default().push(step.id.clone()));
     }
     let row = |row: &PayloadFile| Documented {
         name: row.name.clone(),
@@ -205,7 +240,12 @@ fn file_table(manifest: &Manifest) -> Vec<Documented> {
 }
 
 fn minute(seconds: i64) -> Option<String> {
-    Some(jiff::Timestamp::from_second(seconds).ok()?.strftime("%Y-%m-%d %H:%M").to_string())
+    Some(
+        jiff::Timestamp::from_second(seconds)
+            .ok()?
+            .strftime("%Y-%m-%d %H:%M")
+            .to_string(),
+    )
 }
 
 fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
@@ -215,10 +255,17 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
         let item = snapshot.item(instance);
         let procedure = snapshot.procedure(instance).map(|record| record.state);
         Stands {
-            server: instance.server.map(|server| site.servers[server.0].name.to_string()),
+            server: instance
+                .server
+                .map(|server| site.servers[server.0].name.to_string()),
             at: site.folder(instance),
-            state: item.map(|record| record.state).or(procedure).unwrap_or(State::NotInstalled),
-            version: item.and_then(|record| record.installed.as_ref()).map(|installed| installed.version.clone()),
+            state: item
+                .map(|record| record.state)
+                .or(procedure)
+                .unwrap_or(State::NotInstalled),
+            version: item
+                .and_then(|record| record.installed.as_ref())
+                .map(|installed| installed.version.clone()),
         }
     };
     let items = group.items.iter().map(|&id| {
@@ -229,6 +276,12 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
             instances: site.instances(id).into_iter().map(stands).collect(),
         }
     });
-    console.push(Group { path: group.path.clone(), items: items.collect() });
-    group.groups.iter().for_each(|&below| groups(snapshot, below, console));
+    console.push(Group {
+        path: group.path.clone(),
+        items: items.collect(),
+    });
+    group
+        .groups
+        .iter()
+        .for_each(|&below| groups(snapshot, below, console));
 }

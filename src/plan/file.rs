@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acceptance, Context, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side, Source, Subject, Swap,
+    Acceptance, Context, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side,
+    Source, Subject, Swap,
 };
 use crate::names::{Digest, Hasher, Kb, RelPath, Version};
 
 impl Plan {
     /// The canonical text: what stands in a run's folder.
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
+        let mut text =
+            serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
         text.push('\n');
         text
     }
@@ -30,7 +32,11 @@ impl Plan {
         }
         #[derive(Serialize)]
         enum DecidedSubject<'a> {
-            Rollup { kb: Kb, revision: &'a Version, manifest: Digest },
+            Rollup {
+                kb: Kb,
+                revision: &'a Version,
+                manifest: Digest,
+            },
             Accept(&'a Acceptance),
         }
         #[derive(Serialize)]
@@ -43,15 +49,26 @@ impl Plan {
         let steps = self.steps.iter().map(|planned| DecidedStep {
             id: &planned.id,
             action: &planned.action,
-            operations: planned.operations.iter().map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap)).collect(),
+            operations: planned
+                .operations
+                .iter()
+                .map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap))
+                .collect(),
             gate: &planned.gate,
         });
         let decided = Decided {
             schema: self.schema,
             subject: match &self.subject {
-                Subject::Rollup(PlannedRollup { kb, revision, manifest, .. }) => {
-                    DecidedSubject::Rollup { kb: *kb, revision, manifest: *manifest }
-                }
+                Subject::Rollup(PlannedRollup {
+                    kb,
+                    revision,
+                    manifest,
+                    ..
+                }) => DecidedSubject::Rollup {
+                    kb: *kb,
+                    revision,
+                    manifest: *manifest,
+                },
                 Subject::Accept(acceptance) => DecidedSubject::Accept(acceptance),
             },
             level: &self.level,

@@ -1,4 +1,5 @@
-//! What stands in the way on disk: no swap goes by a link, or by two names that differ only in case.
+//! What stands in the way on disk: no swap goes by a link, or by two names that differ only in
+//! case.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +9,16 @@ use crate::deployment::tree::{Kind, path};
 use crate::names::{Folded, RelPath, Shown};
 
 impl Planner<'_> {
-    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only in
-    /// case, a name that is not UTF-8, a file where a folder must be.
+    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only
+    /// in case, a name that is not UTF-8, a file where a folder must be.
     pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
         if !self.inspected.insert(live.folded()) {
             return;
         }
         self.inspect_way(live);
-        let Some(object) = self.snapshot.node(live) else { return };
+        let Some(object) = self.snapshot.node(live) else {
+            return;
+        };
         if object.kind != expected {
             self.reasons.push(strange(&object.path, object.kind));
             return;
@@ -29,9 +32,12 @@ impl Planner<'_> {
 
     /// Every folder on the way to a path must be one.
     fn inspect_way(&mut self, path: &RelPath) {
-        let ancestors = path.ancestors().filter_map(|folder| self.snapshot.node(&folder));
+        let ancestors = path
+            .ancestors()
+            .filter_map(|folder| self.snapshot.node(&folder));
         let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
-        self.reasons.extend(wrong.map(|found| strange(&found.path, found.kind)));
+        self.reasons
+            .extend(wrong.map(|found| strange(&found.path, found.kind)));
     }
 
     /// Refuses what hides the record of an instance: behind a link or the like, an installed item
@@ -39,7 +45,11 @@ impl Planner<'_> {
     pub(super) fn inspect_record(&mut self, live: &RelPath) {
         let record = live.with(&path("state.toml"));
         self.inspect_way(&record);
-        if let Some(found) = self.snapshot.node(&record).filter(|found| found.kind != Kind::File) {
+        if let Some(found) = self
+            .snapshot
+            .node(&record)
+            .filter(|found| found.kind != Kind::File)
+        {
             self.reasons.push(strange(&found.path, found.kind));
         }
     }
@@ -50,11 +60,24 @@ impl Planner<'_> {
             false => self.touched_clashes(),
         };
         for (a, b) in clashes {
-            let message = format!("`{}` and `{}` differ only in case", Shown(a.as_str()), Shown(b.as_str()));
-            self.refuse(ReasonKind::NotReady, message, Some("rename or remove one of them"));
+            let message = format!(
+                "`{}` and `{}` differ only in case",
+                Shown(a.as_str()),
+                Shown(b.as_str())
+            );
+            self.refuse(
+                ReasonKind::NotReady,
+                message,
+                Some("rename or remove one of them"),
+            );
         }
-        let unreadable: Vec<_> =
-            self.snapshot.unreadable.iter().filter(|name| self.is_touched(name)).cloned().collect();
+        let unreadable: Vec<_> = self
+            .snapshot
+            .unreadable
+            .iter()
+            .filter(|name| self.is_touched(name))
+            .cloned()
+            .collect();
         for name in unreadable {
             let message = format!("the name of `{}` is not UTF-8", Shown(&name));
             self.refuse(ReasonKind::NotReady, message, Some("rename it"));
@@ -63,22 +86,35 @@ impl Planner<'_> {
 
     fn touched_clashes(&self) -> Vec<(RelPath, RelPath)> {
         let live: BTreeSet<Folded> = self.swaps.iter().map(|swap| swap.live.folded()).collect();
-        let ways: BTreeSet<RelPath> = self.swaps.iter().flat_map(|swap| swap.live.ancestors()).collect();
+        let ways: BTreeSet<RelPath> = self
+            .swaps
+            .iter()
+            .flat_map(|swap| swap.live.ancestors())
+            .collect();
         let touched = |path: &RelPath| {
-            path.ancestors().chain([path.clone()]).any(|p| self.inspected.contains(&p.folded()))
+            path.ancestors()
+                .chain([path.clone()])
+                .any(|p| self.inspected.contains(&p.folded()))
                 || live.contains(&path.folded())
                 || ways.contains(path)
         };
-        self.snapshot.clashes.iter().filter(|(a, b)| touched(a) || touched(b)).cloned().collect()
+        self.snapshot
+            .clashes
+            .iter()
+            .filter(|(a, b)| touched(a) || touched(b))
+            .cloned()
+            .collect()
     }
 
     fn is_touched(&self, name: &str) -> bool {
-        name.match_indices('/').any(|(at, _)| self.inspected.contains(&Folded::of(&name[..at])))
+        name.match_indices('/')
+            .any(|(at, _)| self.inspected.contains(&Folded::of(&name[..at])))
     }
 }
 
 /// Something that no swap can go by.
 fn strange(path: &RelPath, kind: Kind) -> Reason {
     let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
-    Reason::new(ReasonKind::NotReady, message).help("rollup touches files and folders only; move it away")
+    Reason::new(ReasonKind::NotReady, message)
+        .help("rollup touches files and folders only; move it away")
 }

@@ -73,8 +73,8 @@ pub struct Plan {
     /// What a reader wants to know besides; plans of earlier versions have none.
     #[serde(default)]
     pub context: Context,
-    /// SHA-256 over all of the above, words included: the digest covers only what the run does. Plans of earlier
-    /// versions have none.
+    /// SHA-256 over all of the above, words included: the digest covers only what the run does.
+    /// Plans of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Digest>,
 }
@@ -215,7 +215,9 @@ pub struct Operation {
 }
 
 /// The kinds of operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum OperationKind {
     /// An item goes.
@@ -485,7 +487,10 @@ impl NewEntry {
             NewWhat::Folder => What::Folder,
             NewWhat::File { size, sha256, .. } => What::File { size, sha256 },
         };
-        Entry { path: self.path.clone(), what }
+        Entry {
+            path: self.path.clone(),
+            what,
+        }
     }
 }
 
@@ -531,8 +536,13 @@ impl Plan {
     }
 
     /// The swaps of one step.
-    pub fn swaps_of<'a>(&'a self, step: Option<&'a str>) -> impl DoubleEndedIterator<Item = &'a Swap> {
-        self.swaps.iter().filter(move |swap| swap.step.as_deref() == step)
+    pub fn swaps_of<'a>(
+        &'a self,
+        step: Option<&'a str>,
+    ) -> impl DoubleEndedIterator<Item = &'a Swap> {
+        self.swaps
+            .iter()
+            .filter(move |swap| swap.step.as_deref() == step)
     }
 
     /// Whether anything changes but the level.
@@ -542,7 +552,9 @@ impl Plan {
 
     /// The first step behind which there is no way back, if there is one.
     pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
-        self.steps.iter().find(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
+        self.steps
+            .iter()
+            .find(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
     }
 }
 
@@ -551,12 +563,18 @@ mod tests {
     use super::*;
 
     fn entry(path: &str, what: What) -> Entry {
-        Entry { path: RelPath::parse(path).expect("a valid path"), what }
+        Entry {
+            path: RelPath::parse(path).expect("a valid path"),
+            what,
+        }
     }
 
     #[test]
     fn the_digest_covers_names_kinds_sizes_and_contents() {
-        let file = |size, bytes: &[u8]| What::File { size, sha256: Digest::of(bytes) };
+        let file = |size, bytes: &[u8]| What::File {
+            size,
+            sha256: Digest::of(bytes),
+        };
         let entries = [
             entry("a", What::Folder),
             entry("a", What::Traveller),
@@ -565,7 +583,12 @@ mod tests {
             entry("a", file(1, b"y")),
             entry("b", file(1, b"x")),
         ];
-        let digests: std::collections::BTreeSet<_> = entries.iter().map(|entry| digest_of([entry])).collect();
-        assert_eq!(digests.len(), entries.len(), "two different entries have one digest");
+        let digests: std::collections::BTreeSet<_> =
+            entries.iter().map(|entry| digest_of([entry])).collect();
+        assert_eq!(
+            digests.len(),
+            entries.len(),
+            "two different entries have one digest"
+        );
     }
 }

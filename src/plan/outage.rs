@@ -20,14 +20,16 @@ pub struct Outage<'p> {
 }
 
 impl Plan {
-    /// What is down meanwhile, in the order in which it goes. What is down before and what comes for the first
-    /// time is not among it.
+    /// What is down meanwhile, in the order in which it goes. What is down before and what comes
+    /// for the first time is not among it.
     pub fn outages(&self) -> Vec<Outage<'_>> {
         let mut outages: Vec<Outage<'_>> = Vec::new();
         // What is away now, by where it stands.
         let mut away: BTreeMap<&str, usize> = BTreeMap::new();
         let steps = self.steps.iter().enumerate();
-        for (at, operation) in steps.flat_map(|(at, step)| step.operations.iter().map(move |one| (at, one))) {
+        for (at, operation) in
+            steps.flat_map(|(at, step)| step.operations.iter().map(move |one| (at, one)))
+        {
             let place = operation.at.as_str();
             if goes(operation) && !away.contains_key(place) {
                 away.insert(place, outages.len());

@@ -9,8 +9,8 @@ use super::resolve::Resolver;
 use super::standing::{self, Standing};
 use super::world::World;
 use super::{
-    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source, SourceAt, Subject,
-    Swap, digest_of,
+    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source,
+    SourceAt, Subject, Swap, digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
@@ -100,7 +100,9 @@ pub fn plan(
         Standing::Nothing(_) | Standing::Apply => {}
         Standing::Refused(refused) => {
             // What a rollup lacks besides is of no interest where it is not to be applied at all.
-            let lacks_only = refused.iter().all(|reason| reason.kind == ReasonKind::NotReady);
+            let lacks_only = refused
+                .iter()
+                .all(|reason| reason.kind == ReasonKind::NotReady);
             reasons.extend(refused);
             if !lacks_only {
                 Refusal::unless_empty(reasons.clone())?;
@@ -113,8 +115,15 @@ pub fn plan(
     if let Some(payload) = payload {
         planner.payload(payload);
     }
-    let steps = manifest.steps.iter().enumerate().map(|(at, step)| planner.step(at, step)).collect();
-    planner.finish(steps).map(|plan| Planned::Plan(Box::new(plan)))
+    let steps = manifest
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| planner.step(at, step))
+        .collect();
+    planner
+        .finish(steps)
+        .map(|plan| Planned::Plan(Box::new(plan)))
 }
 
 /// What makes any plan impossible.
@@ -126,7 +135,12 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     };
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
     // The plan may be the very one that lies staged.
-    if let Some(open) = snapshot.past.open.as_ref().filter(|open| open.staged.is_none()) {
+    if let Some(open) = snapshot
+        .past
+        .open
+        .as_ref()
+        .filter(|open| open.staged.is_none())
+    {
         let message = format!("run {} is {}", open.name, open.standing);
         reasons.push(Reason::new(ReasonKind::NotReady, message));
     }
@@ -220,17 +234,29 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn refuse(&mut self, kind: ReasonKind, message: impl Into<String>, help: Option<&str>) {
-        self.reasons.push(Reason { kind, message: message.into(), help: help.map(str::to_owned) });
+    pub(super) fn refuse(
+        &mut self,
+        kind: ReasonKind,
+        message: impl Into<String>,
+        help: Option<&str>,
+    ) {
+        self.reasons.push(Reason {
+            kind,
+            message: message.into(),
+            help: help.map(str::to_owned),
+        });
     }
 
     /// The record of an item as it is at this step.
     pub(super) fn item_now(&self, instance: Instance) -> Option<&ItemRecord> {
-        self.items.get(&instance).or_else(|| self.snapshot.item(instance))
+        self.items
+            .get(&instance)
+            .or_else(|| self.snapshot.item(instance))
     }
 
     pub(super) fn installed_now(&self, instance: Instance) -> bool {
-        self.item_now(instance).is_some_and(|record| record.state.is_installed())
+        self.item_now(instance)
+            .is_some_and(|record| record.state.is_installed())
     }
 
     /// What the share holds under this name at this step.
@@ -239,8 +265,12 @@ impl<'a> Planner<'a> {
         match self.share.get(&folded) {
             Some(None) => return Package::Unknown,
             Some(Some(shared)) => {
-                let SourceAt::Payload { name } = &shared.at else { return Package::Missing };
-                let fact = self.payload.and_then(|payload| payload.files.get(&name.folded()));
+                let SourceAt::Payload { name } = &shared.at else {
+                    return Package::Missing;
+                };
+                let fact = self
+                    .payload
+                    .and_then(|payload| payload.files.get(&name.folded()));
                 return match fact.map(|fact| &fact.package) {
                     Some(Ok(contents)) => Package::Known(contents, shared.clone()),
                     Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
@@ -249,11 +279,25 @@ impl<'a> Planner<'a> {
             }
             None => {}
         }
-        let Some(found) = self.snapshot.share_file(&folded) else { return Package::Missing };
-        match (self.snapshot.package(&folded), self.snapshot.facts(&found.path)) {
+        let Some(found) = self.snapshot.share_file(&folded) else {
+            return Package::Missing;
+        };
+        match (
+            self.snapshot.package(&folded),
+            self.snapshot.facts(&found.path),
+        ) {
             (Some(Ok(contents)), Some(facts)) => {
-                let at = SourceAt::Share { path: found.path.clone() };
-                Package::Known(contents, Shared { at, size: facts.size, sha256: facts.sha256 })
+                let at = SourceAt::Share {
+                    path: found.path.clone(),
+                };
+                Package::Known(
+                    contents,
+                    Shared {
+                        at,
+                        size: facts.size,
+                        sha256: facts.sha256,
+                    },
+                )
             }
             (Some(Err(why)), _) => Package::Unusable(why.clone()),
             _ => Package::Missing,
@@ -267,8 +311,17 @@ impl<'a> Planner<'a> {
         }
         let at = self.sources.len();
         self.source_of.insert(shared.at.clone(), at);
-        let Shared { at: place, size, sha256 } = shared.clone();
-        self.sources.push(Source { at: place, size, sha256, beside: Vec::new() });
+        let Shared {
+            at: place,
+            size,
+            sha256,
+        } = shared.clone();
+        self.sources.push(Source {
+            at: place,
+            size,
+            sha256,
+            beside: Vec::new(),
+        });
         at
     }
 
@@ -277,24 +330,40 @@ impl<'a> Planner<'a> {
         self.sources[installer].beside = cabinets;
     }
 
-    /// What is wrong with files that steps deploy refuses the plan; of the rest only what bears upon this run is told.
+    /// What is wrong with files that steps deploy refuses the plan; of the rest only what bears
+    /// upon this run is told.
     fn payload(&mut self, payload: &PayloadFacts) {
         let table = self.manifest.file_table();
         for difference in compare(&table, Some(&self.snapshot.description), payload) {
             match difference.level {
                 Level::Error => {
                     let reason = Reason::new(ReasonKind::Mismatch, difference.message);
-                    self.reasons.push(Reason { help: difference.help.map(str::to_owned), ..reason });
+                    self.reasons.push(Reason {
+                        help: difference.help.map(str::to_owned),
+                        ..reason
+                    });
                 }
-                Level::Warning if difference.code != Code::MissingFile => self.warnings.push(difference.message),
+                Level::Warning if difference.code != Code::MissingFile => {
+                    self.warnings.push(difference.message)
+                }
                 Level::Warning | Level::Note => {}
             }
         }
         let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.folded());
-        let deployed = table.rows.iter().filter(|row| table.deployed.contains(&row.name.folded()));
-        let unpinned = deployed.filter(|row| row.sha256.is_none()).filter(known).count();
+        let deployed = table
+            .rows
+            .iter()
+            .filter(|row| table.deployed.contains(&row.name.folded()));
+        let unpinned = deployed
+            .filter(|row| row.sha256.is_none())
+            .filter(known)
+            .count();
         if unpinned > 0 {
-            let files = if unpinned == 1 { "file has" } else { "files have" };
+            let files = if unpinned == 1 {
+                "file has"
+            } else {
+                "files have"
+            };
             self.warnings.push(format!(
                 "{unpinned} {files} no pinned SHA-256 in the manifest, so only name, size and product were compared"
             ));
@@ -302,7 +371,12 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(mut self, steps: Vec<PlannedStep>) -> Result<Plan, Refusal> {
-        let ids: Vec<&str> = self.manifest.steps.iter().map(|step| step.id.as_str()).collect();
+        let ids: Vec<&str> = self
+            .manifest
+            .steps
+            .iter()
+            .map(|step| step.id.as_str())
+            .collect();
         let before = self.snapshot.level();
         let after = standing::level_after(self.manifest, &before);
         let level = LevelChange {
@@ -314,15 +388,23 @@ impl<'a> Planner<'a> {
         self.compare_level();
         self.refuse_clashes();
         let at_end = |instance| self.installed_now(instance);
-        let end = requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
+        let end =
+            requirements::check_end(self.snapshot, &self.absences, at_end, &self.procedures_run);
         self.reasons.extend(end);
-        let came = self.items.iter().filter(|(_, record)| record.state.is_installed()).map(|(&instance, _)| instance);
+        let came = self
+            .items
+            .iter()
+            .filter(|(_, record)| record.state.is_installed())
+            .map(|(&instance, _)| instance);
         let came = came.chain(self.procedures_run.iter().copied());
-        let lacking = requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
+        let lacking =
+            requirements::lacking(self.snapshot, came, |instance| self.installed_now(instance));
         self.warnings.extend(lacking);
         self.reasons.append(&mut self.resolver.reasons);
         let context = self.context();
-        if let Some(reason) = super::bytes::too_much(&self.swaps, &self.sources, &context, self.snapshot.free) {
+        if let Some(reason) =
+            super::bytes::too_much(&self.swaps, &self.sources, &context, self.snapshot.free)
+        {
             self.reasons.push(reason);
         }
         Refusal::unless_empty(std::mem::take(&mut self.reasons))?;
@@ -366,7 +448,9 @@ impl<'a> Planner<'a> {
 
     /// From the first run on, `deployment.toml`'s `level` is only compared.
     fn compare_level(&mut self) {
-        let Some(level) = &self.snapshot.level else { return };
+        let Some(level) = &self.snapshot.level else {
+            return;
+        };
         for kb in &self.snapshot.description.level {
             if !level.rollups.iter().any(|entry| entry.kb == *kb) {
                 self.warnings.push(format!(
@@ -382,8 +466,14 @@ fn predict(world: &World<'_>, swaps: &[Swap]) -> Prediction {
     let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
     live.sort();
     live.dedup();
-    let mut entries: Vec<Entry> = live.into_iter().flat_map(|live| world.object(live)).collect();
+    let mut entries: Vec<Entry> = live
+        .into_iter()
+        .flat_map(|live| world.object(live))
+        .collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries.dedup();
-    Prediction { digest: digest_of(&entries), entries }
+    Prediction {
+        digest: digest_of(&entries),
+        entries,
+    }
 }

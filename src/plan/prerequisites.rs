@@ -13,7 +13,11 @@ impl Planner<'_> {
     pub(super) fn prerequisites(&mut self) {
         for prerequisite in &self.manifest.prerequisites {
             match &prerequisite.condition {
-                Condition::Product { product, service_pack, on } => self.product(product, *service_pack, on.as_deref()),
+                Condition::Product {
+                    product,
+                    service_pack,
+                    on,
+                } => self.product(product, *service_pack, on.as_deref()),
                 Condition::Item { item } => self.item_is_installed(item),
                 Condition::Confirm { .. } => {}
             }
@@ -28,8 +32,9 @@ impl Planner<'_> {
             Some(role) => match site.role(role) {
                 Some(role) => site.roles[role.0].servers.clone(),
                 None => {
-                    let message =
-                        format!("a prerequisite names the role `{role}`, which `deployment.toml` does not list");
+                    let message = format!(
+                        "a prerequisite names the role `{role}`, which `deployment.toml` does not list"
+                    );
                     return self.refuse(ReasonKind::Invalid, message, None);
                 }
             },
@@ -42,34 +47,51 @@ impl Planner<'_> {
             let name = &site.servers[server.0].name;
             let told = match has.get(&server) {
                 Some(&found) if found >= wanted => continue,
-                Some(0) => format!("`{product}` on {name} has no service pack; service pack {wanted} is required"),
+                Some(0) => format!(
+                    "`{product}` on {name} has no service pack; service pack {wanted} is required"
+                ),
                 Some(found) => {
-                    format!("`{product}` on {name} has service pack {found}; service pack {wanted} is required")
+                    format!(
+                        "`{product}` on {name} has service pack {found}; service pack {wanted} is required"
+                    )
                 }
                 None => format!("`{product}` is required on {name}, which does not have it"),
             };
             let help = "update the server, then say so in `products` of `deployment.toml`";
-            self.reasons.push(Reason::new(ReasonKind::NotReady, told).help(help));
+            self.reasons
+                .push(Reason::new(ReasonKind::NotReady, told).help(help));
         }
     }
 
     /// The servers that have a product, with its service pack there.
     pub(super) fn service_packs(&self, product: &str) -> BTreeMap<ServerId, u32> {
         let products = &self.snapshot.description.products;
-        let entries = products.iter().filter(|entry| same_name(&entry.name, product));
-        entries.flat_map(|entry| entry.servers.iter().map(|&server| (server, entry.service_pack))).collect()
+        let entries = products
+            .iter()
+            .filter(|entry| same_name(&entry.name, product));
+        entries
+            .flat_map(|entry| {
+                entry
+                    .servers
+                    .iter()
+                    .map(|&server| (server, entry.service_pack))
+            })
+            .collect()
     }
 
     fn item_is_installed(&mut self, name: &str) {
         let site = &self.snapshot.description;
         let Some(item) = site.item(name) else {
-            let message = format!("a prerequisite names the item `{name}`, which `deployment.toml` does not list");
+            let message = format!(
+                "a prerequisite names the item `{name}`, which `deployment.toml` does not list"
+            );
             return self.refuse(ReasonKind::Invalid, message, None);
         };
         for instance in site.instances(item) {
             if !self.installed_before(instance) {
                 let message = format!("`{}` is required, and not installed", site.shown(instance));
-                self.reasons.push(Reason::new(ReasonKind::NotReady, message));
+                self.reasons
+                    .push(Reason::new(ReasonKind::NotReady, message));
             }
         }
     }
@@ -83,9 +105,16 @@ impl Planner<'_> {
 }
 
 pub(super) fn confirmations(manifest: &Manifest) -> Vec<Confirmation> {
-    let asked = manifest.prerequisites.iter().filter_map(|prerequisite| match &prerequisite.condition {
-        Condition::Confirm { id, question } => Some(Confirmation { id: id.clone(), question: question.clone() }),
-        _ => None,
-    });
+    let asked =
+        manifest
+            .prerequisites
+            .iter()
+            .filter_map(|prerequisite| match &prerequisite.condition {
+                Condition::Confirm { id, question } => Some(Confirmation {
+                    id: id.clone(),
+                    question: question.clone(),
+                }),
+                _ => None,
+            });
     asked.collect()
 }

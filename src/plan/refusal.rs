@@ -38,7 +38,11 @@ pub struct Refusal {
 impl Reason {
     /// A reason without advice.
     pub fn new(kind: ReasonKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None }
+        Self {
+            kind,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// With a way out.
@@ -62,13 +66,19 @@ impl Refusal {
 
     /// The kind that decides the exit code.
     pub fn kind(&self) -> ReasonKind {
-        self.reasons.iter().map(|reason| reason.kind).min().unwrap_or(ReasonKind::NotReady)
+        self.reasons
+            .iter()
+            .map(|reason| reason.kind)
+            .min()
+            .unwrap_or(ReasonKind::NotReady)
     }
 }
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self { reasons: vec![reason] }
+        Self {
+            reasons: vec![reason],
+        }
     }
 }
 

@@ -14,7 +14,9 @@ impl Dependents {
     pub(super) fn of(description: &Description) -> Self {
         let mut dependents = vec![Vec::new(); description.items.len()];
         for (at, item) in description.items.iter().enumerate() {
-            item.requires.iter().for_each(|required| dependents[required.0].push(ItemId(at)));
+            item.requires
+                .iter()
+                .for_each(|required| dependents[required.0].push(ItemId(at)));
         }
         Self(dependents)
     }
@@ -32,7 +34,8 @@ impl Dependents {
     }
 }
 
-/// What a run takes away, each time: the step that does, and the step that brings it back, by position.
+/// What a run takes away, each time: the step that does, and the step that brings it back, by
+/// position.
 pub(super) type Absences = BTreeMap<Instance, Vec<(usize, Option<usize>)>>;
 
 /// Refuses what would be gone at the end while something that stays requires it.
@@ -45,7 +48,10 @@ pub(super) fn check_end(
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut reasons = Vec::new();
-    for (&gone, _) in absences.iter().filter(|(_, times)| times.iter().any(|(_, back)| back.is_none())) {
+    for (&gone, _) in absences
+        .iter()
+        .filter(|(_, times)| times.iter().any(|(_, back)| back.is_none()))
+    {
         for dependent in dependents.instances(description, gone) {
             let stays = match description.items[dependent.item.0].kind {
                 ItemKind::Component { .. } => installed_at_end(dependent),
@@ -53,7 +59,9 @@ pub(super) fn check_end(
             };
             if stays {
                 let (gone, dependent) = (description.shown(gone), description.shown(dependent));
-                let message = format!("`{gone}` would be gone at the end, and `{dependent}` still requires it");
+                let message = format!(
+                    "`{gone}` would be gone at the end, and `{dependent}` still requires it"
+                );
                 let help = "let a later step install it again, or uninstall what requires it too";
                 reasons.push(Reason::new(ReasonKind::NotReady, message).help(help));
             }
@@ -79,7 +87,9 @@ pub(super) fn lacking(
             let asked = all.filter(|other| !same_role || other.server == instance.server);
             for missing in asked.filter(|&other| !installed_at_end(other)) {
                 let (shown, missing) = (description.shown(instance), description.shown(missing));
-                told.insert(format!("`{shown}` requires `{missing}`, which is not installed"));
+                told.insert(format!(
+                    "`{shown}` requires `{missing}`, which is not installed"
+                ));
             }
         }
     }
@@ -91,11 +101,15 @@ pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut lacking = BTreeSet::new();
-    let times = absences.iter().flat_map(|(&gone, times)| times.iter().map(move |&(from, back)| (gone, from, back)));
+    let times = absences
+        .iter()
+        .flat_map(|(&gone, times)| times.iter().map(move |&(from, back)| (gone, from, back)));
     for (gone, from, back) in times {
         let Some(to) = back else { continue };
         for dependent in dependents.instances(description, gone) {
-            let installed = snapshot.item(dependent).is_some_and(|record| record.state.is_installed());
+            let installed = snapshot
+                .item(dependent)
+                .is_some_and(|record| record.state.is_installed());
             if installed && !absences.contains_key(&dependent) {
                 lacking.insert(Lacking {
                     instance: description.shown(dependent),

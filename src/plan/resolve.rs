@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::description::{Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId};
+use crate::deployment::description::{
+    Description, GroupId, Instance, ItemId, ItemKind, RoleId, ServerId, ServiceId,
+};
 use crate::deployment::snapshot::Interest;
-use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step};
+use crate::manifest::{
+    Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step,
+};
 use crate::names::{Folded, RelPath};
 
 /// One instance that a step names.
@@ -34,7 +38,11 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     pub(super) fn new(description: &'a Description) -> Self {
-        Self { description, rank: ranks(description), reasons: Vec::new() }
+        Self {
+            description,
+            rank: ranks(description),
+            reasons: Vec::new(),
+        }
     }
 
     /// The place of an item in the order of dependencies.
@@ -43,19 +51,36 @@ impl<'a> Resolver<'a> {
     }
 
     fn unknown(&mut self, step: &Step, what: &str, name: &str) {
-        let message = format!("step `{}` names the {what} `{name}`, which `deployment.toml` does not list", step.id);
+        let message = format!(
+            "step `{}` names the {what} `{name}`, which `deployment.toml` does not list",
+            step.id
+        );
         let help = "`rollup validate --deployment` shows the place and the nearest name";
-        self.reasons.push(Reason::new(ReasonKind::Invalid, message).help(help));
+        self.reasons
+            .push(Reason::new(ReasonKind::Invalid, message).help(help));
     }
 
     /// The instances of a selection, each once, in the order of dependencies, then of the servers.
     /// A procedure of a group is passed over by components and the reverse.
-    pub(super) fn instances(&mut self, step: &Step, selection: &Selection, procedures: bool) -> Vec<Target> {
+    pub(super) fn instances(
+        &mut self,
+        step: &Step,
+        selection: &Selection,
+        procedures: bool,
+    ) -> Vec<Target> {
         let mut found: BTreeMap<Instance, Target> = BTreeMap::new();
-        let on = selection.on.as_ref().map(|on| self.servers(step, on).into_iter().collect());
-        let chosen = Chosen { on, platform: selection.platform.as_deref() };
+        let on = selection
+            .on
+            .as_ref()
+            .map(|on| self.servers(step, on).into_iter().collect());
+        let chosen = Chosen {
+            on,
+            platform: selection.platform.as_deref(),
+        };
         for group in &selection.groups {
-            let Some(id) = self.group(step, &group.name) else { continue };
+            let Some(id) = self.group(step, &group.name) else {
+                continue;
+            };
             for item in self.description.items_below(id) {
                 if self.is_procedure(item) == procedures {
                     self.add(&mut found, &chosen, item, (group.line, true));
@@ -63,7 +88,9 @@ impl<'a> Resolver<'a> {
             }
         }
         for members in &selection.items {
-            let Some(group) = self.group(step, &members.group.name) else { continue };
+            let Some(group) = self.group(step, &members.group.name) else {
+                continue;
+            };
             for name in &members.names {
                 let item = self.description.item(&name.name);
                 match item.filter(|item| self.description.items[item.0].group == group) {
@@ -71,11 +98,24 @@ impl<'a> Resolver<'a> {
                         self.add(&mut found, &chosen, item, (name.line, false));
                     }
                     Some(_) => {
-                        let kind = if procedures { "no procedure" } else { "a procedure" };
-                        let message = format!("step `{}` cannot {} `{}`: it is {kind}", step.id, verb(step), name.name);
+                        let kind = if procedures {
+                            "no procedure"
+                        } else {
+                            "a procedure"
+                        };
+                        let message = format!(
+                            "step `{}` cannot {} `{}`: it is {kind}",
+                            step.id,
+                            verb(step),
+                            name.name
+                        );
                         self.reasons.push(Reason::new(ReasonKind::Invalid, message));
                     }
-                    None => self.unknown(step, "item", &format!("{}/{}", members.group.name, name.name)),
+                    None => self.unknown(
+                        step,
+                        "item",
+                        &format!("{}/{}", members.group.name, name.name),
+                    ),
                 }
             }
         }
@@ -98,7 +138,14 @@ impl<'a> Resolver<'a> {
                 (None, _) => true,
             };
             if fits {
-                found.insert(instance, Target { instance, line, by_group });
+                found.insert(
+                    instance,
+                    Target {
+                        instance,
+                        line,
+                        by_group,
+                    },
+                );
             }
         }
     }
@@ -112,11 +159,16 @@ impl<'a> Resolver<'a> {
     }
 
     fn is_procedure(&self, item: ItemId) -> bool {
-        matches!(self.description.items[item.0].kind, ItemKind::Procedure { .. })
+        matches!(
+            self.description.items[item.0].kind,
+            ItemKind::Procedure { .. }
+        )
     }
 
     fn has_platform(&self, server: ServerId, platform: Option<&str>) -> bool {
-        platform.is_none_or(|platform| crate::names::same_name(&self.description.servers[server.0].platform, platform))
+        platform.is_none_or(|platform| {
+            crate::names::same_name(&self.description.servers[server.0].platform, platform)
+        })
     }
 
     /// The servers of a role, narrowed by platform, in the description's order.
@@ -132,11 +184,13 @@ impl<'a> Resolver<'a> {
 
     fn of_role(&self, role: RoleId, platform: Option<&str>) -> Vec<ServerId> {
         let servers = self.description.roles[role.0].servers.iter().copied();
-        servers.filter(|&server| self.has_platform(server, platform)).collect()
+        servers
+            .filter(|&server| self.has_platform(server, platform))
+            .collect()
     }
 
-    /// A service and its servers: those of the service's role, which hold the step's role too where it
-    /// names one.
+    /// A service and its servers: those of the service's role, which hold the step's role too where
+    /// it names one.
     pub(super) fn service(
         &mut self,
         step: &Step,
@@ -153,7 +207,9 @@ impl<'a> Resolver<'a> {
             None => own,
             Some(on) => {
                 let chosen: BTreeSet<ServerId> = self.servers(step, on).into_iter().collect();
-                own.into_iter().filter(|server| chosen.contains(server)).collect()
+                own.into_iter()
+                    .filter(|server| chosen.contains(server))
+                    .collect()
             }
         };
         Some((id, servers))
@@ -175,7 +231,9 @@ fn ranks(description: &Description) -> Vec<usize> {
     let mut missing: Vec<usize> = items.iter().map(|item| item.requires.len()).collect();
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); items.len()];
     for (at, item) in items.iter().enumerate() {
-        item.requires.iter().for_each(|required| dependents[required.0].push(at));
+        item.requires
+            .iter()
+            .for_each(|required| dependents[required.0].push(at));
     }
     let mut ready: BTreeSet<usize> = (0..items.len()).filter(|&at| missing[at] == 0).collect();
     let mut ranks = vec![usize::MAX; items.len()];
@@ -201,25 +259,38 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
         match &step.action {
             Action::Uninstall(selection) => {
                 let targets = resolver.instances(step, selection, false);
-                interest.instances.extend(targets.iter().map(|target| target.instance));
+                interest
+                    .instances
+                    .extend(targets.iter().map(|target| target.instance));
             }
             Action::Install(targets) => {
                 if let InstallTargets::Chosen(selection) = targets {
                     let targets = resolver.instances(step, selection, false);
-                    interest.instances.extend(targets.iter().map(|target| target.instance));
+                    interest
+                        .instances
+                        .extend(targets.iter().map(|target| target.instance));
                 }
                 installers(&mut interest, description);
             }
             Action::Manual { .. } => {}
             Action::Initialize { items, .. } => {
                 let targets = resolver.instances(step, items, true);
-                interest.instances.extend(targets.iter().map(|target| target.instance));
+                interest
+                    .instances
+                    .extend(targets.iter().map(|target| target.instance));
             }
             Action::Copy { files, to } => copies(&mut interest, &mut resolver, step, files, to),
             Action::Run { on, .. } => interest.programs_on.extend(resolver.servers(step, on)),
-            Action::Service { service, on, platform, .. } => {
+            Action::Service {
+                service,
+                on,
+                platform,
+                ..
+            } => {
                 let servers = resolver.service(step, service, on.as_ref(), platform.as_deref());
-                let pairs = servers.into_iter().flat_map(|(id, servers)| servers.into_iter().map(move |s| (id, s)));
+                let pairs = servers
+                    .into_iter()
+                    .flat_map(|(id, servers)| servers.into_iter().map(move |s| (id, s)));
                 interest.services.extend(pairs);
             }
         }
@@ -227,8 +298,8 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
     interest
 }
 
-/// The installers that the items so far may be installed from: those that no earlier step copied are
-/// taken from the share as they are.
+/// The installers that the items so far may be installed from: those that no earlier step copied
+/// are taken from the share as they are.
 fn installers(interest: &mut Interest, description: &Description) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
@@ -240,7 +311,13 @@ fn installers(interest: &mut Interest, description: &Description) {
     }
 }
 
-fn copies(interest: &mut Interest, resolver: &mut Resolver<'_>, step: &Step, files: &CopyFiles, to: &CopyTarget) {
+fn copies(
+    interest: &mut Interest,
+    resolver: &mut Resolver<'_>,
+    step: &Step,
+    files: &CopyFiles,
+    to: &CopyTarget,
+) {
     let names: Vec<&str> = match files {
         CopyFiles::Named(names) => names.iter().map(|listed| listed.name.as_str()).collect(),
         CopyFiles::Others { names, .. } => names.iter().map(|name| name.as_str()).collect(),
@@ -250,7 +327,12 @@ fn copies(interest: &mut Interest, resolver: &mut Resolver<'_>, step: &Step, fil
         CopyTarget::Servers { on, folder } => {
             for server in resolver.servers(step, on) {
                 for name in &names {
-                    interest.files.extend(server_file(resolver.description, server, folder.as_ref(), name));
+                    interest.files.extend(server_file(
+                        resolver.description,
+                        server,
+                        folder.as_ref(),
+                        name,
+                    ));
                 }
             }
         }
@@ -265,6 +347,8 @@ pub(super) fn server_file(
     name: &str,
 ) -> Option<RelPath> {
     let server = &description.servers[server.0].name;
-    let folder = folder.map(|folder| format!("{folder}/")).unwrap_or_default();
+    let folder = folder
+        .map(|folder| format!("{folder}/"))
+        .unwrap_or_default();
     RelPath::parse(&format!("Servers/{server}/Files/{folder}{name}")).ok()
 }

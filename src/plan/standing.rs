@@ -22,23 +22,38 @@ pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, again: Again) -
     let level = snapshot.level();
     reasons.extend(wrong_product(manifest, snapshot));
     reasons.extend(superseded(manifest, snapshot, &level));
-    reasons.extend(manifest.rollup.requires.iter().filter_map(|&kb| missing(kb, snapshot, &level)));
+    reasons.extend(
+        manifest
+            .rollup
+            .requires
+            .iter()
+            .filter_map(|&kb| missing(kb, snapshot, &level)),
+    );
     if !reasons.is_empty() {
         return Standing::Refused(reasons);
     }
-    let same = level.in_force().find(|entry| entry.kb == manifest.rollup.kb);
+    let same = level
+        .in_force()
+        .find(|entry| entry.kb == manifest.rollup.kb);
     match same {
         None => Standing::Apply,
         Some(entry) => in_force(manifest, snapshot, entry, again),
     }
 }
 
-fn in_force(manifest: &Manifest, snapshot: &Snapshot, entry: &LevelEntry, again: Again) -> Standing {
+fn in_force(
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    entry: &LevelEntry,
+    again: Again,
+) -> Standing {
     let kb = entry.kb;
     let revision = &manifest.rollup.revision;
     match &entry.revision {
         Some(newer) if newer > revision => {
-            let message = format!("revision {newer} of {kb} is in force, which is newer than revision {revision}");
+            let message = format!(
+                "revision {newer} of {kb} is in force, which is newer than revision {revision}"
+            );
             return Standing::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
         }
         Some(older) if older < revision => return Standing::Apply,
@@ -78,7 +93,10 @@ fn in_force(manifest: &Manifest, snapshot: &Snapshot, entry: &LevelEntry, again:
 fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     let (rollup, site) = (&manifest.rollup, &snapshot.description);
     if rollup.product != site.product {
-        let message = format!("{} is for `{}`, this deployment is `{}`", rollup.kb, rollup.product, site.product);
+        let message = format!(
+            "{} is for `{}`, this deployment is `{}`",
+            rollup.kb, rollup.product, site.product
+        );
         return Some(Reason::new(ReasonKind::NotApplicable, message));
     }
     let known = rollup.product_versions.contains(&site.product_version);
@@ -95,22 +113,38 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
 /// A rollup in force includes or replaces the one at hand.
 fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
     let kb = manifest.rollup.kb;
-    let told = level.in_force().map(|entry| entry.kb).filter(|&other| other != kb).find(|&other| {
-        run_of(other, snapshot).is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
-    });
+    let told = level
+        .in_force()
+        .map(|entry| entry.kb)
+        .filter(|&other| other != kb)
+        .find(|&other| {
+            run_of(other, snapshot)
+                .is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
+        });
     let by = successor(kb, level).or(told)?;
     let included = run_of(by, snapshot).is_some_and(|run| run.includes.contains(&kb));
     let (how, help) = match included {
-        true => ("includes", "nothing has to be done: all of it is in force with that one"),
+        true => (
+            "includes",
+            "nothing has to be done: all of it is in force with that one",
+        ),
         false => ("replaces", "it must not be applied any more"),
     };
     let message = format!("{kb} is superseded: {by} is in force and {how} it");
     Some(Reason::new(ReasonKind::NotApplicable, message).help(help))
 }
 
-/// The rollup in force that stands in the place of this one, through all that superseded each other.
+/// The rollup in force that stands in the place of this one, through all that superseded each
+/// other.
 fn successor(kb: Kb, level: &Level) -> Option<Kb> {
-    let by = |kb: Kb| level.rollups.iter().rev().find(|entry| entry.kb == kb)?.superseded_by;
+    let by = |kb: Kb| {
+        level
+            .rollups
+            .iter()
+            .rev()
+            .find(|entry| entry.kb == kb)?
+            .superseded_by
+    };
     let mut last = by(kb)?;
     // A level is no longer than this, so a circle in it ends too.
     for _ in &level.rollups {
@@ -129,13 +163,20 @@ fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
 
 /// A required rollup is neither in force nor included by one in force.
 fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
-    let included = |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
-    if level.in_force().any(|entry| entry.kb == required || included(entry.kb)) {
+    let included =
+        |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
+    if level
+        .in_force()
+        .any(|entry| entry.kb == required || included(entry.kb))
+    {
         return None;
     }
-    let message = format!("{required} is required, and neither in force nor included by a rollup in force");
+    let message =
+        format!("{required} is required, and neither in force nor included by a rollup in force");
     let help = match successor(required, level) {
-        Some(by) => format!("{by} replaced {required}, which cannot be applied any more: ask who wrote the manifest"),
+        Some(by) => format!(
+            "{by} replaced {required}, which cannot be applied any more: ask who wrote the manifest"
+        ),
         None => format!("apply {required} first"),
     };
     Some(Reason::new(ReasonKind::NotReady, message).help(help))
@@ -144,7 +185,12 @@ fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
 /// The level after this rollup: it stands last, and what it includes or replaces is superseded.
 pub(super) fn level_after(manifest: &Manifest, before: &Level) -> Level {
     let rollup = &manifest.rollup;
-    let mut rollups: Vec<_> = before.rollups.iter().filter(|entry| entry.kb != rollup.kb).cloned().collect();
+    let mut rollups: Vec<_> = before
+        .rollups
+        .iter()
+        .filter(|entry| entry.kb != rollup.kb)
+        .cloned()
+        .collect();
     for entry in &mut rollups {
         let superseded = rollup.includes.contains(&entry.kb) || rollup.replaces.contains(&entry.kb);
         if superseded && entry.superseded_by.is_none() {

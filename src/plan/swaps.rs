@@ -10,8 +10,8 @@ use crate::names::{Digest, Folded, RelPath};
 impl Planner<'_> {
     /// Makes the swaps of the step that was just walked, and says which one each put became.
     ///
-    /// Where the parent of a live path is missing, the path is raised to the topmost missing folder,
-    /// and all that the step puts below it is one object.
+    /// Where the parent of a live path is missing, the path is raised to the topmost missing
+    /// folder, and all that the step puts below it is one object.
     pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
         let puts = std::mem::take(&mut self.puts);
         self.laid_down.clear();
@@ -26,25 +26,44 @@ impl Planner<'_> {
             };
             let at = *raised.entry(top.folded()).or_insert(objects.len());
             if at == objects.len() {
-                objects.push(Put { live: top.clone(), new: Vec::new(), travellers: put.travellers });
+                objects.push(Put {
+                    live: top.clone(),
+                    new: Vec::new(),
+                    travellers: put.travellers,
+                });
             }
-            objects[at].new.extend(missing_folders(&top, &put.live).into_iter().chain(put.new));
+            objects[at]
+                .new
+                .extend(missing_folders(&top, &put.live).into_iter().chain(put.new));
             object_of.push(at);
         }
         let first = self.swaps.len() as u32 + 1;
-        objects.into_iter().for_each(|object| self.swap(step, object));
+        objects
+            .into_iter()
+            .for_each(|object| self.swap(step, object));
         object_of.into_iter().map(|at| first + at as u32).collect()
     }
 
     fn swap(&mut self, step: Option<&str>, object: Put) {
-        let Put { live, mut new, travellers } = object;
+        let Put {
+            live,
+            mut new,
+            travellers,
+        } = object;
         new.sort_by(|a, b| a.path.cmp(&b.path));
         // Two puts below one new folder both bring the folders on their way.
         new.dedup_by(|a, b| a.path == b.path);
         let old: Vec<Entry> = self.world.object(&live);
         self.world.replace(&live, &new, &travellers);
         let number = self.swaps.len() as u32 + 1;
-        self.swaps.push(Swap { number, step: step.map(str::to_owned), live, old, new, travellers });
+        self.swaps.push(Swap {
+            number,
+            step: step.map(str::to_owned),
+            live,
+            old,
+            new,
+            travellers,
+        });
     }
 
     /// Puts a text file at a live path.
@@ -53,19 +72,37 @@ impl Planner<'_> {
         self.inspect(&live, Kind::File);
         self.world.load(&live, &[live.folded()].into());
         let new = vec![text_entry(live.clone(), text)];
-        self.puts.push(Put { live, new, travellers: Vec::new() });
+        self.puts.push(Put {
+            live,
+            new,
+            travellers: Vec::new(),
+        });
     }
 }
 
 /// An entry whose bytes the plan itself holds.
 pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
     let (size, sha256) = (text.len() as u64, Digest::of(text.as_bytes()));
-    NewEntry { path, what: NewWhat::File { size, sha256, origin: Origin::Text(text) } }
+    NewEntry {
+        path,
+        what: NewWhat::File {
+            size,
+            sha256,
+            origin: Origin::Text(text),
+        },
+    }
 }
 
 /// The folders from a topmost missing one down to the parent of a live path.
 fn missing_folders(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
     let depth = top.parts().count();
-    let folders = live.ancestors().filter(|folder| folder.parts().count() >= depth);
-    folders.map(|path| NewEntry { path, what: NewWhat::Folder }).collect()
+    let folders = live
+        .ancestors()
+        .filter(|folder| folder.parts().count() >= depth);
+    folders
+        .map(|path| NewEntry {
+            path,
+            what: NewWhat::Folder,
+        })
+        .collect()
 }

@@ -27,14 +27,20 @@ pub(super) struct Kept {
 
 impl<'a> World<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
-        Self { snapshot, changed: BTreeMap::new(), loaded: BTreeSet::new() }
+        Self {
+            snapshot,
+            changed: BTreeMap::new(),
+            loaded: BTreeSet::new(),
+        }
     }
 
     /// What stands at a path by now.
     pub(super) fn kind(&self, path: &RelPath) -> Option<Kind> {
         match self.changed.get(&path.folded()) {
             Some(None) => None,
-            Some(Some(Entry { what: What::Folder, .. })) => Some(Kind::Folder),
+            Some(Some(Entry {
+                what: What::Folder, ..
+            })) => Some(Kind::Folder),
             Some(Some(_)) => Some(Kind::File),
             None => self.snapshot.node(path).map(|found| found.kind),
         }
@@ -53,7 +59,10 @@ impl<'a> World<'a> {
         }
         match wanted.parent() {
             None => wanted.clone(),
-            Some(parent) => self.actual(&parent).join(wanted.name()).expect("the parts of a path"),
+            Some(parent) => self
+                .actual(&parent)
+                .join(wanted.name())
+                .expect("the parts of a path"),
         }
     }
 
@@ -68,15 +77,26 @@ impl<'a> World<'a> {
         if !self.loaded.insert(live.folded()) || self.changed.contains_key(&live.folded()) {
             return false;
         }
-        let Some(object) = self.snapshot.node(live) else { return false };
+        let Some(object) = self.snapshot.node(live) else {
+            return false;
+        };
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
             let folded = found.path.folded();
             let what = match (found.kind, self.snapshot.facts(&found.path)) {
                 (Kind::Folder, _) => What::Folder,
-                (_, Some(facts)) if ours.contains(&folded) => What::File { size: facts.size, sha256: facts.sha256 },
+                (_, Some(facts)) if ours.contains(&folded) => What::File {
+                    size: facts.size,
+                    sha256: facts.sha256,
+                },
                 _ => What::Traveller,
             };
-            self.changed.insert(folded, Some(Entry { path: found.path.clone(), what }));
+            self.changed.insert(
+                folded,
+                Some(Entry {
+                    path: found.path.clone(),
+                    what,
+                }),
+            );
         }
         true
     }
@@ -87,7 +107,9 @@ impl<'a> World<'a> {
         let prefix = Folded::of(&format!("{}/", folded.as_str()));
         let itself = self.changed.get(&folded).into_iter();
         let below = self.changed.range(prefix.clone()..);
-        let below = below.take_while(|(path, _)| path.as_str().starts_with(prefix.as_str())).map(|(_, entry)| entry);
+        let below = below
+            .take_while(|(path, _)| path.as_str().starts_with(prefix.as_str()))
+            .map(|(_, entry)| entry);
         let mut entries: Vec<_> = itself.chain(below).flatten().cloned().collect();
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         entries
@@ -96,18 +118,39 @@ impl<'a> World<'a> {
     /// What of an object is the operator's, given the folders that only our files need.
     pub(super) fn kept(&self, live: &RelPath) -> Kept {
         let object = self.object(live);
-        let travellers: Vec<RelPath> =
-            object.iter().filter(|e| e.what == What::Traveller).map(|e| e.path.clone()).collect();
-        let folders = object.iter().filter(|e| e.what == What::Folder).map(|e| &e.path);
+        let travellers: Vec<RelPath> = object
+            .iter()
+            .filter(|e| e.what == What::Traveller)
+            .map(|e| e.path.clone())
+            .collect();
+        let folders = object
+            .iter()
+            .filter(|e| e.what == What::Folder)
+            .map(|e| &e.path);
         let mut ours: BTreeSet<RelPath> = BTreeSet::new();
-        for entry in object.iter().filter(|entry| matches!(entry.what, What::File { .. })) {
+        for entry in object
+            .iter()
+            .filter(|entry| matches!(entry.what, What::File { .. }))
+        {
             ours.extend(entry.path.ancestors());
         }
         let is_his = |folder: &RelPath| folder != live && !ours.contains(folder);
-        let mut needed: BTreeSet<RelPath> = folders.filter(|folder| is_his(folder)).cloned().collect();
-        let leading: Vec<_> = travellers.iter().chain(&needed).flat_map(|path| path.ancestors()).collect();
-        needed.extend(leading.into_iter().filter(|folder| folder.below(live).is_some()));
-        Kept { folders: needed.into_iter().collect(), travellers }
+        let mut needed: BTreeSet<RelPath> =
+            folders.filter(|folder| is_his(folder)).cloned().collect();
+        let leading: Vec<_> = travellers
+            .iter()
+            .chain(&needed)
+            .flat_map(|path| path.ancestors())
+            .collect();
+        needed.extend(
+            leading
+                .into_iter()
+                .filter(|folder| folder.below(live).is_some()),
+        );
+        Kept {
+            folders: needed.into_iter().collect(),
+            travellers,
+        }
     }
 
     /// Puts a new object in place of the old one; travellers stay where they are.
@@ -116,10 +159,14 @@ impl<'a> World<'a> {
             self.changed.insert(entry.path.folded(), None);
         }
         for entry in new {
-            self.changed.insert(entry.path.folded(), Some(entry.entry()));
+            self.changed
+                .insert(entry.path.folded(), Some(entry.entry()));
         }
         for path in travellers {
-            let entry = Entry { path: path.clone(), what: What::Traveller };
+            let entry = Entry {
+                path: path.clone(),
+                what: What::Traveller,
+            };
             self.changed.insert(path.folded(), Some(entry));
         }
         self.loaded.insert(live.folded());
@@ -128,9 +175,20 @@ impl<'a> World<'a> {
 
 /// Gives new entries the spelling of what they meet: a folder that stays, or a file that is
 /// replaced. The first traveller that a new entry would stand in place of is returned.
-pub(super) fn respell(new: &mut Vec<NewEntry>, old: &[Entry], kept: &Kept) -> Result<(), (RelPath, RelPath)> {
-    let spelled: BTreeMap<Folded, &RelPath> = old.iter().map(|entry| (entry.path.folded(), &entry.path)).collect();
-    let travellers: BTreeMap<Folded, &RelPath> = kept.travellers.iter().map(|path| (path.folded(), path)).collect();
+pub(super) fn respell(
+    new: &mut Vec<NewEntry>,
+    old: &[Entry],
+    kept: &Kept,
+) -> Result<(), (RelPath, RelPath)> {
+    let spelled: BTreeMap<Folded, &RelPath> = old
+        .iter()
+        .map(|entry| (entry.path.folded(), &entry.path))
+        .collect();
+    let travellers: BTreeMap<Folded, &RelPath> = kept
+        .travellers
+        .iter()
+        .map(|path| (path.folded(), path))
+        .collect();
     let folders: BTreeSet<Folded> = kept.folders.iter().map(RelPath::folded).collect();
     for entry in new.iter_mut() {
         for prefix in entry.path.ancestors().chain([entry.path.clone()]) {
@@ -144,8 +202,14 @@ pub(super) fn respell(new: &mut Vec<NewEntry>, old: &[Entry], kept: &Kept) -> Re
         entry.path = spelling(&entry.path, &spelled);
     }
     let there: BTreeSet<Folded> = new.iter().map(|entry| entry.path.folded()).collect();
-    let missing = kept.folders.iter().filter(|folder| !there.contains(&folder.folded()));
-    new.extend(missing.map(|folder| NewEntry { path: folder.clone(), what: NewWhat::Folder }));
+    let missing = kept
+        .folders
+        .iter()
+        .filter(|folder| !there.contains(&folder.folded()));
+    new.extend(missing.map(|folder| NewEntry {
+        path: folder.clone(),
+        what: NewWhat::Folder,
+    }));
     new.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
 }
@@ -156,7 +220,9 @@ fn spelling(path: &RelPath, spelled: &BTreeMap<Folded, &RelPath>) -> RelPath {
     }
     match path.parent() {
         None => path.clone(),
-        Some(parent) => spelling(&parent, spelled).join(path.name()).expect("the parts of a path"),
+        Some(parent) => spelling(&parent, spelled)
+            .join(path.name())
+            .expect("the parts of a path"),
     }
 }
 
@@ -171,24 +237,43 @@ mod tests {
     }
 
     fn folder(at: &str) -> NewEntry {
-        NewEntry { path: path(at), what: NewWhat::Folder }
+        NewEntry {
+            path: path(at),
+            what: NewWhat::Folder,
+        }
     }
 
     fn file(at: &str) -> NewEntry {
         let origin = Origin::Text(String::new());
-        NewEntry { path: path(at), what: NewWhat::File { size: 0, sha256: Digest::of(b""), origin } }
+        NewEntry {
+            path: path(at),
+            what: NewWhat::File {
+                size: 0,
+                sha256: Digest::of(b""),
+                origin,
+            },
+        }
     }
 
     fn kept(folders: &[&str], travellers: &[&str]) -> Kept {
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect();
-        Kept { folders: paths(folders), travellers: paths(travellers) }
+        Kept {
+            folders: paths(folders),
+            travellers: paths(travellers),
+        }
     }
 
     #[test]
     fn new_entries_take_the_spelling_of_the_folders_that_stay() {
-        let old = [Entry { path: path("Item/FILES"), what: What::Folder }];
+        let old = [Entry {
+            path: path("Item/FILES"),
+            what: What::Folder,
+        }];
         let mut new = vec![folder("Item/files"), file("Item/files/a.dll")];
-        let kept = kept(&["Item/FILES", "Item/FILES/his"], &["Item/FILES/his/notes.txt"]);
+        let kept = kept(
+            &["Item/FILES", "Item/FILES/his"],
+            &["Item/FILES/his/notes.txt"],
+        );
         respell(&mut new, &old, &kept).expect("nothing stands in the way");
         let paths: Vec<_> = new.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(paths, ["Item/FILES", "Item/FILES/a.dll", "Item/FILES/his"]);

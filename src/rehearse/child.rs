@@ -70,7 +70,12 @@ impl Program {
         if verb == Verb::Apply {
             words.extend(self.apply.iter().cloned());
         }
-        words.extend(["-d".into(), deployment.into(), "--yes".into(), "--manual-steps-done".into()]);
+        words.extend([
+            "-d".into(),
+            deployment.into(),
+            "--yes".into(),
+            "--manual-steps-done".into(),
+        ]);
         let at = match fate {
             Fate::Lives => None,
             Fate::Counts => Some(u64::MAX),
@@ -78,19 +83,33 @@ impl Program {
         };
         words.extend(at.map(|at| format!("--die-at-change={at}").into()));
         let mut command = Command::new(&self.path);
-        command.args(&words).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+        command
+            .args(&words)
+            .stdin(Stdio::null())
+            .env("NO_COLOR", "1")
+            .env_remove("CLICOLOR_FORCE");
         // Ctrl-C is for the rehearsal, which stops behind the point that it is at.
         command.process_group(0);
         let output = command.output().map_err(disk("run", &self.path))?;
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat();
         let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-        Ok(Ran { line: format!("rollup {}", words.join(" ")), status: output.status, said })
+        Ok(Ran {
+            line: format!("rollup {}", words.join(" ")),
+            status: output.status,
+            said,
+        })
     }
 }
 
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    if word.contains(|c: char| c.is_whitespace() || c == '\'') { format!("{word:?}") } else { word.into_owned() }
+    if word.contains(|c: char| c.is_whitespace() || c == '\'') {
+        format!("{word:?}")
+    } else {
+        word.into_owned()
+    }
 }
 
 impl Ran {
@@ -106,7 +125,10 @@ impl Ran {
 
     /// The number of changes that it made, where it was to count them and outlived them all.
     pub(super) fn changes(&self) -> Option<u64> {
-        self.said.lines().rev().find_map(|line| line.strip_prefix(OUTLIVED)?.parse().ok())
+        self.said
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix(OUTLIVED)?.parse().ok())
     }
 
     /// How it ended, in words.
@@ -120,7 +142,10 @@ impl Ran {
 
     /// What it said that tells why it failed.
     pub(super) fn reasons(&self) -> Vec<String> {
-        let errors = self.said.lines().filter_map(|line| line.strip_prefix("error: "));
+        let errors = self
+            .said
+            .lines()
+            .filter_map(|line| line.strip_prefix("error: "));
         errors.map(str::to_owned).collect()
     }
 }

@@ -14,7 +14,9 @@ use super::{LabError, disk};
 /// Every entry of a deployment but what rollup keeps in it, a folder before what is in it.
 pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry, LabError>> {
     let ours = |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
-    let entries = WalkDir::new(deployment).into_iter().filter_entry(move |entry| !ours(entry));
+    let entries = WalkDir::new(deployment)
+        .into_iter()
+        .filter_entry(move |entry| !ours(entry));
     entries.map(|entry| entry.map_err(not_listed))
 }
 
@@ -25,7 +27,14 @@ pub(super) fn copy_tree(from: &Path, making: &Making<'_>, to: &Path) -> Result<(
 
 /// Copies a lab's deployment with the run that a dead process left there.
 pub(super) fn copy_with_run(from: &Path, making: &Making<'_>, to: &Path) -> Result<(), LabError> {
-    copy(WalkDir::new(from).into_iter().map(|entry| entry.map_err(not_listed)), from, making, to)
+    copy(
+        WalkDir::new(from)
+            .into_iter()
+            .map(|entry| entry.map_err(not_listed)),
+        from,
+        making,
+        to,
+    )
 }
 
 fn copy(
@@ -38,8 +47,14 @@ fn copy(
     for entry in entries {
         let entry = entry?;
         let below = entry.path().strip_prefix(from).unwrap_or(entry.path());
-        let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
-        let metadata = entry.metadata().map_err(|error| disk("copy", entry.path())(error.into()))?;
+        let target = if below.as_os_str().is_empty() {
+            to.to_owned()
+        } else {
+            to.join(below)
+        };
+        let metadata = entry
+            .metadata()
+            .map_err(|error| disk("copy", entry.path())(error.into()))?;
         if metadata.is_dir() {
             making.directory(&target)?;
             directories.push((target, metadata));
@@ -54,10 +69,13 @@ fn copy(
         }
         // A FIFO or a socket holds nothing that could be copied.
     }
-    // The innermost first, when they are full: nothing can be put into a directory that is read-only.
+    // The innermost first, when they are full: nothing can be put into a directory that is
+    // read-only.
     for (directory, was) in directories.iter().rev() {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        making.change(directory, |parent, name| take_over(&openat(parent, name, flags, Mode::empty())?.into(), was))?;
+        making.change(directory, |parent, name| {
+            take_over(&openat(parent, name, flags, Mode::empty())?.into(), was)
+        })?;
     }
     Ok(())
 }
@@ -65,7 +83,10 @@ fn copy(
 /// Opens a file, and nothing that took its place since it was listed.
 fn open(file: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(file)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("it is not a file any more")),
@@ -76,10 +97,24 @@ fn copy_link(from: &Path, making: &Making<'_>, to: &Path, was: &Metadata) -> Res
     let target = fs::read_link(from).map_err(disk("copy", from))?;
     making.link(to, &target)?;
     making.change(to, |parent, name| {
-        let owner = (rustix::fs::Uid::from_raw(was.uid()), rustix::fs::Gid::from_raw(was.gid()));
-        let given = rustix::fs::chownat(parent, name, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW);
+        let owner = (
+            rustix::fs::Uid::from_raw(was.uid()),
+            rustix::fs::Gid::from_raw(was.gid()),
+        );
+        let given = rustix::fs::chownat(
+            parent,
+            name,
+            Some(owner.0),
+            Some(owner.1),
+            AtFlags::SYMLINK_NOFOLLOW,
+        );
         unless_denied(given.map_err(io::Error::from))?;
-        Ok(utimensat(parent, name, &times(was), AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(utimensat(
+            parent,
+            name,
+            &times(was),
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     })
 }
 
@@ -99,11 +134,21 @@ fn unless_denied(given: io::Result<()>) -> io::Result<()> {
 }
 
 fn times(was: &Metadata) -> Timestamps {
-    let time = Timespec { tv_sec: was.mtime(), tv_nsec: was.mtime_nsec() };
-    Timestamps { last_access: time, last_modification: time }
+    let time = Timespec {
+        tv_sec: was.mtime(),
+        tv_nsec: was.mtime_nsec(),
+    };
+    Timestamps {
+        last_access: time,
+        last_modification: time,
+    }
 }
 
 fn not_listed(error: walkdir::Error) -> LabError {
     let path = error.path().map(Path::to_owned).unwrap_or_default();
-    LabError::Disk { action: "list", path, source: error.into() }
+    LabError::Disk {
+        action: "list",
+        path,
+        source: error.into(),
+    }
 }

@@ -1,4 +1,5 @@
-//! What a rehearsal does to a process: it dies at a change of the disk, or one of its renames fails.
+//! What a rehearsal does to a process: it dies at a change of the disk, or one of its renames
+//! fails.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,10 @@ pub struct Death {
 impl Death {
     /// Before this change, counted from 1.
     pub fn at(change: u64) -> Self {
-        Self { at: change, seen: AtomicU64::new(0) }
+        Self {
+            at: change,
+            seen: AtomicU64::new(0),
+        }
     }
 }
 
@@ -39,7 +43,11 @@ impl Watch for Death {
 
 impl Drop for Death {
     fn drop(&mut self) {
-        let _ = writeln!(io::stderr(), "{OUTLIVED}{}", self.seen.load(Ordering::SeqCst));
+        let _ = writeln!(
+            io::stderr(),
+            "{OUTLIVED}{}",
+            self.seen.load(Ordering::SeqCst)
+        );
     }
 }
 
@@ -51,7 +59,9 @@ impl Watch for FailingSwap {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let slot = format!("/slots/{}/new", self.0);
         match change {
-            Change::Rename(from, to) if from.as_str().ends_with(&slot) && !to.as_str().starts_with(".rollup/") => {
+            Change::Rename(from, to)
+                if from.as_str().ends_with(&slot) && !to.as_str().starts_with(".rollup/") =>
+            {
                 Err(Errno::IO.into())
             }
             _ => Ok(()),

@@ -1,8 +1,9 @@
 //! The directory of a lab: made, marked, recognized and replaced.
 //!
-//! Whoever rehearses may do so as root, in a directory that others can write to. So a lab is a directory of the
-//! caller, everything in it is made by handle, and `--replace` removes it only if all of it is accounted for: by the
-//! listing in its mark, or by the plans of the runs that its deployments have had since.
+//! Whoever rehearses may do so as root, in a directory that others can write to. So a lab is a
+//! directory of the caller, everything in it is made by handle, and `--replace` removes it only if
+//! all of it is accounted for: by the listing in its mark, or by the plans of the runs that its
+//! deployments have had since.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -84,7 +85,9 @@ impl LabState {
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Self::Absent,
             (_, Some(true)) => Self::Complete,
             (_, Some(false)) => Self::Incomplete,
-            _ if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none()) => Self::Empty,
+            _ if fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none()) => {
+                Self::Empty
+            }
             _ => Self::Other,
         }
     }
@@ -96,12 +99,13 @@ enum Contents<'a> {
     Copied(&'a Path),
 }
 
-/// Makes a lab in a directory: a deployment of its origin, and a built payload unless `real` is given.
+/// Makes a lab in a directory: a deployment of its origin, and a built payload unless `real` is
+/// given.
 ///
 /// # Errors
 ///
-/// Whatever was in the way. Everything but the disk is asked before anything is removed or made, and what was made
-/// until then is removed.
+/// Whatever was in the way. Everything but the disk is asked before anything is removed or made,
+/// and what was made until then is removed.
 pub fn prepare(
     manifest: &Manifest,
     description: &Description,
@@ -150,7 +154,11 @@ impl Lab {
     ///
     /// The disk refuses.
     pub fn list_copies(&self, plan: &Plan) -> Result<(), LabError> {
-        let note = |kind, path: &Path| self.listing.note(kind, path).map_err(disk("write the listing for", path));
+        let note = |kind, path: &Path| {
+            self.listing
+                .note(kind, path)
+                .map_err(disk("write the listing for", path))
+        };
         for copy in crashes::copies() {
             note(Kind::Folder, Path::new(&copy))?;
             note(Kind::Folder, &Path::new(&copy).join("deployment"))?;
@@ -172,13 +180,16 @@ struct LabPlace {
 }
 
 impl LabPlace {
-    /// Opens the directory, makes it if it does not exist, and empties it if it has a lab that may be replaced.
+    /// Opens the directory, makes it if it does not exist, and empties it if it has a lab that may
+    /// be replaced.
     fn open(shown: &Path, existing: OnExisting) -> Result<Self, LabError> {
         let made = match shown.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(shown)?,
             Err(error) => return Err(disk("look at", shown)(error)),
             // Its owner may let the link lead elsewhere at any time.
-            Ok(link) if link.is_symlink() && link.uid() != me() => return Err(LabError::NotYours(shown.to_owned())),
+            Ok(link) if link.is_symlink() && link.uid() != me() => {
+                return Err(LabError::NotYours(shown.to_owned()));
+            }
             Ok(_) => Vec::new(),
         };
         let root = match Dir::open_ambient_dir(shown, ambient_authority()) {
@@ -188,9 +199,23 @@ impl LabPlace {
             root => root.map_err(disk("open the directory", shown))?,
         };
         let metadata = root.dir_metadata().map_err(disk("look at", shown))?;
-        let place = Self { root, shown: shown.to_owned(), made };
-        let is_empty = place.root.entries().map_err(disk("list", shown))?.next().is_none();
-        if !is_empty && !place.root.symlink_metadata(MARK).is_ok_and(|mark| mark.is_file()) {
+        let place = Self {
+            root,
+            shown: shown.to_owned(),
+            made,
+        };
+        let is_empty = place
+            .root
+            .entries()
+            .map_err(disk("list", shown))?
+            .next()
+            .is_none();
+        if !is_empty
+            && !place
+                .root
+                .symlink_metadata(MARK)
+                .is_ok_and(|mark| mark.is_file())
+        {
             return Err(LabError::NotALab(shown.to_owned()));
         }
         if metadata.uid() != me() {
@@ -208,7 +233,9 @@ impl LabPlace {
     /// Removes the lab that is there. One that was never made to its end is no loss to anybody.
     fn replace(&self, existing: OnExisting) -> Result<(), LabError> {
         let mark = match Mark::read(&self.root) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(LabError::Busy(self.shown.clone())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(LabError::Busy(self.shown.clone()));
+            }
             mark => mark.map_err(disk("read", &self.shown.join(MARK)))?,
         };
         match mark {
@@ -225,16 +252,30 @@ impl LabPlace {
     fn empty(&self, listing: &Listing, listed: &Listed) -> Result<(), LabError> {
         refuse_mounts_in(&self.root, &self.shown)?;
         let found = self.found()?;
-        let accounts = Accounts { lab: &self.shown, listed, plans: RefCell::default() };
-        let (ours, foreign): (Vec<_>, Vec<_>) = found.into_iter().partition(|(path, kind)| accounts.have(path, *kind));
+        let accounts = Accounts {
+            lab: &self.shown,
+            listed,
+            plans: RefCell::default(),
+        };
+        let (ours, foreign): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|(path, kind)| accounts.have(path, *kind));
         if !foreign.is_empty() {
-            let paths = foreign.into_iter().map(|(path, _)| self.shown.join(path)).collect();
-            return Err(LabError::Foreign { directory: self.shown.clone(), paths });
+            let paths = foreign
+                .into_iter()
+                .map(|(path, _)| self.shown.join(path))
+                .collect();
+            return Err(LabError::Foreign {
+                directory: self.shown.clone(),
+                paths,
+            });
         }
-        // A death from here on leaves less than what the plans account for, and maybe not the plans. On a full disk
-        // that cannot be said ahead.
+        // A death from here on leaves less than what the plans account for, and maybe not the
+        // plans. On a full disk that cannot be said ahead.
         let unlisted = ours.iter().filter(|(path, kind)| !listed.has(*kind, path));
-        let _ = unlisted.into_iter().try_for_each(|(path, kind)| listing.note(*kind, path));
+        let _ = unlisted
+            .into_iter()
+            .try_for_each(|(path, kind)| listing.note(*kind, path));
         for entry in self.root.entries().map_err(disk("list", &self.shown))? {
             let entry = entry.map_err(disk("list", &self.shown))?;
             let name = entry.file_name();
@@ -279,7 +320,10 @@ impl LabPlace {
         payload: Option<BuiltTree>,
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<(), LabError> {
-        let root = self.root.try_clone().map_err(disk("open the directory", &self.shown))?;
+        let root = self
+            .root
+            .try_clone()
+            .map_err(disk("open the directory", &self.shown))?;
         let making = Making::listed(root, &self.shown, listing, is_stopped);
         match deployment {
             Contents::Copied(own) => copy_tree(own, &making, Path::new("deployment"))?,
@@ -288,12 +332,16 @@ impl LabPlace {
         if let Some(payload) = payload {
             making.tree(Path::new("payload"), &payload)?;
         }
-        listing.complete().map_err(disk("write", &self.shown.join(MARK)))
+        listing
+            .complete()
+            .map_err(disk("write", &self.shown.join(MARK)))
     }
 
     /// Removes what this attempt made, and only that.
     fn take_back(&self) -> Result<(), LabError> {
-        if let Mark::Listing(listing, listed) = Mark::read(&self.root).map_err(disk("read", &self.shown.join(MARK)))? {
+        if let Mark::Listing(listing, listed) =
+            Mark::read(&self.root).map_err(disk("read", &self.shown.join(MARK)))?
+        {
             self.empty(&listing, &listed)?;
         }
         self.remove_directories()
@@ -301,14 +349,21 @@ impl LabPlace {
 
     /// Removes the directories that were made for the lab, unless there is something in them.
     fn remove_directories(&self) -> Result<(), LabError> {
-        self.made.iter().try_for_each(|made| fs::remove_dir(made).map_err(disk("remove", made)))
+        self.made
+            .iter()
+            .try_for_each(|made| fs::remove_dir(made).map_err(disk("remove", made)))
     }
 }
 
 /// Makes a directory and the missing ones above it, and returns them, innermost first.
 fn make(directory: &Path) -> Result<Vec<PathBuf>, LabError> {
-    let is_missing = |above: &&Path| !above.as_os_str().is_empty() && above.symlink_metadata().is_err();
-    let missing: Vec<PathBuf> = directory.ancestors().take_while(is_missing).map(Path::to_owned).collect();
+    let is_missing =
+        |above: &&Path| !above.as_os_str().is_empty() && above.symlink_metadata().is_err();
+    let missing: Vec<PathBuf> = directory
+        .ancestors()
+        .take_while(is_missing)
+        .map(Path::to_owned)
+        .collect();
     let mut made = Vec::new();
     for path in missing.into_iter().rev() {
         // Never for others to write to, whatever the umask says.
@@ -346,13 +401,18 @@ impl Accounts<'_> {
         if path == Path::new(MARK) || self.listed.has(kind, path) {
             return true;
         }
-        let Some((deployment, below)) = in_deployment(path) else { return false };
+        let Some((deployment, below)) = in_deployment(path) else {
+            return false;
+        };
         if !self.listed.has(Kind::Folder, &deployment) {
             return false;
         }
         if let Ok(kept) = below.strip_prefix(".rollup") {
             let top = kept.components().next();
-            return top.is_none_or(|top| KEPT.iter().any(|name| top == Component::Normal(name.as_ref())));
+            return top.is_none_or(|top| {
+                KEPT.iter()
+                    .any(|name| top == Component::Normal(name.as_ref()))
+            });
         }
         if self.is_half_made(path, &below, kind) {
             return true;
@@ -363,20 +423,27 @@ impl Accounts<'_> {
             || self.is_brought(&deployment, &below, kind)
     }
 
-    /// Whether an object is in a `.rollup` that a death left under its temporary name, and has nothing to lose.
+    /// Whether an object is in a `.rollup` that a death left under its temporary name, and has
+    /// nothing to lose.
     fn is_half_made(&self, path: &Path, below: &Path, kind: Kind) -> bool {
-        let parts: Vec<&str> = below.iter().map(|part| part.to_str().unwrap_or_default()).collect();
+        let parts: Vec<&str> = below
+            .iter()
+            .map(|part| part.to_str().unwrap_or_default())
+            .collect();
         match (parts.as_slice(), kind) {
             ([top] | [top, "trash" | "runs"], Kind::Folder) => is_unfinished(top),
             ([top, "format" | "lock"], Kind::File) => {
-                is_unfinished(top) && fs::symlink_metadata(self.lab.join(path)).is_ok_and(|file| file.len() <= 2)
+                is_unfinished(top)
+                    && fs::symlink_metadata(self.lab.join(path)).is_ok_and(|file| file.len() <= 2)
             }
             _ => false,
         }
     }
 
     fn is_brought(&self, deployment: &Path, below: &Path, kind: Kind) -> bool {
-        let Some(Ok(below)) = below.to_str().map(RelPath::parse) else { return false };
+        let Some(Ok(below)) = below.to_str().map(RelPath::parse) else {
+            return false;
+        };
         let is_directory = match kind {
             Kind::Folder => true,
             Kind::File => false,
@@ -399,7 +466,9 @@ fn in_deployment(path: &Path) -> Option<(PathBuf, PathBuf)> {
     let deployment = match first {
         "deployment" | SCENE => PathBuf::from(first),
         _ if first == FIRST_FAILURE || first.starts_with("worker-") => {
-            let second = parts.next().filter(|second| second.as_os_str() == "deployment")?;
+            let second = parts
+                .next()
+                .filter(|second| second.as_os_str() == "deployment")?;
             Path::new(first).join(second)
         }
         _ => return None,
@@ -410,13 +479,25 @@ fn in_deployment(path: &Path) -> Option<(PathBuf, PathBuf)> {
 /// Returns what the runs of a deployment wrote. A plan that cannot be read accounts for nothing.
 fn brought(deployment: &Path) -> Brought {
     let mut brought = Brought::new();
-    let Ok(tree) = Tree::open(deployment) else { return brought };
+    let Ok(tree) = Tree::open(deployment) else {
+        return brought;
+    };
     let runs = rel(".rollup/runs");
     for (run, _) in tree.names(&runs).unwrap_or_default() {
-        let Ok(at) = runs.join(&format!("{run}/plan.json")) else { continue };
-        let Ok(Some(text)) = tree.text(&at, LONGEST_PLAN) else { continue };
-        let Ok(plan) = plan::parse(&text) else { continue };
-        brought.extend(written(&plan).into_iter().map(|(kind, path)| (kind == Kind::Folder, path.folded())));
+        let Ok(at) = runs.join(&format!("{run}/plan.json")) else {
+            continue;
+        };
+        let Ok(Some(text)) = tree.text(&at, LONGEST_PLAN) else {
+            continue;
+        };
+        let Ok(plan) = plan::parse(&text) else {
+            continue;
+        };
+        brought.extend(
+            written(&plan)
+                .into_iter()
+                .map(|(kind, path)| (kind == Kind::Folder, path.folded())),
+        );
     }
     brought
 }
@@ -427,18 +508,27 @@ fn written(plan: &Plan) -> BTreeSet<(Kind, RelPath)> {
     for swap in &plan.swaps {
         written.extend(swap.live.ancestors().map(|above| (Kind::Folder, above)));
         for entry in &swap.new {
-            let kind = if matches!(entry.what, NewWhat::Folder) { Kind::Folder } else { Kind::File };
+            let kind = if matches!(entry.what, NewWhat::Folder) {
+                Kind::Folder
+            } else {
+                Kind::File
+            };
             written.insert((kind, entry.path.clone()));
         }
         for entry in &swap.old {
-            let kind = if matches!(entry.what, What::Folder) { Kind::Folder } else { Kind::File };
+            let kind = if matches!(entry.what, What::Folder) {
+                Kind::Folder
+            } else {
+                Kind::File
+            };
             written.insert((kind, entry.path.clone()));
         }
     }
     written
 }
 
-/// A text without its first line where that tells editors where the schema is: a lab may stand anywhere.
+/// A text without its first line where that tells editors where the schema is: a lab may stand
+/// anywhere.
 fn by_itself(text: &str) -> &str {
     match text.split_once('\n') {
         Some((first, rest)) if first.starts_with("#:schema ") => rest,
@@ -448,7 +538,9 @@ fn by_itself(text: &str) -> &str {
 
 /// Making a lab anew must not remove what it is made from.
 pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
-    let (Ok(folder), Ok(source)) = (folder.canonicalize(), source.canonicalize()) else { return Ok(()) };
+    let (Ok(folder), Ok(source)) = (folder.canonicalize(), source.canonicalize()) else {
+        return Ok(());
+    };
     match source.starts_with(&folder) {
         true => Err(LabError::WouldBeLost(source)),
         false => Ok(()),
@@ -460,7 +552,9 @@ fn refuse_inside(folder: &Path, own: &Path) -> Result<(), LabError> {
     let own = own.canonicalize().map_err(disk("find the way to", own))?;
     let here = std::path::absolute(folder).map_err(disk("find the way to", folder))?;
     // The lab itself may not exist yet; the nearest folder that does decides.
-    let nearest = here.ancestors().find_map(|folder| folder.canonicalize().ok());
+    let nearest = here
+        .ancestors()
+        .find_map(|folder| folder.canonicalize().ok());
     match nearest.is_some_and(|nearest| nearest.starts_with(&own)) {
         true => Err(LabError::Inside(folder.to_owned())),
         false => Ok(()),

@@ -1,8 +1,9 @@
 //! The mark of a lab: what the rehearsal made in it, so that `--replace` removes nothing else.
 //!
-//! `.rollup-lab` begins with a line for its format. A line for each object follows, written before the object is made:
-//! a letter for its kind, a blank, and its path with everything but printable ASCII escaped. `complete` is the last
-//! line of a lab that was made to its end. Whoever holds the lock of the file is at work in the lab.
+//! `.rollup-lab` begins with a line for its format. A line for each object follows, written before
+//! the object is made: a letter for its kind, a blank, and its path with everything but printable
+//! ASCII escaped. `complete` is the last line of a lab that was made to its end. Whoever holds the
+//! lock of the file is at work in the lab.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -49,7 +50,11 @@ impl Listing {
     /// Makes the mark of a new lab.
     pub(super) fn create(lab: &Dir) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o644).follow(FollowSymlinks::No);
+        options
+            .write(true)
+            .create_new(true)
+            .mode(0o644)
+            .follow(FollowSymlinks::No);
         let file = lab.open_with(MARK, &options)?.into_std();
         file.try_lock()?;
         let listing = Self(file);
@@ -84,7 +89,11 @@ impl Mark {
     pub(super) fn read(lab: &Dir) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
-        options.read(true).append(true).follow(FollowSymlinks::No).custom_flags(nonblocking);
+        options
+            .read(true)
+            .append(true)
+            .follow(FollowSymlinks::No)
+            .custom_flags(nonblocking);
         let file = match lab.symlink_metadata(MARK) {
             Ok(metadata) if metadata.is_file() => lab.open_with(MARK, &options)?.into_std(),
             _ => return Ok(Self::None),
@@ -99,7 +108,9 @@ impl Mark {
         if lines.next() != Some(FORMAT) {
             return Ok(Self::None);
         }
-        let listed = Listed { lines: lines.map(str::to_owned).collect() };
+        let listed = Listed {
+            lines: lines.map(str::to_owned).collect(),
+        };
         file.try_lock()?;
         // A death may have left half a line.
         (&file).write_all(if text.ends_with('\n') { b"" } else { b"\n" })?;
@@ -121,7 +132,9 @@ impl Listed {
 
 /// Whether a complete lab is marked; takes no lock.
 pub(super) fn completeness(lab: &Path) -> Option<bool> {
-    std::fs::symlink_metadata(lab.join(MARK)).ok().filter(std::fs::Metadata::is_file)?;
+    std::fs::symlink_metadata(lab.join(MARK))
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
     let text = std::fs::read(lab.join(MARK)).ok()?;
     let text = String::from_utf8_lossy(&text);
     text.lines().next().filter(|first| *first == FORMAT)?;

@@ -35,15 +35,33 @@ pub(super) struct Making<'a> {
 
 impl<'a> Making<'a> {
     /// Makes everything in a lab, and says so in its listing first.
-    pub(super) fn listed(root: Dir, shown: &Path, listing: &'a Listing, is_stopped: &'a dyn Fn() -> bool) -> Self {
-        Self { root, shown: shown.to_owned(), listing: Some(listing), is_stopped, made: RefCell::default() }
+    pub(super) fn listed(
+        root: Dir,
+        shown: &Path,
+        listing: &'a Listing,
+        is_stopped: &'a dyn Fn() -> bool,
+    ) -> Self {
+        Self {
+            root,
+            shown: shown.to_owned(),
+            listing: Some(listing),
+            is_stopped,
+            made: RefCell::default(),
+        }
     }
 
     /// Makes everything in a directory of the machine.
     pub(super) fn at(shown: &Path) -> Result<Making<'static>, LabError> {
-        let root = Dir::open_ambient_dir(shown, ambient_authority()).map_err(disk("open the directory", shown))?;
+        let root = Dir::open_ambient_dir(shown, ambient_authority())
+            .map_err(disk("open the directory", shown))?;
         let shown = shown.to_owned();
-        Ok(Making { root, shown, listing: None, is_stopped: &|| false, made: RefCell::default() })
+        Ok(Making {
+            root,
+            shown,
+            listing: None,
+            is_stopped: &|| false,
+            made: RefCell::default(),
+        })
     }
 
     /// Makes a tree below a new directory.
@@ -59,8 +77,9 @@ impl<'a> Making<'a> {
                     }
                     self.file(&path, |mut file| {
                         file.write_all(bytes)?;
-                        modified
-                            .map_or(Ok(()), |modified| file.set_times(FileTimes::new().set_modified(time(modified))))
+                        modified.map_or(Ok(()), |modified| {
+                            file.set_times(FileTimes::new().set_modified(time(modified)))
+                        })
                     })?;
                 }
             }
@@ -77,24 +96,38 @@ impl<'a> Making<'a> {
             self.directory(parent)?;
         }
         self.note(Kind::Folder, path)?;
-        self.root.create_dir(path).map_err(disk("make the directory", &self.shown.join(path)))?;
+        self.root
+            .create_dir(path)
+            .map_err(disk("make the directory", &self.shown.join(path)))?;
         self.made.borrow_mut().insert(path.to_owned());
         Ok(())
     }
 
     /// Makes a file, which is filled by a function.
-    pub(super) fn file(&self, path: &Path, fill: impl FnOnce(File) -> io::Result<()>) -> Result<(), LabError> {
+    pub(super) fn file(
+        &self,
+        path: &Path,
+        fill: impl FnOnce(File) -> io::Result<()>,
+    ) -> Result<(), LabError> {
         self.note(Kind::File, path)?;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).follow(FollowSymlinks::No);
-        let filled = self.root.open_with(path, &options).and_then(|file| fill(file.into_std()));
+        options
+            .write(true)
+            .create_new(true)
+            .follow(FollowSymlinks::No);
+        let filled = self
+            .root
+            .open_with(path, &options)
+            .and_then(|file| fill(file.into_std()));
         filled.map_err(disk("write", &self.shown.join(path)))
     }
 
     /// Makes a link.
     pub(super) fn link(&self, path: &Path, target: &Path) -> Result<(), LabError> {
         self.note(Kind::Link, path)?;
-        self.root.symlink_contents(target, path).map_err(disk("make the link", &self.shown.join(path)))
+        self.root
+            .symlink_contents(target, path)
+            .map_err(disk("make the link", &self.shown.join(path)))
     }
 
     /// Does something to an object that was made, by the directory that it is in.
@@ -103,7 +136,10 @@ impl<'a> Making<'a> {
         path: &Path,
         change: impl FnOnce(&Dir, &Path) -> io::Result<()>,
     ) -> Result<(), LabError> {
-        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let (parent, name) = (
+            path.parent().unwrap_or(Path::new("")),
+            path.file_name().unwrap_or_default(),
+        );
         let parent = match parent.as_os_str().is_empty() {
             true => self.root.try_clone(),
             false => self.root.open_dir(parent),
@@ -117,7 +153,9 @@ impl<'a> Making<'a> {
             return Err(LabError::Interrupted);
         }
         match self.listing {
-            Some(listing) => listing.note(kind, path).map_err(disk("write the listing for", &self.shown.join(path))),
+            Some(listing) => listing
+                .note(kind, path)
+                .map_err(disk("write the listing for", &self.shown.join(path))),
             None => Ok(()),
         }
     }

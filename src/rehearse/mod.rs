@@ -1,11 +1,12 @@
 //! A sample deployment to try it all on.
 //!
 //! A *lab* is a folder with a `deployment` and a `payload`, made from a manifest. The deployment is
-//! the sample that is compiled into the program, or a copy of an operator's own. The payload is built:
-//! genuine installer packages of exactly the documented sizes and dates, or the operator's real one.
+//! the sample that is compiled into the program, or a copy of an operator's own. The payload is
+//! built: genuine installer packages of exactly the documented sizes and dates, or the operator's
+//! real one.
 //!
-//! In a lab failures can be rehearsed, too: a process that is killed at every change of the disk in turn,
-//! and an operation that fails.
+//! In a lab failures can be rehearsed, too: a process that is killed at every change of the disk in
+//! turn, and an operation that fails.
 
 mod child;
 mod copy;
@@ -26,7 +27,9 @@ use crate::installer::BuildError;
 use crate::names::{Digest, FileName};
 
 pub use child::{Program, Verb};
-pub use crashes::{CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere};
+pub use crashes::{
+    CrashError, Crashes, Failing, News, Place, Report, Row, Stood, Way, crash_everywhere,
+};
 pub use faults::{Death, FailingSwap};
 pub use lab::{Lab, LabState, OnExisting, Origin, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
@@ -80,7 +83,9 @@ pub enum LabError {
     #[error(transparent)]
     Build(#[from] BuildError),
     /// The manifest pins other files than those that are built.
-    #[error("the manifest pins a real payload: `{name}` is pinned as {pinned}, and would be built as {built}")]
+    #[error(
+        "the manifest pins a real payload: `{name}` is pinned as {pinned}, and would be built as {built}"
+    )]
     PinsOfARealPayload {
         /// The first such file.
         name: FileName,
@@ -103,11 +108,25 @@ pub enum LabError {
 
 fn disk(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LabError + use<> {
     let path = path.to_owned();
-    move |source| LabError::Disk { action, path, source }
+    move |source| LabError::Disk {
+        action,
+        path,
+        source,
+    }
 }
 
 impl From<DiskError> for LabError {
-    fn from(DiskError { action, path, source }: DiskError) -> Self {
-        Self::Disk { action, path: path.into(), source }
+    fn from(
+        DiskError {
+            action,
+            path,
+            source,
+        }: DiskError,
+    ) -> Self {
+        Self::Disk {
+            action,
+            path: path.into(),
+            source,
+        }
     }
 }

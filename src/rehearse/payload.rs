@@ -19,22 +19,36 @@ pub(super) const OLD_VERSION: &str = "4.0.200";
 pub(super) const SOME_TIME: i64 = 1_199_145_600;
 
 /// Builds the payload of a manifest in a directory that does not exist yet.
-pub fn build(manifest: &Manifest, description: &Description, directory: &Path) -> Result<(), LabError> {
+pub fn build(
+    manifest: &Manifest,
+    description: &Description,
+    directory: &Path,
+) -> Result<(), LabError> {
     let payload = contents(manifest, description)?;
     fs::create_dir_all(directory).map_err(disk("make the directory", directory))?;
     Making::at(directory)?.tree(Path::new(""), &payload)
 }
 
 /// Builds every file of the table and compares it with its pin.
-pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result<BuiltTree, LabError> {
+pub(super) fn contents(
+    manifest: &Manifest,
+    description: &Description,
+) -> Result<BuiltTree, LabError> {
     let products = products(description);
     let build = |row: &PayloadFile| {
         let product = products.get(&row.name.folded()).copied();
         let modified = row.modified.unwrap_or(SOME_TIME);
-        let bytes = match (product, row.name.is_msi(), row.name.as_str().to_ascii_lowercase().ends_with(".exe")) {
+        let bytes = match (
+            product,
+            row.name.is_msi(),
+            row.name.as_str().to_ascii_lowercase().ends_with(".exe"),
+        ) {
             (Some(_), _, _) | (None, true, _) => {
                 let product = product.map_or_else(|| stem(&row.name), str::to_owned);
-                let version = row.version.as_deref().and_then(|version| version.parse().ok());
+                let version = row
+                    .version
+                    .as_deref()
+                    .and_then(|version| version.parse().ok());
                 let version = version.unwrap_or_else(|| NEW_VERSION.parse().expect("a version"));
                 build_package(&recipe(&row.name, &product, version, row.size, modified))?
             }
@@ -43,22 +57,44 @@ pub(super) fn contents(manifest: &Manifest, description: &Description) -> Result
         };
         let built = Digest::of(&bytes);
         match row.sha256 {
-            Some(pinned) if pinned != built => {
-                Err(LabError::PinsOfARealPayload { name: row.name.clone(), pinned, built })
-            }
-            _ => Ok((PathBuf::from(row.name.as_str()), Some(Built { bytes, modified: Some(modified) }))),
+            Some(pinned) if pinned != built => Err(LabError::PinsOfARealPayload {
+                name: row.name.clone(),
+                pinned,
+                built,
+            }),
+            _ => Ok((
+                PathBuf::from(row.name.as_str()),
+                Some(Built {
+                    bytes,
+                    modified: Some(modified),
+                }),
+            )),
         }
     };
     manifest.files.iter().map(build).collect()
 }
 
 /// What to build for an installer: a library, its description, and a page to read.
-pub(super) fn recipe(name: &FileName, product: &str, version: Version, size: Option<u64>, modified: i64) -> Recipe {
+pub(super) fn recipe(
+    name: &FileName,
+    product: &str,
+    version: Version,
+    size: Option<u64>,
+    modified: i64,
+) -> Recipe {
     let stem = stem(name);
     let was = version.as_str() == OLD_VERSION;
-    let file = |path: String, text: String| (RelPath::parse(&path).expect("a plain path"), text.into_bytes());
+    let file = |path: String, text: String| {
+        (
+            RelPath::parse(&path).expect("a plain path"),
+            text.into_bytes(),
+        )
+    };
     let mut files = vec![
-        file(format!("{stem}.dll"), format!("{product} {version}: what the provisioning engine would load\n")),
+        file(
+            format!("{stem}.dll"),
+            format!("{product} {version}: what the provisioning engine would load\n"),
+        ),
         file(
             format!("{stem}.xml"),
             format!(
@@ -66,30 +102,53 @@ pub(super) fn recipe(name: &FileName, product: &str, version: Version, size: Opt
                 product.replace('&', "&amp;").replace('"', "&quot;")
             ),
         ),
-        file("Documentation/Release notes.txt".to_owned(), format!("{product}, version {version}\n")),
+        file(
+            "Documentation/Release notes.txt".to_owned(),
+            format!("{product}, version {version}\n"),
+        ),
     ];
     if was {
         // Gone in the new version: an update is more than replacing files.
-        files.push(file("Documentation/Known issues.txt".to_owned(), format!("{product}: see the next version\n")));
+        files.push(file(
+            "Documentation/Known issues.txt".to_owned(),
+            format!("{product}: see the next version\n"),
+        ));
     }
-    Recipe { name: name.clone(), product: product.to_owned(), version, size, files, modified }
+    Recipe {
+        name: name.clone(),
+        product: product.to_owned(),
+        version,
+        size,
+        files,
+        modified,
+    }
 }
 
 fn products(description: &Description) -> BTreeMap<crate::names::Folded, &str> {
-    let named = description.items.iter().filter_map(|item| match &item.kind {
-        ItemKind::Component { installer, product, .. } => Some((installer.folded(), product.as_str())),
-        ItemKind::Procedure { .. } => None,
-    });
+    let named = description
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Component {
+                installer, product, ..
+            } => Some((installer.folded(), product.as_str())),
+            ItemKind::Procedure { .. } => None,
+        });
     named.collect()
 }
 
 fn stem(name: &FileName) -> String {
     let name = name.as_str();
-    name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+    name.rsplit_once('.')
+        .map_or(name, |(stem, _)| stem)
+        .to_owned()
 }
 
 /// A file without a format: its name over and over.
 fn plain(name: &FileName, size: u64) -> Vec<u8> {
     let line = format!("{name}\n");
-    line.bytes().cycle().take(usize::try_from(size).unwrap_or(usize::MAX)).collect()
+    line.bytes()
+        .cycle()
+        .take(usize::try_from(size).unwrap_or(usize::MAX))
+        .collect()
 }

@@ -53,8 +53,14 @@ impl Picture {
     pub fn of(deployment: &Path) -> Result<Self, LabError> {
         let taken = entries(deployment).map(|entry| {
             let entry = entry?;
-            let below = entry.path().strip_prefix(deployment).unwrap_or(entry.path()).to_owned();
-            let metadata = entry.metadata().map_err(|error| disk("look at", entry.path())(error.into()))?;
+            let below = entry
+                .path()
+                .strip_prefix(deployment)
+                .unwrap_or(entry.path())
+                .to_owned();
+            let metadata = entry
+                .metadata()
+                .map_err(|error| disk("look at", entry.path())(error.into()))?;
             Ok((below, Entry::of(entry.path(), &metadata)?))
         });
         Ok(Self(taken.collect::<Result<_, LabError>>()?))
@@ -75,8 +81,14 @@ impl Picture {
                 (Some(_), None) => Some("is gone"),
                 (None, _) => Some("is too much"),
             };
-            let shown = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-            differences.extend(what.map(|what| format!("`{}` {what}", Shown(&shown.display().to_string()))));
+            let shown = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            differences.extend(
+                what.map(|what| format!("`{}` {what}", Shown(&shown.display().to_string()))),
+            );
         }
         differences
     }
@@ -90,11 +102,14 @@ impl Entry {
                 let read = File::open(path).and_then(hash);
                 What::File(read.map_err(disk("read", path))?.sha256)
             }
-            kind if kind.is_symlink() => What::Link(fs::read_link(path).map_err(disk("read", path))?),
+            kind if kind.is_symlink() => {
+                What::Link(fs::read_link(path).map_err(disk("read", path))?)
+            }
             _ => What::Other,
         };
         Ok(Self {
-            modified: matches!(what, What::File(_)).then(|| (metadata.mtime(), metadata.mtime_nsec())),
+            modified: matches!(what, What::File(_))
+                .then(|| (metadata.mtime(), metadata.mtime_nsec())),
             what,
             mode: metadata.mode() & 0o7777,
             owner: (metadata.uid(), metadata.gid()),
@@ -103,14 +118,18 @@ impl Entry {
 
     fn difference(&self, found: &Self, times: Times) -> Option<&'static str> {
         match (&self.what, &found.what) {
-            (What::File(wanted), What::File(found)) if wanted != found => Some("has other contents"),
+            (What::File(wanted), What::File(found)) if wanted != found => {
+                Some("has other contents")
+            }
             (What::Link(wanted), What::Link(found)) if wanted != found => Some("points elsewhere"),
             (wanted, found) if std::mem::discriminant(wanted) != std::mem::discriminant(found) => {
                 Some("is of another kind")
             }
             _ if self.mode != found.mode => Some("has other permissions"),
             _ if self.owner != found.owner => Some("has another owner"),
-            _ if times == Times::Compared && self.modified != found.modified => Some("has another time"),
+            _ if times == Times::Compared && self.modified != found.modified => {
+                Some("has another time")
+            }
             _ => None,
         }
     }
@@ -134,22 +153,34 @@ mod tests {
         symlink("file", at("link")).expect("linked");
         let rename = |from: &str, to: &str| fs::rename(at(from), at(to)).expect("renamed");
         let changes: [(&str, &dyn Fn()); 8] = [
-            ("`file` has other contents", &|| fs::write(at("file"), "two").expect("written")),
+            ("`file` has other contents", &|| {
+                fs::write(at("file"), "two").expect("written")
+            }),
             ("`file` has other permissions", &|| {
                 fs::set_permissions(at("file"), Permissions::from_mode(0o600)).expect("a mode");
             }),
-            ("`file` is gone, `File` is too much", &|| rename("file", "File")),
+            ("`file` is gone, `File` is too much", &|| {
+                rename("file", "File")
+            }),
             ("`folder` has other permissions", &|| {
                 fs::set_permissions(at("folder"), Permissions::from_mode(0o700)).expect("a mode");
             }),
             ("`link` points elsewhere", &|| {
-                fs::remove_file(at("link")).and_then(|()| symlink("File", at("link"))).expect("linked");
+                fs::remove_file(at("link"))
+                    .and_then(|()| symlink("File", at("link")))
+                    .expect("linked");
             }),
             ("`link` is of another kind", &|| {
-                fs::remove_file(at("link")).and_then(|()| fs::create_dir(at("link"))).expect("made");
+                fs::remove_file(at("link"))
+                    .and_then(|()| fs::create_dir(at("link")))
+                    .expect("made");
             }),
-            ("`folder/new` is too much", &|| fs::create_dir(at("folder/new")).expect("made")),
-            ("`folder` is gone, `folder/new` is gone", &|| fs::remove_dir_all(at("folder")).expect("removed")),
+            ("`folder/new` is too much", &|| {
+                fs::create_dir(at("folder/new")).expect("made")
+            }),
+            ("`folder` is gone, `folder/new` is gone", &|| {
+                fs::remove_dir_all(at("folder")).expect("removed")
+            }),
         ];
         for (what, change) in changes {
             let before = take();
@@ -164,11 +195,17 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "one").expect("written");
         let before = Picture::of(folder.path()).expect("a readable folder");
-        let open = File::options().write(true).open(&file).expect("it is there");
+        let open = File::options()
+            .write(true)
+            .open(&file)
+            .expect("it is there");
         open.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
         let after = Picture::of(folder.path()).expect("a readable folder");
         assert!(before.differences(&after, Times::LeftOut).is_empty());
-        assert_eq!(before.differences(&after, Times::Compared), ["`file` has another time"]);
+        assert_eq!(
+            before.differences(&after, Times::Compared),
+            ["`file` has another time"]
+        );
     }
 
     #[test]
@@ -176,9 +213,15 @@ mod tests {
         let folder = tempfile::TempDir::new().expect("a temporary folder");
         let before = Picture::of(folder.path()).expect("a readable folder");
         fs::create_dir(folder.path().join(".rollup")).expect("made");
-        assert_eq!(before, Picture::of(folder.path()).expect("a readable folder"));
+        assert_eq!(
+            before,
+            Picture::of(folder.path()).expect("a readable folder")
+        );
         // What is only named like it may be anybody's.
         fs::create_dir(folder.path().join(".rollup-backup")).expect("made");
-        assert_ne!(before, Picture::of(folder.path()).expect("a readable folder"));
+        assert_ne!(
+            before,
+            Picture::of(folder.path()).expect("a readable folder")
+        );
     }
 }

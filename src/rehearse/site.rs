@@ -9,11 +9,16 @@ use super::making::{Built, BuiltTree, Making};
 use super::payload::{OLD_VERSION, SOME_TIME, recipe};
 use super::{LabError, disk};
 use crate::deployment::description::{Description, Item, ItemKind};
-use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord};
-use crate::installer::{self, Contents, FileHashes, Installer, NothingBeside, PackagedFile, Sink, build_package};
+use crate::deployment::records::{
+    FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
+};
+use crate::installer::{
+    self, Contents, FileHashes, Installer, NothingBeside, PackagedFile, Sink, build_package,
+};
 use crate::names::{Digest, FileName};
 
-/// Builds the tree of a description in a directory: every item installed but those that its `[rehearsal]` names.
+/// Builds the tree of a description in a directory: every item installed but those that its
+/// `[rehearsal]` names.
 ///
 /// # Errors
 ///
@@ -27,7 +32,10 @@ pub fn build(description: &Description, text: &str, directory: &Path) -> Result<
 
 /// Builds the same in memory, so that nothing but the disk can fail afterwards.
 pub(super) fn contents(description: &Description, text: &str) -> Result<BuiltTree, LabError> {
-    let mut site = Site { description, tree: BuiltTree::new() };
+    let mut site = Site {
+        description,
+        tree: BuiltTree::new(),
+    };
     site.text("deployment.toml", text);
     let share = site.directory(description.share.as_str());
     for server in &description.servers {
@@ -69,16 +77,26 @@ impl Site<'_> {
 
     /// Puts the old package into the share, and installs it if the item was installed before.
     fn component(&mut self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
-        let ItemKind::Component { installer, product, .. } = &item.kind else { return Ok(()) };
+        let ItemKind::Component {
+            installer, product, ..
+        } = &item.kind
+        else {
+            return Ok(());
+        };
         let version = OLD_VERSION.parse().expect("a version");
         let package = build_package(&recipe(installer, product, version, None, SOME_TIME))?;
-        self.file(share.join(installer.as_str()), package.clone(), Some(SOME_TIME));
+        self.file(
+            share.join(installer.as_str()),
+            package.clone(),
+            Some(SOME_TIME),
+        );
         let item = crate::deployment::description::ItemId(at);
         let description = self.description;
         if description.rehearsal_not_installed.contains(&item) {
             return Ok(());
         }
-        let contents = installer::contents(Cursor::new(&package), &mut NothingBeside).expect("a package just built");
+        let contents = installer::contents(Cursor::new(&package), &mut NothingBeside)
+            .expect("a package just built");
         let record = record(&contents, installer, &package);
         for instance in description.instances(item) {
             let directory = description.folder(instance);
@@ -99,20 +117,33 @@ impl Site<'_> {
         }
         for instance in description.instances(item) {
             let record = ProcedureRecord::ran(None, parameters.clone());
-            self.text(&format!("{}/state.toml", description.folder(instance)), &record.to_toml());
+            self.text(
+                &format!("{}/state.toml", description.folder(instance)),
+                &record.to_toml(),
+            );
         }
     }
 }
 
 fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemRecord {
-    let file =
-        |file: &installer::UnpackedFile| (file.path.clone(), FileRecord { size: file.size, sha256: file.sha256 });
+    let file = |file: &installer::UnpackedFile| {
+        (
+            file.path.clone(),
+            FileRecord {
+                size: file.size,
+                sha256: file.sha256,
+            },
+        )
+    };
     let installed = Installed {
         product: contents.identity.product.clone(),
         version: contents.identity.version.clone(),
         product_code: contents.identity.product_code.clone(),
         upgrade_code: contents.identity.upgrade_code.clone(),
-        installer: InstallerRecord { name: installer.clone(), sha256: Digest::of(package) },
+        installer: InstallerRecord {
+            name: installer.clone(),
+            sha256: Digest::of(package),
+        },
         files: contents.files.iter().map(file).collect(),
     };
     ItemRecord::installed(None, installed)
@@ -120,9 +151,13 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
 
 /// The files of a package, below a directory.
 fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, LabError> {
-    let mut sink = InMemory { directory, files: Vec::new() };
-    let unpacked = Installer::open(Cursor::new(package))
-        .and_then(|mut installer| installer.unpack(&mut NothingBeside, &mut sink, FileHashes::Compare));
+    let mut sink = InMemory {
+        directory,
+        files: Vec::new(),
+    };
+    let unpacked = Installer::open(Cursor::new(package)).and_then(|mut installer| {
+        installer.unpack(&mut NothingBeside, &mut sink, FileHashes::Compare)
+    });
     unpacked.map_err(|error| disk("unpack a package into", directory)(io::Error::other(error)))?;
     Ok(sink.files)
 }
@@ -134,8 +169,13 @@ struct InMemory<'a> {
 }
 
 impl Sink for InMemory<'_> {
-    fn file<'a>(&'a mut self, file: &PackagedFile, _modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
-        self.files.push((self.directory.join(file.path.to_path()), Vec::new()));
+    fn file<'a>(
+        &'a mut self,
+        file: &PackagedFile,
+        _modified: Option<i64>,
+    ) -> io::Result<Box<dyn Write + 'a>> {
+        self.files
+            .push((self.directory.join(file.path.to_path()), Vec::new()));
         let (_, bytes) = self.files.last_mut().expect("just pushed");
         Ok(Box::new(bytes))
     }

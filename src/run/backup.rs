@@ -2,8 +2,8 @@
 //!
 //! The slots are the way back of rollup; this copy is for people, and for a disk that dies. Below
 //! `DIR/<run>` every file lies under its path in the deployment, with its time of change and its
-//! permission bits. It is made between staging and the first rename, and has its name only when it is
-//! whole: copied, hashed on the way, brought to disk, and read back.
+//! permission bits. It is made between staging and the first rename, and has its name only when it
+//! is whole: copied, hashed on the way, brought to disk, and read back.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -126,7 +126,10 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
     let mut files: Vec<Entry> = Vec::new();
     for swap in &plan.swaps {
         if !swap.live.lies_in(&seen) {
-            let ours = swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+            let ours = swap
+                .old
+                .iter()
+                .filter(|entry| matches!(entry.what, What::File { .. }));
             files.extend(ours.filter(|entry| !entry.path.lies_in(&seen)).cloned());
         }
         seen.insert(&swap.live);
@@ -140,18 +143,30 @@ impl Place {
     pub fn find(folder: &Path, deployment: &Tree) -> Result<Self, BackupError> {
         let look = |e: io::Error| DiskError::new("look at", folder.display().to_string(), e);
         let place = match fs::canonicalize(folder) {
-            Ok(real) if real.is_dir() => Self { folder: real, is_missing: false },
+            Ok(real) if real.is_dir() => Self {
+                folder: real,
+                is_missing: false,
+            },
             Ok(_) => return Err(BackupError::NotAFolder(folder.to_owned())),
             // A link that leads nowhere, or a path that ends in `..`.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(folder).is_ok() => {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound
+                    && fs::symlink_metadata(folder).is_ok() =>
+            {
                 return Err(BackupError::NotAFolder(folder.to_owned()));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let no_parent = || BackupError::NoParent(folder.to_owned());
                 let name = folder.file_name().ok_or_else(no_parent)?;
-                let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let parent = folder
+                    .parent()
+                    .filter(|parent| !parent.as_os_str().is_empty())
+                    .unwrap_or(Path::new("."));
                 let parent = fs::canonicalize(parent).map_err(|_| no_parent())?;
-                Self { folder: parent.join(name), is_missing: true }
+                Self {
+                    folder: parent.join(name),
+                    is_missing: true,
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(BackupError::NoParent(folder.to_owned()));
@@ -160,7 +175,9 @@ impl Place {
         };
         let root = metadata(deployment)?;
         // By what they are, not by their names: the deployment may be mounted elsewhere, too.
-        let is_root = |above: &Path| fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()));
+        let is_root = |above: &Path| {
+            fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()))
+        };
         match place.folder.ancestors().any(is_root) {
             true => Err(BackupError::Inside(folder.to_owned())),
             false => Ok(place),
@@ -173,7 +190,13 @@ impl Place {
     }
 
     /// Finds out whether there is room for the backup of a run, and none of its name.
-    pub fn check(&self, tree: &Tree, plan: &Plan, run: &str, staged: StagedYet) -> Result<(), BackupError> {
+    pub fn check(
+        &self,
+        tree: &Tree,
+        plan: &Plan,
+        run: &str,
+        staged: StagedYet,
+    ) -> Result<(), BackupError> {
         for taken in [self.of_run(run), self.of_run(&format!("{run}.unfinished"))] {
             if fs::symlink_metadata(&taken).is_ok() {
                 return Err(BackupError::Exists(taken));
@@ -184,13 +207,20 @@ impl Place {
             false => &self.folder,
         };
         let place = Tree::open(there)?;
-        let Some(free) = free(&place) else { return Ok(()) };
+        let Some(free) = free(&place) else {
+            return Ok(());
+        };
         let (mut bytes, mut inodes) = room(plan, &free);
         if staged == StagedYet::No && metadata(&place)?.dev() == metadata(tree)?.dev() {
             let staging = staging(plan, &free);
             (bytes, inodes) = (bytes + staging.0, inodes + staging.1);
         }
-        let too_small = |needed, free, unit| BackupError::TooSmall { folder: self.folder.clone(), needed, free, unit };
+        let too_small = |needed, free, unit| BackupError::TooSmall {
+            folder: self.folder.clone(),
+            needed,
+            free,
+            unit,
+        };
         if bytes > free.bytes {
             return Err(too_small(bytes, free.bytes, "bytes"));
         }
@@ -217,24 +247,41 @@ impl Place {
         let files = replaced(plan);
         let made = self.make()?;
         let unfinished = format!("{run}.unfinished");
-        let mut backup = BackedUp { folder: self.folder.join(&unfinished), files: files.len(), bytes: 0, made };
+        let mut backup = BackedUp {
+            folder: self.folder.join(&unfinished),
+            files: files.len(),
+            bytes: 0,
+            made,
+        };
         let home = self.handle().and_then(|home| {
-            // Nobody else looks in before the folders have the permissions of those they are copies of.
+            // Nobody else looks in before the folders have the permissions of those they are copies
+            // of.
             let made = make_folder(&home, &unfinished);
-            made.map_err(|e| DiskError::new("make the folder", backup.folder.display().to_string(), e)).map(|()| home)
+            made.map_err(|e| {
+                DiskError::new("make the folder", backup.folder.display().to_string(), e)
+            })
+            .map(|()| home)
         });
         let home = home.inspect_err(|_| self.unmake(made))?;
-        let copied = self.copy(tree, &files, &home, &unfinished, listener).and_then(|bytes| {
-            backup.bytes = bytes;
-            self.name(&backup.folder, &self.of_run(run))
-        });
+        let copied = self
+            .copy(tree, &files, &home, &unfinished, listener)
+            .and_then(|bytes| {
+                backup.bytes = bytes;
+                self.name(&backup.folder, &self.of_run(run))
+            });
         if let Err(error) = copied {
             return Err(match backup.take_away() {
                 Ok(()) => error,
-                Err(_) => BackupError::Left { error: Box::new(error), folder: backup.folder },
+                Err(_) => BackupError::Left {
+                    error: Box::new(error),
+                    folder: backup.folder,
+                },
             });
         }
-        let backup = BackedUp { folder: self.of_run(run), ..backup };
+        let backup = BackedUp {
+            folder: self.of_run(run),
+            ..backup
+        };
         listener.tell(&Event::BackedUp(&backup));
         Ok(backup)
     }
@@ -256,7 +303,8 @@ impl Place {
     }
 
     fn handle(&self) -> Result<Dir, DiskError> {
-        Dir::open_ambient_dir(&self.folder, ambient_authority()).map_err(|e| self.failed("open the folder", e))
+        Dir::open_ambient_dir(&self.folder, ambient_authority())
+            .map_err(|e| self.failed("open the folder", e))
     }
 
     /// Copies the files into a new folder, brings them to disk and reads them back.
@@ -285,27 +333,36 @@ impl Place {
         }
         rustix::fs::syncfs(&place).map_err(|e| self.failed(BRING_TO_DISK, e.into()))?;
         read_back(&copy, files)?;
-        let failed = |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
+        let failed =
+            |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
         // The innermost first: its parent may let nobody in afterwards.
         for folder in folders.iter().rev() {
             if let Some(look) = tree.look(folder)? {
-                set_folder(&copy.folder(folder.parent().as_ref())?, folder.name(), Attributes::same(&look))
-                    .map_err(|e| failed(Some(folder), e))?;
+                set_folder(
+                    &copy.folder(folder.parent().as_ref())?,
+                    folder.name(),
+                    Attributes::same(&look),
+                )
+                .map_err(|e| failed(Some(folder), e))?;
             }
         }
         let root = metadata(tree)?;
-        let attributes = Attributes { mode: root.mode() & 0o7777, owner: (root.uid(), root.gid()) };
+        let attributes = Attributes {
+            mode: root.mode() & 0o7777,
+            owner: (root.uid(), root.gid()),
+        };
         set_folder(home, name, attributes).map_err(|e| failed(None, e))?;
         Ok(bytes)
     }
 
-    /// Gives the whole backup its name. Not every file system that backups lie on can rename without
-    /// replacing; an empty folder is the most that could be lost here.
+    /// Gives the whole backup its name. Not every file system that backups lie on can rename
+    /// without replacing; an empty folder is the most that could be lost here.
     fn name(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
         if fs::symlink_metadata(to).is_ok() {
             return Err(BackupError::Exists(to.to_owned()));
         }
-        fs::rename(from, to).map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
+        fs::rename(from, to)
+            .map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
         let synced = File::open(&self.folder).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
         synced.map_err(|e| {
             // Taken away under the name that it had.
@@ -340,7 +397,10 @@ fn room(plan: &Plan, free: &Free) -> (u64, u64) {
         _ => 0,
     });
     let inodes = (files.len() + folders.len() + 2) as u64;
-    (sizes.sum::<u64>() + (folders.len() + 2) as u64 * free.block, inodes)
+    (
+        sizes.sum::<u64>() + (folders.len() + 2) as u64 * free.block,
+        inodes,
+    )
 }
 
 /// Bytes and inodes that staging takes first.
@@ -359,11 +419,16 @@ fn blocks(size: u64, free: &Free) -> u64 {
 
 /// The folders that lead to some files, outermost first.
 fn folders_of(files: &[Entry]) -> BTreeSet<RelPath> {
-    files.iter().flat_map(|entry| entry.path.ancestors().collect::<Vec<_>>()).collect()
+    files
+        .iter()
+        .flat_map(|entry| entry.path.ancestors().collect::<Vec<_>>())
+        .collect()
 }
 
 fn metadata(tree: &Tree) -> Result<Metadata, DiskError> {
-    tree.root().dir_metadata().map_err(|e| DiskError::new("look at", tree.shown(None), e))
+    tree.root()
+        .dir_metadata()
+        .map_err(|e| DiskError::new("look at", tree.shown(None), e))
 }
 
 /// A folder that only whoever runs us can look into.
@@ -381,24 +446,50 @@ fn set_folder(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()
         Some(Gid::from_raw(group)),
         AtFlags::SYMLINK_NOFOLLOW,
     );
-    let mode = if given.is_ok() { attributes.mode } else { attributes.mode & 0o1777 };
-    Ok(rustix::fs::chmodat(parent, name, Mode::from_raw_mode(mode), AtFlags::empty())?)
+    let mode = if given.is_ok() {
+        attributes.mode
+    } else {
+        attributes.mode & 0o1777
+    };
+    Ok(rustix::fs::chmodat(
+        parent,
+        name,
+        Mode::from_raw_mode(mode),
+        AtFlags::empty(),
+    )?)
 }
 
 /// Copies and hashes in one pass; a file that is not the plan's is refused.
 fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError> {
-    let What::File { size: wanted_size, sha256: wanted } = &entry.what else { return Ok(0) };
+    let What::File {
+        size: wanted_size,
+        sha256: wanted,
+    } = &entry.what
+    else {
+        return Ok(0);
+    };
     let shown = tree.shown(Some(&entry.path));
-    let stale = |what: String| BackupError::Stale { path: shown.clone(), what };
+    let stale = |what: String| BackupError::Stale {
+        path: shown.clone(),
+        what,
+    };
     let mut from = match tree.file(&entry.path) {
         Err(error) if error.is_missing() => return Err(stale("it is gone".to_owned())),
         file => file?,
     };
     let target = copy.shown(Some(&entry.path));
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).follow(FollowSymlinks::No);
-    let opened = copy.folder(entry.path.parent().as_ref())?.open_with(entry.path.name(), &options);
-    let mut to = opened.map_err(|e| DiskError::new("make", target.as_str(), e))?.into_std();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .follow(FollowSymlinks::No);
+    let opened = copy
+        .folder(entry.path.parent().as_ref())?
+        .open_with(entry.path.name(), &options);
+    let mut to = opened
+        .map_err(|e| DiskError::new("make", target.as_str(), e))?
+        .into_std();
     let mut hasher = Hasher::new();
     let mut chunk = vec![0; CHUNK];
     let mut size = 0;
@@ -409,12 +500,15 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
             read => read.map_err(|e| DiskError::new("read", shown.as_str(), e))?,
         };
         hasher.update(&chunk[..read]);
-        to.write_all(&chunk[..read]).map_err(|e| DiskError::new("write", target.as_str(), e))?;
+        to.write_all(&chunk[..read])
+            .map_err(|e| DiskError::new("write", target.as_str(), e))?;
         size += read as u64;
     }
     let found = hasher.finish();
     if (size, found) != (*wanted_size, *wanted) {
-        return Err(stale(format!("SHA-256 {found} with {size} bytes, not {wanted}")));
+        return Err(stale(format!(
+            "SHA-256 {found} with {size} bytes, not {wanted}"
+        )));
     }
     keep_attributes(&from, &to).map_err(|e| DiskError::new("write", target.as_str(), e))?;
     Ok(size)
@@ -423,12 +517,29 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
 /// Permission bits and time of change, and the owner where we may give files away.
 fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
     let was = from.metadata()?;
-    let given = rustix::fs::fchown(to, Some(Uid::from_raw(was.uid())), Some(Gid::from_raw(was.gid())));
+    let given = rustix::fs::fchown(
+        to,
+        Some(Uid::from_raw(was.uid())),
+        Some(Gid::from_raw(was.gid())),
+    );
     // What is somebody else's never gets the right to act as the owner it was meant for.
-    let mode = if given.is_ok() { was.mode() & 0o7777 } else { was.mode() & 0o1777 };
+    let mode = if given.is_ok() {
+        was.mode() & 0o7777
+    } else {
+        was.mode() & 0o1777
+    };
     rustix::fs::fchmod(to, Mode::from_raw_mode(mode))?;
-    let time = Timespec { tv_sec: was.mtime(), tv_nsec: was.mtime_nsec() };
-    Ok(rustix::fs::futimens(to, &Timestamps { last_access: time, last_modification: time })?)
+    let time = Timespec {
+        tv_sec: was.mtime(),
+        tv_nsec: was.mtime_nsec(),
+    };
+    Ok(rustix::fs::futimens(
+        to,
+        &Timestamps {
+            last_access: time,
+            last_modification: time,
+        },
+    )?)
 }
 
 /// Reads every copy back from the disk itself, as far as the system can be made to.
@@ -438,6 +549,9 @@ fn read_back(copy: &Tree, files: &[Entry]) -> Result<(), BackupError> {
     }
     match differences(copy, files)?.into_iter().next() {
         None => Ok(()),
-        Some(found) => Err(BackupError::Unfaithful { path: copy.shown(Some(&found.path)), what: found.what }),
+        Some(found) => Err(BackupError::Unfaithful {
+            path: copy.shown(Some(&found.path)),
+            what: found.what,
+        }),
     }
 }

@@ -1,4 +1,5 @@
-//! Before the first rename in a direction: is everything that it still needs there, as it was written?
+//! Before the first rename in a direction: is everything that it still needs there, as it was
+//! written?
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,8 +10,9 @@ use crate::deployment::locked::LockedDeployment;
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, Swap, What};
 
-/// What was found at the live paths when they were compared with the plan: by swap, and then by entry
-/// of the old object, which file it was and when it was changed. Only compared within one process.
+/// What was found at the live paths when they were compared with the plan: by swap, and then by
+/// entry of the old object, which file it was and when it was changed. Only compared within one
+/// process.
 pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
 
 /// Which file an entry is, and when its contents were last changed.
@@ -25,9 +27,14 @@ pub(super) enum New {
     ReadBack,
 }
 
-/// Going forward: every `new` still to be used is whole, and the first unfinished swap of every path
-/// meets what the plan saw.
-pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath, known: New) -> Result<Witness, RunError> {
+/// Going forward: every `new` still to be used is whole, and the first unfinished swap of every
+/// path meets what the plan saw.
+pub(super) fn forward(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    run: &RelPath,
+    known: New,
+) -> Result<Witness, RunError> {
     let mut witness = Witness::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     // What is compared at the end, by all cores at once: the new objects, and what the plan saw.
@@ -46,8 +53,12 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath, known
             let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
             new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
         }
-        // What an earlier swap will bring is not there yet, be it this object or the folder it lies in.
-        let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
+        // What an earlier swap will bring is not there yet, be it this object or the folder it lies
+        // in.
+        let in_a_new_folder = swap
+            .live
+            .ancestors()
+            .any(|folder| waiting.contains(&&folder));
         let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
         if swap.has_old() && (progress == Progress::Between || is_first) {
             slot.can_travel()?;
@@ -55,9 +66,20 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath, known
         if progress == Progress::NotBegun && is_first {
             nothing_new(disk, &swap.live, &swap.old)?;
             // An operator's files may come and go: whatever is there travels.
-            old.extend(swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned());
-            // Before it is compared: what changes behind this look is found by that, or by the next one.
-            let seen = |entry: &Entry| Ok(disk.tree().look(&entry.path)?.map(|look| (look.identity, look.modified)));
+            old.extend(
+                swap.old
+                    .iter()
+                    .filter(|entry| entry.what != What::Traveller)
+                    .cloned(),
+            );
+            // Before it is compared: what changes behind this look is found by that, or by the next
+            // one.
+            let seen = |entry: &Entry| {
+                Ok(disk
+                    .tree()
+                    .look(&entry.path)?
+                    .map(|look| (look.identity, look.modified)))
+            };
             let seen: Result<_, RunError> = swap.old.iter().map(seen).collect();
             witness.insert(swap.number, seen?);
         }
@@ -67,8 +89,8 @@ pub(super) fn forward(disk: &LockedDeployment, plan: &Plan, run: &RelPath, known
     Ok(witness)
 }
 
-/// Going back: every `old` still to be used is whole, and no file of an operator's stands where it will
-/// bring one of ours.
+/// Going back: every `old` still to be used is whole, and no file of an operator's stands where it
+/// will bring one of ours.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
     let mut ours: BTreeMap<&RelPath, BTreeSet<Folded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
@@ -77,18 +99,36 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
         if slot.progress()? == Progress::NotBegun {
             continue;
         }
-        let old: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-        if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))? {
-            return Err(RunError::SetAside { path: disk.tree().shown(Some(&found.path)), what: found.what });
+        let old: Vec<Entry> = swap
+            .old
+            .iter()
+            .filter(|entry| entry.what != What::Traveller)
+            .cloned()
+            .collect();
+        if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))?
+        {
+            return Err(RunError::SetAside {
+                path: disk.tree().shown(Some(&found.path)),
+                what: found.what,
+            });
         }
-        let files = old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
-        ours.entry(&swap.live).or_default().extend(files.map(|entry| entry.path.folded()));
+        let files = old
+            .iter()
+            .filter(|entry| matches!(entry.what, What::File { .. }));
+        ours.entry(&swap.live)
+            .or_default()
+            .extend(files.map(|entry| entry.path.folded()));
         last.insert(&swap.live, swap);
     }
     for (live, swap) in last {
         for (at, below) in Slot::new(disk, run, swap).strangers_in_place()? {
-            if ours.get(live).is_some_and(|ours| ours.contains(&live.with(&below).folded())) {
-                return Err(RunError::InTheWay { path: disk.tree().shown(Some(&at)) });
+            if ours
+                .get(live)
+                .is_some_and(|ours| ours.contains(&live.with(&below).folded()))
+            {
+                return Err(RunError::InTheWay {
+                    path: disk.tree().shown(Some(&at)),
+                });
             }
         }
     }
@@ -96,7 +136,11 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
 }
 
 /// What the run has put in place so far still is as it put it there.
-pub(super) fn unchanged(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
+pub(super) fn unchanged(
+    disk: &LockedDeployment,
+    plan: &Plan,
+    run: &RelPath,
+) -> Result<(), RunError> {
     let mut expected: BTreeMap<RelPath, Entry> = BTreeMap::new();
     for swap in &plan.swaps {
         let progress = Slot::new(disk, run, swap).progress()?;
@@ -114,15 +158,23 @@ pub(super) fn unchanged(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> 
     let found = differences(disk.tree(), &expected)?;
     match found.is_empty() {
         true => Ok(()),
-        false => Err(RunError::Changed(found.iter().map(Difference::to_string).collect())),
+        false => Err(RunError::Changed(
+            found.iter().map(Difference::to_string).collect(),
+        )),
     }
 }
 
 /// Entries of an object, as they stand while the object is in a slot.
 pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec<Entry> {
     let moved = |entry: &Entry| {
-        let path = entry.path.below(live).map_or_else(|| slot.clone(), |below| slot.with(&below));
-        Entry { path, what: entry.what.clone() }
+        let path = entry
+            .path
+            .below(live)
+            .map_or_else(|| slot.clone(), |below| slot.with(&below));
+        Entry {
+            path,
+            what: entry.what.clone(),
+        }
     };
     entries.iter().map(moved).collect()
 }
@@ -130,16 +182,25 @@ pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec
 fn unfaithful(disk: &LockedDeployment, entries: &[Entry]) -> Result<(), RunError> {
     match first_difference(disk, entries)? {
         None => Ok(()),
-        Some(Difference { path, what }) => Err(RunError::Unfaithful { path: disk.tree().shown(Some(&path)), what }),
+        Some(Difference { path, what }) => Err(RunError::Unfaithful {
+            path: disk.tree().shown(Some(&path)),
+            what,
+        }),
     }
 }
 
-fn first_difference(disk: &LockedDeployment, entries: &[Entry]) -> Result<Option<Difference>, RunError> {
+fn first_difference(
+    disk: &LockedDeployment,
+    entries: &[Entry],
+) -> Result<Option<Difference>, RunError> {
     Ok(differences(disk.tree(), entries)?.into_iter().next())
 }
 
 fn stale(disk: &LockedDeployment, path: &RelPath, what: String) -> RunError {
-    RunError::Stale { path: disk.tree().shown(Some(path)), what }
+    RunError::Stale {
+        path: disk.tree().shown(Some(path)),
+        what,
+    }
 }
 
 fn nothing_new(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {

@@ -25,7 +25,10 @@ impl Examined {
 
     /// How many swaps are in place.
     pub fn done(&self) -> usize {
-        self.swaps.values().filter(|progress| **progress == Progress::Done).count()
+        self.swaps
+            .values()
+            .filter(|progress| **progress == Progress::Done)
+            .count()
     }
 }
 
@@ -37,7 +40,12 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     let mut arrived: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = slot_folder(run, swap.number);
-        let trouble = |what: &str| format!("{what}; look at `{}` and at `{slot}`", Shown(swap.live.as_str()));
+        let trouble = |what: &str| {
+            format!(
+                "{what}; look at `{}` and at `{slot}`",
+                Shown(swap.live.as_str())
+            )
+        };
         let Some(found) = progress(tree, &slot, swap)? else {
             examined.troubles.push(trouble(BOTH_GONE));
             continue;
@@ -55,21 +63,28 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
             }
             Progress::NotBegun => {}
         }
-        let in_a_new_folder = swap.live.ancestors().any(|folder| waiting.contains(&&folder));
+        let in_a_new_folder = swap
+            .live
+            .ancestors()
+            .any(|folder| waiting.contains(&&folder));
         if !waiting.insert(&swap.live) || in_a_new_folder {
             continue;
         }
         let live = tree.look(&swap.live)?;
         let is_ours = |name: &str| -> Result<bool, DiskError> {
             let here = tree.look(&slot.join(name).expect("a plain name"))?;
-            Ok(here.zip(live).is_some_and(|(here, live)| here.identity == live.identity))
+            Ok(here
+                .zip(live)
+                .is_some_and(|(here, live)| here.identity == live.identity))
         };
         match (found, live.is_some()) {
             // After a power cut a file may stand under two names; the walk mends that.
             (Progress::Between, true) if !is_ours("old")? && !is_ours("new")? => {
                 examined.troubles.push(trouble(TAKEN));
             }
-            (Progress::NotBegun, false) if swap.has_old() => examined.troubles.push(trouble(NOTHING_THERE)),
+            (Progress::NotBegun, false) if swap.has_old() => {
+                examined.troubles.push(trouble(NOTHING_THERE))
+            }
             (Progress::NotBegun, true) if !swap.has_old() && !is_ours("new")? => {
                 examined.troubles.push(trouble(TAKEN));
             }
@@ -79,7 +94,10 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     for (live, swap) in arrived {
         if tree.look(live)?.is_none() {
             let slot = slot_folder(run, swap.number);
-            examined.troubles.push(format!("{OURS_GONE}; look at `{}` and at `{slot}`", Shown(live.as_str())));
+            examined.troubles.push(format!(
+                "{OURS_GONE}; look at `{}` and at `{slot}`",
+                Shown(live.as_str())
+            ));
         }
     }
     Ok(examined)
@@ -92,9 +110,17 @@ pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
     for swap in &plan.swaps {
         if !swap.live.lies_in(&seen) {
             if !swap.has_old() && tree.look(&swap.live)?.is_some() {
-                moved.push(format!("`{}` stands where nothing did", Shown(swap.live.as_str())));
+                moved.push(format!(
+                    "`{}` stands where nothing did",
+                    Shown(swap.live.as_str())
+                ));
             }
-            let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+            let ours: Vec<Entry> = swap
+                .old
+                .iter()
+                .filter(|entry| entry.what != What::Traveller)
+                .cloned()
+                .collect();
             moved.extend(differences(tree, &ours)?.iter().map(ToString::to_string));
         }
         seen.insert(&swap.live);

@@ -82,7 +82,9 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
     let slots = run.folder.join("slots").expect("a plain name");
     for (slot, _) in tree.names(&slots)? {
         let there = |name: &str| {
-            let at = slots.join(&format!("{slot}/{name}")).expect("names found in a folder");
+            let at = slots
+                .join(&format!("{slot}/{name}"))
+                .expect("names found in a folder");
             tree.look(&at).map(|look| look.is_some())
         };
         if there("old")? || run.state() == RunState::Staged && !there("new")? {
@@ -98,8 +100,13 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
 /// Reads the plan of a run.
 pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
     let at = run.join("plan.json").expect("a plain name");
-    let plan = tree.text(&at, LONGEST_PLAN)?.map_or(Err(PlanFault::Gone), |text| parse(&text));
-    plan.map_err(|fault| RunError::Plan { path: tree.shown(Some(&at)), fault })
+    let plan = tree
+        .text(&at, LONGEST_PLAN)?
+        .map_or(Err(PlanFault::Gone), |text| parse(&text));
+    plan.map_err(|fault| RunError::Plan {
+        path: tree.shown(Some(&at)),
+        fault,
+    })
 }
 
 /// The second half of a run that was just staged.
@@ -123,10 +130,18 @@ pub fn commit(
     match begun {
         Ok(witness) => {
             listener.tell(&Event::Committing);
-            Ok(go_forward(&mut Walk { disk, plan, run: &run, journal: &mut journal, listener, witness }))
+            Ok(go_forward(&mut Walk {
+                disk,
+                plan,
+                run: &run,
+                journal: &mut journal,
+                listener,
+                witness,
+            }))
         }
         Err(error) => {
-            // Nobody asked to keep what was staged; if it cannot be removed now, it waits as staged.
+            // Nobody asked to keep what was staged; if it cannot be removed now, it waits as
+            // staged.
             let _ = disk.discard(&run);
             Err(error)
         }
@@ -138,7 +153,11 @@ pub fn commit(
 /// # Errors
 ///
 /// What keeps the walk from beginning; nothing has changed then.
-pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -> Result<Ended, RunError> {
+pub fn resume(
+    disk: &LockedDeployment,
+    run: &Run,
+    listener: &mut dyn Listener,
+) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     let witness = check::forward(disk, &plan, &run.folder, New::Found)?;
     check::unchanged(disk, &plan, &run.folder)?;
@@ -148,14 +167,24 @@ pub fn resume(disk: &LockedDeployment, run: &Run, listener: &mut dyn Listener) -
         RunState::Staged => journal.write(disk, Record::Committing)?,
         RunState::Unfinished(Direction::Back) => {
             turn(disk, &mut journal, Direction::Forward, "resume")?;
-            listener.tell(&Event::Turned { back: false, why: "resume" });
+            listener.tell(&Event::Turned {
+                back: false,
+                why: "resume",
+            });
         }
         _ => {}
     }
     // What the dead process did goes to disk before anything follows it.
     disk.barrier()?;
     listener.tell(&Event::Committing);
-    Ok(go_forward(&mut Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness }))
+    Ok(go_forward(&mut Walk {
+        disk,
+        plan: &plan,
+        run: &run.folder,
+        journal: &mut journal,
+        listener,
+        witness,
+    }))
 }
 
 /// Takes an unfinished run back.
@@ -185,10 +214,28 @@ pub fn undo(
     }
     disk.barrier()?;
     let witness = check::Witness::new();
-    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
-    walk.listener.tell(&Event::Turned { back: true, why: "undo" });
+    let mut walk = Walk {
+        disk,
+        plan: &plan,
+        run: &run.folder,
+        journal: &mut journal,
+        listener,
+        witness,
+    };
+    walk.listener.tell(&Event::Turned {
+        back: true,
+        why: "undo",
+    });
     let taken_up = run.state() == RunState::Unfinished(Direction::Back);
-    Ok(go_back(&mut walk, if taken_up { WayBack::TakenUp } else { WayBack::Begun }, None))
+    Ok(go_back(
+        &mut walk,
+        if taken_up {
+            WayBack::TakenUp
+        } else {
+            WayBack::Begun
+        },
+        None,
+    ))
 }
 
 /// Throws away a run that was staged and not begun.
@@ -205,17 +252,39 @@ pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
     }
 }
 
-fn turn(disk: &LockedDeployment, journal: &mut Writer, direction: Direction, why: &str) -> Result<(), RunError> {
-    Ok(journal.write(disk, Record::Turned { direction, why: why.to_owned() })?)
+fn turn(
+    disk: &LockedDeployment,
+    journal: &mut Writer,
+    direction: Direction,
+    why: &str,
+) -> Result<(), RunError> {
+    Ok(journal.write(
+        disk,
+        Record::Turned {
+            direction,
+            why: why.to_owned(),
+        },
+    )?)
 }
 
 fn go_forward(walk: &mut Walk<'_>) -> Ended {
-    let arrived = walk.forward().and_then(|()| bring_late_travellers(walk)).and_then(|()| compare_with_preview(walk));
-    match arrived.and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured)) {
-        Ok(Measured { digest, came, .. }) => Ended::Applied { measured: digest, came },
+    let arrived = walk
+        .forward()
+        .and_then(|()| bring_late_travellers(walk))
+        .and_then(|()| compare_with_preview(walk));
+    match arrived
+        .and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured))
+    {
+        Ok(Measured { digest, came, .. }) => Ended::Applied {
+            measured: digest,
+            came,
+        },
         Err(error) if error.is_pause() => Ended::Stopped(error),
         // The disk lost something: whatever is done next could be lost likewise.
-        Err(error) if error.is_lost_write() => Ended::Stuck { because: None, error },
+        Err(error) if error.is_lost_write() => Ended::Stuck {
+            because: None,
+            error,
+        },
         Err(error) if walk.listener.on_failure() == OnFailure::Stop => stop(walk, error),
         Err(error) => turn_back(walk, error),
     }
@@ -225,19 +294,28 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
 fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
     match walk.disk.barrier() {
         Ok(()) => Ended::Stopped(error),
-        Err(lost) => Ended::Stuck { because: Some(error), error: lost.into() },
+        Err(lost) => Ended::Stuck {
+            because: Some(error),
+            error: lost.into(),
+        },
     }
 }
 
 /// A failure in the commit puts everything back.
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     let why = chain(&because);
-    walk.listener.tell(&Event::Turned { back: true, why: &why });
-    let turned =
-        check::back(walk.disk, walk.plan, walk.run).and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
+    walk.listener.tell(&Event::Turned {
+        back: true,
+        why: &why,
+    });
+    let turned = check::back(walk.disk, walk.plan, walk.run)
+        .and_then(|()| turn(walk.disk, walk.journal, Direction::Back, &why));
     match turned {
         Ok(()) => go_back(walk, WayBack::Begun, Some(because)),
-        Err(error) => Ended::Stuck { because: Some(because), error },
+        Err(error) => Ended::Stuck {
+            because: Some(because),
+            error,
+        },
     }
 }
 
@@ -256,7 +334,9 @@ pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunErro
         // The slots do not tell what an earlier command took back already: each may be due then.
         match way {
             WayBack::Begun => tell_of_restarts(walk, &begun),
-            WayBack::TakenUp => tell_of_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect()),
+            WayBack::TakenUp => {
+                tell_of_restarts(walk, &walk.plan.live_paths().into_iter().cloned().collect())
+            }
         }
         Ok(digest)
     });
@@ -269,8 +349,19 @@ pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunErro
 }
 
 fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), RunError> {
-    walk.journal.write(walk.disk, Record::Closed { outcome, measured, accepted: None })?;
-    walk.listener.tell(&Event::Closed { outcome, measured, accepted: None });
+    walk.journal.write(
+        walk.disk,
+        Record::Closed {
+            outcome,
+            measured,
+            accepted: None,
+        },
+    )?;
+    walk.listener.tell(&Event::Closed {
+        outcome,
+        measured,
+        accepted: None,
+    });
     Ok(())
 }
 
@@ -284,8 +375,9 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
         }
         for stayed in stayed {
             let stayed = Shown(&stayed);
-            let text =
-                format!("`{stayed}` came while the run was under way, and stays there: it has no place any more");
+            let text = format!(
+                "`{stayed}` came while the run was under way, and stays there: it has no place any more"
+            );
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }
@@ -300,7 +392,8 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
         for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
             let left = Shown(&left);
-            let text = format!("`{left}` was put into a folder that the run had made, and is kept there");
+            let text =
+                format!("`{left}` was put into a folder that the run had made, and is kept there");
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }
@@ -311,27 +404,47 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
 fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let begun: BTreeSet<&RelPath> = begun.iter().collect();
-    for operation in walk.plan.operations().filter(|operation| operation.at.lies_in(&begun)) {
+    for operation in walk
+        .plan
+        .operations()
+        .filter(|operation| operation.at.lies_in(&begun))
+    {
         if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
         }
     }
     for (service, servers) in due {
         let servers: Vec<&str> = servers.into_iter().collect();
-        walk.listener.tell(&Event::RestartDue { service, servers: &servers });
+        walk.listener.tell(&Event::RestartDue {
+            service,
+            servers: &servers,
+        });
     }
 }
 
 fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
-    let wanted = walk.plan.prediction.as_ref().map(|prediction| prediction.entries.as_slice()).unwrap_or_default();
+    let wanted = walk
+        .plan
+        .prediction
+        .as_ref()
+        .map(|prediction| prediction.entries.as_slice())
+        .unwrap_or_default();
     // An operator may have taken a file of his away meanwhile; that is no failure of the run.
-    let ours: Vec<Entry> = wanted.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
+    let ours: Vec<Entry> = wanted
+        .iter()
+        .filter(|entry| entry.what != What::Traveller)
+        .cloned()
+        .collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
     let differs = measured.differences(walk.disk.tree(), &ours)?;
     let differs: Vec<String> = differs.iter().map(ToString::to_string).collect();
     let compared = Comparison {
         back: false,
-        expected: walk.plan.prediction.as_ref().map(|prediction| prediction.digest),
+        expected: walk
+            .plan
+            .prediction
+            .as_ref()
+            .map(|prediction| prediction.digest),
         measured: Some(measured.digest),
         differs,
         came: measured.came.clone(),
@@ -354,14 +467,15 @@ fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
     Ok(begun)
 }
 
-/// Every path stands again as the plan saw it. What somebody changed where this walk touched nothing is
-/// told, and is no failure of it.
+/// Every path stands again as the plan saw it. What somebody changed where this walk touched
+/// nothing is told, and is no failure of it.
 fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        // Only the first swap of a path met the state before; none below a folder that the run made did.
+        // Only the first swap of a path met the state before; none below a folder that the run made
+        // did.
         let first = !swap.live.lies_in(&seen);
         seen.insert(&swap.live);
         if !first {
@@ -369,10 +483,22 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
         }
         let mut found = Vec::new();
         if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
-            found.push(format!("`{}` stands where nothing did", Shown(swap.live.as_str())));
+            found.push(format!(
+                "`{}` stands where nothing did",
+                Shown(swap.live.as_str())
+            ));
         }
-        let ours: Vec<Entry> = swap.old.iter().filter(|entry| entry.what != What::Traveller).cloned().collect();
-        found.extend(differences(walk.disk.tree(), &ours)?.iter().map(ToString::to_string));
+        let ours: Vec<Entry> = swap
+            .old
+            .iter()
+            .filter(|entry| entry.what != What::Traveller)
+            .cloned()
+            .collect();
+        found.extend(
+            differences(walk.disk.tree(), &ours)?
+                .iter()
+                .map(ToString::to_string),
+        );
         entries.extend(swap.old.iter().cloned());
         match begun.contains(&swap.live) {
             true => wrong.append(&mut found),
@@ -385,7 +511,13 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     let digest = digest_of(&entries);
     let measured = wrong.is_empty().then_some(digest);
-    let compared = Comparison { back: true, expected: Some(digest), measured, differs: wrong, came: Vec::new() };
+    let compared = Comparison {
+        back: true,
+        expected: Some(digest),
+        measured,
+        differs: wrong,
+        came: Vec::new(),
+    };
     walk.listener.tell(&Event::Compared(&compared));
     match measured {
         Some(digest) => Ok(digest),

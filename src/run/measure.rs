@@ -36,12 +36,21 @@ pub(super) struct Measured {
 
 impl Measured {
     /// What of these entries is not there as it should be. What was measured is not read once more.
-    pub(super) fn differences(&self, tree: &Tree, wanted: &[Entry]) -> Result<Vec<Difference>, DiskError> {
+    pub(super) fn differences(
+        &self,
+        tree: &Tree,
+        wanted: &[Entry],
+    ) -> Result<Vec<Difference>, DiskError> {
         let is_there = |entry: &&Entry| {
-            let at = self.found.binary_search_by(|found| found.path.cmp(&entry.path));
+            let at = self
+                .found
+                .binary_search_by(|found| found.path.cmp(&entry.path));
             at.is_ok_and(|at| self.found[at].what == entry.what)
         };
-        differences_in(tree, wanted.iter().filter(|entry| !is_there(entry)).collect())
+        differences_in(
+            tree,
+            wanted.iter().filter(|entry| !is_there(entry)).collect(),
+        )
     }
 }
 
@@ -50,23 +59,41 @@ pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, Di
     differences_in(tree, entries.iter().collect())
 }
 
-/// All cores read, the largest files first: none should be left to one core at the end. What differs comes in the order
-/// of the entries all the same.
+/// All cores read, the largest files first: none should be left to one core at the end. What
+/// differs comes in the order of the entries all the same.
 fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, DiskError> {
-    let size = |entry: &Entry| if let What::File { size, .. } = entry.what { size } else { 0 };
+    let size = |entry: &Entry| {
+        if let What::File { size, .. } = entry.what {
+            size
+        } else {
+            0
+        }
+    };
     let mut order: Vec<(usize, &Entry)> = entries.into_iter().enumerate().collect();
     order.sort_by_key(|(_, entry)| Reverse(size(entry)));
-    let compared = order.into_iter().par_bridge().filter_map(|(at, entry)| match difference(tree, entry) {
-        Ok(None) => None,
-        Ok(Some(what)) => Some(Ok((at, Difference { path: entry.path.clone(), what }))),
-        Err(error) => Some(Err(error)),
-    });
+    let compared =
+        order
+            .into_iter()
+            .par_bridge()
+            .filter_map(|(at, entry)| match difference(tree, entry) {
+                Ok(None) => None,
+                Ok(Some(what)) => Some(Ok((
+                    at,
+                    Difference {
+                        path: entry.path.clone(),
+                        what,
+                    },
+                ))),
+                Err(error) => Some(Err(error)),
+            });
     let found: BTreeMap<usize, Difference> = compared.collect::<Result<_, _>>()?;
     Ok(found.into_values().collect())
 }
 
 fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
-    let Some(look) = tree.look(&entry.path)? else { return Ok(Some("is gone".to_owned())) };
+    let Some(look) = tree.look(&entry.path)? else {
+        return Ok(Some("is gone".to_owned()));
+    };
     Ok(match (&entry.what, look.kind) {
         (What::Folder, Kind::Folder) | (What::Traveller, Kind::File) => None,
         (What::File { size, .. }, Kind::File) if *size != look.size => {
@@ -82,8 +109,15 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
 }
 
 /// Measures everything at and below the live paths; `wanted` tells which files are ours.
-pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Result<Measured, DiskError> {
-    let known: BTreeMap<Folded, &Entry> = wanted.iter().map(|entry| (entry.path.folded(), entry)).collect();
+pub(super) fn measure(
+    tree: &Tree,
+    live: &[&RelPath],
+    wanted: &[Entry],
+) -> Result<Measured, DiskError> {
+    let known: BTreeMap<Folded, &Entry> = wanted
+        .iter()
+        .map(|entry| (entry.path.folded(), entry))
+        .collect();
     let mut came = Vec::new();
     let mut found = Vec::new();
     let mut files: BTreeSet<RelPath> = BTreeSet::new();
@@ -93,25 +127,47 @@ pub(super) fn measure(tree: &Tree, live: &[&RelPath], wanted: &[Entry]) -> Resul
             Some((_, Kind::Folder)) => tree.walk(Some(path))?.found,
             _ => Vec::new(),
         };
-        for (path, kind) in itself.into_iter().chain(below.into_iter().map(|found| (found.path, found.kind))) {
+        for (path, kind) in itself
+            .into_iter()
+            .chain(below.into_iter().map(|found| (found.path, found.kind)))
+        {
             let entry = known.get(&path.folded());
             match (kind, entry.map(|entry| &entry.what)) {
-                (Kind::Folder, _) => found.push(Entry { path, what: What::Folder }),
+                (Kind::Folder, _) => found.push(Entry {
+                    path,
+                    what: What::Folder,
+                }),
                 (Kind::File, Some(What::File { .. })) => drop(files.insert(path)),
-                (_, Some(_)) => found.push(Entry { path, what: What::Traveller }),
+                (_, Some(_)) => found.push(Entry {
+                    path,
+                    what: What::Traveller,
+                }),
                 (_, None) => {
                     came.push(path.clone());
-                    found.push(Entry { path, what: What::Traveller });
+                    found.push(Entry {
+                        path,
+                        what: What::Traveller,
+                    });
                 }
             }
         }
     }
     let hashed = files.into_par_iter().map(|path| {
         let facts = tree.facts(&path)?;
-        Ok(Entry { path, what: What::File { size: facts.size, sha256: facts.sha256 } })
+        Ok(Entry {
+            path,
+            what: What::File {
+                size: facts.size,
+                sha256: facts.sha256,
+            },
+        })
     });
     found.extend(hashed.collect::<Result<Vec<_>, DiskError>>()?);
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found.dedup();
-    Ok(Measured { digest: digest_of(&found), came, found })
+    Ok(Measured {
+        digest: digest_of(&found),
+        came,
+        found,
+    })
 }

@@ -18,10 +18,10 @@
 //! | behind the way into the trash | a run is there whole, or not at all |
 //! | before `closed` | the whole change is on disk before it is called finished |
 //!
-//! Between two barriers the disk keeps the order of what touches one name or one object, and no other. The
-//! renames of a swap share the live path, so the last is never there without the first. An operator's file on
-//! its way from O to N (see `swap`) shares nothing with them: after a power cut it may be in N, and the old
-//! object still at its live path.
+//! Between two barriers the disk keeps the order of what touches one name or one object, and no
+//! other. The renames of a swap share the live path, so the last is never there without the first.
+//! An operator's file on its way from O to N (see `swap`) shares nothing with them: after a power
+//! cut it may be in N, and the old object still at its live path.
 
 mod backup;
 mod check;
@@ -48,7 +48,9 @@ use crate::plan::{Operation, PlanFault, PlannedStep, Reason, Swap};
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
 pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
 pub use examine::{Examined, examine, moved};
-pub use executor::{Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched};
+pub use executor::{
+    Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched,
+};
 pub use measure::{Difference, differences};
 pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing, standing_of};
 pub use preflight::{Risk, preflight, risk};
@@ -63,8 +65,8 @@ pub trait Listener {
     fn tell(&mut self, event: &Event<'_>);
     /// A manual step waits. `Reply::Stop` leaves the run where it is.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
-    /// Whether somebody wants the run to stop. Asked before every swap, and while staging before every
-    /// file: what was begun is finished first.
+    /// Whether somebody wants the run to stop. Asked before every swap, and while staging before
+    /// every file: what was begun is finished first.
     fn is_stopped(&self) -> bool {
         false
     }
@@ -281,7 +283,9 @@ pub enum RunError {
         path: String,
     },
     /// An operator's file or folder cannot be moved along.
-    #[error("`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it")]
+    #[error(
+        "`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it"
+    )]
     Pathless {
         /// Where it is, made readable.
         path: String,
@@ -335,6 +339,9 @@ impl RunError {
 
     /// Whether nothing failed: the run was to stop here.
     fn is_pause(&self) -> bool {
-        matches!(self, RunError::Waiting { .. } | RunError::Interrupted | RunError::StopsBefore { .. })
+        matches!(
+            self,
+            RunError::Waiting { .. } | RunError::Interrupted | RunError::StopsBefore { .. }
+        )
     }
 }

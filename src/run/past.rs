@@ -14,7 +14,9 @@ use crate::plan::{Entry, Plan, Subject, What};
 /// Reads what a plan for this rollup has to know about earlier runs.
 pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
     let runs = runs(tree)?;
-    let applied = runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied));
+    let applied = runs
+        .iter()
+        .filter(|run| run.state() == RunState::Closed(Outcome::Applied));
     let told = applied.clone().filter_map(|run| {
         let rollup = run.journal.rollup()?;
         Some(PastRun {
@@ -25,11 +27,17 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
             replaces: rollup.replaces.clone(),
         })
     });
-    let open = runs.iter().find(|run| run.is_open() && run.state() != RunState::Staging);
+    let open = runs
+        .iter()
+        .find(|run| run.is_open() && run.state() != RunState::Staging);
     let open = open.map(|run| OpenRun {
         name: run.name().to_owned(),
         standing: standing(run).to_owned(),
-        staged: run.journal.opened().filter(|_| run.state() == RunState::Staged).map(|opened| opened.plan),
+        staged: run
+            .journal
+            .opened()
+            .filter(|_| run.state() == RunState::Staged)
+            .map(|opened| opened.plan),
     });
     let known = applied.clone().any(|run| run.kb == Some(kb));
     let unfinished = open.as_ref().is_some_and(|open| open.staged.is_none());
@@ -37,7 +45,11 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
         true => Some(drift(tree, kb, &runs)?),
         false => None,
     };
-    Ok(Past { applied: told.collect(), open, drift })
+    Ok(Past {
+        applied: told.collect(),
+        open,
+        drift,
+    })
 }
 
 /// What a finished run left somewhere.
@@ -62,10 +74,20 @@ pub struct LeftBehind {
 
 /// What the runs that are in force left.
 pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
-    let LeftBehind { there: mut left, gone: mut all_gone } = LeftBehind::default();
-    for run in runs.iter().filter(|run| run.state() == RunState::Closed(Outcome::Applied)) {
+    let LeftBehind {
+        there: mut left,
+        gone: mut all_gone,
+    } = LeftBehind::default();
+    for run in runs
+        .iter()
+        .filter(|run| run.state() == RunState::Closed(Outcome::Applied))
+    {
         let plan = load_plan(tree, &run.folder)?;
-        let mut there = plan.prediction.as_ref().map(|prediction| prediction.entries.clone()).unwrap_or_default();
+        let mut there = plan
+            .prediction
+            .as_ref()
+            .map(|prediction| prediction.entries.clone())
+            .unwrap_or_default();
         let mut gone = BTreeSet::new();
         if let Subject::Accept(acceptance) = &plan.subject {
             there.extend(acceptance.there.iter().cloned());
@@ -73,8 +95,12 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
         }
         let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
         // Who accepts something does not bring it.
-        let brought_by = |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
-        let new: Vec<_> = there.into_iter().map(|entry| (brought_by(&entry.path), entry)).collect();
+        let brought_by =
+            |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
+        let new: Vec<_> = there
+            .into_iter()
+            .map(|entry| (brought_by(&entry.path), entry))
+            .collect();
         left.retain(|path, _| !path.lies_in(&live) && !path.lies_in(&gone));
         if !all_gone.is_empty() {
             let back: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
@@ -83,11 +109,21 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
         all_gone.extend(gone.into_iter().cloned());
         for (kb, Entry { path, what }) in new {
             if what != What::Traveller {
-                left.insert(path, Left { what, run: run.name().to_owned(), kb });
+                left.insert(
+                    path,
+                    Left {
+                        what,
+                        run: run.name().to_owned(),
+                        kb,
+                    },
+                );
             }
         }
     }
-    Ok(LeftBehind { there: left, gone: all_gone })
+    Ok(LeftBehind {
+        there: left,
+        gone: all_gone,
+    })
 }
 
 /// The live paths of a run that are empty because it did not go on.
@@ -95,24 +131,37 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
         let slot = slot_folder(run, swap.number);
-        if matches!(progress(tree, &slot, swap)?, Some(Progress::Between | Progress::Done)) {
+        if matches!(
+            progress(tree, &slot, swap)?,
+            Some(Progress::Between | Progress::Done)
+        ) {
             kept.insert(&swap.live, slot.join("old").expect("a plain name"));
         }
     }
     let mut emptied = Vec::new();
     for (live, kept) in kept {
         if tree.look(live)?.is_none() {
-            emptied.push(Emptied { live: live.clone(), kept });
+            emptied.push(Emptied {
+                live: live.clone(),
+                kept,
+            });
         }
     }
     Ok(emptied)
 }
 
-/// What the runs that were closed as they stood left empty and is so still, with the name of the run.
+/// What the runs that were closed as they stood left empty and is so still, with the name of the
+/// run.
 pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
     let mut all = Vec::new();
     for run in runs {
-        let Some(Record::Closed { accepted: Some(accepted), .. }) = run.journal.last() else { continue };
+        let Some(Record::Closed {
+            accepted: Some(accepted),
+            ..
+        }) = run.journal.last()
+        else {
+            continue;
+        };
         for emptied in &accepted.empty {
             if tree.look(&emptied.live)?.is_none() {
                 all.push((run.name().to_owned(), emptied.clone()));
@@ -140,9 +189,18 @@ pub fn standing_of(state: RunState) -> &'static str {
     }
 }
 
-/// What the runs of a rollup brought and no run of another one replaced since, compared with the disk.
+/// What the runs of a rollup brought and no run of another one replaced since, compared with the
+/// disk.
 fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
-    let ours = left_by(tree, runs)?.there.into_iter().filter(|(_, left)| left.kb == Some(kb));
-    let ours: Vec<Entry> = ours.map(|(path, Left { what, .. })| Entry { path, what }).collect();
-    Ok(differences(tree, &ours)?.iter().map(Difference::to_string).collect())
+    let ours = left_by(tree, runs)?
+        .there
+        .into_iter()
+        .filter(|(_, left)| left.kb == Some(kb));
+    let ours: Vec<Entry> = ours
+        .map(|(path, Left { what, .. })| Entry { path, what })
+        .collect();
+    Ok(differences(tree, &ours)?
+        .iter()
+        .map(Difference::to_string)
+        .collect())
 }

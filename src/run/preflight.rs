@@ -46,7 +46,10 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
             reasons.push(another_mount(&shown));
         } else if let Some(why) = not_writable(tree, folder.as_ref())? {
             let message = format!("`{}` cannot be written to: {why}", Shown(&shown));
-            reasons.push(Reason::new(ReasonKind::NotReady, message).help("give the user who runs rollup the right to"));
+            reasons.push(
+                Reason::new(ReasonKind::NotReady, message)
+                    .help("give the user who runs rollup the right to"),
+            );
         } else if is_fixed(&found) {
             reasons.push(fixed(&shown));
         }
@@ -55,7 +58,8 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     for swap in &plan.swaps {
         for entry in swap.old.iter().filter(|entry| entry.what != What::Folder) {
             // The others move together with their folder.
-            *files.entry(&entry.path).or_default() |= entry.path == swap.live || entry.what == What::Traveller;
+            *files.entry(&entry.path).or_default() |=
+                entry.path == swap.live || entry.what == What::Traveller;
         }
     }
     for (file, is_renamed) in files {
@@ -76,7 +80,10 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
 }
 
 fn another_mount(shown: &str) -> Reason {
-    let message = format!("`{}` lies on another mount than the deployment", Shown(shown));
+    let message = format!(
+        "`{}` lies on another mount than the deployment",
+        Shown(shown)
+    );
     let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment";
     Reason::new(ReasonKind::NotReady, message).help(help)
 }
@@ -88,7 +95,8 @@ fn fixed(shown: &str) -> Reason {
 
 fn look_at_folder(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
     let folder = tree.folder(path)?;
-    look_at(folder.as_fd(), "", AtFlags::EMPTY_PATH).map_err(|e| DiskError::new("look at", tree.shown(path), e))
+    look_at(folder.as_fd(), "", AtFlags::EMPTY_PATH)
+        .map_err(|e| DiskError::new("look at", tree.shown(path), e))
 }
 
 fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
@@ -98,7 +106,12 @@ fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
 }
 
 fn look_at(folder: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
-    rustix::fs::statx(folder, name, how, StatxFlags::BASIC_STATS | StatxFlags::MNT_ID)
+    rustix::fs::statx(
+        folder,
+        name,
+        how,
+        StatxFlags::BASIC_STATS | StatxFlags::MNT_ID,
+    )
 }
 
 /// Mount and device: renames stay within one.
@@ -108,7 +121,9 @@ fn mount_of(found: &Statx) -> (u64, u32, u32) {
 
 /// What the system lets nobody rename.
 fn is_fixed(found: &Statx) -> bool {
-    found.stx_attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
+    found
+        .stx_attributes
+        .intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND)
 }
 
 fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
@@ -122,7 +137,9 @@ fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, D
 
 /// What the file system of a deployment keeps across a crash.
 pub fn risk(tree: &Tree) -> Risk {
-    let Ok(found) = rustix::fs::fstatfs(tree.root()) else { return Risk::Unknown };
+    let Ok(found) = rustix::fs::fstatfs(tree.root()) else {
+        return Risk::Unknown;
+    };
     match found.f_type as u64 & 0xffff_ffff {
         // ext2, ext3 and ext4 share a number.
         0xEF53 | 0x5846_5342 | 0x9123_683E => Risk::None,

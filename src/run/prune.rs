@@ -1,8 +1,8 @@
 //! Clearing what old runs keep: their slots, and with them the way back.
 //!
-//! That a run is closed goes to disk first. Then its slots go by one rename into the trash, and that to
-//! disk before anything is deleted, so that they are there whole or not at all.
-//! Manifest, plan, journal and events stay: later runs are compared with them.
+//! That a run is closed goes to disk first. Then its slots go by one rename into the trash, and
+//! that to disk before anything is deleted, so that they are there whole or not at all. Manifest,
+//! plan, journal and events stay: later runs are compared with them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,7 +19,8 @@ use crate::journal::{Outcome, Run, RunState};
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
 
-/// A file in the slots of a run that would be lost with them: no plan knows it, so nothing brings it back.
+/// A file in the slots of a run that would be lost with them: no plan knows it, so nothing brings
+/// it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     /// Where it is, below the deployment.
@@ -33,7 +34,9 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
     if is_folder(tree, &slots(run))? {
         let all = Cell::new(0);
-        list(tree, &slots(run), &|_, kind, size| all.set(all.get() + if kind.is_file() { size } else { 0 }))?;
+        list(tree, &slots(run), &|_, kind, size| {
+            all.set(all.get() + if kind.is_file() { size } else { 0 })
+        })?;
         bytes = Some(all.get());
     }
     if let Some(look) = tree.look(&reserve(run))? {
@@ -42,8 +45,9 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     Ok(bytes)
 }
 
-/// The files in the slots of a run that are neither old nor new ones of its plan: what an operator's
-/// process still wrote there, or what he had changed and an undo set aside. All of them are read.
+/// The files in the slots of a run that are neither old nor new ones of its plan: what an
+/// operator's process still wrote there, or what he had changed and an undo set aside. All of them
+/// are read.
 ///
 /// # Errors
 ///
@@ -62,17 +66,25 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
         let path = match shown.to_str().map(RelPath::parse) {
             Some(Ok(path)) => path,
             Some(Err(_)) => {
-                lost.push(Lost { path: shown.display().to_string(), what: "is an operator's" });
+                lost.push(Lost {
+                    path: shown.display().to_string(),
+                    what: "is an operator's",
+                });
                 continue;
             }
             None => {
-                lost.push(Lost { path: shown.display().to_string(), what: "has a name that is not UTF-8" });
+                lost.push(Lost {
+                    path: shown.display().to_string(),
+                    what: "has a name that is not UTF-8",
+                });
                 continue;
             }
         };
         let what = match (kind, known.get(&path.folded())) {
             // Nothing brings back what a closed run had set aside.
-            (Kind::File, Some(_)) if is_closed_as_it_stood && path.parts().nth(5) == Some("old") => {
+            (Kind::File, Some(_))
+                if is_closed_as_it_stood && path.parts().nth(5) == Some("old") =>
+            {
                 "stood in the deployment before the run"
             }
             (Kind::File, Some(What::File { size, sha256 })) => {
@@ -85,7 +97,10 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
             (Kind::File, _) => "is an operator's",
             (kind, _) => kind.named(),
         };
-        lost.push(Lost { path: path.as_str().to_owned(), what });
+        lost.push(Lost {
+            path: path.as_str().to_owned(),
+            what,
+        });
     }
     Ok(lost)
 }
@@ -119,22 +134,29 @@ fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
         let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
         for (name, entries) in [("old", &swap.old), ("new", &new)] {
             let there = moved_to(entries, &swap.live, &slot.join(name).expect("a plain name"));
-            known.extend(there.into_iter().map(|entry| (entry.path.folded(), entry.what)));
+            known.extend(
+                there
+                    .into_iter()
+                    .map(|entry| (entry.path.folded(), entry.what)),
+            );
         }
     }
     known
 }
 
-/// Clears the slots of runs; open ones are left alone. May be called again after a death at any point.
+/// Clears the slots of runs; open ones are left alone. May be called again after a death at any
+/// point.
 ///
 /// # Errors
 ///
-/// Whatever failed, and a mount in any of the slots, which stops all before anything goes. Each run still has its slots whole, or has none.
+/// Whatever failed, and a mount in any of the slots, which stops all before anything goes. Each run
+/// still has its slots whole, or has none.
 pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     let mut runs: Vec<&Run> = runs.iter().copied().filter(|run| !run.is_open()).collect();
     // A run is only undone when all later ones are.
     runs.sort_by_key(|run| run.number);
-    // Their closing records first: a power cut may open a run again whose process died over its last one.
+    // Their closing records first: a power cut may open a run again whose process died over its
+    // last one.
     disk.barrier()?;
     // All of them first: a mount in one is found before anything goes.
     for run in &runs {

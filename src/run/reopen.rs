@@ -57,28 +57,53 @@ pub fn reopen(
     }
     go_on(listener)?;
     let mut journal = Writer::resume(disk, &run.folder)?;
-    journal.write(disk, Record::Reopened { why: "undo".to_owned(), travellers })?;
+    journal.write(
+        disk,
+        Record::Reopened {
+            why: "undo".to_owned(),
+            travellers,
+        },
+    )?;
     let witness = check::Witness::new();
-    let mut walk = Walk { disk, plan: &plan, run: &run.folder, journal: &mut journal, listener, witness };
-    walk.listener.tell(&Event::Turned { back: true, why: "undo" });
+    let mut walk = Walk {
+        disk,
+        plan: &plan,
+        run: &run.folder,
+        journal: &mut journal,
+        listener,
+        witness,
+    };
+    walk.listener.tell(&Event::Turned {
+        back: true,
+        why: "undo",
+    });
     Ok(go_back(&mut walk, WayBack::Begun, None))
 }
 
-/// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers. `runs`
-/// are all runs of the deployment, oldest first.
+/// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers.
+/// `runs` are all runs of the deployment, oldest first.
 pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
     let mut whys = BTreeMap::new();
     let mut later: Option<&Run> = None;
-    let stands = |run: &&Run| matches!(run.state(), RunState::Closed(Outcome::Applied) | RunState::Unfinished(_));
+    let stands = |run: &&Run| {
+        matches!(
+            run.state(),
+            RunState::Closed(Outcome::Applied) | RunState::Unfinished(_)
+        )
+    };
     for run in runs.iter().rev().filter(stands) {
         let own = match load_plan(tree, &run.folder) {
             Err(error) => Some(error.to_string()),
             Ok(plan) => {
                 let gone = slots_gone(tree, run, &plan)?;
-                gone.into_iter().chain(no_way_back(run, &plan)).next().map(|reason| reason.message)
+                gone.into_iter()
+                    .chain(no_way_back(run, &plan))
+                    .next()
+                    .map(|reason| reason.message)
             }
         };
-        let built_upon = later.map(|later| format!("run {} came after it and cannot be undone", later.name()));
+        let built_upon =
+            later.map(|later| format!("run {} came after it and cannot be undone", later.name()));
         if let Some(why) = own.or(built_upon) {
             later.get_or_insert(run);
             whys.insert(run.number, why);
@@ -91,12 +116,22 @@ pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, Run
 fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
     let later: Vec<&Run> = runs
         .iter()
-        .filter(|other| other.number > run.number && other.state() == RunState::Closed(Outcome::Applied))
+        .filter(|other| {
+            other.number > run.number && other.state() == RunState::Closed(Outcome::Applied)
+        })
         .collect();
-    let newest = later.last().map(|run| run.name().to_owned()).unwrap_or_default();
+    let newest = later
+        .last()
+        .map(|run| run.name().to_owned())
+        .unwrap_or_default();
     let told = later.into_iter().rev().map(|later| {
-        let message = format!("run {} came after {} and builds on it", later.name(), run.name());
-        Reason::new(ReasonKind::NotReady, message).help(format!("undo the newest run first: {newest}"))
+        let message = format!(
+            "run {} came after {} and builds on it",
+            later.name(),
+            run.name()
+        );
+        Reason::new(ReasonKind::NotReady, message)
+            .help(format!("undo the newest run first: {newest}"))
     });
     told.collect()
 }
@@ -108,8 +143,10 @@ pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
         without && run.journal.confirmed(&step.id) == Some(Answer::Done)
     });
     let told = confirmed.map(|step| {
-        let message =
-            format!("the manual step `{}` was done, and the manifest does not say how to take it back", step.id);
+        let message = format!(
+            "the manual step `{}` was done, and the manifest does not say how to take it back",
+            step.id
+        );
         Reason::new(ReasonKind::NotReady, message)
     });
     told.collect()
@@ -127,9 +164,13 @@ fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, Run
     Ok(None)
 }
 
-/// The operator's files that lie in what the run brought, and those for which there is no old object
-/// that could take them.
-fn travellers_now(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<(Vec<RelPath>, Vec<Reason>), RunError> {
+/// The operator's files that lie in what the run brought, and those for which there is no old
+/// object that could take them.
+fn travellers_now(
+    disk: &LockedDeployment,
+    run: &Run,
+    plan: &Plan,
+) -> Result<(Vec<RelPath>, Vec<Reason>), RunError> {
     let mut travellers = Vec::new();
     let mut homeless = Vec::new();
     let mut seen: BTreeMap<&RelPath, bool> = BTreeMap::new();
@@ -146,7 +187,11 @@ fn travellers_now(disk: &LockedDeployment, run: &Run, plan: &Plan) -> Result<(Ve
         }
         for (at, _) in slot.strangers_in_place()? {
             // What a later step put below a folder that an earlier one made is no stranger.
-            if live.contains(&at) || at.ancestors().any(|folder| folder != swap.live && live.contains(&folder)) {
+            if live.contains(&at)
+                || at
+                    .ancestors()
+                    .any(|folder| folder != swap.live && live.contains(&folder))
+            {
                 continue;
             }
             match seen[&swap.live] {

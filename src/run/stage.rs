@@ -1,9 +1,9 @@
 //! The first half of a run: everything slow, before anything changes.
 //!
-//! Every file that a step deploys is read once, and hashed while it is copied into the run's folder.
-//! Installers are unpacked from that verified copy. All cores do it (see `crew`), each with a buffer of its own, so
-//! that the memory taken does not grow with the payload. One barrier, then everything is read back from
-//! the disk and compared; only then may the journal say `staged`.
+//! Every file that a step deploys is read once, and hashed while it is copied into the run's
+//! folder. Installers are unpacked from that verified copy. All cores do it (see `crew`), each with
+//! a buffer of its own, so that the memory taken does not grow with the payload. One barrier, then
+//! everything is read back from the disk and compared; only then may the journal say `staged`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -26,7 +26,9 @@ use crate::installer::{Beside, FileHashes, Installer, PackagedFile, ReadSeek, Si
 use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
-use crate::plan::{Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of};
+use crate::plan::{
+    Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of,
+};
 
 /// Files from this size on begin their way to disk when they are whole, before the barrier.
 const SYNCED_ALONE: u64 = 1024 * 1024;
@@ -59,7 +61,9 @@ pub fn stage(
     payload: Option<&Payload>,
     listener: &mut dyn Listener,
 ) -> Result<Staged, RunError> {
-    let run = path(".rollup/runs").join(&next_run(disk.tree(), plan)?).expect("a plain name");
+    let run = path(".rollup/runs")
+        .join(&next_run(disk.tree(), plan)?)
+        .expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload).stage(asked, listener);
     if staged.is_err() {
         // What could not be staged may also not be removable; the next command clears it then.
@@ -92,7 +96,8 @@ struct Stager<'a> {
     payload: Option<&'a Payload>,
     /// What new files and folders take over, by live path of the file or folder.
     attributes: Mutex<BTreeMap<RelPath, Attributes>>,
-    /// Where each source is copied to: first the copy that is verified, and that installers are unpacked from.
+    /// Where each source is copied to: first the copy that is verified, and that installers are
+    /// unpacked from.
     copies: Vec<Vec<Place>>,
 }
 
@@ -104,15 +109,33 @@ struct Place {
 }
 
 impl<'a> Stager<'a> {
-    fn new(disk: &'a LockedDeployment, plan: &'a Plan, run: RelPath, payload: Option<&'a Payload>) -> Self {
+    fn new(
+        disk: &'a LockedDeployment,
+        plan: &'a Plan,
+        run: RelPath,
+        payload: Option<&'a Payload>,
+    ) -> Self {
         let copies = copies(plan, &run);
-        Self { disk, plan, run, payload, attributes: Mutex::default(), copies }
+        Self {
+            disk,
+            plan,
+            run,
+            payload,
+            attributes: Mutex::default(),
+            copies,
+        }
     }
 
     fn stage(self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Staged, RunError> {
         let journal = self.open(asked, listener)?;
         let swaps: Vec<&Swap> = self.plan.swaps.iter().collect();
-        all_of(self.disk, swaps, |_| 0, listener, |swap, tell| self.make_slot(swap, tell))?;
+        all_of(
+            self.disk,
+            swaps,
+            |_| 0,
+            listener,
+            |swap, tell| self.make_slot(swap, tell),
+        )?;
         self.copy_sources(listener)?;
         self.unpack_members(listener)?;
         self.drop_sources()?;
@@ -124,9 +147,17 @@ impl<'a> Stager<'a> {
     /// Makes the run's folder, and begins its journal.
     fn open(&self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Writer, RunError> {
         let kept = self.disk.tree().look(&path(".rollup"))?;
-        let attributes = kept.map(|look| Attributes::same(&look)).unwrap_or(Attributes { mode: 0o755, owner: (0, 0) });
+        let attributes = kept
+            .map(|look| Attributes::same(&look))
+            .unwrap_or(Attributes {
+                mode: 0o755,
+                owner: (0, 0),
+            });
         self.disk.make_folder(&self.run, attributes)?;
-        listener.tell(&Event::Opened { run: self.run.name(), bytes: self.bytes() });
+        listener.tell(&Event::Opened {
+            run: self.run.name(),
+            bytes: self.bytes(),
+        });
         let mut journal = Writer::begin(self.disk, &self.run)?;
         let opened = Opened {
             format: FORMAT,
@@ -135,16 +166,23 @@ impl<'a> Stager<'a> {
             host: host(),
             about: match &self.plan.subject {
                 Subject::Rollup(rollup) => About::Rollup(rollup.clone()),
-                Subject::Accept(acceptance) => About::Accept { reason: acceptance.reason.clone() },
+                Subject::Accept(acceptance) => About::Accept {
+                    reason: acceptance.reason.clone(),
+                },
             },
             plan: self.plan.digest.expect("only a plan with a payload is run"),
             confirmed: asked.confirmed.clone(),
         };
         journal.write(self.disk, Record::Opened(Box::new(opened)))?;
         if let Some(manifest) = asked.manifest {
-            self.disk.write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
+            self.disk
+                .write(&self.below("manifest.toml"), manifest.as_bytes(), None)?;
         }
-        self.disk.write(&self.below("plan.json"), self.plan.to_json().as_bytes(), None)?;
+        self.disk.write(
+            &self.below("plan.json"),
+            self.plan.to_json().as_bytes(),
+            None,
+        )?;
         for name in ["slots", "sources"] {
             self.disk.make_folder(&self.below(name), attributes)?;
         }
@@ -163,14 +201,20 @@ impl<'a> Stager<'a> {
     fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
         let slot = slot_folder(&self.run, swap.number);
         let kept = self.disk.tree().look(&self.run)?;
-        let attributes = kept.map(|look| Attributes::same(&look)).expect("the run's folder was just made");
+        let attributes = kept
+            .map(|look| Attributes::same(&look))
+            .expect("the run's folder was just made");
         self.disk.make_folder(&slot, attributes)?;
         for entry in &swap.new {
             let at = staged_at(&slot, &swap.live, &entry.path);
-            let attributes = self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Folder))?;
+            let attributes =
+                self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Folder))?;
             match &entry.what {
                 NewWhat::Folder => self.disk.make_folder(&at, attributes)?,
-                NewWhat::File { origin: Origin::Text(text), .. } => {
+                NewWhat::File {
+                    origin: Origin::Text(text),
+                    ..
+                } => {
                     self.disk.write(&at, text.as_bytes(), Some(attributes))?;
                     tell(text.len() as u64);
                 }
@@ -183,20 +227,33 @@ impl<'a> Stager<'a> {
     /// Mode and owner of what stood at the same path before the run, else those of its folder.
     fn attributes_of(&self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
         // Whoever comes second looks at the same thing once more; nothing there changes meanwhile.
-        let known = || self.attributes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = || {
+            self.attributes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         let before = known().get(live).copied();
         if let Some(before) = before {
             return Ok(before);
         }
         let wanted = if folder { Kind::Folder } else { Kind::File };
-        let attributes = match self.disk.tree().look(live)?.filter(|look| look.kind == wanted) {
+        let attributes = match self
+            .disk
+            .tree()
+            .look(live)?
+            .filter(|look| look.kind == wanted)
+        {
             Some(look) => Attributes::same(&look),
             None => {
                 let parent = match live.parent() {
                     Some(parent) => self.attributes_of(&parent, true)?,
                     None => self.root_attributes()?,
                 };
-                let mode = if folder { parent.mode } else { parent.mode & 0o666 };
+                let mode = if folder {
+                    parent.mode
+                } else {
+                    parent.mode & 0o666
+                };
                 Attributes { mode, ..parent }
             }
         };
@@ -208,30 +265,42 @@ impl<'a> Stager<'a> {
         use cap_std::fs::MetadataExt;
         let root = self.disk.tree().root().dir_metadata();
         let root = root.map_err(|e| DiskError::new("look at", self.disk.tree().shown(None), e))?;
-        Ok(Attributes { mode: root.mode() & 0o7777, owner: (root.uid(), root.gid()) })
+        Ok(Attributes {
+            mode: root.mode() & 0o7777,
+            owner: (root.uid(), root.gid()),
+        })
     }
 
-    /// Copies every source once, hashing it on the way, and from that copy to wherever else it goes.
+    /// Copies every source once, hashing it on the way, and from that copy to wherever else it
+    /// goes.
     fn copy_sources(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
         let sources = (0..self.plan.sources.len()).collect();
         let size = |source: &usize| self.plan.sources[*source].size;
         all_of(self.disk, sources, size, listener, |&source, tell| {
             let places = &self.copies[source];
             let modified = self.copy_source(source, &places[0], tell)?;
-            places[1..].iter().try_for_each(|place| self.copy_again(&places[0].at, place, Some(modified), tell))
+            places[1..]
+                .iter()
+                .try_for_each(|place| self.copy_again(&places[0].at, place, Some(modified), tell))
         })
     }
 
     fn attributes_at(&self, place: &Place) -> Result<Attributes, RunError> {
         match &place.live {
             Some(live) => self.attributes_of(live, false),
-            None => Ok(Attributes { mode: 0o600, owner: self.root_attributes()?.owner }),
+            None => Ok(Attributes {
+                mode: 0o600,
+                owner: self.root_attributes()?.owner,
+            }),
         }
     }
 
     fn open_source(&self, source: usize) -> Result<(File, String), RunError> {
         match &self.plan.sources[source].at {
-            SourceAt::Share { path } => Ok((self.disk.tree().file(path)?, self.disk.tree().shown(Some(path)))),
+            SourceAt::Share { path } => Ok((
+                self.disk.tree().file(path)?,
+                self.disk.tree().shown(Some(path)),
+            )),
             SourceAt::Payload { name } => {
                 let missing = || {
                     let not_there = io::Error::from(io::ErrorKind::NotFound);
@@ -252,7 +321,10 @@ impl<'a> Stager<'a> {
         let facts = copy_and_hash(&mut from, &mut file, wanted.size, tell)
             .map_err(|e| DiskError::new("copy", shown.as_str(), e))?;
         if (facts.size, facts.sha256) != (wanted.size, wanted.sha256) {
-            let what = format!("SHA-256 {} with {} bytes, not {}", facts.sha256, facts.size, wanted.sha256);
+            let what = format!(
+                "SHA-256 {} with {} bytes, not {}",
+                facts.sha256, facts.size, wanted.sha256
+            );
             return Err(RunError::Stale { path: shown, what });
         }
         let modified = from.metadata().map(|metadata| metadata.mtime());
@@ -262,9 +334,15 @@ impl<'a> Stager<'a> {
         Ok(modified)
     }
 
-    /// Copies a file that was verified already; the kernel does it, by a clone where it can. Never a
-    /// hard link: two servers' files are two files.
-    fn copy_again(&self, from: &RelPath, to: &Place, modified: Option<i64>, tell: Tell<'_>) -> Result<(), RunError> {
+    /// Copies a file that was verified already; the kernel does it, by a clone where it can. Never
+    /// a hard link: two servers' files are two files.
+    fn copy_again(
+        &self,
+        from: &RelPath,
+        to: &Place,
+        modified: Option<i64>,
+        tell: Tell<'_>,
+    ) -> Result<(), RunError> {
         let fail = |e| DiskError::new("copy", self.disk.tree().shown(Some(from)), e);
         let mut source = self.disk.tree().file(from)?;
         let mut target = self.disk.create(&to.at)?;
@@ -280,23 +358,43 @@ impl<'a> Stager<'a> {
         let mut wanted: BTreeMap<usize, Members<'_>> = BTreeMap::new();
         for swap in &self.plan.swaps {
             for entry in &swap.new {
-                if let NewWhat::File { origin: Origin::Member(Member { source, path }), .. } = &entry.what {
+                if let NewWhat::File {
+                    origin: Origin::Member(Member { source, path }),
+                    ..
+                } = &entry.what
+                {
                     let slot = slot_folder(&self.run, swap.number);
                     let at = staged_at(&slot, &swap.live, &entry.path);
-                    let place = Place { at, live: Some(entry.path.clone()) };
-                    wanted.entry(*source).or_default().entry(path).or_default().push(place);
+                    let place = Place {
+                        at,
+                        live: Some(entry.path.clone()),
+                    };
+                    wanted
+                        .entry(*source)
+                        .or_default()
+                        .entry(path)
+                        .or_default()
+                        .push(place);
                 }
             }
         }
         let size = |(source, _): &(usize, Members<'_>)| self.plan.sources[*source].size;
-        all_of(self.disk, wanted.into_iter().collect(), size, listener, |(source, members), tell| {
-            let times = self.unpack(*source, members, tell)?;
-            for (member, places) in members {
-                let modified = times.get(*member).copied().flatten();
-                places[1..].iter().try_for_each(|place| self.copy_again(&places[0].at, place, modified, tell))?;
-            }
-            Ok(())
-        })
+        all_of(
+            self.disk,
+            wanted.into_iter().collect(),
+            size,
+            listener,
+            |(source, members), tell| {
+                let times = self.unpack(*source, members, tell)?;
+                for (member, places) in members {
+                    let modified = times.get(*member).copied().flatten();
+                    places[1..].iter().try_for_each(|place| {
+                        self.copy_again(&places[0].at, place, modified, tell)
+                    })?;
+                }
+                Ok(())
+            },
+        )
     }
 
     fn unpack(
@@ -311,14 +409,27 @@ impl<'a> Stager<'a> {
         for (member, places) in members {
             targets.insert(*member, (&places[0].at, self.attributes_at(&places[0])?));
         }
-        let mut sink = ToSlots { disk: self.disk, targets, times: BTreeMap::new(), tell, failed: None };
-        let mut beside = BesideCopies { disk: self.disk, plan: self.plan, copies: &self.copies, source };
+        let mut sink = ToSlots {
+            disk: self.disk,
+            targets,
+            times: BTreeMap::new(),
+            tell,
+            failed: None,
+        };
+        let mut beside = BesideCopies {
+            disk: self.disk,
+            plan: self.plan,
+            copies: &self.copies,
+            source,
+        };
         let file = BufReader::new(self.disk.tree().file(copy)?);
-        // The plan unpacked the very same bytes, and what comes out of them now is read back and compared with it.
-        let unpacked =
-            Installer::open(file).and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Known));
+        // The plan unpacked the very same bytes, and what comes out of them now is read back and
+        // compared with it.
+        let unpacked = Installer::open(file)
+            .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Known));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
-        sink.failed.map_or(Ok(sink.times), |error| Err(error.into()))
+        sink.failed
+            .map_or(Ok(sink.times), |error| Err(error.into()))
     }
 
     /// Copies that only served for unpacking are not kept.
@@ -330,30 +441,55 @@ impl<'a> Stager<'a> {
     fn read_back(&self) -> Result<(), RunError> {
         let staged = self.plan.swaps.iter().flat_map(|swap| {
             let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-            moved_to(&new, &swap.live, &slot_folder(&self.run, swap.number).join("new").expect("a plain name"))
+            moved_to(
+                &new,
+                &swap.live,
+                &slot_folder(&self.run, swap.number)
+                    .join("new")
+                    .expect("a plain name"),
+            )
         });
         let staged: Vec<Entry> = staged.collect();
-        let files = staged.par_iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        let files = staged
+            .par_iter()
+            .filter(|entry| matches!(entry.what, What::File { .. }));
         files.try_for_each(|entry| self.disk.tree().file(&entry.path).map(|file| forget(&file)))?;
         match differences(self.disk.tree(), &staged)?.into_iter().next() {
             None => Ok(()),
             Some(found) => {
                 let path = self.disk.tree().shown(Some(&found.path));
-                Err(RunError::Unfaithful { path, what: found.what })
+                Err(RunError::Unfaithful {
+                    path,
+                    what: found.what,
+                })
             }
         }
     }
 
     fn record(self, mut journal: Writer, listener: &mut dyn Listener) -> Result<Staged, RunError> {
-        let new: Vec<Entry> = self.plan.swaps.iter().flat_map(|swap| swap.new.iter().map(NewEntry::entry)).collect();
-        journal.write(self.disk, Record::Staged { new: digest_of(&new) })?;
+        let new: Vec<Entry> = self
+            .plan
+            .swaps
+            .iter()
+            .flat_map(|swap| swap.new.iter().map(NewEntry::entry))
+            .collect();
+        journal.write(
+            self.disk,
+            Record::Staged {
+                new: digest_of(&new),
+            },
+        )?;
         let bytes = self.bytes();
         listener.tell(&Event::Staged { bytes });
-        Ok(Staged { run: self.run, journal })
+        Ok(Staged {
+            run: self.run,
+            journal,
+        })
     }
 }
 
-/// The files of a package that a plan needs, by their paths in it, each with the places that it goes to.
+/// The files of a package that a plan needs, by their paths in it, each with the places that it
+/// goes to.
 type Members<'p> = BTreeMap<&'p RelPath, Vec<Place>>;
 
 /// Where every source of a plan goes as a whole; at least to one place.
@@ -361,14 +497,28 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
     let mut copies: Vec<Vec<Place>> = plan.sources.iter().map(|_| Vec::new()).collect();
     for swap in &plan.swaps {
         for entry in &swap.new {
-            if let NewWhat::File { origin: Origin::Source(source), .. } = &entry.what {
+            if let NewWhat::File {
+                origin: Origin::Source(source),
+                ..
+            } = &entry.what
+            {
                 let at = staged_at(&slot_folder(run, swap.number), &swap.live, &entry.path);
-                copies[*source].push(Place { at, live: Some(entry.path.clone()) });
+                copies[*source].push(Place {
+                    at,
+                    live: Some(entry.path.clone()),
+                });
             }
         }
     }
-    for (source, places) in copies.iter_mut().enumerate().filter(|(_, places)| places.is_empty()) {
-        places.push(Place { at: run.join(&format!("sources/{source}")).expect("plain names"), live: None });
+    for (source, places) in copies
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, places)| places.is_empty())
+    {
+        places.push(Place {
+            at: run.join(&format!("sources/{source}")).expect("plain names"),
+            live: None,
+        });
     }
     copies
 }
@@ -376,7 +526,9 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
 /// Where a part of a new object lies while it is staged.
 fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
     let new = slot.join("new").expect("a plain name");
-    entry.below(live).map_or(new.clone(), |below| new.with(&below))
+    entry
+        .below(live)
+        .map_or(new.clone(), |below| new.with(&below))
 }
 
 /// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
@@ -384,20 +536,31 @@ pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-/// Has the disk work on what is staged already, while the rest is still hashed; small files are better written together.
+/// Has the disk work on what is staged already, while the rest is still hashed; small files are
+/// better written together.
 fn begin_sync(file: &OwnFile, size: u64) {
     if size >= SYNCED_ALONE {
         file.begin_sync();
     }
 }
 
-fn copy_and_hash(from: &mut File, to: &mut OwnFile, expected: u64, tell: Tell<'_>) -> io::Result<FileFacts> {
+fn copy_and_hash(
+    from: &mut File,
+    to: &mut OwnFile,
+    expected: u64,
+    tell: Tell<'_>,
+) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = chunk_for(expected);
     let mut size = 0;
     loop {
         let read = match from.read(&mut chunk) {
-            Ok(0) => return Ok(FileFacts { size, sha256: hasher.finish() }),
+            Ok(0) => {
+                return Ok(FileFacts {
+                    size,
+                    sha256: hasher.finish(),
+                });
+            }
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -420,7 +583,11 @@ struct ToSlots<'a, 't> {
 }
 
 impl Sink for ToSlots<'_, '_> {
-    fn file<'a>(&'a mut self, file: &PackagedFile, modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
+    fn file<'a>(
+        &'a mut self,
+        file: &PackagedFile,
+        modified: Option<i64>,
+    ) -> io::Result<Box<dyn Write + 'a>> {
         self.times.insert(file.path.clone(), modified);
         match self.targets.get(&file.path) {
             // Another part of the package that this plan does not need.
@@ -429,7 +596,13 @@ impl Sink for ToSlots<'_, '_> {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
                 (self.tell)(file.size);
                 let failed = &mut self.failed;
-                Ok(Box::new(Unpacking { file: target, size: file.size, attributes: *attributes, modified, failed }))
+                Ok(Box::new(Unpacking {
+                    file: target,
+                    size: file.size,
+                    attributes: *attributes,
+                    modified,
+                    failed,
+                }))
             }
         }
     }
@@ -479,7 +652,11 @@ impl Beside for BesideCopies<'_> {
                 SourceAt::Share { path } => crate::names::Folded::of(path.name()),
             };
             if known == name.folded() {
-                let mut file = self.disk.tree().file(&self.copies[cabinet][0].at).map_err(|error| error.source)?;
+                let mut file = self
+                    .disk
+                    .tree()
+                    .file(&self.copies[cabinet][0].at)
+                    .map_err(|error| error.source)?;
                 file.rewind()?;
                 return Ok(Some(Box::new(BufReader::new(file))));
             }

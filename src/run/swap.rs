@@ -1,7 +1,7 @@
 //! One swap, forward and back.
 //!
-//! No record says how far a swap got; the names `new` and `old` in its slot do. N stands for the one,
-//! O for the other, L for the live path.
+//! No record says how far a swap got; the names `new` and `old` in its slot do. N stands for the
+//! one, O for the other, L for the live path.
 //!
 //! | had old | N | O | state | forward | back |
 //! | --- | --- | --- | --- | --- | --- |
@@ -31,8 +31,9 @@ use super::check::Witness;
 
 /// A swap and its slot in the run's folder.
 ///
-/// The two folders between which it moves everything are opened once: opening them for every look was most of the
-/// time that the renames of a commit took. Two handles each, so slots are not to be collected.
+/// The two folders between which it moves everything are opened once: opening them for every look
+/// was most of the time that the renames of a commit took. Two handles each, so slots are not to be
+/// collected.
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
@@ -66,14 +67,23 @@ pub(super) const BOTH_GONE: &str = "both the new and the old object are gone";
 /// What is wrong where a new object should come in.
 pub(super) const TAKEN: &str = "something that the plan did not see stands at the live path";
 /// What is wrong where an old object should be set aside.
-pub(super) const NOTHING_THERE: &str = "nothing stands at the live path, where the plan saw something";
+pub(super) const NOTHING_THERE: &str =
+    "nothing stands at the live path, where the plan saw something";
 /// What is wrong where a new object should be taken out again.
 pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
 
 /// How far a swap got, by the names in its slot alone; `None` where both objects are gone.
-pub(super) fn progress(tree: &Tree, slot: &RelPath, swap: &Swap) -> Result<Option<Progress>, DiskError> {
+pub(super) fn progress(
+    tree: &Tree,
+    slot: &RelPath,
+    swap: &Swap,
+) -> Result<Option<Progress>, DiskError> {
     let mut looker = Looker::new(tree);
-    let mut there = |name: &str| looker.look(&slot.join(name).expect("a plain name")).map(|look| look.is_some());
+    let mut there = |name: &str| {
+        looker
+            .look(&slot.join(name).expect("a plain name"))
+            .map(|look| look.is_some())
+    };
     Ok(told_by(swap, there("new")?, there("old")?))
 }
 
@@ -102,7 +112,13 @@ pub(super) fn slot_folder(run: &RelPath, number: u32) -> RelPath {
 impl<'a> Slot<'a> {
     pub(super) fn new(disk: &'a LockedDeployment, run: &RelPath, swap: &'a Swap) -> Self {
         let folder = slot_folder(run, swap.number);
-        Self { disk, swap, folder, own: OnceCell::new(), around: OnceCell::new() }
+        Self {
+            disk,
+            swap,
+            folder,
+            own: OnceCell::new(),
+            around: OnceCell::new(),
+        }
     }
 
     pub(super) fn new_path(&self) -> RelPath {
@@ -124,11 +140,19 @@ impl<'a> Slot<'a> {
 
     /// The folder that the live path lies in, opened.
     fn around(&self) -> Result<&Dir, DiskError> {
-        opened(&self.around, self.disk.tree(), self.swap.live.parent().as_ref())
+        opened(
+            &self.around,
+            self.disk.tree(),
+            self.swap.live.parent().as_ref(),
+        )
     }
 
     /// Like [`Slot::look`], at one of the three names of the swap.
-    fn look_in(&self, folder: Result<&Dir, DiskError>, at: &RelPath) -> Result<Option<Look>, RunError> {
+    fn look_in(
+        &self,
+        folder: Result<&Dir, DiskError>,
+        at: &RelPath,
+    ) -> Result<Option<Look>, RunError> {
         match folder {
             Ok(folder) => Ok(self.disk.tree().look_in(folder, at)?),
             Err(error) if error.is_missing() => Ok(None),
@@ -149,24 +173,39 @@ impl<'a> Slot<'a> {
     }
 
     fn stand(&self) -> Result<Stand, RunError> {
-        Ok(Stand { new: self.look_at_new()?, old: self.look_at_old()?, live: self.look_at_live()? })
+        Ok(Stand {
+            new: self.look_at_new()?,
+            old: self.look_at_old()?,
+            live: self.look_at_live()?,
+        })
     }
 
     /// From the live path into the slot.
     fn take(&self, slot: &RelPath) -> Result<(), RunError> {
-        Ok(self.disk.rename_in((self.around()?, &self.swap.live), (self.own()?, slot))?)
+        Ok(self
+            .disk
+            .rename_in((self.around()?, &self.swap.live), (self.own()?, slot))?)
     }
 
     /// From the slot to the live path, which must be free.
     fn bring(&self, slot: &RelPath) -> Result<(), RunError> {
-        match self.disk.rename_in((self.own()?, slot), (self.around()?, &self.swap.live)) {
-            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Err(self.stranger(TAKEN)),
+        match self
+            .disk
+            .rename_in((self.own()?, slot), (self.around()?, &self.swap.live))
+        {
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
+                Err(self.stranger(TAKEN))
+            }
             moved => Ok(moved?),
         }
     }
 
     fn stranger(&self, what: &'static str) -> RunError {
-        RunError::Stranger { what, live: self.swap.live.clone(), slot: self.folder.clone() }
+        RunError::Stranger {
+            what,
+            live: self.swap.live.clone(),
+            slot: self.folder.clone(),
+        }
     }
 
     /// How far the swap got, by the two names alone.
@@ -185,11 +224,15 @@ impl<'a> Slot<'a> {
 
     /// What stands under the three names, once no file does under two of them any more.
     fn mended(&self, stand: Stand) -> Result<Stand, RunError> {
-        let Some(live) = stand.live else { return Ok(stand) };
+        let Some(live) = stand.live else {
+            return Ok(stand);
+        };
         let is_live = |look: Option<Look>| look.is_some_and(|look| look.identity == live.identity);
         let later = match (is_live(stand.old), is_live(stand.new)) {
             (false, false) => return Ok(stand),
-            _ if live.kind != Kind::File => return Err(self.stranger("one folder stands under two names")),
+            _ if live.kind != Kind::File => {
+                return Err(self.stranger("one folder stands under two names"));
+            }
             (true, _) => self.swap.live.clone(),
             (false, true) => self.new_path(),
         };
@@ -242,27 +285,41 @@ impl<'a> Slot<'a> {
         Ok(Moved::Something)
     }
 
-    /// L to O; and back to L, if it is not what was seen there. Nobody reaches it by its path any more,
-    /// so that what is compared now is what is kept.
+    /// L to O; and back to L, if it is not what was seen there. Nobody reaches it by its path any
+    /// more, so that what is compared now is what is kept.
     fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
         self.take(&self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
             self.bring(&self.old_path())?;
-            return Err(RunError::Stale { path: self.disk.tree().shown(Some(&path)), what: what.to_owned() });
+            return Err(RunError::Stale {
+                path: self.disk.tree().shown(Some(&path)),
+                what: what.to_owned(),
+            });
         }
         Ok(())
     }
 
     /// The first of our entries that is not any more what was seen at the live path.
     fn changed(&self, witness: &Witness) -> Result<Option<(RelPath, &'static str)>, RunError> {
-        let seen = witness.get(&self.swap.number).map(Vec::as_slice).unwrap_or_default();
+        let seen = witness
+            .get(&self.swap.number)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let (old, mut looker) = (self.old_path(), Looker::new(self.disk.tree()));
-        for (at, entry) in self.swap.old.iter().enumerate().filter(|(_, entry)| entry.what != What::Traveller) {
+        for (at, entry) in self
+            .swap
+            .old
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.what != What::Traveller)
+        {
             let now = match entry.path.below(&self.swap.live) {
                 Some(below) => looker.look(&old.with(&below))?,
                 None => self.look_at_old()?,
             };
-            let Some(now) = now else { return Ok(Some((entry.path.clone(), "it is gone"))) };
+            let Some(now) = now else {
+                return Ok(Some((entry.path.clone(), "it is gone")));
+            };
             let same = match entry.what {
                 What::Folder => now.kind == Kind::Folder,
                 What::File { size, .. } => {
@@ -274,7 +331,10 @@ impl<'a> Slot<'a> {
                 What::Traveller => true,
             };
             if !same {
-                return Ok(Some((entry.path.clone(), "it was changed while the run was under way")));
+                return Ok(Some((
+                    entry.path.clone(),
+                    "it was changed while the run was under way",
+                )));
             }
         }
         Ok(None)
@@ -282,36 +342,56 @@ impl<'a> Slot<'a> {
 
     /// Our files in the old object, by their place below it.
     fn old_files(&self) -> Places {
-        let ours = self.swap.old.iter().filter(|entry| matches!(entry.what, What::File { .. }));
+        let ours = self
+            .swap
+            .old
+            .iter()
+            .filter(|entry| matches!(entry.what, What::File { .. }));
         self.places(ours.map(|entry| &entry.path))
     }
 
     /// Our files in the new object, by their place below it.
     fn new_files(&self) -> Places {
-        let ours = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::File { .. }));
+        let ours = self
+            .swap
+            .new
+            .iter()
+            .filter(|entry| matches!(entry.what, NewWhat::File { .. }));
         self.places(ours.map(|entry| &entry.path))
     }
 
     fn places<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> Places {
-        paths.filter_map(|path| path.below(&self.swap.live)).map(|below| below.folded()).collect()
+        paths
+            .filter_map(|path| path.below(&self.swap.live))
+            .map(|below| below.folded())
+            .collect()
     }
 
     /// The operator's files move from O into N.
     fn travel(&self) -> Result<Moved, RunError> {
-        let (old, new) = ((self.old_path(), self.old_files()), (self.new_path(), self.new_files()));
+        let (old, new) = (
+            (self.old_path(), self.old_files()),
+            (self.new_path(), self.new_files()),
+        );
         self.move_strangers(&old, &new, Later::Target)
     }
 
     /// The operator's files move from N back into O.
     fn travel_back(&self) -> Result<Moved, RunError> {
-        let (old, new) = ((self.old_path(), self.old_files()), (self.new_path(), self.new_files()));
+        let (old, new) = (
+            (self.old_path(), self.old_files()),
+            (self.new_path(), self.new_files()),
+        );
         self.move_strangers(&new, &old, Later::Source)
     }
 
-    /// The operator's files move from N back to L, where a power cut kept their way into N, and not the
-    /// rename of L to O before it.
+    /// The operator's files move from N back to L, where a power cut kept their way into N, and not
+    /// the rename of L to O before it.
     fn bring_travellers_home(&self) -> Result<Moved, RunError> {
-        let (live, new) = ((self.swap.live.clone(), self.old_files()), (self.new_path(), self.new_files()));
+        let (live, new) = (
+            (self.swap.live.clone(), self.old_files()),
+            (self.new_path(), self.new_files()),
+        );
         match self.swap.has_old() {
             true => self.move_strangers(&new, &live, Later::Source),
             false => Ok(Moved::Nothing),
@@ -321,7 +401,10 @@ impl<'a> Slot<'a> {
     /// What an operator's process still wrote into the old object, after the new one was in place,
     /// moves to L. What has no place there stays where it is, and is returned.
     pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<String>), RunError> {
-        let Strangers { placed, pathless: mut stayed } = self.list_strangers(&self.old_path(), &self.old_files())?;
+        let Strangers {
+            placed,
+            pathless: mut stayed,
+        } = self.list_strangers(&self.old_path(), &self.old_files())?;
         let mut late = Vec::new();
         let (live, ours) = (&self.swap.live, self.new_files());
         for (from, below) in placed {
@@ -330,12 +413,18 @@ impl<'a> Slot<'a> {
                 continue;
             };
             match (self.look(&from)?, self.look(&to)?) {
-                (Some(here), Some(there)) if here.identity != there.identity => stayed.push(from.to_string()),
+                (Some(here), Some(there)) if here.identity != there.identity => {
+                    stayed.push(from.to_string())
+                }
                 _ => late.push((from, to)),
             }
         }
         self.make_parents(&late, &self.old_path(), live)?;
-        let moved = if late.is_empty() { Moved::Nothing } else { Moved::Something };
+        let moved = if late.is_empty() {
+            Moved::Nothing
+        } else {
+            Moved::Something
+        };
         for (from, to) in late {
             if self.look(&to)?.is_some() {
                 // One file under two names: the later one goes, and the move is done again.
@@ -348,8 +437,13 @@ impl<'a> Slot<'a> {
 
     /// Files in the new object, while it is in the slot, that are none of ours.
     pub(super) fn strangers_in_new(&self) -> Result<Vec<String>, RunError> {
-        let Strangers { placed, pathless } = self.list_strangers(&self.new_path(), &self.new_files())?;
-        Ok(placed.into_iter().map(|(at, _)| at.to_string()).chain(pathless).collect())
+        let Strangers { placed, pathless } =
+            self.list_strangers(&self.new_path(), &self.new_files())?;
+        Ok(placed
+            .into_iter()
+            .map(|(at, _)| at.to_string())
+            .chain(pathless)
+            .collect())
     }
 
     /// Files that are none of ours in the object that this swap has put in place, or is about to.
@@ -371,13 +465,19 @@ impl<'a> Slot<'a> {
         self.strangers(&object, &self.old_files()).map(|_| ())
     }
 
-    /// Files in an object of ours that are none of ours: where they are, and their place below it. One that
-    /// has no path for us is never silently left behind.
-    fn strangers(&self, object: &RelPath, ours: &Places) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+    /// Files in an object of ours that are none of ours: where they are, and their place below it.
+    /// One that has no path for us is never silently left behind.
+    fn strangers(
+        &self,
+        object: &RelPath,
+        ours: &Places,
+    ) -> Result<Vec<(RelPath, RelPath)>, RunError> {
         let Strangers { placed, pathless } = self.list_strangers(object, ours)?;
         match pathless.into_iter().next() {
             None => Ok(placed),
-            Some(at) => Err(RunError::Pathless { path: self.disk.tree().path().join(at).display().to_string() }),
+            Some(at) => Err(RunError::Pathless {
+                path: self.disk.tree().path().join(at).display().to_string(),
+            }),
         }
     }
 
@@ -387,10 +487,19 @@ impl<'a> Slot<'a> {
             _ => return Ok(Strangers::default()),
         }
         let listing = self.disk.tree().walk(Some(object))?;
-        let files = listing.found.into_iter().filter(|found| found.kind != Kind::Folder);
-        let placed = files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
-        let placed = placed.filter(|(_, below)| !ours.contains(&below.folded())).collect();
-        Ok(Strangers { placed, pathless: listing.unreadable })
+        let files = listing
+            .found
+            .into_iter()
+            .filter(|found| found.kind != Kind::Folder);
+        let placed =
+            files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
+        let placed = placed
+            .filter(|(_, below)| !ours.contains(&below.folded()))
+            .collect();
+        Ok(Strangers {
+            placed,
+            pathless: listing.unreadable,
+        })
     }
 
     /// From one object into the other; each with the files of ours in it.
@@ -400,7 +509,9 @@ impl<'a> Slot<'a> {
         (to, theirs): &(RelPath, Places),
         later: Later,
     ) -> Result<Moved, RunError> {
-        let in_the_way = |source: &RelPath| RunError::InTheWay { path: self.disk.tree().shown(Some(source)) };
+        let in_the_way = |source: &RelPath| RunError::InTheWay {
+            path: self.disk.tree().shown(Some(source)),
+        };
         let mut moves = Vec::new();
         for (source, below) in self.strangers(from, ours)? {
             match self.place(&below, to, theirs)? {
@@ -408,7 +519,11 @@ impl<'a> Slot<'a> {
                 None => return Err(in_the_way(&source)),
             }
         }
-        let moved = if moves.is_empty() { Moved::Nothing } else { Moved::Something };
+        let moved = if moves.is_empty() {
+            Moved::Nothing
+        } else {
+            Moved::Something
+        };
         self.make_parents(&moves, from, to)?;
         for (source, target) in moves {
             let (here, there) = (self.look(&source)?, self.look(&target)?);
@@ -430,21 +545,31 @@ impl<'a> Slot<'a> {
         Ok(moved)
     }
 
-    /// Where a traveller belongs below an object that has these files of ours; `None` where its place is taken.
-    /// Names compare without regard to case: a folder that is there keeps its spelling, and nothing comes
-    /// beside a file of ours that differs from it only in that.
-    fn place(&self, below: &RelPath, object: &RelPath, ours: &Places) -> Result<Option<RelPath>, RunError> {
+    /// Where a traveller belongs below an object that has these files of ours; `None` where its
+    /// place is taken. Names compare without regard to case: a folder that is there keeps its
+    /// spelling, and nothing comes beside a file of ours that differs from it only in that.
+    fn place(
+        &self,
+        below: &RelPath,
+        object: &RelPath,
+        ours: &Places,
+    ) -> Result<Option<RelPath>, RunError> {
         if ours.contains(&below.folded()) {
             return Ok(None);
         }
         let mut place = object.clone();
         for folder in below.ancestors() {
             place = self.spelled(&place, folder.name())?;
-            if self.look(&place)?.is_some_and(|look| look.kind != Kind::Folder) {
+            if self
+                .look(&place)?
+                .is_some_and(|look| look.kind != Kind::Folder)
+            {
                 return Ok(None);
             }
         }
-        Ok(Some(place.join(below.name()).expect("the last part of a path")))
+        Ok(Some(
+            place.join(below.name()).expect("the last part of a path"),
+        ))
     }
 
     /// A name in a folder, in the spelling that stands there, if one does.
@@ -455,28 +580,46 @@ impl<'a> Slot<'a> {
         }
         let names = self.disk.tree().names(folder)?;
         let there = names.iter().find(|(there, _)| same_name(there, name));
-        Ok(there.map_or(exact, |(there, _)| folder.join(there).expect("a name found in a folder")))
+        Ok(there.map_or(exact, |(there, _)| {
+            folder.join(there).expect("a name found in a folder")
+        }))
     }
 
-    /// The operator's folders on the way to his files, made anew on the other side with the mode and the
-    /// owner they have here. A death may have left one of them without: what is none of ours is set again.
-    /// They are on disk before a file goes there, which would be lost with its folder.
-    fn make_parents(&self, moves: &[(RelPath, RelPath)], from: &RelPath, to: &RelPath) -> Result<(), RunError> {
+    /// The operator's folders on the way to his files, made anew on the other side with the mode
+    /// and the owner they have here. A death may have left one of them without: what is none of
+    /// ours is set again. They are on disk before a file goes there, which would be lost with its
+    /// folder.
+    fn make_parents(
+        &self,
+        moves: &[(RelPath, RelPath)],
+        from: &RelPath,
+        to: &RelPath,
+    ) -> Result<(), RunError> {
         let ours = self.our_folders();
         let way = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
-            path.ancestors().filter(|folder| folder.below(object).is_some()).collect()
+            path.ancestors()
+                .filter(|folder| folder.below(object).is_some())
+                .collect()
         };
         // By the folder to be made, the one it is made after.
-        let pairs = moves.iter().flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
+        let pairs = moves
+            .iter()
+            .flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
         let ways: BTreeMap<RelPath, RelPath> = pairs.collect();
         let mut made = Moved::Nothing;
         for (folder, his) in ways {
-            let his = self.look(&his)?.ok_or_else(|| self.stranger("a folder is gone"))?;
+            let his = self
+                .look(&his)?
+                .ok_or_else(|| self.stranger("a folder is gone"))?;
             let wanted = Attributes::same(&his);
-            let is_ours = folder.below(to).is_some_and(|below| ours.contains(&below.folded()));
+            let is_ours = folder
+                .below(to)
+                .is_some_and(|below| ours.contains(&below.folded()));
             match self.look(&folder)? {
                 None => self.disk.make_folder(&folder, wanted)?,
-                Some(look) if !is_ours && Attributes::same(&look) != wanted => self.disk.set_folder(&folder, wanted)?,
+                Some(look) if !is_ours && Attributes::same(&look) != wanted => {
+                    self.disk.set_folder(&folder, wanted)?
+                }
                 Some(_) => continue,
             }
             made = Moved::Something;
@@ -489,14 +632,28 @@ impl<'a> Slot<'a> {
 
     /// The folders of ours in the new and the old object, by their place below it.
     fn our_folders(&self) -> Places {
-        let old = self.swap.old.iter().filter(|entry| entry.what == What::Folder).map(|entry| &entry.path);
-        let new = self.swap.new.iter().filter(|entry| matches!(entry.what, NewWhat::Folder)).map(|entry| &entry.path);
+        let old = self
+            .swap
+            .old
+            .iter()
+            .filter(|entry| entry.what == What::Folder)
+            .map(|entry| &entry.path);
+        let new = self
+            .swap
+            .new
+            .iter()
+            .filter(|entry| matches!(entry.what, NewWhat::Folder))
+            .map(|entry| &entry.path);
         self.places(old.chain(new))
     }
 }
 
 /// A folder that is opened when it is first asked for.
-fn opened<'d>(cell: &'d OnceCell<Dir>, tree: &Tree, path: Option<&RelPath>) -> Result<&'d Dir, DiskError> {
+fn opened<'d>(
+    cell: &'d OnceCell<Dir>,
+    tree: &Tree,
+    path: Option<&RelPath>,
+) -> Result<&'d Dir, DiskError> {
     match cell.get() {
         Some(folder) => Ok(folder),
         None => tree.folder(path).map(|folder| cell.get_or_init(|| folder)),

@@ -29,7 +29,9 @@ impl Walk<'_> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]) {
             if let Some(step) = step.filter(|step| self.listener.stops_before(step)) {
-                return self.pause(RunError::StopsBefore { step: step.id.clone() });
+                return self.pause(RunError::StopsBefore {
+                    step: step.id.clone(),
+                });
             }
             self.listener.tell(&Event::Step { step, back: false });
             let operations = by_swap(step);
@@ -98,18 +100,39 @@ impl Walk<'_> {
     fn barrier(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
         let since = Instant::now();
         self.disk.barrier()?;
-        self.listener.tell(&Event::Barrier { step, back, took: since.elapsed() });
+        self.listener.tell(&Event::Barrier {
+            step,
+            back,
+            took: since.elapsed(),
+        });
         Ok(())
     }
 
-    fn tell_swapped(&mut self, operations: &BTreeMap<u32, Vec<&Operation>>, swap: &Swap, back: bool, took: Duration) {
-        let operations = operations.get(&swap.number).map(Vec::as_slice).unwrap_or_default();
-        self.listener.tell(&Event::Swapped { swap, operations, back, took });
+    fn tell_swapped(
+        &mut self,
+        operations: &BTreeMap<u32, Vec<&Operation>>,
+        swap: &Swap,
+        back: bool,
+        took: Duration,
+    ) {
+        let operations = operations
+            .get(&swap.number)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        self.listener.tell(&Event::Swapped {
+            swap,
+            operations,
+            back,
+            took,
+        });
     }
 
     /// Asks a person, and measures how long the answer takes.
     fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
-        self.listener.tell(&Event::Asked { step: question.step, back: question.back });
+        self.listener.tell(&Event::Asked {
+            step: question.step,
+            back: question.back,
+        });
         let since = Instant::now();
         let reply = self.listener.ask(question);
         (reply, since.elapsed())
@@ -117,16 +140,29 @@ impl Walk<'_> {
 
     /// Waits for a person, unless the journal knows the answer already.
     fn pass(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
-        if matches!(self.journal.journal().confirmed(&step.id), Some(Answer::Done | Answer::Skipped)) {
+        if matches!(
+            self.journal.journal().confirmed(&step.id),
+            Some(Answer::Done | Answer::Skipped)
+        ) {
             return Ok(());
         }
-        let question =
-            Question { step, text: &gate.instructions, optional: gate.optional, servers: &gate.servers, back: false };
+        let question = Question {
+            step,
+            text: &gate.instructions,
+            optional: gate.optional,
+            servers: &gate.servers,
+            back: false,
+        };
         let (reply, waited) = self.ask(&question);
         let answer = match reply {
             Reply::Done => Answer::Done,
             Reply::Skip if gate.optional => Answer::Skipped,
-            _ => return Err(RunError::Waiting { step: step.id.clone(), back: false }),
+            _ => {
+                return Err(RunError::Waiting {
+                    step: step.id.clone(),
+                    back: false,
+                });
+            }
         };
         self.confirm(step, answer, waited)
     }
@@ -137,20 +173,45 @@ impl Walk<'_> {
             return Ok(());
         }
         let Some(undo) = &gate.undo else {
-            return Err(RunError::NoReturn { step: step.id.clone() });
+            return Err(RunError::NoReturn {
+                step: step.id.clone(),
+            });
         };
-        let question = Question { step, text: undo, optional: false, servers: &gate.servers, back: true };
+        let question = Question {
+            step,
+            text: undo,
+            optional: false,
+            servers: &gate.servers,
+            back: true,
+        };
         match self.ask(&question) {
             (Reply::Done, waited) => self.confirm(step, Answer::TakenBack, waited),
-            _ => Err(RunError::Waiting { step: step.id.clone(), back: true }),
+            _ => Err(RunError::Waiting {
+                step: step.id.clone(),
+                back: true,
+            }),
         }
     }
 
-    fn confirm(&mut self, step: &PlannedStep, answer: Answer, waited: Duration) -> Result<(), RunError> {
+    fn confirm(
+        &mut self,
+        step: &PlannedStep,
+        answer: Answer,
+        waited: Duration,
+    ) -> Result<(), RunError> {
         let by = user();
-        let record = Record::Confirmed { step: step.id.clone(), by: by.clone(), answer };
+        let record = Record::Confirmed {
+            step: step.id.clone(),
+            by: by.clone(),
+            answer,
+        };
         self.journal.write(self.disk, record)?;
-        self.listener.tell(&Event::Answered { step, answer, by: &by, waited });
+        self.listener.tell(&Event::Answered {
+            step,
+            answer,
+            by: &by,
+            waited,
+        });
         Ok(())
     }
 }
@@ -159,7 +220,10 @@ impl Walk<'_> {
 fn by_swap(step: Option<&PlannedStep>) -> BTreeMap<u32, Vec<&Operation>> {
     let mut operations: BTreeMap<u32, Vec<&Operation>> = BTreeMap::new();
     for operation in step.iter().flat_map(|step| &step.operations) {
-        operations.entry(operation.swap).or_default().push(operation);
+        operations
+            .entry(operation.swap)
+            .or_default()
+            .push(operation);
     }
     operations
 }

@@ -1,9 +1,9 @@
 //! Does a manifest still say what its article says?
 //!
-//! The article is imported anew, and the draft that it comes to is held against the manifest, fact by fact, as two
-//! manifests are. What an author words in his own way (titles, ids, instructions, what is told of fixes) is no fact,
-//! and neither is what no article can say: pins, or why a file is used by no step. Since ids are the author's, steps are
-//! matched by what they do and to what.
+//! The article is imported anew, and the draft that it comes to is held against the manifest, fact
+//! by fact, as two manifests are. What an author words in his own way (titles, ids, instructions,
+//! what is told of fixes) is no fact, and neither is what no article can say: pins, or why a file
+//! is used by no step. Since ids are the author's, steps are matched by what they do and to what.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::article::{Imported, Open};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, Condition, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place, Prerequisite,
-    Selection, Step, Value, compare,
+    self, Action, Condition, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place,
+    Prerequisite, Selection, Step, Value, compare,
 };
 use crate::names::Folded;
 
@@ -40,11 +40,25 @@ impl Article {
     /// Something that every manifest must have could not be read from it, such as its KB number.
     pub fn new(name: impl Into<String>, imported: Imported) -> Result<Self, Incomplete> {
         let mut findings = Findings::default();
-        match manifest::parse(&Source::new("the draft", imported.draft.as_str()), &mut findings) {
-            Some(manifest) => Ok(Self { name: name.into(), imported, manifest }),
+        match manifest::parse(
+            &Source::new("the draft", imported.draft.as_str()),
+            &mut findings,
+        ) {
+            Some(manifest) => Ok(Self {
+                name: name.into(),
+                imported,
+                manifest,
+            }),
             None => {
-                let why = findings.sorted().first().map(|first| first.message.clone()).unwrap_or_default();
-                Err(Incomplete { why, open: imported.open })
+                let why = findings
+                    .sorted()
+                    .first()
+                    .map(|first| first.message.clone())
+                    .unwrap_or_default();
+                Err(Incomplete {
+                    why,
+                    open: imported.open,
+                })
             }
         }
     }
@@ -52,7 +66,11 @@ impl Article {
     /// Adds what the manifest of this source says otherwise.
     pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
         let (ours, its) = (manifest.rollup.kb, self.manifest.rollup.kb);
-        let head = span(source, manifest.rollup.lines.get("kb").copied().unwrap_or(1), None);
+        let head = span(
+            source,
+            manifest.rollup.lines.get("kb").copied().unwrap_or(1),
+            None,
+        );
         if ours != its {
             let message = format!("the manifest is of {ours}, and the article of {its}");
             let finding = findings.add(Code::ArticleSaysOtherwise, head, message);
@@ -60,32 +78,51 @@ impl Article {
             return;
         }
         let said = Self::in_the_words_of(&self.manifest, manifest);
-        for difference in compare(&said, manifest).iter().filter(|difference| is_a_fact(difference)) {
+        for difference in compare(&said, manifest)
+            .iter()
+            .filter(|difference| is_a_fact(difference))
+        {
             if let Some(finding) = self.finding(source, manifest, difference) {
                 findings.push(finding);
             }
         }
         for open in &self.imported.open {
-            let finding = findings.add(Code::ArticleLeavesOpen, head.clone(), format!("left open: {}", open.what));
+            let finding = findings.add(
+                Code::ArticleLeavesOpen,
+                head.clone(),
+                format!("left open: {}", open.what),
+            );
             finding.note(self.place(open.line));
         }
     }
 
-    /// What the article says, with the steps and the questions under the ids that the manifest has for them.
+    /// What the article says, with the steps and the questions under the ids that the manifest has
+    /// for them.
     fn in_the_words_of(said: &Manifest, manifest: &Manifest) -> Manifest {
         let mut said = said.clone();
-        let asked = |prerequisite: &&Prerequisite| matches!(prerequisite.condition, Condition::Confirm { .. });
-        let its = said.prerequisites.iter_mut().filter(|one| matches!(one.condition, Condition::Confirm { .. }));
+        let asked = |prerequisite: &&Prerequisite| {
+            matches!(prerequisite.condition, Condition::Confirm { .. })
+        };
+        let its = said
+            .prerequisites
+            .iter_mut()
+            .filter(|one| matches!(one.condition, Condition::Confirm { .. }));
         for (its, ours) in its.zip(manifest.prerequisites.iter().filter(asked)) {
             its.condition = ours.condition.clone();
         }
         let pairs = pairs(&said.steps, &manifest.steps);
-        let taken: BTreeSet<Folded> = manifest.steps.iter().map(|step| Folded::of(&step.id)).collect();
+        let taken: BTreeSet<Folded> = manifest
+            .steps
+            .iter()
+            .map(|step| Folded::of(&step.id))
+            .collect();
         let mut renamed = BTreeMap::new();
         for (at, step) in said.steps.iter_mut().enumerate() {
             let id = match pairs.get(&at) {
                 Some(&partner) => manifest.steps[partner].id.clone(),
-                None if taken.contains(&Folded::of(&step.id)) => format!("{} of the article", step.id),
+                None if taken.contains(&Folded::of(&step.id)) => {
+                    format!("{} of the article", step.id)
+                }
                 None => step.id.clone(),
             };
             renamed.insert(Folded::of(&step.id), id.clone());
@@ -101,13 +138,41 @@ impl Article {
         said
     }
 
-    fn finding(&self, source: &Source, manifest: &Manifest, difference: &Difference) -> Option<Finding> {
-        let Difference { of, what, kind, old, new, old_line, .. } = difference;
+    fn finding(
+        &self,
+        source: &Source,
+        manifest: &Manifest,
+        difference: &Difference,
+    ) -> Option<Finding> {
+        let Difference {
+            of,
+            what,
+            kind,
+            old,
+            new,
+            old_line,
+            ..
+        } = difference;
         // What only the manifest says of a row may be what the article leaves open of it.
-        let row = of.as_deref().map(Folded::of).filter(|_| difference.place == Place::Payload);
-        let row = row.and_then(|row| self.manifest.files.iter().find(|file| file.name.folded() == row));
-        let its_line = old_line.or(row.map(|row| row.line)).and_then(|line| self.imported.article_line(line));
-        let is_open = its_line.is_some_and(|line| self.imported.open.iter().any(|open| open.line == Some(line)));
+        let row = of
+            .as_deref()
+            .map(Folded::of)
+            .filter(|_| difference.place == Place::Payload);
+        let row = row.and_then(|row| {
+            self.manifest
+                .files
+                .iter()
+                .find(|file| file.name.folded() == row)
+        });
+        let its_line = old_line
+            .or(row.map(|row| row.line))
+            .and_then(|line| self.imported.article_line(line));
+        let is_open = its_line.is_some_and(|line| {
+            self.imported
+                .open
+                .iter()
+                .any(|open| open.line == Some(line))
+        });
         let subject = match of {
             _ if matches!(what.as_str(), "step" | "file" | "prerequisite") => {
                 format!("{what} `{}`", of.as_deref().unwrap_or_default())
@@ -119,21 +184,38 @@ impl Article {
         let (code, message) = match (kind, its, ours) {
             // What the draft leaves out or marks is told as open.
             (Kind::Added | Kind::Removed, ..) if is_open => return None,
-            (Kind::Changed, Some(its), Some(ours)) if !its.contains("TODO") => {
-                (Code::ArticleSaysOtherwise, format!("{subject} is {ours}, and {its} in the article"))
-            }
+            (Kind::Changed, Some(its), Some(ours)) if !its.contains("TODO") => (
+                Code::ArticleSaysOtherwise,
+                format!("{subject} is {ours}, and {its} in the article"),
+            ),
             (Kind::Changed, ..) => return None,
             (Kind::Moved, its, ours) => {
-                let [its, ours] = [its, ours].map(|place| place.unwrap_or_else(|| "elsewhere".to_owned()));
-                (Code::ArticleSaysOtherwise, format!("{subject} comes {ours}, and in the article {its}"))
+                let [its, ours] =
+                    [its, ours].map(|place| place.unwrap_or_else(|| "elsewhere".to_owned()));
+                (
+                    Code::ArticleSaysOtherwise,
+                    format!("{subject} comes {ours}, and in the article {its}"),
+                )
             }
             (Kind::Removed, its, _) => {
-                let its = its.filter(|_| !is_whole(old)).map(|its| format!("{its} in ")).unwrap_or_default();
-                (Code::ArticleSaysMore, format!("{its}{subject} is missing, and the article has it"))
+                let its = its
+                    .filter(|_| !is_whole(old))
+                    .map(|its| format!("{its} in "))
+                    .unwrap_or_default();
+                (
+                    Code::ArticleSaysMore,
+                    format!("{its}{subject} is missing, and the article has it"),
+                )
             }
             (Kind::Added, _, ours) => {
-                let ours = ours.filter(|_| !is_whole(new)).map(|ours| format!("{ours} in ")).unwrap_or_default();
-                (Code::ArticleSaysLess, format!("{ours}{subject} is not in the article"))
+                let ours = ours
+                    .filter(|_| !is_whole(new))
+                    .map(|ours| format!("{ours} in "))
+                    .unwrap_or_default();
+                (
+                    Code::ArticleSaysLess,
+                    format!("{ours}{subject} is not in the article"),
+                )
             }
         };
         let mut finding = Finding::new(code, ours_at(source, manifest, difference), message);
@@ -176,9 +258,17 @@ fn told(value: &Value) -> Option<String> {
         Value::Text(text) => Some(format!("`{text}`")),
         Value::Number(number) => Some(number.to_string()),
         Value::Flag(flag) => Some(flag.to_string()),
-        Value::List(values) => Some(values.iter().filter_map(told).collect::<Vec<_>>().join(", ")),
+        Value::List(values) => Some(
+            values
+                .iter()
+                .filter_map(told)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
         Value::Whole(parts) => {
-            let (word, beside) = parts.iter().find(|(word, _)| word == "after" || word == "before")?;
+            let (word, beside) = parts
+                .iter()
+                .find(|(word, _)| word == "after" || word == "before")?;
             Some(format!("{word} {}", told(beside)?))
         }
     }
@@ -194,7 +284,13 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
         let key = Some(difference.what.as_str()).filter(|_| !is_whole(&difference.new));
         return span(source, line, value.or(key));
     }
-    let named = |id: &str| manifest.steps.iter().find(|step| step.id == id).map(|step| step.line);
+    let named = |id: &str| {
+        manifest
+            .steps
+            .iter()
+            .find(|step| step.id == id)
+            .map(|step| step.line)
+    };
     let beside = match &difference.old {
         Some(Value::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
             Value::Text(id) => named(id),
@@ -206,29 +302,40 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
         Place::Payload if difference.what == "file" => manifest.payload.clone(),
         Place::Payload => {
             let of = difference.of.as_deref().map(Folded::of);
-            let row = manifest.files.iter().find(|row| Some(row.name.folded()) == of);
-            row.map_or_else(|| manifest.payload.clone(), |row| span(source, row.line, None))
+            let row = manifest
+                .files
+                .iter()
+                .find(|row| Some(row.name.folded()) == of);
+            row.map_or_else(
+                || manifest.payload.clone(),
+                |row| span(source, row.line, None),
+            )
         }
         Place::Steps => {
             let line = difference.of.as_deref().and_then(named).or(beside);
             span(source, line.unwrap_or(1), None)
         }
-        Place::Rollup | Place::Article | Place::Prerequisites => {
-            span(source, manifest.rollup.lines.get("kb").copied().unwrap_or(1), None)
-        }
+        Place::Rollup | Place::Article | Place::Prerequisites => span(
+            source,
+            manifest.rollup.lines.get("kb").copied().unwrap_or(1),
+            None,
+        ),
     }
 }
 
 /// The first place of a text on a line, else the whole line without the space around it.
 fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
     let (whole, start) = (source.line_text(line), source.line_span(line).start);
-    let within = text.filter(|text| !text.is_empty()).and_then(|text| Some((whole.find(text)?, text.len())));
-    let (at, length) = within.unwrap_or_else(|| (whole.len() - whole.trim_start().len(), whole.trim().len()));
+    let within = text
+        .filter(|text| !text.is_empty())
+        .and_then(|text| Some((whole.find(text)?, text.len())));
+    let (at, length) =
+        within.unwrap_or_else(|| (whole.len() - whole.trim_start().len(), whole.trim().len()));
     start + at..start + at + length
 }
 
-/// Which steps of the article are which of the manifest: those that do the same to the same, the most first; what is left
-/// by what is done alone, in order.
+/// Which steps of the article are which of the manifest: those that do the same to the same, the
+/// most first; what is left by what is done alone, in order.
 fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
     let targets = |steps: &[Step]| steps.iter().map(targets).collect::<Vec<_>>();
     let (its, ours) = (targets(article), targets(manifest));
@@ -253,16 +360,29 @@ fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
 
 /// What a step is about.
 fn targets(step: &Step) -> BTreeSet<Folded> {
-    let listed = |files: &[Listed]| files.iter().map(|file| Folded::of(&file.name)).collect::<BTreeSet<_>>();
+    let listed = |files: &[Listed]| {
+        files
+            .iter()
+            .map(|file| Folded::of(&file.name))
+            .collect::<BTreeSet<_>>()
+    };
     match &step.action {
         Action::Uninstall(selection)
         | Action::Install(InstallTargets::Chosen(selection))
-        | Action::Initialize { items: selection, parameters: _ } => selected(selection),
+        | Action::Initialize {
+            items: selection,
+            parameters: _,
+        } => selected(selection),
         Action::Install(InstallTargets::RemovedBy { step, line: _ }) => [Folded::of(step)].into(),
-        Action::Copy { files: CopyFiles::Named(files), to: _ } | Action::Run { files, on: _ } => listed(files),
-        Action::Copy { files: CopyFiles::Others { names, line: _ }, to: _ } => {
-            names.iter().map(|name| name.folded()).collect()
+        Action::Copy {
+            files: CopyFiles::Named(files),
+            to: _,
         }
+        | Action::Run { files, on: _ } => listed(files),
+        Action::Copy {
+            files: CopyFiles::Others { names, line: _ },
+            to: _,
+        } => names.iter().map(|name| name.folded()).collect(),
         Action::Service { service, .. } => [Folded::of(service)].into(),
         Action::Manual { .. } => BTreeSet::new(),
     }
@@ -270,5 +390,8 @@ fn targets(step: &Step) -> BTreeSet<Folded> {
 
 fn selected(selection: &Selection) -> BTreeSet<Folded> {
     let items = selection.items.iter().flat_map(|group| &group.names);
-    items.chain(&selection.groups).map(|name| Folded::of(&name.name)).collect()
+    items
+        .chain(&selection.groups)
+        .map(|name| Folded::of(&name.name))
+        .collect()
 }

@@ -8,16 +8,18 @@ use crate::names::Digest;
 /// Bytes of the digest that are shown; enough for the findings of one document.
 const SHOWN: usize = 16;
 
-/// The fingerprints of findings, in their order: over the code, the text of the line and which one of its kind it
-/// is among equal lines. It stays as it is while other lines come and go, so that a service that shows findings
-/// knows an old one again.
+/// The fingerprints of findings, in their order: over the code, the text of the line and which one
+/// of its kind it is among equal lines. It stays as it is while other lines come and go, so that a
+/// service that shows findings knows an old one again.
 pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> {
     // A line may be as long as the document and have all its findings, so each is looked at once.
     let mut lines: BTreeMap<u32, Digest> = BTreeMap::new();
     let mut seen: BTreeMap<(Code, Digest), usize> = BTreeMap::new();
     let of = |finding: &&Finding| {
         let line = source.line(finding.span.start);
-        let line = *lines.entry(line).or_insert_with(|| Digest::of(source.line_text(line).trim().as_bytes()));
+        let line = *lines
+            .entry(line)
+            .or_insert_with(|| Digest::of(source.line_text(line).trim().as_bytes()));
         let nth = seen.entry((finding.code, line)).or_default();
         *nth += 1;
         let digest = Digest::of(format!("{}\n{line}\n{nth}", finding.code).as_bytes()).to_string();
@@ -45,7 +47,10 @@ mod tests {
     #[test]
     fn a_fingerprint_stays_when_other_lines_change() {
         let before = of("a = 1\nfoo = 2\nbar = 3\nfoo = 2\n", &["foo", "bar"]);
-        let after = of("# new\n\nfoo = 2\na = 1\n  bar = 3\nb = 2\nfoo = 2 \n", &["foo", "bar"]);
+        let after = of(
+            "# new\n\nfoo = 2\na = 1\n  bar = 3\nb = 2\nfoo = 2 \n",
+            &["foo", "bar"],
+        );
         assert_eq!(before, after);
         assert!(before[0] != before[2] && before[0] != before[1]);
     }

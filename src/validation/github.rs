@@ -20,7 +20,11 @@ impl Validation {
             }
             for (code, level, more) in document.findings.not_kept() {
                 let file = property(document.source.name());
-                let _ = writeln!(text, "::{} file={file},title={code}::{more} more like these", command(level));
+                let _ = writeln!(
+                    text,
+                    "::{} file={file},title={code}::{more} more like these",
+                    command(level)
+                );
             }
         }
         text
@@ -30,13 +34,24 @@ impl Validation {
 fn annotation(document: &Document, finding: &Finding) -> String {
     let record = finding.record(&document.source);
     let file = property(record.file);
-    let mut place = format!("file={file},line={},endLine={}", record.line, record.end_line);
+    let mut place = format!(
+        "file={file},line={},endLine={}",
+        record.line, record.end_line
+    );
     // Columns mean something only within one line.
     if record.line == record.end_line {
-        let _ = write!(place, ",col={},endColumn={}", record.column, record.end_column);
+        let _ = write!(
+            place,
+            ",col={},endColumn={}",
+            record.column, record.end_column
+        );
     }
     let title = property(&format!("{}: {}", finding.code, finding.code.title()));
-    format!("::{} {place},title={title}::{}", command(finding.level), data(&finding.told()))
+    format!(
+        "::{} {place},title={title}::{}",
+        command(finding.level),
+        data(&finding.told())
+    )
 }
 
 fn command(level: Level) -> &'static str {
@@ -72,7 +87,11 @@ mod tests {
         findings.add(Code::Syntax, 1..5, "over lines");
         let source = Source::new("a,b:c\n.toml", "abc\ndef\n");
         let validation = Validation {
-            documents: vec![Document { source, kind: Kind::Manifest, findings }],
+            documents: vec![Document {
+                source,
+                kind: Kind::Manifest,
+                findings,
+            }],
             ..Validation::default()
         };
         let wanted = "\

@@ -17,7 +17,10 @@ impl Validation {
             json!({ "file": document.source.name(), "kind": document.kind.named(),
                     "errors": errors, "warnings": warnings, "notes": notes })
         };
-        let unread = self.unread.iter().map(|unread| json!({ "file": unread.file, "reason": unread.reason }));
+        let unread = self
+            .unread
+            .iter()
+            .map(|unread| json!({ "file": unread.file, "reason": unread.reason }));
         json!({
             "schema": JSON_SCHEMA,
             "errors": counts.errors, "warnings": counts.warnings, "notes": counts.notes,

@@ -31,10 +31,14 @@ const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
 /// Files of a deployment that are written in TOML and are no documents of people.
 const OUR_RECORDS: [&str; 2] = ["level.toml", "state.toml"];
 
-/// What a document seems to be, by its name or by the keys at its top; `None` where it shows none of either
-/// language's. Mistakes elsewhere in it do not matter, and beside a `schema` a misspelled key is one, too.
+/// What a document seems to be, by its name or by the keys at its top; `None` where it shows none
+/// of either language's. Mistakes elsewhere in it do not matter, and beside a `schema` a misspelled
+/// key is one, too.
 pub fn kind_of(source: &Source) -> Option<Kind> {
-    let named = Path::new(source.name()).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let named = Path::new(source.name())
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     if same_name(named, "deployment.toml") {
         return Some(Kind::Deployment);
     }
@@ -44,24 +48,40 @@ pub fn kind_of(source: &Source) -> Option<Kind> {
         (true, _) => Some(Kind::Manifest),
         (false, true) => Some(Kind::Deployment),
         // The records that rollup itself writes have a schema too, and are named by it.
-        (false, false) if !keys.contains("schema") || OUR_RECORDS.iter().any(|name| same_name(named, name)) => None,
+        (false, false)
+            if !keys.contains("schema")
+                || OUR_RECORDS.iter().any(|name| same_name(named, name)) =>
+        {
+            None
+        }
         (false, false) => {
-            let meant = |of: &[&'static str]| keys.iter().any(|key| nearest(key, of.iter().copied()).is_some());
+            let meant = |of: &[&'static str]| {
+                keys.iter()
+                    .any(|key| nearest(key, of.iter().copied()).is_some())
+            };
             let manifest = meant(&OF_A_MANIFEST).then_some(Kind::Manifest);
             manifest.or_else(|| meant(&OF_A_DEPLOYMENT).then_some(Kind::Deployment))
         }
     }
 }
 
-/// The keys at the top of a document: those before its first header, and the first part of every header.
+/// The keys at the top of a document: those before its first header, and the first part of every
+/// header.
 fn top_keys(text: &str) -> BTreeSet<&str> {
     let mut keys = BTreeSet::new();
     let mut headed = false;
-    for line in text.lines().map(|line| line.trim_start_matches(['\u{feff}', ' ', '\t'])) {
+    for line in text
+        .lines()
+        .map(|line| line.trim_start_matches(['\u{feff}', ' ', '\t']))
+    {
         let is_header = line.starts_with('[');
         headed |= is_header;
         if is_header || !headed {
-            let key = line.trim_start_matches('[').split(['.', '=', ']']).next().unwrap_or_default();
+            let key = line
+                .trim_start_matches('[')
+                .split(['.', '=', ']'])
+                .next()
+                .unwrap_or_default();
             keys.insert(key.trim().trim_matches(['"', '\'']));
         }
     }
@@ -78,16 +98,49 @@ mod tests {
 
     #[test]
     fn a_document_is_known_by_its_keys_whatever_else_is_wrong_with_it() {
-        assert_eq!(kind("a.toml", "schema = 1\n[rollup]\n"), Some(Kind::Manifest));
+        assert_eq!(
+            kind("a.toml", "schema = 1\n[rollup]\n"),
+            Some(Kind::Manifest)
+        );
         assert_eq!(kind("a.toml", "[payload.sha256\n"), Some(Kind::Manifest));
-        assert_eq!(kind("a.toml", "\u{feff}servers = [\n[[steps"), Some(Kind::Manifest));
-        assert_eq!(kind("site.toml", "schema = 1\nroles = []\n"), Some(Kind::Deployment));
-        assert_eq!(kind("x/Deployment.toml", "nonsense"), Some(Kind::Deployment));
-        assert_eq!(kind("Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\nrollup = \"1\"\n"), None);
-        assert_eq!(kind("a.toml", "schema = 1\n[rolup]\n[[step]]\n"), Some(Kind::Manifest));
-        assert_eq!(kind("a.toml", "schema = 1\nservrs = []\n"), Some(Kind::Deployment));
-        assert_eq!(kind("Engine.toml", "schema = 1\nrunning = true\nenabled = true\nstarts = 3\n"), None);
+        assert_eq!(
+            kind("a.toml", "\u{feff}servers = [\n[[steps"),
+            Some(Kind::Manifest)
+        );
+        assert_eq!(
+            kind("site.toml", "schema = 1\nroles = []\n"),
+            Some(Kind::Deployment)
+        );
+        assert_eq!(
+            kind("x/Deployment.toml", "nonsense"),
+            Some(Kind::Deployment)
+        );
+        assert_eq!(
+            kind(
+                "Cargo.toml",
+                "[package]\nname = \"x\"\n[dependencies]\nrollup = \"1\"\n"
+            ),
+            None
+        );
+        assert_eq!(
+            kind("a.toml", "schema = 1\n[rolup]\n[[step]]\n"),
+            Some(Kind::Manifest)
+        );
+        assert_eq!(
+            kind("a.toml", "schema = 1\nservrs = []\n"),
+            Some(Kind::Deployment)
+        );
+        assert_eq!(
+            kind(
+                "Engine.toml",
+                "schema = 1\nrunning = true\nenabled = true\nstarts = 3\n"
+            ),
+            None
+        );
         assert_eq!(kind("level.toml", "schema = 1\n[[rollups]]\n"), None);
-        assert_eq!(kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"), None);
+        assert_eq!(
+            kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"),
+            None
+        );
     }
 }

@@ -80,7 +80,10 @@ impl Levels {
                 }
                 _ => {}
             }
-            if levels.insert(which, wish).is_some_and(|before| before != wish) {
+            if levels
+                .insert(which, wish)
+                .is_some_and(|before| before != wish)
+            {
                 return Err(Misuse::Twice(which.to_string()));
             }
         }
@@ -100,7 +103,10 @@ impl Levels {
             Level::Warning => Which::Warnings,
             Level::Note => Which::Notes,
         };
-        let wish = self.0.get(&Which::Code(code)).or_else(|| self.0.get(&group));
+        let wish = self
+            .0
+            .get(&Which::Code(code))
+            .or_else(|| self.0.get(&group));
         wish.map_or(Some(level), |wish| wish.level())
     }
 }
@@ -120,33 +126,69 @@ mod tests {
     use super::*;
 
     fn weighed(wishes: &[(&str, Wish)]) -> Vec<String> {
-        let wishes = wishes.iter().map(|(which, wish)| (which.parse().expect("known"), *wish));
+        let wishes = wishes
+            .iter()
+            .map(|(which, wish)| (which.parse().expect("known"), *wish));
         let levels = Levels::new(wishes).expect("wishes that make sense");
         let mut findings = Findings::default();
-        for code in [Code::NotListed, Code::Unused, Code::OddMsiSize, Code::Spelling] {
+        for code in [
+            Code::NotListed,
+            Code::Unused,
+            Code::OddMsiSize,
+            Code::Spelling,
+        ] {
             findings.add(code, 0..0, "x");
         }
         levels.apply(&mut findings);
-        findings.sorted().iter().map(|finding| format!("{} {}", finding.code, finding.level)).collect()
+        findings
+            .sorted()
+            .iter()
+            .map(|finding| format!("{} {}", finding.code, finding.level))
+            .collect()
     }
 
     #[test]
     fn a_code_wins_over_its_group() {
         use Wish::*;
-        assert_eq!(weighed(&[]), ["RU0201 error", "RU0202 warning", "RU0204 warning", "RU0205 note"]);
-        assert_eq!(weighed(&[("warnings", Deny), ("RU0204", Allow)]), ["RU0201 error", "RU0202 error", "RU0205 note"]);
+        assert_eq!(
+            weighed(&[]),
+            [
+                "RU0201 error",
+                "RU0202 warning",
+                "RU0204 warning",
+                "RU0205 note"
+            ]
+        );
+        assert_eq!(
+            weighed(&[("warnings", Deny), ("RU0204", Allow)]),
+            ["RU0201 error", "RU0202 error", "RU0205 note"]
+        );
         assert_eq!(
             weighed(&[("warnings", Deny), ("ru0202", Warn)]),
-            ["RU0201 error", "RU0202 warning", "RU0204 error", "RU0205 note"]
+            [
+                "RU0201 error",
+                "RU0202 warning",
+                "RU0204 error",
+                "RU0205 note"
+            ]
         );
-        assert_eq!(weighed(&[("notes", Allow), ("Warnings", Allow)]), ["RU0201 error"]);
-        assert_eq!(weighed(&[("RU0205", Deny), ("warnings", Allow)]), ["RU0201 error", "RU0205 error"]);
+        assert_eq!(
+            weighed(&[("notes", Allow), ("Warnings", Allow)]),
+            ["RU0201 error"]
+        );
+        assert_eq!(
+            weighed(&[("RU0205", Deny), ("warnings", Allow)]),
+            ["RU0201 error", "RU0205 error"]
+        );
     }
 
     #[test]
     fn what_cannot_be_granted_is_said() {
         let wish = |which: &str, wish| (which.parse().expect("known"), wish);
-        assert!(matches!(Levels::new([wish("RU0201", Wish::Allow)]), Err(Misuse::Lowered(Code::NotListed))));
+        assert!(matches!(
+            Levels::new([wish("RU0201", Wish::Allow)]),
+            Err(Misuse::Lowered(Code::NotListed))
+        ));
         assert!(matches!(
             Levels::new([wish("RU0202", Wish::Allow), wish("ru0202", Wish::Deny)]),
             Err(Misuse::Twice(_))

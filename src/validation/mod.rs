@@ -1,8 +1,8 @@
 //! Documents checked together, and told in the form that people or programs read.
 //!
-//! A manifest is checked by itself, against a deployment, a payload and its article where they are given, and against
-//! the other manifests; a `deployment.toml` by itself. What was found goes through the caller's levels and then
-//! into one of four reports, which all tell the same.
+//! A manifest is checked by itself, against a deployment, a payload and its article where they are
+//! given, and against the other manifests; a `deployment.toml` by itself. What was found goes
+//! through the caller's levels and then into one of four reports, which all tell the same.
 
 mod article;
 mod fingerprint;
@@ -81,14 +81,23 @@ pub struct Counts {
 impl Validation {
     /// Checks documents, each by itself and all together.
     pub fn of(sources: Vec<(Source, Kind)>, against: &Against<'_>) -> Self {
-        let checked = sources.into_par_iter().map(|(source, kind)| Document::checked(source, kind, against));
+        let checked = sources
+            .into_par_iter()
+            .map(|(source, kind)| Document::checked(source, kind, against));
         let mut documents: Vec<Document> = checked.collect();
-        let manifests = documents.iter_mut().filter(|document| document.kind == Kind::Manifest);
-        let mut together: Vec<_> = manifests.map(|document| (&document.source, &mut document.findings)).collect();
+        let manifests = documents
+            .iter_mut()
+            .filter(|document| document.kind == Kind::Manifest);
+        let mut together: Vec<_> = manifests
+            .map(|document| (&document.source, &mut document.findings))
+            .collect();
         if together.len() > 1 {
             manifest::check_together(&mut together);
         }
-        Self { documents, ..Self::default() }
+        Self {
+            documents,
+            ..Self::default()
+        }
     }
 
     /// Gives every finding the level that the caller wishes for it, and forgets what is allowed.
@@ -112,8 +121,13 @@ impl Validation {
 
     /// The code of the weightiest finding that is no note; of several the first.
     pub fn foremost(&self) -> Option<Code> {
-        let all = self.documents.iter().flat_map(|document| document.findings.sorted());
-        all.filter(|finding| finding.level != Level::Note).min_by_key(|finding| finding.level).map(|first| first.code)
+        let all = self
+            .documents
+            .iter()
+            .flat_map(|document| document.findings.sorted());
+        all.filter(|finding| finding.level != Level::Note)
+            .min_by_key(|finding| finding.level)
+            .map(|first| first.code)
     }
 }
 
@@ -123,7 +137,9 @@ impl Document {
         match kind {
             Kind::Deployment => drop(describe::parse(&source, &mut findings)),
             Kind::Manifest => {
-                let checks = Checks { deployment: against.deployment };
+                let checks = Checks {
+                    deployment: against.deployment,
+                };
                 let read = manifest::check(&source, &checks, &mut findings);
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
@@ -133,12 +149,21 @@ impl Document {
                 }
             }
         }
-        Self { source, kind, findings }
+        Self {
+            source,
+            kind,
+            findings,
+        }
     }
 }
 
 /// A manifest with mistakes is compared too, as far as its file table could be read.
-fn compare_payload(read: &Read, site: Option<&Description>, payload: &Payload, findings: &mut Findings) {
+fn compare_payload(
+    read: &Read,
+    site: Option<&Description>,
+    payload: &Payload,
+    findings: &mut Findings,
+) {
     let table = match read {
         Read::Whole(manifest) => Manifest::file_table(manifest),
         Read::Part(table) => table.clone(),

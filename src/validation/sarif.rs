@@ -1,6 +1,7 @@
 //! SARIF 2.1.0, the format in which code hosts take findings.
 //!
-//! Written by a few structures of our own: of the standard's hundreds of properties a dozen are used here.
+//! Written by a few structures of our own: of the standard's hundreds of properties a dozen are
+//! used here.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +11,8 @@ use super::{Document, Validation};
 use crate::document::{Code, Finding, FindingRecord, Level};
 
 /// Where the standard's schema is.
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// The name under which a fingerprint stands; the number goes up with the way it is made.
 const FINGERPRINT: &str = "rollupFinding/v1";
@@ -28,9 +30,15 @@ struct Region {
 impl Validation {
     /// Everything found, as a SARIF log with one run; `exit_code` is that of the command.
     pub fn sarif(&self, exit_code: u8) -> Value {
-        let artifacts =
-            self.documents.iter().map(|document| json!({ "location": { "uri": uri(document.source.name()) } }));
-        let results = self.documents.iter().enumerate().flat_map(|(at, document)| document.results(at));
+        let artifacts = self
+            .documents
+            .iter()
+            .map(|document| json!({ "location": { "uri": uri(document.source.name()) } }));
+        let results = self
+            .documents
+            .iter()
+            .enumerate()
+            .flat_map(|(at, document)| document.results(at));
         let unread = self.unread.iter().map(|unread| {
             json!({ "level": "error", "message": { "text": unread.reason },
                     "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(&unread.file) } } }] })
@@ -70,7 +78,11 @@ fn rule(code: Code) -> Value {
 }
 
 fn first_paragraph(text: &str) -> String {
-    let paragraph = text.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+    let paragraph = text
+        .split("\n\n")
+        .next()
+        .unwrap_or_default()
+        .replace('\n', " ");
     // What the colon leads to is an example, which stands in the help.
     match paragraph.strip_suffix(':') {
         Some(paragraph) => format!("{paragraph}."),
@@ -91,8 +103,11 @@ impl Document {
         let location = json!({ "uri": uri(self.source.name()), "index": artifact });
         let sorted = self.findings.sorted();
         let fingerprints = fingerprints(&sorted, &self.source);
-        let mut results: Vec<Value> =
-            sorted.iter().zip(fingerprints).map(|(finding, print)| self.result(finding, print, &location)).collect();
+        let mut results: Vec<Value> = sorted
+            .iter()
+            .zip(fingerprints)
+            .map(|(finding, print)| self.result(finding, print, &location))
+            .collect();
         for (code, weight, more) in self.findings.not_kept() {
             results.push(json!({
                 "ruleId": code.number(), "ruleIndex": index(code), "level": level(weight),
@@ -142,13 +157,20 @@ impl Region {
     }
 }
 
-/// A path as the standard wants it: a reference relative to the folder of the run, or a file's own address.
+/// A path as the standard wants it: a reference relative to the folder of the run, or a file's own
+/// address.
 fn uri(path: &str) -> String {
-    let mut uri = if path.starts_with('/') { "file://".to_owned() } else { String::new() };
+    let mut uri = if path.starts_with('/') {
+        "file://".to_owned()
+    } else {
+        String::new()
+    };
     let relative = path.strip_prefix("./").unwrap_or(path);
     for byte in relative.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte))
+            }
             _ => uri.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -168,6 +190,11 @@ mod tests {
 
     #[test]
     fn a_rule_stands_where_its_index_says() {
-        assert!(Code::ALL.iter().enumerate().all(|(at, code)| index(*code) == at));
+        assert!(
+            Code::ALL
+                .iter()
+                .enumerate()
+                .all(|(at, code)| index(*code) == at)
+        );
     }
 }

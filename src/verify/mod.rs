@@ -59,42 +59,76 @@ struct Recorded {
 
 /// Compares the deployment with its records and with what the finished runs left.
 pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
-    let mut verified = Verified { unreadable: snapshot.unreadable.clone(), ..Verified::default() };
+    let mut verified = Verified {
+        unreadable: snapshot.unreadable.clone(),
+        ..Verified::default()
+    };
     let runs = runs(tree)?;
     let LeftBehind { there, gone } = left_by(tree, &runs)?;
     for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
         if !gone.contains(&live) {
             let what = match tree.look(&kept)? {
-                Some(_) => format!("is gone; run {run}, closed as it stood, keeps it as `{}`", Shown(kept.as_str())),
+                Some(_) => format!(
+                    "is gone; run {run}, closed as it stood, keeps it as `{}`",
+                    Shown(kept.as_str())
+                ),
                 None => format!("is gone; run {run}, closed as it stood, had set it aside"),
             };
             verified.drift.push(Drift { path: live, what });
         }
     }
-    let mut recorded = Recorded { gone, ..Recorded::default() };
+    let mut recorded = Recorded {
+        gone,
+        ..Recorded::default()
+    };
     let site = &snapshot.description;
     for instance in site.all_instances() {
         let folder = snapshot.actual(&site.folder(instance));
         match snapshot.item(instance) {
             Some(record) => {
                 let shown = site.shown(instance);
-                take_in(snapshot, &folder, record, &shown, &mut recorded, &mut verified);
+                take_in(
+                    snapshot,
+                    &folder,
+                    record,
+                    &shown,
+                    &mut recorded,
+                    &mut verified,
+                );
                 installer_of(snapshot, record, &shown, &mut recorded, &mut verified);
             }
-            None => verified.drift.extend(snapshot.hidden(&folder).map(|(path, what)| Drift { path, what })),
+            None => verified.drift.extend(
+                snapshot
+                    .hidden(&folder)
+                    .map(|(path, what)| Drift { path, what }),
+            ),
         }
     }
     for (folder, record) in snapshot.programs() {
         let shown = folder.name().to_owned();
-        // What a step ran came from its payload; a file of that name in the share is none of its business.
-        take_in(snapshot, folder, record, &shown, &mut recorded, &mut verified);
+        // What a step ran came from its payload; a file of that name in the share is none of its
+        // business.
+        take_in(
+            snapshot,
+            folder,
+            record,
+            &shown,
+            &mut recorded,
+            &mut verified,
+        );
     }
     for (first, second) in &snapshot.clashes {
         let what = format!("and `{}` differ only in case", Shown(first.as_str()));
-        verified.drift.push(Drift { path: second.clone(), what });
+        verified.drift.push(Drift {
+            path: second.clone(),
+            what,
+        });
     }
     for (file, why) in &snapshot.faults {
-        verified.drift.push(Drift { path: file.clone(), what: why.clone() });
+        verified.drift.push(Drift {
+            path: file.clone(),
+            what: why.clone(),
+        });
     }
     compare(tree, snapshot, expected(there, recorded), &mut verified)?;
     verified.drift.sort();
@@ -102,16 +136,27 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     Ok(verified)
 }
 
-/// What runs left, and over it the records of items; the record of an installer counts only where no run
-/// brought the file, since a newer one may lie there by now.
+/// What runs left, and over it the records of items; the record of an installer counts only where
+/// no run brought the file, since a newer one may lie there by now.
 fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPath, Vec<Expected>> {
     let mut expected = BTreeMap::new();
     for (path, left) in left {
         if let What::File { sha256, .. } = left.what {
-            expected.insert(path, vec![Expected { sha256, by: format!("run {} left it", left.run) }]);
+            expected.insert(
+                path,
+                vec![Expected {
+                    sha256,
+                    by: format!("run {} left it", left.run),
+                }],
+            );
         }
     }
-    expected.extend(recorded.files.into_iter().map(|(path, file)| (path, vec![file])));
+    expected.extend(
+        recorded
+            .files
+            .into_iter()
+            .map(|(path, file)| (path, vec![file])),
+    );
     for (path, installer) in recorded.installers {
         expected.entry(path).or_insert(installer);
     }
@@ -127,19 +172,36 @@ fn take_in(
     recorded: &mut Recorded,
     verified: &mut Verified,
 ) {
-    let installed = record.installed.as_ref().filter(|_| record.state.is_installed());
+    let installed = record
+        .installed
+        .as_ref()
+        .filter(|_| record.state.is_installed());
     let files = installed.map(|installed| &installed.files);
-    let mut ours: Vec<Folded> = vec![folder.with(&RelPath::parse("state.toml").expect("a name")).folded()];
+    let mut ours: Vec<Folded> = vec![
+        folder
+            .with(&RelPath::parse("state.toml").expect("a name"))
+            .folded(),
+    ];
     for (file, wanted) in files.into_iter().flatten() {
         let at = snapshot.exact(&in_files(folder, file));
         ours.push(at.folded());
         let by = format!("`{}` was installed with it", Shown(shown));
-        recorded.files.insert(at, Expected { sha256: wanted.sha256, by });
+        recorded.files.insert(
+            at,
+            Expected {
+                sha256: wanted.sha256,
+                by,
+            },
+        );
     }
     ours.sort();
-    let beside = snapshot.below(folder).filter(|found| found.kind != Kind::Folder);
+    let beside = snapshot
+        .below(folder)
+        .filter(|found| found.kind != Kind::Folder);
     let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
-    verified.beside.extend(beside.map(|found| found.path.clone()));
+    verified
+        .beside
+        .extend(beside.map(|found| found.path.clone()));
     verified.items += usize::from(installed.is_some());
 }
 
@@ -151,11 +213,24 @@ fn installer_of(
     recorded: &mut Recorded,
     verified: &mut Verified,
 ) {
-    let Some(installed) = record.installed.as_ref().filter(|_| record.state.is_installed()) else { return };
+    let Some(installed) = record
+        .installed
+        .as_ref()
+        .filter(|_| record.state.is_installed())
+    else {
+        return;
+    };
     let InstallerRecord { name, sha256 } = &installed.installer;
     if let Some(found) = snapshot.share_file(&name.folded()) {
         let by = format!("`{}` was installed from it", Shown(shown));
-        recorded.installers.entry(found.path.clone()).or_default().push(Expected { sha256: *sha256, by });
+        recorded
+            .installers
+            .entry(found.path.clone())
+            .or_default()
+            .push(Expected {
+                sha256: *sha256,
+                by,
+            });
         return;
     }
     let path = snapshot.share_path(name);
@@ -175,31 +250,47 @@ fn compare(
         let at = snapshot.exact(path);
         tree.look(&at).map(|look| (at, look))
     };
-    let looks: Vec<_> = expected.par_iter().map(|(path, _)| look(path)).collect::<Result<_, _>>()?;
+    let looks: Vec<_> = expected
+        .par_iter()
+        .map(|(path, _)| look(path))
+        .collect::<Result<_, _>>()?;
     // The largest files first: none should be left to one core at the end.
     let mut order: Vec<_> = looks.iter().zip(expected.values()).enumerate().collect();
     order.sort_by_key(|(_, ((_, look), _))| Reverse(look.map_or(0, |look| look.size)));
-    let check = |(at, look): &(RelPath, Option<Look>), wanted: &[Expected]| -> Result<(u64, Vec<String>), DiskError> {
-        let all = |what: &str| wanted.iter().map(|wanted| format!("{what}; {}", wanted.by)).collect();
+    let check = |(at, look): &(RelPath, Option<Look>),
+                 wanted: &[Expected]|
+     -> Result<(u64, Vec<String>), DiskError> {
+        let all = |what: &str| {
+            wanted
+                .iter()
+                .map(|wanted| format!("{what}; {}", wanted.by))
+                .collect()
+        };
         match look.map(|look| look.kind) {
             None => Ok((0, all("is gone"))),
             Some(Kind::File) => {
                 let FileFacts { size, sha256 } = tree.facts(at)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
-                let told =
-                    |Expected { sha256, by }: &Expected| format!("has other contents; {by} as {}", sha256.short());
+                let told = |Expected { sha256, by }: &Expected| {
+                    format!("has other contents; {by} as {}", sha256.short())
+                };
                 Ok((size, others.map(told).collect()))
             }
             Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.named())))),
         }
     };
-    let checked =
-        order.into_iter().par_bridge().map(|(at, (look, wanted))| check(look, wanted).map(|found| (at, found)));
+    let checked = order
+        .into_iter()
+        .par_bridge()
+        .map(|(at, (look, wanted))| check(look, wanted).map(|found| (at, found)));
     let found: BTreeMap<usize, _> = checked.collect::<Result<_, _>>()?;
     verified.files = expected.len();
     for (path, (bytes, what)) in expected.into_keys().zip(found.into_values()) {
         verified.bytes += bytes;
-        verified.drift.extend(what.into_iter().map(|what| Drift { path: path.clone(), what }));
+        verified.drift.extend(what.into_iter().map(|what| Drift {
+            path: path.clone(),
+            what,
+        }));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What lies on disk is taken for true: drift that somebody mended by hand, and a run that is stuck.
+//! What lies on disk is taken for true: drift that somebody mended by hand, and a run that is
+//! stuck.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,8 +30,14 @@ const WEB_SERVICE: &str = "MPS Web Services/Hosted Email 2007 Web Service";
 fn installed(world: &World, instance: &str, end: &str) -> String {
     let files = Path::new(instance).join("files");
     let is_it = |path: &Path| path.starts_with(&files) && path.to_string_lossy().ends_with(end);
-    let found = Listing::of(&world.deployment()).paths(|path, entry| entry.kind == "file" && is_it(path));
-    found.first().expect("such a file is installed").to_str().expect("a plain path").to_owned()
+    let found =
+        Listing::of(&world.deployment()).paths(|path, entry| entry.kind == "file" && is_it(path));
+    found
+        .first()
+        .expect("such a file is installed")
+        .to_str()
+        .expect("a plain path")
+        .to_owned()
 }
 
 /// Which paths a command changed, made or removed.
@@ -38,43 +45,94 @@ fn touched(ran: &Ran<'_>) -> Vec<PathBuf> {
     let (before, after) = (ran.before(), ran.after());
     let mut all: BTreeSet<PathBuf> = before.paths(|_, _| true).into_iter().collect();
     all.extend(after.paths(|_, _| true));
-    all.into_iter().filter(|path| before.get(path) != after.get(path)).collect()
+    all.into_iter()
+        .filter(|path| before.get(path) != after.get(path))
+        .collect()
 }
 
-/// The rollup is applied; then one of its files is changed and one removed, an installer and a service's
-/// file are changed, and the second server's web service loses a file.
+/// The rollup is applied; then one of its files is changed and one removed, an installer and a
+/// service's file are changed, and the second server's web service loses a file.
 fn drifted() -> World {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    let (dll, other) = (installed(&world, PROVIDER, "provider.dll"), installed(&world, PROVIDER, "notes.txt"));
+    let (dll, other) = (
+        installed(&world, PROVIDER, "provider.dll"),
+        installed(&world, PROVIDER, "notes.txt"),
+    );
     let lost = installed(&world, &format!("{WEB_SERVICE}/PROV02"), ".dll");
     let engine = "Servers/MPS01/Services/Provisioning Engine.toml";
-    let stopped = world.read(engine).replace("running = true", "running = false");
+    let stopped = world
+        .read(engine)
+        .replace("running = true", "running = false");
     let share = Listing::of(&world.live("MSIShare"));
-    let is_it = |path: &Path| path.as_os_str().eq_ignore_ascii_case("Exchange2007Provider.msi");
+    let is_it = |path: &Path| {
+        path.as_os_str()
+            .eq_ignore_ascii_case("Exchange2007Provider.msi")
+    };
     let msi = share.paths(|path, _| is_it(path)).remove(0);
-    let world = world.put(&dll, "a hotfix").remove(&other).remove(&lost).put(engine, stopped);
+    let world = world
+        .put(&dll, "a hotfix")
+        .remove(&other)
+        .remove(&lost)
+        .put(engine, stopped);
     world.put(&format!("MSIShare/{}", msi.display()), "another package")
 }
 
 #[test]
 fn drift_that_is_accepted_matches_from_then_on() {
     let world = drifted();
-    world.run("verify").exits_with(exit::MISMATCH).says("accept -d deployment --reason TEXT").nothing_was_touched();
-    world.run(APPLY).exits_with(exit::MISMATCH).says("`rollup accept` takes what lies there for true");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("accept -d deployment --reason TEXT")
+        .nothing_was_touched();
+    world
+        .run(APPLY)
+        .exits_with(exit::MISMATCH)
+        .says("`rollup accept` takes what lies there for true");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
-    let records = [format!("{PROVIDER}/state.toml"), format!("{WEB_SERVICE}/PROV02/state.toml")];
-    assert_eq!(touched(&ran), records.map(PathBuf::from), "only records change");
-    ran.says("accepted as run 0002-accept: 5 differences are taken for true").says("wrote 2 records anew");
-    world.run("verify").exits_with(exit::OK).says("everything matches").does_not_say("drift");
-    world.run(APPLY).exits_with(exit::OK).says("nothing to do: KB952076 revision 1.0 is in force");
-    world.run("status").exits_with(exit::OK).says("at rest").says("in force: KB952076");
+    let records = [
+        format!("{PROVIDER}/state.toml"),
+        format!("{WEB_SERVICE}/PROV02/state.toml"),
+    ];
+    assert_eq!(
+        touched(&ran),
+        records.map(PathBuf::from),
+        "only records change"
+    );
+    ran.says("accepted as run 0002-accept: 5 differences are taken for true")
+        .says("wrote 2 records anew");
+    world
+        .run("verify")
+        .exits_with(exit::OK)
+        .says("everything matches")
+        .does_not_say("drift");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .says("nothing to do: KB952076 revision 1.0 is in force");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .says("at rest")
+        .says("in force: KB952076");
     let provider = world.read(&format!("{PROVIDER}/state.toml"));
-    for kept in ["state = \"verified\"", "kb = \"KB952076\"", "version = \"4.0.300\"", "product_code = "] {
+    for kept in [
+        "state = \"verified\"",
+        "kb = \"KB952076\"",
+        "version = \"4.0.300\"",
+        "product_code = ",
+    ] {
         assert!(provider.contains(kept), "{kept}\n{provider}");
     }
-    assert!(provider.contains(&rollup::names::Digest::of(b"another package").to_string()), "{provider}");
-    assert!(provider.contains(&rollup::names::Digest::of(b"a hotfix").to_string()), "{provider}");
+    assert!(
+        provider.contains(&rollup::names::Digest::of(b"another package").to_string()),
+        "{provider}"
+    );
+    assert!(
+        provider.contains(&rollup::names::Digest::of(b"a hotfix").to_string()),
+        "{provider}"
+    );
 }
 
 #[test]
@@ -82,7 +140,10 @@ fn what_changes_after_an_acceptance_is_drift_again() {
     let world = drifted();
     world.run(ACCEPT).exits_with(exit::OK);
     let dll = installed(&world, PROVIDER, "provider.dll");
-    let world = world.put(&dll, "another hotfix").put("Servers/MPS01/Services/Provisioning Engine.toml", "schema = 1");
+    let world = world.put(&dll, "another hotfix").put(
+        "Servers/MPS01/Services/Provisioning Engine.toml",
+        "schema = 1",
+    );
     let ran = world.run("verify").exits_with(exit::MISMATCH);
     ran.says(&dll).says("run 0002-accept left it");
     world.run(APPLY).exits_with(exit::INVALID);
@@ -92,12 +153,24 @@ fn what_changes_after_an_acceptance_is_drift_again() {
 fn undo_of_an_acceptance_brings_every_record_back() {
     let world = drifted();
     let before = world.run(ACCEPT).exits_with(exit::OK).before().clone();
-    let ran = world.run("undo last --yes").exits_with(exit::OK).says("run 0002-accept is undone");
+    let ran = world
+        .run("undo last --yes")
+        .exits_with(exit::OK)
+        .says("run 0002-accept is undone");
     before.assert_same(&ran.after());
-    world.run("verify").exits_with(exit::MISMATCH).says("Exchange2007provider.dll");
-    world.run("history").exits_with(exit::OK).says("0002-accept undone");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("Exchange2007provider.dll");
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .says("0002-accept undone");
     // And once more, as if nothing had been.
-    world.run(ACCEPT).exits_with(exit::OK).says("run 0003-accept");
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("run 0003-accept");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -105,25 +178,53 @@ fn undo_of_an_acceptance_brings_every_record_back() {
 fn the_rollup_is_undone_only_after_the_acceptance() {
     let world = drifted();
     world.run(ACCEPT).exits_with(exit::OK);
-    world.run("undo 1 --yes").exits_with(exit::NOT_READY).says("run 0002-accept came after").tree_is_unchanged();
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::NOT_READY)
+        .says("run 0002-accept came after")
+        .tree_is_unchanged();
     world.run("undo last --yes").exits_with(exit::OK);
-    world.run("undo 1 --yes").exits_with(exit::MISMATCH).says("which the run had put there").tree_is_unchanged();
-    world.run("undo 1 --yes --even-if-changed").exits_with(exit::OK);
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::MISMATCH)
+        .says("which the run had put there")
+        .tree_is_unchanged();
+    world
+        .run("undo 1 --yes --even-if-changed")
+        .exits_with(exit::OK);
 }
 
 #[test]
 fn only_the_items_that_are_named_are_accepted() {
     let world = drifted();
     let path = format!("accept '{WEB_SERVICE}@PROV02' --yes --reason 'one file less'");
-    let ran = world.run(&path).exits_with(exit::OK).says("1 difference is taken for true");
-    assert_eq!(touched(&ran), [PathBuf::from(format!("{WEB_SERVICE}/PROV02/state.toml"))]);
+    let ran = world
+        .run(&path)
+        .exits_with(exit::OK)
+        .says("1 difference is taken for true");
+    assert_eq!(
+        touched(&ran),
+        [PathBuf::from(format!("{WEB_SERVICE}/PROV02/state.toml"))]
+    );
     let ran = world.run("verify").exits_with(exit::MISMATCH);
-    ran.says("Exchange 2007 Provider").says("Provisioning Engine.toml").does_not_say("PROV02");
-    world.run("accept 'exchange 2007 provider' --yes --reason more").exits_with(exit::OK);
-    let ran = world.run("verify").exits_with(exit::MISMATCH).says("Provisioning Engine.toml").says("1 difference in");
+    ran.says("Exchange 2007 Provider")
+        .says("Provisioning Engine.toml")
+        .does_not_say("PROV02");
+    world
+        .run("accept 'exchange 2007 provider' --yes --reason more")
+        .exits_with(exit::OK);
+    let ran = world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("Provisioning Engine.toml")
+        .says("1 difference in");
     ran.does_not_say("Exchange 2007 Provider");
-    let nothing = world.run("accept 'Hosted Exchange' --yes --reason more").exits_with(exit::OK);
-    nothing.says("nothing to do: what is named matches its records").tree_is_unchanged();
+    let nothing = world
+        .run("accept 'Hosted Exchange' --yes --reason more")
+        .exits_with(exit::OK);
+    nothing
+        .says("nothing to do: what is named matches its records")
+        .tree_is_unchanged();
 }
 
 #[test]
@@ -131,32 +232,61 @@ fn what_was_installed_before_any_run_is_accepted_too() {
     let world = World::with_deployment();
     let dll = installed(&world, PROVIDER, ".dll");
     let world = world.put(&dll, "older and mended");
-    let ran = world.run(ACCEPT).exits_with(exit::OK).says("accepted as run 0001-accept");
-    assert_eq!(touched(&ran), [PathBuf::from(format!("{PROVIDER}/state.toml"))]);
+    let ran = world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("accepted as run 0001-accept");
+    assert_eq!(
+        touched(&ran),
+        [PathBuf::from(format!("{PROVIDER}/state.toml"))]
+    );
     world.run("verify").exits_with(exit::OK);
-    world.run(APPLY).exits_with(exit::OK).says("applied KB952076 as run 0002-KB952076");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .says("applied KB952076 as run 0002-KB952076");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn an_installer_that_is_gone_is_not_missed_any_more() {
     let world = small_world(UPDATE_PROVIDER).remove("Share/Site.msi");
-    world.run("verify").exits_with(exit::MISMATCH).says("`Share/Site.msi` is gone");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("`Share/Site.msi` is gone");
     let ran = world.run(ACCEPT).exits_with(exit::OK);
-    assert!(touched(&ran).is_empty(), "no record says that there is none");
+    assert!(
+        touched(&ran).is_empty(),
+        "no record says that there is none"
+    );
     world.run("verify").exits_with(exit::OK);
     let world = world.put("Share/Site.msi", "something else");
-    world.run("verify").exits_with(exit::MISMATCH).says("`Share/Site.msi` has other contents");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("`Share/Site.msi` has other contents");
 }
 
 #[test]
 fn every_server_has_its_own_word_on_an_installer() {
     let world = World::with_deployment();
-    let state: toml::Table = world.read(&format!("{WEB_SERVICE}/PROV02/state.toml")).parse().expect("a record");
-    let msi = format!("MSIShare/{}", state["installer"]["name"].as_str().expect("a name"));
+    let state: toml::Table = world
+        .read(&format!("{WEB_SERVICE}/PROV02/state.toml"))
+        .parse()
+        .expect("a record");
+    let msi = format!(
+        "MSIShare/{}",
+        state["installer"]["name"].as_str().expect("a name")
+    );
     let world = world.put(&msi, "another package");
-    world.run(&format!("accept '{WEB_SERVICE}@PROV01' --yes --reason one")).exits_with(exit::OK);
-    let ran = world.run("verify").exits_with(exit::MISMATCH).says("1 difference in");
+    world
+        .run(&format!("accept '{WEB_SERVICE}@PROV01' --yes --reason one"))
+        .exits_with(exit::OK);
+    let ran = world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("1 difference in");
     ran.says("`Hosted Email 2007 Web Service on PROV02` was installed from it");
 }
 
@@ -166,13 +296,34 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let edited = format!("# by hand\n{}", world.read("level.toml"));
     let world = world.put("level.toml", edited);
-    world.run("verify").exits_with(exit::MISMATCH).says("level.toml");
-    world.run(ACCEPT).exits_with(exit::OK).says("1 difference is taken for true").tree_is_unchanged();
-    assert!(!world.run_folder("0002-accept").join("manifest.toml").exists());
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("level.toml");
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("1 difference is taken for true")
+        .tree_is_unchanged();
+    assert!(
+        !world
+            .run_folder("0002-accept")
+            .join("manifest.toml")
+            .exists()
+    );
     world.run("verify").exits_with(exit::OK);
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("nothing to do");
-    world.run("undo last --yes").exits_with(exit::OK).tree_is_unchanged();
-    world.run("verify").exits_with(exit::MISMATCH).says("level.toml");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("nothing to do");
+    world
+        .run("undo last --yes")
+        .exits_with(exit::OK)
+        .tree_is_unchanged();
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("level.toml");
 }
 
 #[test]
@@ -193,8 +344,15 @@ fn a_spelling_that_changed_is_accepted() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = world.rename("Share/Provider.msi", "Share/PROVIDER.MSI");
     world.run(APPLY_SMALL).exits_with(exit::MISMATCH);
-    world.run(ACCEPT).exits_with(exit::OK).says("is spelled `Share/PROVIDER.MSI`").tree_is_unchanged();
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("nothing to do");
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("is spelled `Share/PROVIDER.MSI`")
+        .tree_is_unchanged();
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("nothing to do");
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -202,13 +360,24 @@ fn a_spelling_that_changed_is_accepted() {
 fn a_named_item_that_is_installed_becomes_verified() {
     let state = "Things/Provider/state.toml";
     let world = small_world(UPDATE_PROVIDER);
-    let failed = world.read(state).replace("\"verified\"", "\"verify-failed\"");
+    let failed = world
+        .read(state)
+        .replace("\"verified\"", "\"verify-failed\"");
     let world = world.put(state, failed);
-    world.run(ACCEPT).exits_with(exit::OK).says("nothing to do").tree_is_unchanged();
-    let ran = world.run("accept Provider --yes --reason 'tried it'").exits_with(exit::OK);
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("nothing to do")
+        .tree_is_unchanged();
+    let ran = world
+        .run("accept Provider --yes --reason 'tried it'")
+        .exits_with(exit::OK);
     ran.says("said verify-failed, and says verified from now on");
     assert!(world.read(state).contains("state = \"verified\""));
-    world.run("tree").exits_with(exit::OK).does_not_say("verify-failed");
+    world
+        .run("tree")
+        .exits_with(exit::OK)
+        .does_not_say("verify-failed");
 }
 
 #[test]
@@ -219,17 +388,31 @@ fn what_nobody_can_take_for_true_is_named_and_left() {
     let provider = installed(&world, "Things/Provider", ".dll");
     let clash = provider.replace(".dll", ".DLL");
     let site = "Web/Site/WEB01/state.toml";
-    let world = world.put(&clash, "a twin").put(site, "state = ").remove(&dll);
+    let world = world
+        .put(&clash, "a twin")
+        .put(site, "state = ")
+        .remove(&dll);
     fs::create_dir(world.live(&dll)).expect("made");
     let world = world.put("Share/Provider.msi", "another package");
-    let ran = world.run(ACCEPT).exits_with(exit::MISMATCH).says("accepted as run 0002-accept");
+    let ran = world
+        .run(ACCEPT)
+        .exits_with(exit::MISMATCH)
+        .says("accepted as run 0002-accept");
     for left in [dll.as_str(), site, "differ only in case"] {
         assert!(ran.said(left), "{left} is not named\n{}", ran.stdout());
     }
-    ran.says("that cannot be taken for true").says("now: all else was accepted");
-    let ran = world.run("verify").exits_with(exit::MISMATCH).does_not_say("Share/Provider.msi");
+    ran.says("that cannot be taken for true")
+        .says("now: all else was accepted");
+    let ran = world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .does_not_say("Share/Provider.msi");
     ran.says(&dll).says(site).says("differ only in case");
-    world.run(ACCEPT).exits_with(exit::MISMATCH).says("now: nothing has changed").tree_is_unchanged();
+    world
+        .run(ACCEPT)
+        .exits_with(exit::MISMATCH)
+        .says("now: nothing has changed")
+        .tree_is_unchanged();
 }
 
 #[test]
@@ -237,16 +420,27 @@ fn files_whose_record_is_lost_are_left() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = world.remove("Things/Provider/state.toml");
-    let ran = world.run(ACCEPT).exits_with(exit::MISMATCH).tree_is_unchanged();
+    let ran = world
+        .run(ACCEPT)
+        .exits_with(exit::MISMATCH)
+        .tree_is_unchanged();
     ran.says("holds files, and no `state.toml` says what they are");
 }
 
 #[test]
 fn where_nothing_drifted_there_is_nothing_to_do() {
     let world = World::with_deployment();
-    world.run(ACCEPT).exits_with(exit::OK).says("nothing to do: everything matches its records").nothing_was_touched();
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("nothing to do: everything matches its records")
+        .nothing_was_touched();
     world.run(APPLY).exits_with(exit::OK);
-    world.run(ACCEPT).exits_with(exit::OK).says("nothing to do").tree_is_unchanged();
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("nothing to do")
+        .tree_is_unchanged();
     assert!(!world.run_folder("0002-accept").exists());
 }
 
@@ -254,14 +448,29 @@ fn where_nothing_drifted_there_is_nothing_to_do() {
 fn an_unknown_item_is_refused_with_the_nearest_name() {
     let world = World::with_deployment();
     for (named, help) in [
-        ("'Exchange 2007 Provder'", "did you mean `Exchange 2007 Provider`?"),
-        ("'Hosted Exchange/Exchange Provisionin/Exchange 2007 Provider'", "did you mean `Exchange 2007 Provider`?"),
+        (
+            "'Exchange 2007 Provder'",
+            "did you mean `Exchange 2007 Provider`?",
+        ),
+        (
+            "'Hosted Exchange/Exchange Provisionin/Exchange 2007 Provider'",
+            "did you mean `Exchange 2007 Provider`?",
+        ),
         ("'Hosted Exchnge'", "did you mean `Hosted Exchange`?"),
-        ("'Hosted Email 2007 Web Service@PROV03'", "did you mean `Hosted Email 2007 Web Service@PROV0"),
-        ("'Exchange 2007 Provider@PROV01'", "it is on no server of its own"),
+        (
+            "'Hosted Email 2007 Web Service@PROV03'",
+            "did you mean `Hosted Email 2007 Web Service@PROV0",
+        ),
+        (
+            "'Exchange 2007 Provider@PROV01'",
+            "it is on no server of its own",
+        ),
         ("zzz", "`rollup tree` lists the names of the console"),
     ] {
-        let ran = world.run(&format!("accept {named} --yes --reason x")).exits_with(exit::USAGE).says(help);
+        let ran = world
+            .run(&format!("accept {named} --yes --reason x"))
+            .exits_with(exit::USAGE)
+            .says(help);
         ran.says("now: nothing was begun").nothing_was_touched();
     }
 }
@@ -269,28 +478,57 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
 #[test]
 fn a_reason_is_required_and_told_by_the_history() {
     let world = drifted();
-    for command in ["accept --yes", "accept --yes --reason ''", "accept --yes --reason '  '"] {
-        world.run(command).exits_with(exit::USAGE).says("--reason").nothing_was_touched();
+    for command in [
+        "accept --yes",
+        "accept --yes --reason ''",
+        "accept --yes --reason '  '",
+    ] {
+        world
+            .run(command)
+            .exits_with(exit::USAGE)
+            .says("--reason")
+            .nothing_was_touched();
     }
-    world.run("accept --yes --reason 'hotfix of case 4711'").exits_with(exit::OK);
-    world.run("history").exits_with(exit::OK).says("accept what lay on disk: hotfix of case 4711");
-    let history = world.run("history --format json").exits_with(exit::OK).json();
+    world
+        .run("accept --yes --reason 'hotfix of case 4711'")
+        .exits_with(exit::OK);
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .says("accept what lay on disk: hotfix of case 4711");
+    let history = world
+        .run("history --format json")
+        .exits_with(exit::OK)
+        .json();
     assert_eq!(history["runs"][1]["reason"], "hotfix of case 4711");
 }
 
 #[test]
 fn nobody_is_taken_to_have_said_yes_to_an_acceptance() {
     let world = drifted();
-    let ran = world.run("accept --reason x").exits_with(exit::USAGE).says("there is no terminal").says("--yes");
+    let ran = world
+        .run("accept --reason x")
+        .exits_with(exit::USAGE)
+        .says("there is no terminal")
+        .says("--yes");
     ran.nothing_was_touched();
-    world.at_terminal("accept --reason x", "n\n").exits_with(exit::INTERRUPTED).says("Go on?").tree_is_unchanged();
-    world.at_terminal("accept --reason x", "y\n").exits_with(exit::OK).says("accepted as run 0002-accept");
+    world
+        .at_terminal("accept --reason x", "n\n")
+        .exits_with(exit::INTERRUPTED)
+        .says("Go on?")
+        .tree_is_unchanged();
+    world
+        .at_terminal("accept --reason x", "y\n")
+        .exits_with(exit::OK)
+        .says("accepted as run 0002-accept");
 }
 
 /// A run that stands before its step `install`.
 fn stopped() -> World {
     let world = small_world(UPDATE_PROVIDER);
-    world.run("apply small.toml --yes --stop-before install").exits_with(exit::STOPPED);
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
     world
 }
 
@@ -302,31 +540,73 @@ fn a_stuck_run_is_closed_as_it_stands() {
         .says("step remove: done, 1 operation")
         .says("of 4 swaps: 2 in place, 0 between, 2 not begun")
         .says("run 0001-KB100001 is closed as it stands; no installed file was moved");
-    world.run("status").exits_with(exit::OK).says("at rest").says("no rollup is in force");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .says("at rest")
+        .says("no rollup is in force");
     let by = "closed as it stood";
-    world.run("history").exits_with(exit::OK).says(by).says("mended by hand");
-    let history = world.run("history --format json").exits_with(exit::OK).json();
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .says(by)
+        .says("mended by hand");
+    let history = world
+        .run("history --format json")
+        .exits_with(exit::OK)
+        .json();
     assert_eq!(
         (&history["runs"][0]["state"], &history["runs"][0]["reason"]),
         (&"accepted".into(), &"mended by hand".into())
     );
-    world.run("resume --yes").exits_with(exit::OK).says("nothing to do: no run is unfinished").tree_is_unchanged();
-    world.run("undo 1 --yes").exits_with(exit::NOT_READY).says("no way back").tree_is_unchanged();
-    assert!(world.run_folder("0001-KB100001").join("slots/1/old/state.toml").exists(), "the slots keep what they hold");
+    world
+        .run("resume --yes")
+        .exits_with(exit::OK)
+        .says("nothing to do: no run is unfinished")
+        .tree_is_unchanged();
+    world
+        .run("undo 1 --yes")
+        .exits_with(exit::NOT_READY)
+        .says("no way back")
+        .tree_is_unchanged();
+    assert!(
+        world
+            .run_folder("0001-KB100001")
+            .join("slots/1/old/state.toml")
+            .exists(),
+        "the slots keep what they hold"
+    );
 }
 
 #[test]
 fn after_a_stuck_run_was_closed_the_rest_is_drift() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    world.run("apply small.toml --yes --again --stop-before install").exits_with(exit::STOPPED);
+    world
+        .run("apply small.toml --yes --again --stop-before install")
+        .exits_with(exit::STOPPED);
     world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    world.run("verify").exits_with(exit::MISMATCH).says("run 0001-KB100001 left it");
-    world.run(APPLY_SMALL).exits_with(exit::MISMATCH).says("in force, but changed since");
-    world.run(ACCEPT).exits_with(exit::OK).says("accepted as run 0003-accept").tree_is_unchanged();
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("run 0001-KB100001 left it");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::MISMATCH)
+        .says("in force, but changed since");
+    world
+        .run(ACCEPT)
+        .exits_with(exit::OK)
+        .says("accepted as run 0003-accept")
+        .tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("nothing to do");
-    world.run("apply small.toml --yes --again").exits_with(exit::OK);
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("nothing to do");
+    world
+        .run("apply small.toml --yes --again")
+        .exits_with(exit::OK);
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -335,12 +615,24 @@ fn what_a_closed_run_left_empty_is_told_until_it_is_accepted() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     let kept = "`.rollup/runs/0001-KB100001/slots/3/old`";
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-    ran.says("between: `Things/Provider` (swap 3)").says("empty now: `Things/Provider`").says(kept);
-    world.run("verify").exits_with(exit::MISMATCH).says("`Things/Provider` is gone").says(kept);
-    world.run("accept Provider --yes --reason 'not needed'").exits_with(exit::OK).tree_is_unchanged();
+    ran.says("between: `Things/Provider` (swap 3)")
+        .says("empty now: `Things/Provider`")
+        .says(kept);
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("`Things/Provider` is gone")
+        .says(kept);
+    world
+        .run("accept Provider --yes --reason 'not needed'")
+        .exits_with(exit::OK)
+        .tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::OK);
-    world.run("verify").exits_with(exit::MISMATCH).says("`Things/Provider` is gone");
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("`Things/Provider` is gone");
 }
 
 #[test]
@@ -348,7 +640,10 @@ fn what_a_closed_run_left_empty_is_told_even_when_its_slots_are_cleared() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     world.run(ACCEPT).exits_with(exit::OK);
     world.run("prune --keep 0 --yes").exits_with(exit::OK);
-    let ran = world.run("verify").exits_with(exit::MISMATCH).says("`Things/Provider` is gone");
+    let ran = world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says("`Things/Provider` is gone");
     ran.says("had set it aside").does_not_say("keeps it as");
 }
 
@@ -356,7 +651,11 @@ fn what_a_closed_run_left_empty_is_told_even_when_its_slots_are_cleared() {
 fn a_stranger_in_the_way_is_no_reason_not_to_close_a_run() {
     let world = stopped().rename("Things/Provider", ".rollup/runs/0001-KB100001/slots/3/old");
     std::os::unix::fs::symlink("elsewhere", world.live("Things/Provider")).expect("linked");
-    world.run("status").exits_with(11).says("accept -d deployment --reason TEXT").nothing_was_touched();
+    world
+        .run("status")
+        .exits_with(11)
+        .says("accept -d deployment --reason TEXT")
+        .nothing_was_touched();
     let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
     ran.says("needs attention: something that the plan did not see stands at the live path");
     world.run("status").exits_with(exit::OK).says("at rest");
@@ -365,8 +664,12 @@ fn a_stranger_in_the_way_is_no_reason_not_to_close_a_run() {
 #[test]
 fn items_wait_until_the_open_run_is_closed() {
     let world = stopped();
-    let ran = world.run("accept Provider --yes --reason x").exits_with(exit::USAGE).tree_is_unchanged();
-    ran.says("run 0001-KB100001 is unfinished, and has to be closed first").says("without an item, comes first");
+    let ran = world
+        .run("accept Provider --yes --reason x")
+        .exits_with(exit::USAGE)
+        .tree_is_unchanged();
+    ran.says("run 0001-KB100001 is unfinished, and has to be closed first")
+        .says("without an item, comes first");
     world.run("status").exits_with(exit::STOPPED);
 }
 
@@ -374,8 +677,13 @@ fn items_wait_until_the_open_run_is_closed() {
 fn a_staged_run_is_nothing_to_accept() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
-    let ran = world.run(ACCEPT).exits_with(exit::NOT_READY).tree_is_unchanged();
-    ran.says("is staged and not begun").says("undo -d deployment` throws it away").says("resume -d deployment");
+    let ran = world
+        .run(ACCEPT)
+        .exits_with(exit::NOT_READY)
+        .tree_is_unchanged();
+    ran.says("is staged and not begun")
+        .says("undo -d deployment` throws it away")
+        .says("resume -d deployment");
     world.run("undo --yes").exits_with(exit::OK);
 }
 
@@ -383,14 +691,23 @@ fn a_staged_run_is_nothing_to_accept() {
 fn damage(world: &World, file: &str) {
     let at = world.run_folder("0001-KB100001").join(file);
     let text = fs::read_to_string(&at).expect("a text");
-    fs::write(&at, text.replacen("engine", "engina", 1).replacen("KB100001", "KB100002", 1)).expect("written");
+    fs::write(
+        &at,
+        text.replacen("engine", "engina", 1)
+            .replacen("KB100001", "KB100002", 1),
+    )
+    .expect("written");
 }
 
 #[test]
 fn a_run_that_nobody_can_read_is_set_aside_whole() {
     for (file, code) in [("journal", 11), ("plan.json", 11)] {
         let world = stopped().with(|world| damage(world, file));
-        world.run("status").exits_with(code).says("accept").nothing_was_touched();
+        world
+            .run("status")
+            .exits_with(code)
+            .says("accept")
+            .nothing_was_touched();
         let slots = Listing::of(&world.run_folder("0001-KB100001"));
         world
             .run("accept Provider --yes --reason x")
@@ -398,11 +715,17 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
             .says("set aside first")
             .tree_is_unchanged();
         let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
-        ran.says("unusable:").says("run 0001-KB100001 is set aside as `.rollup/runs/0001-KB100001.aside`");
+        ran.says("unusable:")
+            .says("run 0001-KB100001 is set aside as `.rollup/runs/0001-KB100001.aside`");
         let aside = Listing::of(&world.run_folder("0001-KB100001.aside"));
-        slots.assert_same(&aside.only(|path| path != Path::new("aside.toml") && path != Path::new("lock.owner")));
+        slots.assert_same(
+            &aside.only(|path| path != Path::new("aside.toml") && path != Path::new("lock.owner")),
+        );
         world.run("status").exits_with(exit::OK).says("at rest");
-        let history = world.run("history").exits_with(exit::OK).says("0001-KB100001.aside set aside, no run any more");
+        let history = world
+            .run("history")
+            .exits_with(exit::OK)
+            .says("0001-KB100001.aside set aside, no run any more");
         history.says("mended by hand");
         // The next run gets a number of its own.
         world.run(APPLY_SMALL).says("run 0002-KB100001");
@@ -412,15 +735,29 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
 /// What there is to accept in a deployment, as the command finds it.
 pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
     let tree = Folder::open(deployment).expect("the deployment is there");
-    let LeftBehind { there, gone } = run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
-    let there = there.into_iter().map(|(path, left)| (path, left.what)).collect();
-    let expectation = Expectation { there, gone, ..Expectation::default() };
-    let read = |interest: &Interest| Snapshot::read(&tree, site.description.clone(), interest).expect("readable");
+    let LeftBehind { there, gone } =
+        run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
+    let there = there
+        .into_iter()
+        .map(|(path, left)| (path, left.what))
+        .collect();
+    let expectation = Expectation {
+        there,
+        gone,
+        ..Expectation::default()
+    };
+    let read = |interest: &Interest| {
+        Snapshot::read(&tree, site.description.clone(), interest).expect("readable")
+    };
     let interest = plan::accept_interest(&read(&Interest::default()), &expectation, None);
     plan::accept(&read(&interest), &expectation, None, "a test").expect("there is room")
 }
 
-fn accept(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+fn accept(
+    site: &Site,
+    deployment: &Path,
+    watch: Option<Arc<dyn Watch>>,
+) -> Result<Ended, RunError> {
     let ended = accept_before(site, deployment, watch, &mut Willing)?;
     Ok(ended.expect("no run is unfinished"))
 }
@@ -444,14 +781,26 @@ pub(crate) fn accept_before(
     }
     let plan = found(deployment, site).plan.expect("something drifted");
     disk.keep("test")?;
-    let staged = run::stage(&disk, &plan, &run::Asked { manifest: None, confirmed: Vec::new() }, None, listener)?;
+    let staged = run::stage(
+        &disk,
+        &plan,
+        &run::Asked {
+            manifest: None,
+            confirmed: Vec::new(),
+        },
+        None,
+        listener,
+    )?;
     run::commit(&disk, &plan, staged, listener).map(Some)
 }
 
 /// A deployment to which the rollup was applied, with drift of records and without.
 pub(crate) fn drifted_site(site: &Site) -> Copy {
     let copy = site.copy();
-    assert!(matches!(apply(site, copy.path(), None), Ok(Ended::Applied { .. })));
+    assert!(matches!(
+        apply(site, copy.path(), None),
+        Ok(Ended::Applied { .. })
+    ));
     for file in [
         "Group/Provider/files/Program Files/Provider/Provider.dll",
         "Web/Site/W1/files/Program Files/Site/Site.dll",
@@ -461,7 +810,8 @@ pub(crate) fn drifted_site(site: &Site) -> Copy {
         assert!(at.is_file(), "{file} is not there");
         fs::write(at, "a hotfix").expect("written");
     }
-    fs::remove_file(copy.path().join("Servers/W1/Files/tools/new/Tool.txt")).expect("it was copied");
+    fs::remove_file(copy.path().join("Servers/W1/Files/tools/new/Tool.txt"))
+        .expect("it was copied");
     copy
 }
 
@@ -472,19 +822,39 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
     let before = Tree::of(drifted.path());
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = Copy::of(drifted.path());
-    let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
-    assert!(matches!(accept(&site, copy.path(), Some(Arc::new(watch))), Ok(Ended::Applied { .. })));
+    let watch = Death {
+        seen: Arc::clone(&seen),
+        at: usize::MAX,
+    };
+    assert!(matches!(
+        accept(&site, copy.path(), Some(Arc::new(watch))),
+        Ok(Ended::Applied { .. })
+    ));
     let after = Tree::of(copy.path()).without_times();
     let (mut finished, mut taken_back, mut not_begun) = (0, 0, 0);
     for at in 1..=seen.load(Ordering::SeqCst) {
         for way in [Way::Forward, Way::Back] {
             let copy = Copy::of(drifted.path());
-            let died = accept(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
-            assert!(matches!(died, Err(_) | Ok(Ended::Stuck { .. })), "death at change {at}: {died:?}");
+            let died = accept(
+                &site,
+                copy.path(),
+                Some(Arc::new(Death {
+                    seen: Arc::default(),
+                    at,
+                })),
+            );
+            assert!(
+                matches!(died, Err(_) | Ok(Ended::Stuck { .. })),
+                "death at change {at}: {died:?}"
+            );
             let recovered = recover(copy.path(), way, None);
             let tree = Folder::open(copy.path()).expect("the deployment is there");
-            let last = runs(&tree).expect("the journals can be read").pop().expect("a run");
-            let is_accepted = last.name() == "0002-accept" && last.state() == RunState::Closed(Outcome::Applied);
+            let last = runs(&tree)
+                .expect("the journals can be read")
+                .pop()
+                .expect("a run");
+            let is_accepted =
+                last.name() == "0002-accept" && last.state() == RunState::Closed(Outcome::Applied);
             let expected = match &recovered {
                 Ok(Some(Ended::Applied { .. })) if way == Way::Forward => {
                     finished += 1;
@@ -502,27 +872,48 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
                 }
                 other => panic!("death at change {at}, then {way:?}: {other:?}"),
             };
-            expected.assert_same(&Tree::of(copy.path()), &format!("death at change {at}, then {way:?}"));
+            expected.assert_same(
+                &Tree::of(copy.path()),
+                &format!("death at change {at}, then {way:?}"),
+            );
         }
     }
-    assert!(finished > 5 && taken_back > 5 && not_begun > 20, "{finished} {taken_back} {not_begun}");
+    assert!(
+        finished > 5 && taken_back > 5 && not_begun > 20,
+        "{finished} {taken_back} {not_begun}"
+    );
 }
 
 #[test]
 fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() {
     let site = Site::new();
     let stuck = site.copy();
-    let died = apply(&site, stuck.path(), Some(Arc::new(Death { seen: Arc::default(), at: changes(&site) - 20 })));
+    let died = apply(
+        &site,
+        stuck.path(),
+        Some(Arc::new(Death {
+            seen: Arc::default(),
+            at: changes(&site) - 20,
+        })),
+    );
     assert!(matches!(died, Ok(Ended::Stuck { .. })), "{died:?}");
     let before = Tree::of(stuck.path());
     let (mut open, mut closed) = (0, 0);
     for at in 1.. {
         let copy = Copy::of(stuck.path());
-        let watch = Arc::new(Death { seen: Arc::default(), at });
+        let watch = Arc::new(Death {
+            seen: Arc::default(),
+            at,
+        });
         let told = accept_before(&site, copy.path(), Some(watch), &mut Willing);
         before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
         let tree = Folder::open(copy.path()).expect("the deployment is there");
-        match runs(&tree).expect("no journal is damaged").pop().expect("the run").state() {
+        match runs(&tree)
+            .expect("no journal is damaged")
+            .pop()
+            .expect("the run")
+            .state()
+        {
             RunState::Closed(Outcome::Accepted) => closed += 1,
             RunState::Unfinished(_) => open += 1,
             other => panic!("death at change {at}: {other:?}"),

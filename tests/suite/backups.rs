@@ -1,5 +1,5 @@
-//! `apply --backup-dir`: a copy of what is replaced lies elsewhere before anything changes, or nothing
-//! changes.
+//! `apply --backup-dir`: a copy of what is replaced lies elsewhere before anything changes, or
+//! nothing changes.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,7 +25,8 @@ fn is_refused(world: &World, folder: &str, code: i32, words: &str) {
     let before = Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment"));
     let ran = world.run(&format!("apply small.toml --yes --backup-dir {folder}"));
     ran.exits_with(code).says(words).tree_is_unchanged();
-    before.assert_same(&Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment")));
+    before
+        .assert_same(&Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment")));
     assert!(!world.run_folder(RUN).exists());
     world.run("status").exits_with(exit::OK).says("at rest");
 }
@@ -34,14 +35,20 @@ fn is_refused(world: &World, folder: &str, code: i32, words: &str) {
 fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     let world = World::with_deployment().with(|world| {
         let share = world.live("MSIShare/HostedEmail2007NS.msi");
-        set_modified(&share, SystemTime::UNIX_EPOCH + Duration::new(1_000_000, 123_456_789));
+        set_modified(
+            &share,
+            SystemTime::UNIX_EPOCH + Duration::new(1_000_000, 123_456_789),
+        );
         fs::set_permissions(&share, fs::Permissions::from_mode(0o640)).expect("a mode");
         let folder = world.live("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).expect("a mode");
         fs::write(folder.join("files/his.txt"), "an operator's, which travels").expect("written");
     });
     let plan = world.plan("kb952076.toml");
-    let ran = world.run(&format!("{APPLY} --backup-dir backups")).exits_with(exit::OK).says("as previewed");
+    let ran = world
+        .run(&format!("{APPLY} --backup-dir backups"))
+        .exits_with(exit::OK)
+        .says("as previewed");
     let backup = Listing::of(&world.at("backups/0001-KB952076"));
     let live: Vec<&Path> = plan["swaps"]
         .as_array()
@@ -50,28 +57,50 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
         .map(|swap| Path::new(swap["live"].as_str().expect("a live path")))
         .collect();
     let replaced = ran.before().paths(|path, entry| {
-        entry.kind == "file" && live.iter().any(|live| path.starts_with(live)) && !path.ends_with("his.txt")
+        entry.kind == "file"
+            && live.iter().any(|live| path.starts_with(live))
+            && !path.ends_with("his.txt")
     });
     assert_eq!(backup.paths(|_, entry| entry.kind == "file"), replaced);
     assert!(replaced.len() > 100);
     // Files with their times, the folders around them with their permissions, and nothing else.
     let leads_there = |path: &Path| replaced.iter().any(|file| file.starts_with(path));
     ran.before().clone().only(leads_there).assert_same(&backup);
-    let bytes: u64 = replaced.iter().filter_map(|path| backup.get(path)).map(|entry| entry.size).sum();
-    let events = fs::read_to_string(world.run_folder("0001-KB952076").join("events.ndjson")).expect("events");
-    let mut events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
-    let told = events.find(|event| event["event"] == "backed-up").expect("it is among the events");
-    assert_eq!((told["files"].as_u64(), told["bytes"].as_u64()), (Some(replaced.len() as u64), Some(bytes)));
+    let bytes: u64 = replaced
+        .iter()
+        .filter_map(|path| backup.get(path))
+        .map(|entry| entry.size)
+        .sum();
+    let events = fs::read_to_string(world.run_folder("0001-KB952076").join("events.ndjson"))
+        .expect("events");
+    let mut events = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+    let told = events
+        .find(|event| event["event"] == "backed-up")
+        .expect("it is among the events");
+    assert_eq!(
+        (told["files"].as_u64(), told["bytes"].as_u64()),
+        (Some(replaced.len() as u64), Some(bytes))
+    );
     let line = format!("backup: {} replaced files with", replaced.len());
     assert!(ran.stdout().contains(&line), "{}", ran.stdout());
-    assert!(ran.stdout().contains("backups/0001-KB952076"), "{}", ran.stdout());
+    assert!(
+        ran.stdout().contains("backups/0001-KB952076"),
+        "{}",
+        ran.stdout()
+    );
 }
 
 #[test]
 fn what_lies_staged_is_backed_up_before_it_is_committed() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
-    let ran = world.run(BACK_UP).exits_with(exit::OK).says("backup: ").says("as previewed");
+    let ran = world
+        .run(BACK_UP)
+        .exits_with(exit::OK)
+        .says("backup: ")
+        .says("as previewed");
     let backup = Listing::of(&world.at("backups").join(RUN));
     let share = backup.get("Share/Provider.msi");
     assert!(share.is_some() && share == ran.before().get("Share/Provider.msi"));
@@ -84,15 +113,21 @@ fn a_backup_goes_to_a_folder_that_is_there_beside_what_is_in_it() {
         fs::write(world.at("backups/other"), "").expect("written");
         symlink("backups", world.at("link")).expect("linked");
     });
-    world.run("apply small.toml --yes --backup-dir link").exits_with(exit::OK);
+    world
+        .run("apply small.toml --yes --backup-dir link")
+        .exits_with(exit::OK);
     assert!(world.at("backups/other").exists() && world.at("backups").join(RUN).is_dir());
 }
 
 #[test]
 fn a_dry_run_tells_what_would_be_backed_up_and_makes_nothing() {
     let world = small_world(UPDATE_PROVIDER);
-    let ran = world.run("apply small.toml --dry-run --backup-dir backups").exits_with(exit::OK).nothing_was_touched();
-    ran.says("that will be replaced").says(&format!("backups/{RUN} first"));
+    let ran = world
+        .run("apply small.toml --dry-run --backup-dir backups")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
+    ran.says("that will be replaced")
+        .says(&format!("backups/{RUN} first"));
     assert!(!world.at("backups").exists());
     fs::create_dir_all(world.at("backups").join(RUN)).expect("made");
     world
@@ -129,9 +164,15 @@ fn a_backup_without_a_place_is_refused() {
         symlink("nowhere", world.at("dangling")).expect("linked");
     });
     for (folder, words) in [
-        ("missing/backups", "there is no folder to make `missing/backups` in"),
+        (
+            "missing/backups",
+            "there is no folder to make `missing/backups` in",
+        ),
         ("file", "`file` is not a folder"),
-        ("file/backups", "there is no folder to make `file/backups` in"),
+        (
+            "file/backups",
+            "there is no folder to make `file/backups` in",
+        ),
         ("dangling", "`dangling` is not a folder"),
         ("missing/..", "there is no folder to make `missing/..` in"),
     ] {
@@ -144,7 +185,12 @@ fn a_backup_that_exists_already_is_refused_by_name() {
     for name in [RUN.to_owned(), format!("{RUN}.unfinished")] {
         let world = small_world(UPDATE_PROVIDER)
             .with(|world| fs::create_dir_all(world.at("backups").join(&name)).expect("made"));
-        is_refused(&world, "backups", exit::NOT_READY, &format!("backups/{name}` exists already"));
+        is_refused(
+            &world,
+            "backups",
+            exit::NOT_READY,
+            &format!("backups/{name}` exists already"),
+        );
     }
 }
 
@@ -152,8 +198,18 @@ fn a_backup_that_exists_already_is_refused_by_name() {
 fn a_place_that_cannot_be_written_to_changes_nothing() {
     let world = small_world(UPDATE_PROVIDER);
     // Nobody makes a folder there, root neither.
-    is_refused(&world, "/sys/rollup-backups", exit::IO, "cannot make the folder `/sys/rollup-backups`");
-    is_refused(&world, "/sys", exit::IO, "cannot make the folder `/sys/0001-KB100001.unfinished`");
+    is_refused(
+        &world,
+        "/sys/rollup-backups",
+        exit::IO,
+        "cannot make the folder `/sys/rollup-backups`",
+    );
+    is_refused(
+        &world,
+        "/sys",
+        exit::IO,
+        "cannot make the folder `/sys/0001-KB100001.unfinished`",
+    );
 }
 
 #[test]
@@ -165,14 +221,22 @@ fn what_had_been_staged_before_stays_staged_where_the_backup_fails() {
         .exits_with(exit::IO)
         .says("run 0001-KB100001 still lies staged")
         .tree_is_unchanged();
-    world.run("status").exits_with(exit::STOPPED).says("staged and not begun");
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("as run 0001-KB100001");
+    world
+        .run("status")
+        .exits_with(exit::STOPPED)
+        .says("staged and not begun");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("as run 0001-KB100001");
 }
 
 #[test]
 fn a_run_that_fails_and_is_put_back_still_tells_where_the_backup_is() {
     let world = small_world(UPDATE_PROVIDER);
-    let ran = world.run(&format!("{BACK_UP} --stop-before install")).exits_with(exit::STOPPED);
+    let ran = world
+        .run(&format!("{BACK_UP} --stop-before install"))
+        .exits_with(exit::STOPPED);
     ran.says("backup: ").says(&format!("backups/{RUN}"));
     world.run("undo --yes").exits_with(exit::OK);
     assert!(world.at("backups").join(RUN).is_dir());
@@ -210,20 +274,33 @@ fn a_file_that_is_not_what_the_plan_saw_ends_the_backup_and_nothing_stays_of_it(
     world.run("stage small.toml --yes").exits_with(exit::OK);
     let world = world.put("Share/Provider.msi", "a hotfix");
     let failed = back_up(&world, false);
-    let Err(BackupError::Stale { path, .. }) = failed else { panic!("{failed:?}") };
+    let Err(BackupError::Stale { path, .. }) = failed else {
+        panic!("{failed:?}")
+    };
     assert!(path.ends_with("Share/Provider.msi"), "{path}");
     assert!(!world.at("backups").exists());
     let world = world.remove("Share/Provider.msi");
     fs::create_dir(world.at("backups")).expect("made");
-    assert!(matches!(back_up(&world, false), Err(BackupError::Stale { .. })));
-    assert_eq!(fs::read_dir(world.at("backups")).expect("it was there before").count(), 0);
+    assert!(matches!(
+        back_up(&world, false),
+        Err(BackupError::Stale { .. })
+    ));
+    assert_eq!(
+        fs::read_dir(world.at("backups"))
+            .expect("it was there before")
+            .count(),
+        0
+    );
 }
 
 #[test]
 fn a_backup_that_is_stopped_leaves_nothing() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
-    assert!(matches!(back_up(&world, true), Err(BackupError::Interrupted)));
+    assert!(matches!(
+        back_up(&world, true),
+        Err(BackupError::Interrupted)
+    ));
     assert!(!world.at("backups").exists());
 }
 
@@ -235,12 +312,21 @@ fn a_place_that_is_too_small_is_refused_with_figures_and_nothing_is_staged() {
     let script = "mkdir small; mount -t tmpfs -o size=16k none small; \
                   exec $ROLLUP apply small.toml --yes --backup-dir small";
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", script]).current_dir(world.at("")).stdin(Stdio::null());
-    command.env("ROLLUP", env!("CARGO_BIN_EXE_rollup")).env("ROLLUP_DEPLOYMENT", "deployment").env("COLUMNS", "400");
+    command
+        .args(["--mount", "sh", "-ec", script])
+        .current_dir(world.at(""))
+        .stdin(Stdio::null());
+    command
+        .env("ROLLUP", env!("CARGO_BIN_EXE_rollup"))
+        .env("ROLLUP_DEPLOYMENT", "deployment")
+        .env("COLUMNS", "400");
     let output = command.output().expect("unshare can be run");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(exit::NOT_READY), "{told}");
-    assert!(told.contains("small` is too small for the backup: ") && told.contains(", 16384 are free"), "{told}");
+    assert!(
+        told.contains("small` is too small for the backup: ") && told.contains(", 16384 are free"),
+        "{told}"
+    );
     before.assert_same(&Listing::of(&world.deployment()));
     assert!(!world.live(".rollup").exists());
 }

@@ -1,5 +1,5 @@
-//! Every code of the catalogue has a faulty document in `fixtures/codes`, is told there in exactly these words, and
-//! by itself: one fault makes one finding.
+//! Every code of the catalogue has a faulty document in `fixtures/codes`, is told there in exactly
+//! these words, and by itself: one fault makes one finding.
 
 use std::fs;
 use std::path::Path;
@@ -10,48 +10,74 @@ use tempfile::TempDir;
 
 use crate::world::copy_tree;
 
-/// Findings that say something else of the same fault: all three weigh more where a file is not pinned, and that is
-/// worth a word of its own.
-const COMPANIONS: [(Code, Code); 3] =
-    [(Code::Twins, Code::Unpinned), (Code::Unmeasured, Code::Unpinned), (Code::WrongDate, Code::Unpinned)];
+/// Findings that say something else of the same fault: all three weigh more where a file is not
+/// pinned, and that is worth a word of its own.
+const COMPANIONS: [(Code, Code); 3] = [
+    (Code::Twins, Code::Unpinned),
+    (Code::Unmeasured, Code::Unpinned),
+    (Code::WrongDate, Code::Unpinned),
+];
 
 fn fixtures() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"))
 }
 
-/// A copy of the fixtures, with what no repository can hold: a document above the limit, and two names in one
-/// folder that differ only in case.
+/// A copy of the fixtures, with what no repository can hold: a document above the limit, and two
+/// names in one folder that differ only in case.
 fn prepared() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     copy_tree(&fixtures().join("codes"), &folder.path().join("codes"));
     copy_tree(&fixtures().join("hmc40"), &folder.path().join("hmc40"));
     let large = "# a manifest\n".repeat(Source::LARGEST / 13 + 1);
     fs::write(folder.path().join("codes/RU0006.toml"), large).expect("written");
-    fs::write(folder.path().join("codes/RU0708/payload/ONE.txt"), "another one\n").expect("written");
+    fs::write(
+        folder.path().join("codes/RU0708/payload/ONE.txt"),
+        "another one\n",
+    )
+    .expect("written");
     folder
 }
 
-/// The arguments of `validate` that show a code: its document or folder of documents, and what these are
-/// checked against.
+/// The arguments of `validate` that show a code: its document or folder of documents, and what
+/// these are checked against.
 fn arguments(code: Code, codes: &Path) -> Vec<String> {
     let name = code.number();
     let words: Vec<String> = match name {
         _ if codes.join(name).join("article.txt").is_file() => {
-            vec![format!("{name}/manifest.toml"), "--article".to_owned(), format!("{name}/article.txt")]
+            vec![
+                format!("{name}/manifest.toml"),
+                "--article".to_owned(),
+                format!("{name}/article.txt"),
+            ]
         }
         _ if codes.join(name).join("payload").is_dir() => {
-            vec![format!("{name}/manifest.toml"), "-p".to_owned(), format!("{name}/payload")]
+            vec![
+                format!("{name}/manifest.toml"),
+                "-p".to_owned(),
+                format!("{name}/payload"),
+            ]
         }
         _ if codes.join(name).join("site").is_dir() => {
-            vec![format!("{name}/manifest.toml"), "-d".to_owned(), format!("{name}/site")]
+            vec![
+                format!("{name}/manifest.toml"),
+                "-d".to_owned(),
+                format!("{name}/site"),
+            ]
         }
         _ if codes.join(name).is_dir() => vec![name.to_owned()],
         _ => vec![format!("{name}.toml")],
     };
-    let on_the_sample = name.starts_with("RU06") && !words.contains(&"-d".to_owned()) || code == Code::CopiedTooLate;
+    let on_the_sample = name.starts_with("RU06") && !words.contains(&"-d".to_owned())
+        || code == Code::CopiedTooLate;
     words
         .into_iter()
-        .chain(on_the_sample.then_some(["-d", "../hmc40"]).into_iter().flatten().map(str::to_owned))
+        .chain(
+            on_the_sample
+                .then_some(["-d", "../hmc40"])
+                .into_iter()
+                .flatten()
+                .map(str::to_owned),
+        )
         .collect()
 }
 
@@ -70,7 +96,10 @@ fn validate(words: &[String], codes: &Path, format: &str) -> Ran {
         .stdin(Stdio::null())
         .output()
         .expect("the program runs");
-    Ran { code: output.status.code(), stdout: String::from_utf8(output.stdout).expect("text") }
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+    }
 }
 
 #[test]
@@ -83,7 +112,10 @@ fn every_code_is_told_in_these_words() {
         assert_eq!(ran.code, Some(wanted), "{code}\n{}", ran.stdout);
         let expected = fixtures().join(format!("codes/{code}.txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
-        snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(ran.stdout, expected.raw());
+        snapbox::Assert::new()
+            .action_env("SNAPSHOTS")
+            .normalize_paths(false)
+            .eq(ran.stdout, expected.raw());
     }
 }
 
@@ -93,17 +125,31 @@ fn a_fault_makes_one_finding() {
     let codes = folder.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "json");
-        let document: serde_json::Value = serde_json::from_str(&ran.stdout).expect("a JSON document");
-        let found: Vec<&str> =
-            document["findings"].as_array().into_iter().flatten().filter_map(|found| found["code"].as_str()).collect();
-        let companion = COMPANIONS.iter().filter(|(of, _)| *of == code).map(|(_, companion)| companion.number());
+        let document: serde_json::Value =
+            serde_json::from_str(&ran.stdout).expect("a JSON document");
+        let found: Vec<&str> = document["findings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|found| found["code"].as_str())
+            .collect();
+        let companion = COMPANIONS
+            .iter()
+            .filter(|(of, _)| *of == code)
+            .map(|(_, companion)| companion.number());
         let wanted: Vec<&str> = std::iter::once(code.number()).chain(companion).collect();
         assert_eq!(found, wanted, "{code}");
         let first = &document["findings"][0];
-        let in_words = first["message"].as_str().is_some_and(|message| message.contains("; write it like"));
-        let beside =
-            ["label", "help"].iter().any(|key| !first[key].is_null()) || first["notes"] != serde_json::json!([]);
+        let in_words = first["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("; write it like"));
+        let beside = ["label", "help"].iter().any(|key| !first[key].is_null())
+            || first["notes"] != serde_json::json!([]);
         assert!(in_words || beside, "{code} has no way out");
-        assert_eq!(first["level"].as_str(), Some(code.level().to_string().as_str()), "{code}");
+        assert_eq!(
+            first["level"].as_str(),
+            Some(code.level().to_string().as_str()),
+            "{code}"
+        );
     }
 }

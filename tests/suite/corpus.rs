@@ -1,4 +1,5 @@
-//! What the fuzzer in `fuzz/` once found, and every document of the fixtures, keep the promises of all documents.
+//! What the fuzzer in `fuzz/` once found, and every document of the fixtures, keep the promises of
+//! all documents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,15 @@ use crate::{article_promises, promises};
 
 /// Every file in and below a folder of the repository.
 fn files(folder: &str) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).sort_by_file_name();
-    let entries = walk.into_iter().map(|entry| entry.expect("a readable entry"));
-    entries.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
+    let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .sort_by_file_name();
+    let entries = walk
+        .into_iter()
+        .map(|entry| entry.expect("a readable entry"));
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.into_path())
+        .collect()
 }
 
 /// A failure says which document it is about by standing below its name in the output.
@@ -31,18 +38,26 @@ fn what_the_fuzzer_found_keeps_every_promise() {
 
 #[test]
 fn the_documents_of_the_repository_keep_every_promise() {
-    for folder in ["fixtures/faulty", "fixtures/codes", "fixtures/hmc40", "manifests"] {
+    for folder in [
+        "fixtures/faulty",
+        "fixtures/codes",
+        "fixtures/hmc40",
+        "manifests",
+    ] {
         all_hold(folder, promises::hold);
     }
 }
 
-/// How far apart the places are at which an article is cut: a prime, so that all kinds of places are met.
+/// How far apart the places are at which an article is cut: a prime, so that all kinds of places
+/// are met.
 const STRIDE: usize = 211;
 
 #[test]
 fn articles_cut_anywhere_keep_every_promise() {
     all_hold("fixtures/articles", |bytes| {
-        (0..bytes.len()).step_by(STRIDE).for_each(|end| article_promises::hold(&bytes[..end]));
+        (0..bytes.len())
+            .step_by(STRIDE)
+            .for_each(|end| article_promises::hold(&bytes[..end]));
         article_promises::hold(bytes);
     });
 }

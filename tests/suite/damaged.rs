@@ -1,4 +1,5 @@
-//! Articles that were damaged on their way: a draft keeps to what the sound article says, or tells what it could not read.
+//! Articles that were damaged on their way: a draft keeps to what the sound article says, or tells
+//! what it could not read.
 
 use std::path::Path;
 
@@ -26,7 +27,11 @@ fn tabbed() -> String {
 
 /// A text with one edit, at the only place that fits it.
 fn edited(text: &str, from: &str, to: &str) -> String {
-    assert_eq!(text.matches(from).count(), 1, "`{from}` stands in the article once");
+    assert_eq!(
+        text.matches(from).count(),
+        1,
+        "`{from}` stands in the article once"
+    );
     text.replacen(from, to, 1)
 }
 
@@ -36,18 +41,30 @@ fn draft(text: &str) -> Imported {
 
 /// The points of a draft that say this, with their lines.
 fn told(imported: &Imported, what: &str) -> Vec<Option<u32>> {
-    imported.open.iter().filter(|open| open.what.contains(what)).map(|open| open.line).collect()
+    imported
+        .open
+        .iter()
+        .filter(|open| open.what.contains(what))
+        .map(|open| open.line)
+        .collect()
 }
 
 /// The row of the draft's file table for this file.
 fn row<'i>(imported: &'i Imported, file: &str) -> &'i str {
     let start = format!("{{ name = \"{file}\"");
-    imported.draft.lines().find(|line| line.trim_start().starts_with(&start)).unwrap_or_default()
+    imported
+        .draft
+        .lines()
+        .find(|line| line.trim_start().starts_with(&start))
+        .unwrap_or_default()
 }
 
 /// The line, from 1, on which this stands first.
 fn line_of(text: &str, wanted: &str) -> Option<u32> {
-    text.lines().zip(1..).find(|(line, _)| line.contains(wanted)).map(|(_, number)| number)
+    text.lines()
+        .zip(1..)
+        .find(|(line, _)| line.contains(wanted))
+        .map(|(_, number)| number)
 }
 
 #[test]
@@ -55,8 +72,15 @@ fn a_comment_that_is_never_closed_is_told_with_its_line() {
     let heading = "<h3>Step 3: Upgrade the PlanStore database</h3>";
     let page = edited(&text(PAGE), heading, &format!("<!-- {heading}"));
     let imported = draft(&page);
-    assert_eq!(told(&imported, "the page breaks off"), [line_of(&page, "<!-- <h3>")]);
-    assert!(imported.draft.contains("# TODO the page breaks off"), "{}", imported.draft);
+    assert_eq!(
+        told(&imported, "the page breaks off"),
+        [line_of(&page, "<!-- <h3>")]
+    );
+    assert!(
+        imported.draft.contains("# TODO the page breaks off"),
+        "{}",
+        imported.draft
+    );
     assert!(told(&draft(&text(PAGE)), "the page breaks off").is_empty());
 }
 
@@ -64,22 +88,57 @@ fn a_comment_that_is_never_closed_is_told_with_its_line() {
 fn two_heads_exchanged_lose_no_version_silently() {
     let latin: Vec<u8> = bytes(TABBED);
     let wanted = b"SP requirement\tFile version";
-    let at = latin.windows(wanted.len()).position(|window| window == wanted).expect("the head of the table");
-    let swapped = [&latin[..at], b"File version\tSP requirement", &latin[at + wanted.len()..]].concat();
+    let at = latin
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+        .expect("the head of the table");
+    let swapped = [
+        &latin[..at],
+        b"File version\tSP requirement",
+        &latin[at + wanted.len()..],
+    ]
+    .concat();
     let imported = article::import(&swapped).expect("it is one");
-    assert_eq!(told(&imported, "`SP2` is not understood").len(), 5, "{:#?}", imported.open);
-    assert_eq!(told(&imported, "looks like a version").len(), 7, "{:#?}", imported.open);
-    assert!(!imported.draft.contains("version = \"SP2\"") && !imported.draft.contains("version = \"5.2.2"));
+    assert_eq!(
+        told(&imported, "`SP2` is not understood").len(),
+        5,
+        "{:#?}",
+        imported.open
+    );
+    assert_eq!(
+        told(&imported, "looks like a version").len(),
+        7,
+        "{:#?}",
+        imported.open
+    );
+    assert!(
+        !imported.draft.contains("version = \"SP2\"")
+            && !imported.draft.contains("version = \"5.2.2")
+    );
 }
 
 #[test]
 fn a_glued_table_without_its_head_is_told_once_with_its_rows() {
-    let text = edited(&text(GLUED), "File nameFile versionFile sizeDateTimePlatform\n", "");
+    let text = edited(
+        &text(GLUED),
+        "File nameFile versionFile sizeDateTimePlatform\n",
+        "",
+    );
     let imported = draft(&text);
     assert_eq!(imported.found.files, 0);
-    let (first, last) = (line_of(&text, "InvoiceExport.msi6"), line_of(&text, "TsGatewayHelper.dll6"));
-    assert_eq!(told(&imported, "has no line that names its columns"), [first]);
-    let lines = format!("(lines {}-{})", first.unwrap_or_default(), last.unwrap_or_default());
+    let (first, last) = (
+        line_of(&text, "InvoiceExport.msi6"),
+        line_of(&text, "TsGatewayHelper.dll6"),
+    );
+    assert_eq!(
+        told(&imported, "has no line that names its columns"),
+        [first]
+    );
+    let lines = format!(
+        "(lines {}-{})",
+        first.unwrap_or_default(),
+        last.unwrap_or_default()
+    );
     assert_eq!(told(&imported, &lines), [first], "{:#?}", imported.open);
     assert!(told(&imported, "no file table was found").is_empty());
 }
@@ -91,8 +150,14 @@ fn a_wide_text_without_a_mark_means_the_same() {
     let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     for wide in [&little, &big] {
-        assert_eq!(article::import(wide).map(|imported| imported.draft), Ok(wanted.clone()));
-        assert!(article::import(&wide[..wide.len() - 1]).is_err(), "half a letter is not read");
+        assert_eq!(
+            article::import(wide).map(|imported| imported.draft),
+            Ok(wanted.clone())
+        );
+        assert!(
+            article::import(&wide[..wide.len() - 1]).is_err(),
+            "half a letter is not read"
+        );
     }
 }
 
@@ -103,16 +168,30 @@ fn the_same_text_in_any_encoding_means_the_same() {
     let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
     let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
     for wide in [&little, &big] {
-        assert_eq!(article::import(wide).map(|imported| imported.draft), Ok(wanted.clone()));
+        assert_eq!(
+            article::import(wide).map(|imported| imported.draft),
+            Ok(wanted.clone())
+        );
         let cut = article::import(&wide[..wide.len() - 1]).map(|imported| imported.draft);
-        assert!(matches!(cut, Err(NoArticle::Binary { at, .. }) if at == wide.len() - 2), "{cut:?}");
+        assert!(
+            matches!(cut, Err(NoArticle::Binary { at, .. }) if at == wide.len() - 2),
+            "{cut:?}"
+        );
     }
 }
 
 #[test]
 fn two_encodings_in_one_text_leave_no_trace_in_the_draft() {
-    let mixed: Vec<u8> =
-        bytes(TABBED).into_iter().flat_map(|byte| if byte == 0xa0 { vec![0xc2, 0xa0] } else { vec![byte] }).collect();
+    let mixed: Vec<u8> = bytes(TABBED)
+        .into_iter()
+        .flat_map(|byte| {
+            if byte == 0xa0 {
+                vec![0xc2, 0xa0]
+            } else {
+                vec![byte]
+            }
+        })
+        .collect();
     let imported = article::import(&mixed).expect("it is one");
     assert_eq!(imported.draft, draft(&tabbed()).draft);
     assert!(!imported.draft.contains('Â'), "{}", imported.draft);
@@ -124,9 +203,15 @@ fn a_text_that_ends_within_a_size_has_no_size_there() {
     let last = "x86\tCvMediaRelay_x86.msi\tSP2\t5.2.2212.0\t16-Sep-2010\t19:01\t871,9";
     let end = text.find(last).expect("it is in the table") + last.len();
     let imported = draft(&text[..end]);
-    assert_eq!(told(&imported, "`871,9` is not understood"), [line_of(&text, last)]);
+    assert_eq!(
+        told(&imported, "`871,9` is not understood"),
+        [line_of(&text, last)]
+    );
     let row = row(&imported, "CvMediaRelay_x86.msi");
-    assert!(row.contains("2010-09-16T19:01:00Z") && !row.contains("size"), "{row}");
+    assert!(
+        row.contains("2010-09-16T19:01:00Z") && !row.contains("size"),
+        "{row}"
+    );
     assert_eq!(imported.found.files, 4, "what is cut off is not made up");
 }
 
@@ -140,23 +225,37 @@ fn a_day_that_never_was_is_told_and_an_odd_size_is_kept_as_it_is_printed() {
     assert_eq!(told(&imported, "`31-Sep-2010` is not understood"), [line]);
     assert_eq!(told(&imported, "not in whole sectors of 512 bytes"), [line]);
     let row = row(&imported, "CvRoutingRules.msi");
-    assert!(row.contains("size = 402_433") && !row.contains("modified"), "{row}");
+    assert!(
+        row.contains("size = 402_433") && !row.contains("modified"),
+        "{row}"
+    );
 }
 
 #[test]
 fn a_page_without_end_tags_means_the_same() {
     let page = text(PAGE);
-    let bare = ["</li>", "</td>", "</tr>", "</p>"].iter().fold(page.clone(), |page, tag| page.replace(tag, ""));
+    let bare = ["</li>", "</td>", "</tr>", "</p>"]
+        .iter()
+        .fold(page.clone(), |page, tag| page.replace(tag, ""));
     assert_ne!(bare, page);
     assert_eq!(draft(&bare).draft, draft(&page).draft);
 }
 
 #[test]
 fn a_name_that_looks_like_toml_stays_one_string() {
-    let strange = "&quot;]&#10;[[steps]]&#10;id = &quot;x&quot;&#10;action = &quot;manual&quot;&#10;# ";
+    let strange =
+        "&quot;]&#10;[[steps]]&#10;id = &quot;x&quot;&#10;action = &quot;manual&quot;&#10;# ";
     let page = text(PAGE);
-    let named = edited(&page, "<li>Workspace Provider</li>", &format!("<li>Workspace Provider{strange}</li>"));
-    let titled = edited(&page, "<h1>Update Rollup 4", &format!("<h1>Update Rollup 4{strange}"));
+    let named = edited(
+        &page,
+        "<li>Workspace Provider</li>",
+        &format!("<li>Workspace Provider{strange}</li>"),
+    );
+    let titled = edited(
+        &page,
+        "<h1>Update Rollup 4",
+        &format!("<h1>Update Rollup 4{strange}"),
+    );
     let steps = |imported: &Imported| -> usize {
         let table: toml::Table = imported.draft.parse().expect("a draft is TOML");
         table["steps"].as_array().map_or(0, Vec::len)
@@ -165,15 +264,27 @@ fn a_name_that_looks_like_toml_stays_one_string() {
     for damaged in [&named, &titled] {
         let imported = draft(damaged);
         assert_eq!(steps(&imported), wanted, "{}", imported.draft);
-        assert!(!imported.draft.contains("\nid = \"x\""), "{}", imported.draft);
+        assert!(
+            !imported.draft.contains("\nid = \"x\""),
+            "{}",
+            imported.draft
+        );
     }
-    assert!(draft(&named).draft.contains(r#""Workspace Provider\"] [[steps]]"#));
+    assert!(
+        draft(&named)
+            .draft
+            .contains(r#""Workspace Provider\"] [[steps]]"#)
+    );
 }
 
 #[test]
 fn a_cell_that_spans_the_world_spans_nothing() {
     let page = text(PAGE);
-    let wide = edited(&page, "right\">301,056</td>", "right\" colspan=\"99999999999\">301,056</td>");
+    let wide = edited(
+        &page,
+        "right\">301,056</td>",
+        "right\" colspan=\"99999999999\">301,056</td>",
+    );
     assert_eq!(draft(&wide).draft, draft(&page).draft);
 }
 
@@ -186,11 +297,21 @@ fn a_text_in_one_line_is_refused() {
 
 #[test]
 fn a_size_that_may_be_several_is_told_with_all_of_them() {
-    let text = edited(&text(GLUED), "6.1.1204.7245,76022-Jun-2009", "6.1.1204.7245,76122-Jun-2009");
+    let text = edited(
+        &text(GLUED),
+        "6.1.1204.7245,76022-Jun-2009",
+        "6.1.1204.7245,76122-Jun-2009",
+    );
     let imported = draft(&text);
-    assert_eq!(told(&imported, "the size may be 245761 or 45761 or 5761"), [line_of(&text, "LedgerConnector.msi6")]);
+    assert_eq!(
+        told(&imported, "the size may be 245761 or 45761 or 5761"),
+        [line_of(&text, "LedgerConnector.msi6")]
+    );
     let row = row(&imported, "LedgerConnector.msi");
-    assert!(row.contains("2009-06-22T16:08:00Z") && !row.contains("size") && !row.contains("version"), "{row}");
+    assert!(
+        row.contains("2009-06-22T16:08:00Z") && !row.contains("size") && !row.contains("version"),
+        "{row}"
+    );
 }
 
 #[test]
@@ -206,7 +327,12 @@ fn columns_exchanged_below_their_heads_are_told_in_every_row() {
         };
         let imported = draft(&text.lines().map(exchanged).collect::<Vec<_>>().join("\n"));
         assert_eq!(imported.found.files, 11);
-        assert_eq!(told(&imported, "is not understood").len(), 11, "{:#?}", imported.open);
+        assert_eq!(
+            told(&imported, "is not understood").len(),
+            11,
+            "{:#?}",
+            imported.open
+        );
         assert!(!imported.draft.contains(lost), "{}", imported.draft);
     }
 }
@@ -214,17 +340,27 @@ fn columns_exchanged_below_their_heads_are_told_in_every_row() {
 #[test]
 fn an_article_without_its_table_says_so_and_keeps_its_steps() {
     let text = tabbed();
-    let without: Vec<&str> = text.lines().filter(|line| line.matches('\t').count() != 6).collect();
+    let without: Vec<&str> = text
+        .lines()
+        .filter(|line| line.matches('\t').count() != 6)
+        .collect();
     let imported = draft(&without.join("\n"));
     assert_eq!(told(&imported, "no file table was found"), [None]);
-    assert_eq!((imported.found.files, imported.found.steps), (0, draft(&text).found.steps));
+    assert_eq!(
+        (imported.found.files, imported.found.steps),
+        (0, draft(&text).found.steps)
+    );
 }
 
 #[test]
 fn an_article_without_its_installation_says_so_and_keeps_its_table() {
     let text = tabbed();
-    let from = text.find("How to apply the rollup\n\nPlan").expect("it has the section");
-    let to = text.find("Requirements\n\n").expect("and the one behind it");
+    let from = text
+        .find("How to apply the rollup\n\nPlan")
+        .expect("it has the section");
+    let to = text
+        .find("Requirements\n\n")
+        .expect("and the one behind it");
     let imported = draft(&format!("{}{}", &text[..from], &text[to..]));
     assert_eq!(told(&imported, "no installation steps were found"), [None]);
     assert_eq!((imported.found.files, imported.found.steps), (11, 0));
@@ -247,10 +383,24 @@ Bestellung.msi\t4.0.12.3\t402.432\t14-Sep-2010\t07:45\tx86
 Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
 ";
     let imported = draft(text);
-    assert_eq!((imported.found.steps, imported.found.manual, imported.found.files), (1, 1, 0));
+    assert_eq!(
+        (
+            imported.found.steps,
+            imported.found.manual,
+            imported.found.files
+        ),
+        (1, 1, 0)
+    );
     assert_eq!(told(&imported, "this was not understood"), [Some(6)]);
-    assert_eq!(told(&imported, "has no line that names its columns"), [Some(11)]);
-    for quoted in ["beenden Sie den Dienst", "Führen Sie Bestellung.msi", "Preise.xml"] {
+    assert_eq!(
+        told(&imported, "has no line that names its columns"),
+        [Some(11)]
+    );
+    for quoted in [
+        "beenden Sie den Dienst",
+        "Führen Sie Bestellung.msi",
+        "Preise.xml",
+    ] {
         assert!(imported.draft.contains(quoted), "{}", imported.draft);
     }
 }
@@ -267,12 +417,24 @@ fn parts_out_of_their_order_keep_the_order_of_the_text_and_are_told() {
     let text = tabbed();
     let part = |number: u32| text.find(&format!("\nPart {number} ")).expect("the part") + 1;
     let (first, second, fourth, fifth) = (part(1), part(2), part(4), part(5));
-    let pieces = [&text[..first], &text[fourth..fifth], &text[second..fourth], &text[first..second], &text[fifth..]];
+    let pieces = [
+        &text[..first],
+        &text[fourth..fifth],
+        &text[second..fourth],
+        &text[first..second],
+        &text[fifth..],
+    ];
     let swapped = pieces.concat();
     let imported = draft(&swapped);
-    let (start, stop) = (imported.draft.find("\"start-corvane"), imported.draft.find("\"stop-corvane"));
+    let (start, stop) = (
+        imported.draft.find("\"start-corvane"),
+        imported.draft.find("\"stop-corvane"),
+    );
     assert!(start.is_some() && start < stop, "{}", imported.draft);
-    assert_eq!(told(&imported, "part 2 stands behind part 4"), [line_of(&swapped, "Part 2 –")]);
+    assert_eq!(
+        told(&imported, "part 2 stands behind part 4"),
+        [line_of(&swapped, "Part 2 –")]
+    );
     assert!(told(&draft(&text), "stands behind").is_empty());
 }
 
@@ -280,38 +442,82 @@ fn parts_out_of_their_order_keep_the_order_of_the_text_and_are_told() {
 fn an_article_saved_twice_is_told_where_it_begins_anew() {
     let text = tabbed();
     let imported = draft(&[text.as_str(), &text].concat());
-    assert_eq!(told(&imported, "part 1 stands behind part 5").len(), 1, "{:?}", imported.open);
+    assert_eq!(
+        told(&imported, "part 1 stands behind part 5").len(),
+        1,
+        "{:?}",
+        imported.open
+    );
 }
 
 #[test]
 fn a_folder_that_leads_out_is_none() {
-    let out = edited(&tabbed(), "folder Prompts\\System on", "folder ..\\..\\System32\\drivers on");
+    let out = edited(
+        &tabbed(),
+        "folder Prompts\\System on",
+        "folder ..\\..\\System32\\drivers on",
+    );
     let imported = draft(&out);
     assert!(!imported.draft.contains("to = \".."), "{}", imported.draft);
-    assert!(imported.draft.contains("System32\\\\drivers"), "the article's words are kept");
-    assert_eq!(told(&imported, "this was not understood").first(), Some(&line_of(&out, "System32")));
+    assert!(
+        imported.draft.contains("System32\\\\drivers"),
+        "the article's words are kept"
+    );
+    assert_eq!(
+        told(&imported, "this was not understood").first(),
+        Some(&line_of(&out, "System32"))
+    );
 }
 
 #[test]
 fn a_step_that_removed_nothing_gives_nothing_back() {
-    let page =
-        edited(&text(PAGE), "that you uninstalled in step&nbsp;1, on", "that you uninstalled in step&nbsp;2, on");
+    let page = edited(
+        &text(PAGE),
+        "that you uninstalled in step&nbsp;1, on",
+        "that you uninstalled in step&nbsp;2, on",
+    );
     let imported = draft(&page);
-    assert!(imported.draft.contains("removed_by = \"TODO\""), "{}", imported.draft);
+    assert!(
+        imported.draft.contains("removed_by = \"TODO\""),
+        "{}",
+        imported.draft
+    );
     let line = line_of(&page, "that you uninstalled in step");
-    assert_eq!(told(&imported, "the article names step 2, and nothing is uninstalled"), [line]);
+    assert_eq!(
+        told(
+            &imported,
+            "the article names step 2, and nothing is uninstalled"
+        ),
+        [line]
+    );
 }
 
 #[test]
 fn items_of_a_group_that_is_not_named_are_in_none() {
     let text = text(GLUED);
-    let note = text.lines().find(|line| line.starts_with("NOTE Legacy")).expect("the note").to_owned() + "\n";
+    let note = text
+        .lines()
+        .find(|line| line.starts_with("NOTE Legacy"))
+        .expect("the note")
+        .to_owned()
+        + "\n";
     let text = edited(
-        &edited(&text, " Expand Billing Services, and then expand Connector Components.\n2)", "\n2)"),
+        &edited(
+            &text,
+            " Expand Billing Services, and then expand Connector Components.\n2)",
+            "\n2)",
+        ),
         &note,
         "",
     );
     let imported = draft(&text);
-    assert!(imported.draft.contains("items.\"TODO the group\" = ["), "{}", imported.draft);
-    assert_eq!(told(&imported, "in which group `Ledger Connector` is").len(), 1);
+    assert!(
+        imported.draft.contains("items.\"TODO the group\" = ["),
+        "{}",
+        imported.draft
+    );
+    assert_eq!(
+        told(&imported, "in which group `Ledger Connector` is").len(),
+        1
+    );
 }

@@ -1,4 +1,5 @@
-//! Deleting never crosses a mount, is not stopped by deep trees, and takes nothing for debris by its name.
+//! Deleting never crosses a mount, is not stopped by deep trees, and takes nothing for debris by
+//! its name.
 
 use std::fs;
 use std::path::Path;
@@ -26,28 +27,45 @@ fn with_two_runs() -> World {
 /// Runs a shell script as root in mounts of its own; `$ROLLUP` is the program.
 fn in_own_mounts(world: &World, script: &str) -> Output {
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", script]).current_dir(world.at("")).stdin(Stdio::null());
-    command.env("ROLLUP", env!("CARGO_BIN_EXE_rollup")).env("ROLLUP_DEPLOYMENT", "deployment").env("COLUMNS", "400");
+    command
+        .args(["--mount", "sh", "-ec", script])
+        .current_dir(world.at(""))
+        .stdin(Stdio::null());
+    command
+        .env("ROLLUP", env!("CARGO_BIN_EXE_rollup"))
+        .env("ROLLUP_DEPLOYMENT", "deployment")
+        .env("COLUMNS", "400");
     command.output().expect("unshare can be run")
 }
 
 #[track_caller]
 fn ends(output: &Output, code: i32, words: &[&str]) {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(code), "{text}");
     for words in words {
         assert!(text.contains(words), "it did not say `{words}`: {text}");
     }
 }
 
-/// The ways to mount a directory of somebody's at `$at`: of another device, of the same one, and a single file.
+/// The ways to mount a directory of somebody's at `$at`: of another device, of the same one, and a
+/// single file.
 const MOUNTS: [(&str, &str); 3] = [
-    ("mkdir -p \"$at\"; mount -t tmpfs none \"$at\"; echo precious > \"$at/theirs.txt\"", "cat \"$at/theirs.txt\""),
+    (
+        "mkdir -p \"$at\"; mount -t tmpfs none \"$at\"; echo precious > \"$at/theirs.txt\"",
+        "cat \"$at/theirs.txt\"",
+    ),
     (
         "mkdir -p \"$at\" theirs; echo precious > theirs/theirs.txt; mount --bind theirs \"$at\"",
         "cat theirs/theirs.txt",
     ),
-    ("touch \"$at\"; echo precious > theirs.txt; mount --bind theirs.txt \"$at\"", "cat theirs.txt"),
+    (
+        "touch \"$at\"; echo precious > theirs.txt; mount --bind theirs.txt \"$at\"",
+        "cat theirs.txt",
+    ),
 ];
 
 #[test]
@@ -89,14 +107,22 @@ fn what_is_mounted_in_the_trash_or_in_a_staged_run_stays() {
             "mkdir deployment/.rollup/trash/left; at=deployment/.rollup/trash/left/mnt; {mount}; \
              $ROLLUP {APPLY} >&2; {look} >&2; exit 99"
         );
-        ends(&in_own_mounts(&world, &script), 99, &["precious", "as run 0003-KB100001"]);
+        ends(
+            &in_own_mounts(&world, &script),
+            99,
+            &["precious", "as run 0003-KB100001"],
+        );
         let world = small_world(UPDATE_PROVIDER);
         world.run("stage small.toml --yes").exits_with(exit::OK);
         let script = format!(
             "at=deployment/.rollup/runs/0001-KB100001/mnt; {mount}; code=0; $ROLLUP undo --yes || code=$?; \
              {look} >&2; exit $code"
         );
-        ends(&in_own_mounts(&world, &script), exit::NOT_READY, &["precious", "next: `umount"]);
+        ends(
+            &in_own_mounts(&world, &script),
+            exit::NOT_READY,
+            &["precious", "next: `umount"],
+        );
     }
 }
 
@@ -108,7 +134,15 @@ fn nest(at: &Path, depth: usize) {
         mkdirat(&here, "a directory", Mode::RWXU).expect("made");
         here = openat(&here, "a directory", flags, Mode::empty()).expect("just made");
     }
-    drop(openat(&here, "deep.txt", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).expect("made"));
+    drop(
+        openat(
+            &here,
+            "deep.txt",
+            OFlags::CREATE | OFlags::WRONLY,
+            Mode::RUSR,
+        )
+        .expect("made"),
+    );
 }
 
 #[test]
@@ -116,27 +150,52 @@ fn a_slot_of_thousands_of_nested_directories_can_be_pruned() {
     // No test's own listing follows there, so the program is started without one.
     let run = |world: &World, words: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-        command.args(words.split(' ')).current_dir(world.at("")).env("ROLLUP_DEPLOYMENT", "deployment");
-        command.stdin(Stdio::null()).output().expect("it can be run")
+        command
+            .args(words.split(' '))
+            .current_dir(world.at(""))
+            .env("ROLLUP_DEPLOYMENT", "deployment");
+        command
+            .stdin(Stdio::null())
+            .output()
+            .expect("it can be run")
     };
     let world = with_two_runs();
     nest(&world.at(OLD), 1_500);
-    ends(&run(&world, "prune --keep 0 --dry-run"), exit::OK, &["deep.txt", "the 1 file named above"]);
+    ends(
+        &run(&world, "prune --keep 0 --dry-run"),
+        exit::OK,
+        &["deep.txt", "the 1 file named above"],
+    );
     ends(&run(&world, "status"), exit::OK, &["at rest"]);
     ends(&run(&world, "prune --keep 0 --yes"), exit::OK, &["cleared"]);
     assert!(!world.at(OLD).exists());
-    assert_eq!(fs::read_dir(world.live(".rollup/trash")).expect("a directory").count(), 0);
+    assert_eq!(
+        fs::read_dir(world.live(".rollup/trash"))
+            .expect("a directory")
+            .count(),
+        0
+    );
 }
 
 #[test]
 fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
-    let names = [".rollup-new", ".rollup-backup", ".rollup.old", ".rollup-0123456789abcdef", ".rollupx"];
+    let names = [
+        ".rollup-new",
+        ".rollup-backup",
+        ".rollup.old",
+        ".rollup-0123456789abcdef",
+        ".rollupx",
+    ];
     let mut world = small_world(UPDATE_PROVIDER);
     for name in names {
-        world = world.put(&format!("{name}/runs/thesis.txt"), "years").put(&format!("{name}/format"), "1\n");
+        world = world
+            .put(&format!("{name}/runs/thesis.txt"), "years")
+            .put(&format!("{name}/format"), "1\n");
     }
     let theirs = |listing: &Listing| {
-        listing.paths(|path, _| names.iter().any(|name| path.starts_with(name)) && !path.starts_with(".rollup"))
+        listing.paths(|path, _| {
+            names.iter().any(|name| path.starts_with(name)) && !path.starts_with(".rollup")
+        })
     };
     let before = theirs(&Listing::of(&world.deployment()));
     assert_eq!(before.len(), names.len() * 4);
@@ -153,9 +212,15 @@ fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
     ];
     for command in commands {
         world.run(command);
-        assert_eq!(before, theirs(&Listing::of(&world.deployment())), "after `{command}`");
+        assert_eq!(
+            before,
+            theirs(&Listing::of(&world.deployment())),
+            "after `{command}`"
+        );
     }
-    world.run("rehearse small.toml -d deployment --in lab --prepare").exits_with(exit::OK);
+    world
+        .run("rehearse small.toml -d deployment --in lab --prepare")
+        .exits_with(exit::OK);
     assert_eq!(before, theirs(&Listing::of(&world.at("lab/deployment"))));
 }
 
@@ -166,7 +231,9 @@ fn a_half_made_rollup_is_known_by_its_content_and_cleared_away() {
     for name in ["trash", "runs"] {
         fs::create_dir_all(world.live(half).join(name)).expect("made");
     }
-    let world = world.put(&format!("{half}/format"), "1").put(&format!("{half}/lock"), "");
+    let world = world
+        .put(&format!("{half}/format"), "1")
+        .put(&format!("{half}/lock"), "");
     world.run("apply small.toml --yes").exits_with(exit::OK);
     assert!(!world.live(half).exists());
 }

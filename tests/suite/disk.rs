@@ -18,12 +18,23 @@ const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Prov
 #[track_caller]
 fn is_refused(world: &World, words: &str) {
     for command in [APPLY, "plan kb952076.toml"] {
-        world.run(command).exits_with(exit::NOT_READY).says(words).nothing_was_touched();
+        world
+            .run(command)
+            .exits_with(exit::NOT_READY)
+            .says(words)
+            .nothing_was_touched();
     }
 }
 
 fn make_fifo(world: &World, path: &str) {
-    mknodat(CWD, world.live(path), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO can be made");
+    mknodat(
+        CWD,
+        world.live(path),
+        FileType::Fifo,
+        Mode::RUSR | Mode::WUSR,
+        0,
+    )
+    .expect("a FIFO can be made");
 }
 
 #[test]
@@ -39,9 +50,12 @@ fn a_link_in_place_of_a_group_is_not_followed() {
 
 #[test]
 fn a_link_in_place_of_an_item_a_file_or_the_share_is_not_followed() {
-    for path in
-        [PROVIDER, "MSIShare/HostedEmail2007NS.msi", "Servers/MPS01/Services/Provisioning Engine.toml", "MSIShare"]
-    {
+    for path in [
+        PROVIDER,
+        "MSIShare/HostedEmail2007NS.msi",
+        "Servers/MPS01/Services/Provisioning Engine.toml",
+        "MSIShare",
+    ] {
         let world = World::with_deployment().with(|world| {
             fs::rename(world.live(path), world.at("elsewhere")).expect("renamed");
             symlink(world.at("elsewhere"), world.live(path)).expect("linked");
@@ -56,7 +70,10 @@ fn a_link_among_the_files_of_an_item_is_refused() {
         let world = World::with_deployment().with(|world| {
             symlink(target, world.live(PROVIDER).join("files/shortcut")).expect("linked");
         });
-        is_refused(&world, &format!("`{PROVIDER}/files/shortcut` is a symbolic link"));
+        is_refused(
+            &world,
+            &format!("`{PROVIDER}/files/shortcut` is a symbolic link"),
+        );
     }
 }
 
@@ -73,7 +90,11 @@ fn a_link_where_nothing_is_touched_is_nobodys_business() {
 #[test]
 fn a_fifo_is_refused_and_nobody_waits_for_it() {
     let share = "MSIShare/HostedEmail2007NS.msi";
-    for path in [share.to_owned(), format!("{PROVIDER}/files/pipe"), format!("{PROVIDER}/state.toml")] {
+    for path in [
+        share.to_owned(),
+        format!("{PROVIDER}/files/pipe"),
+        format!("{PROVIDER}/state.toml"),
+    ] {
         let world = World::with_deployment().with(|world| {
             let _ = fs::remove_file(world.live(&path));
             make_fifo(world, &path);
@@ -91,33 +112,54 @@ fn a_socket_is_refused() {
         drop(UnixListener::bind(short.path().join("s")).expect("a socket can be made"));
         fs::rename(short.path().join("s"), world.live(&at)).expect("renamed");
     });
-    assert!(fs::symlink_metadata(world.live(&at)).expect("there").file_type().is_socket());
+    assert!(
+        fs::symlink_metadata(world.live(&at))
+            .expect("there")
+            .file_type()
+            .is_socket()
+    );
     is_refused(&world, &format!("`{at}` is a socket"));
 }
 
 #[test]
 fn a_file_where_a_folder_must_be_is_refused_and_the_reverse() {
-    let world = World::with_deployment().remove(PROVIDER).put(PROVIDER, "a file");
+    let world = World::with_deployment()
+        .remove(PROVIDER)
+        .put(PROVIDER, "a file");
     is_refused(&world, &format!("`{PROVIDER}` is a file"));
     let share = "MSIShare/HostedEmail2007NS.msi";
-    let world = World::with_deployment().remove(share).put(&format!("{share}/inside"), "a folder");
+    let world = World::with_deployment()
+        .remove(share)
+        .put(&format!("{share}/inside"), "a folder");
     is_refused(&world, &format!("`{share}` is a folder"));
 }
 
 #[test]
 fn two_entries_that_differ_only_in_case_are_both_named() {
     let world = World::with_deployment().put("MSIShare/HOSTEDEMAIL2007NS.msi", "another one");
-    is_refused(&world, "`MSIShare/HOSTEDEMAIL2007NS.msi` and `MSIShare/HostedEmail2007NS.msi` differ only in case");
+    is_refused(
+        &world,
+        "`MSIShare/HOSTEDEMAIL2007NS.msi` and `MSIShare/HostedEmail2007NS.msi` differ only in case",
+    );
     let world = World::with_deployment().put("HOSTED EXCHANGE/inside", "another one");
-    is_refused(&world, "`HOSTED EXCHANGE` and `Hosted Exchange` differ only in case");
-    let world =
-        World::with_deployment().put(&format!("{PROVIDER}/files/A"), "").put(&format!("{PROVIDER}/files/a"), "");
-    is_refused(&world, &format!("`{PROVIDER}/files/A` and `{PROVIDER}/files/a` differ only in case"));
+    is_refused(
+        &world,
+        "`HOSTED EXCHANGE` and `Hosted Exchange` differ only in case",
+    );
+    let world = World::with_deployment()
+        .put(&format!("{PROVIDER}/files/A"), "")
+        .put(&format!("{PROVIDER}/files/a"), "");
+    is_refused(
+        &world,
+        &format!("`{PROVIDER}/files/A` and `{PROVIDER}/files/a` differ only in case"),
+    );
 }
 
 #[test]
 fn two_entries_that_differ_only_in_case_may_stand_where_nothing_is_touched() {
-    let world = World::with_deployment().put("Servers/EXHUB01/Files/A", "").put("Servers/EXHUB01/Files/a", "");
+    let world = World::with_deployment()
+        .put("Servers/EXHUB01/Files/A", "")
+        .put("Servers/EXHUB01/Files/a", "");
     world.run(APPLY).exits_with(exit::OK);
 }
 
@@ -140,15 +182,26 @@ fn an_operators_file_where_the_new_installer_brings_one_is_refused_with_both_nam
     // The old package does not bring it, the new one does.
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let is_new = |path: &std::path::Path| path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll");
+    let is_new = |path: &std::path::Path| {
+        path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll")
+    };
     let after = Listing::of(&world.deployment());
-    let [dll] = &after.paths(|path, _| is_new(path))[..] else { panic!("one library is installed") };
+    let [dll] = &after.paths(|path, _| is_new(path))[..] else {
+        panic!("one library is installed")
+    };
     let dll = dll.to_str().expect("a plain path");
     for his in [dll.to_owned(), dll.replace("Provider.dll", "PROVIDER.DLL")] {
-        let world =
-            small_world(UPDATE_PROVIDER).with(|world| unlist(world, "Provider.dll")).remove(dll).put(&his, "his own");
-        let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_READY).nothing_was_touched();
-        ran.says(&format!("the installer brings `{dll}` where an operator's `{his}` stands"));
+        let world = small_world(UPDATE_PROVIDER)
+            .with(|world| unlist(world, "Provider.dll"))
+            .remove(dll)
+            .put(&his, "his own");
+        let ran = world
+            .run(APPLY_SMALL)
+            .exits_with(exit::NOT_READY)
+            .nothing_was_touched();
+        ran.says(&format!(
+            "the installer brings `{dll}` where an operator's `{his}` stands"
+        ));
     }
 }
 
@@ -156,18 +209,32 @@ fn an_operators_file_where_the_new_installer_brings_one_is_refused_with_both_nam
 fn an_operators_folder_where_the_new_installer_brings_a_file_is_refused() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
-    let is_it = |path: &std::path::Path| path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll");
-    let [dll] = &before.paths(|path, _| is_it(path))[..] else { panic!("one library is installed") };
+    let is_it = |path: &std::path::Path| {
+        path.starts_with("Things/Provider/files") && path.ends_with("Provider.dll")
+    };
+    let [dll] = &before.paths(|path, _| is_it(path))[..] else {
+        panic!("one library is installed")
+    };
     let dll = dll.to_str().expect("a plain path");
-    let world = world.with(|world| unlist(world, "Provider.dll")).remove(dll).put(&format!("{dll}/his.txt"), "");
-    world.run(APPLY_SMALL).exits_with(exit::NOT_READY).says(dll).nothing_was_touched();
+    let world = world
+        .with(|world| unlist(world, "Provider.dll"))
+        .remove(dll)
+        .put(&format!("{dll}/his.txt"), "");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::NOT_READY)
+        .says(dll)
+        .nothing_was_touched();
 }
 
 /// Takes a file out of the record of the installed provider, as if its package had not brought it.
 fn unlist(world: &World, name: &str) {
     let at = world.live("Things/Provider/state.toml");
     let text = fs::read_to_string(&at).expect("a record");
-    let kept: Vec<&str> = text.lines().filter(|line| !line.contains(&format!("{name}\" ="))).collect();
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.contains(&format!("{name}\" =")))
+        .collect();
     assert_ne!(kept.len(), text.lines().count());
     fs::write(at, kept.join("\n")).expect("written");
 }
@@ -175,14 +242,24 @@ fn unlist(world: &World, name: &str) {
 /// Runs a shell script as root in mounts of its own; `$ROLLUP` is the program.
 fn in_own_mounts(world: &World, script: &str) -> Output {
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", script]).current_dir(world.at("")).stdin(Stdio::null());
-    command.env("ROLLUP", env!("CARGO_BIN_EXE_rollup")).env("ROLLUP_DEPLOYMENT", "deployment").env("COLUMNS", "400");
+    command
+        .args(["--mount", "sh", "-ec", script])
+        .current_dir(world.at(""))
+        .stdin(Stdio::null());
+    command
+        .env("ROLLUP", env!("CARGO_BIN_EXE_rollup"))
+        .env("ROLLUP_DEPLOYMENT", "deployment")
+        .env("COLUMNS", "400");
     command.output().expect("unshare can be run")
 }
 
 #[track_caller]
 fn said(output: &Output, code: i32, words: &str) {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(code), "{text}");
     assert!(text.contains(words), "it did not say `{words}`: {text}");
 }
@@ -193,14 +270,22 @@ fn a_mount_on_the_way_is_named() {
     for (path, named) in [
         ("MSIShare", "MSIShare"),
         (PROVIDER, PROVIDER),
-        ("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files", "Exchange 2007 Provider/files"),
+        (
+            "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files",
+            "Exchange 2007 Provider/files",
+        ),
         ("Servers/MPS01/Services", "Servers/MPS01/Services"),
     ] {
         let world = World::with_deployment();
         let before = Listing::of(&world.deployment());
-        let script = format!("mount --bind 'deployment/{path}' 'deployment/{path}'; exec $ROLLUP {APPLY}");
+        let script =
+            format!("mount --bind 'deployment/{path}' 'deployment/{path}'; exec $ROLLUP {APPLY}");
         let output = in_own_mounts(&world, &script);
-        said(&output, exit::NOT_READY, &format!("{named}` lies on another mount than the deployment"));
+        said(
+            &output,
+            exit::NOT_READY,
+            &format!("{named}` lies on another mount than the deployment"),
+        );
         before.assert_same(&Listing::of(&world.deployment()));
     }
 }
@@ -209,38 +294,73 @@ fn a_mount_on_the_way_is_named() {
 #[ignore = "needs root and mounts"]
 fn a_mount_below_an_item_is_named() {
     let world = World::with_deployment().put(&format!("{PROVIDER}/files/his/data"), "");
-    let script = format!("mount -t tmpfs none 'deployment/{PROVIDER}/files/his'; exec $ROLLUP {APPLY}");
-    said(&in_own_mounts(&world, &script), exit::NOT_READY, "files/his` lies on another mount");
+    let script =
+        format!("mount -t tmpfs none 'deployment/{PROVIDER}/files/his'; exec $ROLLUP {APPLY}");
+    said(
+        &in_own_mounts(&world, &script),
+        exit::NOT_READY,
+        "files/his` lies on another mount",
+    );
 }
 
 #[test]
 #[ignore = "needs root and mounts"]
 fn a_mounted_file_is_named() {
-    let world = World::with_deployment().with(|world| fs::write(world.at("other.msi"), "").expect("written"));
+    let world = World::with_deployment()
+        .with(|world| fs::write(world.at("other.msi"), "").expect("written"));
     let before = Listing::of(&world.deployment());
     let script = format!(
         "cp deployment/MSIShare/HostedEmail2007NS.msi other.msi; \
          mount --bind other.msi deployment/MSIShare/HostedEmail2007NS.msi; exec $ROLLUP {APPLY}"
     );
-    said(&in_own_mounts(&world, &script), exit::NOT_READY, "HostedEmail2007NS.msi` lies on another mount");
+    said(
+        &in_own_mounts(&world, &script),
+        exit::NOT_READY,
+        "HostedEmail2007NS.msi` lies on another mount",
+    );
     before.assert_same(&Listing::of(&world.deployment()));
 }
 
 #[test]
 #[ignore = "needs root"]
 fn a_folder_that_may_not_be_written_to_is_named() {
-    for path in ["MSIShare", PROVIDER, "Servers/MPS02/Services", "MPS Web Services/Hosted Email 2007 Web Service", ""] {
+    for path in [
+        "MSIShare",
+        PROVIDER,
+        "Servers/MPS02/Services",
+        "MPS Web Services/Hosted Email 2007 Web Service",
+        "",
+    ] {
         let world = World::with_deployment();
         let before = Listing::of(&world.deployment());
-        let chown = Command::new("chown").args(["-R", "65534:65534"]).arg(world.at("")).status();
+        let chown = Command::new("chown")
+            .args(["-R", "65534:65534"])
+            .arg(world.at(""))
+            .status();
         assert!(chown.expect("chown can be run").success());
         let folder = world.live(path);
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("a mode");
         let mut command = Command::new("setpriv");
-        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_rollup")]);
-        command.args(APPLY.split(' ')).current_dir(world.at("")).env("ROLLUP_DEPLOYMENT", "deployment");
-        let output = command.env("COLUMNS", "400").stdin(Stdio::null()).output().expect("setpriv can be run");
-        said(&output, exit::NOT_READY, format!("deployment/{path}").trim_end_matches('/'));
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            env!("CARGO_BIN_EXE_rollup"),
+        ]);
+        command
+            .args(APPLY.split(' '))
+            .current_dir(world.at(""))
+            .env("ROLLUP_DEPLOYMENT", "deployment");
+        let output = command
+            .env("COLUMNS", "400")
+            .stdin(Stdio::null())
+            .output()
+            .expect("setpriv can be run");
+        said(
+            &output,
+            exit::NOT_READY,
+            format!("deployment/{path}").trim_end_matches('/'),
+        );
         let paths = |listing: &Listing| listing.paths(|_, _| true);
         assert_eq!(paths(&before), paths(&Listing::of(&world.deployment())));
         assert!(!world.live(".rollup").exists());
@@ -251,22 +371,42 @@ fn a_folder_that_may_not_be_written_to_is_named() {
 #[ignore = "needs root and chattr"]
 fn an_immutable_file_is_named() {
     for (path, mark, words) in [
-        ("MSIShare/HostedEmail2007NS.msi", "+i", "is marked immutable or append-only"),
-        ("Servers/MPS01/Services/Provisioning Engine.toml", "+a", "is marked immutable or append-only"),
+        (
+            "MSIShare/HostedEmail2007NS.msi",
+            "+i",
+            "is marked immutable or append-only",
+        ),
+        (
+            "Servers/MPS01/Services/Provisioning Engine.toml",
+            "+a",
+            "is marked immutable or append-only",
+        ),
         (PROVIDER, "+i", "cannot be written to"),
         (PROVIDER, "+a", "is marked immutable or append-only"),
-        (&format!("{PROVIDER}/files/his.txt"), "+i", "is marked immutable or append-only"),
+        (
+            &format!("{PROVIDER}/files/his.txt"),
+            "+i",
+            "is marked immutable or append-only",
+        ),
         ("MSIShare", "+a", "is marked immutable or append-only"),
     ] {
         let world = World::with_deployment().put(&format!("{PROVIDER}/files/his.txt"), "his own");
         let chattr = |mark: &str| {
-            let status = Command::new("chattr").arg(mark).arg(world.live(path)).status();
-            assert!(status.expect("chattr can be run").success(), "this file system has no such marks");
+            let status = Command::new("chattr")
+                .arg(mark)
+                .arg(world.live(path))
+                .status();
+            assert!(
+                status.expect("chattr can be run").success(),
+                "this file system has no such marks"
+            );
         };
         chattr(mark);
         let ran = world.run(APPLY);
         chattr(&mark.replace('+', "-"));
-        ran.exits_with(exit::NOT_READY).says(&format!("{path}` {words}")).tree_is_unchanged();
+        ran.exits_with(exit::NOT_READY)
+            .says(&format!("{path}` {words}"))
+            .tree_is_unchanged();
     }
 }
 
@@ -281,7 +421,11 @@ fn a_disk_that_is_too_small_is_refused_before_anything_changes() {
          code=0; $ROLLUP {APPLY} -d small/deployment || code=$?; \
          find small -printf '%p %s %T@ %i\\n' | sort > after; cmp before after; exit $code"
     );
-    said(&in_own_mounts(&world, &script), exit::NOT_READY, "the disk is too small");
+    said(
+        &in_own_mounts(&world, &script),
+        exit::NOT_READY,
+        "the disk is too small",
+    );
 }
 
 #[test]
@@ -292,5 +436,9 @@ fn a_disk_without_room_for_more_files_is_refused() {
         "mkdir small; mount -t tmpfs -o size=100m,nr_inodes=600 none small; cp -a deployment small/; \
          exec $ROLLUP {APPLY} -d small/deployment"
     );
-    said(&in_own_mounts(&world, &script), exit::NOT_READY, "more files and folders are needed");
+    said(
+        &in_own_mounts(&world, &script),
+        exit::NOT_READY,
+        "more files and folders are needed",
+    );
 }

@@ -7,7 +7,10 @@ use crate::world::{KB952076, World, exit};
 #[test]
 fn inspect_tells_what_an_installer_is() {
     let world = World::with_deployment();
-    let ran = world.run("inspect KB952076/Hostedemail2007ns.msi").exits_with(exit::OK).nothing_was_touched();
+    let ran = world
+        .run("inspect KB952076/Hostedemail2007ns.msi")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
     ran.says("product Exchange 2007 Hosted Email")
         .says("version 4.0.300")
         .says("312,320 bytes")
@@ -18,50 +21,79 @@ fn inspect_tells_what_an_installer_is() {
 #[test]
 fn inspect_tells_it_to_programs() {
     let world = World::with_deployment();
-    let told = world.run("inspect --format json KB952076/Hostedemail2007ns.msi KB952076/Makegallinked.exe");
+    let told = world
+        .run("inspect --format json KB952076/Hostedemail2007ns.msi KB952076/Makegallinked.exe");
     let told = told.exits_with(exit::INVALID).json();
-    assert_eq!((&told["schema"], &told["exit_code"], &told["changed"]), (&1.into(), &65.into(), &false.into()));
-    let [package, program] = &told["files"].as_array().expect("files")[..] else { panic!("{told}") };
+    assert_eq!(
+        (&told["schema"], &told["exit_code"], &told["changed"]),
+        (&1.into(), &65.into(), &false.into())
+    );
+    let [package, program] = &told["files"].as_array().expect("files")[..] else {
+        panic!("{told}")
+    };
     assert_eq!(package["size"], 312_320);
-    assert_eq!(package["package"]["identity"]["product"], "Exchange 2007 Hosted Email");
+    assert_eq!(
+        package["package"]["identity"]["product"],
+        "Exchange 2007 Hosted Email"
+    );
     assert_eq!(package["package"]["identity"]["version"], "4.0.300");
     let files = package["package"]["files"].as_array().expect("files");
-    // A library, its description, a page to read, and what brings the package to its documented size.
+    // A library, its description, a page to read, and what brings the package to its documented
+    // size.
     assert_eq!(files.len(), 4);
     for file in files {
         for key in ["path", "size", "sha256"] {
             assert!(!file[key].is_null(), "`{key}` is missing in {file}");
         }
     }
-    assert!(program["error"].is_string() && program["package"].is_null(), "{program}");
+    assert!(
+        program["error"].is_string() && program["package"].is_null(),
+        "{program}"
+    );
 }
 
 #[test]
 fn inspect_says_why_a_file_cannot_be_used() {
     let world = World::with_deployment();
-    fs::write(world.at("page.msi"), "<html>").and_then(|()| fs::write(world.at("empty.msi"), "")).expect("written");
+    fs::write(world.at("page.msi"), "<html>")
+        .and_then(|()| fs::write(world.at("empty.msi"), ""))
+        .expect("written");
     let package = fs::read(world.at("KB952076/Hostedemail2007ns.msi")).expect("a package");
     fs::write(world.at("half.msi"), &package[..package.len() / 2]).expect("written");
     for file in ["page.msi", "empty.msi", "half.msi", "kb952076.toml"] {
-        world.run(&format!("inspect {file}")).exits_with(exit::INVALID).says("cannot be used: ");
+        world
+            .run(&format!("inspect {file}"))
+            .exits_with(exit::INVALID)
+            .says("cannot be used: ");
     }
     for path in ["nowhere.msi", "KB952076"] {
-        world.run(&format!("inspect {path}")).exits_with(exit::NO_INPUT).says(path);
+        world
+            .run(&format!("inspect {path}"))
+            .exits_with(exit::NO_INPUT)
+            .says(path);
     }
 }
 
 /// The pins of a manifest, as text.
 fn pins(text: &str) -> &str {
-    text.split_once("[payload.sha256]").map_or("", |(_, pins)| pins)
+    text.split_once("[payload.sha256]")
+        .map_or("", |(_, pins)| pins)
 }
 
 #[test]
 fn seal_writes_the_pins_and_nothing_else() {
     let world = World::with_deployment().without_pins();
     let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
-    world.run("seal kb952076.toml").exits_with(exit::OK).says("pinned 21 files in kb952076.toml").nothing_was_touched();
+    world
+        .run("seal kb952076.toml")
+        .exits_with(exit::OK)
+        .says("pinned 21 files in kb952076.toml")
+        .nothing_was_touched();
     let after = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
-    assert_eq!(after.split("[payload.sha256]").next().map(str::trim_end), Some(before.trim_end()));
+    assert_eq!(
+        after.split("[payload.sha256]").next().map(str::trim_end),
+        Some(before.trim_end())
+    );
     assert_eq!(pins(&after).trim(), pins(KB952076).trim());
     assert!(!world.at("kb952076.toml.new").exists());
 }
@@ -69,10 +101,20 @@ fn seal_writes_the_pins_and_nothing_else() {
 #[test]
 fn seal_again_changes_nothing() {
     let world = World::with_deployment();
-    let before = fs::metadata(world.at("kb952076.toml")).and_then(|metadata| metadata.modified()).expect("a time");
-    world.run("seal kb952076.toml").exits_with(exit::OK).says("nothing to do: 21 files are pinned already");
-    assert_eq!(fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"), KB952076);
-    let after = fs::metadata(world.at("kb952076.toml")).and_then(|metadata| metadata.modified()).expect("a time");
+    let before = fs::metadata(world.at("kb952076.toml"))
+        .and_then(|metadata| metadata.modified())
+        .expect("a time");
+    world
+        .run("seal kb952076.toml")
+        .exits_with(exit::OK)
+        .says("nothing to do: 21 files are pinned already");
+    assert_eq!(
+        fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
+        KB952076
+    );
+    let after = fs::metadata(world.at("kb952076.toml"))
+        .and_then(|metadata| metadata.modified())
+        .expect("a time");
     assert_eq!(before, after);
 }
 
@@ -81,18 +123,27 @@ fn seal_renews_a_pin_in_its_place() {
     let pin = "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504";
     let world = World::with_deployment().edit("kb952076.toml", pin, &"ab".repeat(32));
     world.run("seal kb952076.toml").exits_with(exit::OK);
-    assert_eq!(fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"), KB952076);
+    assert_eq!(
+        fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
+        KB952076
+    );
 }
 
 #[test]
 fn seal_keeps_the_mode_of_the_manifest_and_its_line_ends() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::with_deployment().without_pins();
-    let crlf = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest").replace('\n', "\r\n");
+    let crlf = fs::read_to_string(world.at("kb952076.toml"))
+        .expect("a manifest")
+        .replace('\n', "\r\n");
     fs::write(world.at("kb952076.toml"), &crlf).expect("written");
-    fs::set_permissions(world.at("kb952076.toml"), fs::Permissions::from_mode(0o640)).expect("a mode");
+    fs::set_permissions(world.at("kb952076.toml"), fs::Permissions::from_mode(0o640))
+        .expect("a mode");
     world.run("seal kb952076.toml").exits_with(exit::OK);
-    let mode = fs::metadata(world.at("kb952076.toml")).expect("there").permissions().mode();
+    let mode = fs::metadata(world.at("kb952076.toml"))
+        .expect("there")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o7777, 0o640);
     let after = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
     let (before, _) = after.split_once("[payload.sha256]").expect("pins");
@@ -104,21 +155,45 @@ fn seal_keeps_the_mode_of_the_manifest_and_its_line_ends() {
 fn seal_refuses_what_is_not_what_the_table_says() {
     let refused = |world: World, words: &[&str]| {
         let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
-        let mut ran = world.run("seal kb952076.toml -d deployment").exits_with(exit::MISMATCH).nothing_was_touched();
+        let mut ran = world
+            .run("seal kb952076.toml -d deployment")
+            .exits_with(exit::MISMATCH)
+            .nothing_was_touched();
         for words in words {
             ran = ran.says(words);
         }
         ran.says("now: the manifest was not changed");
-        assert_eq!(fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"), before);
+        assert_eq!(
+            fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
+            before
+        );
     };
     let world = || World::with_deployment().without_pins();
     refused(
-        world().swap_payload("Hostedunifiedmessaging2007ws.msi", "Managedmobility2007ws.msi"),
-        &["`Hostedunifiedmessaging2007ws.msi` should hold", "`Managedmobility2007ws.msi` should hold"],
+        world().swap_payload(
+            "Hostedunifiedmessaging2007ws.msi",
+            "Managedmobility2007ws.msi",
+        ),
+        &[
+            "`Hostedunifiedmessaging2007ws.msi` should hold",
+            "`Managedmobility2007ws.msi` should hold",
+        ],
     );
-    refused(world().truncate_payload("HostedEmail2007NS.msi"), &["`Hostedemail2007ns.msi` is too short"]);
-    refused(world().remove_payload("HostedEmail2007NS.msi"), &["`Hostedemail2007ns.msi` is missing"]);
+    refused(
+        world().truncate_payload("HostedEmail2007NS.msi"),
+        &["`Hostedemail2007ns.msi` is too short"],
+    );
+    refused(
+        world().remove_payload("HostedEmail2007NS.msi"),
+        &["`Hostedemail2007ns.msi` is missing"],
+    );
     // Also those that no step deploys.
-    refused(world().remove_payload("Makegallinked.exe"), &["`Makegallinked.exe` is missing"]);
-    refused(world().truncate_payload("Hmoabupdate.msi"), &["`Hmoabupdate.msi` is too short"]);
+    refused(
+        world().remove_payload("Makegallinked.exe"),
+        &["`Makegallinked.exe` is missing"],
+    );
+    refused(
+        world().truncate_payload("Hmoabupdate.msi"),
+        &["`Hmoabupdate.msi` is too short"],
+    );
 }

@@ -14,7 +14,10 @@ fn root() -> &'static Path {
 }
 
 fn source(path: &str) -> Source {
-    Source::from_bytes(path, fs::read(root().join(path)).expect("a fixture can be read"))
+    Source::from_bytes(
+        path,
+        fs::read(root().join(path)).expect("a fixture can be read"),
+    )
 }
 
 fn sample() -> Description {
@@ -23,15 +26,29 @@ fn sample() -> Description {
     described.expect("the sample has no errors")
 }
 
-/// Every document in `fixtures/faulty`, by its path from the repository's root. Those named `deployment-…` are
-/// deployments, those named `hmc40-…` manifests for the sample site, the others manifests by themselves.
+/// Every document in `fixtures/faulty`, by its path from the repository's root. Those named
+/// `deployment-…` are deployments, those named `hmc40-…` manifests for the sample site, the others
+/// manifests by themselves.
 fn faulty() -> Vec<String> {
     let entries = fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures are there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a readable entry").path())
+        .collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
     paths.sort();
-    let name = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    paths.iter().filter_map(name).map(|name| format!("fixtures/faulty/{name}")).collect()
+    let name = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .map(str::to_owned)
+    };
+    paths
+        .iter()
+        .filter_map(name)
+        .map(|name| format!("fixtures/faulty/{name}"))
+        .collect()
 }
 
 fn validate(path: &str) -> (Source, Findings, bool) {
@@ -40,7 +57,9 @@ fn validate(path: &str) -> (Source, Findings, bool) {
     let parsed = if path.contains("/deployment-") {
         description::parse(&source, &mut findings).is_some()
     } else if path.contains("/hmc40-") {
-        let checks = Checks { deployment: Some(&sample()) };
+        let checks = Checks {
+            deployment: Some(&sample()),
+        };
         manifest::parse_with(&source, &checks, &mut findings).is_some()
     } else {
         manifest::parse(&source, &mut findings).is_some()
@@ -52,7 +71,11 @@ fn validate(path: &str) -> (Source, Findings, bool) {
 fn every_faulty_document_is_told_in_these_words() {
     for path in faulty() {
         let (source, findings, parsed) = validate(&path);
-        assert_eq!(parsed, findings.errors() == 0, "{path} gives a value exactly when it has no errors");
+        assert_eq!(
+            parsed,
+            findings.errors() == 0,
+            "{path} gives a value exactly when it has no errors"
+        );
         let expected = root().join(path.replace(".toml", ".txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
@@ -67,9 +90,16 @@ fn ten_faults_give_ten_findings() {
     let (source, findings, _) = validate("fixtures/faulty/ten-faults.toml");
     let sorted = findings.sorted();
     assert_eq!(sorted.len(), 10, "{}", findings.text(&source, &LOOK));
-    let lines: Vec<u32> = sorted.iter().map(|finding| source.place(finding.span.start).0).collect();
+    let lines: Vec<u32> = sorted
+        .iter()
+        .map(|finding| source.place(finding.span.start).0)
+        .collect();
     let text = source.text().lines();
-    let marked: Vec<u32> = (1..).zip(text).filter(|(_, line)| line.contains("# fault")).map(|(line, _)| line).collect();
+    let marked: Vec<u32> = (1..)
+        .zip(text)
+        .filter(|(_, line)| line.contains("# fault"))
+        .map(|(line, _)| line)
+        .collect();
     assert_eq!(lines, marked);
 }
 
@@ -80,7 +110,17 @@ fn findings_are_told_to_programs_with_their_places() {
     let first = &records[0];
     assert_eq!(first["file"], "fixtures/faulty/ten-faults.toml");
     assert_eq!(first["level"], "error");
-    for key in ["line", "column", "end_line", "end_column", "code", "message", "label", "notes", "help"] {
+    for key in [
+        "line",
+        "column",
+        "end_line",
+        "end_column",
+        "code",
+        "message",
+        "label",
+        "notes",
+        "help",
+    ] {
         assert!(first.get(key).is_some(), "`{key}` is missing");
     }
 }
@@ -89,29 +129,46 @@ fn findings_are_told_to_programs_with_their_places() {
 fn the_shipped_documents_have_no_errors() {
     let manifest = source("manifests/kb952076.toml");
     let mut findings = Findings::default();
-    let checks = Checks { deployment: Some(&sample()) };
+    let checks = Checks {
+        deployment: Some(&sample()),
+    };
     assert!(manifest::parse_with(&manifest, &checks, &mut findings).is_some());
-    assert!(findings.sorted().iter().all(|finding| finding.level != Level::Error));
+    assert!(
+        findings
+            .sorted()
+            .iter()
+            .all(|finding| finding.level != Level::Error)
+    );
 }
 
-/// Every cut of a document, and every character of it changed into one that means something to TOML.
+/// Every cut of a document, and every character of it changed into one that means something to
+/// TOML.
 #[test]
 fn no_damage_to_a_document_makes_the_parser_fall() {
-    let parse = |source: &Source, findings: &mut Findings| match source.name().contains("deployment") {
-        true => description::parse(source, findings).is_some(),
-        false => manifest::parse(source, findings).is_some(),
-    };
-    for path in ["fixtures/faulty/ten-faults.toml", "fixtures/faulty/deployment-requires.toml"] {
+    let parse =
+        |source: &Source, findings: &mut Findings| match source.name().contains("deployment") {
+            true => description::parse(source, findings).is_some(),
+            false => manifest::parse(source, findings).is_some(),
+        };
+    for path in [
+        "fixtures/faulty/ten-faults.toml",
+        "fixtures/faulty/deployment-requires.toml",
+    ] {
         let text = source(path).text().to_owned();
         for (at, old) in text.char_indices().step_by(3) {
-            for new in ["", "\"", "'", "[", "{", "}", "]", "=", "\n", ".", "ü", "\u{1b}"] {
+            for new in [
+                "", "\"", "'", "[", "{", "}", "]", "=", "\n", ".", "ü", "\u{1b}",
+            ] {
                 let damaged = format!("{}{new}{}", &text[..at], &text[at + old.len_utf8()..]);
                 let damaged = Source::new(path, damaged);
                 let mut findings = Findings::default();
                 let parsed = parse(&damaged, &mut findings);
                 assert!(!parsed || findings.errors() == 0);
                 let drawn = findings.text(&damaged, &LOOK);
-                assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
+                assert!(
+                    drawn.chars().all(|c| c == '\n' || !c.is_control()),
+                    "{drawn:?}"
+                );
             }
             let mut findings = Findings::default();
             parse(&Source::new(path, &text[..at]), &mut findings);

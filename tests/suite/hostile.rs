@@ -1,5 +1,5 @@
-//! Documents that are made to take for ever. Each of these would take minutes, or all memory, if the work grew with
-//! the square of the document; none of them asserts a time.
+//! Documents that are made to take for ever. Each of these would take minutes, or all memory, if
+//! the work grew with the square of the document; none of them asserts a time.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,9 @@ fn manifest_of(steps: &str) -> String {
 
 /// A site whose group `G` has so many items, `item 0` and so on, with more below it.
 fn site_of(items: usize, rest: &str) -> String {
-    let items: String =
-        (0..items).map(|at| format!("{{ name = \"item {at}\", installer = \"{at}.msi\" }},\n")).collect();
+    let items: String = (0..items)
+        .map(|at| format!("{{ name = \"item {at}\", installer = \"{at}.msi\" }},\n"))
+        .collect();
     format!("{SITE}[[groups]]\npath = \"G\"\nitems = [\n{items}]\n{rest}")
 }
 
@@ -32,19 +33,34 @@ fn described(text: String) -> (Option<Description>, Vec<String>) {
 
 fn found(text: String, deployment: Option<&Description>) -> Vec<String> {
     let mut findings = Findings::default();
-    manifest::check(&Source::new("m.toml", text), &Checks { deployment }, &mut findings);
+    manifest::check(
+        &Source::new("m.toml", text),
+        &Checks { deployment },
+        &mut findings,
+    );
     told(&findings)
 }
 
 fn told(findings: &Findings) -> Vec<String> {
-    findings.sorted().iter().map(|finding| format!("{} {}", finding.code, finding.message)).collect()
+    findings
+        .sorted()
+        .iter()
+        .map(|finding| format!("{} {}", finding.code, finding.message))
+        .collect()
 }
 
 #[test]
 fn steps_that_take_out_what_others_bring_back_are_looked_at_once() {
     let step = |at: usize| {
-        let action = if at.is_multiple_of(2) { "uninstall" } else { "install" };
-        format!("{{ id = \"s{at}\", action = \"{action}\", groups = [\"g{}\"] }},\n", at / 2)
+        let action = if at.is_multiple_of(2) {
+            "uninstall"
+        } else {
+            "install"
+        };
+        format!(
+            "{{ id = \"s{at}\", action = \"{action}\", groups = [\"g{}\"] }},\n",
+            at / 2
+        )
     };
     let steps: String = (0..60_000).map(step).collect();
     assert_eq!(found(manifest_of(&steps), None), [""; 0]);
@@ -60,40 +76,62 @@ fn references_to_steps_that_are_not_there_are_told() {
     };
     let steps: String = (0..30_000).map(step).collect();
     let found = found(manifest_of(&steps), None);
-    assert!(found[0].starts_with("RU0305 there is no step `another 0`"), "{}", found[0]);
+    assert!(
+        found[0].starts_with("RU0305 there is no step `another 0`"),
+        "{}",
+        found[0]
+    );
 }
 
 #[test]
 fn services_that_are_disabled_and_enabled_are_looked_at_once() {
     let step = |action: &'static str| {
-        move |at: usize| format!("{{ id = \"{action}{at}\", action = \"{action}\", service = \"{at}\" }},\n")
+        move |at: usize| {
+            format!("{{ id = \"{action}{at}\", action = \"{action}\", service = \"{at}\" }},\n")
+        }
     };
-    let steps: String = (0..25_000).map(step("disable")).chain((0..25_000).map(step("enable"))).collect();
+    let steps: String = (0..25_000)
+        .map(step("disable"))
+        .chain((0..25_000).map(step("enable")))
+        .collect();
     assert_eq!(found(manifest_of(&steps), None), [""; 0]);
 }
 
 #[test]
 fn steps_that_select_a_whole_site_over_and_over_are_refused() {
     let (site, _) = described(site_of(20_000, ""));
-    let step = |at: usize| format!("{{ id = \"s{at}\", action = \"uninstall\", groups = [\"G\"] }},\n");
+    let step =
+        |at: usize| format!("{{ id = \"s{at}\", action = \"uninstall\", groups = [\"G\"] }},\n");
     let steps: String = (0..20_000).map(step).collect();
     let found = found(manifest_of(&steps), site.as_ref());
-    assert_eq!(found, ["RU0006 up to the step `s199` more items are selected than can be checked"]);
+    assert_eq!(
+        found,
+        ["RU0006 up to the step `s199` more items are selected than can be checked"]
+    );
 }
 
 #[test]
 fn a_step_each_for_very_many_items_is_no_trouble() {
     let (site, _) = described(site_of(20_000, ""));
-    let step = |at: usize| format!("{{ id = \"s{at}\", action = \"install\", items.\"G\" = [\"item {at}\"] }},\n");
+    let step = |at: usize| {
+        format!("{{ id = \"s{at}\", action = \"install\", items.\"G\" = [\"item {at}\"] }},\n")
+    };
     let steps: String = (0..20_000).map(step).collect();
     let files: String = (0..20_000).map(|at| format!("\"{at}.msi\",")).collect();
     let steps = format!(
         "{{ id = \"out\", action = \"uninstall\", groups = [\"G\"] }},\n{steps}\
          {{ id = \"copy\", action = \"copy\", to = \"share\", files = [{files}] }},\n"
     );
-    let rows: String = (0..20_000).map(|at| format!("{{ name = \"{at}.msi\", size = {} }},\n", 512 * at)).collect();
-    let found = found(format!("{}[payload]\nfiles = [\n{rows}]\n", manifest_of(&steps)), site.as_ref());
-    let late = found.iter().filter(|found| found.contains("comes into the share after the step"));
+    let rows: String = (0..20_000)
+        .map(|at| format!("{{ name = \"{at}.msi\", size = {} }},\n", 512 * at))
+        .collect();
+    let found = found(
+        format!("{}[payload]\nfiles = [\n{rows}]\n", manifest_of(&steps)),
+        site.as_ref(),
+    );
+    let late = found
+        .iter()
+        .filter(|found| found.contains("comes into the share after the step"));
     assert_eq!(late.count(), 10_000, "as many as are kept");
 }
 
@@ -106,7 +144,11 @@ fn requirements_that_all_lead_back_make_one_circle() {
     let requires: String = (0..20_000).map(requires).collect();
     let (_, found) = described(site_of(20_000, &format!("[requires]\n{requires}")));
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("RU0503 `item 0` requires"), "{}", found[0]);
+    assert!(
+        found[0].starts_with("RU0503 `item 0` requires"),
+        "{}",
+        found[0]
+    );
 }
 
 #[test]
@@ -114,16 +156,30 @@ fn groups_that_only_long_paths_mention_are_bounded() {
     let group = |at: usize| format!("[[groups]]\npath = \"{at}{}\"\n", "/a".repeat(100));
     let groups: String = (0..15_000).map(group).collect();
     let (_, found) = described(format!("{SITE}{groups}"));
-    assert!(found[0].starts_with("RU0007 the group stands 101 deep, more than 32"), "{}", found[0]);
+    assert!(
+        found[0].starts_with("RU0007 the group stands 101 deep, more than 32"),
+        "{}",
+        found[0]
+    );
 }
 
 #[test]
 fn spellings_of_long_names_are_searched_with_patience() {
     let name = |letter: &str, at: usize| format!("{}{at}", letter.repeat(180));
-    let items: String =
-        (0..5_000).map(|at| format!("{{ name = \"{}\", installer = \"{at}.msi\" }},\n", name("x", at))).collect();
-    let wanted: String = (0..5_000).map(|at| format!("\"{}\",", name("y", at))).collect();
-    let rest = format!("[[groups]]\npath = \"G\"\nitems = [\n{items}]\n[rehearsal]\nnot_installed = [{wanted}]\n");
+    let items: String = (0..5_000)
+        .map(|at| {
+            format!(
+                "{{ name = \"{}\", installer = \"{at}.msi\" }},\n",
+                name("x", at)
+            )
+        })
+        .collect();
+    let wanted: String = (0..5_000)
+        .map(|at| format!("\"{}\",", name("y", at)))
+        .collect();
+    let rest = format!(
+        "[[groups]]\npath = \"G\"\nitems = [\n{items}]\n[rehearsal]\nnot_installed = [{wanted}]\n"
+    );
     let (_, found) = described(format!("{SITE}{rest}"));
     assert_eq!(found.len(), 5_000);
 }
@@ -131,8 +187,12 @@ fn spellings_of_long_names_are_searched_with_patience() {
 #[test]
 fn a_name_of_megabytes_is_not_told_with_each_of_its_items() {
     let names: String = (0..3_000).map(|at| format!("\"i{at}\",")).collect();
-    let step = |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
-    let found = found(manifest_of(&format!("{}{}", step(&"s".repeat(2 << 20)), step("b"))), None);
+    let step =
+        |id: &str| format!("{{ id = \"{id}\", action = \"uninstall\", items.a = [{names}] }},\n");
+    let found = found(
+        manifest_of(&format!("{}{}", step(&"s".repeat(2 << 20)), step("b"))),
+        None,
+    );
     assert!(found.len() > 3_000);
     assert!(found.iter().all(|found| found.len() < 10_000));
 }
@@ -147,16 +207,27 @@ fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
     let source = Source::new("m.toml", text);
     let mut findings = Findings::default();
     manifest::check(&source, &Checks::default(), &mut findings);
-    let document = Document { source, kind: Kind::Manifest, findings };
-    let validation = Validation { documents: vec![document], ..Validation::default() };
+    let document = Document {
+        source,
+        kind: Kind::Manifest,
+        findings,
+    };
+    let validation = Validation {
+        documents: vec![document],
+        ..Validation::default()
+    };
     let json = validation.json();
-    let last = json["findings"].as_array().and_then(|findings| findings.last()).expect("findings");
+    let last = json["findings"]
+        .as_array()
+        .and_then(|findings| findings.last())
+        .expect("findings");
     assert_eq!(last["column"].as_u64(), Some((2 << 20) + 24 + 3 * 8_999));
     assert!(validation.github().len() < 10 << 20);
     assert!(validation.text(&Look::PLAIN).len() < 1 << 20);
 }
 
-/// Texts that are hardly TOML: what is repeated, one of each kind that the lexer, the parser or a finding knows.
+/// Texts that are hardly TOML: what is repeated, one of each kind that the lexer, the parser or a
+/// finding knows.
 const REPEATED: &[&str] = &[
     "\r",
     "\n\r",
@@ -247,7 +318,10 @@ const WITHIN: &[(&str, &str, &str)] = &[
 /// What `validate` makes of a text.
 fn validated(text: String) -> (Duration, Validation) {
     let begun = Instant::now();
-    let validation = Validation::of(vec![(Source::new("m.toml", text), Kind::Manifest)], &Against::default());
+    let validation = Validation::of(
+        vec![(Source::new("m.toml", text), Kind::Manifest)],
+        &Against::default(),
+    );
     let whole = validation.text(&Look::PLAIN).len() + validation.github().len();
     assert!(whole < 12 << 20, "{whole} bytes of reports");
     (begun.elapsed(), validation)
@@ -256,10 +330,15 @@ fn validated(text: String) -> (Duration, Validation) {
 /// Every kind of text, of about so many bytes.
 fn texts(size: usize) -> impl Iterator<Item = (String, String)> {
     let plain = REPEATED.iter().map(|unit| ("", *unit, ""));
-    plain.chain(WITHIN.iter().copied()).map(move |(before, unit, after)| {
-        let repeated = unit.repeat(size / unit.len());
-        (format!("{before:?} {unit:?}"), format!("schema = 1\n{before}{repeated}{after}"))
-    })
+    plain
+        .chain(WITHIN.iter().copied())
+        .map(move |(before, unit, after)| {
+            let repeated = unit.repeat(size / unit.len());
+            (
+                format!("{before:?} {unit:?}"),
+                format!("schema = 1\n{before}{repeated}{after}"),
+            )
+        })
 }
 
 #[test]
@@ -267,9 +346,15 @@ fn syntax_errors_are_bounded_in_number_and_words() {
     for (unit, text) in texts(40_000) {
         let (_, validation) = validated(text);
         let findings = validation.documents[0].findings.sorted();
-        let syntax = findings.iter().filter(|finding| finding.code == Code::Syntax).count();
+        let syntax = findings
+            .iter()
+            .filter(|finding| finding.code == Code::Syntax)
+            .count();
         assert!(syntax <= 21, "{unit}: {syntax} syntax errors");
-        assert!(validation.counts().errors > 0, "{unit} is not TOML, or not a manifest");
+        assert!(
+            validation.counts().errors > 0,
+            "{unit} is not TOML, or not a manifest"
+        );
         let text = validation.text(&Look::PLAIN);
         assert!(text.len() < 100_000, "{unit}: {} bytes", text.len());
     }
@@ -280,17 +365,30 @@ fn the_first_errors_are_shown_and_the_others_counted() {
     let lines = |count: usize| format!("schema = 1\n{}", "a = 1x\n".repeat(count));
     let syntax = |text: String| -> Vec<String> {
         let found = found(text, None);
-        found.into_iter().filter(|found| found.starts_with("RU0001")).collect()
+        found
+            .into_iter()
+            .filter(|found| found.starts_with("RU0001"))
+            .collect()
     };
     assert_eq!(syntax(lines(20)).len(), 20);
     let found = syntax(lines(21));
-    assert_eq!((found.len(), found[20].as_str()), (21, "RU0001 one more line is not TOML, from here on"));
-    assert_eq!(syntax(lines(520))[20], "RU0001 500 more lines are not TOML, from here on");
+    assert_eq!(
+        (found.len(), found[20].as_str()),
+        (21, "RU0001 one more line is not TOML, from here on")
+    );
+    assert_eq!(
+        syntax(lines(520))[20],
+        "RU0001 500 more lines are not TOML, from here on"
+    );
     let stopped = syntax("a\n".repeat(100_000));
-    assert_eq!((stopped.len(), stopped[20].as_str()), (21, "RU0001 reading stopped here, after 10000 errors"));
+    assert_eq!(
+        (stopped.len(), stopped[20].as_str()),
+        (21, "RU0001 reading stopped here, after 10000 errors")
+    );
 }
 
-/// Prints how much longer twice as much takes: `cargo test --release --test suite -- --ignored twice --nocapture`.
+/// Prints how much longer twice as much takes: `cargo test --release --test suite -- --ignored
+/// twice --nocapture`.
 #[test]
 #[ignore = "measures time"]
 #[expect(clippy::print_stdout, reason = "it prints a table")]

@@ -74,41 +74,85 @@ fn parsed(text: &str) -> Manifest {
 #[test]
 fn a_draft_goes_to_standard_output_and_what_is_open_to_standard_error() {
     let world = world();
-    let ran = world.run("import article.txt").exits_with(exit::OK).nothing_was_touched();
+    let ran = world
+        .run("import article.txt")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
     let ran = ran.says("KB612345: 5 steps (1 manual), 2 files in the table, 0 prerequisites");
     let ran = ran.says("article.txt:30: step `manual`: this was not understood");
     let ran = ran.says("next: rollup import article.txt --report");
     let manifest = parsed(ran.stdout());
-    assert_eq!(manifest.rollup.title, "Update Rollup 7 for the Orchard services");
+    assert_eq!(
+        manifest.rollup.title,
+        "Update Rollup 7 for the Orchard services"
+    );
     let steps: Vec<_> = manifest.steps.iter().map(|step| step.id.as_str()).collect();
-    assert_eq!(steps, ["uninstall", "copy", "manual", "install", "restart-grove-engine"]);
+    assert_eq!(
+        steps,
+        [
+            "uninstall",
+            "copy",
+            "manual",
+            "install",
+            "restart-grove-engine"
+        ]
+    );
 }
 
 #[test]
 fn a_draft_goes_into_a_file_that_a_command_may_write() {
     let world = world();
-    world.run("import article.txt -o draft.toml").exits_with(exit::OK).says("written to draft.toml");
+    world
+        .run("import article.txt -o draft.toml")
+        .exits_with(exit::OK)
+        .says("written to draft.toml");
     parsed(&fs::read_to_string(world.at("draft.toml")).expect("the draft"));
-    world.run("import article.txt -o article.txt").exits_with(exit::USAGE).says("is what the command reads");
-    let inside = format!("import article.txt -o {}", world.deployment().join("x.toml").display());
-    world.run(&inside).exits_with(exit::USAGE).says("is in the deployment").nothing_was_touched();
-    world.run("import article.txt -o nowhere/x.toml").exits_with(exit::IO).says("cannot write");
+    world
+        .run("import article.txt -o article.txt")
+        .exits_with(exit::USAGE)
+        .says("is what the command reads");
+    let inside = format!(
+        "import article.txt -o {}",
+        world.deployment().join("x.toml").display()
+    );
+    world
+        .run(&inside)
+        .exits_with(exit::USAGE)
+        .says("is in the deployment")
+        .nothing_was_touched();
+    world
+        .run("import article.txt -o nowhere/x.toml")
+        .exits_with(exit::IO)
+        .says("cannot write");
 }
 
 #[test]
 fn the_report_accounts_for_every_line_of_the_installation_section() {
     let world = world();
-    let ran = world.run("import article.txt --report").exits_with(exit::OK).nothing_was_touched();
+    let ran = world
+        .run("import article.txt --report")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
     let ran = ran.says("26 Back up the files in the GroveShare folder.");
     let ran = ran.says("needs no step: rollup always keeps what it replaces");
     ran.says("manual: step manual");
-    let told = world.run("import article.txt --report --format json -o draft.toml").exits_with(exit::OK).json();
+    let told = world
+        .run("import article.txt --report --format json -o draft.toml")
+        .exits_with(exit::OK)
+        .json();
     assert_eq!(
-        (&told["exit_code"], &told["found"]["kb"], &told["found"]["steps"]),
+        (
+            &told["exit_code"],
+            &told["found"]["kb"],
+            &told["found"]["steps"]
+        ),
         (&json!(0), &json!("KB612345"), &json!(5))
     );
     let lines = told["installation"].as_array().expect("the lines");
-    let numbers: Vec<_> = lines.iter().filter_map(|line| line["line"].as_u64()).collect();
+    let numbers: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["line"].as_u64())
+        .collect();
     let wanted: Vec<u64> = ARTICLE
         .lines()
         .enumerate()
@@ -135,36 +179,69 @@ fn what_is_no_article_is_refused_with_what_was_looked_for() {
         .run("import cake.txt")
         .exits_with(65)
         .says("it has no KB number, no installation steps and no file table");
-    ran.says("a heading such as `Installation information`").nothing_was_touched();
-    world.run("import tool.exe").exits_with(65).says("it is not a text: byte 0x00 at offset 2");
-    world.run("import big.txt").exits_with(65).says("it has more than 4 MB");
-    world.run("import nowhere.txt").exits_with(66).says("there is no file `nowhere.txt`");
-    world.run("import cake.txt --format json").exits_with(exit::USAGE);
-    let told = world.run("import cake.txt --report --format json").exits_with(65).json();
+    ran.says("a heading such as `Installation information`")
+        .nothing_was_touched();
+    world
+        .run("import tool.exe")
+        .exits_with(65)
+        .says("it is not a text: byte 0x00 at offset 2");
+    world
+        .run("import big.txt")
+        .exits_with(65)
+        .says("it has more than 4 MB");
+    world
+        .run("import nowhere.txt")
+        .exits_with(66)
+        .says("there is no file `nowhere.txt`");
+    world
+        .run("import cake.txt --format json")
+        .exits_with(exit::USAGE);
+    let told = world
+        .run("import cake.txt --report --format json")
+        .exits_with(65)
+        .json();
     assert_eq!(told["outcome"], "invalid");
 }
 
-/// How a draft may differ from the manifest that a person wrote from the same article: ids and titles of steps and the
-/// wording of fixes and notes are the author's, and pins are in no article.
+/// How a draft may differ from the manifest that a person wrote from the same article: ids and
+/// titles of steps and the wording of fixes and notes are the author's, and pins are in no article.
 fn is_allowed(difference: &Difference) -> bool {
-    matches!(difference.what.as_str(), "id" | "title" | "fixes" | "notes" | "sha256")
+    matches!(
+        difference.what.as_str(),
+        "id" | "title" | "fixes" | "notes" | "sha256"
+    )
 }
 
 #[test]
 #[ignore = "needs the vendor's article, whose text is not ours to ship: ROLLUP_ARTICLE names the file"]
 fn the_article_of_kb952076_becomes_its_manifest() {
-    let path = PathBuf::from(std::env::var_os("ROLLUP_ARTICLE").expect("ROLLUP_ARTICLE names the article"));
+    let path = PathBuf::from(
+        std::env::var_os("ROLLUP_ARTICLE").expect("ROLLUP_ARTICLE names the article"),
+    );
     let imported = article::import(&fs::read(path).expect("the article")).expect("it is one");
     // Steps are matched by their ids, and those are the author's.
-    let draft = imported.draft.replace("\"restart-provisioning-engine\"", "\"restart-engine\"");
+    let draft = imported
+        .draft
+        .replace("\"restart-provisioning-engine\"", "\"restart-engine\"");
     let mut draft = parsed(&draft);
     let mut written = parsed(KB952076);
     for manifest in [&mut draft, &mut written] {
-        manifest.steps.iter_mut().for_each(|step| step.title.clone_from(&step.id));
+        manifest
+            .steps
+            .iter_mut()
+            .for_each(|step| step.title.clone_from(&step.id));
     }
     let differences = manifest::compare(&written, &draft);
-    let other: Vec<_> = differences.iter().filter(|difference| !is_allowed(difference)).collect();
+    let other: Vec<_> = differences
+        .iter()
+        .filter(|difference| !is_allowed(difference))
+        .collect();
     assert!(other.is_empty(), "{other:#?}");
     let counted: usize = imported.accounted.len();
-    assert_eq!((counted, imported.found.manual), (71, 0), "{:#?}", imported.accounted);
+    assert_eq!(
+        (counted, imported.found.manual),
+        (71, 0),
+        "{:#?}",
+        imported.accounted
+    );
 }

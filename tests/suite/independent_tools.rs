@@ -11,15 +11,16 @@ use std::path::Path;
 use std::process::Command;
 
 use rollup::installer::{
-    Beside, Contents, Installer, NothingBeside, ReadSeek, Recipe, build_package, build_program, contents,
+    Beside, Contents, Installer, NothingBeside, ReadSeek, Recipe, build_package, build_program,
+    contents,
 };
 use rollup::names::{Digest, FileName, RelPath};
 use tempfile::TempDir;
 
 /// The installers of KB952076 with their documented sizes: all but the program.
 const DOCUMENTED: [u64; 20] = [
-    250_368, 312_320, 251_904, 251_392, 278_528, 249_856, 248_832, 289_792, 372_736, 507_904, 415_232, 449_536,
-    471_552, 531_456, 465_408, 457_216, 518_144, 457_216, 393_216, 412_672,
+    250_368, 312_320, 251_904, 251_392, 278_528, 249_856, 248_832, 289_792, 372_736, 507_904,
+    415_232, 449_536, 471_552, 531_456, 465_408, 457_216, 518_144, 457_216, 393_216, 412_672,
 ];
 
 fn name(name: &str) -> FileName {
@@ -35,7 +36,10 @@ fn recipe(number: usize, size: u64) -> Recipe {
         size: Some(size),
         files: vec![
             (path("bin/Provider.dll"), vec![7; 70_000]),
-            (path("bin/Provider.dll.config"), b"<configuration/>".to_vec()),
+            (
+                path("bin/Provider.dll.config"),
+                b"<configuration/>".to_vec(),
+            ),
             (path("docs/read me.txt"), b"hello".to_vec()),
             (path("docs/deep/er/empty.txt"), vec![]),
             (path("\u{dc}bersicht.txt"), b"code page 1252".to_vec()),
@@ -46,7 +50,11 @@ fn recipe(number: usize, size: u64) -> Recipe {
 
 /// Runs a tool in a folder and returns what it printed.
 fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
-    let output = Command::new(tool).args(arguments).current_dir(folder).env("LC_ALL", "C.UTF-8").output();
+    let output = Command::new(tool)
+        .args(arguments)
+        .current_dir(folder)
+        .env("LC_ALL", "C.UTF-8")
+        .output();
     let output = output.unwrap_or_else(|error| panic!("cannot run `{tool}`: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{tool} {arguments:?}: {errors}");
@@ -55,20 +63,43 @@ fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
 
 /// Every file below a folder, with its hash.
 fn tree(folder: &Path) -> BTreeMap<String, Digest> {
-    let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.expect("a readable folder"));
+    let files = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(|entry| entry.expect("a readable folder"));
     let files = files.filter(|entry| entry.file_type().is_file());
-    let relative = |path: &Path| path.strip_prefix(folder).expect("below it").to_string_lossy().into_owned();
-    files.map(|entry| (relative(entry.path()), Digest::of(&fs::read(entry.path()).expect("a file")))).collect()
+    let relative = |path: &Path| {
+        path.strip_prefix(folder)
+            .expect("below it")
+            .to_string_lossy()
+            .into_owned()
+    };
+    files
+        .map(|entry| {
+            (
+                relative(entry.path()),
+                Digest::of(&fs::read(entry.path()).expect("a file")),
+            )
+        })
+        .collect()
 }
 
 fn told(contents: &Contents) -> BTreeMap<String, Digest> {
-    contents.files.iter().map(|file| (file.path.as_str().to_owned(), file.sha256)).collect()
+    contents
+        .files
+        .iter()
+        .map(|file| (file.path.as_str().to_owned(), file.sha256))
+        .collect()
 }
 
-/// What `msiextract` lays down. It succeeds even where it could read nothing, so only the tree counts.
+/// What `msiextract` lays down. It succeeds even where it could read nothing, so only the tree
+/// counts.
 fn extracted(folder: &Path, package: &str) -> BTreeMap<String, Digest> {
     let target = TempDir::new().expect("a folder");
-    run(folder, "msiextract", &["-C", &target.path().to_string_lossy(), package]);
+    run(
+        folder,
+        "msiextract",
+        &["-C", &target.path().to_string_lossy(), package],
+    );
     tree(target.path())
 }
 
@@ -79,7 +110,8 @@ fn packages_of_every_documented_size_are_laid_down_alike() {
     for (number, size) in DOCUMENTED.into_iter().enumerate() {
         let package = build_package(&recipe(number, size)).expect("a package");
         fs::write(folder.path().join("it.msi"), &package).expect("written");
-        let contents = contents(io::Cursor::new(&package), &mut NothingBeside).expect("its contents");
+        let contents =
+            contents(io::Cursor::new(&package), &mut NothingBeside).expect("its contents");
         assert_eq!(package.len() as u64, size);
         assert_eq!(contents.files.len(), 6);
         assert_eq!(extracted(folder.path(), "it.msi"), told(&contents));
@@ -99,18 +131,33 @@ fn the_properties_of_a_package_are_read_alike() {
         ("ProductName", identity.product.as_str()),
         ("ProductVersion", identity.version.as_str()),
         ("ProductCode", identity.product_code.as_str()),
-        ("UpgradeCode", identity.upgrade_code.as_deref().expect("an upgrade code")),
+        (
+            "UpgradeCode",
+            identity.upgrade_code.as_deref().expect("an upgrade code"),
+        ),
     ] {
-        assert!(properties.lines().any(|line| line.trim_end() == format!("{property}\t{value}")), "{properties}");
+        assert!(
+            properties
+                .lines()
+                .any(|line| line.trim_end() == format!("{property}\t{value}")),
+            "{properties}"
+        );
     }
     let summary = run(folder.path(), "msiinfo", &["suminfo", "it.msi"]);
     for line in ["Template: Intel;1033", "Version: 200 (c8)", "Source: 2 (2)"] {
         assert!(summary.contains(line), "{summary}");
     }
-    let code_page = run(folder.path(), "msiinfo", &["export", "it.msi", "_ForceCodepage"]);
+    let code_page = run(
+        folder.path(),
+        "msiinfo",
+        &["export", "it.msi", "_ForceCodepage"],
+    );
     assert!(code_page.contains("1252\t_ForceCodepage"), "{code_page}");
     let kind = run(folder.path(), "file", &["it.msi"]);
-    assert!(kind.contains("MSI Installer") && kind.contains("Code page: 1252"), "{kind}");
+    assert!(
+        kind.contains("MSI Installer") && kind.contains("Code page: 1252"),
+        "{kind}"
+    );
 }
 
 #[test]
@@ -119,11 +166,20 @@ fn another_reader_of_compound_files_and_cabinets_finds_nothing_wrong() {
     let folder = TempDir::new().expect("a folder");
     // The second is one whose last sector is a map of sectors and nothing else.
     for size in [250_368, 65_536 * 3 + 1024] {
-        fs::write(folder.path().join("it.msi"), build_package(&recipe(1, size)).expect("a package")).expect("written");
+        fs::write(
+            folder.path().join("it.msi"),
+            build_package(&recipe(1, size)).expect("a package"),
+        )
+        .expect("written");
         run(folder.path(), "7z", &["t", "it.msi"]);
         run(folder.path(), "7z", &["x", "-y", "-oout", "it.msi"]);
         let names = ["F1", "F2", "F3", "F4", "F5", "F6"];
-        assert!(names.iter().all(|name| folder.path().join("out").join(name).is_file()), "7z lays down by key");
+        assert!(
+            names
+                .iter()
+                .all(|name| folder.path().join("out").join(name).is_file()),
+            "7z lays down by key"
+        );
     }
 }
 
@@ -135,7 +191,10 @@ fn the_program_is_a_program_for_windows() {
     assert_eq!(program.len(), 79_528);
     fs::write(folder.path().join("it.exe"), program).expect("written");
     let kind = run(folder.path(), "file", &["it.exe"]);
-    assert!(kind.contains("PE32 executable (console) Intel 80386") && kind.contains("2 sections"), "{kind}");
+    assert!(
+        kind.contains("PE32 executable (console) Intel 80386") && kind.contains("2 sections"),
+        "{kind}"
+    );
 }
 
 /// A product for wixl: `@FOLDER@` holds it, `@CABINET@` tells where its cabinet is.
@@ -161,11 +220,19 @@ const PRODUCT: &str = r#"<?xml version="1.0"?>
 
 /// Has wixl build a package in a folder, from files that take several blocks of MSZIP.
 fn built_by_wixl(folder: &Path, system_folder: &str, embed: &str) {
-    let large: Vec<u8> = (0..150_000_u32).flat_map(|number| (number / 5 * 31).to_le_bytes()).collect();
-    for (name, bytes) in [("one.txt", b"one".as_slice()), ("empty.bin", b""), ("large.dat", &large)] {
+    let large: Vec<u8> = (0..150_000_u32)
+        .flat_map(|number| (number / 5 * 31).to_le_bytes())
+        .collect();
+    for (name, bytes) in [
+        ("one.txt", b"one".as_slice()),
+        ("empty.bin", b""),
+        ("large.dat", &large),
+    ] {
         fs::write(folder.join(name), bytes).expect("written");
     }
-    let product = PRODUCT.replace("@FOLDER@", system_folder).replace("@EMBED@", embed);
+    let product = PRODUCT
+        .replace("@FOLDER@", system_folder)
+        .replace("@EMBED@", embed);
     fs::write(folder.join("it.wxs"), product).expect("written");
     run(folder, "wixl", &["it.wxs", "-o", "it.msi"]);
 }
@@ -177,7 +244,11 @@ fn open(folder: &Path) -> File {
 #[test]
 #[ignore = "needs wixl and msitools"]
 fn a_package_built_by_others_is_read_as_others_read_it() {
-    for system_folder in ["ProgramFilesFolder", "CommonAppDataFolder", "ProgramFiles64Folder"] {
+    for system_folder in [
+        "ProgramFilesFolder",
+        "CommonAppDataFolder",
+        "ProgramFiles64Folder",
+    ] {
         let folder = TempDir::new().expect("a folder");
         built_by_wixl(folder.path(), system_folder, "yes");
         let contents = contents(open(folder.path()), &mut NothingBeside).expect("its contents");
@@ -193,10 +264,15 @@ fn long_names_and_dots_are_read_as_others_read_them() {
     for default in ["SHORT~1|Long name", "."] {
         let folder = TempDir::new().expect("a folder");
         built_by_wixl(folder.path(), "ProgramFilesFolder", "yes");
-        let change = format!("UPDATE `Directory` SET `DefaultDir` = '{default}' WHERE `Directory` = 'D'");
+        let change =
+            format!("UPDATE `Directory` SET `DefaultDir` = '{default}' WHERE `Directory` = 'D'");
         run(folder.path(), "msibuild", &["it.msi", "-q", &change]);
         let contents = contents(open(folder.path()), &mut NothingBeside).expect("its contents");
-        assert_eq!(told(&contents), extracted(folder.path(), "it.msi"), "{default}");
+        assert_eq!(
+            told(&contents),
+            extracted(folder.path(), "it.msi"),
+            "{default}"
+        );
     }
 }
 
@@ -217,14 +293,36 @@ fn a_cabinet_built_by_others_beside_the_package_is_read() {
             fs::rename(folder.path().join(name), folder.path().join(key)).expect("renamed");
         }
         let options: &[&str] = if packed { &["-z"] } else { &[] };
-        run(folder.path(), "gcab", &[options, &["-c", "PRODUCT.CAB", "F1", "F2", "F3"]].concat());
-        let contents = contents(open(folder.path()), &mut Folder(folder.path())).expect("its contents");
-        run(folder.path(), "cabextract", &["-q", "-d", "out", "PRODUCT.CAB"]);
+        run(
+            folder.path(),
+            "gcab",
+            &[options, &["-c", "PRODUCT.CAB", "F1", "F2", "F3"]].concat(),
+        );
+        let contents =
+            contents(open(folder.path()), &mut Folder(folder.path())).expect("its contents");
+        run(
+            folder.path(),
+            "cabextract",
+            &["-q", "-d", "out", "PRODUCT.CAB"],
+        );
         let theirs: Vec<_> = tree(&folder.path().join("out")).into_values().collect();
-        let key = |name: &str| contents.files.iter().find(|file| file.path.name() == name).expect("the file").sha256;
-        assert_eq!([key("one.txt"), key("empty.bin"), key("large.dat")].as_slice(), theirs);
+        let key = |name: &str| {
+            contents
+                .files
+                .iter()
+                .find(|file| file.path.name() == name)
+                .expect("the file")
+                .sha256
+        };
+        assert_eq!(
+            [key("one.txt"), key("empty.bin"), key("large.dat")].as_slice(),
+            theirs
+        );
         let cabinet = fs::read(folder.path().join("PRODUCT.CAB")).expect("the cabinet");
         let told = contents.external_cabinets.first().expect("one cabinet");
-        assert_eq!((told.size, told.sha256), (cabinet.len() as u64, Digest::of(&cabinet)));
+        assert_eq!(
+            (told.size, told.sha256),
+            (cabinet.len() as u64, Digest::of(&cabinet))
+        );
     }
 }

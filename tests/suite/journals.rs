@@ -1,5 +1,5 @@
-//! The journal survives its own damage: a torn last line is as if it had not been written; anything else is
-//! told and refused, by every command.
+//! The journal survives its own damage: a torn last line is as if it had not been written; anything
+//! else is told and refused, by every command.
 
 use std::fs;
 
@@ -11,7 +11,9 @@ const RUN: &str = ".rollup/runs/0001-KB100001";
 /// A run that was stopped in the middle.
 fn interrupted() -> World {
     let world = small_world(UPDATE_PROVIDER);
-    world.run("apply small.toml --yes --stop-before install").exits_with(exit::STOPPED);
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
     world
 }
 
@@ -28,13 +30,30 @@ fn with_journal(world: World, bytes: &[u8]) -> World {
 fn damage_in_the_middle_is_told_by_every_command_and_guessed_at_by_none() {
     let world = interrupted();
     let mut bytes = journal(&world);
-    let second = bytes.iter().position(|&byte| byte == b'\n').expect("two lines") + 30;
+    let second = bytes
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .expect("two lines")
+        + 30;
     bytes[second] ^= 1;
     let world = with_journal(world, &bytes);
-    let commands = ["status", "history", "tree", "verify", "resume --yes", "undo --yes", "undo 1 --yes", APPLY_SMALL];
+    let commands = [
+        "status",
+        "history",
+        "tree",
+        "verify",
+        "resume --yes",
+        "undo --yes",
+        "undo 1 --yes",
+        APPLY_SMALL,
+    ];
     for command in commands {
-        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
-        ran.says("is damaged in line 2").says("\"By hand\" in the README");
+        let ran = world
+            .run(command)
+            .exits_with(exit::NEEDS_ATTENTION)
+            .tree_is_unchanged();
+        ran.says("is damaged in line 2")
+            .says("\"By hand\" in the README");
     }
     assert_eq!(journal(&world), bytes, "a damaged journal was written to");
 }
@@ -45,11 +64,18 @@ fn damage_after_a_closed_run_was_reopened_is_no_torn_line() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::OK);
     let mut bytes = journal(&world);
-    let reopened = bytes.windows(8).position(|word| word == b"reopened").expect("the undo is recorded");
+    let reopened = bytes
+        .windows(8)
+        .position(|word| word == b"reopened")
+        .expect("the undo is recorded");
     bytes[reopened] ^= 1;
     let world = with_journal(world, &bytes);
     for command in ["status", "history", "undo last --yes", APPLY_SMALL] {
-        world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("is damaged in line 5");
+        world
+            .run(command)
+            .exits_with(exit::NEEDS_ATTENTION)
+            .tree_is_unchanged()
+            .says("is damaged in line 5");
     }
 }
 
@@ -57,10 +83,20 @@ fn damage_after_a_closed_run_was_reopened_is_no_torn_line() {
 fn a_lost_line_is_damage() {
     let world = interrupted();
     let text = String::from_utf8(journal(&world)).expect("text");
-    let kept: Vec<&str> = text.split_inclusive('\n').enumerate().filter(|(at, _)| *at != 1).map(|(_, l)| l).collect();
+    let kept: Vec<&str> = text
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(at, _)| *at != 1)
+        .map(|(_, l)| l)
+        .collect();
     let world = with_journal(world, kept.concat().as_bytes());
-    // Only two lines were left, and the second one could be a torn one: the slots tell that it is not.
-    world.run("resume --yes").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("damaged");
+    // Only two lines were left, and the second one could be a torn one: the slots tell that it is
+    // not.
+    world
+        .run("resume --yes")
+        .exits_with(exit::NEEDS_ATTENTION)
+        .tree_is_unchanged()
+        .says("damaged");
 }
 
 #[test]
@@ -71,7 +107,11 @@ fn a_line_of_another_journal_is_damage() {
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     lines[1] = other.split_inclusive('\n').nth(1).expect("two lines");
     let world = with_journal(world, lines.concat().as_bytes());
-    world.run("status").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged().says("is damaged in line 2");
+    world
+        .run("status")
+        .exits_with(exit::NEEDS_ATTENTION)
+        .tree_is_unchanged()
+        .says("is damaged in line 2");
 }
 
 #[test]
@@ -82,8 +122,14 @@ fn a_torn_last_line_is_normal() {
         world.run("undo --yes").exits_with(exit::OK);
         let bytes = journal(&world);
         let world = with_journal(world, &bytes[..bytes.len() - cut]);
-        world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");
-        world.run("undo --yes").exits_with(exit::OK).says("is undone");
+        world
+            .run("status")
+            .exits_with(exit::STOPPED)
+            .says("unfinished, on the way back");
+        world
+            .run("undo --yes")
+            .exits_with(exit::OK)
+            .says("is undone");
         world.run("status").exits_with(exit::OK).says("at rest");
     }
 }
@@ -96,8 +142,14 @@ fn a_last_line_that_lost_its_middle_is_a_torn_one() {
     let middle = bytes.len() - 30;
     bytes[middle] ^= 1;
     let world = with_journal(world, &bytes);
-    world.run("status").exits_with(exit::STOPPED).says("unfinished, on the way back");
-    world.run("undo --yes").exits_with(exit::OK).says("is undone");
+    world
+        .run("status")
+        .exits_with(exit::STOPPED)
+        .says("unfinished, on the way back");
+    world
+        .run("undo --yes")
+        .exits_with(exit::OK)
+        .says("is undone");
     world.run("status").exits_with(exit::OK).says("at rest");
 }
 
@@ -108,7 +160,10 @@ fn a_staged_run_that_lost_an_object_is_damaged() {
     let slot = world.live(RUN).join("slots/1");
     fs::rename(slot.join("new"), slot.join("lost")).expect("every slot has a new object");
     for command in ["status", "resume --yes", "undo --yes"] {
-        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        let ran = world
+            .run(command)
+            .exits_with(exit::NEEDS_ATTENTION)
+            .tree_is_unchanged();
         ran.says("its slots show that the commit began, and no record says so");
     }
 }
@@ -119,8 +174,12 @@ fn a_newer_format_is_refused_and_named() {
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = world.put(".rollup/format", "2\n");
     for command in ["status", "undo last --yes", APPLY_SMALL, "verify"] {
-        let ran = world.run(command).exits_with(exit::INVALID).tree_is_unchanged();
-        ran.says("`.rollup` has format 2; this rollup understands format 1").says("use the rollup that wrote it");
+        let ran = world
+            .run(command)
+            .exits_with(exit::INVALID)
+            .tree_is_unchanged();
+        ran.says("`.rollup` has format 2; this rollup understands format 1")
+            .says("use the rollup that wrote it");
     }
 }
 
@@ -128,12 +187,22 @@ fn a_newer_format_is_refused_and_named() {
 fn a_plan_that_was_changed_by_hand_is_not_followed() {
     let world = interrupted();
     let plan = fs::read_to_string(world.live(RUN).join("plan.json")).expect("a plan");
-    let world = world.put(&format!("{RUN}/plan.json"), plan.replacen("Things/Provider", "Things/Provoder", 1));
+    let world = world.put(
+        &format!("{RUN}/plan.json"),
+        plan.replacen("Things/Provider", "Things/Provoder", 1),
+    );
     for command in ["resume --yes", "undo --yes"] {
-        let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        let ran = world
+            .run(command)
+            .exits_with(exit::NEEDS_ATTENTION)
+            .tree_is_unchanged();
         ran.says("its digests do not fit its contents");
     }
-    world.run("status").exits_with(exit::NEEDS_ATTENTION).says("needs attention").says("\"By hand\" in the README");
+    world
+        .run("status")
+        .exits_with(exit::NEEDS_ATTENTION)
+        .says("needs attention")
+        .says("\"By hand\" in the README");
 }
 
 #[test]
@@ -143,8 +212,18 @@ fn a_journal_that_lost_the_record_of_its_commit_is_told_by_the_readers_too() {
     let staged: Vec<&str> = text.split_inclusive('\n').take(2).collect();
     for left in [staged.concat().into_bytes(), Vec::new()] {
         let world = with_journal(interrupted(), &left);
-        for command in ["status", "history", "tree", "verify", "undo --yes", "resume --yes"] {
-            let ran = world.run(command).exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+        for command in [
+            "status",
+            "history",
+            "tree",
+            "verify",
+            "undo --yes",
+            "resume --yes",
+        ] {
+            let ran = world
+                .run(command)
+                .exits_with(exit::NEEDS_ATTENTION)
+                .tree_is_unchanged();
             ran.says("its slots show that the commit began, and no record says so");
         }
     }

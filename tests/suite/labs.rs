@@ -17,13 +17,16 @@ use crate::world::{World, exit};
 const PREPARE: &str = "rehearse small.toml --in lab --prepare";
 
 fn world() -> World {
-    small_world(UPDATE_PROVIDER).with(|world| fs::write(world.at("site.toml"), SMALL).expect("written"))
+    small_world(UPDATE_PROVIDER)
+        .with(|world| fs::write(world.at("site.toml"), SMALL).expect("written"))
 }
 
 /// A world with a lab, in which the rollup was rehearsed.
 fn with_lab() -> World {
     let world = world();
-    world.run("rehearse small.toml --in lab -d site.toml").exits_with(exit::OK);
+    world
+        .run("rehearse small.toml --in lab -d site.toml")
+        .exits_with(exit::OK);
     world
 }
 
@@ -43,7 +46,9 @@ fn a_lab_in_which_much_happened_is_replaced() {
     fs::remove_file(world.at("lab/payload/Provider.msi")).expect("it was made");
     fs::write(world.at("lab/deployment/Share/Core.msi"), "another one").expect("written");
     fs::create_dir(world.at("lab/deployment/.rollup-00112233aabbccdd")).expect("made");
-    world.run(&format!("{PREPARE} -d site.toml --replace")).exits_with(exit::OK);
+    world
+        .run(&format!("{PREPARE} -d site.toml --replace"))
+        .exits_with(exit::OK);
     world.run("history -d lab/deployment").says("no run yet");
     assert!(!world.at("lab/deployment/.rollup-00112233aabbccdd").exists());
 }
@@ -70,7 +75,9 @@ fn whatever_somebody_put_into_a_lab_stops_its_replacement() {
         fs::create_dir_all(world.at("lab").join(place).parent().expect("a parent")).expect("made");
         fs::write(world.at("lab").join(place), "years").expect("written");
         let before = Listing::strict(&world.at("lab"));
-        let ran = world.run(&format!("{PREPARE} -d site.toml --replace")).exits_with(exit::USAGE);
+        let ran = world
+            .run(&format!("{PREPARE} -d site.toml --replace"))
+            .exits_with(exit::USAGE);
         ran.says("error: `lab` contains what `rollup rehearse` did not make")
             .says(&format!("`lab/{place}`"))
             .says("now: `lab` is a lab, and complete")
@@ -87,7 +94,9 @@ fn an_empty_directory_a_link_and_another_kind_are_somebodys_as_well() {
     let changes: [(&str, Change<'_>); 4] = [
         ("deployment/empty", &|at| fs::create_dir(at).expect("made")),
         ("payload/Provider.msi", &|at| {
-            fs::remove_file(at).and_then(|()| symlink("/etc/passwd", at)).expect("linked");
+            fs::remove_file(at)
+                .and_then(|()| symlink("/etc/passwd", at))
+                .expect("linked");
         }),
         ("deployment/Share", &|at| {
             fs::rename(at, at.with_file_name("../elsewhere"))
@@ -96,13 +105,16 @@ fn an_empty_directory_a_link_and_another_kind_are_somebodys_as_well() {
         }),
         ("deployment/deployment.toml", &|at| {
             fs::remove_file(at).expect("it was made");
-            mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO can be made");
+            mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+                .expect("a FIFO can be made");
         }),
     ];
     for (place, change) in changes {
         let world = with_lab();
         change(&world.at("lab").join(place));
-        let ran = world.run("rehearse small.toml --in lab --replace --prepare -d site.toml").exits_with(exit::USAGE);
+        let ran = world
+            .run("rehearse small.toml --in lab --replace --prepare -d site.toml")
+            .exits_with(exit::USAGE);
         ran.says(&format!("`lab/{place}`"));
         assert!(world.at("lab").join(place).symlink_metadata().is_ok());
     }
@@ -114,22 +126,35 @@ fn the_first_eight_are_named_and_all_are_counted() {
     for number in 10..30 {
         fs::write(world.at(&format!("lab/{number}.txt")), "").expect("written");
     }
-    let ran = world.run(&format!("{PREPARE} -d site.toml --replace")).exits_with(exit::USAGE);
-    ran.says("`lab/17.txt`").does_not_say("`lab/18.txt`").says("and 12 more");
+    let ran = world
+        .run(&format!("{PREPARE} -d site.toml --replace"))
+        .exits_with(exit::USAGE);
+    ran.says("`lab/17.txt`")
+        .does_not_say("`lab/18.txt`")
+        .says("and 12 more");
 }
 
 #[test]
 fn a_lab_of_an_older_version_is_not_replaced() {
     let world = with_lab();
-    fs::write(world.at("lab/.rollup-lab"), "made by `rollup rehearse`, which may replace it\n").expect("written");
+    fs::write(
+        world.at("lab/.rollup-lab"),
+        "made by `rollup rehearse`, which may replace it\n",
+    )
+    .expect("written");
     for options in ["", "--replace"] {
-        let ran = world.run(&format!("{PREPARE} -d site.toml {options}")).exits_with(exit::USAGE);
+        let ran = world
+            .run(&format!("{PREPARE} -d site.toml {options}"))
+            .exits_with(exit::USAGE);
         ran.says("was made by another version of rollup, which did not list what it made there");
     }
     for mark in ["", "thesis\n"] {
         fs::write(world.at("lab/.rollup-lab"), mark).expect("written");
-        let ran = world.run(&format!("{PREPARE} -d site.toml --replace")).exits_with(exit::USAGE);
-        ran.says("was not made by `rollup rehearse`").says("now: `lab` is not a lab");
+        let ran = world
+            .run(&format!("{PREPARE} -d site.toml --replace"))
+            .exits_with(exit::USAGE);
+        ran.says("was not made by `rollup rehearse`")
+            .says("now: `lab` is not a lab");
     }
 }
 
@@ -140,15 +165,36 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
     symlink("empty", world.at("link")).expect("linked");
     for lab in ["link", "a/b/c", "./d/../e"] {
         for _ in 0..2 {
-            world.run(&format!("rehearse small.toml --in {lab} --prepare --replace -d site.toml")).exits_with(exit::OK);
+            world
+                .run(&format!(
+                    "rehearse small.toml --in {lab} --prepare --replace -d site.toml"
+                ))
+                .exits_with(exit::OK);
         }
     }
-    assert!(world.at("link").symlink_metadata().expect("there").is_symlink());
+    assert!(
+        world
+            .at("link")
+            .symlink_metadata()
+            .expect("there")
+            .is_symlink()
+    );
     fs::create_dir(world.at("here")).expect("made");
     let here = |words: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-        command.args(["rehearse", "../small.toml", "-d", "../site.toml", "--prepare", "--in", "."]);
-        command.args(words.split_whitespace()).current_dir(world.at("here")).stdin(Stdio::null());
+        command.args([
+            "rehearse",
+            "../small.toml",
+            "-d",
+            "../site.toml",
+            "--prepare",
+            "--in",
+            ".",
+        ]);
+        command
+            .args(words.split_whitespace())
+            .current_dir(world.at("here"))
+            .stdin(Stdio::null());
         command.output().expect("it can be run")
     };
     ends(&here(""), exit::OK, "made ./deployment and ./payload");
@@ -157,14 +203,20 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
     fs::write(world.at("here/notes.md"), "years").expect("written");
     ends(&here("--replace"), exit::USAGE, "`./notes.md`");
     for place in ["/", "..", "."] {
-        let ran = world.run(&format!("rehearse small.toml --in {place} --prepare --replace -d site.toml"));
+        let ran = world.run(&format!(
+            "rehearse small.toml --in {place} --prepare --replace -d site.toml"
+        ));
         ran.exits_with(exit::USAGE).nothing_was_touched();
     }
 }
 
 #[track_caller]
 fn ends(output: &Output, code: i32, words: &str) {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(code), "{text}");
     assert!(text.contains(words), "it did not say `{words}`: {text}");
 }
@@ -175,15 +227,35 @@ fn a_directory_that_others_can_write_to_is_no_place_for_a_lab() {
     fs::create_dir(world.at("lab")).expect("made");
     for mode in [0o777, 0o1777] {
         fs::set_permissions(world.at("lab"), Permissions::from_mode(mode)).expect("a mode");
-        let ran = world.run(&format!("{PREPARE} -d site.toml")).exits_with(exit::USAGE);
-        ran.says("`lab` is writable by all users").says("now: nothing was made: `lab` is empty");
+        let ran = world
+            .run(&format!("{PREPARE} -d site.toml"))
+            .exits_with(exit::USAGE);
+        ran.says("`lab` is writable by all users")
+            .says("now: nothing was made: `lab` is empty");
     }
     // A new one never is, whatever the umask.
-    let script = format!("umask 0; exec \"$ROLLUP\" {} -d site.toml", PREPARE.replace("lab", "lab2"));
+    let script = format!(
+        "umask 0; exec \"$ROLLUP\" {} -d site.toml",
+        PREPARE.replace("lab", "lab2")
+    );
     let mut command = Command::new("sh");
-    command.args(["-c", &script]).env("ROLLUP", env!("CARGO_BIN_EXE_rollup")).current_dir(world.at(""));
-    ends(&command.output().expect("it can be run"), exit::OK, "prepared");
-    assert_eq!(fs::metadata(world.at("lab2")).expect("made").permissions().mode() & 0o002, 0);
+    command
+        .args(["-c", &script])
+        .env("ROLLUP", env!("CARGO_BIN_EXE_rollup"))
+        .current_dir(world.at(""));
+    ends(
+        &command.output().expect("it can be run"),
+        exit::OK,
+        "prepared",
+    );
+    assert_eq!(
+        fs::metadata(world.at("lab2"))
+            .expect("made")
+            .permissions()
+            .mode()
+            & 0o002,
+        0
+    );
 }
 
 #[test]
@@ -194,9 +266,16 @@ fn a_directory_or_a_link_of_another_user_is_no_place_for_a_lab() {
     fs::create_dir(world.at("lab")).expect("made");
     symlink("empty", world.at("link")).expect("linked");
     for name in ["lab", "link"] {
-        let chown = Command::new("chown").args(["-h", "65534:65534", name]).current_dir(world.at("")).status();
+        let chown = Command::new("chown")
+            .args(["-h", "65534:65534", name])
+            .current_dir(world.at(""))
+            .status();
         assert!(chown.expect("chown can be run").success());
-        let ran = world.run(&format!("rehearse small.toml --in {name} --prepare -d site.toml")).exits_with(exit::USAGE);
+        let ran = world
+            .run(&format!(
+                "rehearse small.toml --in {name} --prepare -d site.toml"
+            ))
+            .exits_with(exit::USAGE);
         ran.says(&format!("`{name}` belongs to another user"));
     }
     assert_eq!(fs::read_dir(world.at("empty")).expect("there").count(), 0);
@@ -206,16 +285,25 @@ fn a_directory_or_a_link_of_another_user_is_no_place_for_a_lab() {
 fn a_site_that_cannot_be_built_is_found_before_a_lab_is_made_or_replaced() {
     let world = world();
     let row = "  { name = \"Provider\",";
-    let faulty =
-        SMALL.replacen(row, &format!("  {{ name = \"zero\\u200bwidth\", installer = \"zw.msi\" }},\n{row}"), 1);
+    let faulty = SMALL.replacen(
+        row,
+        &format!("  {{ name = \"zero\\u200bwidth\", installer = \"zw.msi\" }},\n{row}"),
+        1,
+    );
     assert_ne!(faulty, SMALL);
     fs::write(world.at("faulty.toml"), faulty).expect("written");
-    let ran = world.run(&format!("{PREPARE} -d faulty.toml")).exits_with(exit::MISMATCH);
+    let ran = world
+        .run(&format!("{PREPARE} -d faulty.toml"))
+        .exits_with(exit::MISMATCH);
     ran.says("now: nothing was made: `lab` does not exist");
     assert!(!world.at("lab").exists());
-    world.run(&format!("{PREPARE} -d site.toml")).exits_with(exit::OK);
+    world
+        .run(&format!("{PREPARE} -d site.toml"))
+        .exits_with(exit::OK);
     let before = Listing::strict(&world.at("lab"));
-    let ran = world.run(&format!("{PREPARE} -d faulty.toml --replace")).exits_with(exit::MISMATCH);
+    let ran = world
+        .run(&format!("{PREPARE} -d faulty.toml --replace"))
+        .exits_with(exit::MISMATCH);
     ran.says("now: `lab` is a lab, and complete");
     before.assert_same(&Listing::strict(&world.at("lab")));
 }
@@ -223,8 +311,13 @@ fn a_site_that_cannot_be_built_is_found_before_a_lab_is_made_or_replaced() {
 /// Runs a shell script as root in mounts of its own; `$ROLLUP` is the program.
 fn in_own_mounts(world: &World, script: &str) -> Output {
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", script]).current_dir(world.at("")).stdin(Stdio::null());
-    command.env("ROLLUP", env!("CARGO_BIN_EXE_rollup")).env("COLUMNS", "400");
+    command
+        .args(["--mount", "sh", "-ec", script])
+        .current_dir(world.at(""))
+        .stdin(Stdio::null());
+    command
+        .env("ROLLUP", env!("CARGO_BIN_EXE_rollup"))
+        .env("COLUMNS", "400");
     command.output().expect("unshare can be run")
 }
 
@@ -240,7 +333,11 @@ fn what_a_full_disk_cut_short_is_removed_and_the_next_try_works() {
                  $ROLLUP rehearse small.toml {from} --prepare --in small/a/lab; exit $code"
             );
             let output = in_own_mounts(&world(), &script);
-            ends(&output, exit::IO, "now: nothing was made: `small/a/lab` does not exist");
+            ends(
+                &output,
+                exit::IO,
+                "now: nothing was made: `small/a/lab` does not exist",
+            );
         }
     }
 }
@@ -249,16 +346,28 @@ fn what_a_full_disk_cut_short_is_removed_and_the_next_try_works() {
 #[ignore = "needs root and mounts"]
 fn a_mount_in_a_lab_stops_its_replacement_before_anything_is_removed() {
     for (at, mount) in [
-        ("lab/deployment/Share", "mount -t tmpfs none lab/deployment/Share"),
+        (
+            "lab/deployment/Share",
+            "mount -t tmpfs none lab/deployment/Share",
+        ),
         ("lab/payload", "mount --bind theirs lab/payload"),
-        ("lab/deployment/Things/Provider/files", "mount --bind theirs lab/deployment/Things/Provider/files"),
+        (
+            "lab/deployment/Things/Provider/files",
+            "mount --bind theirs lab/deployment/Things/Provider/files",
+        ),
     ] {
         let world = with_lab();
-        fs::create_dir(world.at("theirs")).and_then(|()| fs::write(world.at("theirs/a"), "")).expect("written");
+        fs::create_dir(world.at("theirs"))
+            .and_then(|()| fs::write(world.at("theirs/a"), ""))
+            .expect("written");
         let before = Listing::of(&world.at("lab"));
         let script = format!("{mount}; exec $ROLLUP {PREPARE} -d site.toml --replace");
         let output = in_own_mounts(&world, &script);
-        ends(&output, exit::NOT_READY, &format!("cannot remove `{at}`: something is mounted there"));
+        ends(
+            &output,
+            exit::NOT_READY,
+            &format!("cannot remove `{at}`: something is mounted there"),
+        );
         ends(&output, exit::NOT_READY, &format!("next: `umount {at}`"));
         before.assert_same(&Listing::of(&world.at("lab")));
         assert!(world.at("theirs/a").exists());
@@ -273,11 +382,21 @@ fn a_mount_in_a_lab_stops_its_replacement_before_anything_is_removed() {
 /// Starts the program, sends it a signal when something is there, and waits for its end.
 fn interrupted(world: &World, words: &str, signal: Signal, when: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-    command.args(words.split_whitespace()).current_dir(world.at("")).stdin(Stdio::null());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it can be run");
+    command
+        .args(words.split_whitespace())
+        .current_dir(world.at(""))
+        .stdin(Stdio::null());
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it can be run");
     let begun = Instant::now();
     while !world.at(when).exists() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "`{when}` was never made");
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "`{when}` was never made"
+        );
         thread::sleep(Duration::from_millis(1));
     }
     kill_process(Pid::from_child(&child), signal).expect("it runs");
@@ -291,28 +410,62 @@ fn ctrl_c_while_the_lab_is_made_leaves_nothing_and_a_death_nothing_in_the_way() 
     for number in 0..4_000 {
         fs::write(world.at(&format!("deployment/Share/{number}.txt")), "").expect("written");
     }
-    let output = interrupted(&world, &format!("{PREPARE} -d deployment"), Signal::INT, "lab/deployment");
-    ends(&output, exit::INTERRUPTED, "now: nothing was made: `lab` does not exist");
+    let output = interrupted(
+        &world,
+        &format!("{PREPARE} -d deployment"),
+        Signal::INT,
+        "lab/deployment",
+    );
+    ends(
+        &output,
+        exit::INTERRUPTED,
+        "now: nothing was made: `lab` does not exist",
+    );
     assert!(!world.at("lab").exists());
-    interrupted(&world, &format!("{PREPARE} -d deployment"), Signal::KILL, "lab/deployment");
+    interrupted(
+        &world,
+        &format!("{PREPARE} -d deployment"),
+        Signal::KILL,
+        "lab/deployment",
+    );
     assert!(world.at("lab/deployment").exists());
-    world.run(&format!("{PREPARE} -d deployment")).exits_with(exit::OK);
+    world
+        .run(&format!("{PREPARE} -d deployment"))
+        .exits_with(exit::OK);
 }
 
 #[test]
 fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_death_nothing_in_the_way() {
     let world = world();
     let everywhere = "rehearse small.toml -d site.toml --in lab --replace --crash-everywhere";
-    let output = interrupted(&world, everywhere, Signal::INT, "lab/worker-1/deployment/.rollup/runs");
-    ends(&output, exit::INTERRUPTED, "now: `lab` is a lab, and complete");
-    let mut left: Vec<_> =
-        fs::read_dir(world.at("lab")).expect("a lab").map(|e| e.expect("an entry").file_name()).collect();
+    let output = interrupted(
+        &world,
+        everywhere,
+        Signal::INT,
+        "lab/worker-1/deployment/.rollup/runs",
+    );
+    ends(
+        &output,
+        exit::INTERRUPTED,
+        "now: `lab` is a lab, and complete",
+    );
+    let mut left: Vec<_> = fs::read_dir(world.at("lab"))
+        .expect("a lab")
+        .map(|e| e.expect("an entry").file_name())
+        .collect();
     left.sort();
     assert_eq!(left, [".rollup-lab", "deployment", "payload"]);
-    interrupted(&world, everywhere, Signal::KILL, "lab/worker-1/deployment/.rollup/runs");
+    interrupted(
+        &world,
+        everywhere,
+        Signal::KILL,
+        "lab/worker-1/deployment/.rollup/runs",
+    );
     // A child may be at work still.
     thread::sleep(Duration::from_secs(1));
     assert!(world.at("lab/worker-1").exists());
-    world.run(&format!("{PREPARE} -d site.toml --replace")).exits_with(exit::OK);
+    world
+        .run(&format!("{PREPARE} -d site.toml --replace"))
+        .exits_with(exit::OK);
     assert!(!world.at("lab/worker-1").exists());
 }

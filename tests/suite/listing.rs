@@ -46,11 +46,16 @@ impl Listing {
         Self::strict(folder).of_the_deployment()
     }
 
-    /// What the commands that only read promise: every name, byte, mode and time, `.rollup` included.
+    /// What the commands that only read promise: every name, byte, mode and time, `.rollup`
+    /// included.
     pub(crate) fn strict(folder: &Path) -> Self {
         let entries = WalkDir::new(folder).into_iter().map(|entry| {
             let entry = entry.expect("a readable tree");
-            let below = entry.path().strip_prefix(folder).expect("it lies below").to_owned();
+            let below = entry
+                .path()
+                .strip_prefix(folder)
+                .expect("it lies below")
+                .to_owned();
             (below, Entry::read(entry.path()))
         });
         Self(entries.collect())
@@ -65,7 +70,11 @@ impl Listing {
 
     /// The paths of all entries that a condition holds for.
     pub(crate) fn paths(&self, is_it: impl Fn(&Path, &Entry) -> bool) -> Vec<PathBuf> {
-        self.0.iter().filter(|(path, entry)| is_it(path, entry)).map(|(path, _)| path.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(path, entry)| is_it(path, entry))
+            .map(|(path, _)| path.clone())
+            .collect()
     }
 
     /// The entry at a path.
@@ -89,13 +98,22 @@ impl Listing {
     #[track_caller]
     pub(crate) fn assert_same(&self, after: &Self) {
         let mut differences = Vec::new();
-        for path in self.0.keys().chain(after.0.keys().filter(|path| !self.0.contains_key(*path))) {
+        for path in self
+            .0
+            .keys()
+            .chain(after.0.keys().filter(|path| !self.0.contains_key(*path)))
+        {
             let (was, is) = (self.get(path), after.get(path));
             if was != is {
                 differences.push(format!("{}:\n  was {was:?}\n  is  {is:?}", path.display()));
             }
         }
-        assert!(differences.is_empty(), "{} differences\n{}", differences.len(), differences.join("\n"));
+        assert!(
+            differences.is_empty(),
+            "{} differences\n{}",
+            differences.len(),
+            differences.join("\n")
+        );
     }
 }
 
@@ -103,8 +121,10 @@ impl Entry {
     fn read(path: &Path) -> Self {
         let metadata = fs::symlink_metadata(path).expect("it was just listed");
         let kind = metadata.file_type();
-        let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+        let modified =
+            i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        let changed =
+            i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
         Self {
             kind: match () {
                 () if kind.is_dir() => "folder",
@@ -117,10 +137,18 @@ impl Entry {
             mode: metadata.mode() & 0o7777,
             owner: (metadata.uid(), metadata.gid()),
             size: if kind.is_file() { metadata.len() } else { 0 },
-            sha256: kind.is_file().then(|| Digest::of(&fs::read(path).expect("a readable file"))),
-            target: kind.is_symlink().then(|| fs::read_link(path).expect("a link")),
+            sha256: kind
+                .is_file()
+                .then(|| Digest::of(&fs::read(path).expect("a readable file"))),
+            target: kind
+                .is_symlink()
+                .then(|| fs::read_link(path).expect("a link")),
             modified: (!kind.is_dir()).then_some(modified),
-            touched: Some(Touched { inode: metadata.ino(), modified, changed }),
+            touched: Some(Touched {
+                inode: metadata.ino(),
+                modified,
+                changed,
+            }),
         }
     }
 }
@@ -132,11 +160,19 @@ fn a_listing_sees_every_kind_of_change() {
     let file = folder.path().join("file");
     let epoch = std::time::SystemTime::UNIX_EPOCH;
     let changes: [(&str, &dyn Fn()); 6] = [
-        ("another byte", &|| fs::write(&file, "two").expect("written")),
+        ("another byte", &|| {
+            fs::write(&file, "two").expect("written")
+        }),
         ("another time", &|| crate::world::set_modified(&file, epoch)),
-        ("another mode", &|| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode")),
-        ("a new folder", &|| fs::create_dir(folder.path().join("new")).expect("made")),
-        ("a new link", &|| std::os::unix::fs::symlink("file", folder.path().join("link")).expect("linked")),
+        ("another mode", &|| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode")
+        }),
+        ("a new folder", &|| {
+            fs::create_dir(folder.path().join("new")).expect("made")
+        }),
+        ("a new link", &|| {
+            std::os::unix::fs::symlink("file", folder.path().join("link")).expect("linked")
+        }),
         ("a file gone", &|| fs::remove_file(&file).expect("removed")),
     ];
     fs::write(&file, "one").expect("written");
@@ -148,6 +184,14 @@ fn a_listing_sees_every_kind_of_change() {
     }
     let (before, strict) = (Listing::of(folder.path()), Listing::strict(folder.path()));
     fs::create_dir(folder.path().join(".rollup")).expect("made");
-    assert_eq!(before, Listing::of(folder.path()), "what rollup keeps is no part of the deployment");
-    assert_ne!(strict, Listing::strict(folder.path()), "but reading does not even make that");
+    assert_eq!(
+        before,
+        Listing::of(folder.path()),
+        "what rollup keeps is no part of the deployment"
+    );
+    assert_ne!(
+        strict,
+        Listing::strict(folder.path()),
+        "but reading does not even make that"
+    );
 }

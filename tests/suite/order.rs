@@ -1,5 +1,5 @@
-//! The order of a manifest is the order of the run: each step sees what the steps before it left, and
-//! each run what the runs before it left.
+//! The order of a manifest is the order of the run: each step sees what the steps before it left,
+//! and each run what the runs before it left.
 
 use rollup::installer::{Recipe, build_package};
 use rollup::names::FileName;
@@ -28,10 +28,21 @@ files = [{ name = "Provider.msi" }]
 "#;
     let world = small_world(steps);
     let before = world.read("Things/Provider/state.toml");
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("as previewed");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("as previewed");
     let after = world.read("Things/Provider/state.toml");
-    let version = |text: &str| text.lines().find(|line| line.starts_with("version")).map(str::to_owned);
-    assert_eq!(version(&before), version(&after), "the newer installer came only after the install");
+    let version = |text: &str| {
+        text.lines()
+            .find(|line| line.starts_with("version"))
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        version(&before),
+        version(&after),
+        "the newer installer came only after the install"
+    );
 }
 
 #[test]
@@ -39,7 +50,9 @@ fn what_a_later_run_leaves_alone_still_belongs_to_the_earlier_one() {
     let world = World::with_deployment();
     world.run("apply kb952076.toml --yes").exits_with(exit::OK);
     // The files are the same the second time, so that the second run copies none of them.
-    world.run("apply kb952076.toml --yes --again").exits_with(exit::OK);
+    world
+        .run("apply kb952076.toml --yes --again")
+        .exits_with(exit::OK);
     let world = world.put("MSIShare/HostedEmail2007WS.msi", "a hotfix");
     world
         .run("apply kb952076.toml --yes")
@@ -87,7 +100,9 @@ fn what_the_run_itself_brought_is_not_told_as_drift() {
     );
     let world = small_world(&steps);
     let ran = world.run(APPLY_SMALL).exits_with(exit::OK);
-    ran.does_not_say("is missing, though").does_not_say("was changed since").says("as previewed");
+    ran.does_not_say("is missing, though")
+        .does_not_say("was changed since")
+        .says("as previewed");
 }
 
 #[test]
@@ -102,10 +117,15 @@ fn a_superseded_rollup_is_told_by_what_stands_in_its_place() {
     world.run("apply second.toml --yes").exits_with(exit::OK);
     world.run("apply third.toml --yes").exits_with(exit::OK);
     let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_APPLICABLE);
-    ran.says("KB100001 is superseded: KB100003 is in force").does_not_say("KB100002 is in force");
+    ran.says("KB100001 is superseded: KB100003 is in force")
+        .does_not_say("KB100002 is in force");
     // What was replaced is not thereby present, and cannot be applied any more.
-    let ran = world.run("apply needy.toml --yes").exits_with(exit::NOT_READY);
-    ran.says("KB100003 replaced KB100001").does_not_say("apply KB100001 first").tree_is_unchanged();
+    let ran = world
+        .run("apply needy.toml --yes")
+        .exits_with(exit::NOT_READY);
+    ran.says("KB100003 replaced KB100001")
+        .does_not_say("apply KB100001 first")
+        .tree_is_unchanged();
 }
 
 #[test]

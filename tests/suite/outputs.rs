@@ -1,4 +1,5 @@
-//! Files that commands write: complete or not there, never over what matters, and with what people gave them.
+//! Files that commands write: complete or not there, never over what matters, and with what people
+//! gave them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -10,7 +11,9 @@ use crate::world::{World, exit};
 /// A world with a saved plan, an article and a finished run: everything that a command can read.
 fn world() -> World {
     let world = small_world(UPDATE_PROVIDER).put("../article.txt", ARTICLE);
-    world.run("plan small.toml --save plan.json").exits_with(exit::OK);
+    world
+        .run("plan small.toml --save plan.json")
+        .exits_with(exit::OK);
     world
 }
 
@@ -41,7 +44,11 @@ fn no_command_writes_into_a_deployment() {
     let world = applied();
     // Another deployment, seen by its directories alone, and a link that leads into the first one.
     fs::create_dir_all(world.at("other/Share/deep")).expect("made");
-    fs::copy(world.live("deployment.toml"), world.at("other/deployment.toml")).expect("copied");
+    fs::copy(
+        world.live("deployment.toml"),
+        world.at("other/deployment.toml"),
+    )
+    .expect("copied");
     fs::create_dir_all(world.at("lost/.rollup/runs")).expect("made");
     symlink(world.live("level.toml"), world.at("link.toml")).expect("linked");
     symlink(world.live("new.toml"), world.at("dangling.toml")).expect("linked");
@@ -60,8 +67,12 @@ fn no_command_writes_into_a_deployment() {
     ];
     for writer in WRITERS {
         for place in places {
-            let ran = world.run(&writer.replace("FILE", place)).exits_with(exit::USAGE);
-            ran.says("is in the deployment").says("nothing was written").nothing_was_touched();
+            let ran = world
+                .run(&writer.replace("FILE", place))
+                .exits_with(exit::USAGE);
+            ran.says("is in the deployment")
+                .says("nothing was written")
+                .nothing_was_touched();
         }
     }
     assert!(!world.at("other/Share/deep/new.txt").exists() && !world.at("lost/new.txt").exists());
@@ -71,7 +82,11 @@ fn no_command_writes_into_a_deployment() {
 fn a_directory_with_a_description_alone_is_no_deployment() {
     let world = world();
     fs::create_dir(world.at("repository")).expect("made");
-    fs::copy(world.live("deployment.toml"), world.at("repository/deployment.toml")).expect("copied");
+    fs::copy(
+        world.live("deployment.toml"),
+        world.at("repository/deployment.toml"),
+    )
+    .expect("copied");
     let words = "validate repository --format sarif -o repository/rollup.sarif";
     world.run(words).exits_with(exit::OK);
     assert!(world.at("repository/rollup.sarif").is_file());
@@ -86,7 +101,11 @@ fn no_command_writes_into_the_payload_that_it_uses() {
         "plan plan.json -o KB100001/plan.txt",
         "validate small.toml -p KB100001 -o KB100001/report.txt",
     ] {
-        world.run(words).exits_with(exit::USAGE).says("is in the payload").says("nothing was written");
+        world
+            .run(words)
+            .exits_with(exit::USAGE)
+            .says("is in the payload")
+            .says("nothing was written");
     }
     assert!(!world.at("KB100001/plan.txt").exists());
 }
@@ -111,29 +130,59 @@ fn no_command_writes_over_what_it_reads() {
         "import article.txt -o article.txt --force",
         "import article.txt -o article.txt",
     ] {
-        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("nothing was written");
+        world
+            .run(words)
+            .exits_with(exit::USAGE)
+            .says("is what the command reads")
+            .says("nothing was written");
     }
-    world.run("plan small.toml -o x.txt --save ./x.txt").exits_with(exit::USAGE).says("name the same file");
-    world.run("plan small.toml -o link2.txt --save x.txt").exits_with(exit::OK);
-    assert_eq!(fs::read(world.at("small.toml")).expect("a manifest"), before);
-    assert!(fs::read_to_string(world.at("article.txt")).expect("an article").contains("Orchard"));
+    world
+        .run("plan small.toml -o x.txt --save ./x.txt")
+        .exits_with(exit::USAGE)
+        .says("name the same file");
+    world
+        .run("plan small.toml -o link2.txt --save x.txt")
+        .exits_with(exit::OK);
+    assert_eq!(
+        fs::read(world.at("small.toml")).expect("a manifest"),
+        before
+    );
+    assert!(
+        fs::read_to_string(world.at("article.txt"))
+            .expect("an article")
+            .contains("Orchard")
+    );
 }
 
 #[test]
 fn a_draft_never_replaces_a_file_unless_told_to() {
     let world = world();
-    world.run("import article.txt -o draft.toml").exits_with(exit::OK);
+    world
+        .run("import article.txt -o draft.toml")
+        .exits_with(exit::OK);
     fs::write(world.at("draft.toml"), "# decided\n").expect("edited");
-    let ran = world.run("import article.txt -o draft.toml").exits_with(exit::USAGE);
-    ran.says("`draft.toml` exists").says("nothing was written").says("--force");
+    let ran = world
+        .run("import article.txt -o draft.toml")
+        .exits_with(exit::USAGE);
+    ran.says("`draft.toml` exists")
+        .says("nothing was written")
+        .says("--force");
     assert_eq!(world.read("../draft.toml"), "# decided\n");
-    world.run("import article.txt --report -o draft.toml").exits_with(exit::USAGE);
+    world
+        .run("import article.txt --report -o draft.toml")
+        .exits_with(exit::USAGE);
     symlink("draft.toml", world.at("link.toml")).expect("linked");
-    world.run("import article.txt -o link.toml").exits_with(exit::USAGE);
+    world
+        .run("import article.txt -o link.toml")
+        .exits_with(exit::USAGE);
     assert_eq!(world.read("../draft.toml"), "# decided\n");
-    world.run("import article.txt -o draft.toml --force").exits_with(exit::OK);
+    world
+        .run("import article.txt -o draft.toml --force")
+        .exits_with(exit::OK);
     assert!(world.read("../draft.toml").contains("KB900123"));
-    world.run("import article.txt --force").exits_with(exit::USAGE);
+    world
+        .run("import article.txt --force")
+        .exits_with(exit::USAGE);
 }
 
 #[test]
@@ -142,14 +191,24 @@ fn a_replaced_file_keeps_its_link_its_mode_and_its_attributes() {
     fs::create_dir(world.at("real")).expect("made");
     fs::write(world.at("real/plan.txt"), "old").expect("written");
     fs::set_permissions(world.at("real/plan.txt"), fs::Permissions::from_mode(0o640)).expect("set");
-    let attribute =
-        rustix::fs::setxattr(world.at("real/plan.txt"), "user.reviewed", b"yes", rustix::fs::XattrFlags::empty());
+    let attribute = rustix::fs::setxattr(
+        world.at("real/plan.txt"),
+        "user.reviewed",
+        b"yes",
+        rustix::fs::XattrFlags::empty(),
+    );
     symlink("real/plan.txt", world.at("near.txt")).expect("linked");
     symlink("near.txt", world.at("far.txt")).expect("linked");
     world.run("plan small.toml -o far.txt").exits_with(exit::OK);
     let kept = world.at("real/plan.txt");
-    assert!(fs::read_to_string(&kept).expect("a plan").contains("KB100001"));
-    assert!(world.at("far.txt").is_symlink() && world.at("near.txt").is_symlink() && !kept.is_symlink());
+    assert!(
+        fs::read_to_string(&kept)
+            .expect("a plan")
+            .contains("KB100001")
+    );
+    assert!(
+        world.at("far.txt").is_symlink() && world.at("near.txt").is_symlink() && !kept.is_symlink()
+    );
     assert_eq!(kept.metadata().expect("there").mode() & 0o7777, 0o640);
     if attribute.is_ok() {
         let mut value = [0; 8];
@@ -158,7 +217,9 @@ fn a_replaced_file_keeps_its_link_its_mode_and_its_attributes() {
     }
     // A link that leads nowhere yet is filled, as a shell would.
     symlink("real/new.txt", world.at("coming.txt")).expect("linked");
-    world.run("plan small.toml -o coming.txt").exits_with(exit::OK);
+    world
+        .run("plan small.toml -o coming.txt")
+        .exits_with(exit::OK);
     assert!(world.at("coming.txt").is_symlink() && world.at("real/new.txt").is_file());
     assert_eq!(leftovers(&world.at("real")), Vec::<String>::new());
 }
@@ -169,8 +230,14 @@ fn pinning_keeps_the_link_and_the_mode_of_a_manifest() {
     fs::set_permissions(world.at("kb952076.toml"), fs::Permissions::from_mode(0o600)).expect("set");
     symlink("kb952076.toml", world.at("link.toml")).expect("linked");
     world.run("seal link.toml -p KB952076").exits_with(exit::OK);
-    assert!(world.at("link.toml").is_symlink() && world.read("../kb952076.toml").contains("[payload.sha256]"));
-    assert_eq!(world.at("kb952076.toml").metadata().expect("there").mode() & 0o7777, 0o600);
+    assert!(
+        world.at("link.toml").is_symlink()
+            && world.read("../kb952076.toml").contains("[payload.sha256]")
+    );
+    assert_eq!(
+        world.at("kb952076.toml").metadata().expect("there").mode() & 0o7777,
+        0o600
+    );
     assert_eq!(leftovers(&world.at(".")), Vec::<String>::new());
 }
 
@@ -178,7 +245,9 @@ fn pinning_keeps_the_link_and_the_mode_of_a_manifest() {
 fn pinning_changes_no_file_of_a_deployment() {
     let world = World::with_deployment().without_pins();
     fs::copy(world.at("kb952076.toml"), world.live("kb952076.toml")).expect("copied");
-    let ran = world.run("seal deployment/kb952076.toml -p KB952076").exits_with(exit::USAGE);
+    let ran = world
+        .run("seal deployment/kb952076.toml -p KB952076")
+        .exits_with(exit::USAGE);
     ran.says("is in the deployment").nothing_was_touched();
 }
 
@@ -186,10 +255,22 @@ fn pinning_changes_no_file_of_a_deployment() {
 fn no_backup_goes_into_a_deployment_or_the_payload() {
     let world = world();
     fs::create_dir_all(world.at("other/Share")).expect("made");
-    fs::copy(world.live("deployment.toml"), world.at("other/deployment.toml")).expect("copied");
-    for (place, why) in [("other", "deployment"), ("other/Share/x", "deployment"), ("KB100001/kept", "payload")] {
-        let ran = world.run(&format!("apply small.toml --yes --backup-dir {place}")).exits_with(exit::USAGE);
-        ran.says(&format!("is in the {why}")).says("nothing was written").nothing_was_touched();
+    fs::copy(
+        world.live("deployment.toml"),
+        world.at("other/deployment.toml"),
+    )
+    .expect("copied");
+    for (place, why) in [
+        ("other", "deployment"),
+        ("other/Share/x", "deployment"),
+        ("KB100001/kept", "payload"),
+    ] {
+        let ran = world
+            .run(&format!("apply small.toml --yes --backup-dir {place}"))
+            .exits_with(exit::USAGE);
+        ran.says(&format!("is in the {why}"))
+            .says("nothing was written")
+            .nothing_was_touched();
     }
     assert!(!world.at("KB100001/kept").exists() && !world.at("other/Share/x").exists());
 }
@@ -205,7 +286,9 @@ fn no_lab_goes_into_a_deployment_or_the_payload() {
         ("deployment", "deployment"),
         ("KB100001/lab", "payload"),
     ] {
-        let words = format!("rehearse small.toml -d deployment/deployment.toml -p KB100001 --in {lab} --prepare");
+        let words = format!(
+            "rehearse small.toml -d deployment/deployment.toml -p KB100001 --in {lab} --prepare"
+        );
         let ran = world.run(&words).exits_with(exit::USAGE);
         ran.says(&format!("is in the {why}")).nothing_was_touched();
         assert!(!world.at("KB100001/lab").exists());
@@ -215,15 +298,26 @@ fn no_lab_goes_into_a_deployment_or_the_payload() {
 #[test]
 fn a_new_file_has_the_mode_that_the_umask_leaves() {
     let world = world();
-    let line = format!("umask 027; exec {} plan small.toml --save mine.json", env!("CARGO_BIN_EXE_rollup"));
+    let line = format!(
+        "umask 027; exec {} plan small.toml --save mine.json",
+        env!("CARGO_BIN_EXE_rollup")
+    );
     let mut shell = world.command("");
     let shell = std::process::Command::new("sh")
         .args(["-c", &line])
         .current_dir(world.at("."))
-        .envs(shell.env("X", "").get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .envs(
+            shell
+                .env("X", "")
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
         .output();
     assert!(shell.expect("a shell").status.success());
-    assert_eq!(world.at("mine.json").metadata().expect("there").mode() & 0o7777, 0o640);
+    assert_eq!(
+        world.at("mine.json").metadata().expect("there").mode() & 0o7777,
+        0o640
+    );
 }
 
 #[test]
@@ -233,8 +327,16 @@ fn no_file_beside_an_output_is_taken_for_scratch() {
         fs::write(world.at(name), "mine").expect("written");
     }
     symlink("small.toml.new", world.at("out.json.new")).expect("linked");
-    world.run("plan small.toml -o out.txt --save out.json").exits_with(exit::OK);
-    for name in ["out.txt.new", "small.toml.new", "out.txt.tmp", "out.txt~", "out.json.new"] {
+    world
+        .run("plan small.toml -o out.txt --save out.json")
+        .exits_with(exit::OK);
+    for name in [
+        "out.txt.new",
+        "small.toml.new",
+        "out.txt.tmp",
+        "out.txt~",
+        "out.json.new",
+    ] {
         assert_eq!(world.read(&format!("../{name}")), "mine", "{name}");
     }
     assert!(!world.at("out.json").is_symlink());
@@ -244,14 +346,29 @@ fn no_file_beside_an_output_is_taken_for_scratch() {
 fn what_cannot_be_written_leaves_the_old_file() {
     let world = world();
     fs::create_dir(world.at("directory")).expect("made");
-    for writer in WRITERS.iter().filter(|writer| !writer.starts_with("report")) {
-        world.run(&writer.replace("FILE", "directory")).exits_with(exit::IO).says("cannot write `directory`");
-        world.run(&writer.replace("FILE", "nowhere/x")).exits_with(exit::IO).says("cannot write `nowhere/x`");
+    for writer in WRITERS
+        .iter()
+        .filter(|writer| !writer.starts_with("report"))
+    {
+        world
+            .run(&writer.replace("FILE", "directory"))
+            .exits_with(exit::IO)
+            .says("cannot write `directory`");
+        world
+            .run(&writer.replace("FILE", "nowhere/x"))
+            .exits_with(exit::IO)
+            .says("cannot write `nowhere/x`");
     }
     // A limit on the size of files, as a full disk has, meets a large document in its middle.
     fs::write(world.at("plan.txt"), "old").expect("written");
-    let line = format!("trap '' XFSZ; ulimit -f 1; exec {} schema manifest -o plan.txt", env!("CARGO_BIN_EXE_rollup"));
-    let shell = std::process::Command::new("sh").args(["-c", &line]).current_dir(world.at(".")).output();
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {} schema manifest -o plan.txt",
+        env!("CARGO_BIN_EXE_rollup")
+    );
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .current_dir(world.at("."))
+        .output();
     assert_eq!(shell.expect("a shell").status.code(), Some(exit::IO));
     assert_eq!(world.read("../plan.txt"), "old");
     assert_eq!(leftovers(&world.at(".")), Vec::<String>::new());
@@ -260,11 +377,21 @@ fn what_cannot_be_written_leaves_the_old_file() {
 #[test]
 fn an_output_may_be_a_stream() {
     let world = world();
-    world.run("plan small.toml -o /dev/null").exits_with(exit::OK);
-    let ran = world.run("schema manifest -o /dev/stdout").exits_with(exit::OK);
+    world
+        .run("plan small.toml -o /dev/null")
+        .exits_with(exit::OK);
+    let ran = world
+        .run("schema manifest -o /dev/stdout")
+        .exits_with(exit::OK);
     assert!(ran.stdout().contains("\"$schema\""));
-    let line = format!("echo before > log; {} schema manifest -o /dev/stdout >> log", env!("CARGO_BIN_EXE_rollup"));
-    let shell = std::process::Command::new("sh").args(["-c", &line]).current_dir(world.at(".")).status();
+    let line = format!(
+        "echo before > log; {} schema manifest -o /dev/stdout >> log",
+        env!("CARGO_BIN_EXE_rollup")
+    );
+    let shell = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .current_dir(world.at("."))
+        .status();
     assert!(shell.expect("a shell").success());
     let log = world.read("../log");
     assert!(log.starts_with("before\n{") && log.contains("\"$schema\""));
@@ -272,6 +399,11 @@ fn an_output_may_be_a_stream() {
 
 /// Temporary files that a command left.
 fn leftovers(directory: &Path) -> Vec<String> {
-    let names = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").file_name());
-    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with('.')).collect()
+    let names = fs::read_dir(directory)
+        .expect("a directory")
+        .map(|entry| entry.expect("an entry").file_name());
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with('.'))
+        .collect()
 }

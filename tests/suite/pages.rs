@@ -1,7 +1,8 @@
-//! A plan or a report as one page: whole without a network or a script, true to the plan, and usable by everybody.
+//! A plan or a report as one page: whole without a network or a script, true to the plan, and
+//! usable by everybody.
 //!
-//! What a validator and an accessibility checker say is asked in the ignored tests; they need `chromium`, and
-//! `html-validate` and `axe-core` from npm.
+//! What a validator and an accessibility checker say is asked in the ignored tests; they need
+//! `chromium`, and `html-validate` and `axe-core` from npm.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,10 +57,14 @@ fn page(world: &World, words: &str) -> String {
     world.run(words).exits_with(exit::OK).stdout().to_owned()
 }
 
-/// The plan of [`EVERYTHING`], with what was never installed taken in: a page, and the same as JSON.
+/// The plan of [`EVERYTHING`], with what was never installed taken in: a page, and the same as
+/// JSON.
 fn everything() -> (String, Value) {
     let world = small_world(EVERYTHING);
-    let plan = world.run("plan small.toml --install-new --save plan.json --format json").exits_with(exit::OK).json();
+    let plan = world
+        .run("plan small.toml --install-new --save plan.json --format json")
+        .exits_with(exit::OK)
+        .json();
     (page(&world, "show plan.json --format html"), plan)
 }
 
@@ -68,16 +73,25 @@ fn reports() -> [String; 3] {
     let applied = World::with_deployment();
     applied.run(APPLY).exits_with(exit::OK);
     let stopped = small_world(WITH_A_PERSON);
-    stopped.run("apply small.toml --yes").exits_with(exit::STOPPED);
+    stopped
+        .run("apply small.toml --yes")
+        .exits_with(exit::STOPPED);
     let undone = stopped.copy();
-    undone.run("resume --yes --confirm database").exits_with(exit::OK);
-    undone.run("undo last --yes --confirm database").exits_with(exit::OK);
+    undone
+        .run("resume --yes --confirm database")
+        .exits_with(exit::OK);
+    undone
+        .run("undo last --yes --confirm database")
+        .exits_with(exit::OK);
     [applied, stopped, undone].map(|world| page(&world, "report last --format html"))
 }
 
 fn kb952076() -> (String, Value) {
     let world = World::with_deployment();
-    (page(&world, "plan kb952076.toml --format html"), world.plan("kb952076.toml"))
+    (
+        page(&world, "plan kb952076.toml --format html"),
+        world.plan("kb952076.toml"),
+    )
 }
 
 /// The words of a page: without its head, its marks and its entities.
@@ -96,27 +110,51 @@ fn words(page: &str) -> String {
             words.push(' ');
         }
     }
-    let entities = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
-    let words = entities.iter().fold(words, |words, (entity, c)| words.replace(entity, c));
+    let entities = [
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#38;", "&"),
+    ];
+    let words = entities
+        .iter()
+        .fold(words, |words, (entity, c)| words.replace(entity, c));
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The values of an attribute.
 fn values<'p>(page: &'p str, attribute: &str) -> Vec<&'p str> {
     let start = format!(" {attribute}=\"");
-    page.split(&start).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect()
+    page.split(&start)
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once('"')?.0))
+        .collect()
 }
 
 fn list<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 #[test]
 fn it_needs_no_network_and_no_script() {
     for page in [kb952076().0, everything().0].into_iter().chain(reports()) {
-        for word in
-            ["<script", "<link", "<iframe", "<img", "<object", "@import", "url(", "http:", "https:", "javascript:"]
-        {
+        for word in [
+            "<script",
+            "<link",
+            "<iframe",
+            "<img",
+            "<object",
+            "@import",
+            "url(",
+            "http:",
+            "https:",
+            "javascript:",
+        ] {
             assert!(!page.contains(word), "the page has `{word}`");
         }
         assert!(values(&page, "src").is_empty() && values(&page, "onerror").is_empty());
@@ -130,12 +168,20 @@ fn every_link_and_label_leads_somewhere() {
         let all = values(&page, "id");
         let ids: BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(ids.len(), all.len(), "an id stands there twice");
-        let links = values(&page, "href").into_iter().map(|link| link.strip_prefix('#').expect("a link in the page"));
+        let links = values(&page, "href")
+            .into_iter()
+            .map(|link| link.strip_prefix('#').expect("a link in the page"));
         for name in links.chain(values(&page, "aria-labelledby")) {
             assert!(ids.contains(name), "nothing is called {name}");
         }
-        assert_eq!(page.matches("<table").count(), page.matches("<caption").count());
-        assert_eq!(page.matches("<th ").count() + page.matches("<th>").count(), page.matches(" scope=\"").count());
+        assert_eq!(
+            page.matches("<table").count(),
+            page.matches("<caption").count()
+        );
+        assert_eq!(
+            page.matches("<th ").count() + page.matches("<th>").count(),
+            page.matches(" scope=\"").count()
+        );
     }
 }
 
@@ -143,7 +189,12 @@ fn every_link_and_label_leads_somewhere() {
 fn it_says_everything_that_the_plan_says() {
     for (page, plan) in [kb952076(), everything()] {
         let said = words(&page);
-        let says = |text: &str| assert!(said.contains(text), "the page does not say `{text}`: {said}");
+        let says = |text: &str| {
+            assert!(
+                said.contains(text),
+                "the page does not say `{text}`: {said}"
+            )
+        };
         says(plan["digest"].as_str().expect("a digest"));
         says(plan["prediction"]["digest"].as_str().expect("a digest"));
         for step in list(&plan, "/steps") {
@@ -158,45 +209,80 @@ fn it_says_everything_that_the_plan_says() {
             for nothing in list(step, "/nothing") {
                 says(nothing["why"].as_str().expect("a reason"));
             }
-            list(step, "/left_out").iter().for_each(|item| says(item.as_str().expect("an item")));
+            list(step, "/left_out")
+                .iter()
+                .for_each(|item| says(item.as_str().expect("an item")));
         }
         for row in list(&plan, "/context/file_table") {
             says(row["name"].as_str().expect("a name"));
             says(row["unused"].as_str().unwrap_or_default());
         }
-        let items = list(&plan, "/context/console").iter().flat_map(|group| list(group, "/items"));
+        let items = list(&plan, "/context/console")
+            .iter()
+            .flat_map(|group| list(group, "/items"));
         items.for_each(|item| says(item["name"].as_str().expect("a name")));
         for checked in list(&plan, "/context/checked") {
             says(checked["what"].as_str().expect("a text"));
-            list(checked, "/found").iter().for_each(|found| says(found.as_str().expect("a text")));
+            list(checked, "/found")
+                .iter()
+                .for_each(|found| says(found.as_str().expect("a text")));
         }
         for confirmation in list(&plan, "/confirmations") {
             says(confirmation["question"].as_str().expect("a question"));
         }
-        list(&plan, "/warnings").iter().for_each(|warning| says(warning.as_str().expect("a warning")));
+        list(&plan, "/warnings")
+            .iter()
+            .for_each(|warning| says(warning.as_str().expect("a warning")));
     }
 }
 
 #[test]
 fn the_console_of_the_sample_is_shown_whole() {
     let (page, _) = kb952076();
-    let console = page.split_once("<caption id=\"console-caption\">").expect("a console").1;
+    let console = page
+        .split_once("<caption id=\"console-caption\">")
+        .expect("a console")
+        .1;
     let console = console.split_once("</table>").expect("a table").0;
-    let rows: Vec<&str> = console.split("<tr").skip(2).filter(|row| !row.contains("rowgroup")).collect();
+    let rows: Vec<&str> = console
+        .split("<tr")
+        .skip(2)
+        .filter(|row| !row.contains("rowgroup"))
+        .collect();
     assert_eq!(rows.len(), 41, "instances");
-    assert_eq!(rows.iter().filter(|row| row.contains("uninstall") && row.contains("4.0.300")).count(), 25);
-    assert_eq!(rows.iter().filter(|row| row.starts_with(" class=\"still\"")).count(), 13);
+    assert_eq!(
+        rows.iter()
+            .filter(|row| row.contains("uninstall") && row.contains("4.0.300"))
+            .count(),
+        25
+    );
+    assert_eq!(
+        rows.iter()
+            .filter(|row| row.starts_with(" class=\"still\""))
+            .count(),
+        13
+    );
 }
 
 #[test]
 fn the_picture_of_the_console_has_a_mark_for_every_instance() {
     let (page, _) = kb952076();
-    let picture = page.split_once("<caption id=\"map-caption\">").expect("a picture").1;
+    let picture = page
+        .split_once("<caption id=\"map-caption\">")
+        .expect("a picture")
+        .1;
     let picture = picture.split_once("</table>").expect("a table").0;
     let marks = |class: &str| picture.matches(&format!("class=\"{class}\"")).count();
-    // 25 instances and 3 procedures change, 10 are left alone, and 3 are not installed, before and after.
-    assert_eq!((marks("old"), marks("new"), marks("still"), marks("none")), (28, 28, 20, 6));
-    assert!(words(picture).contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"), "{picture}");
+    // 25 instances and 3 procedures change, 10 are left alone, and 3 are not installed, before and
+    // after.
+    assert_eq!(
+        (marks("old"), marks("new"), marks("still"), marks("none")),
+        (28, 28, 20, 6)
+    );
+    assert!(
+        words(picture).contains("11 × 4.0.200, 1 × not-installed 11 × 4.0.300, 1 × not-installed"),
+        "{picture}"
+    );
 }
 
 #[test]
@@ -204,8 +290,11 @@ fn what_is_down_is_drawn_from_step_to_step() {
     let (page, _) = kb952076();
     let picture = page.split_once("<h2 id=\"down\">").expect("a picture").1;
     let picture = picture.split_once("</table>").expect("a table").0;
-    let down: Vec<usize> =
-        picture.split("<tr>").skip(2).map(|row| row.matches("class=\"cell down\"").count()).collect();
+    let down: Vec<usize> = picture
+        .split("<tr>")
+        .skip(2)
+        .map(|row| row.matches("class=\"cell down\"").count())
+        .collect();
     // Eighteen items are away for three steps, and the engine restarts in one.
     assert_eq!(down, [vec![3; 18], vec![1]].concat());
 }
@@ -229,21 +318,40 @@ fn the_point_of_no_return_and_what_is_new_are_loud() {
 #[test]
 fn words_of_an_author_stay_words() {
     let (page, _) = everything();
-    assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;quotes&#34; {{ braces }}"));
+    assert!(
+        page.contains(
+            "&#60;script&#62;alert(1)&#60;/script&#62; &#38; &#34;quotes&#34; {{ braces }}"
+        )
+    );
     assert!(words(&page).contains("</h3><img src=x onerror=alert(1)>"));
 }
 
 #[test]
 fn a_page_is_written_whole_and_never_over_what_is_read() {
     let world = small_world(ALL_KINDS);
-    world.run("plan small.toml --format html -o plan.html --save plan.json").exits_with(exit::OK).nothing_was_touched();
-    let told = world.run("show plan.json --format html -o again.html").exits_with(exit::OK);
+    world
+        .run("plan small.toml --format html -o plan.html --save plan.json")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
+    let told = world
+        .run("show plan.json --format html -o again.html")
+        .exits_with(exit::OK);
     assert_eq!(told.stdout(), "");
     assert_eq!(world.read("../plan.html"), world.read("../again.html"));
-    for words in ["show plan.json --format html -o plan.json", "plan small.toml --format html -o small.toml"] {
-        world.run(words).exits_with(exit::USAGE).says("is what the command reads").says("nothing was written");
+    for words in [
+        "show plan.json --format html -o plan.json",
+        "plan small.toml --format html -o small.toml",
+    ] {
+        world
+            .run(words)
+            .exits_with(exit::USAGE)
+            .says("is what the command reads")
+            .says("nothing was written");
     }
-    world.run("show plan.json -o nowhere/plan.txt").exits_with(exit::IO).says("cannot write `nowhere/plan.txt`");
+    world
+        .run("show plan.json -o nowhere/plan.txt")
+        .exits_with(exit::IO)
+        .says("cannot write `nowhere/plan.txt`");
 }
 
 #[test]
@@ -251,8 +359,12 @@ fn what_chooses_among_texts_is_refused_elsewhere() {
     let world = small_world(ALL_KINDS);
     for flag in ["--undo", "--tree", "--why"] {
         for format in ["html", "markdown", "json"] {
-            let ran = world.run(&format!("plan small.toml {flag} --format {format}")).exits_with(exit::USAGE);
-            ran.says(&format!("`{flag}` chooses among what `--format text` shows"));
+            let ran = world
+                .run(&format!("plan small.toml {flag} --format {format}"))
+                .exits_with(exit::USAGE);
+            ran.says(&format!(
+                "`{flag}` chooses among what `--format text` shows"
+            ));
         }
     }
 }
@@ -266,36 +378,76 @@ fn checked(page: &str, axe: &str, flags: &[&str]) -> Value {
     let axe = axe.replace("</script", "<\\/script");
     let folder = tempfile::TempDir::new().expect("a temporary folder");
     let at = folder.path().join("page.html");
-    fs::write(&at, page.replace("</body>", &format!("<script>{axe}</script>{run}"))).expect("written");
+    fs::write(
+        &at,
+        page.replace("</body>", &format!("<script>{axe}</script>{run}")),
+    )
+    .expect("written");
     let mut command = Command::new("chromium");
-    command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=30000", "--dump-dom"]);
-    let output = command.args(flags).arg(format!("file://{}", at.display())).output().expect("chromium runs");
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=30000",
+        "--dump-dom",
+    ]);
+    let output = command
+        .args(flags)
+        .arg(format!("file://{}", at.display()))
+        .output()
+        .expect("chromium runs");
     let page = String::from_utf8_lossy(&output.stdout).into_owned();
-    let found = page.split_once("<pre id=\"found\">").and_then(|(_, rest)| rest.split_once("</pre>"));
-    let found = found.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr))).0;
-    serde_json::from_str(&found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).expect("JSON")
+    let found = page
+        .split_once("<pre id=\"found\">")
+        .and_then(|(_, rest)| rest.split_once("</pre>"));
+    let found = found
+        .unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+        .0;
+    serde_json::from_str(
+        &found
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&"),
+    )
+    .expect("JSON")
 }
 
 /// The folder of npm's packages in which `html-validate` lies.
 fn packages() -> PathBuf {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
-    let found = folders.iter().map(|folder| folder.join("html-validate")).find(|tool| tool.exists());
-    let tool = found.and_then(|tool| tool.canonicalize().ok()).expect("html-validate is installed");
-    tool.ancestors().find(|folder| folder.ends_with("node_modules")).map(Path::to_owned).expect("npm's packages")
+    let found = folders
+        .iter()
+        .map(|folder| folder.join("html-validate"))
+        .find(|tool| tool.exists());
+    let tool = found
+        .and_then(|tool| tool.canonicalize().ok())
+        .expect("html-validate is installed");
+    tool.ancestors()
+        .find(|folder| folder.ends_with("node_modules"))
+        .map(Path::to_owned)
+        .expect("npm's packages")
 }
 
 #[test]
 #[ignore = "needs chromium, and axe-core beside html-validate, of npm"]
 fn an_accessibility_checker_finds_nothing() {
-    let axe = fs::read_to_string(packages().join("axe-core/axe.min.js")).expect("axe-core is installed");
+    let axe =
+        fs::read_to_string(packages().join("axe-core/axe.min.js")).expect("axe-core is installed");
     let views: [&[&str]; 3] = [
         &["--window-size=1200,1000"],
-        &["--window-size=1200,1000", "--blink-settings=preferredColorScheme=0"],
+        &[
+            "--window-size=1200,1000",
+            "--blink-settings=preferredColorScheme=0",
+        ],
         &["--window-size=500,1000"],
     ];
     for (name, page) in all_pages() {
         for view in views {
-            assert_eq!(checked(&page, &axe, view), serde_json::json!([]), "{name} with {view:?}");
+            assert_eq!(
+                checked(&page, &axe, view),
+                serde_json::json!([]),
+                "{name} with {view:?}"
+            );
         }
     }
 }
@@ -308,8 +460,15 @@ fn an_html_validator_finds_nothing() {
     for (name, page) in all_pages() {
         let at = folder.path().join(format!("{name}.html"));
         fs::write(&at, page).expect("written");
-        let output = Command::new("html-validate").arg(&at).output().expect("html-validate runs");
-        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+        let output = Command::new("html-validate")
+            .arg(&at)
+            .output()
+            .expect("html-validate runs");
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
     }
 }
 
@@ -324,6 +483,9 @@ fn all_pages() -> Vec<(&'static str, String)> {
         ("report-undone", undone),
         ("kb952076", kb952076().0),
         ("everything", everything().0),
-        ("without-payload", page(&without_payload, "plan small.toml --format html")),
+        (
+            "without-payload",
+            page(&without_payload, "plan small.toml --format html"),
+        ),
     ]
 }

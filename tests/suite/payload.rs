@@ -1,18 +1,24 @@
-//! A payload that is not what the file table says is refused before anything changes, and the file is
-//! named.
+//! A payload that is not what the file table says is refused before anything changes, and the file
+//! is named.
 
 use std::fs;
 
 use crate::world::{APPLY, World, exit};
 
 /// Two files of equal size and date: only what is in them tells them apart.
-const TWINS: (&str, &str) = ("Hostedunifiedmessaging2007ws.msi", "Managedmobility2007ws.msi");
+const TWINS: (&str, &str) = (
+    "Hostedunifiedmessaging2007ws.msi",
+    "Managedmobility2007ws.msi",
+);
 
 /// Refused as a mismatch, by `plan` and by `apply`, with these words.
 #[track_caller]
 fn is_refused(world: &World, words: &[&str]) {
     for command in [APPLY, "plan kb952076.toml", "apply kb952076.toml --dry-run"] {
-        let mut ran = world.run(command).exits_with(exit::MISMATCH).nothing_was_touched();
+        let mut ran = world
+            .run(command)
+            .exits_with(exit::MISMATCH)
+            .nothing_was_touched();
         for words in words {
             ran = ran.says(words);
         }
@@ -24,7 +30,13 @@ fn is_refused(world: &World, words: &[&str]) {
 #[test]
 fn a_missing_file_is_refused() {
     let world = World::with_deployment().remove_payload("HostedEmail2007NS.msi");
-    is_refused(&world, &["`Hostedemail2007ns.msi` is missing in the payload", "unpack the vendor's download again"]);
+    is_refused(
+        &world,
+        &[
+            "`Hostedemail2007ns.msi` is missing in the payload",
+            "unpack the vendor's download again",
+        ],
+    );
 }
 
 #[test]
@@ -36,7 +48,8 @@ fn a_file_smaller_than_the_file_table_says_is_refused() {
 
 #[test]
 fn a_longer_file_is_refused() {
-    let world = World::with_deployment().change_payload("HostedEmail2007NS.msi", |bytes| bytes.push(0));
+    let world =
+        World::with_deployment().change_payload("HostedEmail2007NS.msi", |bytes| bytes.push(0));
     is_refused(&world, &["`Hostedemail2007ns.msi` is too long", "312321"]);
 }
 
@@ -49,8 +62,12 @@ fn an_empty_file_is_refused() {
 #[test]
 fn one_flipped_byte_is_refused_wherever_it_is() {
     for at in [0, 200_000, 312_319] {
-        let world = World::with_deployment().change_payload("HostedEmail2007NS.msi", |bytes| bytes[at] ^= 1);
-        is_refused(&world, &["`Hostedemail2007ns.msi` is not the pinned file: SHA-256"]);
+        let world = World::with_deployment()
+            .change_payload("HostedEmail2007NS.msi", |bytes| bytes[at] ^= 1);
+        is_refused(
+            &world,
+            &["`Hostedemail2007ns.msi` is not the pinned file: SHA-256"],
+        );
     }
 }
 
@@ -60,7 +77,14 @@ fn all_faults_are_told_at_once() {
         .remove_payload("Exchange2007Provider.msi")
         .truncate_payload("HostedEmail2007NS.msi")
         .change_payload("ManagedEmail2007NS.msi", |bytes| bytes[5000] ^= 1);
-    is_refused(&world, &["`Exchange2007provider.msi`", "`Hostedemail2007ns.msi`", "`Managedemail2007ns.msi`"]);
+    is_refused(
+        &world,
+        &[
+            "`Exchange2007provider.msi`",
+            "`Hostedemail2007ns.msi`",
+            "`Managedemail2007ns.msi`",
+        ],
+    );
 }
 
 #[test]
@@ -78,7 +102,9 @@ fn two_swapped_files_of_one_size_are_told_by_their_pins() {
 
 #[test]
 fn two_swapped_files_of_one_size_are_told_without_pins_by_the_product_inside() {
-    let world = World::with_deployment().without_pins().swap_payload(TWINS.0, TWINS.1);
+    let world = World::with_deployment()
+        .without_pins()
+        .swap_payload(TWINS.0, TWINS.1);
     is_refused(
         &world,
         &[
@@ -93,13 +119,18 @@ fn two_swapped_files_of_one_size_are_told_without_pins_by_the_product_inside() {
 #[test]
 fn without_pins_the_right_files_are_taken_and_it_is_told_how_little_was_compared() {
     let world = World::with_deployment().without_pins();
-    world.run(APPLY).exits_with(exit::OK).says("18 files have no pinned SHA-256 in the manifest");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .says("18 files have no pinned SHA-256 in the manifest");
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn zeros_of_the_right_size_are_no_installer() {
-    let world = World::with_deployment().without_pins().change_payload("HostedEmail2007NS.msi", |bytes| bytes.fill(0));
+    let world = World::with_deployment()
+        .without_pins()
+        .change_payload("HostedEmail2007NS.msi", |bytes| bytes.fill(0));
     is_refused(&world, &["`Hostedemail2007ns.msi` is no installer"]);
 }
 
@@ -107,9 +138,14 @@ fn zeros_of_the_right_size_are_no_installer() {
 fn a_text_of_the_right_size_is_no_installer() {
     let page = |bytes: &mut Vec<u8>| {
         let text = b"<html>404 not found</html>\n";
-        bytes.iter_mut().zip(text.iter().cycle()).for_each(|(byte, letter)| *byte = *letter);
+        bytes
+            .iter_mut()
+            .zip(text.iter().cycle())
+            .for_each(|(byte, letter)| *byte = *letter);
     };
-    let world = World::with_deployment().without_pins().change_payload("HostedEmail2007NS.msi", page);
+    let world = World::with_deployment()
+        .without_pins()
+        .change_payload("HostedEmail2007NS.msi", page);
     is_refused(&world, &["`Hostedemail2007ns.msi` is no installer"]);
 }
 
@@ -117,7 +153,9 @@ fn a_text_of_the_right_size_is_no_installer() {
 fn a_damaged_installer_is_refused_though_nobody_pinned_it() {
     // Everything behind the first sectors, which make a package of it.
     let damage = |bytes: &mut Vec<u8>| bytes[4096..].fill(0xA5);
-    let world = World::with_deployment().without_pins().change_payload("HostedEmail2007NS.msi", damage);
+    let world = World::with_deployment()
+        .without_pins()
+        .change_payload("HostedEmail2007NS.msi", damage);
     is_refused(&world, &["`Hostedemail2007ns.msi`"]);
 }
 
@@ -125,9 +163,14 @@ fn a_damaged_installer_is_refused_though_nobody_pinned_it() {
 fn a_folder_in_place_of_a_file_is_refused() {
     let world = World::with_deployment().with(|world| {
         let at = world.payload_file("HostedEmail2007NS.msi");
-        fs::remove_file(&at).and_then(|()| fs::create_dir(&at)).expect("made");
+        fs::remove_file(&at)
+            .and_then(|()| fs::create_dir(&at))
+            .expect("made");
     });
-    is_refused(&world, &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a folder, not a file"]);
+    is_refused(
+        &world,
+        &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a folder, not a file"],
+    );
 }
 
 #[test]
@@ -137,7 +180,10 @@ fn a_link_in_place_of_a_file_is_not_followed() {
         fs::rename(&at, world.at("elsewhere.msi")).expect("renamed");
         std::os::unix::fs::symlink(world.at("elsewhere.msi"), &at).expect("linked");
     });
-    is_refused(&world, &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a symbolic link"]);
+    is_refused(
+        &world,
+        &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a symbolic link"],
+    );
 }
 
 #[test]
@@ -145,14 +191,24 @@ fn two_files_that_differ_only_in_case_are_refused() {
     let world = World::with_deployment().with(|world| {
         fs::write(world.at("KB952076/HOSTEDEMAIL2007NS.MSI"), "another one").expect("written");
     });
-    is_refused(&world, &["`HOSTEDEMAIL2007NS.MSI` and `Hostedemail2007ns.msi` in the payload differ only in case"]);
+    is_refused(
+        &world,
+        &["`HOSTEDEMAIL2007NS.MSI` and `Hostedemail2007ns.msi` in the payload differ only in case"],
+    );
 }
 
 #[test]
 fn a_file_that_no_step_deploys_may_be_missing_or_wrong() {
-    let world = World::with_deployment().remove_payload("Hmoabupdate.msi").truncate_payload("Makegallinked.exe");
-    world.run(APPLY).exits_with(exit::OK).says("`Makegallinked.exe` is too short");
-    world.run("validate kb952076.toml -p KB952076").exits_with(exit::OK);
+    let world = World::with_deployment()
+        .remove_payload("Hmoabupdate.msi")
+        .truncate_payload("Makegallinked.exe");
+    world
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .says("`Makegallinked.exe` is too short");
+    world
+        .run("validate kb952076.toml -p KB952076")
+        .exits_with(exit::OK);
 }
 
 #[test]
@@ -162,22 +218,32 @@ fn files_that_are_not_in_the_table_are_left_alone() {
     });
     world.run(APPLY).exits_with(exit::OK);
     assert!(!world.live("MSIShare/Read me.txt").exists());
-    let validated = world.run("validate kb952076.toml -p KB952076").exits_with(exit::OK);
-    validated.says("note[RU0709]: `Read me.txt` lies in the payload and in no row of the file table");
+    let validated = world
+        .run("validate kb952076.toml -p KB952076")
+        .exits_with(exit::OK);
+    validated
+        .says("note[RU0709]: `Read me.txt` lies in the payload and in no row of the file table");
 }
 
 #[test]
 fn a_wrong_date_is_worth_a_word_only_where_nothing_is_pinned() {
     let shifted = |world: &World, hours: u64| {
         let at = world.payload_file("HostedEmail2007NS.msi");
-        let modified = fs::metadata(&at).and_then(|metadata| metadata.modified()).expect("a time");
+        let modified = fs::metadata(&at)
+            .and_then(|metadata| metadata.modified())
+            .expect("a time");
         // Other worlds share the file.
         let bytes = fs::read(&at).expect("read");
-        fs::remove_file(&at).and_then(|()| fs::write(&at, bytes)).expect("written");
+        fs::remove_file(&at)
+            .and_then(|()| fs::write(&at, bytes))
+            .expect("written");
         crate::world::set_modified(&at, modified + std::time::Duration::from_secs(hours * 3600));
     };
     let world = World::with_deployment().with(|world| shifted(world, 7));
-    world.run("plan kb952076.toml").exits_with(exit::OK).does_not_say("time zone");
+    world
+        .run("plan kb952076.toml")
+        .exits_with(exit::OK)
+        .does_not_say("time zone");
     let world = world.without_pins();
     let ran = world.run("plan kb952076.toml").exits_with(exit::OK);
     ran.says("`Hostedemail2007ns.msi` is dated 7 h off, which looks like another time zone");
@@ -189,7 +255,10 @@ fn a_wrong_date_is_worth_a_word_only_where_nothing_is_pinned() {
 #[test]
 fn a_payload_folder_that_does_not_exist_is_no_input() {
     let world = World::with_deployment();
-    for command in ["plan kb952076.toml -p nowhere", "apply kb952076.toml --yes -p nowhere"] {
+    for command in [
+        "plan kb952076.toml -p nowhere",
+        "apply kb952076.toml --yes -p nowhere",
+    ] {
         world
             .run(command)
             .exits_with(exit::NO_INPUT)

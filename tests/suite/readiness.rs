@@ -24,15 +24,23 @@ fn a_server_without_the_service_pack_is_named() {
 
 #[test]
 fn a_later_service_pack_is_welcome() {
-    let world = World::with_deployment().edit("deployment/deployment.toml", "service_pack = 1", "service_pack = 3");
+    let world = World::with_deployment().edit(
+        "deployment/deployment.toml",
+        "service_pack = 1",
+        "service_pack = 3",
+    );
     world.run("plan kb952076.toml").exits_with(exit::OK);
 }
 
 #[test]
 fn a_product_that_no_server_has_is_required_in_vain() {
-    let rest = format!("[[prerequisites]]\nproduct = \"Mail\"\nservice_pack = 1\n{UPDATE_PROVIDER}");
+    let rest =
+        format!("[[prerequisites]]\nproduct = \"Mail\"\nservice_pack = 1\n{UPDATE_PROVIDER}");
     let world = small_world(&rest);
-    let ran = world.run(APPLY_SMALL).exits_with(exit::NOT_READY).nothing_was_touched();
+    let ran = world
+        .run(APPLY_SMALL)
+        .exits_with(exit::NOT_READY)
+        .nothing_was_touched();
     ran.says("`Mail` is required, and no server has it");
 }
 
@@ -58,7 +66,10 @@ fn another_product_is_refused() {
         "product = \"Microsoft Solution for Hosted Messaging and Collaboration\"",
         "product = \"Something else\"",
     );
-    let ran = world.run(APPLY).exits_with(exit::NOT_APPLICABLE).nothing_was_touched();
+    let ran = world
+        .run(APPLY)
+        .exits_with(exit::NOT_APPLICABLE)
+        .nothing_was_touched();
     ran.says("this deployment is `Something else`");
 }
 
@@ -83,17 +94,31 @@ fn a_parameter_of_the_manifest_wins_over_the_stored_one() {
         "{rest}parameters.\"Initialize Things\" = {{ controller = \"dc2\", more = \"yes\" }}\n[payload]\nfiles = []\n"
     );
     let world = small_world(&given);
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("ran 1 procedure");
-    let state: toml::Table = world.read("Things/Initialize Things/state.toml").parse().expect("a record");
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("ran 1 procedure");
+    let state: toml::Table = world
+        .read("Things/Initialize Things/state.toml")
+        .parse()
+        .expect("a record");
     assert_eq!(state["parameters"]["controller"].as_str(), Some("dc2"));
     assert_eq!(state["parameters"]["more"].as_str(), Some("yes"));
-    assert_eq!((state["state"].as_str(), state["kb"].as_str()), (Some("verified"), Some("KB100001")));
+    assert_eq!(
+        (state["state"].as_str(), state["kb"].as_str()),
+        (Some("verified"), Some("KB100001"))
+    );
 }
 
 #[test]
 fn an_item_that_may_not_be_removed_stays_even_if_it_came_back() {
     let world = small_world(&UPDATE_PROVIDER.replace("Provider", "Core"));
-    world.run(APPLY_SMALL).exits_with(exit::NOT_READY).says("`Core`").says("may not be removed").nothing_was_touched();
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::NOT_READY)
+        .says("`Core`")
+        .says("may not be removed")
+        .nothing_was_touched();
 }
 
 #[test]
@@ -113,9 +138,20 @@ fn what_nothing_needs_may_go_for_good() {
     let world = small_world(
         "[[steps]]\nid = \"remove\"\naction = \"uninstall\"\nitems.\"Things\" = [\"Namespace\"]\nitems.\"Web\" = [\"Site\"]\n[payload]\nfiles = []\n",
     );
-    world.run(APPLY_SMALL).exits_with(exit::OK).says("removed 2 items");
-    assert!(world.read("Web/Site/WEB01/state.toml").contains("state = \"not-installed\""));
-    assert!(world.read("Web/Site/WEB01/state.toml").contains("kb = \"KB100001\""));
+    world
+        .run(APPLY_SMALL)
+        .exits_with(exit::OK)
+        .says("removed 2 items");
+    assert!(
+        world
+            .read("Web/Site/WEB01/state.toml")
+            .contains("state = \"not-installed\"")
+    );
+    assert!(
+        world
+            .read("Web/Site/WEB01/state.toml")
+            .contains("kb = \"KB100001\"")
+    );
     assert!(!world.live("Web/Site/WEB01/files").exists());
     world.run("verify").exits_with(exit::OK);
 }
@@ -126,15 +162,20 @@ fn an_update_of_what_others_need_goes_through_and_names_them() {
     world.run(APPLY_SMALL).exits_with(exit::OK).says(
         "meanwhile without something they require: Namespace is without Provider from step remove to step install",
     );
-    assert!(world.read("Things/Provider/state.toml").contains("version = \"4.0.300\""));
+    assert!(
+        world
+            .read("Things/Provider/state.toml")
+            .contains("version = \"4.0.300\"")
+    );
     world.run("verify").exits_with(exit::OK);
 }
 
 #[test]
 fn an_older_installer_is_refused_unless_it_is_meant() {
-    let world = small_world(
-        &UPDATE_PROVIDER.replace("{ name = \"Provider.msi\" }", "{ name = \"Provider.msi\", version = \"4.0.100\" }"),
-    );
+    let world = small_world(&UPDATE_PROVIDER.replace(
+        "{ name = \"Provider.msi\" }",
+        "{ name = \"Provider.msi\", version = \"4.0.100\" }",
+    ));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)
@@ -142,14 +183,24 @@ fn an_older_installer_is_refused_unless_it_is_meant() {
         .does_not_say("would be gone at the end")
         .says("--allow-downgrade")
         .nothing_was_touched();
-    world.run("apply small.toml --yes --allow-downgrade").exits_with(exit::OK);
-    assert!(world.read("Things/Provider/state.toml").contains("version = \"4.0.100\""));
+    world
+        .run("apply small.toml --yes --allow-downgrade")
+        .exits_with(exit::OK);
+    assert!(
+        world
+            .read("Things/Provider/state.toml")
+            .contains("version = \"4.0.100\"")
+    );
 }
 
 #[test]
 fn an_installer_of_another_product_is_refused_by_both_names() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
-        fs::copy(world.live("Share/Namespace.msi"), world.at("KB100001/Provider.msi")).expect("copied");
+        fs::copy(
+            world.live("Share/Namespace.msi"),
+            world.at("KB100001/Provider.msi"),
+        )
+        .expect("copied");
     });
     world
         .run(APPLY_SMALL)
@@ -166,7 +217,9 @@ fn an_installer_missing_in_the_share_is_named() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::MISMATCH)
-        .says("`Provider` needs the installer `Provider.msi`, which is not in the share at this step")
+        .says(
+            "`Provider` needs the installer `Provider.msi`, which is not in the share at this step",
+        )
         .nothing_was_touched();
 }
 
@@ -195,7 +248,11 @@ fn a_rollup_that_one_in_force_replaces_is_superseded() {
 fn a_rollup_stands_in_the_place_of_those_it_replaces() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    fs::write(world.at("next.toml"), other_number("KB999999", "replaces = [\"KB952076\"]\n")).expect("written");
+    fs::write(
+        world.at("next.toml"),
+        other_number("KB999999", "replaces = [\"KB952076\"]\n"),
+    )
+    .expect("written");
     world
         .run("apply next.toml -p KB952076 --yes")
         .exits_with(exit::OK)
@@ -205,23 +262,37 @@ fn a_rollup_stands_in_the_place_of_those_it_replaces() {
         .exits_with(exit::NOT_APPLICABLE)
         .says("KB952076 is superseded: KB999999 is in force")
         .tree_is_unchanged();
-    world.run("apply kb952076.toml --yes --again").exits_with(exit::NOT_APPLICABLE).tree_is_unchanged();
+    world
+        .run("apply kb952076.toml --yes --again")
+        .exits_with(exit::NOT_APPLICABLE)
+        .tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);
-    world.run("status").says("superseded: KB952076 revision 1.0, by KB999999").says("superseded: KB948755");
+    world
+        .run("status")
+        .says("superseded: KB952076 revision 1.0, by KB999999")
+        .says("superseded: KB948755");
 }
 
 #[test]
 fn a_rollup_known_only_from_before_is_in_force_and_cannot_be_compared() {
     let world = World::with_deployment();
     fs::write(world.at("kb948755.toml"), other_number("KB948755", "")).expect("written");
-    let ran = world.run("apply kb948755.toml -p KB952076 --yes").exits_with(exit::OK).nothing_was_touched();
-    ran.says("nothing to do: KB948755 is in force already").says("nothing could be compared");
+    let ran = world
+        .run("apply kb948755.toml -p KB952076 --yes")
+        .exits_with(exit::OK)
+        .nothing_was_touched();
+    ran.says("nothing to do: KB948755 is in force already")
+        .says("nothing could be compared");
 }
 
 #[test]
 fn a_required_rollup_that_is_missing_is_named() {
     let world = World::with_deployment();
-    fs::write(world.at("next.toml"), other_number("KB999999", "requires = [\"KB952076\"]\n")).expect("written");
+    fs::write(
+        world.at("next.toml"),
+        other_number("KB999999", "requires = [\"KB952076\"]\n"),
+    )
+    .expect("written");
     let next = "apply next.toml -p KB952076 --yes";
     world
         .run(next)
@@ -236,8 +307,15 @@ fn a_required_rollup_that_is_missing_is_named() {
 fn a_required_rollup_is_there_when_one_in_force_includes_it() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    fs::write(world.at("next.toml"), other_number("KB999999", "requires = [\"KB948755\"]\n")).expect("written");
-    world.run("plan next.toml -p KB952076").exits_with(exit::OK).does_not_say("is required");
+    fs::write(
+        world.at("next.toml"),
+        other_number("KB999999", "requires = [\"KB948755\"]\n"),
+    )
+    .expect("written");
+    world
+        .run("plan next.toml -p KB952076")
+        .exits_with(exit::OK)
+        .does_not_say("is required");
 }
 
 #[test]
@@ -246,8 +324,15 @@ fn a_newer_revision_is_an_ordinary_plan_and_an_older_one_is_refused() {
     world.run(APPLY).exits_with(exit::OK);
     let newer = KB952076.replace("revision = \"1.0\"", "revision = \"1.10\"");
     fs::write(world.at("newer.toml"), newer).expect("written");
-    world.run("apply newer.toml -p KB952076 --yes").exits_with(exit::OK).says("applied KB952076 as run 0002-KB952076");
-    fs::write(world.at("older.toml"), KB952076.replace("revision = \"1.0\"", "revision = \"1.9\"")).expect("written");
+    world
+        .run("apply newer.toml -p KB952076 --yes")
+        .exits_with(exit::OK)
+        .says("applied KB952076 as run 0002-KB952076");
+    fs::write(
+        world.at("older.toml"),
+        KB952076.replace("revision = \"1.0\"", "revision = \"1.9\""),
+    )
+    .expect("written");
     world
         .run("apply older.toml -p KB952076 --yes")
         .exits_with(exit::NOT_APPLICABLE)
@@ -262,7 +347,11 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
         "\"Exchange 2007 Hosted Email\"",
         "\"Exchange 2007 Hosted Emial\"",
     );
-    for command in [APPLY, "plan kb952076.toml", "validate kb952076.toml -d deployment"] {
+    for command in [
+        APPLY,
+        "plan kb952076.toml",
+        "validate kb952076.toml -d deployment",
+    ] {
         world
             .run(command)
             .exits_with(exit::INVALID)
@@ -277,21 +366,42 @@ fn an_unknown_item_is_refused_with_the_nearest_name() {
 fn an_unknown_role_group_or_service_is_refused_with_the_nearest_name() {
     for (from, to, nearest) in [
         ("on = \"mps-engine\"", "on = \"mps-engin\"", "`mps-engine`"),
-        ("\"MPS Web Service\"]", "\"MPS Web Servces\"]", "`MPS Web Service"),
-        ("service = \"Provisioning Engine\"", "service = \"Provisioning Engin\"", "`Provisioning Engine`"),
+        (
+            "\"MPS Web Service\"]",
+            "\"MPS Web Servces\"]",
+            "`MPS Web Service",
+        ),
+        (
+            "service = \"Provisioning Engine\"",
+            "service = \"Provisioning Engin\"",
+            "`Provisioning Engine`",
+        ),
     ] {
         let world = World::with_deployment().edit("kb952076.toml", from, to);
-        world.run(APPLY).exits_with(exit::INVALID).says("did you mean").says(nearest).nothing_was_touched();
+        world
+            .run(APPLY)
+            .exits_with(exit::INVALID)
+            .says("did you mean")
+            .says(nearest)
+            .nothing_was_touched();
     }
 }
 
 #[test]
 fn nobody_is_taken_to_have_said_yes() {
     let world = World::with_deployment();
-    let ran = world.run("apply kb952076.toml").exits_with(exit::USAGE).says("there is no terminal").says("--yes");
+    let ran = world
+        .run("apply kb952076.toml")
+        .exits_with(exit::USAGE)
+        .says("there is no terminal")
+        .says("--yes");
     ran.says("now: nothing was begun").nothing_was_touched();
     for command in ["resume", "undo"] {
-        world.run(command).exits_with(exit::USAGE).says("there is no terminal").nothing_was_touched();
+        world
+            .run(command)
+            .exits_with(exit::USAGE)
+            .says("there is no terminal")
+            .nothing_was_touched();
     }
 }
 
@@ -299,24 +409,44 @@ fn nobody_is_taken_to_have_said_yes() {
 fn paths_that_do_not_exist_are_no_input() {
     let world = World::with_deployment();
     for (command, path) in [
-        ("apply kb952076.toml --yes -d nowhere", "there is no deployment `nowhere`"),
-        ("apply missing.toml --yes", "there is no file `missing.toml`"),
+        (
+            "apply kb952076.toml --yes -d nowhere",
+            "there is no deployment `nowhere`",
+        ),
+        (
+            "apply missing.toml --yes",
+            "there is no file `missing.toml`",
+        ),
         ("status -d nowhere", "there is no deployment `nowhere`"),
-        ("verify -d KB952076", "`KB952076` is no deployment: it has no `deployment.toml`"),
+        (
+            "verify -d KB952076",
+            "`KB952076` is no deployment: it has no `deployment.toml`",
+        ),
         ("validate missing.toml", "there is no file `missing.toml`"),
         ("inspect missing.msi", "there is no file `missing.msi`"),
     ] {
-        world.run(command).exits_with(exit::NO_INPUT).says(path).nothing_was_touched();
+        world
+            .run(command)
+            .exits_with(exit::NO_INPUT)
+            .says(path)
+            .nothing_was_touched();
     }
 }
 
 #[test]
 fn bad_arguments_are_usage() {
     let world = World::with_deployment();
-    for command in
-        ["", "frobnicate", "apply", "plan kb952076.toml --format yaml", "apply kb952076.toml --lock-timeout soon"]
-    {
-        world.run(command).exits_with(exit::USAGE).nothing_was_touched();
+    for command in [
+        "",
+        "frobnicate",
+        "apply",
+        "plan kb952076.toml --format yaml",
+        "apply kb952076.toml --lock-timeout soon",
+    ] {
+        world
+            .run(command)
+            .exits_with(exit::USAGE)
+            .nothing_was_touched();
     }
     for command in ["--help", "apply --help", "--version"] {
         world.run(command).exits_with(exit::OK);
@@ -327,30 +457,59 @@ fn bad_arguments_are_usage() {
 fn the_deployment_is_found_upwards_from_here() {
     let world = World::with_deployment();
     let mut command = world.command("plan ../../kb952076.toml -p ../../KB952076");
-    command.current_dir(world.live("MSIShare")).env_remove("ROLLUP_DEPLOYMENT");
+    command
+        .current_dir(world.live("MSIShare"))
+        .env_remove("ROLLUP_DEPLOYMENT");
     let output = command.output().expect("the program can be run");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(String::from_utf8_lossy(&output.stderr).contains("found upwards from here"));
     let mut command = world.command("status");
-    let output = command.env_remove("ROLLUP_DEPLOYMENT").output().expect("the program can be run");
+    let output = command
+        .env_remove("ROLLUP_DEPLOYMENT")
+        .output()
+        .expect("the program can be run");
     assert_eq!(output.status.code(), Some(exit::USAGE));
 }
 
 #[test]
 fn a_broken_record_is_named_and_nothing_is_planned_over_it() {
     let state = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/state.toml";
-    for text in ["state = ", "schema = 1\nstate = \"splendid\"\n", "schema = 1\nstate = \"verified\"\n"] {
+    for text in [
+        "state = ",
+        "schema = 1\nstate = \"splendid\"\n",
+        "schema = 1\nstate = \"verified\"\n",
+    ] {
         let world = World::with_deployment().put(state, text);
-        world.run(APPLY).exits_with(exit::INVALID).says(&format!("`{state}` cannot be used")).nothing_was_touched();
-        world.run("verify").exits_with(exit::MISMATCH).says(state).nothing_was_touched();
+        world
+            .run(APPLY)
+            .exits_with(exit::INVALID)
+            .says(&format!("`{state}` cannot be used"))
+            .nothing_was_touched();
+        world
+            .run("verify")
+            .exits_with(exit::MISMATCH)
+            .says(state)
+            .nothing_was_touched();
     }
 }
 
 #[test]
 fn a_broken_deployment_toml_is_drawn_with_its_place() {
-    let world = World::with_deployment().edit("deployment/deployment.toml", "share = \"MSIShare\"", "share = \"..\"");
+    let world = World::with_deployment().edit(
+        "deployment/deployment.toml",
+        "share = \"MSIShare\"",
+        "share = \"..\"",
+    );
     for command in [APPLY, "status", "tree", "verify", "plan kb952076.toml"] {
-        world.run(command).exits_with(exit::INVALID).says("deployment.toml:").nothing_was_touched();
+        world
+            .run(command)
+            .exits_with(exit::INVALID)
+            .says("deployment.toml:")
+            .nothing_was_touched();
     }
 }
 
@@ -360,6 +519,10 @@ fn a_deployment_kept_by_a_later_version_is_left_alone() {
     world.run(APPLY).exits_with(exit::OK);
     let world = world.put(".rollup/format", "2\n");
     for command in [APPLY, "undo --yes", "resume --yes", "status", "verify"] {
-        world.run(command).exits_with(exit::INVALID).says("`.rollup` has format 2").nothing_was_touched();
+        world
+            .run(command)
+            .exits_with(exit::INVALID)
+            .says("`.rollup` has format 2")
+            .nothing_was_touched();
     }
 }

@@ -1,4 +1,5 @@
-//! Recovery reads the run's own records only: what people edit beside them is reported and stops nothing.
+//! Recovery reads the run's own records only: what people edit beside them is reported and stops
+//! nothing.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -17,11 +18,21 @@ const DAMAGES: [(&str, Damage); 9] = [
         let text = fs::read_to_string(world.live(file)).expect("a text");
         fs::write(world.live(file), format!("{text}\nservers = \"x\"\n")).expect("written");
     }),
-    ("another console", |world, file| fs::write(world.live(file), "schema = 1\nname = \"x\"\n").expect("written")),
-    ("a later schema", |world, file| fs::write(world.live(file), "schema = 99\n").expect("written")),
-    ("an empty file", |world, file| fs::write(world.live(file), "").expect("written")),
-    ("not UTF-8", |world, file| fs::write(world.live(file), [0xff, 0xfe, 0x00]).expect("written")),
-    ("nothing", |world, file| fs::remove_file(world.live(file)).expect("removed")),
+    ("another console", |world, file| {
+        fs::write(world.live(file), "schema = 1\nname = \"x\"\n").expect("written")
+    }),
+    ("a later schema", |world, file| {
+        fs::write(world.live(file), "schema = 99\n").expect("written")
+    }),
+    ("an empty file", |world, file| {
+        fs::write(world.live(file), "").expect("written")
+    }),
+    ("not UTF-8", |world, file| {
+        fs::write(world.live(file), [0xff, 0xfe, 0x00]).expect("written")
+    }),
+    ("nothing", |world, file| {
+        fs::remove_file(world.live(file)).expect("removed")
+    }),
     ("a directory", |world, file| {
         fs::remove_file(world.live(file)).expect("removed");
         fs::create_dir(world.live(file)).expect("made");
@@ -46,7 +57,9 @@ fn repair(world: &World, file: &str, bytes: &[u8]) {
 /// A world whose run is stopped in its middle.
 fn half() -> World {
     let world = small_world(UPDATE_PROVIDER);
-    world.run(&format!("{APPLY_SMALL} --stop-before install")).exits_with(exit::STOPPED);
+    world
+        .run(&format!("{APPLY_SMALL} --stop-before install"))
+        .exits_with(exit::STOPPED);
     world
 }
 
@@ -56,23 +69,60 @@ fn an_open_run_is_finished_or_rolled_back_whatever_the_description_has_become() 
         let world = half();
         let good = fs::read(world.live("deployment.toml")).expect("a description");
         let (forward, closed) = (world.copy(), world.copy());
-        [&world, &forward, &closed].into_iter().for_each(|world| damage(world, "deployment.toml"));
-        let ran = world.run("status").exits_with(exit::STOPPED).says("rollup resume").says("rollup undo");
-        ran.says("warning: ").does_not_say("nothing was begun").nothing_was_touched();
-        assert_eq!(world.run("status --format json").exits_with(exit::STOPPED).json()["open"]["run"], "0001-KB100001");
-        for words in ["history", "history last", "report last", "prune --keep 0 --yes"] {
+        [&world, &forward, &closed]
+            .into_iter()
+            .for_each(|world| damage(world, "deployment.toml"));
+        let ran = world
+            .run("status")
+            .exits_with(exit::STOPPED)
+            .says("rollup resume")
+            .says("rollup undo");
+        ran.says("warning: ")
+            .does_not_say("nothing was begun")
+            .nothing_was_touched();
+        assert_eq!(
+            world
+                .run("status --format json")
+                .exits_with(exit::STOPPED)
+                .json()["open"]["run"],
+            "0001-KB100001"
+        );
+        for words in [
+            "history",
+            "history last",
+            "report last",
+            "prune --keep 0 --yes",
+        ] {
             world.run(words).exits_with(exit::OK).says("warning: ");
         }
         // What needs the description says that a run is open, and what works.
-        for words in ["tree", "verify", "plan small.toml", "apply small.toml --yes", "stage small.toml --yes"] {
-            let ran = world.run(words).does_not_say("nothing was begun").nothing_was_touched();
+        for words in [
+            "tree",
+            "verify",
+            "plan small.toml",
+            "apply small.toml --yes",
+            "stage small.toml --yes",
+        ] {
+            let ran = world
+                .run(words)
+                .does_not_say("nothing was begun")
+                .nothing_was_touched();
             ran.says("run 0001-KB100001 is").says("rollup status");
         }
-        forward.run("resume --yes").exits_with(exit::OK).says("warning: ");
+        forward
+            .run("resume --yes")
+            .exits_with(exit::OK)
+            .says("warning: ");
         repair(&forward, "deployment.toml", &good);
         forward.run("verify").exits_with(exit::OK);
-        closed.run("accept --reason x --yes").exits_with(exit::OK).says("warning: ");
-        world.run("undo --yes").exits_with(exit::OK).says("everything is as it was before");
+        closed
+            .run("accept --reason x --yes")
+            .exits_with(exit::OK)
+            .says("warning: ");
+        world
+            .run("undo --yes")
+            .exits_with(exit::OK)
+            .says("everything is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
@@ -87,7 +137,10 @@ fn a_finished_run_is_rolled_back_whatever_the_description_has_become() {
         damage(&world, "deployment.toml");
         world.run("history").exits_with(exit::OK);
         world.run("report last").exits_with(exit::OK);
-        world.run("undo last --yes").exits_with(exit::OK).says("everything is as it was before");
+        world
+            .run("undo last --yes")
+            .exits_with(exit::OK)
+            .says("everything is as it was before");
         repair(&world, "deployment.toml", &good);
         world.run("verify").exits_with(exit::OK);
     }
@@ -101,8 +154,13 @@ fn an_open_run_is_reported_whatever_the_level_has_become() {
         fs::write(world.live("level.toml"), "level = []\n").expect("written");
         damage(&world, "level.toml");
         // The level is a live path of the run, and not what the plan saw.
-        let ran = world.run("status").exits_with(exit::NEEDS_ATTENTION).says("look at `level.toml`");
-        ran.says("rollup resume").does_not_say("nothing was begun").nothing_was_touched();
+        let ran = world
+            .run("status")
+            .exits_with(exit::NEEDS_ATTENTION)
+            .says("look at `level.toml`");
+        ran.says("rollup resume")
+            .does_not_say("nothing was begun")
+            .nothing_was_touched();
         world.run("history").exits_with(exit::OK);
         world.run("report last").exits_with(exit::OK);
     }
@@ -114,17 +172,30 @@ fn a_deployment_is_found_by_its_runs_if_its_description_is_gone() {
     fs::remove_file(world.live("deployment.toml")).expect("removed");
     fs::create_dir_all(world.live("Things/deep")).expect("made");
     let mut status = world.command("status");
-    let status = status.env_remove("ROLLUP_DEPLOYMENT").current_dir(world.live("Things/deep")).output();
+    let status = status
+        .env_remove("ROLLUP_DEPLOYMENT")
+        .current_dir(world.live("Things/deep"))
+        .output();
     assert_eq!(status.expect("it ran").status.code(), Some(exit::STOPPED));
 }
 
 #[test]
 fn without_an_open_run_a_damaged_description_is_an_error() {
     let world = small_world(UPDATE_PROVIDER);
-    fs::write(world.live("deployment.toml"), "schema = 1\nservers = \"x\"\n").expect("written");
-    let ran = world.run("status").exits_with(exit::INVALID).says("this command changed nothing");
+    fs::write(
+        world.live("deployment.toml"),
+        "schema = 1\nservers = \"x\"\n",
+    )
+    .expect("written");
+    let ran = world
+        .run("status")
+        .exits_with(exit::INVALID)
+        .says("this command changed nothing");
     ran.does_not_say("run 0").nothing_was_touched();
-    world.run("accept --reason x --yes").exits_with(exit::INVALID).nothing_was_touched();
+    world
+        .run("accept --reason x --yes")
+        .exits_with(exit::INVALID)
+        .nothing_was_touched();
 }
 
 /// A world whose finished run keeps this object.
@@ -132,8 +203,13 @@ fn finished() -> (World, std::path::PathBuf) {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let slots = world.run_folder("0001-KB100001").join("slots");
-    let old = walkdir::WalkDir::new(slots).sort_by_file_name().into_iter().filter_map(Result::ok);
-    let mut old = old.filter(|entry| entry.file_type().is_file() && entry.path().iter().any(|part| part == "old"));
+    let old = walkdir::WalkDir::new(slots)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_map(Result::ok);
+    let mut old = old.filter(|entry| {
+        entry.file_type().is_file() && entry.path().iter().any(|part| part == "old")
+    });
     let old = old.next().expect("an old file").into_path();
     (world, old)
 }
@@ -143,39 +219,80 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
     // A kept file that changed.
     let (world, old) = finished();
     fs::write(&old, "changed").expect("written");
-    let ran = world.run("undo last --yes").exits_with(exit::MISMATCH).tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was").says("rollup undo -d deployment 1").does_not_say("rollup resume");
+    let ran = world
+        .run("undo last --yes")
+        .exits_with(exit::MISMATCH)
+        .tree_is_unchanged();
+    ran.says("run 0001-KB100001 is as it was")
+        .says("rollup undo -d deployment 1")
+        .does_not_say("rollup resume");
     // One that is something else now.
     let (world, old) = finished();
     fs::remove_file(&old).expect("removed");
     fs::create_dir(&old).expect("made");
     let ran = world.run("undo last --yes").tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was").does_not_say("rollup resume").does_not_say("rollup accept");
+    ran.says("run 0001-KB100001 is as it was")
+        .does_not_say("rollup resume")
+        .does_not_say("rollup accept");
     // An unexpected file at a live path.
     let (world, _) = finished();
-    let world = world.remove("Share/Provider.msi").put("Share/Provider.msi/x", "x");
+    let world = world
+        .remove("Share/Provider.msi")
+        .put("Share/Provider.msi/x", "x");
     let ran = world.run("undo last --yes").tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was").does_not_say("rollup resume").does_not_say("rollup accept");
-    assert_eq!(world.run("status --format json").exits_with(exit::OK).json()["open"], serde_json::Value::Null);
+    ran.says("run 0001-KB100001 is as it was")
+        .does_not_say("rollup resume")
+        .does_not_say("rollup accept");
+    assert_eq!(
+        world
+            .run("status --format json")
+            .exits_with(exit::OK)
+            .json()["open"],
+        serde_json::Value::Null
+    );
     // Whatever it was, the run is finished as before.
-    assert!(world.run("history").exits_with(exit::OK).stdout().contains("finished"));
+    assert!(
+        world
+            .run("history")
+            .exits_with(exit::OK)
+            .stdout()
+            .contains("finished")
+    );
 }
 
 #[test]
 #[ignore = "needs root, to run as a user who may not read a file"]
 fn the_undo_of_a_finished_run_that_may_not_read_ends_with_74() {
     let (world, old) = finished();
-    let everything = walkdir::WalkDir::new(world.at(".")).into_iter().filter_map(Result::ok);
+    let everything = walkdir::WalkDir::new(world.at("."))
+        .into_iter()
+        .filter_map(Result::ok);
     for entry in everything {
         std::os::unix::fs::lchown(entry.path(), Some(65534), Some(65534)).expect("given away");
     }
     fs::set_permissions(&old, fs::Permissions::from_mode(0o000)).expect("set");
     let mut undo = std::process::Command::new("setpriv");
-    undo.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_rollup")]);
-    undo.args(["undo", "last", "--yes", "-d"]).arg(world.deployment()).env("NO_COLOR", "1");
+    undo.args([
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        env!("CARGO_BIN_EXE_rollup"),
+    ]);
+    undo.args(["undo", "last", "--yes", "-d"])
+        .arg(world.deployment())
+        .env("NO_COLOR", "1");
     let ran = undo.output().expect("setpriv");
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert_eq!(ran.status.code(), Some(exit::IO), "{said}");
-    assert!(said.contains("is as it was") && said.contains("next: fix what is named, then `rollup undo"), "{said}");
-    assert!(!said.contains("rollup resume") && !said.contains("rollup accept"), "{said}");
+    assert!(
+        said.contains("is as it was")
+            && said.contains("next: fix what is named, then `rollup undo"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("rollup resume") && !said.contains("rollup accept"),
+        "{said}"
+    );
 }

@@ -1,7 +1,8 @@
-//! What programs of others say to our SARIF: the validator of the standard's makers, and the standard's schema.
+//! What programs of others say to our SARIF: the validator of the standard's makers, and the
+//! standard's schema.
 //!
-//! `Sarif.Multitool` is in the npm package `@microsoft/sarif-multitool-linux`, with the schema beside it;
-//! `check-jsonschema` is a package of PyPI.
+//! `Sarif.Multitool` is in the npm package `@microsoft/sarif-multitool-linux`, with the schema
+//! beside it; `check-jsonschema` is a package of PyPI.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,26 +11,50 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// Advice that we do not take: an address of the tool, which it has not, and no list of documents, though only that
-/// list tells which ones were clean.
+/// Advice that we do not take: an address of the tool, which it has not, and no list of documents,
+/// though only that list tells which ones were clean.
 const ADVICE: [&str; 2] = ["SARIF2004", "SARIF2005"];
 
 /// A report of all faulty documents, and of the shipped manifest on the sample.
 fn report(folder: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report = folder.join("report.sarif");
-    let words =
-        ["validate", "fixtures/codes", "fixtures/faulty", "manifests", "-d", "fixtures/hmc40", "--format", "sarif"];
+    let words = [
+        "validate",
+        "fixtures/codes",
+        "fixtures/faulty",
+        "manifests",
+        "-d",
+        "fixtures/hmc40",
+        "--format",
+        "sarif",
+    ];
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-    let output = command.args(words).arg("-o").arg(&report).current_dir(root).output().expect("it runs");
-    assert_eq!(output.status.code(), Some(65), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .args(words)
+        .arg("-o")
+        .arg(&report)
+        .current_dir(root)
+        .output()
+        .expect("it runs");
+    assert_eq!(
+        output.status.code(),
+        Some(65),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     report
 }
 
 fn multitool() -> PathBuf {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
-    let found = folders.iter().map(|folder| folder.join("Sarif.Multitool")).find(|tool| tool.is_file());
-    found.and_then(|tool| tool.canonicalize().ok()).expect("Sarif.Multitool is installed")
+    let found = folders
+        .iter()
+        .map(|folder| folder.join("Sarif.Multitool"))
+        .find(|tool| tool.is_file());
+    found
+        .and_then(|tool| tool.canonicalize().ok())
+        .expect("Sarif.Multitool is installed")
 }
 
 fn told(output: &Output) -> String {
@@ -42,12 +67,26 @@ fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
     let folder = TempDir::new().expect("a temporary folder");
     let report = report(folder.path());
     let mut command = Command::new(multitool());
-    command.env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1").arg("validate").arg(&report);
+    command
+        .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
+        .arg("validate")
+        .arg(&report);
     let told = told(&command.output().expect("it runs"));
-    assert!(told.contains("1 files scanned") && told.contains("Analysis completed successfully"), "{told}");
-    let rules = told.split("SARIF").skip(1).map(|rest| format!("SARIF{}", rest.get(..4).unwrap_or_default()));
-    let rules: BTreeSet<String> = rules.filter(|rule| rule[5..].bytes().all(|byte| byte.is_ascii_digit())).collect();
-    assert!(rules.iter().all(|rule| ADVICE.contains(&rule.as_str())), "{told}");
+    assert!(
+        told.contains("1 files scanned") && told.contains("Analysis completed successfully"),
+        "{told}"
+    );
+    let rules = told
+        .split("SARIF")
+        .skip(1)
+        .map(|rest| format!("SARIF{}", rest.get(..4).unwrap_or_default()));
+    let rules: BTreeSet<String> = rules
+        .filter(|rule| rule[5..].bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    assert!(
+        rules.iter().all(|rule| ADVICE.contains(&rule.as_str())),
+        "{told}"
+    );
     assert!(!told.contains(": error "), "{told}");
 }
 
@@ -59,7 +98,10 @@ fn the_standard_s_schema_holds() {
     let schema = multitool().with_file_name("sarif-2.1.0.json");
     let mut command = Command::new("check-jsonschema");
     // One pattern of the schema is an expression only to some engines.
-    command.args(["--regex-variant", "python", "--schemafile"]).arg(schema).arg(report);
+    command
+        .args(["--regex-variant", "python", "--schemafile"])
+        .arg(schema)
+        .arg(report);
     let output = command.output().expect("it runs");
     assert!(output.status.success(), "{}", told(&output));
 }

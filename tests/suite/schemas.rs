@@ -1,6 +1,7 @@
 //! The JSON Schemas of the documents and the parsers are fed the same documents, and agree.
 //!
-//! The schemas are those that the program prints; who checks by them is a validator that others made.
+//! The schemas are those that the program prints; who checks by them is a validator that others
+//! made.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -47,15 +48,25 @@ fn root() -> &'static Path {
 }
 
 fn printed(name: &str) -> String {
-    let output = program(root()).args(["schema", name]).output().expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = program(root())
+        .args(["schema", name])
+        .output()
+        .expect("it runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("text")
 }
 
 fn validator(name: &str) -> Validator {
     let schema = serde_json::from_str(&printed(name)).expect("JSON");
     jsonschema::draft7::meta::validate(&schema).expect("a schema of draft 07");
-    jsonschema::draft7::options().should_validate_formats(true).build(&schema).expect("patterns that can be read")
+    jsonschema::draft7::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("patterns that can be read")
 }
 
 /// TOML as JSON; dates and times become texts. It is none where it is not TOML.
@@ -75,9 +86,14 @@ fn json(text: &str) -> Option<Value> {
         }
     }
     fn object(table: &DeTable<'_>) -> Value {
-        table.iter().map(|(key, entry)| (key.get_ref().to_string(), value(entry.get_ref()))).collect()
+        table
+            .iter()
+            .map(|(key, entry)| (key.get_ref().to_string(), value(entry.get_ref())))
+            .collect()
     }
-    DeTable::parse(text.trim_start_matches('\u{feff}')).ok().map(|table| object(table.get_ref()))
+    DeTable::parse(text.trim_start_matches('\u{feff}'))
+        .ok()
+        .map(|table| object(table.get_ref()))
 }
 
 /// Faults that only the parser can see: they lie between two places of a document.
@@ -98,21 +114,37 @@ fn between_places(finding: &Finding) -> bool {
     }
 }
 
-/// Parser and schema say the same of a document. `lax` where its only fault is one that no pattern tells.
+/// Parser and schema say the same of a document. `lax` where its only fault is one that no pattern
+/// tells.
 #[track_caller]
 fn agree(language: &Language, text: &str, lax: bool, about: &str) {
     let source = Source::new("document", text);
     let mut findings = Findings::default();
     let accepted = (language.parse)(&source, &mut findings);
     let sorted = findings.sorted();
-    let errors = sorted.iter().filter(|finding| finding.level == Level::Error);
+    let errors = sorted
+        .iter()
+        .filter(|finding| finding.level == Level::Error);
     let mut errors: Vec<_> = errors.filter(|finding| !between_places(finding)).collect();
-    let Some(instance) = json(text) else { panic!("{about}: not TOML:\n{text}") };
-    let faults: Vec<String> = language.schema.iter_errors(&instance).map(|fault| fault.to_string()).collect();
+    let Some(instance) = json(text) else {
+        panic!("{about}: not TOML:\n{text}")
+    };
+    let faults: Vec<String> = language
+        .schema
+        .iter_errors(&instance)
+        .map(|fault| fault.to_string())
+        .collect();
     if accepted {
-        assert!(faults.is_empty(), "{about}: only the schema refuses\n{text}\n{faults:#?}");
+        assert!(
+            faults.is_empty(),
+            "{about}: only the schema refuses\n{text}\n{faults:#?}"
+        );
     } else if let Some(error) = errors.pop() {
-        assert!(lax || !faults.is_empty(), "{about}: only the parser refuses: {}\n{text}", error.message);
+        assert!(
+            lax || !faults.is_empty(),
+            "{about}: only the parser refuses: {}\n{text}",
+            error.message
+        );
     }
 }
 
@@ -122,28 +154,48 @@ fn the_schemas_in_the_repository_are_those_that_the_program_prints() {
         let expected = root().join(format!("schemas/{name}.json"));
         // As text: what is compared is every byte, the order of the keys included.
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
-        snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(printed(name), expected.raw());
+        snapbox::Assert::new()
+            .action_env("SNAPSHOTS")
+            .normalize_paths(false)
+            .eq(printed(name), expected.raw());
     }
 }
 
 #[test]
 fn a_schema_is_written_into_a_file_as_it_is_printed() {
     let folder = TempDir::new().expect("a folder");
-    let output = program(folder.path()).args(["schema", "manifest", "-o", "m.json"]).output().expect("it runs");
+    let output = program(folder.path())
+        .args(["schema", "manifest", "-o", "m.json"])
+        .output()
+        .expect("it runs");
     assert!(output.status.success() && output.stdout.is_empty());
-    assert_eq!(fs::read_to_string(folder.path().join("m.json")).expect("a file"), printed("manifest"));
-    let output = program(folder.path()).args(["schema", "manifest", "-o", "none/m.json"]).output().expect("it runs");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("m.json")).expect("a file"),
+        printed("manifest")
+    );
+    let output = program(folder.path())
+        .args(["schema", "manifest", "-o", "none/m.json"])
+        .output()
+        .expect("it runs");
     assert_eq!(output.status.code(), Some(74));
-    let output = program(folder.path()).args(["schema", "journal"]).output().expect("it runs");
+    let output = program(folder.path())
+        .args(["schema", "journal"])
+        .output()
+        .expect("it runs");
     assert_eq!(output.status.code(), Some(64));
 }
 
 #[test]
 fn the_shipped_documents_conform() {
-    for (language, path) in [(&MANIFESTS, "manifests/kb952076.toml"), (&DEPLOYMENTS, "fixtures/hmc40/deployment.toml")]
-    {
+    for (language, path) in [
+        (&MANIFESTS, "manifests/kb952076.toml"),
+        (&DEPLOYMENTS, "fixtures/hmc40/deployment.toml"),
+    ] {
         let text = fs::read_to_string(root().join(path)).expect("it can be read");
-        assert!(language.schema.is_valid(&json(&text).expect("TOML")), "{path}");
+        assert!(
+            language.schema.is_valid(&json(&text).expect("TOML")),
+            "{path}"
+        );
         agree(language, &text, false, path);
     }
 }
@@ -153,12 +205,24 @@ fn of_every_faulty_document_parser_and_schema_say_the_same() {
     let mut compared = 0;
     for entry in fs::read_dir(root().join("fixtures/faulty")).expect("the fixtures are there") {
         let path = entry.expect("a readable entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        let text = fs::read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let text = fs::read(&path)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         // What is no TOML, or nested too deeply to be looked at, is nothing to a schema.
-        let Some(text) = text.filter(|text| name.ends_with(".toml") && json(text).is_some()) else { continue };
+        let Some(text) = text.filter(|text| name.ends_with(".toml") && json(text).is_some()) else {
+            continue;
+        };
         // An inline table over several lines is TOML 1.1, about which no schema can say anything.
-        let language = if name.starts_with("deployment-") { &DEPLOYMENTS } else { &MANIFESTS };
+        let language = if name.starts_with("deployment-") {
+            &DEPLOYMENTS
+        } else {
+            &MANIFESTS
+        };
         agree(language, &text, name == "toml-1-1.toml", &name);
         compared += 1;
     }
@@ -331,23 +395,43 @@ not_installed = ["B"]
 
 /// The documents in which one thing after the other is changed.
 fn full(language: &Language) -> Table {
-    let text = if language.name == "manifest" { FULL_MANIFEST } else { FULL_DEPLOYMENT };
+    let text = if language.name == "manifest" {
+        FULL_MANIFEST
+    } else {
+        FULL_DEPLOYMENT
+    };
     let mut findings = Findings::default();
-    assert!((language.parse)(&Source::new("full", text), &mut findings), "{:?}", findings.sorted());
+    assert!(
+        (language.parse)(&Source::new("full", text), &mut findings),
+        "{:?}",
+        findings.sorted()
+    );
     text.parse().expect("TOML")
 }
 
 /// Every table of a document, with the way to it and its shape.
-pub(crate) fn tables(table: &Table, shape: &'static Shape, way: &[Step], found: &mut Vec<(Vec<Step>, &'static Shape)>) {
+pub(crate) fn tables(
+    table: &Table,
+    shape: &'static Shape,
+    way: &[Step],
+    found: &mut Vec<(Vec<Step>, &'static Shape)>,
+) {
     found.push((way.to_vec(), shape));
     for (name, value) in table {
-        let Some(below) = shape.key(name).and_then(|key| key.kind.shape()) else { continue };
+        let Some(below) = shape.key(name).and_then(|key| key.kind.shape()) else {
+            continue;
+        };
         let way = [way, &[Step::Key(name.clone())]].concat();
         match value {
             toml::Value::Table(inner) => tables(inner, below, &way, found),
             toml::Value::Array(list) => {
                 for (at, inner) in list.iter().enumerate() {
-                    tables(inner.as_table().expect("a table"), below, &[&way[..], &[Step::Entry(at)]].concat(), found);
+                    tables(
+                        inner.as_table().expect("a table"),
+                        below,
+                        &[&way[..], &[Step::Entry(at)]].concat(),
+                        found,
+                    );
                 }
             }
             _ => {}
@@ -370,9 +454,13 @@ pub(crate) fn ways(value: &toml::Value, way: &[Step], found: &mut Vec<Vec<Step>>
         ways(value, &way, found);
     };
     match value {
-        toml::Value::Table(table) => table.iter().for_each(|(name, value)| below(Step::Key(name.clone()), value)),
+        toml::Value::Table(table) => table
+            .iter()
+            .for_each(|(name, value)| below(Step::Key(name.clone()), value)),
         toml::Value::Array(list) => {
-            list.iter().enumerate().for_each(|(at, value)| below(Step::Entry(at), value));
+            list.iter()
+                .enumerate()
+                .for_each(|(at, value)| below(Step::Entry(at), value));
         }
         _ => {}
     }
@@ -386,7 +474,11 @@ fn at<'v>(value: &'v mut toml::Value, way: &[Step]) -> &'v mut toml::Value {
 }
 
 /// The document with something changed in the table or list that holds the end of the way.
-pub(crate) fn changed(document: &Table, way: &[Step], change: impl FnOnce(&mut toml::Value, &Step)) -> String {
+pub(crate) fn changed(
+    document: &Table,
+    way: &[Step],
+    change: impl FnOnce(&mut toml::Value, &Step),
+) -> String {
     let mut document = toml::Value::Table(document.clone());
     let (last, holder) = way.split_last().expect("a way has steps");
     change(at(&mut document, holder), last);
@@ -410,14 +502,30 @@ fn the_full_documents_use_every_key_and_every_case() {
         for (way, shape) in &found {
             let table = at(&mut document, way).as_table().expect("a table");
             used.extend(table.keys().map(|key| (shape.title, key.clone())));
-            used.extend(table.get("action").and_then(|action| Some((shape.title, action.as_str()?.to_owned()))));
+            used.extend(
+                table
+                    .get("action")
+                    .and_then(|action| Some((shape.title, action.as_str()?.to_owned()))),
+            );
         }
         for shape in language.shape.all() {
             let free = matches!(shape.keys, Keys::Free(..));
-            assert!(!free || used.iter().any(|(title, _)| *title == shape.title), "{}", shape.title);
-            let names = shape.named().iter().map(|key| key.name).chain(shape.cases().iter().map(|case| case.name));
+            assert!(
+                !free || used.iter().any(|(title, _)| *title == shape.title),
+                "{}",
+                shape.title
+            );
+            let names = shape
+                .named()
+                .iter()
+                .map(|key| key.name)
+                .chain(shape.cases().iter().map(|case| case.name));
             for name in names {
-                assert!(used.contains(&(shape.title, name.to_owned())), "`{name}` of {} is not used", shape.title);
+                assert!(
+                    used.contains(&(shape.title, name.to_owned())),
+                    "`{name}` of {} is not used",
+                    shape.title
+                );
             }
         }
     }
@@ -542,8 +650,17 @@ fn they_agree_about_the_form_of_every_text_and_name() {
         &digest[1..],
         "\u{1f4be}",
     ];
-    // No pattern tells letters of every script, blanks that are none to Windows, or the length of a whole path.
-    let lax = ["\u{a0}", "\u{85}", "x\u{2192}y", "\u{2028}.msi", "\u{feff}", "\u{1f4be}", &long];
+    // No pattern tells letters of every script, blanks that are none to Windows, or the length of a
+    // whole path.
+    let lax = [
+        "\u{a0}",
+        "\u{85}",
+        "x\u{2192}y",
+        "\u{2028}.msi",
+        "\u{feff}",
+        "\u{1f4be}",
+        &long,
+    ];
     for language in BOTH {
         let document = full(language);
         let mut found = Vec::new();
@@ -554,20 +671,41 @@ fn they_agree_about_the_form_of_every_text_and_name() {
                 continue;
             }
             for text in texts.iter().chain(&lax) {
-                let said = changed(&document, way, |holder, step| put(holder, step, (*text).into()));
-                agree(language, &said, lax.contains(text), &format!("{way:?} is {text:?}"));
+                let said = changed(&document, way, |holder, step| {
+                    put(holder, step, (*text).into())
+                });
+                agree(
+                    language,
+                    &said,
+                    lax.contains(text),
+                    &format!("{way:?} is {text:?}"),
+                );
             }
         }
         let mut found = Vec::new();
         tables(&document, language.shape, &[], &mut found);
-        for (way, _) in found.iter().filter(|(_, shape)| matches!(shape.keys, Keys::Free(..))) {
+        for (way, _) in found
+            .iter()
+            .filter(|(_, shape)| matches!(shape.keys, Keys::Free(..)))
+        {
             for name in texts.iter().chain(&lax).chain(&[""]) {
                 let named = changed(&document, way, |holder, step| {
-                    let table = at(holder, std::slice::from_ref(step)).as_table_mut().expect("a table");
-                    let value = table.iter().next().map(|(_, value)| value.clone()).expect("it has an entry");
+                    let table = at(holder, std::slice::from_ref(step))
+                        .as_table_mut()
+                        .expect("a table");
+                    let value = table
+                        .iter()
+                        .next()
+                        .map(|(_, value)| value.clone())
+                        .expect("it has an entry");
                     table.insert((*name).to_owned(), value);
                 });
-                agree(language, &named, lax.contains(name), &format!("{way:?} has {name:?}"));
+                agree(
+                    language,
+                    &named,
+                    lax.contains(name),
+                    &format!("{way:?} has {name:?}"),
+                );
             }
         }
     }
@@ -596,7 +734,11 @@ fn they_agree_when_a_table_gets_a_key_more() {
             for key in shape.named() {
                 let alike = found.iter().filter(|(_, other)| other.title == shape.title);
                 let values: Vec<toml::Value> = alike
-                    .filter_map(|(way, _)| at(&mut toml::Value::Table(document.clone()), way).get(key.name).cloned())
+                    .filter_map(|(way, _)| {
+                        at(&mut toml::Value::Table(document.clone()), way)
+                            .get(key.name)
+                            .cloned()
+                    })
                     .collect();
                 values.into_iter().for_each(|value| more(key.name, value));
             }
@@ -607,9 +749,15 @@ fn they_agree_when_a_table_gets_a_key_more() {
 }
 
 fn check_jsonschema(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new("check-jsonschema").args(arguments).current_dir(root()).output();
+    let output = Command::new("check-jsonschema")
+        .args(arguments)
+        .current_dir(root())
+        .output();
     let output = output.unwrap_or_else(|error| panic!("cannot run `check-jsonschema`: {error}"));
-    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
 }
 
 #[test]
@@ -618,10 +766,17 @@ fn another_program_takes_the_schemas_and_judges_by_them() {
     let schemas = ["schemas/manifest.json", "schemas/deployment.json"];
     let (fine, told) = check_jsonschema(&["--check-metaschema", schemas[0], schemas[1]]);
     assert!(fine, "{told}");
-    for (schema, document) in schemas.iter().zip(["manifests/kb952076.toml", "fixtures/hmc40/deployment.toml"]) {
+    for (schema, document) in schemas
+        .iter()
+        .zip(["manifests/kb952076.toml", "fixtures/hmc40/deployment.toml"])
+    {
         let (fine, told) = check_jsonschema(&["--schemafile", schema, document]);
         assert!(fine, "{told}");
     }
-    let (fine, told) = check_jsonschema(&["--schemafile", schemas[0], "fixtures/faulty/ten-faults.toml"]);
+    let (fine, told) = check_jsonschema(&[
+        "--schemafile",
+        schemas[0],
+        "fixtures/faulty/ten-faults.toml",
+    ]);
     assert!(!fine && told.contains("titel"), "{told}");
 }

@@ -1,4 +1,5 @@
-//! A run that is to stop finishes what is at hand, leaves everything so far on disk, and says how to go on.
+//! A run that is to stop finishes what is at hand, leaves everything so far on disk, and says how
+//! to go on.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,13 +12,21 @@ use crate::world::{World, exit};
 
 #[test]
 fn a_run_stops_before_a_step_and_goes_on_either_way() {
-    for (way, then) in [("resume --yes", "as previewed"), ("undo --yes", "is undone")] {
+    for (way, then) in [
+        ("resume --yes", "as previewed"),
+        ("undo --yes", "is undone"),
+    ] {
         let world = small_world(UPDATE_PROVIDER);
-        let ran = world.run("apply small.toml --yes --stop-before INSTALL").exits_with(exit::STOPPED);
+        let ran = world
+            .run("apply small.toml --yes --stop-before INSTALL")
+            .exits_with(exit::STOPPED);
         ran.says("stopped: before step `install`, as asked")
             .says("now: everything up to there is on disk; the run is open")
             .says("`rollup resume -d deployment` goes on, `rollup undo -d deployment` takes back what can be");
-        let ran = world.run("status").exits_with(exit::STOPPED).nothing_was_touched();
+        let ran = world
+            .run("status")
+            .exits_with(exit::STOPPED)
+            .nothing_was_touched();
         ran.says("interrupted: run 0001-KB100001 is unfinished")
             .says("step remove: done, 1 operation")
             .says("step install: not begun, 1 operation")
@@ -32,21 +41,42 @@ fn a_run_stops_before_a_step_and_goes_on_either_way() {
 #[test]
 fn a_step_that_is_not_there_is_named_before_anything_is_begun() {
     let world = small_world(UPDATE_PROVIDER);
-    let ran = world.run("apply small.toml --yes --stop-before instal").exits_with(exit::USAGE).nothing_was_touched();
-    ran.says("the manifest has no step `instal`").says("did you mean `install`?").says("remove, copy, install");
+    let ran = world
+        .run("apply small.toml --yes --stop-before instal")
+        .exits_with(exit::USAGE)
+        .nothing_was_touched();
+    ran.says("the manifest has no step `instal`")
+        .says("did you mean `install`?")
+        .says("remove, copy, install");
 }
 
 #[test]
 fn every_command_says_what_comes_first_while_a_run_is_open() {
     let world = small_world(UPDATE_PROVIDER);
-    world.run("apply small.toml --yes --stop-before install").exits_with(exit::STOPPED);
-    for command in ["plan small.toml", "apply small.toml --yes", "stage small.toml --yes"] {
-        let ran = world.run(command).exits_with(exit::NOT_READY).tree_is_unchanged();
-        ran.says("run 0001-KB100001 is unfinished").says("`rollup resume -d deployment`").says("`rollup undo");
+    world
+        .run("apply small.toml --yes --stop-before install")
+        .exits_with(exit::STOPPED);
+    for command in [
+        "plan small.toml",
+        "apply small.toml --yes",
+        "stage small.toml --yes",
+    ] {
+        let ran = world
+            .run(command)
+            .exits_with(exit::NOT_READY)
+            .tree_is_unchanged();
+        ran.says("run 0001-KB100001 is unfinished")
+            .says("`rollup resume -d deployment`")
+            .says("`rollup undo");
     }
-    world.run("verify").says("`rollup status` says what to type");
+    world
+        .run("verify")
+        .says("`rollup status` says what to type");
     world.run("tree").says("`rollup status` says what to type");
-    world.run("history").says("0001-KB100001 unfinished").says("`rollup status` says what to type");
+    world
+        .run("history")
+        .says("0001-KB100001 unfinished")
+        .says("`rollup status` says what to type");
 }
 
 #[test]
@@ -57,16 +87,27 @@ fn what_stands_in_the_way_of_an_open_run_needs_attention() {
                 [payload]\nfiles = [{ name = \"Tool.txt\" }]\n";
     let world = small_world(copy);
     let before = Listing::of(&world.deployment());
-    world.run("apply small.toml --yes --stop-before copy").exits_with(exit::STOPPED);
+    world
+        .run("apply small.toml --yes --stop-before copy")
+        .exits_with(exit::STOPPED);
     let world = world.put("Servers/WEB01/Files/Tools/his.txt", "his");
-    let ran = world.run("status").exits_with(exit::NEEDS_ATTENTION).nothing_was_touched();
+    let ran = world
+        .run("status")
+        .exits_with(exit::NEEDS_ATTENTION)
+        .nothing_was_touched();
     ran.says("needs attention: something that the plan did not see stands at the live path")
         .says("`Servers/WEB01/Files/Tools`")
         .says("mend what is named first");
-    let ran = world.run("resume --yes").exits_with(exit::NEEDS_ATTENTION).tree_is_unchanged();
+    let ran = world
+        .run("resume --yes")
+        .exits_with(exit::NEEDS_ATTENTION)
+        .tree_is_unchanged();
     ran.says("Servers/WEB01/Files/Tools` is not what the plan saw: it stands where nothing did");
     // Nothing stands in the way back.
-    world.run("undo --yes").exits_with(exit::OK).says("is undone");
+    world
+        .run("undo --yes")
+        .exits_with(exit::OK)
+        .says("is undone");
     let world = world.remove("Servers/WEB01/Files/Tools");
     before.assert_same(&Listing::of(&world.deployment()));
 }
@@ -74,10 +115,18 @@ fn what_stands_in_the_way_of_an_open_run_needs_attention() {
 /// Starts the program, and waits until a path of the world is there.
 fn start(world: &World, words: &str, until: &str) -> Child {
     let mut command = world.command(words);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
     let begun = Instant::now();
     while !world.live(until).exists() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "`{until}` never came");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "`{until}` never came"
+        );
         std::thread::sleep(Duration::from_micros(200));
     }
     child
@@ -91,7 +140,10 @@ fn signal(child: &Child, signal: Signal) {
 /// The code it ended with, and what it said.
 fn ended(child: Child) -> (Option<i32>, String) {
     let output = child.wait_with_output().expect("it ends");
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }
 
 const FOLDER: &str = ".rollup/runs/0001-KB952076";
@@ -102,14 +154,16 @@ fn a_signal_while_staging_leaves_nothing_behind() {
         let world = World::with_deployment();
         let before = Listing::of(&world.deployment());
         let child = start(&world, "apply kb952076.toml --yes", FOLDER);
-        // It may not run between the folder's making and the signal's coming: held until both are there.
+        // It may not run between the folder's making and the signal's coming: held until both are
+        // there.
         signal(&child, Signal::STOP);
         signal(&child, which);
         signal(&child, Signal::CONT);
         let (code, said) = ended(child);
         assert_eq!(code, Some(exit::INTERRUPTED), "{said}");
         assert!(
-            said.contains("stopped by a signal") && said.contains("nothing of the deployment has changed"),
+            said.contains("stopped by a signal")
+                && said.contains("nothing of the deployment has changed"),
             "{said}"
         );
         before.assert_same(&Listing::of(&world.deployment()));
@@ -139,9 +193,14 @@ fn a_second_signal_ends_the_process_at_once() {
 fn a_signal_at_a_manual_step_stops_the_run_there() {
     let manual = "[[steps]]\nid = \"script\"\naction = \"manual\"\ninstructions = \"Run it.\"\n";
     let world = small_world(&format!("{manual}{UPDATE_PROVIDER}"));
-    let ran = world.signalled("apply small.toml --yes", "Is it done?", Signal::INT).exits_with(exit::STOPPED);
+    let ran = world
+        .signalled("apply small.toml --yes", "Is it done?", Signal::INT)
+        .exits_with(exit::STOPPED);
     ran.says("resume -d deployment --confirm script");
-    world.run("resume --yes --confirm script").exits_with(exit::OK).says("as previewed");
+    world
+        .run("resume --yes --confirm script")
+        .exits_with(exit::OK)
+        .says("as previewed");
 }
 
 #[test]
@@ -149,9 +208,20 @@ fn whoever_started_it_without_hangups_gets_none() {
     let world = World::with_deployment();
     let mut command = std::process::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_rollup");
-    command.args(["-c", "trap '' HUP; exec \"$0\" apply kb952076.toml --yes", program]);
-    command.current_dir(world.at(".")).env("ROLLUP_DEPLOYMENT", "deployment");
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    command.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" apply kb952076.toml --yes",
+        program,
+    ]);
+    command
+        .current_dir(world.at("."))
+        .env("ROLLUP_DEPLOYMENT", "deployment");
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
     let begun = Instant::now();
     while !world.live(FOLDER).exists() {
         assert!(begun.elapsed() < Duration::from_secs(30), "it never began");

@@ -1,5 +1,6 @@
-//! Runs of every released format stay readable, and can be taken both ways. `fixtures/runs/FORMAT` holds
-//! deployments as that format's rollup left them: every path with its text, folders without one.
+//! Runs of every released format stay readable, and can be taken both ways. `fixtures/runs/FORMAT`
+//! holds deployments as that format's rollup left them: every path with its text, folders without
+//! one.
 //!
 //! `SNAPSHOTS=overwrite` writes what is missing for the format of today, and never what is there.
 
@@ -31,8 +32,8 @@ items = [{ name = "Provider", installer = "Provider.msi" }]
 procedures = [{ name = "Prepare" }]
 "#;
 
-/// Removes an item beside which an operator keeps a file, copies a file into a new folder, waits for a
-/// person, and restarts the engine.
+/// Removes an item beside which an operator keeps a file, copies a file into a new folder, waits
+/// for a person, and restarts the engine.
 const STEPS: &str = r#"
 [[steps]]
 id = "remove"
@@ -75,15 +76,51 @@ struct State {
 }
 
 const STATES: [State; 9] = [
-    State { name: "before", commands: &[], killed_at: None },
-    State { name: "staging", commands: &[APPLY], killed_at: Some(|run| run.join("plan.json").exists()) },
-    State { name: "staged", commands: &["stage stored.toml --yes"], killed_at: None },
-    State { name: "between", commands: &[APPLY], killed_at: Some(|run| run.join("slots/1/old").exists()) },
-    State { name: "waiting", commands: &[APPLY], killed_at: None },
-    State { name: "confirmed", commands: &[APPLY, FINISH], killed_at: Some(|run| !run.join("slots/4/new").exists()) },
-    State { name: "turned", commands: &[APPLY, FINISH, UNDO], killed_at: None },
-    State { name: "finished", commands: &[APPLY, FINISH], killed_at: None },
-    State { name: "closed", commands: &[APPLY, "accept --reason 'mended by hand' --yes"], killed_at: None },
+    State {
+        name: "before",
+        commands: &[],
+        killed_at: None,
+    },
+    State {
+        name: "staging",
+        commands: &[APPLY],
+        killed_at: Some(|run| run.join("plan.json").exists()),
+    },
+    State {
+        name: "staged",
+        commands: &["stage stored.toml --yes"],
+        killed_at: None,
+    },
+    State {
+        name: "between",
+        commands: &[APPLY],
+        killed_at: Some(|run| run.join("slots/1/old").exists()),
+    },
+    State {
+        name: "waiting",
+        commands: &[APPLY],
+        killed_at: None,
+    },
+    State {
+        name: "confirmed",
+        commands: &[APPLY, FINISH],
+        killed_at: Some(|run| !run.join("slots/4/new").exists()),
+    },
+    State {
+        name: "turned",
+        commands: &[APPLY, FINISH, UNDO],
+        killed_at: None,
+    },
+    State {
+        name: "finished",
+        commands: &[APPLY, FINISH],
+        killed_at: None,
+    },
+    State {
+        name: "closed",
+        commands: &[APPLY, "accept --reason 'mended by hand' --yes"],
+        killed_at: None,
+    },
 ];
 
 /// The deployment before, with the manifest and its payload beside it.
@@ -98,9 +135,15 @@ fn lead(state: &State, change: Option<u64>) -> Option<World> {
     let world = world();
     for (at, command) in state.commands.iter().enumerate() {
         let is_last = at + 1 == state.commands.len();
-        let dying = change.filter(|_| is_last).map(|change| format!(" --die-at-change {change}")).unwrap_or_default();
+        let dying = change
+            .filter(|_| is_last)
+            .map(|change| format!(" --die-at-change {change}"))
+            .unwrap_or_default();
         let mut command = world.command(&format!("{command}{dying}"));
-        let output = command.env("USER", "operator").output().expect("the program can be run");
+        let output = command
+            .env("USER", "operator")
+            .output()
+            .expect("the program can be run");
         if is_last && change.is_some() && output.status.code().is_some() {
             return None;
         }
@@ -109,22 +152,41 @@ fn lead(state: &State, change: Option<u64>) -> Option<World> {
 }
 
 fn reached(state: &State) -> World {
-    let Some(is_there) = state.killed_at else { return lead(state, None).expect("nobody is killed") };
+    let Some(is_there) = state.killed_at else {
+        return lead(state, None).expect("nobody is killed");
+    };
     let worlds = (1..).map_while(|change| lead(state, Some(change)));
     let mut reached = worlds.filter(|world| is_there(&world.run_folder("0001-KB100001")));
-    reached.next().unwrap_or_else(|| panic!("no death leads to `{}`", state.name))
+    reached
+        .next()
+        .unwrap_or_else(|| panic!("no death leads to `{}`", state.name))
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/runs").join(rollup::journal::FORMAT.to_string())
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/runs")
+        .join(rollup::journal::FORMAT.to_string())
 }
 
 fn store(world: &World) -> Stored {
-    let entries = WalkDir::new(world.deployment()).min_depth(1).into_iter().map(|entry| {
-        let entry = entry.expect("a readable tree");
-        let below = entry.path().strip_prefix(world.deployment()).expect("it lies below").to_owned();
-        (below, entry.file_type().is_file().then(|| fs::read_to_string(entry.path()).expect("a text")))
-    });
+    let entries = WalkDir::new(world.deployment())
+        .min_depth(1)
+        .into_iter()
+        .map(|entry| {
+            let entry = entry.expect("a readable tree");
+            let below = entry
+                .path()
+                .strip_prefix(world.deployment())
+                .expect("it lies below")
+                .to_owned();
+            (
+                below,
+                entry
+                    .file_type()
+                    .is_file()
+                    .then(|| fs::read_to_string(entry.path()).expect("a text")),
+            )
+        });
     // What is kept aside for a full disk says nothing.
     let is_told = |path: &Path| !path.ends_with("reserve");
     entries.filter(|(path, _)| is_told(path)).collect()
@@ -133,7 +195,11 @@ fn store(world: &World) -> Stored {
 /// Everything but what rollup keeps.
 fn deployed(stored: &Stored) -> Stored {
     let ours = |path: &Path| path.starts_with(".rollup");
-    stored.iter().filter(|(path, _)| !ours(path)).map(|(path, text)| (path.clone(), text.clone())).collect()
+    stored
+        .iter()
+        .filter(|(path, _)| !ours(path))
+        .map(|(path, text)| (path.clone(), text.clone()))
+        .collect()
 }
 
 fn read(format: &Path, name: &str) -> Stored {
@@ -159,7 +225,10 @@ fn restored(format: &Path, name: &str) -> World {
 /// All formats that were ever released.
 fn formats() -> Vec<PathBuf> {
     let parent = folder().parent().expect("it has one").to_owned();
-    fs::read_dir(parent).expect("stored runs").map(|entry| entry.expect("listed").path()).collect()
+    fs::read_dir(parent)
+        .expect("stored runs")
+        .map(|entry| entry.expect("listed").path())
+        .collect()
 }
 
 #[test]
@@ -168,10 +237,15 @@ fn every_state_of_todays_format_is_stored() {
         let at = folder().join(format!("{}.json", state.name));
         if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
             fs::create_dir_all(folder()).expect("made");
-            let text = serde_json::to_string_pretty(&store(&reached(state))).expect("paths and texts");
+            let text =
+                serde_json::to_string_pretty(&store(&reached(state))).expect("paths and texts");
             fs::write(&at, text + "\n").expect("written");
         }
-        assert!(at.exists(), "`{}` is not stored; SNAPSHOTS=overwrite writes what is missing", at.display());
+        assert!(
+            at.exists(),
+            "`{}` is not stored; SNAPSHOTS=overwrite writes what is missing",
+            at.display()
+        );
     }
 }
 
@@ -190,10 +264,24 @@ fn stored_runs_are_told() {
     for format in formats() {
         for (name, code, words) in told {
             let world = restored(&format, name);
-            world.run("status").exits_with(code).nothing_was_touched().says(words);
-            world.run("history").exits_with(exit::OK).nothing_was_touched();
-            world.run("history last").exits_with(exit::OK).nothing_was_touched().says("records");
-            let report = world.run("report last").exits_with(exit::OK).nothing_was_touched();
+            world
+                .run("status")
+                .exits_with(code)
+                .nothing_was_touched()
+                .says(words);
+            world
+                .run("history")
+                .exits_with(exit::OK)
+                .nothing_was_touched();
+            world
+                .run("history last")
+                .exits_with(exit::OK)
+                .nothing_was_touched()
+                .says("records");
+            let report = world
+                .run("report last")
+                .exits_with(exit::OK)
+                .nothing_was_touched();
             report.says("an older form").says("KB100001 revision 1.0");
         }
     }
@@ -205,7 +293,10 @@ fn stored_runs_are_taken_to_their_end() {
         let finished = deployed(&read(&format, "finished"));
         for name in ["staged", "between", "waiting", "confirmed", "turned"] {
             let world = restored(&format, name);
-            world.run("resume --yes --confirm script").exits_with(exit::OK).says("as previewed");
+            world
+                .run("resume --yes --confirm script")
+                .exits_with(exit::OK)
+                .says("as previewed");
             assert_eq!(deployed(&store(&world)), finished, "{name}");
             world.run("status").exits_with(exit::OK).says("at rest");
         }
@@ -216,10 +307,20 @@ fn stored_runs_are_taken_to_their_end() {
 fn stored_runs_are_taken_back() {
     for format in formats() {
         let before = deployed(&read(&format, "before"));
-        for name in ["staging", "staged", "between", "waiting", "confirmed", "turned", "finished"] {
+        for name in [
+            "staging",
+            "staged",
+            "between",
+            "waiting",
+            "confirmed",
+            "turned",
+            "finished",
+        ] {
             let world = restored(&format, name);
             let named = if name == "finished" { "last" } else { "" };
-            world.run(&format!("undo {named} --yes --confirm script")).exits_with(exit::OK);
+            world
+                .run(&format!("undo {named} --yes --confirm script"))
+                .exits_with(exit::OK);
             assert_eq!(deployed(&store(&world)), before, "{name}");
             world.run("status").exits_with(exit::OK).says("at rest");
         }

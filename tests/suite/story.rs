@@ -14,28 +14,47 @@ const RUN: &str = "0001-KB952076";
 /// The live paths of a plan.
 fn live_paths(plan: &Value) -> Vec<PathBuf> {
     let swaps = plan["swaps"].as_array().expect("a plan with swaps");
-    swaps.iter().map(|swap| PathBuf::from(swap["live"].as_str().expect("a live path"))).collect()
+    swaps
+        .iter()
+        .map(|swap| PathBuf::from(swap["live"].as_str().expect("a live path")))
+        .collect()
 }
 
 /// Kind, size and hash of every entry that a plan predicts.
 fn predicted(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
-    let entries = plan["prediction"]["entries"].as_array().expect("a plan with a prediction");
+    let entries = plan["prediction"]["entries"]
+        .as_array()
+        .expect("a plan with a prediction");
     let told = entries.iter().map(|entry| {
         let text = |key: &str| entry[key].as_str().map(str::to_owned);
         let path = text("path").expect("a path").into();
-        (path, (text("kind").expect("a kind"), entry["size"].as_u64(), text("sha256")))
+        (
+            path,
+            (
+                text("kind").expect("a kind"),
+                entry["size"].as_u64(),
+                text("sha256"),
+            ),
+        )
     });
     told.collect()
 }
 
 /// The same of what stands at and below some paths.
-fn standing(tree: &Listing, live: &[PathBuf]) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
+fn standing(
+    tree: &Listing,
+    live: &[PathBuf],
+) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
     let below = |path: &Path| live.iter().any(|live| path.starts_with(live));
     let paths = tree.paths(|path, _| below(path));
     let told = paths.into_iter().map(|path| {
         let entry = tree.get(&path).expect("it was listed");
         let size = (entry.kind == "file").then_some(entry.size);
-        let facts = (entry.kind.to_owned(), size, entry.sha256.map(|digest| digest.to_string()));
+        let facts = (
+            entry.kind.to_owned(),
+            size,
+            entry.sha256.map(|digest| digest.to_string()),
+        );
         (path, facts)
     });
     told.collect()
@@ -47,7 +66,9 @@ fn operations(plan: &Value) -> BTreeMap<(String, String), usize> {
     for step in plan["steps"].as_array().expect("steps") {
         for operation in step["operations"].as_array().expect("operations") {
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
-            *counts.entry((text(&step["id"]), text(&operation["kind"]))).or_insert(0) += 1;
+            *counts
+                .entry((text(&step["id"]), text(&operation["kind"])))
+                .or_insert(0) += 1;
         }
     }
     counts
@@ -77,7 +98,8 @@ fn the_plan_has_every_operation_of_the_article() {
         (("restart-engine", "stop"), 2),
         (("uninstall", "uninstall"), 11 + 7 * 2),
     ];
-    let expected = expected.map(|((step, kind), count)| ((step.to_owned(), kind.to_owned()), count));
+    let expected =
+        expected.map(|((step, kind), count)| ((step.to_owned(), kind.to_owned()), count));
     assert_eq!(operations(&plan), BTreeMap::from(expected));
     assert_eq!(plan["level"]["after"], serde_json::json!(["KB952076"]));
 }
@@ -88,10 +110,21 @@ fn the_files_that_were_replaced_are_kept_whole_in_the_run() {
     let plan = world.plan("kb952076.toml");
     let ran = world.run(APPLY).exits_with(exit::OK);
     let mut kept = 0;
-    for swap in plan["swaps"].as_array().expect("swaps").iter().filter(|swap| swap["step"] == "copy") {
+    for swap in plan["swaps"]
+        .as_array()
+        .expect("swaps")
+        .iter()
+        .filter(|swap| swap["step"] == "copy")
+    {
         let live = swap["live"].as_str().expect("a live path");
-        let slot = world.run_folder(RUN).join("slots").join(swap["number"].to_string());
-        let (old, was) = (Listing::of(&slot.join("old")), ran.before().get(live).expect("it stood there"));
+        let slot = world
+            .run_folder(RUN)
+            .join("slots")
+            .join(swap["number"].to_string());
+        let (old, was) = (
+            Listing::of(&slot.join("old")),
+            ran.before().get(live).expect("it stood there"),
+        );
         assert_eq!(old.get(""), Some(was), "{live}");
         assert!(!slot.join("new").exists());
         kept += 1;
@@ -104,17 +137,30 @@ fn every_removed_instance_lies_whole_in_its_slot() {
     let world = World::with_deployment();
     let plan = world.plan("kb952076.toml");
     let ran = world.run(APPLY).exits_with(exit::OK);
-    let swaps = plan["swaps"].as_array().expect("swaps").iter().filter(|swap| swap["step"] == "uninstall");
+    let swaps = plan["swaps"]
+        .as_array()
+        .expect("swaps")
+        .iter()
+        .filter(|swap| swap["step"] == "uninstall");
     for swap in swaps {
         let live = Path::new(swap["live"].as_str().expect("a live path"));
-        let old = world.run_folder(RUN).join("slots").join(swap["number"].to_string()).join("old");
+        let old = world
+            .run_folder(RUN)
+            .join("slots")
+            .join(swap["number"].to_string())
+            .join("old");
         let was = ran.before().clone().only(|path| path.starts_with(live));
         let is = Listing::of(&old);
         for path in was.paths(|_, _| true) {
             let below = path.strip_prefix(live).expect("it lies below");
             assert_eq!(was.get(&path), is.get(below), "{}", path.display());
         }
-        assert_eq!(was.paths(|_, _| true).len(), is.paths(|_, _| true).len(), "{}", live.display());
+        assert_eq!(
+            was.paths(|_, _| true).len(),
+            is.paths(|_, _| true).len(),
+            "{}",
+            live.display()
+        );
     }
 }
 
@@ -137,13 +183,27 @@ fn the_new_files_are_those_of_the_payload_with_its_times_and_the_spelling_of_the
     let after = world.run(APPLY).exits_with(exit::OK).after();
     let mut compared = 0;
     for path in after.paths(|path, entry| path.starts_with("MSIShare") && entry.kind == "file") {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a plain name");
         let payload = Listing::of(&world.at("KB952076"));
         let of_payload = payload.paths(|path, _| path.as_os_str().eq_ignore_ascii_case(name));
         if let [found] = &of_payload[..] {
-            let (there, here) = (payload.get(found).expect("listed"), after.get(&path).expect("listed"));
-            assert_eq!((there.sha256, there.modified), (here.sha256, here.modified), "{name}");
-            assert_ne!(found.to_str(), Some(name), "the file table spells every one of them differently");
+            let (there, here) = (
+                payload.get(found).expect("listed"),
+                after.get(&path).expect("listed"),
+            );
+            assert_eq!(
+                (there.sha256, there.modified),
+                (here.sha256, here.modified),
+                "{name}"
+            );
+            assert_ne!(
+                found.to_str(),
+                Some(name),
+                "the file table spells every one of them differently"
+            );
             compared += 1;
         }
     }
@@ -155,15 +215,23 @@ fn the_engine_was_started_once_on_each_of_its_servers_and_nowhere_else() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     for server in ["MPS01", "MPS02"] {
-        let service = world.read(&format!("Servers/{server}/Services/Provisioning Engine.toml"));
+        let service = world.read(&format!(
+            "Servers/{server}/Services/Provisioning Engine.toml"
+        ));
         let service: toml::Table = service.parse().expect("a record");
         assert_eq!(service["running"].as_bool(), Some(true));
         assert_eq!(service["enabled"].as_bool(), Some(true));
         assert_eq!(service["starts"].as_integer(), Some(1), "on {server}");
     }
-    for (server, service) in [("PROV01", "IIS"), ("MPSSQL01", "SQL Server"), ("EXHUB01", "Exchange Transport")] {
-        let service: toml::Table =
-            world.read(&format!("Servers/{server}/Services/{service}.toml")).parse().expect("a record");
+    for (server, service) in [
+        ("PROV01", "IIS"),
+        ("MPSSQL01", "SQL Server"),
+        ("EXHUB01", "Exchange Transport"),
+    ] {
+        let service: toml::Table = world
+            .read(&format!("Servers/{server}/Services/{service}.toml"))
+            .parse()
+            .expect("a record");
         assert_eq!(service["starts"].as_integer(), Some(0), "on {server}");
     }
 }
@@ -177,8 +245,16 @@ fn what_never_was_installed_stays_out_and_is_told() {
         .says("left out of install, as not installed here")
         .says("Exchange 2003 Coexistence Provider")
         .says("Hosted SharePoint 2007 Web Service on PROV02");
-    assert!(!world.live("Hosted Exchange/Exchange Provisioning/Exchange 2003 Coexistence Provider").exists());
-    assert!(!world.live("MPS Web Services/Hosted SharePoint 2007 Web Service").exists());
+    assert!(
+        !world
+            .live("Hosted Exchange/Exchange Provisioning/Exchange 2003 Coexistence Provider")
+            .exists()
+    );
+    assert!(
+        !world
+            .live("MPS Web Services/Hosted SharePoint 2007 Web Service")
+            .exists()
+    );
 }
 
 #[test]
@@ -198,8 +274,12 @@ fn a_second_apply_has_nothing_to_do() {
 fn apply_again_does_every_step_anew_where_it_is_asked_for() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    let ran = world.run("apply kb952076.toml --yes --again").exits_with(exit::OK);
-    ran.says("applied KB952076 as run 0002-KB952076").says("installed 18 items").says("restarted Provisioning Engine");
+    let ran = world
+        .run("apply kb952076.toml --yes --again")
+        .exits_with(exit::OK);
+    ran.says("applied KB952076 as run 0002-KB952076")
+        .says("installed 18 items")
+        .says("restarted Provisioning Engine");
     let service = world.read("Servers/MPS01/Services/Provisioning Engine.toml");
     assert!(service.contains("starts = 2"), "{service}");
     world.run("verify").exits_with(exit::OK);
@@ -209,33 +289,78 @@ fn apply_again_does_every_step_anew_where_it_is_asked_for() {
 fn what_changed_since_is_named_by_a_second_apply() {
     let world = World::with_deployment();
     let after = world.run(APPLY).exits_with(exit::OK).after();
-    let is_it =
-        |path: &Path| path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Exchange2007Provider.dll"));
-    let [dll] = &after.paths(|path, _| is_it(path))[..] else { panic!("one such file is installed") };
+    let is_it = |path: &Path| {
+        path.file_name()
+            .is_some_and(|name| name.eq_ignore_ascii_case("Exchange2007Provider.dll"))
+    };
+    let [dll] = &after.paths(|path, _| is_it(path))[..] else {
+        panic!("one such file is installed")
+    };
     let dll = dll.to_str().expect("a plain path");
     let world = world.put(dll, "changed by hand");
-    world.run(APPLY).exits_with(exit::MISMATCH).says("in force, but changed since").says(dll).tree_is_unchanged();
-    world.run("verify").exits_with(exit::MISMATCH).says(dll).nothing_was_touched();
-    world.run("apply kb952076.toml --yes --again").exits_with(exit::OK);
+    world
+        .run(APPLY)
+        .exits_with(exit::MISMATCH)
+        .says("in force, but changed since")
+        .says(dll)
+        .tree_is_unchanged();
+    world
+        .run("verify")
+        .exits_with(exit::MISMATCH)
+        .says(dll)
+        .nothing_was_touched();
+    world
+        .run("apply kb952076.toml --yes --again")
+        .exits_with(exit::OK);
     world.run(APPLY).exits_with(exit::OK).says("nothing to do");
 }
 
 #[test]
 fn after_an_apply_everything_matches_and_is_at_rest() {
     let world = World::with_deployment();
-    world.run("status").exits_with(exit::OK).says("in force: KB948755 (applied before rollup kept the record)");
+    world
+        .run("status")
+        .exits_with(exit::OK)
+        .says("in force: KB948755 (applied before rollup kept the record)");
     world.run("history").exits_with(exit::OK).says("no run yet");
     world.run(APPLY).exits_with(exit::OK);
-    world.run("verify").exits_with(exit::OK).says("everything matches").does_not_say("drift").does_not_say("beside");
-    let status = world.run("status").exits_with(exit::OK).says("at rest").says("in force: KB952076 revision 1.0");
+    world
+        .run("verify")
+        .exits_with(exit::OK)
+        .says("everything matches")
+        .does_not_say("drift")
+        .does_not_say("beside");
+    let status = world
+        .run("status")
+        .exits_with(exit::OK)
+        .says("at rest")
+        .says("in force: KB952076 revision 1.0");
     status.says("superseded: KB948755").says("by KB952076");
-    world.run("history").exits_with(exit::OK).says(RUN).says("finished").says("revision 1.0");
-    let history = world.run("history --format json").exits_with(exit::OK).json();
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .says(RUN)
+        .says("finished")
+        .says("revision 1.0");
+    let history = world
+        .run("history --format json")
+        .exits_with(exit::OK)
+        .json();
     assert_eq!(history["runs"][0]["state"], "applied");
     assert_eq!(history["runs"].as_array().map(Vec::len), Some(1));
-    let status = world.run("status --format json").exits_with(exit::OK).json();
-    assert_eq!((&status["open"], &status["at_work"]), (&Value::Null, &Value::Null), "nobody is at work");
-    assert_eq!(status["in_force"], serde_json::json!([{ "kb": "KB952076", "revision": "1.0" }]));
+    let status = world
+        .run("status --format json")
+        .exits_with(exit::OK)
+        .json();
+    assert_eq!(
+        (&status["open"], &status["at_work"]),
+        (&Value::Null, &Value::Null),
+        "nobody is at work"
+    );
+    assert_eq!(
+        status["in_force"],
+        serde_json::json!([{ "kb": "KB952076", "revision": "1.0" }])
+    );
 }
 
 #[test]
@@ -243,16 +368,25 @@ fn what_was_measured_is_what_the_plan_predicted() {
     let world = World::with_deployment();
     let mut plan = world.plan("kb952076.toml");
     world.run(APPLY).exits_with(exit::OK);
-    let history = world.run("history --format json").exits_with(exit::OK).json();
+    let history = world
+        .run("history --format json")
+        .exits_with(exit::OK)
+        .json();
     assert_eq!(history["runs"][0]["measured"], plan["prediction"]["digest"]);
     assert_eq!(history["runs"][0]["plan"], plan["digest"]);
-    let kept = fs::read_to_string(world.run_folder(RUN).join("plan.json")).expect("the plan is kept");
+    let kept =
+        fs::read_to_string(world.run_folder(RUN).join("plan.json")).expect("the plan is kept");
     // What the command says of itself is no part of the plan.
     for key in ["outcome", "exit_code", "changed"] {
-        let told = plan.as_object_mut().and_then(|document| document.remove(key));
+        let told = plan
+            .as_object_mut()
+            .and_then(|document| document.remove(key));
         assert!(told.is_some(), "`{key}` is not told");
     }
-    assert!(serde_json::from_str::<Value>(&kept).expect("JSON") == plan, "another plan was kept");
+    assert!(
+        serde_json::from_str::<Value>(&kept).expect("JSON") == plan,
+        "another plan was kept"
+    );
 }
 
 #[test]
@@ -263,8 +397,17 @@ fn the_level_says_what_is_in_force_and_what_it_superseded() {
     let rollups = level["rollups"].as_array().expect("rollups");
     assert_eq!(level["schema"].as_integer(), Some(1));
     assert_eq!(rollups.len(), 2);
-    assert_eq!((rollups[0]["kb"].as_str(), rollups[0]["superseded_by"].as_str()), (Some("KB948755"), Some("KB952076")));
-    assert_eq!((rollups[1]["kb"].as_str(), rollups[1]["revision"].as_str()), (Some("KB952076"), Some("1.0")));
+    assert_eq!(
+        (
+            rollups[0]["kb"].as_str(),
+            rollups[0]["superseded_by"].as_str()
+        ),
+        (Some("KB948755"), Some("KB952076"))
+    );
+    assert_eq!(
+        (rollups[1]["kb"].as_str(), rollups[1]["revision"].as_str()),
+        (Some("KB952076"), Some("1.0"))
+    );
     let manifest = rollup::names::Digest::of(crate::world::KB952076.as_bytes()).to_string();
     assert_eq!(rollups[1]["manifest"].as_str(), Some(manifest.as_str()));
 }
@@ -275,24 +418,50 @@ fn an_installed_item_tells_where_it_came_from() {
     world.run(APPLY).exits_with(exit::OK);
     let state = world.read("MPS Web Services/Hosted Email 2007 Web Service/PROV02/state.toml");
     let state: toml::Table = state.parse().expect("a record");
-    for (key, value) in [("state", "verified"), ("kb", "KB952076"), ("revision", "1.0"), ("version", "4.0.300")] {
+    for (key, value) in [
+        ("state", "verified"),
+        ("kb", "KB952076"),
+        ("revision", "1.0"),
+        ("version", "4.0.300"),
+    ] {
         assert_eq!(state[key].as_str(), Some(value), "{key}");
     }
-    assert_eq!(state["product"].as_str(), Some("Hosted Email 2007 Web Service"));
-    assert_eq!(state["installer"]["name"].as_str(), Some("HostedEmail2007WS.msi"));
+    assert_eq!(
+        state["product"].as_str(),
+        Some("Hosted Email 2007 Web Service")
+    );
+    assert_eq!(
+        state["installer"]["name"].as_str(),
+        Some("HostedEmail2007WS.msi")
+    );
     let files = state["files"].as_table().expect("files");
     assert!(!files.is_empty());
     for (path, facts) in files {
-        let at = world.live("MPS Web Services/Hosted Email 2007 Web Service/PROV02/files").join(path);
+        let at = world
+            .live("MPS Web Services/Hosted Email 2007 Web Service/PROV02/files")
+            .join(path);
         let bytes = fs::read(at).expect("an installed file");
         assert_eq!(facts["size"].as_integer(), Some(bytes.len() as i64));
-        assert_eq!(facts["sha256"].as_str(), Some(rollup::names::Digest::of(&bytes).to_string().as_str()));
+        assert_eq!(
+            facts["sha256"].as_str(),
+            Some(rollup::names::Digest::of(&bytes).to_string().as_str())
+        );
     }
 }
 
 #[test]
 fn the_same_rollup_on_two_copies_gives_the_same_bytes() {
     let (first, second) = (World::with_deployment(), World::with_deployment());
-    let first = first.run(APPLY).exits_with(exit::OK).after().without_times();
-    first.assert_same(&second.run(APPLY).exits_with(exit::OK).after().without_times());
+    let first = first
+        .run(APPLY)
+        .exits_with(exit::OK)
+        .after()
+        .without_times();
+    first.assert_same(
+        &second
+            .run(APPLY)
+            .exits_with(exit::OK)
+            .after()
+            .without_times(),
+    );
 }

@@ -11,8 +11,9 @@ use rollup::manifest;
 use tempfile::TempDir;
 
 const COMMANDS: [&str; 21] = [
-    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history", "report", "tree",
-    "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "import", "schema",
+    "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history",
+    "report", "tree", "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "import",
+    "schema",
 ];
 
 fn root() -> &'static Path {
@@ -28,8 +29,14 @@ pub(crate) fn blocks(text: &str, kind: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some(fence) = line.strip_prefix("```") else { continue };
-        let block: String = lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+        let Some(fence) = line.strip_prefix("```") else {
+            continue;
+        };
+        let block: String = lines
+            .by_ref()
+            .take_while(|line| *line != "```")
+            .map(|line| format!("{line}\n"))
+            .collect();
         if fence == kind {
             blocks.push(block);
         }
@@ -40,20 +47,35 @@ pub(crate) fn blocks(text: &str, kind: &str) -> Vec<String> {
 /// The program as a person would see it on a screen of 80 columns, without a terminal's colours.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rollup"));
-    program.current_dir(folder).stdin(Stdio::null()).env("COLUMNS", "80").env("NO_COLOR", "1");
-    program.env_remove("ROLLUP_DEPLOYMENT").env_remove("ROLLUP_PAYLOAD").env_remove("CLICOLOR_FORCE");
+    program
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .env("COLUMNS", "80")
+        .env("NO_COLOR", "1");
+    program
+        .env_remove("ROLLUP_DEPLOYMENT")
+        .env_remove("ROLLUP_PAYLOAD")
+        .env_remove("CLICOLOR_FORCE");
     program
 }
 
 /// Runs a command line of the README, and returns what it wrote to both streams, in order.
 fn shown(folder: &Path, line: &str) -> String {
-    let arguments = line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("rollup "));
+    let arguments = line
+        .strip_prefix("cargo run --release -- ")
+        .or_else(|| line.strip_prefix("rollup "));
     let arguments = arguments.unwrap_or_else(|| panic!("`{line}` is no command of ours"));
     let mut both: File = tempfile::tempfile().expect("a file");
     let stream = || both.try_clone().expect("a second handle");
-    let status = program(folder).args(arguments.split_whitespace()).stdout(stream()).stderr(stream()).status();
+    let status = program(folder)
+        .args(arguments.split_whitespace())
+        .stdout(stream())
+        .stderr(stream())
+        .status();
     let mut text = String::new();
-    both.rewind().and_then(|()| both.read_to_string(&mut text)).expect("what was written");
+    both.rewind()
+        .and_then(|()| both.read_to_string(&mut text))
+        .expect("what was written");
     assert!(status.expect("it runs").success(), "{line}\n{text}");
     text
 }
@@ -86,51 +108,94 @@ fn the_transcripts_of_the_readme_are_true() {
     let blocks = blocks(&readme(), "console");
     assert!(blocks.len() >= 2);
     for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
-        snapbox::Assert::new().action(snapbox::assert::Action::Verify).eq(shown(folder.path(), &command), expected);
+        snapbox::Assert::new()
+            .action(snapbox::assert::Action::Verify)
+            .eq(shown(folder.path(), &command), expected);
     }
 }
 
 #[test]
 fn the_manifest_in_the_readme_has_no_mistakes() {
     let blocks = blocks(&readme(), "toml");
-    let examples: Vec<&String> = blocks.iter().filter(|block| block.starts_with("schema = 1")).collect();
+    let examples: Vec<&String> = blocks
+        .iter()
+        .filter(|block| block.starts_with("schema = 1"))
+        .collect();
     assert_eq!(examples.len(), 1);
     let source = Source::new("README.md", examples[0].clone());
     let mut findings = Findings::default();
     let parsed = manifest::parse(&source, &mut findings);
     let look = rollup::document::Look::PLAIN;
-    assert!(parsed.is_some() && findings.is_empty(), "{}", findings.text(&source, &look));
+    assert!(
+        parsed.is_some() && findings.is_empty(),
+        "{}",
+        findings.text(&source, &look)
+    );
 }
 
 #[test]
 fn the_help_of_every_command_fits_80_columns() {
     let folder = TempDir::new().expect("a folder");
     for command in COMMANDS.iter().map(Some).chain([None]) {
-        let output = program(folder.path()).args(command).arg("--help").output().expect("it runs");
+        let output = program(folder.path())
+            .args(command)
+            .arg("--help")
+            .output()
+            .expect("it runs");
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).expect("text");
-        let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+        let wide: Vec<&str> = text
+            .lines()
+            .filter(|line| line.chars().count() > 80)
+            .collect();
         assert!(wide.is_empty(), "{wide:#?}");
-        let expected: PathBuf = root().join(format!("tests/suite/help/{}.txt", command.unwrap_or(&"rollup")));
+        let expected: PathBuf = root().join(format!(
+            "tests/suite/help/{}.txt",
+            command.unwrap_or(&"rollup")
+        ));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
-        snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(text, expected.raw());
+        snapbox::Assert::new()
+            .action_env("SNAPSHOTS")
+            .normalize_paths(false)
+            .eq(text, expected.raw());
     }
 }
 
 #[test]
 fn every_command_of_the_help_is_known_here() {
     let folder = TempDir::new().expect("a folder");
-    let output = program(folder.path()).arg("--help").output().expect("it runs");
+    let output = program(folder.path())
+        .arg("--help")
+        .output()
+        .expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
-    let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let listed = listed.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
-    assert_eq!(listed.filter(|name| *name != "help").collect::<Vec<_>>(), COMMANDS);
+    let listed = text
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    let listed = listed
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    assert_eq!(
+        listed.filter(|name| *name != "help").collect::<Vec<_>>(),
+        COMMANDS
+    );
 }
 
 #[test]
 fn the_page_of_all_codes_is_what_explain_prints() {
-    let output = program(root()).args(["explain", "--format", "markdown"]).output().expect("it runs");
+    let output = program(root())
+        .args(["explain", "--format", "markdown"])
+        .output()
+        .expect("it runs");
     let page = String::from_utf8(output.stdout).expect("text");
-    let expected = snapbox::Data::read_from(&root().join("docs/findings.md"), Some(snapbox::data::DataFormat::Text));
-    snapbox::Assert::new().action_env("SNAPSHOTS").normalize_paths(false).eq(page, expected.raw());
+    let expected = snapbox::Data::read_from(
+        &root().join("docs/findings.md"),
+        Some(snapbox::data::DataFormat::Text),
+    );
+    snapbox::Assert::new()
+        .action_env("SNAPSHOTS")
+        .normalize_paths(false)
+        .eq(page, expected.raw());
 }

@@ -1,5 +1,5 @@
-//! A world to try promises on: a deployment, a payload and a manifest in a folder of their own, and the
-//! real program.
+//! A world to try promises on: a deployment, a payload and a manifest in a folder of their own, and
+//! the real program.
 //!
 //! Labs are built once and copied; the program runs in the world's folder, without a terminal.
 
@@ -16,7 +16,9 @@ use rollup::deployment::description::Description;
 use rollup::document::{Findings, Look, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
-use rollup::rehearse::{OnExisting, Origin, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare};
+use rollup::rehearse::{
+    OnExisting, Origin, SAMPLE, SAMPLE_NAME, build_payload, build_site, prepare,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
@@ -93,18 +95,25 @@ fn sample() -> &'static Template {
             &|| false,
         );
         let lab = lab.expect("the sample can be built");
-        Template { _folder: folder, deployment: lab.deployment, payload: lab.payload }
+        Template {
+            _folder: folder,
+            deployment: lab.deployment,
+            payload: lab.payload,
+        }
     })
 }
 
 /// The deployment of a description, built once for all worlds that have it.
 fn site_of(text: &str) -> PathBuf {
     static SITES: Mutex<BTreeMap<Digest, (TempDir, PathBuf)>> = Mutex::new(BTreeMap::new());
-    let mut sites = SITES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut sites = SITES
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let (_, site) = sites.entry(Digest::of(text.as_bytes())).or_insert_with(|| {
         let folder = TempDir::new().expect("a temporary folder");
         let at = folder.path().join("deployment");
-        build_site(&description("deployment.toml", text), text, &at).expect("a site that can be built");
+        build_site(&description("deployment.toml", text), text, &at)
+            .expect("a site that can be built");
         (folder, at)
     });
     site.clone()
@@ -130,7 +139,8 @@ fn parsed(name: &str, text: &str, description: &Description) -> Manifest {
 }
 
 impl World {
-    /// The sample in its state before KB952076, the shipped manifest as `kb952076.toml`, and its payload.
+    /// The sample in its state before KB952076, the shipped manifest as `kb952076.toml`, and its
+    /// payload.
     pub(crate) fn with_deployment() -> Self {
         let sample = sample();
         let world = Self::copied(&sample.deployment);
@@ -145,14 +155,18 @@ impl World {
     }
 
     fn copied(deployment: &Path) -> Self {
-        let world = Self { folder: TempDir::new().expect("a temporary folder") };
+        let world = Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        };
         copy_tree(deployment, &world.deployment());
         world
     }
 
     /// Another world that is like this one.
     pub(crate) fn copy(&self) -> Self {
-        let world = Self { folder: TempDir::new().expect("a temporary folder") };
+        let world = Self {
+            folder: TempDir::new().expect("a temporary folder"),
+        };
         copy_tree(self.folder.path(), world.folder.path());
         world
     }
@@ -160,7 +174,8 @@ impl World {
     /// Writes a manifest as `NAME.toml`, and builds its payload beside it where its KB number says.
     #[track_caller]
     pub(crate) fn manifest(self, name: &str, text: &str) -> Self {
-        let text_of_site = fs::read_to_string(self.at("deployment/deployment.toml")).expect("a deployment");
+        let text_of_site =
+            fs::read_to_string(self.at("deployment/deployment.toml")).expect("a deployment");
         let description = description("deployment.toml", &text_of_site);
         let manifest = parsed(name, text, &description);
         fs::write(self.at(&format!("{name}.toml")), text).expect("written");
@@ -205,7 +220,9 @@ impl World {
     /// Takes the pins out of the shipped manifest, so that only name, size and product are known.
     pub(crate) fn without_pins(self) -> Self {
         let text = fs::read_to_string(self.at("kb952076.toml")).expect("a manifest");
-        let (before, _) = text.split_once("[payload.sha256]").expect("a manifest with pins");
+        let (before, _) = text
+            .split_once("[payload.sha256]")
+            .expect("a manifest with pins");
         fs::write(self.at("kb952076.toml"), before).expect("written");
         self
     }
@@ -221,7 +238,8 @@ impl World {
     /// Gives something in the deployment another name.
     #[track_caller]
     pub(crate) fn rename(self, from: &str, to: &str) -> Self {
-        fs::rename(self.live(from), self.live(to)).unwrap_or_else(|error| panic!("cannot rename `{from}`: {error}"));
+        fs::rename(self.live(from), self.live(to))
+            .unwrap_or_else(|error| panic!("cannot rename `{from}`: {error}"));
         self
     }
 
@@ -229,7 +247,11 @@ impl World {
     #[track_caller]
     pub(crate) fn remove(self, path: &str) -> Self {
         let at = self.live(path);
-        let removed = if at.is_dir() { fs::remove_dir_all(&at) } else { fs::remove_file(&at) };
+        let removed = if at.is_dir() {
+            fs::remove_dir_all(&at)
+        } else {
+            fs::remove_file(&at)
+        };
         removed.unwrap_or_else(|error| panic!("cannot remove `{path}`: {error}"));
         self
     }
@@ -245,7 +267,10 @@ impl World {
     pub(crate) fn payload_file(&self, name: &str) -> PathBuf {
         let entries = fs::read_dir(self.at("KB952076")).expect("a payload");
         let mut paths = entries.map(|entry| entry.expect("an entry").path());
-        let found = paths.find(|path| path.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)));
+        let found = paths.find(|path| {
+            path.file_name()
+                .is_some_and(|found| found.eq_ignore_ascii_case(name))
+        });
         found.unwrap_or_else(|| panic!("no `{name}` in the payload"))
     }
 
@@ -254,7 +279,9 @@ impl World {
     pub(crate) fn change_payload(self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         let at = self.payload_file(name);
         let mut bytes = fs::read(&at).expect("a payload file");
-        let modified = fs::metadata(&at).and_then(|metadata| metadata.modified()).expect("a time");
+        let modified = fs::metadata(&at)
+            .and_then(|metadata| metadata.modified())
+            .expect("a time");
         change(&mut bytes);
         // The file may be shared with other worlds.
         fs::remove_file(&at).expect("removed");
@@ -287,12 +314,25 @@ impl World {
         self
     }
 
-    /// Runs the program with these words, parted by spaces (`'…'` keeps them together), and no terminal.
+    /// Runs the program with these words, parted by spaces (`'…'` keeps them together), and no
+    /// terminal.
     pub(crate) fn run(&self, words: &str) -> Ran<'_> {
         let strict = Listing::strict(&self.deployment());
-        let before = Before { tree: strict.clone().of_the_deployment(), strict };
-        let output = self.command(words).stdin(Stdio::null()).output().expect("the program can be run");
-        Ran { world: self, words: words.to_owned(), before, output: Told::from(output) }
+        let before = Before {
+            tree: strict.clone().of_the_deployment(),
+            strict,
+        };
+        let output = self
+            .command(words)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program can be run");
+        Ran {
+            world: self,
+            words: words.to_owned(),
+            before,
+            output: Told::from(output),
+        }
     }
 
     /// Runs the program at a terminal, at which somebody types all this as soon as it is read.
@@ -318,18 +358,35 @@ impl World {
     /// Runs the program at a terminal; `react` is called at first, and whenever it has said more.
     fn talk(&self, words: &str, mut react: impl FnMut(&mut File, &Child, &[u8])) -> Ran<'_> {
         let strict = Listing::strict(&self.deployment());
-        let before = Before { tree: strict.clone().of_the_deployment(), strict };
+        let before = Before {
+            tree: strict.clone().of_the_deployment(),
+            strict,
+        };
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let ours = openpt(flags).and_then(|ours| grantpt(&ours).and(unlockpt(&ours)).map(|()| ours));
+        let ours =
+            openpt(flags).and_then(|ours| grantpt(&ours).and(unlockpt(&ours)).map(|()| ours));
         let ours = ours.expect("a terminal can be made");
-        let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("a plain name");
+        let name = ptsname(&ours, Vec::new())
+            .expect("it has a name")
+            .into_string()
+            .expect("a plain name");
         let mut ours = File::from(ours);
         let no_control = rustix::fs::OFlags::NOCTTY.bits().cast_signed();
-        let theirs =
-            || File::options().read(true).write(true).custom_flags(no_control).open(&name).expect("a terminal");
+        let theirs = || {
+            File::options()
+                .read(true)
+                .write(true)
+                .custom_flags(no_control)
+                .open(&name)
+                .expect("a terminal")
+        };
         let mut command = self.command(words);
-        let mut child =
-            command.stdin(theirs()).stdout(theirs()).stderr(theirs()).spawn().expect("the program can be run");
+        let mut child = command
+            .stdin(theirs())
+            .stdout(theirs())
+            .stderr(theirs())
+            .spawn()
+            .expect("the program can be run");
         // The other end is closed when nobody but the program has it, and the program has ended.
         drop(command);
         let mut told = Vec::new();
@@ -340,17 +397,31 @@ impl World {
             react(&mut ours, &child, &told);
         }
         let code = child.wait().expect("it ended").code();
-        let output = Told { code, stdout: String::from_utf8_lossy(&told).into_owned(), stderr: String::new() };
-        Ran { world: self, words: words.to_owned(), before, output }
+        let output = Told {
+            code,
+            stdout: String::from_utf8_lossy(&told).into_owned(),
+            stderr: String::new(),
+        };
+        Ran {
+            world: self,
+            words: words.to_owned(),
+            before,
+            output,
+        }
     }
 
     /// The program, not run yet.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
         command.args(split(words)).current_dir(self.folder.path());
-        command.env("ROLLUP_DEPLOYMENT", "deployment").env_remove("ROLLUP_PAYLOAD");
+        command
+            .env("ROLLUP_DEPLOYMENT", "deployment")
+            .env_remove("ROLLUP_PAYLOAD");
         // Wide, so that no message is broken into lines.
-        command.env("COLUMNS", "400").env("NO_COLOR", "1").env_remove("CLICOLOR_FORCE");
+        command
+            .env("COLUMNS", "400")
+            .env("NO_COLOR", "1")
+            .env_remove("CLICOLOR_FORCE");
         command
     }
 
@@ -362,7 +433,9 @@ impl World {
     /// The plan of a manifest, as `rollup plan` tells it to programs.
     #[track_caller]
     pub(crate) fn plan(&self, words: &str) -> Value {
-        self.run(&format!("plan {words} --format json")).exits_with(exit::OK).json()
+        self.run(&format!("plan {words} --format json"))
+            .exits_with(exit::OK)
+            .json()
     }
 }
 
@@ -382,7 +455,11 @@ struct Told {
 impl From<Output> for Told {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 }
 
@@ -397,8 +474,15 @@ pub(crate) struct Ran<'w> {
 impl<'w> Ran<'w> {
     /// Everything it said, for the message of a failed assertion.
     fn shown(&self) -> String {
-        let Told { code, stdout, stderr } = &self.output;
-        format!("`rollup {}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}", self.words)
+        let Told {
+            code,
+            stdout,
+            stderr,
+        } = &self.output;
+        format!(
+            "`rollup {}` ended with {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
+            self.words
+        )
     }
 
     /// Ended with this code.
@@ -411,7 +495,11 @@ impl<'w> Ran<'w> {
     /// Said these words, on either stream; line breaks count as spaces.
     #[track_caller]
     pub(crate) fn says(self, words: &str) -> Self {
-        assert!(self.said(words), "it did not say `{words}`\n{}", self.shown());
+        assert!(
+            self.said(words),
+            "it did not say `{words}`\n{}",
+            self.shown()
+        );
         self
     }
 
@@ -425,20 +513,27 @@ impl<'w> Ran<'w> {
     /// Whether it said these words.
     pub(crate) fn said(&self, words: &str) -> bool {
         let all = format!("{}\n{}", self.output.stdout, self.output.stderr);
-        all.split_whitespace().collect::<Vec<_>>().join(" ").contains(words)
+        all.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(words)
     }
 
     /// Everything but `.rollup` is as it was: names, kinds, bytes, modes, owners, times of files.
     #[track_caller]
     pub(crate) fn tree_is_unchanged(self) -> Self {
-        self.before.tree.assert_same(&Listing::of(&self.world.deployment()));
+        self.before
+            .tree
+            .assert_same(&Listing::of(&self.world.deployment()));
         self
     }
 
     /// Not a byte, name, inode or time anywhere in the deployment is another one.
     #[track_caller]
     pub(crate) fn nothing_was_touched(self) -> Self {
-        self.before.strict.assert_same(&Listing::strict(&self.world.deployment()));
+        self.before
+            .strict
+            .assert_same(&Listing::strict(&self.world.deployment()));
         self
     }
 
@@ -455,7 +550,8 @@ impl<'w> Ran<'w> {
     /// The document on standard output.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.output.stdout).unwrap_or_else(|error| panic!("{error}\n{}", self.shown()))
+        serde_json::from_str(&self.output.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.shown()))
     }
 
     /// Messages alone.
@@ -483,8 +579,12 @@ fn split(words: &str) -> Vec<String> {
 
 /// Sets the time of the last change of a file.
 pub(crate) fn set_modified(at: &Path, modified: std::time::SystemTime) {
-    let file = File::options().write(true).open(at).expect("a file that can be opened");
-    file.set_times(FileTimes::new().set_modified(modified)).expect("a time that can be set");
+    let file = File::options()
+        .write(true)
+        .open(at)
+        .expect("a file that can be opened");
+    file.set_times(FileTimes::new().set_modified(modified))
+        .expect("a time that can be set");
 }
 
 /// Copies a folder with modes and times of its files; empty folders too.

@@ -1,7 +1,7 @@
 //! The installation section, line by line: what each asks for, and what became of it.
 //!
-//! A line is understood whole or not at all. What is not is kept as a manual step in its place, in the article's
-//! words; what needs no step is told with the reason.
+//! A line is understood whole or not at all. What is not is kept as a manual step in its place, in
+//! the article's words; what needs no step is told with the reason.
 
 mod perform;
 mod queue;
@@ -32,7 +32,10 @@ pub(super) struct Walked {
 
 /// Walks through the installation section.
 pub(super) fn walk(outline: &[Placed<'_>]) -> Walked {
-    let section: Vec<&Placed<'_>> = outline.iter().filter(|placed| placed.section == Section::Installation).collect();
+    let section: Vec<&Placed<'_>> = outline
+        .iter()
+        .filter(|placed| placed.section == Section::Installation)
+        .collect();
     let mut walker = Walker::default();
     let mut at = 0;
     while at < section.len() {
@@ -119,7 +122,11 @@ impl Walker {
             return 1;
         }
         // Lettered lines stand below a numbered one, however a text indents them.
-        if self.each.as_ref().is_some_and(|(_, depth)| line.depth <= *depth && line.marker != Some(Marker::Letter)) {
+        if self
+            .each
+            .as_ref()
+            .is_some_and(|(_, depth)| line.depth <= *depth && line.marker != Some(Marker::Letter))
+        {
             self.each = None;
         }
         let members = members(rest);
@@ -131,13 +138,19 @@ impl Walker {
     fn remark(&mut self, line: &Line, text: &str) {
         let needless = |sentence: &&str| {
             let commands = commands::commands(sentence);
-            tells(sentence, &commands) || commands.iter().all(|command| matches!(command, Command::Needless(_)))
+            tells(sentence, &commands)
+                || commands
+                    .iter()
+                    .all(|command| matches!(command, Command::Needless(_)))
         };
         // Navigation aside, a remark may hold what a person has to know before the window.
         let told = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
         self.count(line, Fate::Needless(REMARK));
         if !told {
-            self.tell(line.number, "a remark in the procedure; read whether it asks for something".to_owned());
+            self.tell(
+                line.number,
+                "a remark in the procedure; read whether it asks for something".to_owned(),
+            );
         }
     }
 
@@ -146,7 +159,9 @@ impl Walker {
         let at = self.count(line, Fate::Needless(UNDOES));
         self.goes_on = false;
         for (step, known) in self.steps.iter_mut().enumerate().skip(self.part).rev() {
-            let Does::Manual(ByHand { undo, .. }) = &mut known.does else { continue };
+            let Does::Manual(ByHand { undo, .. }) = &mut known.does else {
+                continue;
+            };
             match undo {
                 Some(undo) => undo.value = format!("{} {text}", undo.value),
                 None => *undo = Some(Said::new(text, line.number)),
@@ -161,24 +176,35 @@ impl Walker {
         self.let_go();
         self.count(line, Fate::Heading);
         self.console.leave();
-        let title = part_name(&line.text).unwrap_or(&line.text).trim_end_matches([':', '.']);
+        let title = part_name(&line.text)
+            .unwrap_or(&line.text)
+            .trim_end_matches([':', '.']);
         let title = title.trim_end_matches(" (optional)");
         self.title = (!title.is_empty()).then(|| title.to_owned());
         self.number(line);
         self.optional = is_optional(&line.text);
         self.each = None;
         self.role = targets::role(&line.text);
-        self.platform = if line.text.contains("only") { targets::platform(&line.text) } else { None };
+        self.platform = if line.text.contains("only") {
+            targets::platform(&line.text)
+        } else {
+            None
+        };
         self.pointed = None;
         self.part = self.steps.len();
         self.goes_on = false;
     }
 
-    /// The parts keep the order in which the article has them; where their numbers say another one, a person decides.
+    /// The parts keep the order in which the article has them; where their numbers say another one,
+    /// a person decides.
     fn number(&mut self, line: &Line) {
-        let Some(number) = part_number(line) else { return };
+        let Some(number) = part_number(line) else {
+            return;
+        };
         if let Some((before, _)) = self.numbered.last().filter(|(before, _)| *before >= number) {
-            let what = format!("part {number} stands behind part {before}; the steps keep the order of the text");
+            let what = format!(
+                "part {number} stands behind part {before}; the steps keep the order of the text"
+            );
             self.tell(line.number, what);
         }
         self.numbered.push((number, self.steps.len()));
@@ -192,12 +218,20 @@ impl Walker {
     }
 
     fn count(&mut self, line: &Line, fate: Fate) -> usize {
-        self.lines.push(Counted { line: line.number, text: line.text.clone(), fate, steps: Vec::new() });
+        self.lines.push(Counted {
+            line: line.number,
+            text: line.text.clone(),
+            fate,
+            steps: Vec::new(),
+        });
         self.lines.len() - 1
     }
 
     fn tell(&mut self, line: u32, what: String) {
-        self.open.push(Open { line: Some(line), what });
+        self.open.push(Open {
+            line: Some(line),
+            what,
+        });
     }
 
     fn instruction(&mut self, line: &Line, members: Vec<&Line>) {
@@ -211,7 +245,9 @@ impl Walker {
             || lower.ends_with("the following steps:")
             || lower.ends_with("do the following:")
         {
-            places.into_iter().for_each(|at| self.lines[at].fate = Fate::Needless(INTRODUCES));
+            places
+                .into_iter()
+                .for_each(|at| self.lines[at].fate = Fate::Needless(INTRODUCES));
             return;
         }
         let told: Vec<Vec<Command>> = clauses::sentences(&line.text)
@@ -221,11 +257,20 @@ impl Walker {
             .map(|(_, commands)| commands)
             .collect();
         if told.is_empty() && members.is_empty() {
-            places.into_iter().for_each(|at| self.lines[at].fate = Fate::Needless(TELLS));
+            places
+                .into_iter()
+                .for_each(|at| self.lines[at].fate = Fate::Needless(TELLS));
             return;
         }
         match self.effects(told, !members.is_empty()) {
-            Some(effects) => self.perform(effects, &Instruction { line, members, places }),
+            Some(effects) => self.perform(
+                effects,
+                &Instruction {
+                    line,
+                    members,
+                    places,
+                },
+            ),
             None => self.manual(line, &members, &places),
         }
     }
@@ -238,7 +283,10 @@ impl Walker {
             members,
             role: self.role.clone(),
             each: self.each.as_ref().map(|(names, _)| names.clone()),
-            procedure: self.queue.last().is_some_and(|queue| queue.kind == Queued::Initialize),
+            procedure: self
+                .queue
+                .last()
+                .is_some_and(|queue| queue.kind == Queued::Initialize),
         };
         for sentence in sentences {
             reader.sentence(sentence)?;
@@ -260,24 +308,38 @@ impl Walker {
             }
         }
         self.console.acted();
-        self.steps.push(Step { id: String::new(), title: self.title.take(), does, line, todo });
+        self.steps.push(Step {
+            id: String::new(),
+            title: self.title.take(),
+            does,
+            line,
+            todo,
+        });
     }
 
     fn manual(&mut self, line: &Line, members: &[&Line], places: &[usize]) {
-        places.iter().for_each(|at| self.lines[*at].fate = Fate::Manual);
+        places
+            .iter()
+            .for_each(|at| self.lines[*at].fate = Fate::Manual);
         // Where a walk through the tree was not understood, nobody knows where it ended.
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
         let lines = std::iter::once(line).chain(members.iter().copied());
-        let mut lines: Vec<Said<String>> = lines.map(|line| Said::new(line.text.clone(), line.number)).collect();
+        let mut lines: Vec<Said<String>> = lines
+            .map(|line| Said::new(line.text.clone(), line.number))
+            .collect();
         let last = self.steps.len().saturating_sub(1);
         // What follows each other without a word that is understood is one thing to do.
-        if let Some(Step { does: Does::Manual(ByHand { lines: known, .. }), .. }) =
-            self.steps.last_mut().filter(|_| self.goes_on)
+        if let Some(Step {
+            does: Does::Manual(ByHand { lines: known, .. }),
+            ..
+        }) = self.steps.last_mut().filter(|_| self.goes_on)
         {
             known.append(&mut lines);
-            places.iter().for_each(|at| self.lines[*at].steps.push(last));
+            places
+                .iter()
+                .for_each(|at| self.lines[*at].steps.push(last));
             return;
         }
         // What was opened above is for what is understood below.
@@ -287,8 +349,20 @@ impl Walker {
             true => "keep it as a gate, which is optional as the article has it",
             false => "keep it as a gate",
         };
-        let todo = vec![Said::new(format!("this was not understood; write it as steps, or {keep}"), line.number)];
-        self.step(Does::Manual(ByHand { lines, undo: None, optional }), line.number, todo, places);
+        let todo = vec![Said::new(
+            format!("this was not understood; write it as steps, or {keep}"),
+            line.number,
+        )];
+        self.step(
+            Does::Manual(ByHand {
+                lines,
+                undo: None,
+                optional,
+            }),
+            line.number,
+            todo,
+            places,
+        );
         self.leading = leading;
     }
 
@@ -309,12 +383,24 @@ impl Walker {
             text: counted.text.clone(),
             became: match counted.fate {
                 Fate::Heading => Became::Heading,
-                Fate::Needless(why) => Became::Needless { why: why.to_owned() },
-                Fate::Manual => Became::Manual { step: counted.steps.first().map(id).unwrap_or_default() },
-                Fate::Step if counted.steps.is_empty() => Became::Needless { why: LEADS.to_owned() },
-                Fate::Step => Became::Understood { steps: counted.steps.iter().map(id).collect() },
+                Fate::Needless(why) => Became::Needless {
+                    why: why.to_owned(),
+                },
+                Fate::Manual => Became::Manual {
+                    step: counted.steps.first().map(id).unwrap_or_default(),
+                },
+                Fate::Step if counted.steps.is_empty() => Became::Needless {
+                    why: LEADS.to_owned(),
+                },
+                Fate::Step => Became::Understood {
+                    steps: counted.steps.iter().map(id).collect(),
+                },
             },
         });
-        Walked { accounted: accounted.collect(), steps: self.steps, open: self.open }
+        Walked {
+            accounted: accounted.collect(),
+            steps: self.steps,
+            open: self.open,
+        }
     }
 }

@@ -30,7 +30,10 @@ impl Walker {
             }
         }
         if let (false, Some(why)) = (acted, needless) {
-            asked.places.iter().for_each(|at| self.lines[*at].fate = Fate::Needless(why));
+            asked
+                .places
+                .iter()
+                .for_each(|at| self.lines[*at].fate = Fate::Needless(why));
         }
     }
 
@@ -47,7 +50,11 @@ impl Walker {
                 self.leading.extend_from_slice(&asked.places);
             }
             Effect::Parameter { name, value } => self.parameter(name, value, asked),
-            Effect::Queue { kind, targets, groups } => {
+            Effect::Queue {
+                kind,
+                targets,
+                groups,
+            } => {
                 if std::mem::take(from_root) {
                     self.console.leave();
                 }
@@ -58,13 +65,20 @@ impl Walker {
             Effect::Service { verb, services, on } => self.services(verb, services, &on, asked),
             Effect::Copy { files, to, on } => self.copy(files, to, &on, asked),
             Effect::Run { files, on } => self.run(files, &on, asked),
-            Effect::Root | Effect::Servers(_) | Effect::Under(_) | Effect::Doubt(_) | Effect::Needless(_) => {}
+            Effect::Root
+            | Effect::Servers(_)
+            | Effect::Under(_)
+            | Effect::Doubt(_)
+            | Effect::Needless(_) => {}
         }
     }
 
     fn expand(&mut self, names: &[String], from_root: bool, asked: &Instruction<'_>) {
         if let Some(last) = self.console.expand(names, from_root) {
-            let what = format!("`{}` is taken to stand at the root; it may stand beside `{last}`", names[0]);
+            let what = format!(
+                "`{}` is taken to stand at the root; it may stand beside `{last}`",
+                names[0]
+            );
             self.tell(asked.line.number, what);
         }
         self.leading.extend_from_slice(&asked.places);
@@ -76,7 +90,10 @@ impl Walker {
         let (files, mut todo) = listed(files, asked.line, &asked.members);
         let on = if to == "share" { None } else { Some(role) };
         if let Some(None) = on {
-            todo.push(Said::new("on which role's servers the folder lies".to_owned(), line));
+            todo.push(Said::new(
+                "on which role's servers the folder lies".to_owned(),
+                line,
+            ));
         }
         let on = on.map(|servers| servers.unwrap_or_else(unknown));
         self.step(Does::Copy { files, to, on }, line, todo, &asked.places);
@@ -87,7 +104,10 @@ impl Walker {
         let on = self.on(on, line);
         let (files, mut todo) = listed(files, asked.line, &asked.members);
         if on.is_none() {
-            todo.push(Said::new("on which role's servers it is run".to_owned(), line));
+            todo.push(Said::new(
+                "on which role's servers it is run".to_owned(),
+                line,
+            ));
         }
         let on = Some(on.unwrap_or_else(unknown));
         if !self.run_too(&files, on.as_ref(), line) {
@@ -101,16 +121,31 @@ impl Walker {
             self.tell(line, "which role's servers are meant".to_owned());
         }
         let named = on.role.as_ref().map(|role| (role, on.platform));
-        let (role, platform) = named.or(self.role.as_ref().map(|role| (role, on.platform.or(self.platform))))?;
-        Some(Servers { role: role.clone(), platform })
+        let (role, platform) = named.or(self
+            .role
+            .as_ref()
+            .map(|role| (role, on.platform.or(self.platform))))?;
+        Some(Servers {
+            role: role.clone(),
+            platform,
+        })
     }
 
     /// Installers that one instruction runs on the same servers are one step, in its order.
     fn run_too(&mut self, more: &Listed, servers: Option<&Servers>, from: u32) -> bool {
         match (self.steps.last_mut(), more) {
-            (Some(Step { does: Does::Run { files: Listed::Named(files), on }, line, .. }), Listed::Named(more))
-                if *line == from && on.as_ref() == servers =>
-            {
+            (
+                Some(Step {
+                    does:
+                        Does::Run {
+                            files: Listed::Named(files),
+                            on,
+                        },
+                    line,
+                    ..
+                }),
+                Listed::Named(more),
+            ) if *line == from && on.as_ref() == servers => {
                 files.extend(more.iter().cloned());
                 true
             }
@@ -118,30 +153,59 @@ impl Walker {
         }
     }
 
-    fn services(&mut self, verb: ServiceVerb, services: Services, on: &On, asked: &Instruction<'_>) {
-        let Instruction { line, members, places } = asked;
+    fn services(
+        &mut self,
+        verb: ServiceVerb,
+        services: Services,
+        on: &On,
+        asked: &Instruction<'_>,
+    ) {
+        let Instruction {
+            line,
+            members,
+            places,
+        } = asked;
         let on = self.on(on, line.number);
         let names: Vec<String> = match services {
             Services::Named(names) => names,
-            Services::Following => members.iter().map(|member| targets::service(&member.text)).collect(),
+            Services::Following => members
+                .iter()
+                .map(|member| targets::service(&member.text))
+                .collect(),
         };
         let mut seen = BTreeSet::new();
-        for service in names.into_iter().filter(|name| !name.is_empty() && seen.insert(name.clone())) {
+        for service in names
+            .into_iter()
+            .filter(|name| !name.is_empty() && seen.insert(name.clone()))
+        {
             if verb == ServiceVerb::Start && self.restarts(&service, on.as_ref(), places) {
                 continue;
             }
-            self.step(Does::Service { verb, service, on: on.clone() }, line.number, Vec::new(), places);
+            self.step(
+                Does::Service {
+                    verb,
+                    service,
+                    on: on.clone(),
+                },
+                line.number,
+                Vec::new(),
+                places,
+            );
         }
     }
 
     /// A start right behind the stop of the same service makes one restart of both.
     fn restarts(&mut self, service: &str, role: Option<&Servers>, places: &[usize]) -> bool {
         let last = self.steps.len().saturating_sub(1);
-        let Some(step) = self.steps.last_mut().filter(|_| last >= self.part) else { return false };
+        let Some(step) = self.steps.last_mut().filter(|_| last >= self.part) else {
+            return false;
+        };
         match &mut step.does {
-            Does::Service { verb: verb @ ServiceVerb::Stop, service: stopped, on }
-                if stopped.eq_ignore_ascii_case(service) && on.as_ref() == role =>
-            {
+            Does::Service {
+                verb: verb @ ServiceVerb::Stop,
+                service: stopped,
+                on,
+            } if stopped.eq_ignore_ascii_case(service) && on.as_ref() == role => {
                 *verb = ServiceVerb::Restart;
             }
             _ => return false,
@@ -158,5 +222,8 @@ impl Walker {
 
 /// What is meant where no servers are named.
 fn unknown() -> Servers {
-    Servers { role: "TODO the role".to_owned(), platform: None }
+    Servers {
+        role: "TODO the role".to_owned(),
+        platform: None,
+    }
 }

@@ -19,7 +19,13 @@ pub(super) struct Queue {
 }
 
 impl Walker {
-    pub(super) fn enqueue(&mut self, kind: Queued, targets: &Targets, groups: bool, asked: &Instruction<'_>) {
+    pub(super) fn enqueue(
+        &mut self,
+        kind: Queued,
+        targets: &Targets,
+        groups: bool,
+        asked: &Instruction<'_>,
+    ) {
         let names = self.named(targets, asked);
         let Instruction { line, places, .. } = asked;
         let removed = match targets {
@@ -43,15 +49,23 @@ impl Walker {
         queue.lines.extend(leading);
         queue.lines.extend_from_slice(places);
         if matches!(targets, Targets::Servers(_)) && names.is_empty() {
-            queue.todo.push(Said::new("below which item these servers are".to_owned(), line.number));
+            queue.todo.push(Said::new(
+                "below which item these servers are".to_owned(),
+                line.number,
+            ));
         }
         for name in names.into_iter().filter(|name| !name.value.is_empty()) {
             if groups {
-                queue.selection.group(Said::new(self.console.group(&name.value), name.line));
+                queue
+                    .selection
+                    .group(Said::new(self.console.group(&name.value), name.line));
                 continue;
             }
             let group = self.console.group_of(&name.value).unwrap_or_else(|| {
-                queue.todo.push(Said::new(format!("in which group `{}` is", name.value), name.line));
+                queue.todo.push(Said::new(
+                    format!("in which group `{}` is", name.value),
+                    name.line,
+                ));
                 "TODO the group".to_owned()
             });
             queue.selection.item(group, name);
@@ -63,13 +77,19 @@ impl Walker {
     fn named(&self, targets: &Targets, asked: &Instruction<'_>) -> Vec<Said<String>> {
         let Instruction { line, members, .. } = asked;
         match targets {
-            Targets::Named(names) => names.iter().map(|name| Said::new(name.clone(), line.number)).collect(),
-            Targets::Following => {
-                members.iter().map(|member| Said::new(targets::name(&member.text), member.number)).collect()
-            }
+            Targets::Named(names) => names
+                .iter()
+                .map(|name| Said::new(name.clone(), line.number))
+                .collect(),
+            Targets::Following => members
+                .iter()
+                .map(|member| Said::new(targets::name(&member.text), member.number))
+                .collect(),
             Targets::Servers(None) if self.each.is_some() => {
                 let names = self.each.iter().flat_map(|(names, _)| names);
-                names.map(|name| Said::new(name.clone(), line.number)).collect()
+                names
+                    .map(|name| Said::new(name.clone(), line.number))
+                    .collect()
             }
             Targets::Servers(item) => item
                 .iter()
@@ -84,7 +104,9 @@ impl Walker {
     /// Starts what is queued.
     pub(super) fn start(&mut self, places: &[usize]) {
         if self.queue.is_empty() {
-            places.iter().for_each(|at| self.lines[*at].fate = Fate::Needless("nothing is queued here"));
+            places
+                .iter()
+                .for_each(|at| self.lines[*at].fate = Fate::Needless("nothing is queued here"));
             return;
         }
         let from = self.steps.len();
@@ -101,7 +123,9 @@ impl Walker {
             let does = match queue.removed {
                 Some(part) => {
                     let (of, todo) = self.removed_by(part);
-                    queue.todo.extend(todo.map(|todo| Said::new(todo, queue.line)));
+                    queue
+                        .todo
+                        .extend(todo.map(|todo| Said::new(todo, queue.line)));
                     Does::Reinstall(of)
                 }
                 None => Does::Batch(queue.kind, queue.selection),
@@ -113,13 +137,18 @@ impl Walker {
     /// The step that removed what is installed again, and what is to decide about it.
     fn removed_by(&self, part: Option<u32>) -> (Option<usize>, Option<String>) {
         let uninstalls = |step: &Step| matches!(step.does, Does::Batch(Queued::Uninstall, _));
-        let all: Vec<usize> = (0..self.steps.len()).filter(|at| uninstalls(&self.steps[*at])).collect();
+        let all: Vec<usize> = (0..self.steps.len())
+            .filter(|at| uninstalls(&self.steps[*at]))
+            .collect();
         // A number may be that of a line too, where the parts have none.
         if let Some(part) = part.filter(|_| !self.numbered.is_empty()) {
             let known = self.numbered.iter().position(|(number, _)| *number == part);
             let of = known.and_then(|at| {
                 let from = self.numbered[at].1;
-                let to = self.numbered.get(at + 1).map_or(self.steps.len(), |(_, first)| *first);
+                let to = self
+                    .numbered
+                    .get(at + 1)
+                    .map_or(self.steps.len(), |(_, first)| *first);
                 all.iter().copied().rfind(|at| (from..to).contains(at))
             });
             let todo = of.is_none().then(|| {
@@ -141,8 +170,12 @@ impl Walker {
 
     /// A parameter of the procedure that was queued last.
     pub(super) fn parameter(&mut self, name: String, value: String, asked: &Instruction<'_>) {
-        let Some(Targets::Named(procedures)) = &self.pointed else { return };
-        let (Some(procedure), Some(queue)) = (procedures.first(), self.queue.last_mut()) else { return };
+        let Some(Targets::Named(procedures)) = &self.pointed else {
+            return;
+        };
+        let (Some(procedure), Some(queue)) = (procedures.first(), self.queue.last_mut()) else {
+            return;
+        };
         queue.selection.parameter(Parameter {
             procedure: procedure.clone(),
             name,

@@ -1,7 +1,7 @@
 //! A plan as one HTML page, for a change board: in a browser, on a phone, on paper.
 //!
-//! The page needs no network and no script. What is shown by a colour or a pattern is also said in words, and every
-//! picture is a table underneath, so that it can be heard and printed.
+//! The page needs no network and no script. What is shown by a colour or a pattern is also said in
+//! words, and every picture is a table underneath, so that it can be heard and printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use askama::Template;
 use super::super::out::{count, number};
 use super::tree::{becomes, before, queued};
 use super::{
-    at_gate, down, folder, for_good, grouped, inverse, kept, level, new_here, no_return, restarts_due, servers, side,
-    staged, stands_again, title,
+    at_gate, down, folder, for_good, grouped, inverse, kept, level, new_here, no_return,
+    restarts_due, servers, side, staged, stands_again, title,
 };
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath, Shown};
@@ -23,7 +23,9 @@ const MARK: usize = 14;
 
 /// The whole page.
 pub(super) fn page(plan: &Plan) -> String {
-    Page::of(plan).render().expect("texts are written into a text")
+    Page::of(plan)
+        .render()
+        .expect("texts are written into a text")
 }
 
 #[derive(Template)]
@@ -44,7 +46,8 @@ struct Page {
     warnings: Vec<String>,
     /// What is removed and not put back, or stopped and not started.
     for_good: Vec<String>,
-    /// What a person has to do: the step's number, its heading, where, and whether it may be skipped.
+    /// What a person has to do: the step's number, its heading, where, and whether it may be
+    /// skipped.
     by_hand: Vec<(usize, String, String, bool)>,
     restarts_due: Vec<String>,
     left_out: Vec<(String, Vec<String>)>,
@@ -202,17 +205,32 @@ impl Page {
             digest: plan.digest,
             no_return: no_return(plan),
             figures: figures(plan),
-            confirmations: plan.confirmations.iter().map(|one| (shown(&one.id), shown(&one.question))).collect(),
+            confirmations: plan
+                .confirmations
+                .iter()
+                .map(|one| (shown(&one.id), shown(&one.question)))
+                .collect(),
             warnings: plan.warnings.iter().map(|warning| shown(warning)).collect(),
             for_good: for_good(plan),
             by_hand: by_hand(plan),
             restarts_due: restarts_due(plan),
-            left_out: left_out.map(|step| (shown(&step.id), all_shown(&step.left_out))).collect(),
+            left_out: left_out
+                .map(|step| (shown(&step.id), all_shown(&step.left_out)))
+                .collect(),
             new_here: shown_new,
-            checked: context.checked.iter().map(|one| (shown(&one.what), all_shown(&one.found))).collect(),
+            checked: context
+                .checked
+                .iter()
+                .map(|one| (shown(&one.what), all_shown(&one.found)))
+                .collect(),
             notes: all_shown(&context.notes),
             fixes: all_shown(&context.fixes),
-            steps: plan.steps.iter().enumerate().map(|(at, one)| step(at + 1, one, &new)).collect(),
+            steps: plan
+                .steps
+                .iter()
+                .enumerate()
+                .map(|(at, one)| step(at + 1, one, &new))
+                .collect(),
             down: outages(plan),
             lacking: lacking(plan),
             bytes: bytes(plan),
@@ -250,22 +268,36 @@ fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
     let down = down(plan);
     let away = |service: bool| {
         let of_kind = down.iter().filter(|(outage, _)| outage.service == service);
-        of_kind.map(|(outage, _)| outage.target).collect::<BTreeSet<_>>().len()
+        of_kind
+            .map(|(outage, _)| outage.target)
+            .collect::<BTreeSet<_>>()
+            .len()
     };
-    let servers: BTreeSet<_> = plan.operations().filter_map(|operation| operation.server.as_deref()).collect();
+    let servers: BTreeSet<_> = plan
+        .operations()
+        .filter_map(|operation| operation.server.as_deref())
+        .collect();
     let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
-    let figure =
-        |many: usize, one: &'static str, more: &'static str| (number(many as u64), if many == 1 { one } else { more });
+    let figure = |many: usize, one: &'static str, more: &'static str| {
+        (number(many as u64), if many == 1 { one } else { more })
+    };
     let mut figures = vec![
         figure(plan.steps.len(), "step", "steps"),
         figure(by_hand, "of them by hand", "of them by hand"),
         figure(plan.operations().count(), "operation", "operations"),
         figure(servers.len(), "server is named", "servers are named"),
         figure(away(false), "item down meanwhile", "items down meanwhile"),
-        figure(away(true), "service down meanwhile", "services down meanwhile"),
+        figure(
+            away(true),
+            "service down meanwhile",
+            "services down meanwhile",
+        ),
     ];
     if plan.digest.is_some() {
-        figures.push((number(staged(&plan.swaps)), "bytes to stage, before anything changes"));
+        figures.push((
+            number(staged(&plan.swaps)),
+            "bytes to stage, before anything changes",
+        ));
     }
     figures
 }
@@ -274,14 +306,22 @@ fn by_hand(plan: &Plan) -> Vec<(usize, String, String, bool)> {
     let steps = plan.steps.iter().enumerate();
     let gates = steps.filter_map(|(at, step)| {
         let gate = step.gate.as_ref()?;
-        Some((at + 1, title_of(at + 1, step), shown(&gate.servers.join(", ")), gate.optional))
+        Some((
+            at + 1,
+            title_of(at + 1, step),
+            shown(&gate.servers.join(", ")),
+            gate.optional,
+        ))
     });
     gates.collect()
 }
 
 fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
     let groups = plan.steps.iter().flat_map(|step| grouped(&step.operations));
-    groups.filter(|group| new.contains(&group[0].at)).map(|group| super::target(&group)).collect()
+    groups
+        .filter(|group| new.contains(&group[0].at))
+        .map(|group| super::target(&group))
+        .collect()
 }
 
 fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
@@ -307,12 +347,24 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
         heading: title_of(at, step),
         gate: step.gate.as_ref().map(|gate| Gate {
             how: at_gate(gate),
-            instructions: gate.instructions.lines().map(shown).collect::<Vec<_>>().join("\n"),
-            undo: gate.undo.as_deref().map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
+            instructions: gate
+                .instructions
+                .lines()
+                .map(shown)
+                .collect::<Vec<_>>()
+                .join("\n"),
+            undo: gate
+                .undo
+                .as_deref()
+                .map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
             servers: shown(&gate.servers.join(", ")),
         }),
         operations: grouped(&step.operations).into_iter().map(line).collect(),
-        nothing: step.nothing.iter().map(|idle| (shown(&idle.target), shown(&idle.why))).collect(),
+        nothing: step
+            .nothing
+            .iter()
+            .map(|idle| (shown(&idle.target), shown(&idle.why)))
+            .collect(),
     }
 }
 
@@ -322,9 +374,10 @@ fn tone(kind: OperationKind) -> &'static str {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "goes",
         OperationKind::Install | OperationKind::Run | OperationKind::Copy => "comes",
         OperationKind::Start | OperationKind::Enable => "comes",
-        OperationKind::Replace | OperationKind::Initialize | OperationKind::Restart | OperationKind::Accept => {
-            "changes"
-        }
+        OperationKind::Replace
+        | OperationKind::Initialize
+        | OperationKind::Restart
+        | OperationKind::Accept => "changes",
     }
 }
 
@@ -346,20 +399,39 @@ fn outages(plan: &Plan) -> Vec<Span> {
 
 /// What stays and lacks something, with everything that it lacks at the same time in one row.
 fn lacking(plan: &Plan) -> Vec<Span> {
-    let at: BTreeMap<&str, usize> = plan.steps.iter().enumerate().map(|(at, step)| (step.id.as_str(), at)).collect();
+    let at: BTreeMap<&str, usize> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| (step.id.as_str(), at))
+        .collect();
     let mut spans: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
     for lacking in &plan.meanwhile {
-        spans.entry((&lacking.instance, &lacking.from, &lacking.to)).or_default().push(&lacking.without);
+        spans
+            .entry((&lacking.instance, &lacking.from, &lacking.to))
+            .or_default()
+            .push(&lacking.without);
     }
-    let spans = spans.into_iter().filter_map(|((instance, from, to), without)| {
-        let (from, to) = (*at.get(from)?, *at.get(to)?);
-        Some(Span {
-            what: format!("{} is without {}", Shown(instance), Shown(&without.join(", "))),
-            servers: String::new(),
-            when: when(plan, from, Some(to)),
-            cells: cells(plan, from, Some(to), ["from here", "without", "until here", "during it"]),
-        })
-    });
+    let spans = spans
+        .into_iter()
+        .filter_map(|((instance, from, to), without)| {
+            let (from, to) = (*at.get(from)?, *at.get(to)?);
+            Some(Span {
+                what: format!(
+                    "{} is without {}",
+                    Shown(instance),
+                    Shown(&without.join(", "))
+                ),
+                servers: String::new(),
+                when: when(plan, from, Some(to)),
+                cells: cells(
+                    plan,
+                    from,
+                    Some(to),
+                    ["from here", "without", "until here", "during it"],
+                ),
+            })
+        });
     spans.collect()
 }
 
@@ -373,8 +445,14 @@ fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
     }
 }
 
-/// One cell for each step; the words are for the first, those between, the last, and for one that is both.
-fn cells(plan: &Plan, from: usize, to: Option<usize>, [goes, away, comes, both]: [&'static str; 4]) -> Vec<Cell> {
+/// One cell for each step; the words are for the first, those between, the last, and for one that
+/// is both.
+fn cells(
+    plan: &Plan,
+    from: usize,
+    to: Option<usize>,
+    [goes, away, comes, both]: [&'static str; 4],
+) -> Vec<Cell> {
     let text = |at: usize| match to {
         _ if at < from => "",
         Some(to) if at > to => "",
@@ -383,7 +461,9 @@ fn cells(plan: &Plan, from: usize, to: Option<usize>, [goes, away, comes, both]:
         _ if at == from => goes,
         _ => away,
     };
-    (0..plan.steps.len()).map(|at| Cell { text: text(at) }).collect()
+    (0..plan.steps.len())
+        .map(|at| Cell { text: text(at) })
+        .collect()
 }
 
 fn bytes(plan: &Plan) -> Vec<Bytes> {
@@ -396,10 +476,25 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
     };
     let level = (staged(plan.swaps_of(None)), kept(plan.swaps_of(None)));
     let all: Vec<(u64, u64)> = plan.steps.iter().map(of).chain([level]).collect();
-    let widest = all.iter().map(|(new, old)| *new.max(old)).max().unwrap_or_default().max(1);
+    let widest = all
+        .iter()
+        .map(|(new, old)| *new.max(old))
+        .max()
+        .unwrap_or_default()
+        .max(1);
     // A little is not nothing.
-    let share = |bytes: u64| if bytes == 0 { 0 } else { (bytes * 100 / widest).max(1) };
-    let names = plan.steps.iter().enumerate().map(|(at, step)| format!("{}. {}", at + 1, Shown(&step.id)));
+    let share = |bytes: u64| {
+        if bytes == 0 {
+            0
+        } else {
+            (bytes * 100 / widest).max(1)
+        }
+    };
+    let names = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| format!("{}. {}", at + 1, Shown(&step.id)));
     let names = names.chain(["the level, last of all".to_owned()]);
     let row = |(name, (new, old)): (String, (u64, u64))| Bytes {
         name,
@@ -414,11 +509,18 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
 fn map(plan: &Plan) -> Vec<Mapped> {
     let queued = queued(plan);
     let mut map = Vec::new();
-    for group in plan.context.console.iter().filter(|group| !group.items.is_empty()) {
+    for group in plan
+        .context
+        .console
+        .iter()
+        .filter(|group| !group.items.is_empty())
+    {
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for stands in group.items.iter().flat_map(|item| &item.instances) {
             let was = before(stands);
-            let last = queued.get(&stands.at).and_then(|operations| operations.last());
+            let last = queued
+                .get(&stands.at)
+                .and_then(|operations| operations.last());
             let is = last.map_or(was.clone(), |last| becomes(&last.becomes));
             let class = |text: &str, changes: &'static str| match last {
                 _ if text == State::NotInstalled.as_str() => "none",
@@ -428,7 +530,11 @@ fn map(plan: &Plan) -> Vec<Mapped> {
             old.push((class(&was, "old"), was));
             new.push((class(&is, "new"), is));
         }
-        map.push(Mapped { path: shown(group.path.as_str()), before: marks(old), after: marks(new) });
+        map.push(Mapped {
+            path: shown(group.path.as_str()),
+            before: marks(old),
+            after: marks(new),
+        });
     }
     map
 }
@@ -436,13 +542,25 @@ fn map(plan: &Plan) -> Vec<Mapped> {
 /// Lays out the marks of a group, in rows.
 fn marks(all: Vec<(&'static str, String)>) -> Marks {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    all.iter().for_each(|(_, text)| *counts.entry(text).or_default() += 1);
-    let said = counts.into_iter().map(|(text, count)| format!("{} × {text}", number(count as u64)));
-    let mark = |(at, class): (usize, &'static str)| Mark { class, x: at % IN_A_ROW * MARK, y: at / IN_A_ROW * MARK };
+    all.iter()
+        .for_each(|(_, text)| *counts.entry(text).or_default() += 1);
+    let said = counts
+        .into_iter()
+        .map(|(text, count)| format!("{} × {text}", number(count as u64)));
+    let mark = |(at, class): (usize, &'static str)| Mark {
+        class,
+        x: at % IN_A_ROW * MARK,
+        y: at / IN_A_ROW * MARK,
+    };
     Marks {
         said: said.collect::<Vec<_>>().join(", "),
         height: all.len().div_ceil(IN_A_ROW) * MARK,
-        marks: all.iter().map(|(class, _)| *class).enumerate().map(mark).collect(),
+        marks: all
+            .iter()
+            .map(|(class, _)| *class)
+            .enumerate()
+            .map(mark)
+            .collect(),
     }
 }
 
@@ -451,13 +569,23 @@ fn console(plan: &Plan) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in &plan.context.console {
         let depth = group.path.parts().count();
-        rows.push(Row::Group { depth: depth.min(6), name: shown(group.path.name()) });
+        rows.push(Row::Group {
+            depth: depth.min(6),
+            name: shown(group.path.name()),
+        });
         for item in &group.items {
             for (at, stands) in item.instances.iter().enumerate() {
-                let operations = queued.get(&stands.at).map(Vec::as_slice).unwrap_or_default();
-                let words = operations.iter().map(|one| (tone(one.kind), one.kind.sign(), one.kind.word()));
+                let operations = queued
+                    .get(&stands.at)
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                let words = operations
+                    .iter()
+                    .map(|one| (tone(one.kind), one.kind.sign(), one.kind.word()));
                 let before = before(stands);
-                let after = operations.last().map_or(before.clone(), |last| becomes(&last.becomes));
+                let after = operations
+                    .last()
+                    .map_or(before.clone(), |last| becomes(&last.becomes));
                 rows.push(Row::Instance {
                     depth: (depth + 1).min(6),
                     item: (at == 0).then(|| (shown(&item.name), item.instances.len())),
@@ -509,13 +637,31 @@ fn documented(row: &Documented) -> TableRow {
 fn way_back(plan: &Plan) -> Vec<Back> {
     let mut back = Vec::new();
     for (at, step) in plan.steps.iter().enumerate().rev() {
-        let by_hand = step.gate.as_ref().map(|gate| gate.undo.as_deref().map(shown).ok_or(()));
+        let by_hand = step
+            .gate
+            .as_ref()
+            .map(|gate| gate.undo.as_deref().map(shown).ok_or(()));
         let row = |group: Vec<&Operation>| {
             let (sign, word) = inverse(group[0]);
-            (sign, word, shown(&group[0].target), servers(&group), stands_again(group[0]))
+            (
+                sign,
+                word,
+                shown(&group[0].target),
+                servers(&group),
+                stands_again(group[0]),
+            )
         };
-        let operations = grouped(&step.operations).into_iter().rev().map(row).collect();
-        back.push(Back { at: at + 1, id: shown(&step.id), by_hand, operations });
+        let operations = grouped(&step.operations)
+            .into_iter()
+            .rev()
+            .map(row)
+            .collect();
+        back.push(Back {
+            at: at + 1,
+            id: shown(&step.id),
+            by_hand,
+            operations,
+        });
     }
     back
 }
@@ -529,8 +675,15 @@ fn seals(plan: &Plan) -> Vec<(String, String)> {
         seals.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
     }
     if let Some(prediction) = &plan.prediction {
-        let entries = count(prediction.entries.len(), "file or folder", "files and folders");
-        seals.push((format!("prediction, of {entries}"), prediction.digest.to_string()));
+        let entries = count(
+            prediction.entries.len(),
+            "file or folder",
+            "files and folders",
+        );
+        seals.push((
+            format!("prediction, of {entries}"),
+            prediction.digest.to_string(),
+        ));
     }
     seals
 }

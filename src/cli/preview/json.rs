@@ -1,4 +1,5 @@
-//! A plan as a JSON document: what `--save` writes, what `--format json` prints, and what a run keeps.
+//! A plan as a JSON document: what `--save` writes, what `--format json` prints, and what a run
+//! keeps.
 
 use std::path::PathBuf;
 
@@ -34,7 +35,8 @@ struct Ended {
     changed: bool,
 }
 
-/// Where a plan was made from, so that applying it needs no more words than its file. No part of its digest.
+/// Where a plan was made from, so that applying it needs no more words than its file. No part of
+/// its digest.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(in super::super) struct MadeFrom {
     /// The path of the manifest.
@@ -47,8 +49,16 @@ pub(in super::super) struct MadeFrom {
 
 /// The document that a command prints.
 pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
-    let ended = Ended { outcome: exit.name(), exit_code: exit as u8, changed: false };
-    let document = PlanDocument { plan, made_from: None, ended: Some(ended) };
+    let ended = Ended {
+        outcome: exit.name(),
+        exit_code: exit as u8,
+        changed: false,
+    };
+    let document = PlanDocument {
+        plan,
+        made_from: None,
+        ended: Some(ended),
+    };
     serde_json::to_string_pretty(&document).expect("a plan holds nothing that JSON cannot")
 }
 
@@ -58,5 +68,9 @@ pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
 ///
 /// Paths that are no text cannot stand in JSON.
 pub(in super::super) fn saved(plan: &Plan, made_from: MadeFrom) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(&PlanDocument { plan, made_from: Some(made_from), ended: None })
+    serde_json::to_string_pretty(&PlanDocument {
+        plan,
+        made_from: Some(made_from),
+        ended: None,
+    })
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{
-    at_gate, change, down, folder, for_good, grouped, heading, inverse, level, new_here, no_return, restarts_due,
-    stands_again, summary, target, title,
+    at_gate, change, down, folder, for_good, grouped, heading, inverse, level, new_here, no_return,
+    restarts_due, stands_again, summary, target, title,
 };
 use crate::names::RelPath;
 use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
 
-/// The whole plan: what and where, what to look at first, what is down meanwhile, the steps with their operations,
-/// the files old and new, and the way back.
+/// The whole plan: what and where, what to look at first, what is down meanwhile, the steps with
+/// their operations, the files old and new, and the way back.
 pub(super) fn text(plan: &Plan) -> String {
     let mut ticket = Ticket::default();
     ticket.head(plan);
@@ -40,7 +40,8 @@ impl Ticket {
         self.page.line(&format!("# {}", plain(&title(plan))));
         let digest = match &plan.digest {
             Some(digest) => format!("`{digest}`"),
-            None => "none: a preview without a payload, so nobody can tell what will be written".to_owned(),
+            None => "none: a preview without a payload, so nobody can tell what will be written"
+                .to_owned(),
         };
         let rows = [
             ("deployment", plain(&plan.deployment)),
@@ -48,38 +49,76 @@ impl Ticket {
             ("in force afterwards", level(&plan.level.after)),
             ("plan", digest),
             ("size", summary(plan)),
-            ("can be undone", plain(&no_return(plan).unwrap_or_else(|step| step))),
+            (
+                "can be undone",
+                plain(&no_return(plan).unwrap_or_else(|step| step)),
+            ),
         ];
-        self.page.table(&["", ""], rows.map(|(name, value)| vec![name.to_owned(), value]));
+        self.page.table(
+            &["", ""],
+            rows.map(|(name, value)| vec![name.to_owned(), value]),
+        );
     }
 
     /// What has to be looked at or answered before anything else.
     fn first(&mut self, plan: &Plan) {
-        let asked = |asked: &crate::plan::Confirmation| format!("`{}`: {}", asked.id, plain(&asked.question));
-        self.page.section("To be confirmed first", plan.confirmations.iter().map(asked));
-        let left_out = plan.steps.iter().filter(|step| !step.left_out.is_empty()).map(|step| {
-            let names: Vec<_> = step.left_out.iter().map(|name| plain(name)).collect();
-            format!("left out of step {}, as not installed here: {}", plain(&step.id), names.join(", "))
-        });
-        let found =
-            |checked: &crate::plan::Checked| format!("{}: {}", plain(&checked.what), plain(&checked.found.join(", ")));
-        self.page.section("Checked", plan.context.checked.iter().map(found));
-        self.page.section("Notes", plan.context.notes.iter().map(|note| plain(note)));
-        self.page.section("What it mends", plan.context.fixes.iter().map(|fix| plain(fix)));
+        let asked = |asked: &crate::plan::Confirmation| {
+            format!("`{}`: {}", asked.id, plain(&asked.question))
+        };
+        self.page.section(
+            "To be confirmed first",
+            plan.confirmations.iter().map(asked),
+        );
+        let left_out = plan
+            .steps
+            .iter()
+            .filter(|step| !step.left_out.is_empty())
+            .map(|step| {
+                let names: Vec<_> = step.left_out.iter().map(|name| plain(name)).collect();
+                format!(
+                    "left out of step {}, as not installed here: {}",
+                    plain(&step.id),
+                    names.join(", ")
+                )
+            });
+        let found = |checked: &crate::plan::Checked| {
+            format!(
+                "{}: {}",
+                plain(&checked.what),
+                plain(&checked.found.join(", "))
+            )
+        };
+        self.page
+            .section("Checked", plan.context.checked.iter().map(found));
+        self.page
+            .section("Notes", plan.context.notes.iter().map(|note| plain(note)));
+        self.page.section(
+            "What it mends",
+            plan.context.fixes.iter().map(|fix| plain(fix)),
+        );
         let lasting = for_good(plan);
-        let warnings = plan.warnings.iter().chain(&lasting).map(|warning| plain(warning)).chain(left_out);
+        let warnings = plan
+            .warnings
+            .iter()
+            .chain(&lasting)
+            .map(|warning| plain(warning))
+            .chain(left_out);
         self.page.section("Warnings", warnings);
     }
 
     fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
-        self.page.line(&format!("### {}", plain(&heading(at, step))));
+        self.page
+            .line(&format!("### {}", plain(&heading(at, step))));
         if let Some(gate) = &step.gate {
             let on = if gate.servers.is_empty() {
                 String::new()
             } else {
                 format!(", on {}", plain(&gate.servers.join(", ")))
             };
-            self.page.line(&format!("**By hand**{on}: {}.", at_gate(gate).trim_start_matches("by hand; ")));
+            self.page.line(&format!(
+                "**By hand**{on}: {}.",
+                at_gate(gate).trim_start_matches("by hand; ")
+            ));
             self.page.verbatim(&gate.instructions);
             match &gate.undo {
                 Some(undo) => {
@@ -94,16 +133,32 @@ impl Ticket {
         if !step.operations.is_empty() {
             let row = |group: Vec<&Operation>| {
                 let first = group[0];
-                let loud = if new.contains(&first.at) { "**new here**: " } else { "" };
-                let into = folder(first).map(|folder| format!(", into {}", plain(&folder))).unwrap_or_default();
+                let loud = if new.contains(&first.at) {
+                    "**new here**: "
+                } else {
+                    ""
+                };
+                let into = folder(first)
+                    .map(|folder| format!(", into {}", plain(&folder)))
+                    .unwrap_or_default();
                 let target = format!("{loud}{}{into}", plain(&target(&group)));
-                vec![first.kind.word().to_owned(), target, plain(&change(first)), plain(&first.seen)]
+                vec![
+                    first.kind.word().to_owned(),
+                    target,
+                    plain(&change(first)),
+                    plain(&first.seen),
+                ]
             };
-            self.page.table(&["operation", "target", "change", "seen"], grouped(&step.operations).into_iter().map(row));
+            self.page.table(
+                &["operation", "target", "change", "seen"],
+                grouped(&step.operations).into_iter().map(row),
+            );
         }
         if !step.nothing.is_empty() {
             self.page.list(
-                step.nothing.iter().map(|idle| format!("nothing: {}: {}", plain(&idle.target), plain(&idle.why))),
+                step.nothing
+                    .iter()
+                    .map(|idle| format!("nothing: {}: {}", plain(&idle.target), plain(&idle.why))),
             );
         }
     }
@@ -114,9 +169,17 @@ impl Ticket {
             Side::File { size, sha256 } => format!("{} bytes, `{sha256}`", number(*size)),
             _ => "nothing".to_owned(),
         };
-        let copied = plan.operations().filter(|operation| matches!(operation.becomes, Side::File { .. }));
+        let copied = plan
+            .operations()
+            .filter(|operation| matches!(operation.becomes, Side::File { .. }));
         let rows: Vec<_> = copied
-            .map(|operation| vec![plain(operation.at.as_str()), side(&operation.was), side(&operation.becomes)])
+            .map(|operation| {
+                vec![
+                    plain(operation.at.as_str()),
+                    side(&operation.was),
+                    side(&operation.becomes),
+                ]
+            })
             .collect();
         if !rows.is_empty() {
             self.page.line("## Files");
@@ -134,12 +197,27 @@ impl Ticket {
                 None => plain(&row.steps.join(", ")),
             };
             let size = row.size.map(number).unwrap_or_default();
-            vec![plain(row.name.as_str()), size, told(&row.modified), told(&row.platform), told(&row.version), used]
+            vec![
+                plain(row.name.as_str()),
+                size,
+                told(&row.modified),
+                told(&row.platform),
+                told(&row.version),
+                used,
+            ]
         };
         if !plan.context.file_table.is_empty() {
             self.page.line("## Documented files");
-            let head = ["file", "bytes", "modified (UTC)", "platform", "version", "deployed by"];
-            self.page.table(&head, plan.context.file_table.iter().map(row));
+            let head = [
+                "file",
+                "bytes",
+                "modified (UTC)",
+                "platform",
+                "version",
+                "deployed by",
+            ];
+            self.page
+                .table(&head, plan.context.file_table.iter().map(row));
         }
     }
 
@@ -150,12 +228,18 @@ impl Ticket {
             .into_iter()
             .map(|(outage, servers)| {
                 let to = outage.to.map_or("not at all".to_owned(), id);
-                vec![plain(outage.target), plain(&servers.join(", ")), id(outage.from), to]
+                vec![
+                    plain(outage.target),
+                    plain(&servers.join(", ")),
+                    id(outage.from),
+                    to,
+                ]
             })
             .collect();
         if !rows.is_empty() {
             self.page.line("## Down meanwhile");
-            self.page.table(&["what", "on", "from step", "until step"], rows);
+            self.page
+                .table(&["what", "on", "from step", "until step"], rows);
         }
     }
 
@@ -163,17 +247,27 @@ impl Ticket {
         if plan.meanwhile.is_empty() {
             return;
         }
-        self.page.line("## Meanwhile without something they require");
+        self.page
+            .line("## Meanwhile without something they require");
         let row = |lacking: &crate::plan::Lacking| {
-            vec![plain(&lacking.instance), plain(&lacking.without), plain(&lacking.from), plain(&lacking.to)]
+            vec![
+                plain(&lacking.instance),
+                plain(&lacking.without),
+                plain(&lacking.from),
+                plain(&lacking.to),
+            ]
         };
-        self.page.table(&["what", "is without", "from step", "until step"], plan.meanwhile.iter().map(row));
+        self.page.table(
+            &["what", "is without", "from step", "until step"],
+            plan.meanwhile.iter().map(row),
+        );
     }
 
     fn way_back(&mut self, plan: &Plan) {
         self.page.line("## The way back");
         for (at, step) in plan.steps.iter().enumerate().rev() {
-            self.page.line(&format!("### {}. {}", at + 1, plain(&step.id)));
+            self.page
+                .line(&format!("### {}. {}", at + 1, plain(&step.id)));
             match step.gate.as_ref().map(|gate| &gate.undo) {
                 Some(Some(undo)) => {
                     self.page.line("By hand:");
@@ -187,10 +281,17 @@ impl Ticket {
             }
             let row = |group: Vec<&Operation>| {
                 let (_, word) = inverse(group[0]);
-                vec![word.to_owned(), plain(&target(&group)), stands_again(group[0])]
+                vec![
+                    word.to_owned(),
+                    plain(&target(&group)),
+                    stands_again(group[0]),
+                ]
             };
             if !step.operations.is_empty() {
-                self.page.table(&["", "target", "stands again"], grouped(&step.operations).into_iter().rev().map(row));
+                self.page.table(
+                    &["", "target", "stands again"],
+                    grouped(&step.operations).into_iter().rev().map(row),
+                );
             }
         }
         for restart in restarts_due(plan) {

@@ -1,4 +1,5 @@
-//! A plan, shown: as text on the screen, as Markdown in a ticket, as one page for a browser and for paper.
+//! A plan, shown: as text on the screen, as Markdown in a ticket, as one page for a browser and for
+//! paper.
 //!
 //! Each says the same in its own form; the words that they share are here.
 
@@ -29,7 +30,12 @@ pub(super) enum Why {
 }
 
 /// Shows a plan as it was asked for.
-pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, output: Option<&OutputFile>) -> Result<(), Failure> {
+pub(super) fn show(
+    plan: &Plan,
+    showing: &Showing,
+    exit: Exit,
+    output: Option<&OutputFile>,
+) -> Result<(), Failure> {
     let width = out::width();
     let document = match showing.format {
         Shape::Json => json::shown(plan, exit),
@@ -44,33 +50,55 @@ pub(super) fn show(plan: &Plan, showing: &Showing, exit: Exit, output: Option<&O
 
 /// Refuses what would change nothing of what is shown.
 pub(super) fn sensible(showing: &Showing) -> Result<(), Failure> {
-    let asked = [(showing.why, "--why"), (showing.tree, "--tree"), (showing.undo, "--undo")];
-    match asked.into_iter().find(|(asked, _)| *asked && showing.format != Shape::Text) {
+    let asked = [
+        (showing.why, "--why"),
+        (showing.tree, "--tree"),
+        (showing.undo, "--undo"),
+    ];
+    match asked
+        .into_iter()
+        .find(|(asked, _)| *asked && showing.format != Shape::Text)
+    {
         None => Ok(()),
-        Some((_, flag)) => {
-            Err(Failure::new(Exit::Usage, format_args!("`{flag}` chooses among what `--format text` shows"))
-                .now("nothing was written")
-                .next(format!("leave out `{flag}`: the other formats hold all of it already")))
-        }
+        Some((_, flag)) => Err(Failure::new(
+            Exit::Usage,
+            format_args!("`{flag}` chooses among what `--format text` shows"),
+        )
+        .now("nothing was written")
+        .next(format!(
+            "leave out `{flag}`: the other formats hold all of it already"
+        ))),
     }
 }
 
 /// What the plan is of, in one line.
 fn title(plan: &Plan) -> String {
     match &plan.subject {
-        Subject::Rollup(rollup) => format!("{} revision {}: {}", rollup.kb, rollup.revision, Shown(&rollup.title)),
-        Subject::Accept(acceptance) => format!("accept what lies on disk: {}", Shown(&acceptance.reason)),
+        Subject::Rollup(rollup) => format!(
+            "{} revision {}: {}",
+            rollup.kb,
+            rollup.revision,
+            Shown(&rollup.title)
+        ),
+        Subject::Accept(acceptance) => {
+            format!("accept what lies on disk: {}", Shown(&acceptance.reason))
+        }
     }
 }
 
 fn level(kbs: &[Kb]) -> String {
     match kbs {
         [] => "nothing".to_owned(),
-        kbs => kbs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        kbs => kbs
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 
-/// How far everything can be taken back: wholly, or what the first step does that nobody can take back.
+/// How far everything can be taken back: wholly, or what the first step does that nobody can take
+/// back.
 fn no_return(plan: &Plan) -> Result<String, String> {
     if let Some(step) = plan.point_of_no_return() {
         return Err(format!(
@@ -82,7 +110,10 @@ fn no_return(plan: &Plan) -> Result<String, String> {
     let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
     let mut told = "everything, also once it is done".to_owned();
     if by_hand > 0 {
-        told.push_str(&format!("; {} of it by hand", count(by_hand, "step", "steps")));
+        told.push_str(&format!(
+            "; {} of it by hand",
+            count(by_hand, "step", "steps")
+        ));
     }
     let due = restarts_due(plan);
     if !due.is_empty() {
@@ -111,7 +142,10 @@ pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
 
 /// The servers of operations that share a line.
 fn servers(group: &[&Operation]) -> String {
-    let servers: Vec<_> = group.iter().filter_map(|operation| operation.server.as_deref()).collect();
+    let servers: Vec<_> = group
+        .iter()
+        .filter_map(|operation| operation.server.as_deref())
+        .collect();
     Shown(&servers.join(", ")).to_string()
 }
 
@@ -125,7 +159,10 @@ pub(super) fn target(group: &[&Operation]) -> String {
 
 /// Of a file that goes onto servers, the folder there.
 fn folder(operation: &Operation) -> Option<String> {
-    operation.server.as_ref().filter(|_| matches!(operation.becomes, Side::File { .. } | Side::Unknown))?;
+    operation
+        .server
+        .as_ref()
+        .filter(|_| matches!(operation.becomes, Side::File { .. } | Side::Unknown))?;
     let parent = operation.at.parent()?;
     // Below `Servers/NAME/`.
     let parts: Vec<&str> = parent.parts().skip(2).collect();
@@ -136,14 +173,43 @@ fn folder(operation: &Operation) -> Option<String> {
 fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
         _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
-        (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) if was == is => {
+        (
+            Side::Item {
+                version: Some(was), ..
+            },
+            Side::Item {
+                version: Some(is), ..
+            },
+        ) if was == is => {
             format!("{is}, other package")
         }
-        (Side::Item { version: Some(was), .. }, Side::Item { version: Some(is), .. }) => format!("{was} -> {is}"),
-        (Side::Item { version: Some(was), .. }, _) => was.to_string(),
-        (_, Side::Item { version: Some(is), .. }) => is.to_string(),
+        (
+            Side::Item {
+                version: Some(was), ..
+            },
+            Side::Item {
+                version: Some(is), ..
+            },
+        ) => format!("{was} -> {is}"),
+        (
+            Side::Item {
+                version: Some(was), ..
+            },
+            _,
+        ) => was.to_string(),
+        (
+            _,
+            Side::Item {
+                version: Some(is), ..
+            },
+        ) => is.to_string(),
         (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
-            format!("{} -> {} bytes, {}", number(*was), number(*is), hashes(operation).unwrap_or_default())
+            format!(
+                "{} -> {} bytes, {}",
+                number(*was),
+                number(*is),
+                hashes(operation).unwrap_or_default()
+            )
         }
         (_, is @ Side::File { .. }) => side(is),
         (Side::Service { enabled: was, .. }, Side::Service { enabled: is, .. }) if was != is => {
@@ -151,8 +217,10 @@ fn change(operation: &Operation) -> String {
         }
         (was, is @ Side::Service { .. }) => format!("{} -> {}", side(was), side(is)),
         (_, Side::Procedure { parameters, .. }) => {
-            let pairs: Vec<_> =
-                parameters.iter().map(|(name, value)| format!("{}={}", Shown(name), Shown(value))).collect();
+            let pairs: Vec<_> = parameters
+                .iter()
+                .map(|(name, value)| format!("{}={}", Shown(name), Shown(value)))
+                .collect();
             pairs.join(" ")
         }
         (_, Side::Unknown) => "known with a payload".to_owned(),
@@ -192,17 +260,25 @@ pub(super) fn side(side: &Side) -> String {
     match side {
         Side::Nothing => "nothing".to_owned(),
         Side::Unknown => "known with a payload".to_owned(),
-        Side::Item { version: Some(version), installer, .. } => match installer {
+        Side::Item {
+            version: Some(version),
+            installer,
+            ..
+        } => match installer {
             Some(installer) => format!("{version}, installer {}", brief(installer)),
             None => version.to_string(),
         },
         Side::Item { state, .. } => state.as_str().to_owned(),
         Side::Procedure { state, parameters } => {
-            let pairs = parameters.iter().map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
+            let pairs = parameters
+                .iter()
+                .map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
             format!("{}{}", state.as_str(), pairs.collect::<String>())
         }
         Side::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
-        Side::Service { running, enabled, .. } => {
+        Side::Service {
+            running, enabled, ..
+        } => {
             let running = if *running { "running" } else { "stopped" };
             format!("{running}{}", if *enabled { "" } else { ", disabled" })
         }
@@ -213,9 +289,17 @@ pub(super) fn side(side: &Side) -> String {
 fn stands_again(operation: &Operation) -> String {
     match (&operation.was, operation.kind) {
         (Side::Nothing | Side::Unknown | Side::Item { version: None, .. }, _) => String::new(),
-        (Side::Item { version: Some(version), .. }, _) => version.to_string(),
+        (
+            Side::Item {
+                version: Some(version),
+                ..
+            },
+            _,
+        ) => version.to_string(),
         (Side::Procedure { state, .. }, _) => state.as_str().to_owned(),
-        (Side::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => able(*enabled).to_owned(),
+        (Side::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => {
+            able(*enabled).to_owned()
+        }
         (was, _) => side(was),
     }
 }
@@ -224,12 +308,17 @@ fn able(enabled: bool) -> &'static str {
     if enabled { "enabled" } else { "disabled" }
 }
 
-/// The services whose files an undo brings back, with their servers. The services themselves do not notice: somebody
-/// has to restart them then.
+/// The services whose files an undo brings back, with their servers. The services themselves do not
+/// notice: somebody has to restart them then.
 fn restarts_due(plan: &Plan) -> Vec<String> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for operation in plan.operations().filter(|one| matches!(one.becomes, Side::Service { .. })) {
-        due.entry(&operation.target).or_default().extend(operation.server.as_deref());
+    for operation in plan
+        .operations()
+        .filter(|one| matches!(one.becomes, Side::Service { .. }))
+    {
+        due.entry(&operation.target)
+            .or_default()
+            .extend(operation.server.as_deref());
     }
     let told = due.into_iter().map(|(service, servers)| {
         let servers: Vec<&str> = servers.into_iter().collect();
@@ -240,10 +329,20 @@ fn restarts_due(plan: &Plan) -> Vec<String> {
 
 /// What the run takes away and nothing brings back, or stops and nothing starts.
 fn for_good(plan: &Plan) -> Vec<String> {
-    let lasting = down(plan).into_iter().filter(|(outage, _)| outage.to.is_none());
+    let lasting = down(plan)
+        .into_iter()
+        .filter(|(outage, _)| outage.to.is_none());
     let told = lasting.map(|(outage, servers)| {
-        let on = if servers.is_empty() { String::new() } else { format!(" on {}", Shown(&servers.join(", "))) };
-        let what = if outage.service { "stays stopped" } else { "is removed for good" };
+        let on = if servers.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", Shown(&servers.join(", ")))
+        };
+        let what = if outage.service {
+            "stays stopped"
+        } else {
+            "is removed for good"
+        };
         format!(
             "{}{on} {what}: step {} does it, and no later one takes it back",
             Shown(outage.target),
@@ -271,9 +370,17 @@ fn at_gate(gate: &Gate) -> &'static str {
 
 /// Where something will be installed that was not installed before, and this run did not remove.
 fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
-    let of = |kind: OperationKind| plan.operations().filter(move |operation| operation.kind == kind);
-    let removed: BTreeSet<_> = of(OperationKind::Uninstall).map(|operation| &operation.at).collect();
-    of(OperationKind::Install).map(|operation| &operation.at).filter(|at| !removed.contains(at)).collect()
+    let of = |kind: OperationKind| {
+        plan.operations()
+            .filter(move |operation| operation.kind == kind)
+    };
+    let removed: BTreeSet<_> = of(OperationKind::Uninstall)
+        .map(|operation| &operation.at)
+        .collect();
+    of(OperationKind::Install)
+        .map(|operation| &operation.at)
+        .filter(|at| !removed.contains(at))
+        .collect()
 }
 
 /// Outages in a row that differ only in the server, with the servers that they have.
@@ -311,5 +418,8 @@ fn summary(plan: &Plan) -> String {
         return format!("{operations} in {steps}");
     }
     let swaps = count(plan.swaps.len(), "swap", "swaps");
-    format!("{operations} in {steps}, by {swaps}; {} bytes to stage", number(staged(&plan.swaps)))
+    format!(
+        "{operations} in {steps}, by {swaps}; {} bytes to stage",
+        number(staged(&plan.swaps))
+    )
 }

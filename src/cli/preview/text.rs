@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::super::recover::Way;
 use super::{
-    Why, at_gate, brief, change, down, folder, for_good, grouped, hashes, heading, level, new_here, no_return, summary,
-    target, title,
+    Why, at_gate, brief, change, down, folder, for_good, grouped, hashes, heading, level, new_here,
+    no_return, summary, target, title,
 };
 use crate::names::{RelPath, Shown};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
@@ -33,7 +33,8 @@ pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     lines.join("\n")
 }
 
-/// What, where, from which level to which, what cannot be taken back, and what has to be looked at first.
+/// What, where, from which level to which, what cannot be taken back, and what has to be looked at
+/// first.
 fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
     line(title(plan));
@@ -47,18 +48,26 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         Some(digest) => format!("plan {digest}"),
         None => "a preview without digest: no payload was given, so nobody can tell what will be written".to_owned(),
     });
-    line(
-        no_return(plan)
-            .map_or_else(|step| format!("no way back: {step}"), |everything| format!("can be undone: {everything}")),
-    );
+    line(no_return(plan).map_or_else(
+        |step| format!("no way back: {step}"),
+        |everything| format!("can be undone: {everything}"),
+    ));
     for checked in &plan.context.checked {
-        line(format!("checked: {}: {}", Shown(&checked.what), Shown(&checked.found.join(", "))));
+        line(format!(
+            "checked: {}: {}",
+            Shown(&checked.what),
+            Shown(&checked.found.join(", "))
+        ));
     }
     for note in &plan.context.notes {
         line(format!("note: {}", Shown(note)));
     }
     for confirmation in &plan.confirmations {
-        line(format!("to be confirmed first (`--confirm {}`): {}", confirmation.id, Shown(&confirmation.question)));
+        line(format!(
+            "to be confirmed first (`--confirm {}`): {}",
+            confirmation.id,
+            Shown(&confirmation.question)
+        ));
     }
     for warning in &plan.warnings {
         line(format!("warning: {}", Shown(warning)));
@@ -66,7 +75,11 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for lasting in for_good(plan) {
         lines.push(wrapped(&format!("for good: {lasting}"), width, "  "));
     }
-    let loud = |line: &String| ["warning:", "for good:", "no way back:"].iter().any(|word| line.starts_with(word));
+    let loud = |line: &String| {
+        ["warning:", "for good:", "no way back:"]
+            .iter()
+            .any(|word| line.starts_with(word))
+    };
     for line in lines.iter_mut().filter(|line| loud(line)) {
         let (word, rest) = line.split_at(line.find(':').unwrap_or(0));
         *line = format!("{}{rest}", styled(WARN, word));
@@ -83,10 +96,18 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
     };
     for step in &plan.steps {
         for operation in step.operations.iter().filter(left) {
-            let on = operation.server.as_ref().map(|server| format!(" on {}", Shown(server))).unwrap_or_default();
+            let on = operation
+                .server
+                .as_ref()
+                .map(|server| format!(" on {}", Shown(server)))
+                .unwrap_or_default();
             let back = if way == Way::Back { "take back " } else { "" };
             let (sign, word) = (operation.kind.sign(), operation.kind.word());
-            lines.push(format!("   {sign} {back}{word} {}{on}  (step {})", Shown(&operation.target), step.id));
+            lines.push(format!(
+                "   {sign} {back}{word} {}{on}  (step {})",
+                Shown(&operation.target),
+                step.id
+            ));
         }
     }
     if way == Way::Back {
@@ -98,9 +119,16 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
 /// What the groups also hold comes first: the article literally takes it in.
 fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
-        let text = format!("left out of {}, as not installed here (`--install-new` takes it in):", step.id);
+        let text = format!(
+            "left out of {}, as not installed here (`--install-new` takes it in):",
+            step.id
+        );
         lines.push(wrapped(&text, width, "  ").replacen("left out", &styled(WARN, "left out"), 1));
-        lines.extend(step.left_out.iter().map(|name| format!("  {}", Shown(name))));
+        lines.extend(
+            step.left_out
+                .iter()
+                .map(|name| format!("  {}", Shown(name))),
+        );
     }
 }
 
@@ -116,19 +144,32 @@ fn step_lines(
     if let Some(gate) = &step.gate {
         lines.push(format!("   {} {}", styled(WARN, "?"), at_gate(gate)));
         for line in gate.instructions.lines() {
-            lines.push(format!("     {}", wrapped(&Shown(line).to_string(), width - 5, "     ")));
+            lines.push(format!(
+                "     {}",
+                wrapped(&Shown(line).to_string(), width - 5, "     ")
+            ));
         }
         if !gate.servers.is_empty() {
             lines.push(format!("     on {}", gate.servers.join(", ")));
         }
-        let undo = gate.undo.as_deref().unwrap_or("nobody says how; once it is done there is no way back before it");
-        lines.push(format!("     taken back: {}", wrapped(&Shown(undo).to_string(), width - 5, "     ")));
+        let undo = gate
+            .undo
+            .as_deref()
+            .unwrap_or("nobody says how; once it is done there is no way back before it");
+        lines.push(format!(
+            "     taken back: {}",
+            wrapped(&Shown(undo).to_string(), width - 5, "     ")
+        ));
     }
     for group in grouped(&step.operations) {
         operation_lines(lines, &group, width, why);
         if new.contains(&group[0].at) {
             let text = "it was not installed before, and will be now";
-            lines.push(format!("{}{} {text}", " ".repeat(INDENT), styled(WARN, "new here:")));
+            lines.push(format!(
+                "{}{} {text}",
+                " ".repeat(INDENT),
+                styled(WARN, "new here:")
+            ));
         }
     }
     for (targets, why) in idle(&step.nothing) {
@@ -157,7 +198,11 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         None => target(group),
     };
     let target = wrapped(&target, width, &" ".repeat(INDENT));
-    let left = format!("   {} {:<10} {target}", first.kind.sign(), first.kind.word());
+    let left = format!(
+        "   {} {:<10} {target}",
+        first.kind.sign(),
+        first.kind.word()
+    );
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     let mut change = change(first);
     // Where sizes and hashes do not fit beside the name, the hashes go below.
@@ -176,14 +221,28 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
     }
     lines.extend(below.map(|hashes| format!("{hashes:>width$}")));
     if why == Why::Told {
-        let mut reason = format!("line {} of the manifest; seen: {}", first.line, Shown(&first.seen));
-        for (label, side) in [("old installer", &first.was), ("new installer", &first.becomes)] {
-            if let Side::Item { installer: Some(installer), .. } = side {
+        let mut reason = format!(
+            "line {} of the manifest; seen: {}",
+            first.line,
+            Shown(&first.seen)
+        );
+        for (label, side) in [
+            ("old installer", &first.was),
+            ("new installer", &first.becomes),
+        ] {
+            if let Side::Item {
+                installer: Some(installer),
+                ..
+            } = side
+            {
                 reason.push_str(&format!("; {label} {}", brief(installer)));
             }
         }
         let indent = " ".repeat(INDENT);
-        lines.push(styled(DIM, format_args!("{indent}{}", wrapped(&reason, width, &indent))));
+        lines.push(styled(
+            DIM,
+            format_args!("{indent}{}", wrapped(&reason, width, &indent)),
+        ));
     }
 }
 
@@ -198,7 +257,11 @@ fn sizes(operation: &Operation) -> Option<String> {
 }
 
 fn when(from: &str, to: &str) -> String {
-    if from == to { format!("during step {to}") } else { format!("from step {from} to step {to}") }
+    if from == to {
+        format!("during step {to}")
+    } else {
+        format!("from step {from} to step {to}")
+    }
 }
 
 /// What is down from which step to which, and what stays and is without something it requires.
@@ -225,7 +288,11 @@ fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let spans = spans.into_iter().map(|((from, to), (items, instances))| {
         let many = items.len() > NAMED;
         let named = || items.iter().cloned().collect::<Vec<_>>().join(", ");
-        let named = if many { count(items.len(), "item", "items") } else { named() };
+        let named = if many {
+            count(items.len(), "item", "items")
+        } else {
+            named()
+        };
         let places = if items.len() == instances {
             String::new()
         } else {
@@ -236,7 +303,10 @@ fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let told: Vec<String> = spans.chain(told).collect();
     if !told.is_empty() {
         lines.push(styled(WARN, "down meanwhile:"));
-        lines.extend(told.iter().map(|text| format!("  {}", wrapped(text, width - 2, "    "))));
+        lines.extend(
+            told.iter()
+                .map(|text| format!("  {}", wrapped(text, width - 2, "    "))),
+        );
     }
     if !plan.meanwhile.is_empty() {
         lines.push(styled(WARN, "meanwhile without something they require:"));

@@ -1,5 +1,5 @@
-//! `plan --tree`: the console as it is, what is queued, and as it will be; what the MPS Deployment Tool shows
-//! before Start Deployment.
+//! `plan --tree`: the console as it is, what is queued, and as it will be; what the MPS Deployment
+//! Tool shows before Start Deployment.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,52 @@ const NAMES: (usize, usize) = (20, 56);
 /// The tree, no wider than `width` where names allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     if plan.context.console.is_empty() {
-        return "the plan was made by an earlier version of rollup, which kept no console in it".to_owned();
+        return "the plan was made by an earlier version of rollup, which kept no console in it"
+            .to_owned();
     }
     let queued = queued(plan);
-    let all = plan.context.console.iter().flat_map(|group| &group.items).flat_map(|item| &item.instances);
+    let all = plan
+        .context
+        .console
+        .iter()
+        .flat_map(|group| &group.items)
+        .flat_map(|item| &item.instances);
     let rows = all.map(|stands| Row::of(stands, &queued));
-    let heads = Row { before: "before".to_owned(), queued: "queued".to_owned(), after: "after".to_owned() };
-    let widths = std::iter::once(heads.clone()).chain(rows).fold([0; 3], |[before, change, after], row| {
-        let wider = |width: usize, text: &str| width.max(text.chars().count());
-        [wider(before, &row.before), wider(change, &row.queued), wider(after, &row.after)]
-    });
-    let mut view = View { queued, width, widths, lines: Vec::new() };
+    let heads = Row {
+        before: "before".to_owned(),
+        queued: "queued".to_owned(),
+        after: "after".to_owned(),
+    };
+    let widths =
+        std::iter::once(heads.clone())
+            .chain(rows)
+            .fold([0; 3], |[before, change, after], row| {
+                let wider = |width: usize, text: &str| width.max(text.chars().count());
+                [
+                    wider(before, &row.before),
+                    wider(change, &row.queued),
+                    wider(after, &row.after),
+                ]
+            });
+    let mut view = View {
+        queued,
+        width,
+        widths,
+        lines: Vec::new(),
+    };
     let head = view.columns(&Shown(&plan.deployment).to_string(), &heads);
     view.lines.push(styled(BOLD, head));
     for group in &plan.context.console {
         let depth = group.path.parts().count();
-        view.lines.push(format!("{}{}", "  ".repeat(depth), styled(BOLD, Shown(group.path.name()))));
-        group.items.iter().for_each(|item| view.item(item, depth + 1));
+        view.lines.push(format!(
+            "{}{}",
+            "  ".repeat(depth),
+            styled(BOLD, Shown(group.path.name()))
+        ));
+        group
+            .items
+            .iter()
+            .for_each(|item| view.item(item, depth + 1));
     }
     view.lines.join("\n")
 }
@@ -38,7 +67,8 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
 /// Operations by the folder of their instance.
 pub(super) fn queued(plan: &Plan) -> BTreeMap<&RelPath, Vec<&Operation>> {
     let mut queued: BTreeMap<&RelPath, Vec<&Operation>> = BTreeMap::new();
-    plan.operations().for_each(|operation| queued.entry(&operation.at).or_default().push(operation));
+    plan.operations()
+        .for_each(|operation| queued.entry(&operation.at).or_default().push(operation));
     queued
 }
 
@@ -60,13 +90,25 @@ struct Row {
 
 impl Row {
     fn of(stands: &Stands, queued: &BTreeMap<&RelPath, Vec<&Operation>>) -> Self {
-        let operations = queued.get(&stands.at).map(Vec::as_slice).unwrap_or_default();
-        let words: Vec<&str> = operations.iter().map(|operation| operation.kind.word()).collect();
-        let signs: String = operations.iter().map(|operation| operation.kind.sign()).collect();
+        let operations = queued
+            .get(&stands.at)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let words: Vec<&str> = operations
+            .iter()
+            .map(|operation| operation.kind.word())
+            .collect();
+        let signs: String = operations
+            .iter()
+            .map(|operation| operation.kind.sign())
+            .collect();
         Self {
             before: before(stands),
             queued: format!("{signs} {}", words.join(", ")).trim().to_owned(),
-            after: operations.last().map(|last| becomes(&last.becomes)).unwrap_or_default(),
+            after: operations
+                .last()
+                .map(|last| becomes(&last.becomes))
+                .unwrap_or_default(),
         }
     }
 }
@@ -99,7 +141,10 @@ impl View<'_> {
     /// A line with four columns; a name that is too long has a line of its own.
     fn columns(&self, name: &str, row: &Row) -> String {
         let [before, queued, _] = self.widths;
-        let rest = format!("{:<before$}  {:<queued$}  {}", row.before, row.queued, row.after);
+        let rest = format!(
+            "{:<before$}  {:<queued$}  {}",
+            row.before, row.queued, row.after
+        );
         let used: usize = self.widths.iter().sum::<usize>() + 6;
         let column = self.width.saturating_sub(used).clamp(NAMES.0, NAMES.1);
         match name.chars().count() <= column {
@@ -120,7 +165,11 @@ pub(super) fn before(stands: &Stands) -> String {
 /// What stands there afterwards, likewise.
 pub(super) fn becomes(side: &Side) -> String {
     match side {
-        Side::Item { state: State::Verified, version: Some(version), .. } => version.to_string(),
+        Side::Item {
+            state: State::Verified,
+            version: Some(version),
+            ..
+        } => version.to_string(),
         Side::Item { state, .. } | Side::Procedure { state, .. } => state.as_str().to_owned(),
         Side::Unknown => "known with payload".to_owned(),
         Side::Nothing | Side::File { .. } | Side::Service { .. } => String::new(),

@@ -8,7 +8,8 @@ use crate::plan::{Operation, Plan, PlannedStep};
 /// Where the names of operations begin.
 const INDENT: usize = 16;
 
-/// The steps in reverse, each operation with what stands again behind it; no wider than `width` where words allow it.
+/// The steps in reverse, each operation with what stands again behind it; no wider than `width`
+/// where words allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     let head = match &plan.digest {
         Some(digest) => format!("the way back of plan {digest}"),
@@ -31,12 +32,17 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
     lines.push(String::new());
     for restart in restarts_due(plan) {
         lines.push(wrapped(
-            &format!("due then: a restart of {restart}; its file is put back, and it does not notice"),
+            &format!(
+                "due then: a restart of {restart}; its file is put back, and it does not notice"
+            ),
             width,
             "  ",
         ));
     }
-    lines.push(format!("{} back, in reverse order", count(operations, "operation", "operations")));
+    lines.push(format!(
+        "{} back, in reverse order",
+        count(operations, "operation", "operations")
+    ));
     lines.join("\n")
 }
 
@@ -58,7 +64,10 @@ fn by_hand(lines: &mut Vec<String>, step: &PlannedStep, width: usize) {
 fn operation(lines: &mut Vec<String>, group: &[&Operation], width: usize) {
     let first = group[0];
     let (sign, word) = inverse(first);
-    let left = format!("   {sign} {word:<10} {}", wrapped(&target(group), width, &" ".repeat(INDENT)));
+    let left = format!(
+        "   {sign} {word:<10} {}",
+        wrapped(&target(group), width, &" ".repeat(INDENT))
+    );
     let again = stands_again(first);
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     match width.saturating_sub(used + again.chars().count()) {

@@ -1,7 +1,7 @@
 //! A report as one HTML page, in a browser, on a phone, on paper.
 //!
-//! Like the page of a plan it needs no network and no script, says in words what it shows by a colour or a place, and has
-//! every picture as a table too.
+//! Like the page of a plan it needs no network and no script, says in words what it shows by a
+//! colour or a place, and has every picture as a table too.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,9 @@ const NARROWEST: f64 = 2.5;
 
 /// The whole page.
 pub(super) fn page(story: &Story, account: &Account) -> String {
-    Page::of(story, account).render().expect("texts are written into a text")
+    Page::of(story, account)
+        .render()
+        .expect("texts are written into a text")
 }
 
 #[derive(Template)]
@@ -121,7 +123,11 @@ impl<'s> Page<'s> {
             Some(About::Rollup { kb, revision, .. }) => format!("{kb} revision {revision}: report"),
             _ => format!("{}: report", shown(&account.run)),
         };
-        let ways = story.chapters.iter().zip(account.passages.iter().rev()).enumerate();
+        let ways = story
+            .chapters
+            .iter()
+            .zip(account.passages.iter().rev())
+            .enumerate();
         Self {
             heading: shown(&heading),
             run: shown(&account.run),
@@ -131,7 +137,9 @@ impl<'s> Page<'s> {
                 Tone::Bad => "goes",
             },
             story,
-            chapters: ways.map(|(at, (chapter, passage))| Sheet::of(at + 1, chapter, passage, account)).collect(),
+            chapters: ways
+                .map(|(at, (chapter, passage))| Sheet::of(at + 1, chapter, passage, account))
+                .collect(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
@@ -142,11 +150,23 @@ impl<'s> Sheet<'s> {
         let axis = Axis::of(passage, account);
         let (lanes, more_servers) = lanes(passage, &axis);
         let compared = chapter.compared.as_ref().map(|(tone, lines)| {
-            let (digests, words): (Vec<&str>, Vec<&str>) =
-                lines.iter().map(String::as_str).partition(|line| is_digest(line));
-            let (first, rest) = words.split_first().map_or(("", [].as_slice()), |(first, rest)| (*first, rest));
-            let digests = digests.iter().filter_map(|line| line.rsplit_once(' ')).map(|(name, it)| (name.trim(), it));
-            Outcome { tone: notice(*tone), first, differs: rest.to_vec(), digests: digests.collect() }
+            let (digests, words): (Vec<&str>, Vec<&str>) = lines
+                .iter()
+                .map(String::as_str)
+                .partition(|line| is_digest(line));
+            let (first, rest) = words
+                .split_first()
+                .map_or(("", [].as_slice()), |(first, rest)| (*first, rest));
+            let digests = digests
+                .iter()
+                .filter_map(|line| line.rsplit_once(' '))
+                .map(|(name, it)| (name.trim(), it));
+            Outcome {
+                tone: notice(*tone),
+                first,
+                differs: rest.to_vec(),
+                digests: digests.collect(),
+            }
         });
         Self {
             at,
@@ -157,7 +177,11 @@ impl<'s> Sheet<'s> {
             title: &chapter.title,
             story: chapter,
             compared,
-            told: chapter.told.iter().map(|(tone, text)| (notice(*tone), text.as_str())).collect(),
+            told: chapter
+                .told
+                .iter()
+                .map(|(tone, text)| (notice(*tone), text.as_str()))
+                .collect(),
             cards: cards(passage),
             has_waits: !axis.idle.is_empty(),
             length: took(axis.to_us.saturating_sub(axis.from_us)),
@@ -165,7 +189,13 @@ impl<'s> Sheet<'s> {
             lanes,
             more_servers,
             down: vec![
-                table(("services", "Services, from stop to start"), &chapter.services, passage, Kind::Service, &axis),
+                table(
+                    ("services", "Services, from stop to start"),
+                    &chapter.services,
+                    passage,
+                    Kind::Service,
+                    &axis,
+                ),
                 table(
                     ("items", "Items, from their removal until they stood again"),
                     &chapter.items,
@@ -199,14 +229,30 @@ fn cards(passage: &Passage) -> Vec<(String, &'static str)> {
     let at_least = if passage.partial { "≥ " } else { "" };
     let mut cards = Vec::new();
     if let Some(window) = passage.window {
-        cards.push((format!("{at_least}{}", took(window.us())), "from the first rename to the last"));
+        cards.push((
+            format!("{at_least}{}", took(window.us())),
+            "from the first rename to the last",
+        ));
     }
-    let longest = |kind: Kind| passage.away.iter().filter(|away| away.of == kind).map(|away| away.total_us).max();
+    let longest = |kind: Kind| {
+        passage
+            .away
+            .iter()
+            .filter(|away| away.of == kind)
+            .map(|away| away.total_us)
+            .max()
+    };
     if let Some(us) = longest(Kind::Service).filter(|&us| us > 0) {
-        cards.push((format!("{at_least}{}", took(us)), "longest that a service was down"));
+        cards.push((
+            format!("{at_least}{}", took(us)),
+            "longest that a service was down",
+        ));
     }
     if let Some(us) = longest(Kind::Item).filter(|&us| us > 0) {
-        cards.push((format!("{at_least}{}", took(us)), "longest that an item was away"));
+        cards.push((
+            format!("{at_least}{}", took(us)),
+            "longest that an item was away",
+        ));
     }
     let waited: u64 = passage.waits.iter().map(|wait| wait.span.us()).sum();
     if waited > 0 {
@@ -222,7 +268,8 @@ fn cards(passage: &Passage) -> Vec<(String, &'static str)> {
     cards
 }
 
-/// Where a time stands in the picture. Waits are drawn no wider than needed, so that what was done can be seen.
+/// Where a time stands in the picture. Waits are drawn no wider than needed, so that what was done
+/// can be seen.
 struct Axis {
     from_us: u64,
     to_us: u64,
@@ -236,27 +283,60 @@ struct Axis {
 
 impl Axis {
     fn of(passage: &Passage, account: &Account) -> Self {
-        let from_us = passage.steps.iter().map(|step| step.span.from_us).min().unwrap_or(passage.span.from_us);
-        let to_us = passage.steps.iter().map(|step| step.span.to_us).max().unwrap_or(passage.span.to_us);
+        let from_us = passage
+            .steps
+            .iter()
+            .map(|step| step.span.from_us)
+            .min()
+            .unwrap_or(passage.span.from_us);
+        let to_us = passage
+            .steps
+            .iter()
+            .map(|step| step.span.to_us)
+            .max()
+            .unwrap_or(passage.span.to_us);
         let to_us = to_us.max(from_us + 1);
-        let between = account.commands.windows(2).map(|two| (two[0].span.to_us, two[1].span.from_us));
-        let waits = passage.waits.iter().map(|wait| (wait.span.from_us, wait.span.to_us));
-        let mut all: Vec<(u64, u64)> = between.chain(waits).map(|(a, b)| (a.max(from_us), b.min(to_us))).collect();
+        let between = account
+            .commands
+            .windows(2)
+            .map(|two| (two[0].span.to_us, two[1].span.from_us));
+        let waits = passage
+            .waits
+            .iter()
+            .map(|wait| (wait.span.from_us, wait.span.to_us));
+        let mut all: Vec<(u64, u64)> = between
+            .chain(waits)
+            .map(|(a, b)| (a.max(from_us), b.min(to_us)))
+            .collect();
         all.retain(|(a, b)| a < b);
         all.sort_unstable();
         let mut idle: Vec<Span> = Vec::new();
         for (from, to) in all {
             match idle.last_mut().filter(|last| last.to_us >= from) {
                 Some(last) => last.to_us = last.to_us.max(to),
-                None => idle.push(Span { from_us: from, to_us: to, by_wall_clock: false }),
+                None => idle.push(Span {
+                    from_us: from,
+                    to_us: to,
+                    by_wall_clock: false,
+                }),
             }
         }
         let waited: u64 = idle.iter().map(Span::us).sum();
         let active = ((to_us - from_us) - waited).max(1) as f64;
         let widest = active * WIDEST_WAIT * idle.len() as f64;
-        let shrink = if waited as f64 > widest && waited > 0 { widest / waited as f64 } else { 1.0 };
+        let shrink = if waited as f64 > widest && waited > 0 {
+            widest / waited as f64
+        } else {
+            1.0
+        };
         let drawn = active + waited as f64 * shrink;
-        Self { from_us, to_us, idle, shrink, drawn }
+        Self {
+            from_us,
+            to_us,
+            idle,
+            shrink,
+            drawn,
+        }
     }
 
     fn is_cut(&self) -> bool {
@@ -266,7 +346,11 @@ impl Axis {
     /// A place in percent.
     fn place(&self, us: u64) -> f64 {
         let us = us.clamp(self.from_us, self.to_us);
-        let until = Span { from_us: self.from_us, to_us: us, by_wall_clock: false };
+        let until = Span {
+            from_us: self.from_us,
+            to_us: us,
+            by_wall_clock: false,
+        };
         let waited: u64 = self.idle.iter().map(|idle| idle.within(&until)).sum();
         let drawn = (until.us() - waited) as f64 + waited as f64 * self.shrink;
         rounded(drawn * 100.0 / self.drawn)
@@ -290,15 +374,23 @@ fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
     let mut lanes = vec![steps(passage, axis)];
     for server in passage.servers.iter().take(LANES) {
         let on = |one: &&Operation| one.server == server.server;
-        let name = server.server.as_deref().map_or("shared by all".to_owned(), shown);
+        let name = server
+            .server
+            .as_deref()
+            .map_or("shared by all".to_owned(), shown);
         let says = format!(
             "{name}: {}, from {} to {}",
             super::count(server.operations as usize, "operation", "operations"),
             took(server.span.from_us.saturating_sub(axis.from_us)),
             took(server.span.to_us.saturating_sub(axis.from_us)),
         );
-        let ticks =
-            ticks(passage.moves.iter().flat_map(|at| at.operations.iter().filter(on).map(move |o| (at, o))), axis);
+        let ticks = ticks(
+            passage
+                .moves
+                .iter()
+                .flat_map(|at| at.operations.iter().filter(on).map(move |o| (at, o))),
+            axis,
+        );
         lanes.push(Lane {
             name,
             says,
@@ -315,7 +407,12 @@ fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
 fn steps(passage: &Passage, axis: &Axis) -> Lane {
     let numbers = passage.steps.iter().enumerate().filter_map(|(at, step)| {
         let is_wide = axis.width(&step.span) >= NARROWEST;
-        is_wide.then(|| (rounded(axis.place(step.span.from_us) + 0.4), (at + 1).to_string()))
+        is_wide.then(|| {
+            (
+                rounded(axis.place(step.span.from_us) + 0.4),
+                (at + 1).to_string(),
+            )
+        })
     });
     let named: Vec<String> = passage
         .steps
@@ -324,9 +421,17 @@ fn steps(passage: &Passage, axis: &Axis) -> Lane {
         .map(|(at, step)| {
             let name = step.id.as_deref().unwrap_or("the level");
             let back = if step.back { "back: " } else { "" };
-            let (from, to) =
-                (step.span.from_us.saturating_sub(axis.from_us), step.span.to_us.saturating_sub(axis.from_us));
-            format!("{}. {back}{} from {} to {}", at + 1, shown(name), took(from), took(to))
+            let (from, to) = (
+                step.span.from_us.saturating_sub(axis.from_us),
+                step.span.to_us.saturating_sub(axis.from_us),
+            );
+            format!(
+                "{}. {back}{} from {} to {}",
+                at + 1,
+                shown(name),
+                took(from),
+                took(to)
+            )
         })
         .collect();
     Lane {
@@ -349,21 +454,38 @@ fn bands(passage: &Passage, axis: &Axis) -> Vec<Band> {
 }
 
 fn hatched(passage: &Passage, axis: &Axis) -> Vec<Hatched> {
-    let line =
-        |class: &'static str, span: &Span| Hatched { class, x: axis.place(span.from_us), end: axis.place(span.to_us) };
-    let barriers = passage.steps.iter().flat_map(|step| &step.barriers).map(|span| line("barrier", span));
-    barriers.chain(axis.idle.iter().map(|span| line("waiting", span))).collect()
+    let line = |class: &'static str, span: &Span| Hatched {
+        class,
+        x: axis.place(span.from_us),
+        end: axis.place(span.to_us),
+    };
+    let barriers = passage
+        .steps
+        .iter()
+        .flat_map(|step| &step.barriers)
+        .map(|span| line("barrier", span));
+    barriers
+        .chain(axis.idle.iter().map(|span| line("waiting", span)))
+        .collect()
 }
 
 /// Operations in the picture; those that lie too close together are one.
-fn ticks<'m>(operations: impl Iterator<Item = (&'m Move, &'m Operation)>, axis: &Axis) -> Vec<Tick> {
+fn ticks<'m>(
+    operations: impl Iterator<Item = (&'m Move, &'m Operation)>,
+    axis: &Axis,
+) -> Vec<Tick> {
     let mut seen: BTreeSet<(u64, u8)> = BTreeSet::new();
     let mut ticks = Vec::new();
     for (at, operation) in operations {
         let (class, y) = look(operation.kind, at.back);
         let x = axis.place(at.span.from_us);
         if seen.insert(((x / FINEST) as u64, y)) {
-            ticks.push(Tick { class, x, y, width: axis.width(&at.span).max(FINEST) });
+            ticks.push(Tick {
+                class,
+                x,
+                y,
+                width: axis.width(&at.span).max(FINEST),
+            });
         }
     }
     ticks
@@ -398,9 +520,16 @@ fn table(
     kind: Kind,
     axis: &Axis,
 ) -> Table {
-    let of_kind = passage.away.iter().filter(|away| (away.of == Kind::Service) == (kind == Kind::Service));
+    let of_kind = passage
+        .away
+        .iter()
+        .filter(|away| (away.of == Kind::Service) == (kind == Kind::Service));
     let row = |(down, away): (&Down, &Away)| {
-        let open = away.since_us.map(|from_us| Span { from_us, to_us: axis.to_us, by_wall_clock: false });
+        let open = away.since_us.map(|from_us| Span {
+            from_us,
+            to_us: axis.to_us,
+            by_wall_clock: false,
+        });
         // A little is not nothing.
         let bar = |span: &Span| (axis.place(span.from_us), axis.width(span).max(FINEST));
         Row {
@@ -412,5 +541,10 @@ fn table(
         }
     };
     let rows = downs.iter().zip(of_kind).take(ROWS).map(row).collect();
-    Table { id, caption, rows, more: downs.len().saturating_sub(ROWS) }
+    Table {
+        id,
+        caption,
+        rows,
+        more: downs.len().saturating_sub(ROWS),
+    }
 }

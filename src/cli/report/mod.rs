@@ -1,7 +1,8 @@
-//! `report`: what happened in a run, as text on the screen, as Markdown in a ticket, as one page for a browser and for
-//! paper, or as a document for programs.
+//! `report`: what happened in a run, as text on the screen, as Markdown in a ticket, as one page
+//! for a browser and for paper, or as a document for programs.
 //!
-//! Each says the same in its own form; what they say is gathered here, in words, from the run's account.
+//! Each says the same in its own form; what they say is gathered here, in words, from the run's
+//! account.
 
 mod html;
 mod markdown;
@@ -18,7 +19,9 @@ use super::output::{self, OutputFile};
 use super::recover::Next;
 use crate::deployment::lock::holder;
 use crate::deployment::tree::Tree;
-use crate::events::{self, About, Account, Away, Compared, Kind, Passage, Records, ServerTaken, Span, StepTaken};
+use crate::events::{
+    self, About, Account, Away, Compared, Kind, Passage, Records, ServerTaken, Span, StepTaken,
+};
 use crate::journal::{Answer, Damaged, Direction, Outcome, Run, RunState, sound_and_damaged};
 use crate::names::Shown;
 use crate::run::{load_plan, standing_of};
@@ -34,7 +37,10 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let output = OutputFile::of(args.output.as_deref(), &[])?;
     let (runs, damaged) = sound_and_damaged(tree).map_err(|fault| inputs::journal(&fault))?;
     let sound = runs.iter().map(|run| run.number).max();
-    let account = match damaged.iter().rfind(|damaged| is_named(damaged, &args.run, sound)) {
+    let account = match damaged
+        .iter()
+        .rfind(|damaged| is_named(damaged, &args.run, sound))
+    {
         Some(damaged) => of_damaged(tree, damaged),
         None => of_run(tree, choose(&runs, &args.run, Newest::Any)?),
     };
@@ -63,19 +69,27 @@ fn as_document(account: &Account, story: &Story) -> Value {
 /// Whether a damaged run is meant; as the last one, where no sound one is newer.
 fn is_named(damaged: &Damaged, named: &str, sound: Option<u32>) -> bool {
     let name = damaged.folder.name();
-    let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
+    let number = name
+        .split_once('-')
+        .and_then(|(number, _)| number.parse().ok());
     if named.eq_ignore_ascii_case("last") {
         return number > sound;
     }
-    name.eq_ignore_ascii_case(named) || number.is_some_and(|number: u32| named.parse() == Ok(number))
+    name.eq_ignore_ascii_case(named)
+        || number.is_some_and(|number: u32| named.parse() == Ok(number))
 }
 
 fn of_run(tree: &Tree, run: &Run) -> Account {
     let plan = load_plan(tree, &run.folder);
-    let records = Records { run: Some(run), plan: plan.as_ref().ok() };
+    let records = Records {
+        run: Some(run),
+        plan: plan.as_ref().ok(),
+    };
     let mut account = Account::of(run.name(), &events::read(tree, run.name()), &records);
     if run.journal.opened().is_none() {
-        account.missing.push("the run's journal says nothing".to_owned());
+        account
+            .missing
+            .push("the run's journal says nothing".to_owned());
     }
     if let Err(error) = plan {
         account.missing.push(error.to_string());
@@ -87,7 +101,10 @@ fn of_run(tree: &Tree, run: &Run) -> Account {
 fn of_damaged(tree: &Tree, damaged: &Damaged) -> Account {
     let name = damaged.folder.name();
     let plan = load_plan(tree, &damaged.folder).ok();
-    let records = Records { run: None, plan: plan.as_ref() };
+    let records = Records {
+        run: None,
+        plan: plan.as_ref(),
+    };
     let mut account = Account::of(name, &events::read(tree, name), &records);
     account.missing.push(damaged.fault.to_string());
     account
@@ -205,18 +222,30 @@ impl Story {
             state: standing_of(account.state).to_owned(),
             tone: match account.state {
                 RunState::Closed(Outcome::Applied) => Tone::Good,
-                RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => Tone::Warn,
+                RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => {
+                    Tone::Warn
+                }
                 RunState::Staging | RunState::Unfinished(_) => Tone::Bad,
             },
             head: head(tree, account),
-            events: events::path_of(&account.run).map(|at| tree.shown(Some(&at))).unwrap_or_default(),
-            next: if at_rest { Vec::new() } else { next(tree, account.state, at_work.as_deref()) },
-            chapters: chapters.map(|(at, passage)| Chapter::of(account, at, passage)).collect(),
+            events: events::path_of(&account.run)
+                .map(|at| tree.shown(Some(&at)))
+                .unwrap_or_default(),
+            next: if at_rest {
+                Vec::new()
+            } else {
+                next(tree, account.state, at_work.as_deref())
+            },
+            chapters: chapters
+                .map(|(at, passage)| Chapter::of(account, at, passage))
+                .collect(),
             commands: account
                 .commands
                 .iter()
                 .enumerate()
-                .map(|(at, one)| command(one, at_work.is_some() && at + 1 == account.commands.len()))
+                .map(|(at, one)| {
+                    command(one, at_work.is_some() && at + 1 == account.commands.len())
+                })
                 .collect(),
             missing,
         }
@@ -229,8 +258,17 @@ fn shown(text: &str) -> String {
 
 fn title(account: &Account) -> String {
     match &account.about {
-        Some(About::Rollup { kb, revision, title }) => {
-            format!("{} revision {}: {}", Shown(kb), Shown(revision), Shown(title))
+        Some(About::Rollup {
+            kb,
+            revision,
+            title,
+        }) => {
+            format!(
+                "{} revision {}: {}",
+                Shown(kb),
+                Shown(revision),
+                Shown(title)
+            )
         }
         Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
         None => format!("run {}", Shown(&account.run)),
@@ -243,7 +281,15 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
         Some(name) => format!("; exit code {code}, {}", Shown(name)),
         None => format!("; exit code {code}"),
     });
-    head.push(("run", format!("{}: {}{}", Shown(&account.run), standing_of(account.state), exit.unwrap_or_default())));
+    head.push((
+        "run",
+        format!(
+            "{}: {}{}",
+            Shown(&account.run),
+            standing_of(account.state),
+            exit.unwrap_or_default()
+        ),
+    ));
     let folder = shown(&tree.path().display().to_string());
     head.push((
         "deployment",
@@ -263,36 +309,61 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
         head.push(("closed", time(at)));
     }
     head.extend(account.plan.map(|plan| ("plan", plan.to_string())));
-    head.extend(account.predicted.map(|predicted| ("prediction", predicted.to_string())));
+    head.extend(
+        account
+            .predicted
+            .map(|predicted| ("prediction", predicted.to_string())),
+    );
     head
 }
 
 /// Why the last lines of a command are not there.
 fn without_end(account: &Account, at_work: bool) -> Vec<String> {
     let last = account.commands.len().saturating_sub(1);
-    let without = account.commands.iter().enumerate().filter(|(_, command)| command.exit_code.is_none());
-    let told = without.filter(|(at, _)| *at < last || !at_work).map(|(_, command)| {
-        let name = command.command.as_deref().unwrap_or("a command");
-        format!("`{}` of {} told no end: it died there, or its last lines are lost", Shown(name), time(&command.at))
-    });
+    let without = account
+        .commands
+        .iter()
+        .enumerate()
+        .filter(|(_, command)| command.exit_code.is_none());
+    let told = without
+        .filter(|(at, _)| *at < last || !at_work)
+        .map(|(_, command)| {
+            let name = command.command.as_deref().unwrap_or("a command");
+            format!(
+                "`{}` of {} told no end: it died there, or its last lines are lost",
+                Shown(name),
+                time(&command.at)
+            )
+        });
     told.collect()
 }
 
 fn next(tree: &Tree, state: RunState, at_work: Option<&str>) -> Vec<String> {
     if let Some(holder) = at_work {
-        return vec![format!("{} is changing the deployment at this moment: this is how far it told", shown(holder))];
+        return vec![format!(
+            "{} is changing the deployment at this moment: this is how far it told",
+            shown(holder)
+        )];
     }
     let next = Next(tree.path());
     let (resume, undo) = (next.resume(), next.undo());
     match state {
         RunState::Closed(_) => Vec::new(),
-        RunState::Staging => vec![format!("it died while staging; nothing has changed, and `{undo}` clears it away")],
-        RunState::Staged => vec![format!("it waits; `{resume}` commits it, `{undo}` throws it away")],
+        RunState::Staging => vec![format!(
+            "it died while staging; nothing has changed, and `{undo}` clears it away"
+        )],
+        RunState::Staged => vec![format!(
+            "it waits; `{resume}` commits it, `{undo}` throws it away"
+        )],
         RunState::Unfinished(Direction::Forward) => {
-            vec![format!("it is not over: `{resume}` takes it to its end, `{undo}` takes it back")]
+            vec![format!(
+                "it is not over: `{resume}` takes it to its end, `{undo}` takes it back"
+            )]
         }
         RunState::Unfinished(Direction::Back) => {
-            vec![format!("it is not over: `{undo}` takes it back, `{resume}` takes it to its end")]
+            vec![format!(
+                "it is not over: `{undo}` takes it back, `{resume}` takes it to its end"
+            )]
         }
     }
 }
@@ -312,9 +383,16 @@ fn command(session: &events::Session, at_work: bool) -> Command {
         (None, _) if at_work => "still at work".to_owned(),
         (None, _) => "no end told".to_owned(),
     };
-    let at_least = if session.exit_code.is_none() { "at least " } else { "" };
+    let at_least = if session.exit_code.is_none() {
+        "at least "
+    } else {
+        ""
+    };
     Command {
-        name: session.command.as_deref().map_or("not known".to_owned(), shown),
+        name: session
+            .command
+            .as_deref()
+            .map_or("not known".to_owned(), shown),
         at: time(&session.at),
         by,
         took: format!("{at_least}{}", took(session.span.us())),
@@ -337,25 +415,52 @@ impl Chapter {
             1 => String::new(),
             _ => format!("way {} of {all}, {way}: {}", at + 1, time(&passage.at)),
         };
-        let first = passage.steps.first().map_or(passage.span.from_us, |first| first.span.from_us);
-        let base = passage.committed.map_or(first, |committed| committed.from_us.min(first));
+        let first = passage
+            .steps
+            .first()
+            .map_or(passage.span.from_us, |first| first.span.from_us);
+        let base = passage
+            .committed
+            .map_or(first, |committed| committed.from_us.min(first));
         let is_service = |away: &&Away| away.of == Kind::Service;
         Self {
             title,
             compared: passage.compared.as_ref().map(compared),
             told: told(passage),
-            waits: passage.waits.iter().map(|waited| wait(waited, passage)).collect(),
+            waits: passage
+                .waits
+                .iter()
+                .map(|waited| wait(waited, passage))
+                .collect(),
             figures: figures(passage),
-            services: passage.away.iter().filter(is_service).map(|away| down(away, passage)).collect(),
-            items: passage.away.iter().filter(|away| !is_service(away)).map(|away| down(away, passage)).collect(),
+            services: passage
+                .away
+                .iter()
+                .filter(is_service)
+                .map(|away| down(away, passage))
+                .collect(),
+            items: passage
+                .away
+                .iter()
+                .filter(|away| !is_service(away))
+                .map(|away| down(away, passage))
+                .collect(),
             steps: passage.steps.iter().map(|step| taken(step, base)).collect(),
-            servers: passage.servers.iter().map(|server| place(server, base)).collect(),
+            servers: passage
+                .servers
+                .iter()
+                .map(|server| place(server, base))
+                .collect(),
         }
     }
 }
 
 fn compared(compared: &Compared) -> (Tone, Vec<String>) {
-    let what = if compared.back { "as it was before" } else { "as previewed" };
+    let what = if compared.back {
+        "as it was before"
+    } else {
+        "as previewed"
+    };
     let mut lines = Vec::new();
     let tone = match (compared.differs.is_empty(), compared.is_same()) {
         (true, true) => {
@@ -363,7 +468,9 @@ fn compared(compared: &Compared) -> (Tone, Vec<String>) {
             Tone::Good
         }
         (true, false) => {
-            lines.push(format!("{what}, but for an operator's files, which came or went meanwhile"));
+            lines.push(format!(
+                "{what}, but for an operator's files, which came or went meanwhile"
+            ));
             Tone::Good
         }
         (false, _) => {
@@ -372,9 +479,20 @@ fn compared(compared: &Compared) -> (Tone, Vec<String>) {
         }
     };
     lines.extend(compared.differs.iter().map(|differs| shown(differs)));
-    lines.extend(compared.came.iter().map(|came| format!("`{}` came meanwhile", Shown(came.as_str()))));
-    let digest = |name: &str, digest: Option<crate::names::Digest>| digest.map(|digest| format!("{name} {digest}"));
-    let expected = if compared.back { "before  " } else { "expected" };
+    lines.extend(
+        compared
+            .came
+            .iter()
+            .map(|came| format!("`{}` came meanwhile", Shown(came.as_str()))),
+    );
+    let digest = |name: &str, digest: Option<crate::names::Digest>| {
+        digest.map(|digest| format!("{name} {digest}"))
+    };
+    let expected = if compared.back {
+        "before  "
+    } else {
+        "expected"
+    };
     lines.extend(digest(expected, compared.expected));
     lines.extend(digest("measured", compared.measured));
     (tone, lines)
@@ -385,26 +503,50 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
     for turn in &passage.turns {
         told.push(match (turn.back, turn.why.as_str()) {
             (true, "undo") => (Tone::Warn, "taken back, as asked by `undo`".to_owned()),
-            (false, "resume") => (Tone::Warn, "turned forward again, as asked by `resume`".to_owned()),
+            (false, "resume") => (
+                Tone::Warn,
+                "turned forward again, as asked by `resume`".to_owned(),
+            ),
             (true, why) => {
-                let failed = passage.steps.iter().rfind(|step| !step.back && step.span.from_us <= turn.at_us);
+                let failed = passage
+                    .steps
+                    .iter()
+                    .rfind(|step| !step.back && step.span.from_us <= turn.at_us);
                 let at = match failed {
                     None => String::new(),
                     Some(StepTaken { id: Some(id), .. }) => format!(" in step {}", Shown(id)),
                     Some(_) => " at the level".to_owned(),
                 };
-                (Tone::Bad, format!("it failed{at}, and was put back: {}", Shown(why)))
+                (
+                    Tone::Bad,
+                    format!("it failed{at}, and was put back: {}", Shown(why)),
+                )
             }
             (false, why) => (Tone::Warn, format!("turned forward again: {}", Shown(why))),
         });
     }
     for restart in &passage.restarts {
         let servers = restart.servers.join(", ");
-        told.push((Tone::Warn, format!("restart due: {} on {}", Shown(&restart.service), Shown(&servers))));
+        told.push((
+            Tone::Warn,
+            format!(
+                "restart due: {} on {}",
+                Shown(&restart.service),
+                Shown(&servers)
+            ),
+        ));
     }
-    told.extend(passage.notices.iter().map(|notice| (Tone::Warn, shown(notice))));
+    told.extend(
+        passage
+            .notices
+            .iter()
+            .map(|notice| (Tone::Warn, shown(notice))),
+    );
     if let Some((by, reason)) = &passage.accepted {
-        told.push((Tone::Warn, format!("closed as it stood by {}: {}", Shown(by), Shown(reason))));
+        told.push((
+            Tone::Warn,
+            format!("closed as it stood by {}: {}", Shown(by), Shown(reason)),
+        ));
     }
     told
 }
@@ -432,13 +574,33 @@ fn wait(waited: &events::Waited, passage: &Passage) -> Wait {
 
 fn figures(passage: &Passage) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let mut figure = |label, part, value: String, note: String| figures.push(Figure { label, part, value, note });
+    let mut figure = |label, part, value: String, note: String| {
+        figures.push(Figure {
+            label,
+            part,
+            value,
+            note,
+        })
+    };
     if let Some(staged) = passage.staged {
-        let bytes = passage.bytes.map(|bytes| format!("{} bytes, ", number(bytes))).unwrap_or_default();
-        figure("staged in", false, took(staged.us()), format!("{bytes}before anything changed"));
+        let bytes = passage
+            .bytes
+            .map(|bytes| format!("{} bytes, ", number(bytes)))
+            .unwrap_or_default();
+        figure(
+            "staged in",
+            false,
+            took(staged.us()),
+            format!("{bytes}before anything changed"),
+        );
     }
     if let Some(backup) = &passage.backup {
-        figure("backup", false, String::new(), format!("in {}", Shown(backup)));
+        figure(
+            "backup",
+            false,
+            String::new(),
+            format!("in {}", Shown(backup)),
+        );
     }
     let at_least = if passage.partial { "at least " } else { "" };
     if let Some(committed) = passage.committed {
@@ -451,10 +613,18 @@ fn figures(passage: &Passage) -> Vec<Figure> {
     if let Some(window) = passage.window {
         let value = format!("{at_least}{}", took(window.us()));
         match passage.outcome {
-            Some(_) => figure("window", false, value, "from the first rename to the last".to_owned()),
-            None => {
-                figure("so far", false, value, "from the first rename to the last one told; it is not over".to_owned())
-            }
+            Some(_) => figure(
+                "window",
+                false,
+                value,
+                "from the first rename to the last".to_owned(),
+            ),
+            None => figure(
+                "so far",
+                false,
+                value,
+                "from the first rename to the last one told; it is not over".to_owned(),
+            ),
         }
         let spent = &passage.spent;
         let parts = [
@@ -490,7 +660,9 @@ fn down(away: &Away, passage: &Passage) -> Down {
         (_, Some(_)) => "removed, and not put back",
     };
     let took = match (away.since_us, away.spans.as_slice()) {
-        (Some(since_us), []) if passage.outcome.is_none() => format!("since {}", wall(passage, since_us)),
+        (Some(since_us), []) if passage.outcome.is_none() => {
+            format!("since {}", wall(passage, since_us))
+        }
         (Some(_), []) => String::new(),
         _ => format!("{at_least}{}", took(away.total_us)),
     };
@@ -500,15 +672,26 @@ fn down(away: &Away, passage: &Passage) -> Down {
         (None, 2) => "away twice".to_owned(),
         (None, times) => format!("away {times} times"),
     };
-    Down { what: shown(&away.target), server: away.server.as_deref().map(shown).unwrap_or_default(), took, note }
+    Down {
+        what: shown(&away.target),
+        server: away.server.as_deref().map(shown).unwrap_or_default(),
+        took,
+        note,
+    }
 }
 
 /// A moment of a passage by the wall clock, to the second.
 fn wall(passage: &Passage, us: u64) -> String {
     let offset = i64::try_from(us.saturating_sub(passage.span.from_us)).unwrap_or(i64::MAX);
     let at = passage.at.parse::<jiff::Timestamp>().ok();
-    let at = at.and_then(|at| at.checked_add(jiff::SignedDuration::from_micros(offset)).ok());
-    at.map_or_else(|| "a time that is not told".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+    let at = at.and_then(|at| {
+        at.checked_add(jiff::SignedDuration::from_micros(offset))
+            .ok()
+    });
+    at.map_or_else(
+        || "a time that is not told".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
 }
 
 fn taken(step: &StepTaken, base: u64) -> Taken {
@@ -525,14 +708,25 @@ fn taken(step: &StepTaken, base: u64) -> Taken {
         from: took(step.span.from_us.saturating_sub(base)),
         took: took(step.span.us()),
         operations: step.operations,
-        renaming: if step.swaps == 0 { String::new() } else { took(step.renaming_us) },
-        barrier: if step.barriers.is_empty() { String::new() } else { took(barrier) },
+        renaming: if step.swaps == 0 {
+            String::new()
+        } else {
+            took(step.renaming_us)
+        },
+        barrier: if step.barriers.is_empty() {
+            String::new()
+        } else {
+            took(barrier)
+        },
     }
 }
 
 fn place(server: &ServerTaken, base: u64) -> Place {
     Place {
-        server: server.server.as_deref().map_or("shared by all".to_owned(), shown),
+        server: server
+            .server
+            .as_deref()
+            .map_or("shared by all".to_owned(), shown),
         operations: server.operations,
         from: took(server.span.from_us.saturating_sub(base)),
         to: took(server.span.to_us.saturating_sub(base)),
@@ -540,7 +734,8 @@ fn place(server: &ServerTaken, base: u64) -> Place {
     }
 }
 
-/// Things that were away, in few lines: alike ones together, with the shortest and the longest time.
+/// Things that were away, in few lines: alike ones together, with the shortest and the longest
+/// time.
 fn summarised(downs: &[Down]) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Down>)> = Vec::new();
     for down in downs {
@@ -555,16 +750,31 @@ fn summarised(downs: &[Down]) -> Vec<String> {
     }
     let line = |group: &[&Down]| {
         let longest = group[0];
-        let on = if longest.server.is_empty() { String::new() } else { format!(" on {}", longest.server) };
-        let note = if longest.note.is_empty() { String::new() } else { format!(", {}", longest.note) };
-        let took = if longest.took.is_empty() { String::new() } else { format!(": {}", longest.took) };
+        let on = if longest.server.is_empty() {
+            String::new()
+        } else {
+            format!(" on {}", longest.server)
+        };
+        let note = if longest.note.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", longest.note)
+        };
+        let took = if longest.took.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", longest.took)
+        };
         match group {
             [one] => format!("{}{on}{took}{note}", one.what),
             [.., shortest] => {
                 let items = count(group.len(), "item", "items");
                 let range = match shortest.took == longest.took || shortest.took.is_empty() {
                     true => took,
-                    false => format!(": {} to {}, longest {}", shortest.took, longest.took, longest.what),
+                    false => format!(
+                        ": {} to {}, longest {}",
+                        shortest.took, longest.took, longest.what
+                    ),
                 };
                 format!("{items}{on}{range}{note}")
             }
@@ -591,7 +801,9 @@ fn took(us: u64) -> String {
         100_000..=9_999_999 => format!("{} ms", number(us / 1_000)),
         10_000_000..=119_999_999 => format!("{:.1} s", us as f64 / 1e6),
         120_000_000..=7_199_999_999 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        7_200_000_000..=172_799_999_999 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        7_200_000_000..=172_799_999_999 => {
+            format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60)
+        }
         _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
     }
 }
@@ -602,13 +814,38 @@ mod tests {
 
     #[test]
     fn a_duration_is_told_in_the_unit_that_suits_it() {
-        let told = [0, 999, 1_500, 123_456, 12_300_000, 192_000_000, 7_500_000_000, 200_000_000_000].map(took);
-        assert_eq!(told, ["0 µs", "999 µs", "1.5 ms", "123 ms", "12.3 s", "3 min 12 s", "2 h 05 min", "2 d 7 h"]);
+        let told = [
+            0,
+            999,
+            1_500,
+            123_456,
+            12_300_000,
+            192_000_000,
+            7_500_000_000,
+            200_000_000_000,
+        ]
+        .map(took);
+        assert_eq!(
+            told,
+            [
+                "0 µs",
+                "999 µs",
+                "1.5 ms",
+                "123 ms",
+                "12.3 s",
+                "3 min 12 s",
+                "2 h 05 min",
+                "2 d 7 h"
+            ]
+        );
     }
 
     #[test]
     fn a_little_is_not_nothing() {
         assert_eq!(share(1, 1_000_000), "less than 1 %");
-        assert_eq!((share(0, 0), share(1, 2)), ("0 %".to_owned(), "50 %".to_owned()));
+        assert_eq!(
+            (share(0, 0), share(1, 2)),
+            ("0 %".to_owned(), "50 %".to_owned())
+        );
     }
 }

@@ -14,7 +14,10 @@ const STEPS: usize = 46;
 
 /// The report, line by line, no wider than `width` where words allow it.
 pub(super) fn text(story: &Story, width: usize) -> String {
-    let mut page = Page { lines: Vec::new(), width };
+    let mut page = Page {
+        lines: Vec::new(),
+        width,
+    };
     page.head(story);
     for chapter in &story.chapters {
         page.chapter(chapter);
@@ -43,7 +46,8 @@ impl Page {
     /// A text below a heading, with a sign before it.
     fn item(&mut self, sign: &str, text: &str) {
         let indent = " ".repeat(2 + sign.chars().count());
-        self.lines.push(format!("  {sign}{}", wrapped(text, self.width, &indent)));
+        self.lines
+            .push(format!("  {sign}{}", wrapped(text, self.width, &indent)));
     }
 
     fn toned(&mut self, tone: Tone, text: &str) {
@@ -55,11 +59,15 @@ impl Page {
         let label = format!("{word}: ");
         let indent = " ".repeat(2 + label.len());
         let text = wrapped(&format!("{label}{text}"), self.width, &indent);
-        self.lines.push(format!("  {}", text.replacen(word, &styled(style, word), 1)));
+        self.lines.push(format!(
+            "  {}",
+            text.replacen(word, &styled(style, word), 1)
+        ));
     }
 
     fn head(&mut self, story: &Story) {
-        self.lines.push(styled(BOLD, wrapped(&story.title, self.width, "  ")));
+        self.lines
+            .push(styled(BOLD, wrapped(&story.title, self.width, "  ")));
         let indent = " ".repeat(INDENT);
         for (name, value) in &story.head {
             let value = wrapped(value, self.width, &indent);
@@ -71,7 +79,10 @@ impl Page {
         }
         for next in &story.next {
             let text = wrapped(next, self.width, &indent);
-            self.lines.push(format!("  {}{text}", styled(WARN, format_args!("{:<11}", "unfinished"))));
+            self.lines.push(format!(
+                "  {}{text}",
+                styled(WARN, format_args!("{:<11}", "unfinished"))
+            ));
         }
     }
 
@@ -81,31 +92,55 @@ impl Page {
         }
         if let Some((tone, lines)) = &chapter.compared {
             self.heading("compared");
-            let (first, rest) = lines.split_first().expect("it says at least how it compares");
+            let (first, rest) = lines
+                .split_first()
+                .expect("it says at least how it compares");
             self.toned(*tone, first);
-            rest.iter().for_each(|line| self.lines.push(format!("    {line}")));
+            rest.iter()
+                .for_each(|line| self.lines.push(format!("    {line}")));
         }
         if !chapter.told.is_empty() {
             self.heading("what was told");
-            chapter.told.iter().for_each(|(tone, text)| self.toned(*tone, text));
+            chapter
+                .told
+                .iter()
+                .for_each(|(tone, text)| self.toned(*tone, text));
         }
         if !chapter.figures.is_empty() {
             self.heading("how long");
         }
         for figure in &chapter.figures {
-            let label = if figure.part { format!("  {}", figure.label) } else { figure.label.to_owned() };
+            let label = if figure.part {
+                format!("  {}", figure.label)
+            } else {
+                figure.label.to_owned()
+            };
             let note = wrapped(&figure.note, self.width, &" ".repeat(NOTES));
-            self.lines.push(format!("  {label:<20}{:>14}  {note}", figure.value).trim_end().to_owned());
+            self.lines.push(
+                format!("  {label:<20}{:>14}  {note}", figure.value)
+                    .trim_end()
+                    .to_owned(),
+            );
         }
         if !chapter.waits.is_empty() {
             self.heading("by hand");
         }
         for wait in &chapter.waits {
-            let by = if wait.by.is_empty() { String::new() } else { format!(" by {}", wait.by) };
-            self.item("", &format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took));
+            let by = if wait.by.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", wait.by)
+            };
+            self.item(
+                "",
+                &format!("{}: {}{by}, waited {}", wait.step, wait.answer, wait.took),
+            );
         }
         self.downs("services, from stop to start", &chapter.services);
-        self.downs("items, from their removal until they stood again", &chapter.items);
+        self.downs(
+            "items, from their removal until they stood again",
+            &chapter.items,
+        );
         self.steps(chapter);
         self.servers(chapter);
     }
@@ -116,12 +151,21 @@ impl Page {
         }
         self.heading(heading);
         if downs.len() > TOLD {
-            summarised(downs).iter().for_each(|line| self.item("", line));
+            summarised(downs)
+                .iter()
+                .for_each(|line| self.item("", line));
             return;
         }
         for down in downs {
-            let on = if down.server.is_empty() { String::new() } else { format!(" on {}", down.server) };
-            let parts: Vec<&str> = [&*down.took, &*down.note].into_iter().filter(|part| !part.is_empty()).collect();
+            let on = if down.server.is_empty() {
+                String::new()
+            } else {
+                format!(" on {}", down.server)
+            };
+            let parts: Vec<&str> = [&*down.took, &*down.note]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect();
             self.item("", &format!("{}{on}: {}", down.what, parts.join(", ")));
         }
     }
@@ -131,13 +175,27 @@ impl Page {
             return;
         }
         self.heading("steps, in time from the beginning of the commit");
-        self.lines.push(format!("  {:>11} {:>11} {:>11} {:>6}  step", "from", "took", "barrier", "done"));
+        self.lines.push(format!(
+            "  {:>11} {:>11} {:>11} {:>6}  step",
+            "from", "took", "barrier", "done"
+        ));
         let indent = " ".repeat(STEPS);
         for step in &chapter.steps {
-            let title = if step.title.is_empty() { String::new() } else { format!(": {}", step.title) };
-            let name = wrapped(&format!("{}{title}", step.name), self.width.max(STEPS + 20), &indent);
+            let title = if step.title.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", step.title)
+            };
+            let name = wrapped(
+                &format!("{}{title}", step.name),
+                self.width.max(STEPS + 20),
+                &indent,
+            );
             let done = number(step.operations);
-            self.lines.push(format!("  {:>11} {:>11} {:>11} {done:>6}  {name}", step.from, step.took, step.barrier));
+            self.lines.push(format!(
+                "  {:>11} {:>11} {:>11} {done:>6}  {name}",
+                step.from, step.took, step.barrier
+            ));
         }
     }
 
@@ -146,11 +204,17 @@ impl Page {
             return;
         }
         self.heading("servers, in time from the beginning of the commit");
-        self.lines.push(format!("  {:>11} {:>11} {:>11} {:>6}  server", "from", "to", "renames", "done"));
+        self.lines.push(format!(
+            "  {:>11} {:>11} {:>11} {:>6}  server",
+            "from", "to", "renames", "done"
+        ));
         for place in &chapter.servers {
             let done = number(place.operations);
             let (from, to, renaming) = (&place.from, &place.to, &place.renaming);
-            self.lines.push(format!("  {from:>11} {to:>11} {renaming:>11} {done:>6}  {}", place.server));
+            self.lines.push(format!(
+                "  {from:>11} {to:>11} {renaming:>11} {done:>6}  {}",
+                place.server
+            ));
         }
     }
 
@@ -160,11 +224,21 @@ impl Page {
         }
         self.heading("commands that worked on it");
         for command in &story.commands {
-            let by = if command.by.is_empty() { String::new() } else { format!(" by {}", command.by) };
+            let by = if command.by.is_empty() {
+                String::new()
+            } else {
+                format!(" by {}", command.by)
+            };
             let exit = if command.is_over { "exit " } else { "" };
-            let text = format!("{}  {}{by}, {}; {exit}{}", command.at, command.name, command.took, command.ended);
+            let text = format!(
+                "{}  {}{by}, {}; {exit}{}",
+                command.at, command.name, command.took, command.ended
+            );
             self.item("", &text);
-            command.reasons.iter().for_each(|reason| self.item("  ", reason));
+            command
+                .reasons
+                .iter()
+                .for_each(|reason| self.item("  ", reason));
         }
     }
 }

@@ -18,26 +18,35 @@ impl Reader<'_> {
     /// Keys that mean nothing in a table, and those that it lacks.
     pub(super) fn check_keys(&mut self, table: &mut Table<'_>) {
         if let Keys::Free(..) = table.shape.keys {
-            table.entries.keys().for_each(|key| self.seen(key.get_ref(), &key.span()));
+            table
+                .entries
+                .keys()
+                .for_each(|key| self.seen(key.get_ref(), &key.span()));
             return;
         }
         let mut unknown = table.keys();
         unknown.retain(|key| table.shape.key(key.value).is_none());
         unknown.retain(|key| match self.belongs(table, key) {
             Some((stray, place)) => {
-                self.strays.extend(stray.map(|(start, title)| (start, lacks(title, key.value))));
+                self.strays
+                    .extend(stray.map(|(start, title)| (start, lacks(title, key.value))));
                 let message = format!("`{}` landed in {}", key.value, table.shape.title);
-                self.findings.add(Code::MisplacedKey, key.span.clone(), message).label(place);
+                self.findings
+                    .add(Code::MisplacedKey, key.span.clone(), message)
+                    .label(place);
                 false
             }
             None => true,
         });
         let below = |value: &Spanned<DeValue<'_>>| match value.get_ref() {
-            DeValue::Array(array) => array.first().is_some_and(|first| first.get_ref().is_table()),
+            DeValue::Array(array) => array
+                .first()
+                .is_some_and(|first| first.get_ref().is_table()),
             value => value.is_table(),
         };
-        let (tables, mut plain): (Vec<_>, Vec<_>) =
-            unknown.into_iter().partition(|key| table.value(key.value).is_some_and(below));
+        let (tables, mut plain): (Vec<_>, Vec<_>) = unknown
+            .into_iter()
+            .partition(|key| table.value(key.value).is_some_and(below));
         for key in &tables {
             self.unknown_key(table, key);
         }
@@ -56,36 +65,60 @@ impl Reader<'_> {
         for key in table.shape.named() {
             match key {
                 // A document's schema has a code of its own.
-                Key { kind: Kind::Only(_), .. } => {}
-                Key { required: Some(line), .. } if !table.has(key.name) => self.missing(table, key.name, line),
+                Key {
+                    kind: Kind::Only(_),
+                    ..
+                } => {}
+                Key {
+                    required: Some(line),
+                    ..
+                } if !table.has(key.name) => self.missing(table, key.name, line),
                 _ => {}
             }
         }
     }
 
-    /// Keys of a table of the top that the document does not have: its header was forgotten, which is one fault.
+    /// Keys of a table of the top that the document does not have: its header was forgotten, which
+    /// is one fault.
     fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
         let top = table.span.is_empty();
         if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
             return;
         }
         for absent in self.shapes[0].named() {
-            let Kind::Table(shape) = absent.kind else { continue };
+            let Kind::Table(shape) = absent.kind else {
+                continue;
+            };
             if self.top.contains_key(absent.name) || self.spelled.contains(&absent.name) {
                 continue;
             }
-            let (own, others): (Vec<_>, Vec<_>) = unknown.drain(..).partition(|key| shape.takes(key.value));
+            let (own, others): (Vec<_>, Vec<_>) =
+                unknown.drain(..).partition(|key| shape.takes(key.value));
             *unknown = others;
-            let ([first, ..], Some(last)) = (&own[..], own.last()) else { continue };
-            let message = format!("{} landed in {}", some_of(own.iter().map(|key| key.value)), table.shape.title);
-            let below = |key: &Placed<&str>| key.span.start > first.span.start && table.shape.key(key.value).is_some();
+            let ([first, ..], Some(last)) = (&own[..], own.last()) else {
+                continue;
+            };
+            let message = format!(
+                "{} landed in {}",
+                some_of(own.iter().map(|key| key.value)),
+                table.shape.title
+            );
+            let below = |key: &Placed<&str>| {
+                key.span.start > first.span.start && table.shape.key(key.value).is_some()
+            };
             // Tables have headers of their own, and may stand below.
             let plain = |key: &Placed<&str>| key.span.start < last.span.start || !top;
             let label = match table.keys().iter().any(|key| below(key) && plain(key)) {
                 true => format!("belongs in {}, which is missing", shape.title),
-                false => format!("`{}` is missing above line {}", shape.title, self.source.line(first.span.start)),
+                false => format!(
+                    "`{}` is missing above line {}",
+                    shape.title,
+                    self.source.line(first.span.start)
+                ),
             };
-            self.findings.add(Code::MisplacedKey, first.span.clone(), message).label(label);
+            self.findings
+                .add(Code::MisplacedKey, first.span.clone(), message)
+                .label(label);
             self.strays.insert((0, lacks(TOP, absent.name)));
             if top {
                 table.headless.push((absent.name, first.span.clone()));
@@ -97,9 +130,14 @@ impl Reader<'_> {
         let keys = table.shape.named().iter().map(|key| key.name);
         let message = format!("{} has no key `{}`", table.shape.title, key.value);
         let near = self.nearest(key.value, keys.clone());
-        self.strays.extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
-        // A table under a misspelled name is read as it was meant, so that its own faults are told, too.
-        if let (Some(meant), Some(value)) = (near.and_then(|near| table.shape.key(near)), table.value(key.value)) {
+        self.strays
+            .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
+        // A table under a misspelled name is read as it was meant, so that its own faults are told,
+        // too.
+        if let (Some(meant), Some(value)) = (
+            near.and_then(|near| table.shape.key(near)),
+            table.value(key.value),
+        ) {
             let fits = match meant.kind {
                 Kind::Table(_) => value.get_ref().is_table(),
                 Kind::Tables(_) | Kind::Headers(_) => value.get_ref().is_array(),
@@ -110,18 +148,29 @@ impl Reader<'_> {
             }
         }
         let elsewhere = self.free_table(key.value).filter(|_| near.is_none());
-        let finding = self.findings.add(Code::UnknownKey, key.span.clone(), message);
+        let finding = self
+            .findings
+            .add(Code::UnknownKey, key.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
             None => finding.help(elsewhere.unwrap_or_else(|| format!("it has {}", listed(keys)))),
         };
     }
 
-    /// What to write for a key that is the name of a table with a header of its own, one line for each name.
+    /// What to write for a key that is the name of a table with a header of its own, one line for
+    /// each name.
     fn free_table(&self, key: &str) -> Option<String> {
-        let mut keys = self.shapes.iter().flat_map(|shape| shape.named()).filter(|known| known.name == key);
+        let mut keys = self
+            .shapes
+            .iter()
+            .flat_map(|shape| shape.named())
+            .filter(|known| known.name == key);
         keys.find_map(|known| match known.kind {
-            Kind::Table(Shape { title, keys: Keys::Free(_, free), .. }) if title.starts_with('[') => {
+            Kind::Table(Shape {
+                title,
+                keys: Keys::Free(_, free),
+                ..
+            }) if title.starts_with('[') => {
                 Some(format!("it stands in {title}, as {}", sample("", free)))
             }
             _ => None,
@@ -130,12 +179,19 @@ impl Reader<'_> {
 
     /// The header that begins at an offset.
     fn header_at(&self, start: usize) -> Option<usize> {
-        self.headers.binary_search_by_key(&start, |header| header.start).ok()
+        self.headers
+            .binary_search_by_key(&start, |header| header.start)
+            .ok()
     }
 
     /// Where a key that stands under the wrong header would mean something: the top, or the nearest
-    /// table above that takes it and has it not yet. With the table that seems to lack it, unless it has one.
-    fn belongs(&mut self, table: &Table<'_>, key: &Placed<&str>) -> Option<(Option<(usize, &'static str)>, String)> {
+    /// table above that takes it and has it not yet. With the table that seems to lack it, unless
+    /// it has one.
+    fn belongs(
+        &mut self,
+        table: &Table<'_>,
+        key: &Placed<&str>,
+    ) -> Option<(Option<(usize, &'static str)>, String)> {
         // Nobody slips a key into the braces of another table.
         let here = self.header_at(table.span.start)?;
         let takes = |shape: &Shape| shape.takes(key.value);
@@ -154,8 +210,15 @@ impl Reader<'_> {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
             // Its name is that of a table, which the plain value here cannot become.
             let plain = |shape: &&&'static Shape| {
-                let kind = shape.named().iter().find(|known| known.name == key.value).map(|known| known.kind);
-                !matches!(kind, Some(Kind::Table(_))) || table.value(key.value).is_some_and(|v| v.get_ref().is_table())
+                let kind = shape
+                    .named()
+                    .iter()
+                    .find(|known| known.name == key.value)
+                    .map(|known| known.kind);
+                !matches!(kind, Some(Kind::Table(_)))
+                    || table
+                        .value(key.value)
+                        .is_some_and(|v| v.get_ref().is_table())
             };
             if let Some(&shape) = shape.filter(|shape| takes(shape)).filter(plain)
                 && !header.entries.contains_key(key.value)
@@ -168,7 +231,8 @@ impl Reader<'_> {
     }
 }
 
-/// Every header, in the document's order. Tables that only the path of another header mentions have none.
+/// Every header, in the document's order. Tables that only the path of another header mentions have
+/// none.
 pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
     let mut found = Vec::new();
     let mut left: Vec<(String, &DeTable<'_>)> = vec![(String::new(), root)];
@@ -179,7 +243,11 @@ pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> 
             match value.get_ref() {
                 DeValue::Table(inner) => {
                     if is_header(&value.span()) {
-                        found.push(Header { start: value.span().start, title: format!("[{path}]"), entries: inner });
+                        found.push(Header {
+                            start: value.span().start,
+                            title: format!("[{path}]"),
+                            entries: inner,
+                        });
                     }
                     left.push((path + ".", inner));
                 }
@@ -187,7 +255,11 @@ pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> 
                     for element in array.iter().filter(|element| is_header(&element.span())) {
                         if let DeValue::Table(inner) = element.get_ref() {
                             let title = format!("[[{path}]]");
-                            found.push(Header { start: element.span().start, title, entries: inner });
+                            found.push(Header {
+                                start: element.span().start,
+                                title,
+                                entries: inner,
+                            });
                             left.push((format!("{path}."), inner));
                         }
                     }

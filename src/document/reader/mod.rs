@@ -1,5 +1,5 @@
-//! Walking a document's tables: every helper hands out a value with its place, or says what is wrong
-//! with it and hands out nothing.
+//! Walking a document's tables: every helper hands out a value with its place, or says what is
+//! wrong with it and hands out nothing.
 
 mod keys;
 
@@ -33,7 +33,10 @@ struct Wanted {
 
 impl Wanted {
     const fn new(what: &'static str, like: &'static str) -> Self {
-        Self { what, like: Cow::Borrowed(like) }
+        Self {
+            what,
+            like: Cow::Borrowed(like),
+        }
     }
 }
 
@@ -42,7 +45,10 @@ const TEXTS: Wanted = Wanted::new("a list of strings", "write a list, also of on
 const FLAG: Wanted = Wanted::new("true or false", "write `true` or `false`, without quotes");
 const NUMBER: Wanted = Wanted::new("a whole number", "write only digits, without quotes");
 const DAY: Wanted = Wanted::new("a day", "write it like `2008-04-29`, without quotes");
-const TIME: Wanted = Wanted::new("a time", "write it like `2008-03-31T18:32:00Z`, without quotes");
+const TIME: Wanted = Wanted::new(
+    "a time",
+    "write it like `2008-03-31T18:32:00Z`, without quotes",
+);
 const TABLE: Wanted = Wanted::new("a table", "write `{ … }`, or a header");
 const ROW: Wanted = Wanted::new("a table", "write `{ name = \"…\" }`");
 const TABLES: Wanted = Wanted::new("a list of tables", "write `[{ … }]`, also for one");
@@ -79,14 +85,16 @@ pub struct Reader<'s> {
     patience: usize,
 }
 
-/// How many names are looked at to find near spellings, and headers to find where a key belongs. A document
-/// that needs more is wrong in another way, and looking through all names for each would take for ever.
+/// How many names are looked at to find near spellings, and headers to find where a key belongs. A
+/// document that needs more is wrong in another way, and looking through all names for each would
+/// take for ever.
 const PATIENCE: usize = 10_000_000;
 
 /// Parses a document and walks it; `shape` is that of its top.
 ///
 /// Nothing comes back if the text cannot be a document at all. After a syntax error the walk still
-/// happens, for the faults that stand on lines of their own; whatever that error may have caused is not told.
+/// happens, for the faults that stand on lines of their own; whatever that error may have caused is
+/// not told.
 pub fn read<T>(
     source: &Source,
     shape: &'static Shape,
@@ -138,7 +146,13 @@ pub fn read<T>(
 
 impl<'t> Table<'t> {
     fn new(entries: &'t DeTable<'t>, span: Span, shape: &'static Shape) -> Self {
-        Self { entries, span, shape, meant: Vec::new(), headless: Vec::new() }
+        Self {
+            entries,
+            span,
+            shape,
+            meant: Vec::new(),
+            headless: Vec::new(),
+        }
     }
 
     /// Where it stands: its header, or the whole of an inline table.
@@ -156,26 +170,47 @@ impl<'t> Table<'t> {
         self.entries.contains_key(key)
     }
 
-    /// The text under a misspelling of a key, which was told before: what the author most likely gave.
+    /// The text under a misspelling of a key, which was told before: what the author most likely
+    /// gave.
     pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
         let known = || self.shape.named().iter().map(|key| key.name);
-        let unknown = self.entries.iter().filter(|(other, _)| self.shape.key(other.get_ref()).is_none()).take(20);
+        let unknown = self
+            .entries
+            .iter()
+            .filter(|(other, _)| self.shape.key(other.get_ref()).is_none())
+            .take(20);
         let mut meant = unknown.filter(|(other, _)| nearest(other.get_ref(), known()) == Some(key));
         let (_, value) = meant.next()?;
-        let text = value.get_ref().as_str().filter(|text| !text.trim().is_empty())?;
-        Some(Placed { value: text.to_owned(), span: value.span() })
+        let text = value
+            .get_ref()
+            .as_str()
+            .filter(|text| !text.trim().is_empty())?;
+        Some(Placed {
+            value: text.to_owned(),
+            span: value.span(),
+        })
     }
 
     /// How many tables stand in a list; `None` if there is no list.
     pub fn tables_in(&self, key: &str) -> Option<usize> {
         let list = self.value(key)?.get_ref().as_array()?;
-        Some(list.iter().filter(|value| value.get_ref().is_table()).count())
+        Some(
+            list.iter()
+                .filter(|value| value.get_ref().is_table())
+                .count(),
+        )
     }
 
     /// The keys that it has, in the document's order.
     pub fn keys(&self) -> Vec<Placed<&'t str>> {
-        let mut keys: Vec<_> =
-            self.entries.keys().map(|key| Placed { value: key.get_ref().as_ref(), span: key.span() }).collect();
+        let mut keys: Vec<_> = self
+            .entries
+            .keys()
+            .map(|key| Placed {
+                value: key.get_ref().as_ref(),
+                span: key.span(),
+            })
+            .collect();
         keys.sort_by_key(|key| key.span.start);
         keys
     }
@@ -186,21 +221,31 @@ impl<'t> Table<'t> {
 
     /// The value of a table's key, also where the name is misspelled.
     fn meant(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        let meant = || self.meant.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let meant = || {
+            self.meant
+                .iter()
+                .find(|(name, _)| *name == key)
+                .map(|(_, value)| *value)
+        };
         self.value(key).or_else(meant)
     }
 
     /// Whether a key has to be there, by itself or for what the table may be about.
     fn needs(&self, key: &str) -> bool {
         let rules = || self.shape.cases().iter().flat_map(|case| case.rules);
-        self.shape.key(key).is_some_and(|key| key.required.is_some())
+        self.shape
+            .key(key)
+            .is_some_and(|key| key.required.is_some())
             || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
     }
 
-    /// What the shape says of a key. Only what is described there can be asked for, so that nothing is read
-    /// that the schema does not tell of.
+    /// What the shape says of a key. Only what is described there can be asked for, so that nothing
+    /// is read that the schema does not tell of.
     fn kind(&self, key: &str) -> Kind {
-        self.shape.key(key).expect("a key is asked for that its shape describes").kind
+        self.shape
+            .key(key)
+            .expect("a key is asked for that its shape describes")
+            .kind
     }
 }
 
@@ -212,26 +257,39 @@ impl Reader<'_> {
 
     /// A text that is not empty.
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(matches!(table.kind(key), Kind::Text(_)), "`{key}` is described as a text");
+        debug_assert!(
+            matches!(table.kind(key), Kind::Text(_)),
+            "`{key}` is described as a text"
+        );
         let value = table.value(key)?;
         let text = self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))?;
         if !matches!(table.kind(key), Kind::Text(Form::Prose)) {
             self.seen(&text.value, &text.span);
         }
-        let help = if table.needs(key) { "fill it" } else { "fill it, or remove the key" };
+        let help = if table.needs(key) {
+            "fill it"
+        } else {
+            "fill it, or remove the key"
+        };
         self.filled(text, key, help)
     }
 
     /// A text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(matches!(table.kind(key), Kind::AnyText), "`{key}` is described as any text");
+        debug_assert!(
+            matches!(table.kind(key), Kind::AnyText),
+            "`{key}` is described as any text"
+        );
         let value = table.value(key)?;
         self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))
     }
 
     /// A boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
-        debug_assert!(matches!(table.kind(key), Kind::Flag | Kind::Yes), "`{key}` is described as a flag");
+        debug_assert!(
+            matches!(table.kind(key), Kind::Flag | Kind::Yes),
+            "`{key}` is described as a flag"
+        );
         let value = table.value(key)?;
         self.typed(key, value, FLAG, DeValue::as_bool)
     }
@@ -248,7 +306,10 @@ impl Reader<'_> {
         let raw = self.typed(key, value, NUMBER, |value| value.as_integer().cloned())?;
         // A sign is no digit, so a negative number fails here too.
         match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
-            Ok(number) if number <= most => Some(Placed { value: number, span: raw.span }),
+            Ok(number) if number <= most => Some(Placed {
+                value: number,
+                span: raw.span,
+            }),
             _ => {
                 let message = format!("`{key}` is {}, which is not from 0 to {most}", raw.value);
                 let finding = self.findings.add(Code::OutOfRange, raw.span, message);
@@ -260,10 +321,17 @@ impl Reader<'_> {
 
     /// A day without a time, as `YYYY-MM-DD`.
     pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
-        debug_assert!(matches!(table.kind(key), Kind::Day), "`{key}` is described as a day");
+        debug_assert!(
+            matches!(table.kind(key), Kind::Day),
+            "`{key}` is described as a day"
+        );
         let value = table.value(key)?;
         let day = |value: &DeValue<'_>| match value.as_datetime() {
-            Some(Datetime { date: Some(date), time: None, offset: None }) => Some(date.to_string()),
+            Some(Datetime {
+                date: Some(date),
+                time: None,
+                offset: None,
+            }) => Some(date.to_string()),
             _ => None,
         };
         self.typed(key, value, DAY, day)
@@ -271,22 +339,29 @@ impl Reader<'_> {
 
     /// A date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
-        debug_assert!(matches!(table.kind(key), Kind::Time), "`{key}` is described as a time");
+        debug_assert!(
+            matches!(table.kind(key), Kind::Time),
+            "`{key}` is described as a time"
+        );
         let value = table.value(key)?;
         self.typed(key, value, TIME, |value| value.as_datetime().copied())
     }
 
     /// A list of texts, none of them empty; whether the list may be is for its shape to say.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
-        let Kind::Texts(described) = table.kind(key) else { unreachable!("`{key}` is described as a list of texts") };
+        let Kind::Texts(described) = table.kind(key) else {
+            unreachable!("`{key}` is described as a list of texts")
+        };
         let list = self.list(table, key, TEXTS)?;
         if described.filled && list.is_empty() {
             let message = format!("`{key}` lists nothing");
             let span = table.key(key).unwrap_or_default();
-            self.findings.add(Code::Empty, span, message).help(match table.needs(key) {
-                true => "fill it",
-                false => "fill it, or remove the key",
-            });
+            self.findings
+                .add(Code::Empty, span, message)
+                .help(match table.needs(key) {
+                    true => "fill it",
+                    false => "fill it, or remove the key",
+                });
         }
         let mut texts = Vec::with_capacity(list.len());
         for value in list {
@@ -306,12 +381,18 @@ impl Reader<'_> {
 
     /// How many entries a list has, whatever they are; `None` if there is no list.
     pub fn list_length(&self, table: &Table<'_>, key: &str) -> Option<usize> {
-        table.value(key)?.get_ref().as_array().map(|array| array.len())
+        table
+            .value(key)?
+            .get_ref()
+            .as_array()
+            .map(|array| array.len())
     }
 
     /// A table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
-        let Kind::Table(shape) = table.kind(key) else { unreachable!("`{key}` is described as a table") };
+        let Kind::Table(shape) = table.kind(key) else {
+            unreachable!("`{key}` is described as a table")
+        };
         let Some(value) = table.meant(key) else {
             // Its own keys stand here, which is told already, among keys of others.
             let (_, span) = table.headless.iter().find(|(name, _)| *name == key)?;
@@ -320,7 +401,8 @@ impl Reader<'_> {
             return Some(inner);
         };
         let DeValue::Table(entries) = value.get_ref() else {
-            let like = table_like(brief(key), &self.source.text()[value.span()], shape).map_or(TABLE.like, Cow::Owned);
+            let like = table_like(brief(key), &self.source.text()[value.span()], shape)
+                .map_or(TABLE.like, Cow::Owned);
             self.wrong_type(key, value, &Wanted { like, ..TABLE });
             return None;
         };
@@ -336,9 +418,17 @@ impl Reader<'_> {
             Kind::Tables(shape) => (shape, TABLES),
             _ => unreachable!("`{key}` is described as a list of tables"),
         };
-        let mut list: Vec<_> = self.list(table, key, wanted).into_iter().flatten().collect();
+        let mut list: Vec<_> = self
+            .list(table, key, wanted)
+            .into_iter()
+            .flatten()
+            .collect();
         let meant = table.meant.iter().filter(|(name, _)| *name == key);
-        list.extend(meant.filter_map(|(_, value)| value.get_ref().as_array()).flat_map(|array| array.iter()));
+        list.extend(
+            meant
+                .filter_map(|(_, value)| value.get_ref().as_array())
+                .flat_map(|array| array.iter()),
+        );
         list.sort_by_key(|value| value.span().start);
         let mut tables = Vec::with_capacity(list.len());
         for value in list {
@@ -361,7 +451,9 @@ impl Reader<'_> {
     /// Says that a table lacks a key, and with which line it would have it.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
         let message = lacks(table.shape.title, key);
-        self.findings.add(Code::MissingKey, table.span(), message).help(format!("add `{example}`"));
+        self.findings
+            .add(Code::MissingKey, table.span(), message)
+            .help(format!("add `{example}`"));
     }
 
     /// Parses a text further; what it cannot be is said with the parser's own words.
@@ -372,7 +464,10 @@ impl Reader<'_> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<Placed<T>> {
         match parse(&text.value) {
-            Ok(value) => Some(Placed { value, span: text.span }),
+            Ok(value) => Some(Placed {
+                value,
+                span: text.span,
+            }),
             Err(error) => {
                 let mut message = error.to_string();
                 if !message.contains(&text.value) {
@@ -380,7 +475,8 @@ impl Reader<'_> {
                 }
                 let finding = self.findings.add(code, text.span, message);
                 if code == Code::BadName {
-                    let slashes = text.value.split('/').any(str::is_empty) && text.value.contains('/');
+                    let slashes =
+                        text.value.split('/').any(str::is_empty) && text.value.contains('/');
                     finding.help(match slashes {
                         true => "write one `/` between two parts, and none before the first or behind the last",
                         false => "take a plain name that Windows, too, can have on its disk",
@@ -392,7 +488,11 @@ impl Reader<'_> {
     }
 
     /// The spelling that may have been meant.
-    pub fn nearest<'a>(&mut self, wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    pub fn nearest<'a>(
+        &mut self,
+        wanted: &str,
+        among: impl Iterator<Item = &'a str>,
+    ) -> Option<&'a str> {
         let patience = &mut self.patience;
         let looked_at = among.take_while(|candidate| {
             *patience = patience.saturating_sub(trouble(wanted, candidate));
@@ -411,7 +511,9 @@ impl Reader<'_> {
     fn seen(&mut self, name: &str, span: &Span) {
         if let Some(shown) = unseen(name) {
             let message = format!("`{shown}` has a character that cannot be seen");
-            let finding = self.findings.add(Code::HiddenCharacter, span.clone(), message);
+            let finding = self
+                .findings
+                .add(Code::HiddenCharacter, span.clone(), message);
             finding.help("type the name anew, with ordinary spaces, and none at its ends");
         }
     }
@@ -419,13 +521,20 @@ impl Reader<'_> {
     fn filled(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<Placed<String>> {
         if text.value.trim().is_empty() {
             let message = format!("`{}` has an empty text", brief(key));
-            self.findings.add(Code::Empty, text.span, message).help(help);
+            self.findings
+                .add(Code::Empty, text.span, message)
+                .help(help);
             return None;
         }
         Some(text)
     }
 
-    fn list<'t>(&mut self, table: &Table<'t>, key: &str, wanted: Wanted) -> Option<&'t [Spanned<DeValue<'t>>]> {
+    fn list<'t>(
+        &mut self,
+        table: &Table<'t>,
+        key: &str,
+        wanted: Wanted,
+    ) -> Option<&'t [Spanned<DeValue<'t>>]> {
         let value = table.value(key)?;
         self.typed(key, value, wanted, |value| value.is_array().then_some(()))?;
         value.get_ref().as_array().map(|array| &**array)
@@ -442,7 +551,10 @@ impl Reader<'_> {
         if taken.is_none() {
             self.wrong_type(key, value, &wanted);
         }
-        taken.map(|taken| Placed { value: taken, span: value.span() })
+        taken.map(|taken| Placed {
+            value: taken,
+            span: value.span(),
+        })
     }
 
     fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &Wanted) {
@@ -456,18 +568,27 @@ impl Reader<'_> {
             DeValue::Table(_) => "a table",
         };
         let like = match value.get_ref() {
-            DeValue::Array(_) | DeValue::Table(_) if wanted.what == TEXT.what => "it takes one text: `\"…\"`".into(),
-            DeValue::Datetime(Datetime { date: Some(date), .. }) if wanted.what == DAY.what => {
-                format!("write the day alone: `{date}`").into()
+            DeValue::Array(_) | DeValue::Table(_) if wanted.what == TEXT.what => {
+                "it takes one text: `\"…\"`".into()
             }
+            DeValue::Datetime(Datetime {
+                date: Some(date), ..
+            }) if wanted.what == DAY.what => format!("write the day alone: `{date}`").into(),
             _ => wanted.like.clone(),
         };
         let message = format!("`{}` has {found} where {} belongs", brief(key), wanted.what);
-        self.findings.add(Code::WrongType, value.span(), message).label(like);
+        self.findings
+            .add(Code::WrongType, value.span(), message)
+            .label(like);
     }
 
     fn schema(&mut self, top: &Table<'_>) {
-        let elsewhere = |reader: &Self| reader.headers.iter().any(|header| header.entries.contains_key("schema"));
+        let elsewhere = |reader: &Self| {
+            reader
+                .headers
+                .iter()
+                .any(|header| header.entries.contains_key("schema"))
+        };
         if !top.has("schema") {
             // One that landed in another table is told there.
             if elsewhere(self) {
@@ -475,8 +596,14 @@ impl Reader<'_> {
             }
             // One that is misspelled is told as such.
             let named = || top.shape.named().iter().map(|key| key.name);
-            let unknown = top.keys().into_iter().filter(|key| !top.shape.takes(key.value));
-            if unknown.into_iter().any(|key| self.nearest(key.value, named()) == Some("schema")) {
+            let unknown = top
+                .keys()
+                .into_iter()
+                .filter(|key| !top.shape.takes(key.value));
+            if unknown
+                .into_iter()
+                .any(|key| self.nearest(key.value, named()) == Some("schema"))
+            {
                 return;
             }
             self.findings
@@ -488,7 +615,9 @@ impl Reader<'_> {
         {
             self.foreign = true;
             let message = format!("schema {} is unknown", schema.value);
-            let help = format!("this version of rollup understands schema {known}; a newer one may understand it");
+            let help = format!(
+                "this version of rollup understands schema {known}; a newer one may understand it"
+            );
             let finding = self.findings.add(Code::Schema, schema.span, message);
             finding.label(format!("{known} is understood")).help(help);
         }
@@ -504,17 +633,26 @@ impl Reader<'_> {
         }
         let strays = std::mem::take(&mut self.strays);
         self.findings.retain(|finding| {
-            finding.code != Code::MissingKey || !strays.contains(&(finding.span.start, finding.message.clone()))
+            finding.code != Code::MissingKey
+                || !strays.contains(&(finding.span.start, finding.message.clone()))
         });
         if !self.whole() {
-            let lines: BTreeSet<u32> = self.broken.iter().map(|span| self.source.line(span.start)).collect();
+            let lines: BTreeSet<u32> = self
+                .broken
+                .iter()
+                .map(|span| self.source.line(span.start))
+                .collect();
             let text = self.source.text();
             let header = |span: &&Span| {
                 let line = self.source.line_span(self.source.line(span.start));
                 text[line].trim_start().starts_with('[')
             };
             // Behind a broken header the keys landed in another table.
-            let reliable = self.broken.iter().find(header).map_or(usize::MAX, |span| span.start);
+            let reliable = self
+                .broken
+                .iter()
+                .find(header)
+                .map_or(usize::MAX, |span| span.start);
             let source = self.source;
             self.findings.retain(|finding| {
                 let own_line = !lines.contains(&source.line(finding.span.start));
@@ -526,20 +664,33 @@ impl Reader<'_> {
     }
 }
 
-/// A name with every character as an escape that cannot be seen or told from a space; `None` for a name without.
+/// A name with every character as an escape that cannot be seen or told from a space; `None` for a
+/// name without.
 fn unseen(name: &str) -> Option<String> {
     let trimmed = name.trim_matches(' ');
     if trimmed.len() == name.len()
-        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f) || !name.contains(is_hidden))
+        && (name.is_ascii() && !name.bytes().any(|b| b < b' ' || b == 0x7f)
+            || !name.contains(is_hidden))
     {
         return None;
     }
-    let escaped = |c: char| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    let escaped = |c: char| {
+        if is_hidden(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    };
     // Of spaces at the ends nobody would see how many there are.
     let end = |spaces: usize| "\\u{20}".repeat(spaces);
     let before = name.len() - name.trim_start_matches(' ').len();
     let behind = (name.len() - before).saturating_sub(trimmed.len());
-    Some(format!("{}{}{}", end(before), trimmed.chars().map(escaped).collect::<String>(), end(behind)))
+    Some(format!(
+        "{}{}{}",
+        end(before),
+        trimmed.chars().map(escaped).collect::<String>(),
+        end(behind)
+    ))
 }
 
 /// Whether a character cannot be seen, or not be told from a space.
@@ -561,9 +712,14 @@ fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
     }
     match &shape.keys {
         Keys::Free(_, free) if !headed => {
-            let whole = matches!(free.kind, Kind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
+            let whole =
+                matches!(free.kind, Kind::Texts(_)) && raw.starts_with('[') && raw.len() < 60;
             let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let key = if key.chars().all(bare) { format!("{key}.") } else { format!("\"{key}\".") };
+            let key = if key.chars().all(bare) {
+                format!("{key}.")
+            } else {
+                format!("\"{key}\".")
+            };
             match whole && !raw.contains('\n') {
                 true => Some(format!("write `{key}\"{}\" = {raw}`", free.name)),
                 false => Some(format!("write {}", sample(&key, free))),
@@ -601,14 +757,21 @@ fn stands_alone(code: Code) -> bool {
 
 /// Names in back quotes, joined by commas.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The first few names in back quotes, and how many more there are.
 pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const TOLD: usize = 5;
     let count = names.len();
-    let told = if count == TOLD + 1 { count } else { count.min(TOLD) };
+    let told = if count == TOLD + 1 {
+        count
+    } else {
+        count.min(TOLD)
+    };
     let names: Vec<_> = names.take(told).map(|name| format!("`{name}`")).collect();
     match (&names[..], count - told) {
         ([], _) => "nothing".to_owned(),
@@ -636,10 +799,19 @@ mod tests {
             Key::new("name", TEXT, ""),
         ],
     );
-    static ROLLUP: Shape =
-        Shape::new("[rollup]", "", &[Key::required("kb", TEXT, "kb = \"KB952076\"", ""), Key::new("title", TEXT, "")]);
-    static PREREQUISITE: Shape =
-        Shape::new("[[prerequisites]]", "", &[Key::new("product", Kind::texts(Form::Words), "")]);
+    static ROLLUP: Shape = Shape::new(
+        "[rollup]",
+        "",
+        &[
+            Key::required("kb", TEXT, "kb = \"KB952076\"", ""),
+            Key::new("title", TEXT, ""),
+        ],
+    );
+    static PREREQUISITE: Shape = Shape::new(
+        "[[prerequisites]]",
+        "",
+        &[Key::new("product", Kind::texts(Form::Words), "")],
+    );
 
     fn found(text: &str) -> Vec<String> {
         let source = Source::new("x", text);
@@ -654,15 +826,19 @@ mod tests {
         });
         let line = |finding: &&super::super::Finding| {
             let (line, _) = source.place(finding.span.start);
-            format!("{line} {} {} | {}", finding.code, finding.message, finding.label.as_deref().unwrap_or(""))
+            format!(
+                "{line} {} {} | {}",
+                finding.code,
+                finding.message,
+                finding.label.as_deref().unwrap_or("")
+            )
         };
         findings.sorted().iter().map(line).collect()
     }
 
     #[test]
     fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
-        let text =
-            "schema = 1\n[rollup]\nkb = \"x\"\n\n[[prerequisites]]\ntitle = \"a\"\nname = \"b\"\nprodct = [\"c\"]\n";
+        let text = "schema = 1\n[rollup]\nkb = \"x\"\n\n[[prerequisites]]\ntitle = \"a\"\nname = \"b\"\nprodct = [\"c\"]\n";
         assert_eq!(
             found(text),
             [
@@ -703,17 +879,32 @@ mod tests {
     fn what_cannot_be_seen_in_a_name_is_shown() {
         assert_eq!(unseen("Exchange 2007 Provider"), None);
         assert_eq!(unseen("Überblick (漢字)"), None);
-        assert_eq!(unseen("Exchange\u{a0}2007").as_deref(), Some("Exchange\\u{a0}2007"));
-        assert_eq!(unseen(" a b  ").as_deref(), Some("\\u{20}a b\\u{20}\\u{20}"));
+        assert_eq!(
+            unseen("Exchange\u{a0}2007").as_deref(),
+            Some("Exchange\\u{a0}2007")
+        );
+        assert_eq!(
+            unseen(" a b  ").as_deref(),
+            Some("\\u{20}a b\\u{20}\\u{20}")
+        );
         assert_eq!(unseen("a\u{200b}").as_deref(), Some("a\\u{200b}"));
         assert_eq!(unseen("  ").as_deref(), Some("\\u{20}\\u{20}"));
     }
 
     #[test]
     fn the_schema_must_be_known() {
-        assert_eq!(found(""), ["1 RU0008 the document does not say its schema | "]);
-        assert_eq!(found("schema = 2"), ["1 RU0008 schema 2 is unknown | 1 is understood"]);
-        assert_eq!(found("schema = 1\0"), ["1 RU0005 a NUL byte, which no text contains | "]);
+        assert_eq!(
+            found(""),
+            ["1 RU0008 the document does not say its schema | "]
+        );
+        assert_eq!(
+            found("schema = 2"),
+            ["1 RU0008 schema 2 is unknown | 1 is understood"]
+        );
+        assert_eq!(
+            found("schema = 1\0"),
+            ["1 RU0005 a NUL byte, which no text contains | "]
+        );
         assert!(found("\u{feff}schema = 1\n")[0].contains("RU0003"));
     }
 }

@@ -15,7 +15,8 @@ const FOLDER: usize = 8;
 /// The cabinet of a package, its files named by their keys.
 pub(super) fn stored(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
     let too_much = || BuildError::TooMuch(plan.name.clone());
-    let (date, time) = date_and_time(plan.modified).ok_or(BuildError::Modified(plan.modified.as_second()))?;
+    let (date, time) =
+        date_and_time(plan.modified).ok_or(BuildError::Modified(plan.modified.as_second()))?;
     let mut entries = Vec::new();
     let mut content = Vec::new();
     let mut files = 0_u16;
@@ -47,7 +48,9 @@ pub(super) fn stored(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
     cabinet.extend(count.to_le_bytes());
     cabinet.extend([0, 0]);
     cabinet.extend(entries);
-    content.chunks(BLOCK).for_each(|block| add_block(&mut cabinet, block));
+    content
+        .chunks(BLOCK)
+        .for_each(|block| add_block(&mut cabinet, block));
     Ok(cabinet)
 }
 

@@ -19,7 +19,10 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut from = CompoundFile::open(Cursor::new(database))?;
     let mut to = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new()))?;
     let clsid = *from.root_entry().clsid();
-    let mut paths: Vec<_> = from.read_root_storage().map(|entry| entry.path().to_owned()).collect();
+    let mut paths: Vec<_> = from
+        .read_root_storage()
+        .map(|entry| entry.path().to_owned())
+        .collect();
     paths.sort();
     for path in paths {
         let mut bytes = Vec::new();
@@ -50,9 +53,13 @@ pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
     const FREE: [u8; 4] = [0xff; 4];
     const MAP: [u8; 4] = [0xfd, 0xff, 0xff, 0xff];
     let mut longer = file.to_vec();
-    longer.get_mut(MAPS_AT..MAPS_AT + 4)?.copy_from_slice(&(maps + 1).to_le_bytes());
+    longer
+        .get_mut(MAPS_AT..MAPS_AT + 4)?
+        .copy_from_slice(&(maps + 1).to_le_bytes());
     let at = MAP_LIST_AT + 4 * maps as usize;
-    longer.get_mut(at..at + 4)?.copy_from_slice(&(sectors as u32).to_le_bytes());
+    longer
+        .get_mut(at..at + 4)?
+        .copy_from_slice(&(sectors as u32).to_le_bytes());
     longer.extend(MAP);
     longer.extend(FREE.iter().cycle().take(SECTOR - MAP.len()));
     Some(longer)

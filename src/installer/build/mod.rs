@@ -48,7 +48,9 @@ pub struct Recipe {
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The package cannot have this size.
-    #[error("`{name}` cannot have {wanted} bytes; its size is a multiple of 512, {smallest} at least")]
+    #[error(
+        "`{name}` cannot have {wanted} bytes; its size is a multiple of 512, {smallest} at least"
+    )]
     PackageSize {
         /// The file.
         name: FileName,
@@ -58,7 +60,9 @@ pub enum BuildError {
         smallest: u64,
     },
     /// The program cannot have this size.
-    #[error("`{name}` cannot have {wanted} bytes; a program has at least {smallest} and less than 2 GiB")]
+    #[error(
+        "`{name}` cannot have {wanted} bytes; a program has at least {smallest} and less than 2 GiB"
+    )]
     ProgramSize {
         /// The file.
         name: FileName,
@@ -111,7 +115,11 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
     plan.set_noise(recipe, LEAST_NOISE)?;
     let mut package = assemble(&plan)?;
     let smallest = package.len() as u64;
-    let refused = || BuildError::PackageSize { name: recipe.name.clone(), wanted, smallest };
+    let refused = || BuildError::PackageSize {
+        name: recipe.name.clone(),
+        wanted,
+        smallest,
+    };
     if wanted < smallest || !wanted.is_multiple_of(SECTOR) {
         return Err(refused());
     }
@@ -135,7 +143,10 @@ pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {
 
 fn assemble(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
     let cabinet = cabinet::stored(plan)?;
-    let write = |source| BuildError::Write { name: plan.name.clone(), source };
+    let write = |source| BuildError::Write {
+        name: plan.name.clone(),
+        source,
+    };
     let database = tables::database(plan, &cabinet).map_err(write)?;
     compound::version_3(database).map_err(write)
 }

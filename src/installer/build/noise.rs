@@ -4,7 +4,9 @@
 pub(super) fn noise(seed: &[&str], length: u64) -> Vec<u8> {
     let mut state = seed.iter().fold(0xcbf2_9ce4_8422_2325, |hash, text| {
         // FNV-1a, with a mark after each text so that `a`, `bc` and `ab`, `c` differ.
-        text.bytes().chain([0]).fold(hash, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        text.bytes().chain([0]).fold(hash, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
     });
     let mut bytes = Vec::new();
     while (bytes.len() as u64) < length {

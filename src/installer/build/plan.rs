@@ -56,7 +56,8 @@ impl<'a> Plan<'a> {
     pub(super) fn of(recipe: &'a Recipe) -> Result<Self, BuildError> {
         check_name(&recipe.product)?;
         check_paths(recipe)?;
-        let modified = cabinet_time(recipe.modified).ok_or(BuildError::Modified(recipe.modified))?;
+        let modified =
+            cabinet_time(recipe.modified).ok_or(BuildError::Modified(recipe.modified))?;
         let version = &recipe.version;
         let mut plan = Self {
             name: &recipe.name,
@@ -64,7 +65,12 @@ impl<'a> Plan<'a> {
             version,
             product_code: braced(guid(&["product", &recipe.product, version.as_str()])),
             upgrade_code: braced(guid(&["upgrade", &recipe.product])),
-            package_code: guid(&["package", recipe.name.as_str(), version.as_str(), &format!("{:?}", recipe.size)]),
+            package_code: guid(&[
+                "package",
+                recipe.name.as_str(),
+                version.as_str(),
+                &format!("{:?}", recipe.size),
+            ]),
             folders: Vec::new(),
             files: Vec::new(),
             noise: None,
@@ -74,7 +80,11 @@ impl<'a> Plan<'a> {
         for (path, bytes) in &recipe.files {
             plan.add_file(path, bytes);
         }
-        let total: u64 = recipe.files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let total: u64 = recipe
+            .files
+            .iter()
+            .map(|(_, bytes)| bytes.len() as u64)
+            .sum();
         match plan.files.len() < MOST_FILES && total.max(recipe.size.unwrap_or(0)) <= MOST_BYTES {
             true => Ok(plan),
             false => Err(BuildError::TooMuch(recipe.name.clone())),
@@ -88,7 +98,11 @@ impl<'a> Plan<'a> {
         let file = format!("{stem}.dat");
         check_name(&file)?;
         let path = RelPath::parse(&file).map_err(|_| BuildError::Characters(file))?;
-        if recipe.files.iter().any(|(other, _)| other.parts().next().map(Folded::of) == Some(path.folded())) {
+        if recipe
+            .files
+            .iter()
+            .any(|(other, _)| other.parts().next().map(Folded::of) == Some(path.folded()))
+        {
             return Err(BuildError::Twice(path));
         }
         self.noise = Some((path, noise(&[name, recipe.version.as_str()], length)));
@@ -97,14 +111,20 @@ impl<'a> Plan<'a> {
 
     /// Every file, the noise last.
     pub(super) fn all_files(&self) -> impl Iterator<Item = File<'_>> {
-        let noise = self.noise.iter().map(|(path, bytes)| self.file(path, bytes, PRODUCT_FOLDER, self.files.len() + 1));
+        let noise = self
+            .noise
+            .iter()
+            .map(|(path, bytes)| self.file(path, bytes, PRODUCT_FOLDER, self.files.len() + 1));
         self.files.iter().cloned().chain(noise)
     }
 
     fn add_file(&mut self, path: &RelPath, bytes: &'a [u8]) {
         let mut folder = PRODUCT_FOLDER.to_owned();
         for ancestor in path.ancestors() {
-            let known = self.folders.iter().find(|folder| folder.path.as_ref() == Some(&ancestor));
+            let known = self
+                .folders
+                .iter()
+                .find(|folder| folder.path.as_ref() == Some(&ancestor));
             folder = match known {
                 Some(known) => known.key.clone(),
                 None => {
@@ -119,7 +139,12 @@ impl<'a> Plan<'a> {
 
     fn file<'b>(&self, path: &RelPath, bytes: &'b [u8], folder: &str, number: usize) -> File<'b> {
         let component = component_of(folder);
-        File { key: format!("F{number}"), component, name: short_and_long(path.name(), 'F', number), bytes }
+        File {
+            key: format!("F{number}"),
+            component,
+            name: short_and_long(path.name(), 'F', number),
+            bytes,
+        }
     }
 
     fn add_folder(&mut self, path: Option<RelPath>, parent: &str, name: String) -> String {
@@ -130,7 +155,14 @@ impl<'a> Plan<'a> {
         let place = path.as_ref().map_or("", RelPath::as_str);
         let component_code = braced(guid(&["component", self.product, place]));
         let component = component_of(&key);
-        self.folders.push(Folder { key: key.clone(), parent, name, component, component_code, path });
+        self.folders.push(Folder {
+            key: key.clone(),
+            parent,
+            name,
+            component,
+            component_code,
+            path,
+        });
         key
     }
 }
@@ -147,7 +179,9 @@ fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
         let folders = path.ancestors().map(|folder| (folder, false));
         for entry in folders.chain([(path.clone(), true)]) {
             match known.get(&entry.0.folded()) {
-                Some(other) if *other != entry || entry.1 => return Err(BuildError::Twice(path.clone())),
+                Some(other) if *other != entry || entry.1 => {
+                    return Err(BuildError::Twice(path.clone()));
+                }
                 Some(_) => {}
                 None => drop(known.insert(entry.0.folded(), entry)),
             }
@@ -157,9 +191,16 @@ fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
 }
 
 fn check_name(name: &str) -> Result<(), BuildError> {
-    FileName::parse(name).map_err(|source| BuildError::Name { name: name.to_owned(), source })?;
+    FileName::parse(name).map_err(|source| BuildError::Name {
+        name: name.to_owned(),
+        source,
+    })?;
     let (_, _, lossy) = encoding_rs::WINDOWS_1252.encode(name);
-    if lossy { Err(BuildError::Characters(name.to_owned())) } else { Ok(()) }
+    if lossy {
+        Err(BuildError::Characters(name.to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 /// The time rounded down to even seconds, if cabinets can tell it.
@@ -171,7 +212,10 @@ fn cabinet_time(modified: i64) -> Option<Timestamp> {
 
 /// Always the same for the same texts.
 fn guid(texts: &[&str]) -> Uuid {
-    Uuid::new_v3(&Uuid::NAMESPACE_URL, format!("rollup:rehearsal:{}", texts.join("\n")).as_bytes())
+    Uuid::new_v3(
+        &Uuid::NAMESPACE_URL,
+        format!("rollup:rehearsal:{}", texts.join("\n")).as_bytes(),
+    )
 }
 
 fn braced(guid: Uuid) -> String {
@@ -181,13 +225,23 @@ fn braced(guid: Uuid) -> String {
 /// `short|long` where the name needs a short one beside it: eight characters, a dot, three.
 fn short_and_long(name: &str, letter: char, number: usize) -> String {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let plain = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    };
     if (1..=8).contains(&stem.len()) && extension.len() <= 3 && plain(stem) && plain(extension) {
         return name.to_owned();
     }
-    let short: String = extension.chars().filter(char::is_ascii_alphanumeric).take(3).collect();
+    let short: String = extension
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(3)
+        .collect();
     let dot = if short.is_empty() { "" } else { "." };
-    format!("{letter}{number:05}{dot}{}|{name}", short.to_ascii_uppercase())
+    format!(
+        "{letter}{number:05}{dot}{}|{name}",
+        short.to_ascii_uppercase()
+    )
 }
 
 #[cfg(test)]
@@ -198,8 +252,14 @@ mod tests {
     fn only_long_names_get_a_short_one() {
         assert_eq!(short_and_long("a.txt", 'F', 1), "a.txt");
         assert_eq!(short_and_long("Provider.dll", 'F', 2), "Provider.dll");
-        assert_eq!(short_and_long("Provider.dll.config", 'F', 3), "F00003.CON|Provider.dll.config");
-        assert_eq!(short_and_long("Exchange 2007", 'D', 4), "D00004|Exchange 2007");
+        assert_eq!(
+            short_and_long("Provider.dll.config", 'F', 3),
+            "F00003.CON|Provider.dll.config"
+        );
+        assert_eq!(
+            short_and_long("Exchange 2007", 'D', 4),
+            "D00004|Exchange 2007"
+        );
         assert_eq!(short_and_long(".hidden", 'F', 5), "F00005.HID|.hidden");
     }
 }

@@ -20,8 +20,15 @@ const HEADERS_AT: u32 = 0x40;
 /// All but the first kilobyte is noise, which depends on the name: as much as fits in a section of
 /// data, and the rest behind the program, where others carry their signature.
 pub fn build_program(name: &FileName, size: u64) -> Result<Vec<u8>, BuildError> {
-    let refused = || BuildError::ProgramSize { name: name.clone(), wanted: size, smallest: SMALLEST };
-    let slack = size.checked_sub(SMALLEST).filter(|_| size < 1 << 31).ok_or_else(refused)?;
+    let refused = || BuildError::ProgramSize {
+        name: name.clone(),
+        wanted: size,
+        smallest: SMALLEST,
+    };
+    let slack = size
+        .checked_sub(SMALLEST)
+        .filter(|_| size < 1 << 31)
+        .ok_or_else(refused)?;
     let data = slack as u32 / FILE_UNIT * FILE_UNIT;
     let mut program = headers(data);
     program.resize(FILE_UNIT as usize, 0);
@@ -56,7 +63,14 @@ fn headers(data: u32) -> Vec<u8> {
     if data > 0 {
         let (memory, file) = (2 * MEMORY_UNIT, SMALLEST as u32);
         let name = b".rdata\0\0";
-        sections.push(Section { name, memory_size: data, memory, file_size: data, file, flags: DATA_FLAGS });
+        sections.push(Section {
+            name,
+            memory_size: data,
+            memory,
+            file_size: data,
+            file,
+            flags: DATA_FLAGS,
+        });
     }
     let mut bytes = Vec::from(*b"MZ");
     bytes.resize(0x3c, 0);
@@ -66,8 +80,17 @@ fn headers(data: u32) -> Vec<u8> {
     optional_header(&mut bytes, data);
     for section in sections {
         bytes.extend(section.name);
-        let Section { memory_size, memory, file_size, file, .. } = section;
-        words(&mut bytes, &[memory_size, memory, file_size, file, 0, 0, 0, section.flags]);
+        let Section {
+            memory_size,
+            memory,
+            file_size,
+            file,
+            ..
+        } = section;
+        words(
+            &mut bytes,
+            &[memory_size, memory, file_size, file, 0, 0, 0, section.flags],
+        );
     }
     bytes
 }
@@ -90,7 +113,17 @@ fn optional_header(bytes: &mut Vec<u8>, data: u32) {
     // PE32, and the version of a linker that there is none of.
     halves(bytes, &[0x010b, 0]);
     // Sizes of code and data, the entry point, and where code and data begin.
-    words(bytes, &[FILE_UNIT, data, 0, MEMORY_UNIT, MEMORY_UNIT, 2 * MEMORY_UNIT]);
+    words(
+        bytes,
+        &[
+            FILE_UNIT,
+            data,
+            0,
+            MEMORY_UNIT,
+            MEMORY_UNIT,
+            2 * MEMORY_UNIT,
+        ],
+    );
     words(bytes, &[BASE, MEMORY_UNIT, FILE_UNIT]);
     // Versions of the system, the program and the subsystem.
     halves(bytes, &[4, 0, 0, 0, 4, 0]);
@@ -121,9 +154,14 @@ mod tests {
         for size in [1024, 1025, 1535, 1536, 4096, 79_528] {
             let program = build_program(&name, size).expect("a program");
             assert_eq!(program.len() as u64, size);
-            assert_eq!(Digest::of(&program), Digest::of(&build_program(&name, size).expect("a program")));
+            assert_eq!(
+                Digest::of(&program),
+                Digest::of(&build_program(&name, size).expect("a program"))
+            );
         }
-        let refused = build_program(&name, 1023).expect_err("too small").to_string();
+        let refused = build_program(&name, 1023)
+            .expect_err("too small")
+            .to_string();
         assert_eq!(
             refused,
             "`AddMPFSchema.exe` cannot have 1023 bytes; a program has at least 1024 and less than 2 GiB"

@@ -65,7 +65,10 @@ fn summary(database: &mut Database, plan: &Plan<'_>) {
 const MANUFACTURER: &str = "rollup rehearsal";
 
 fn property(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
-    let columns = vec![key("Property", 72), Column::build("Value").localizable().text_string(0)];
+    let columns = vec![
+        key("Property", 72),
+        Column::build("Value").localizable().text_string(0),
+    ];
     let values = [
         ("ALLUSERS", "1"),
         ("Manufacturer", MANUFACTURER),
@@ -87,11 +90,23 @@ fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
         Column::build("DefaultDir").localizable().string(255),
     ];
     let mut rows = vec![
-        vec![Value::from("TARGETDIR"), Value::Null, Value::from("SourceDir")],
-        vec![Value::from("ProgramFilesFolder"), Value::from("TARGETDIR"), Value::from("PFiles|Program Files")],
+        vec![
+            Value::from("TARGETDIR"),
+            Value::Null,
+            Value::from("SourceDir"),
+        ],
+        vec![
+            Value::from("ProgramFilesFolder"),
+            Value::from("TARGETDIR"),
+            Value::from("PFiles|Program Files"),
+        ],
     ];
     let texts = |texts: [&str; 3]| texts.map(Value::from).to_vec();
-    rows.extend(plan.folders.iter().map(|folder| texts([&folder.key, &folder.parent, &folder.name])));
+    rows.extend(
+        plan.folders
+            .iter()
+            .map(|folder| texts([&folder.key, &folder.parent, &folder.name])),
+    );
     fill(database, "Directory", columns, rows)
 }
 
@@ -101,9 +116,20 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let mut parts = Vec::new();
     for folder in &plan.folders {
         // The first file of the folder tells whether the component is there.
-        let Some(first) = plan.all_files().find(|file| file.component == folder.component) else { continue };
-        let [component, code, at, file] = [&folder.component, &folder.component_code, &folder.key, &first.key];
-        let [component, code, at, file] = [component, code, at, file].map(|text| Value::from(text.as_str()));
+        let Some(first) = plan
+            .all_files()
+            .find(|file| file.component == folder.component)
+        else {
+            continue;
+        };
+        let [component, code, at, file] = [
+            &folder.component,
+            &folder.component_code,
+            &folder.key,
+            &first.key,
+        ];
+        let [component, code, at, file] =
+            [component, code, at, file].map(|text| Value::from(text.as_str()));
         parts.push(vec![Value::from(FEATURE), component.clone()]);
         components.push(vec![component, code, at, Value::Int(0), Value::Null, file]);
     }
@@ -119,8 +145,14 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let columns = vec![
         key("Feature", 38),
         Column::build("Feature_Parent").nullable().id_string(38),
-        Column::build("Title").nullable().localizable().text_string(64),
-        Column::build("Description").nullable().localizable().text_string(255),
+        Column::build("Title")
+            .nullable()
+            .localizable()
+            .text_string(64),
+        Column::build("Description")
+            .nullable()
+            .localizable()
+            .text_string(255),
         Column::build("Display").nullable().int16(),
         Column::build("Level").int16(),
         Column::build("Directory_").nullable().id_string(72),
@@ -129,20 +161,44 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let (one, zero) = (Value::Int(1), Value::Int(0));
     let title = Value::from(plan.product.chars().take(64).collect::<String>());
     let folder = Value::from(PRODUCT_FOLDER);
-    let row = vec![Value::from(FEATURE), Value::Null, title, Value::Null, one.clone(), one, folder, zero];
+    let row = vec![
+        Value::from(FEATURE),
+        Value::Null,
+        title,
+        Value::Null,
+        one.clone(),
+        one,
+        folder,
+        zero,
+    ];
     fill(database, "Feature", columns, vec![row])?;
-    fill(database, "FeatureComponents", vec![key("Feature_", 38), key("Component_", 72)], parts)
+    fill(
+        database,
+        "FeatureComponents",
+        vec![key("Feature_", 38), key("Component_", 72)],
+        parts,
+    )
 }
 
 fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let mut files = Vec::new();
     let mut hashes = Vec::new();
     for (file, sequence) in plan.all_files().zip(1..) {
-        let [key, component, name] = [&file.key, &file.component, &file.name].map(|text| Value::from(text.as_str()));
+        let [key, component, name] =
+            [&file.key, &file.component, &file.name].map(|text| Value::from(text.as_str()));
         // Vital: the installation fails without it.
         let (size, vital) = (Value::Int(file.bytes.len() as i32), Value::Int(512));
         let sequence = Value::Int(sequence);
-        files.push(vec![key.clone(), component, name, size, Value::Null, Value::Null, vital, sequence]);
+        files.push(vec![
+            key.clone(),
+            component,
+            name,
+            size,
+            Value::Null,
+            Value::Null,
+            vital,
+            sequence,
+        ]);
         let parts = hash(file.bytes).map(Value::Int);
         hashes.push([key, Value::Int(0)].into_iter().chain(parts).collect());
     }
@@ -164,13 +220,28 @@ fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let columns = vec![
         Column::build("DiskId").primary_key().int16(),
         Column::build("LastSequence").int16(),
-        Column::build("DiskPrompt").nullable().localizable().text_string(64),
+        Column::build("DiskPrompt")
+            .nullable()
+            .localizable()
+            .text_string(64),
         Column::build("Cabinet").nullable().string(255),
         Column::build("VolumeLabel").nullable().string(32),
         Column::build("Source").nullable().id_string(72),
     ];
     let cabinet = Value::from(format!("#{CABINET}"));
-    fill(database, "Media", columns, vec![vec![Value::Int(1), last, Value::Null, cabinet, Value::Null, Value::Null]])
+    fill(
+        database,
+        "Media",
+        columns,
+        vec![vec![
+            Value::Int(1),
+            last,
+            Value::Null,
+            cabinet,
+            Value::Null,
+            Value::Null,
+        ]],
+    )
 }
 
 /// The MD5 of a file, as the four numbers of a row.
@@ -188,15 +259,33 @@ fn upgrade(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     const FROM_THE_FIRST: i32 = 256;
     let columns = vec![
         Column::build("UpgradeCode").primary_key().string(38),
-        Column::build("VersionMin").primary_key().nullable().string(20),
-        Column::build("VersionMax").primary_key().nullable().string(20),
-        Column::build("Language").primary_key().nullable().string(255),
+        Column::build("VersionMin")
+            .primary_key()
+            .nullable()
+            .string(20),
+        Column::build("VersionMax")
+            .primary_key()
+            .nullable()
+            .string(20),
+        Column::build("Language")
+            .primary_key()
+            .nullable()
+            .string(255),
         Column::build("Attributes").primary_key().int32(),
         Column::build("Remove").nullable().string(255),
         Column::build("ActionProperty").id_string(72),
     ];
-    let [code, first, version] = [&plan.upgrade_code, "0.0.0", plan.version.as_str()].map(Value::from);
-    let row = vec![code, first, version, Value::Null, Value::Int(FROM_THE_FIRST), Value::Null, Value::from(OLDER)];
+    let [code, first, version] =
+        [&plan.upgrade_code, "0.0.0", plan.version.as_str()].map(Value::from);
+    let row = vec![
+        code,
+        first,
+        version,
+        Value::Null,
+        Value::Int(FROM_THE_FIRST),
+        Value::Null,
+        Value::from(OLDER),
+    ];
     fill(database, "Upgrade", columns, vec![row])
 }
 
@@ -206,7 +295,9 @@ fn sequence(database: &mut Database, table: &str, actions: &[(&str, i32)]) -> io
         Column::build("Condition").nullable().string(255),
         Column::build("Sequence").nullable().int16(),
     ];
-    let rows = actions.iter().map(|(action, at)| vec![Value::from(*action), Value::Null, Value::Int(*at)]);
+    let rows = actions
+        .iter()
+        .map(|(action, at)| vec![Value::from(*action), Value::Null, Value::Int(*at)]);
     fill(database, table, columns, rows.collect())
 }
 
@@ -214,7 +305,12 @@ fn key(name: &str, length: usize) -> Column {
     Column::build(name).primary_key().id_string(length)
 }
 
-fn fill(database: &mut Database, table: &str, columns: Vec<Column>, rows: Vec<Vec<Value>>) -> io::Result<()> {
+fn fill(
+    database: &mut Database,
+    table: &str,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Value>>,
+) -> io::Result<()> {
     database.create_table(table, columns)?;
     database.insert_rows(Insert::into(table).rows(rows))
 }
@@ -269,7 +365,15 @@ const SEQUENCES: [(&str, &[(&str, i32)]); 5] = [
             ("InstallFinalize", 6600),
         ],
     ),
-    ("AdminUISequence", &[("CostInitialize", 800), ("FileCost", 900), ("CostFinalize", 1000), ("ExecuteAction", 1300)]),
+    (
+        "AdminUISequence",
+        &[
+            ("CostInitialize", 800),
+            ("FileCost", 900),
+            ("CostFinalize", 1000),
+            ("ExecuteAction", 1300),
+        ],
+    ),
     (
         "AdvtExecuteSequence",
         &[

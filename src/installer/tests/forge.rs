@@ -37,22 +37,40 @@ pub(super) struct File {
 
 /// A file `key` of `size` bytes in the component `c`.
 pub(super) fn file(key: &str, name: &str, size: i32, sequence: i32) -> File {
-    File { key: key.into(), component: "c".into(), name: name.into(), size, attributes: 0, sequence }
+    File {
+        key: key.into(),
+        component: "c".into(),
+        name: name.into(),
+        size,
+        attributes: 0,
+        sequence,
+    }
 }
 
 impl Forge {
     pub(super) fn valid() -> Self {
         let code = "{00000000-0000-3000-8000-000000000000}".to_owned();
-        let properties = [("ProductName", "Example".to_owned()), ("ProductVersion", "1.2.3".to_owned())];
-        let directory =
-            |key: &str, parent: Option<&str>, name: &str| (key.into(), parent.map(str::to_owned), name.into());
+        let properties = [
+            ("ProductName", "Example".to_owned()),
+            ("ProductVersion", "1.2.3".to_owned()),
+        ];
+        let directory = |key: &str, parent: Option<&str>, name: &str| {
+            (key.into(), parent.map(str::to_owned), name.into())
+        };
         Self {
             kind: PackageType::Installer,
             code_page: CodePage::Windows1252,
-            properties: properties.into_iter().chain([("ProductCode", code)]).collect(),
+            properties: properties
+                .into_iter()
+                .chain([("ProductCode", code)])
+                .collect(),
             directories: vec![
                 directory("TARGETDIR", None, "SourceDir"),
-                directory("ProgramFilesFolder", Some("TARGETDIR"), "PFiles|Program Files"),
+                directory(
+                    "ProgramFilesFolder",
+                    Some("TARGETDIR"),
+                    "PFiles|Program Files",
+                ),
             ],
             components: vec![("c".into(), "ProgramFilesFolder".into())],
             files: vec![file("f", "a.txt", 5, 1)],
@@ -65,11 +83,19 @@ impl Forge {
 
     /// The same with other files, all in one stored cabinet.
     pub(super) fn with_files(files: &[(&str, &[u8])]) -> Self {
-        let keys: Vec<String> = (1..=files.len()).map(|number| format!("f{number}")).collect();
+        let keys: Vec<String> = (1..=files.len())
+            .map(|number| format!("f{number}"))
+            .collect();
         let rows = files.iter().zip(&keys).zip(1..);
-        let bytes: Vec<_> = keys.iter().zip(files).map(|(key, (_, bytes))| (key.as_str(), *bytes)).collect();
+        let bytes: Vec<_> = keys
+            .iter()
+            .zip(files)
+            .map(|(key, (_, bytes))| (key.as_str(), *bytes))
+            .collect();
         Self {
-            files: rows.map(|(((name, bytes), key), at)| file(key, name, bytes.len() as i32, at)).collect(),
+            files: rows
+                .map(|(((name, bytes), key), at)| file(key, name, bytes.len() as i32, at))
+                .collect(),
             media: vec![(files.len() as i32, Some("#cab".into()))],
             streams: vec![("cab".into(), stored(&bytes))],
             ..Self::valid()
@@ -77,62 +103,135 @@ impl Forge {
     }
 
     pub(super) fn add_directory(&mut self, key: &str, parent: &str, name: &str) {
-        self.directories.push((key.into(), Some(parent.into()), name.into()));
+        self.directories
+            .push((key.into(), Some(parent.into()), name.into()));
     }
 
     pub(super) fn build(&self) -> Vec<u8> {
         let mut package = Package::create(self.kind, Cursor::new(Vec::new())).expect("a package");
         package.set_database_codepage(self.code_page);
-        let texts = |texts: &[&str]| texts.iter().map(|text| Value::from(*text)).collect::<Vec<_>>();
-        let properties = self.properties.iter().map(|(name, value)| texts(&[name, value])).collect();
-        fill(&mut package, "Property", &["*Property", "Value"], properties);
-        let parent = |parent: &Option<String>| parent.as_deref().map_or(Value::Null, Value::from);
-        let directories = self
-            .directories
+        let texts = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| Value::from(*text))
+                .collect::<Vec<_>>()
+        };
+        let properties = self
+            .properties
             .iter()
-            .map(|(key, up, name)| vec![Value::from(key.as_str()), parent(up), Value::from(name.as_str())]);
-        fill(&mut package, "Directory", &["*Directory", "Directory_Parent", "DefaultDir"], directories.collect());
-        let components = self.components.iter().map(|(key, directory)| texts(&[key, directory])).collect();
-        fill(&mut package, "Component", &["*Component", "Directory_"], components);
-        let columns = ["*File", "Component_", "FileName", "#FileSize", "#Attributes", "#Sequence"];
+            .map(|(name, value)| texts(&[name, value]))
+            .collect();
+        fill(
+            &mut package,
+            "Property",
+            &["*Property", "Value"],
+            properties,
+        );
+        let parent = |parent: &Option<String>| parent.as_deref().map_or(Value::Null, Value::from);
+        let directories = self.directories.iter().map(|(key, up, name)| {
+            vec![
+                Value::from(key.as_str()),
+                parent(up),
+                Value::from(name.as_str()),
+            ]
+        });
+        fill(
+            &mut package,
+            "Directory",
+            &["*Directory", "Directory_Parent", "DefaultDir"],
+            directories.collect(),
+        );
+        let components = self
+            .components
+            .iter()
+            .map(|(key, directory)| texts(&[key, directory]))
+            .collect();
+        fill(
+            &mut package,
+            "Component",
+            &["*Component", "Directory_"],
+            components,
+        );
+        let columns = [
+            "*File",
+            "Component_",
+            "FileName",
+            "#FileSize",
+            "#Attributes",
+            "#Sequence",
+        ];
         let files = self.files.iter().map(|file| {
             let mut row = texts(&[&file.key, &file.component, &file.name]);
             row.extend([file.size, file.attributes, file.sequence].map(Value::Int));
             row
         });
         fill(&mut package, "File", &columns, files.collect());
-        let media = self
-            .media
-            .iter()
-            .zip(1..)
-            .map(|((last, cabinet), disk)| vec![Value::Int(disk), Value::Int(*last), parent(cabinet)]);
-        fill(&mut package, "Media", &["*#DiskId", "#LastSequence", "Cabinet"], media.collect());
-        let hashes = self.hashes.iter().map(|(key, parts)| {
-            [Value::from(key.as_str()), Value::Int(0)].into_iter().chain(parts.map(Value::Int)).collect()
+        let media = self.media.iter().zip(1..).map(|((last, cabinet), disk)| {
+            vec![Value::Int(disk), Value::Int(*last), parent(cabinet)]
         });
-        let columns = ["*File_", "#Options", "#HashPart1", "#HashPart2", "#HashPart3", "#HashPart4"];
+        fill(
+            &mut package,
+            "Media",
+            &["*#DiskId", "#LastSequence", "Cabinet"],
+            media.collect(),
+        );
+        let hashes = self.hashes.iter().map(|(key, parts)| {
+            [Value::from(key.as_str()), Value::Int(0)]
+                .into_iter()
+                .chain(parts.map(Value::Int))
+                .collect()
+        });
+        let columns = [
+            "*File_",
+            "#Options",
+            "#HashPart1",
+            "#HashPart2",
+            "#HashPart3",
+            "#HashPart4",
+        ];
         fill(&mut package, "MsiFileHash", &columns, hashes.collect());
         for table in &self.more_tables {
             fill(&mut package, table, &["*Key"], vec![texts(&["x"])]);
         }
         for (name, bytes) in &self.streams {
-            package.write_stream(name).expect("a stream").write_all(bytes).expect("written");
+            package
+                .write_stream(name)
+                .expect("a stream")
+                .write_all(bytes)
+                .expect("written");
         }
         package.into_inner().expect("written").into_inner()
     }
 }
 
 /// Columns are texts, `#` makes them numbers and `*` keys.
-fn fill(package: &mut Package<Cursor<Vec<u8>>>, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) {
+fn fill(
+    package: &mut Package<Cursor<Vec<u8>>>,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+) {
     let column = |name: &&str| {
         let plain = name.trim_start_matches(['*', '#']);
         let column = Column::build(plain);
-        let column = if name.starts_with('*') { column.primary_key() } else { column.nullable() };
-        if name.contains('#') { column.int32() } else { column.string(255) }
+        let column = if name.starts_with('*') {
+            column.primary_key()
+        } else {
+            column.nullable()
+        };
+        if name.contains('#') {
+            column.int32()
+        } else {
+            column.string(255)
+        }
     };
-    package.create_table(table, columns.iter().map(column).collect()).expect("a table");
+    package
+        .create_table(table, columns.iter().map(column).collect())
+        .expect("a table");
     if !rows.is_empty() {
-        package.insert_rows(Insert::into(table).rows(rows)).expect("rows");
+        package
+            .insert_rows(Insert::into(table).rows(rows))
+            .expect("rows");
     }
 }
 
@@ -140,15 +239,25 @@ fn fill(package: &mut Package<Cursor<Vec<u8>>>, table: &str, columns: &[&str], r
 pub(super) fn rewritten(package: &[u8], mut change: impl FnMut(&str, &mut Vec<u8>)) -> Vec<u8> {
     use std::io::Read;
     let mut from = cfb::CompoundFile::open(Cursor::new(package)).expect("a compound file");
-    let mut to =
-        cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).expect("a compound file");
-    to.set_storage_clsid("/", *from.root_entry().clsid()).expect("the kind");
-    let names: Vec<String> = from.read_root_storage().map(|entry| entry.name().to_owned()).collect();
+    let mut to = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new()))
+        .expect("a compound file");
+    to.set_storage_clsid("/", *from.root_entry().clsid())
+        .expect("the kind");
+    let names: Vec<String> = from
+        .read_root_storage()
+        .map(|entry| entry.name().to_owned())
+        .collect();
     for name in names {
         let mut bytes = Vec::new();
-        from.open_stream(&name).expect("a stream").read_to_end(&mut bytes).expect("read");
+        from.open_stream(&name)
+            .expect("a stream")
+            .read_to_end(&mut bytes)
+            .expect("read");
         change(&name, &mut bytes);
-        to.create_stream(&name).expect("a stream").write_all(&bytes).expect("written");
+        to.create_stream(&name)
+            .expect("a stream")
+            .write_all(&bytes)
+            .expect("written");
     }
     to.flush().expect("written");
     to.into_inner().into_inner()
@@ -176,14 +285,22 @@ pub(super) fn cabinet(folders: &[Folder], entries: &[Entry]) -> Vec<u8> {
     let mut at = 36 + 8 * folders.len() + names;
     let mut bytes = Vec::from(*b"MSCF");
     let files_at = (36 + 8 * folders.len()) as u32;
-    [0, 0, 0, files_at, 0].iter().for_each(|number: &u32| bytes.extend(number.to_le_bytes()));
+    [0, 0, 0, files_at, 0]
+        .iter()
+        .for_each(|number: &u32| bytes.extend(number.to_le_bytes()));
     let counts = [0x0103, folders.len() as u16, entries.len() as u16, 0, 0, 0];
-    counts.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+    counts
+        .iter()
+        .for_each(|number| bytes.extend(number.to_le_bytes()));
     for folder in folders {
         bytes.extend((at as u32).to_le_bytes());
         bytes.extend((folder.blocks.len() as u16).to_le_bytes());
         bytes.extend(folder.kind.to_le_bytes());
-        at += folder.blocks.iter().map(|(packed, _)| 8 + packed.len()).sum::<usize>();
+        at += folder
+            .blocks
+            .iter()
+            .map(|(packed, _)| 8 + packed.len())
+            .sum::<usize>();
     }
     for entry in entries {
         bytes.extend(entry.size.to_le_bytes());
@@ -258,7 +375,9 @@ impl Lzx {
     pub(super) fn plain(&mut self, offsets: [u32; 3], bytes: &[u8], size: usize) {
         self.block(3, size);
         self.align();
-        offsets.iter().for_each(|offset| self.bytes.extend(offset.to_le_bytes()));
+        offsets
+            .iter()
+            .for_each(|offset| self.bytes.extend(offset.to_le_bytes()));
         self.bytes.extend(bytes);
     }
 
@@ -301,7 +420,12 @@ impl Lzx {
     }
 
     fn pretree(&mut self, lengths: &[(usize, u32)]) {
-        let length = |code| lengths.iter().find(|(known, _)| *known == code).map_or(0, |(_, length)| *length);
+        let length = |code| {
+            lengths
+                .iter()
+                .find(|(known, _)| *known == code)
+                .map_or(0, |(_, length)| *length)
+        };
         (0..20).for_each(|code| self.bits(length(code), 4));
     }
 

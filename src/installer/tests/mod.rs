@@ -26,12 +26,21 @@ fn path(path: &str) -> RelPath {
 struct Unpacked(BTreeMap<String, Vec<u8>>);
 
 impl Sink for Unpacked {
-    fn file<'a>(&'a mut self, file: &PackagedFile, _modified: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
-        Ok(Box::new(self.0.entry(file.path.as_str().to_owned()).or_default()))
+    fn file<'a>(
+        &'a mut self,
+        file: &PackagedFile,
+        _modified: Option<i64>,
+    ) -> io::Result<Box<dyn Write + 'a>> {
+        Ok(Box::new(
+            self.0.entry(file.path.as_str().to_owned()).or_default(),
+        ))
     }
 }
 
-fn unpack(package: &[u8], beside: &mut dyn Beside) -> Result<BTreeMap<String, Vec<u8>>, InstallerError> {
+fn unpack(
+    package: &[u8],
+    beside: &mut dyn Beside,
+) -> Result<BTreeMap<String, Vec<u8>>, InstallerError> {
     let mut unpacked = Unpacked::default();
     Installer::open(Cursor::new(package))?.unpack(beside, &mut unpacked, FileHashes::Compare)?;
     Ok(unpacked.0)
@@ -39,7 +48,9 @@ fn unpack(package: &[u8], beside: &mut dyn Beside) -> Result<BTreeMap<String, Ve
 
 /// The message of a refusal.
 fn refusal(package: &[u8]) -> String {
-    unpack(package, &mut NothingBeside).expect_err("a refusal").to_string()
+    unpack(package, &mut NothingBeside)
+        .expect_err("a refusal")
+        .to_string()
 }
 
 /// Files in memory that lie beside a package.
@@ -47,7 +58,10 @@ struct Neighbours(Vec<(&'static str, Vec<u8>)>);
 
 impl Beside for Neighbours {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let found = self.0.iter().find(|(other, _)| crate::names::same_name(other, name.as_str()));
+        let found = self
+            .0
+            .iter()
+            .find(|(other, _)| crate::names::same_name(other, name.as_str()));
         Ok(found.map(|(_, bytes)| Box::new(Cursor::new(bytes.clone())) as Box<dyn ReadSeek>))
     }
 }

@@ -8,29 +8,55 @@ const RUNS: usize = 3_000;
 /// A package with something of every kind in it.
 fn subject() -> Vec<u8> {
     let text = b"the same again and again, the same again and again, the same again and again";
-    let mut forge = Forge::with_files(&[("a", text), ("b", b"stored"), ("c", b"hellooooooooo"), ("d", b"")]);
+    let mut forge = Forge::with_files(&[
+        ("a", text),
+        ("b", b"stored"),
+        ("c", b"hellooooooooo"),
+        ("d", b""),
+    ]);
     let mut lzx = Lzx::begin();
     lzx.block(1, 13);
     lzx.trees();
     b"hello".iter().for_each(|byte| lzx.literal(*byte));
     lzx.eight_again();
     let folders = [
-        Folder { kind: LZX_32_KIB, blocks: vec![(lzx.finish(), 13)] },
-        Folder { kind: 0, blocks: vec![(b"stored".to_vec(), 6)] },
+        Folder {
+            kind: LZX_32_KIB,
+            blocks: vec![(lzx.finish(), 13)],
+        },
+        Folder {
+            kind: 0,
+            blocks: vec![(b"stored".to_vec(), 6)],
+        },
     ];
-    let entry = |name, folder, size| Entry { name, folder, start: 0, size };
+    let entry = |name, folder, size| Entry {
+        name,
+        folder,
+        start: 0,
+        size,
+    };
     // Without checksums, so that changed blocks reach what unpacks them.
-    let mut mixed = cabinet(&folders, &[entry("f3", 0, 13), entry("f2", 1, 6), entry("f4", 1, 0)]);
+    let mut mixed = cabinet(
+        &folders,
+        &[entry("f3", 0, 13), entry("f2", 1, 6), entry("f4", 1, 0)],
+    );
     forget_checksums(&mut mixed);
-    forge.streams =
-        vec![("one".into(), packed(cab::CompressionType::MsZip, &[&[("f1", text)]])), ("two".into(), mixed)];
+    forge.streams = vec![
+        (
+            "one".into(),
+            packed(cab::CompressionType::MsZip, &[&[("f1", text)]]),
+        ),
+        ("two".into(), mixed),
+    ];
     forge.media = vec![(1, Some("#one".into())), (4, Some("#two".into()))];
     forge.build()
 }
 
 fn forget_checksums(cabinet: &mut [u8]) {
     let starts: Vec<usize> = [36, 44].map(|at| usize::from(cabinet[at])).into();
-    starts.into_iter().for_each(|at| cabinet[at..at + 4].fill(0));
+    starts
+        .into_iter()
+        .for_each(|at| cabinet[at..at + 4].fill(0));
 }
 
 /// A generator of its own, so that every run has the same mutations.
@@ -38,12 +64,17 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit.max(1)
     }
 
     fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        let Some(at) = bytes.len().checked_sub(1).map(|last| self.below(last + 1)) else { return };
+        let Some(at) = bytes.len().checked_sub(1).map(|last| self.below(last + 1)) else {
+            return;
+        };
         let rest = bytes.len() - at;
         match self.below(6) {
             0 => bytes[at] ^= 1 << self.below(8),
@@ -63,7 +94,12 @@ impl Random {
 #[test]
 fn a_damaged_package_is_read_or_refused() {
     let whole = subject();
-    assert_eq!(unpack(&whole, &mut NothingBeside).expect("the whole package").len(), 4);
+    assert_eq!(
+        unpack(&whole, &mut NothingBeside)
+            .expect("the whole package")
+            .len(),
+        4
+    );
     let mut random = Random(952_076);
     for _ in 0..RUNS {
         let mut damaged = whole.clone();
@@ -89,7 +125,10 @@ fn damaged_tables_and_cabinets_are_read_or_refused() {
         });
         read += usize::from(contents(Cursor::new(damaged), &mut NothingBeside).is_ok());
     }
-    assert!((RUNS / 20..RUNS).contains(&read), "{read} of {RUNS} were read: the damage is too much or too little");
+    assert!(
+        (RUNS / 20..RUNS).contains(&read),
+        "{read} of {RUNS} were read: the damage is too much or too little"
+    );
 }
 
 #[test]
@@ -106,8 +145,19 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         let mut block = whole.clone();
         (0..=random.below(3)).for_each(|_| random.mutate(&mut block));
         let size = 17 + random.below(3) as u32;
-        let folder = Folder { kind: LZX_32_KIB, blocks: vec![(block.clone(), 17), (block, 2)] };
-        let bytes = cabinet(&[folder], &[Entry { name: "f", folder: 0, start: 0, size }]);
+        let folder = Folder {
+            kind: LZX_32_KIB,
+            blocks: vec![(block.clone(), 17), (block, 2)],
+        };
+        let bytes = cabinet(
+            &[folder],
+            &[Entry {
+                name: "f",
+                folder: 0,
+                start: 0,
+                size,
+            }],
+        );
         let cabinet = crate::installer::cabinet::Cabinet::open(
             Cursor::new(bytes),
             "it".to_owned(),
@@ -115,8 +165,14 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
         );
         let mut cabinet = cabinet.expect("a valid directory");
         let folder = cabinet.folders[0];
-        io::Seek::seek(&mut cabinet.reader, io::SeekFrom::Start(u64::from(folder.start))).expect("in memory");
-        let mut blocks = crate::installer::folder::Blocks::new(&mut cabinet.reader, "it", folder, 0).expect("LZX");
+        io::Seek::seek(
+            &mut cabinet.reader,
+            io::SeekFrom::Start(u64::from(folder.start)),
+        )
+        .expect("in memory");
+        let mut blocks =
+            crate::installer::folder::Blocks::new(&mut cabinet.reader, "it", folder, 0)
+                .expect("LZX");
         let _ = blocks.pass(u64::from(size), |_| Ok(()));
     }
 }
@@ -125,14 +181,30 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
 fn nothing_but_a_directory() -> Vec<u8> {
     const MAPS: u32 = 109;
     const SECTORS: u32 = MAPS * 128;
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let words = |words: &[u32]| {
+        words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect::<Vec<u8>>()
+    };
     let mut file = vec![0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
     file.resize(24, 0);
     // Version 3, lowest byte first, sectors of 512 bytes and of 64.
-    [0x3e_u16, 3, 0xfffe, 9, 6].iter().for_each(|half| file.extend(half.to_le_bytes()));
+    [0x3e_u16, 3, 0xfffe, 9, 6]
+        .iter()
+        .for_each(|half| file.extend(half.to_le_bytes()));
     file.resize(44, 0);
     // The maps come first, the directory behind them.
-    file.extend(words(&[MAPS, MAPS, 0, 4096, 0xffff_fffe, 0, 0xffff_fffe, 0]));
+    file.extend(words(&[
+        MAPS,
+        MAPS,
+        0,
+        4096,
+        0xffff_fffe,
+        0,
+        0xffff_fffe,
+        0,
+    ]));
     file.extend(words(&(0..MAPS).collect::<Vec<_>>()));
     let next = (0..SECTORS).map(|sector| match sector {
         ..MAPS => 0xffff_fffd,
@@ -147,5 +219,8 @@ fn nothing_but_a_directory() -> Vec<u8> {
 #[test]
 fn a_directory_without_end_is_refused_before_it_fills_the_memory() {
     let told = refusal(&nothing_but_a_directory());
-    assert_eq!(told, "the compound file is damaged: its directory is larger than that of any package");
+    assert_eq!(
+        told,
+        "the compound file is damaged: its directory is larger than that of any package"
+    );
 }

@@ -50,15 +50,26 @@ fn a_folder_with_a_bad_name_is_refused() {
 
 #[test]
 fn the_key_of_a_folder_that_is_no_row_is_a_name_too() {
-    for (bad, accepted) in [("..", false), ("a/b", false), ("NUL", false), ("SystemFolder", true)] {
+    for (bad, accepted) in [
+        ("..", false),
+        ("a/b", false),
+        ("NUL", false),
+        ("SystemFolder", true),
+    ] {
         let mut forge = Forge::valid();
         forge.components = vec![("c".into(), bad.into())];
         match Installer::open(Cursor::new(forge.build())) {
             Ok(installer) => {
                 assert!(accepted, "{bad}");
-                assert_eq!(installer.files().first().map(|file| file.path.as_str()), Some("SystemFolder/a.txt"));
+                assert_eq!(
+                    installer.files().first().map(|file| file.path.as_str()),
+                    Some("SystemFolder/a.txt")
+                );
             }
-            Err(error) => assert!(!accepted && matches!(error, InstallerError::Unsafe { .. }), "{bad}: {error}"),
+            Err(error) => assert!(
+                !accepted && matches!(error, InstallerError::Unsafe { .. }),
+                "{bad}: {error}"
+            ),
         }
     }
 }
@@ -78,9 +89,11 @@ fn folders_that_lie_in_each_other_are_refused() {
 #[test]
 fn names_that_meet_are_refused() {
     let files = |names: &[(&str, &[u8])]| refusal(&Forge::with_files(names).build());
-    let twice = "`Program Files/a.txt` must not be laid down: two files of the package have this path";
+    let twice =
+        "`Program Files/a.txt` must not be laid down: two files of the package have this path";
     assert_eq!(files(&[("a.txt", b""), ("A~1|a.txt", b"")]), twice);
-    let case = "`Program Files/a.txt` must not be laid down: `A.TXT` and `a.txt` differ only in case";
+    let case =
+        "`Program Files/a.txt` must not be laid down: `A.TXT` and `a.txt` differ only in case";
     assert_eq!(files(&[("a.txt", b""), ("A.TXT", b"")]), case);
     let umlaut = files(&[("über", b""), ("ÜBER", b"")]);
     assert!(umlaut.contains("differ only in case"), "{umlaut}");
@@ -88,7 +101,10 @@ fn names_that_meet_are_refused() {
 
 #[test]
 fn a_file_and_a_folder_of_one_name_are_refused() {
-    for (folder, told) in [("thing", "both a file and a folder"), ("THING", "differ only in case")] {
+    for (folder, told) in [
+        ("thing", "both a file and a folder"),
+        ("THING", "differ only in case"),
+    ] {
         let mut forge = Forge::with_files(&[("thing", b"x"), ("inside", b"y")]);
         forge.add_directory("D", "ProgramFilesFolder", folder);
         forge.components.push(("d".into(), "D".into()));
@@ -124,7 +140,15 @@ fn a_path_without_end_is_refused() {
 
 #[test]
 fn a_cabinet_is_never_looked_for_in_another_folder() {
-    for bad in ["../x.cab", "C:\\x.cab", "sub/x.cab", "nul", "#a/b", "#..", "#"] {
+    for bad in [
+        "../x.cab",
+        "C:\\x.cab",
+        "sub/x.cab",
+        "nul",
+        "#a/b",
+        "#..",
+        "#",
+    ] {
         let mut forge = Forge::valid();
         forge.media = vec![(1, Some(bad.into()))];
         assert_unsafe(&forge.build(), bad);

@@ -13,31 +13,77 @@ fn our_reader_and_another_read_the_same_cells() {
         product: "Sample Ünit".to_owned(),
         version: "1.0".parse().expect("a version"),
         size: Some(65_536),
-        files: vec![(path("a/b/c.txt"), b"x".to_vec()), (path("long name.config"), vec![1; 300])],
+        files: vec![
+            (path("a/b/c.txt"), b"x".to_vec()),
+            (path("long name.config"), vec![1; 300]),
+        ],
         modified: 1_206_988_320,
     };
     let package = build_package(&recipe).expect("a package");
     same_cells(&package, "Property", ["Property", "Value"]);
-    same_cells(&package, "Directory", ["Directory", "Directory_Parent", "DefaultDir"]);
-    same_cells(&package, "File", ["File", "FileName", "FileSize", "Version", "Attributes", "Sequence"]);
+    same_cells(
+        &package,
+        "Directory",
+        ["Directory", "Directory_Parent", "DefaultDir"],
+    );
+    same_cells(
+        &package,
+        "File",
+        [
+            "File",
+            "FileName",
+            "FileSize",
+            "Version",
+            "Attributes",
+            "Sequence",
+        ],
+    );
     same_cells(&package, "Media", ["DiskId", "LastSequence", "Cabinet"]);
-    same_cells(&package, "MsiFileHash", ["File_", "Options", "HashPart1", "HashPart2", "HashPart3", "HashPart4"]);
-    same_cells(&package, "InstallExecuteSequence", ["Action", "Condition", "Sequence"]);
+    same_cells(
+        &package,
+        "MsiFileHash",
+        [
+            "File_",
+            "Options",
+            "HashPart1",
+            "HashPart2",
+            "HashPart3",
+            "HashPart4",
+        ],
+    );
+    same_cells(
+        &package,
+        "InstallExecuteSequence",
+        ["Action", "Condition", "Sequence"],
+    );
 }
 
 fn same_cells<const N: usize>(package: &[u8], table: &'static str, columns: [&str; N]) {
     let mut compound = cfb::CompoundFile::open(Cursor::new(package)).expect("a compound file");
     let database = Database::open(&mut compound, &[table]).expect("a database");
-    let ours = database.table(&mut compound, table, columns).expect("a table");
+    let ours = database
+        .table(&mut compound, table, columns)
+        .expect("a table");
     let mut other = Package::open(Cursor::new(package)).expect("a package");
     let theirs = other.select_rows(Select::table(table)).expect("rows");
-    assert!(theirs.len() > 0 && ours.rows().count() == theirs.len(), "{table}");
+    assert!(
+        theirs.len() > 0 && ours.rows().count() == theirs.len(),
+        "{table}"
+    );
     for (ours, theirs) in ours.rows().zip(theirs) {
         for (number, column) in columns.iter().enumerate() {
             match &theirs[*column] {
-                Value::Null => assert_eq!(ours.number(number).expect("a cell"), None, "{table}.{column}"),
-                Value::Int(value) => assert_eq!(ours.number(number).expect("a number"), Some(*value)),
-                Value::Str(value) => assert_eq!(ours.text(number).expect("a text").as_ref(), Some(value)),
+                Value::Null => assert_eq!(
+                    ours.number(number).expect("a cell"),
+                    None,
+                    "{table}.{column}"
+                ),
+                Value::Int(value) => {
+                    assert_eq!(ours.number(number).expect("a number"), Some(*value))
+                }
+                Value::Str(value) => {
+                    assert_eq!(ours.text(number).expect("a text").as_ref(), Some(value))
+                }
                 Value::Binary => panic!("none of these tables has streams"),
             }
         }
@@ -52,20 +98,35 @@ fn a_file_that_is_no_package_is_told_from_a_damaged_one() {
     }
     let mut word = cfb::CompoundFile::create(Cursor::new(Vec::new())).expect("a compound file");
     word.create_stream("WordDocument").expect("a stream");
-    assert!(matches!(open(word.into_inner().get_ref()), InstallerError::NotAPackage(_)));
+    assert!(matches!(
+        open(word.into_inner().get_ref()),
+        InstallerError::NotAPackage(_)
+    ));
     let package = Forge::valid().build();
     for length in [8, 100, 511, 512, 3000] {
-        assert!(matches!(open(&package[..length]), InstallerError::Damaged { .. }), "{length} bytes");
+        assert!(
+            matches!(open(&package[..length]), InstallerError::Damaged { .. }),
+            "{length} bytes"
+        );
     }
 }
 
 #[test]
 fn what_only_changes_other_packages_is_refused_by_its_kind() {
-    let patch = Forge { kind: PackageType::Patch, ..Forge::valid() };
+    let patch = Forge {
+        kind: PackageType::Patch,
+        ..Forge::valid()
+    };
     assert!(refusal(&patch.build()).starts_with("a patch"));
-    let transform = Forge { kind: PackageType::Transform, ..Forge::valid() };
+    let transform = Forge {
+        kind: PackageType::Transform,
+        ..Forge::valid()
+    };
     assert!(refusal(&transform.build()).starts_with("a transform"));
-    let mut module = Forge { more_tables: vec!["ModuleSignature"], ..Forge::valid() };
+    let mut module = Forge {
+        more_tables: vec!["ModuleSignature"],
+        ..Forge::valid()
+    };
     unpack(&module.build(), &mut NothingBeside).expect("a package that a module was merged into");
     module.properties.remove("ProductCode");
     assert!(refusal(&module.build()).starts_with("a merge module"));
@@ -83,7 +144,11 @@ fn a_package_that_does_not_say_who_it_is_is_damaged() {
         forge.properties.insert(missing, " ".to_owned());
         assert!(refusal(&forge.build()).contains("does not tell"));
     }
-    for (property, bad) in [("ProductVersion", "one"), ("ProductCode", "{1}"), ("UpgradeCode", "none")] {
+    for (property, bad) in [
+        ("ProductVersion", "one"),
+        ("ProductCode", "{1}"),
+        ("UpgradeCode", "none"),
+    ] {
         let mut forge = Forge::valid();
         forge.properties.insert(property, bad.to_owned());
         assert!(refusal(&forge.build()).starts_with("the table `Property` is damaged"));
@@ -98,9 +163,15 @@ fn names_are_read_in_the_code_page_of_the_package() {
         (CodePage::Windows932, "日本.txt"),
         (CodePage::Utf8, "日本.txt"),
     ] {
-        let forge = Forge { code_page, ..Forge::with_files(&[(name, b"x")]) };
+        let forge = Forge {
+            code_page,
+            ..Forge::with_files(&[(name, b"x")])
+        };
         let files = unpack(&forge.build(), &mut NothingBeside).expect("its files");
-        assert_eq!(files.into_keys().collect::<Vec<_>>(), [format!("Program Files/{name}")]);
+        assert_eq!(
+            files.into_keys().collect::<Vec<_>>(),
+            [format!("Program Files/{name}")]
+        );
     }
     let mut wrong = Forge::with_files(&[("Übung.txt", b"x")]).build();
     // Code page 0 has ASCII only.
@@ -119,14 +190,21 @@ fn a_text_of_several_parts_is_taken_apart() {
     forge.add_directory("E", "D", ".");
     forge.components = vec![("c".into(), "E".into())];
     let files = unpack(&forge.build(), &mut NothingBeside).expect("its files");
-    assert_eq!(files.into_keys().collect::<Vec<_>>(), ["Program Files/Long name/a.txt"]);
+    assert_eq!(
+        files.into_keys().collect::<Vec<_>>(),
+        ["Program Files/Long name/a.txt"]
+    );
 }
 
 #[test]
 fn a_package_without_files_is_a_package() {
     let mut forge = Forge::valid();
     (forge.files, forge.streams) = (vec![], vec![]);
-    assert!(unpack(&forge.build(), &mut NothingBeside).expect("nothing").is_empty());
+    assert!(
+        unpack(&forge.build(), &mut NothingBeside)
+            .expect("nothing")
+            .is_empty()
+    );
 }
 
 #[test]
@@ -136,10 +214,18 @@ fn rows_that_contradict_each_other_are_damage() {
         change(&mut forge);
         refusal(&forge.build())
     };
-    assert!(damaged(&|forge| forge.files[0].component = "other".into()).contains("its component is missing"));
+    assert!(
+        damaged(&|forge| forge.files[0].component = "other".into())
+            .contains("its component is missing")
+    );
     assert!(damaged(&|forge| forge.files[0].size = -1).contains("below zero"));
-    assert!(damaged(&|forge| forge.files[0].size = 6).contains("`f` has 5 bytes, the package tells 6"));
-    assert!(damaged(&|forge| forge.files[0].sequence = 2).contains("no row holds `Program Files/a.txt`"));
+    assert!(
+        damaged(&|forge| forge.files[0].size = 6).contains("`f` has 5 bytes, the package tells 6")
+    );
+    assert!(
+        damaged(&|forge| forge.files[0].sequence = 2)
+            .contains("no row holds `Program Files/a.txt`")
+    );
     assert!(damaged(&|forge| forge.streams.clear()).contains("the package does not hold it"));
     assert!(damaged(&|forge| forge.files[0].key = "g".into()).contains("`f` is in it, but no row"));
     let missing = damaged(&|forge| {
@@ -153,7 +239,10 @@ fn rows_that_contradict_each_other_are_damage() {
 fn a_file_that_lies_in_no_cabinet_is_not_supported() {
     let mut forge = Forge::valid();
     forge.media = vec![(1, None)];
-    assert_eq!(refusal(&forge.build()), "a file that is in no cabinet (`Program Files/a.txt`) is not supported");
+    assert_eq!(
+        refusal(&forge.build()),
+        "a file that is in no cabinet (`Program Files/a.txt`) is not supported"
+    );
     let mut forge = Forge::valid();
     forge.files[0].attributes = 0x2000;
     assert!(refusal(&forge.build()).starts_with("a file that is in no cabinet"));
@@ -162,7 +251,8 @@ fn a_file_that_lies_in_no_cabinet_is_not_supported() {
 #[test]
 fn the_hash_that_a_package_tells_is_checked() {
     let mut forge = Forge::valid();
-    let hello = [0x5d41_402a_u32, 0xbc4b_2a76, 0xb971_9d91, 0x1017_c592].map(|part| part.swap_bytes() as i32);
+    let hello = [0x5d41_402a_u32, 0xbc4b_2a76, 0xb971_9d91, 0x1017_c592]
+        .map(|part| part.swap_bytes() as i32);
     forge.hashes = vec![("f".into(), hello)];
     unpack(&forge.build(), &mut NothingBeside).expect("the right hash");
     forge.hashes = vec![("f".into(), [1, 2, 3, 4])];
@@ -173,7 +263,9 @@ fn the_hash_that_a_package_tells_is_checked() {
     // Whoever knows the package by a hash of his own is spared the second one.
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let mut unpacked = Unpacked::default();
-    installer.unpack(&mut NothingBeside, &mut unpacked, FileHashes::Known).expect("nobody compares");
+    installer
+        .unpack(&mut NothingBeside, &mut unpacked, FileHashes::Known)
+        .expect("nobody compares");
     assert_eq!(unpacked.0["Program Files/a.txt"], b"hello");
 }
 
@@ -186,12 +278,24 @@ fn a_cabinet_beside_the_package_is_found_in_any_case_and_hashed() {
     let installer = Installer::open(Cursor::new(&package)).expect("readable without it");
     assert_eq!(installer.external_cabinets(), [name("Data1.cab")]);
     let missing = contents(Cursor::new(&package), &mut NothingBeside).expect_err("it is not there");
-    assert!(matches!(&missing, InstallerError::MissingCabinet(cabinet) if cabinet.as_str() == "Data1.cab"));
-    assert_eq!(missing.to_string(), "the cabinet `Data1.cab` does not lie beside it");
+    assert!(
+        matches!(&missing, InstallerError::MissingCabinet(cabinet) if cabinet.as_str() == "Data1.cab")
+    );
+    assert_eq!(
+        missing.to_string(),
+        "the cabinet `Data1.cab` does not lie beside it"
+    );
     let mut beside = Neighbours(vec![("DATA1.CAB", cabinet.clone())]);
     let contents = contents(Cursor::new(&package), &mut beside).expect("its contents");
     let (size, sha256) = (cabinet.len() as u64, Digest::of(&cabinet));
-    assert_eq!(contents.external_cabinets, [ExternalCabinet { name: name("Data1.cab"), size, sha256 }]);
+    assert_eq!(
+        contents.external_cabinets,
+        [ExternalCabinet {
+            name: name("Data1.cab"),
+            size,
+            sha256
+        }]
+    );
     assert_eq!(contents.files.len(), 2);
 }
 
@@ -200,7 +304,10 @@ fn a_cabinet_beside_the_package_may_serve_others_too() {
     let mut forge = Forge::valid();
     forge.streams.clear();
     forge.media = vec![(1, Some("shared.cab".into()))];
-    let mut beside = Neighbours(vec![("shared.cab", stored(&[("other", b"12"), ("f", b"hello"), ("more", b"3")]))]);
+    let mut beside = Neighbours(vec![(
+        "shared.cab",
+        stored(&[("other", b"12"), ("f", b"hello"), ("more", b"3")]),
+    )]);
     let files = unpack(&forge.build(), &mut beside).expect("its file");
     assert_eq!(files.into_values().collect::<Vec<_>>(), [b"hello"]);
 }
@@ -211,7 +318,10 @@ fn several_cabinets_with_several_folders_are_read() {
     let mut forge = Forge::with_files(&[("a", b"one"), ("b", &large), ("c", b""), ("d", b"four")]);
     let kind = cab::CompressionType::MsZip;
     forge.streams = vec![
-        ("one".into(), packed(kind, &[&[("f2", &large)], &[("f1", b"one")]])),
+        (
+            "one".into(),
+            packed(kind, &[&[("f2", &large)], &[("f1", b"one")]]),
+        ),
         ("two".into(), stored(&[("f3", b""), ("f4", b"four")])),
     ];
     forge.media = vec![(2, Some("#one".into())), (9, Some("#two".into()))];
@@ -229,14 +339,23 @@ fn the_system_s_own_failures_are_told_apart() {
         }
     }
     impl Sink for Broken {
-        fn file<'a>(&'a mut self, _: &PackagedFile, _: Option<i64>) -> io::Result<Box<dyn Write + 'a>> {
+        fn file<'a>(
+            &'a mut self,
+            _: &PackagedFile,
+            _: Option<i64>,
+        ) -> io::Result<Box<dyn Write + 'a>> {
             Err(io::ErrorKind::StorageFull.into())
         }
     }
     let mut forge = Forge::valid();
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
-    let full = installer.unpack(&mut NothingBeside, &mut Broken, FileHashes::Compare).expect_err("a full disk");
-    assert!(matches!(full, InstallerError::Io { .. }) && full.to_string() == "cannot write `Program Files/a.txt`");
+    let full = installer
+        .unpack(&mut NothingBeside, &mut Broken, FileHashes::Compare)
+        .expect_err("a full disk");
+    assert!(
+        matches!(full, InstallerError::Io { .. })
+            && full.to_string() == "cannot write `Program Files/a.txt`"
+    );
     forge.media = vec![(1, Some("x.cab".into()))];
     let denied = unpack(&forge.build(), &mut Broken).expect_err("no permission");
     assert_eq!(denied.to_string(), "cannot open the cabinet `x.cab`");

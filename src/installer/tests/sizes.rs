@@ -24,14 +24,30 @@ fn what_goes_into_a_package_comes_out_of_it() {
     let contents = contents(Cursor::new(&package), &mut NothingBeside).expect("its contents");
     let below = path("Program Files/Hosted Email 2007");
     for (file, bytes) in &recipe.files {
-        let found = contents.files.iter().find(|found| found.path == below.with(file)).expect("the file");
-        assert_eq!((found.size, found.sha256), (bytes.len() as u64, Digest::of(bytes)));
+        let found = contents
+            .files
+            .iter()
+            .find(|found| found.path == below.with(file))
+            .expect("the file");
+        assert_eq!(
+            (found.size, found.sha256),
+            (bytes.len() as u64, Digest::of(bytes))
+        );
         assert_eq!(found.modified, Some(recipe.modified));
     }
     assert_eq!(contents.files.len(), 4, "the fourth is noise");
     assert!(contents.files.is_sorted_by(|a, b| a.path < b.path));
-    let Identity { product, version, product_code, upgrade_code, .. } = contents.identity;
-    assert_eq!((product.as_str(), version.as_str()), ("Hosted Email 2007", "4.0.300"));
+    let Identity {
+        product,
+        version,
+        product_code,
+        upgrade_code,
+        ..
+    } = contents.identity;
+    assert_eq!(
+        (product.as_str(), version.as_str()),
+        ("Hosted Email 2007", "4.0.300")
+    );
     assert_eq!(product_code.to_uppercase(), product_code);
     assert!(upgrade_code.is_some_and(|code| code.starts_with('{') && code != product_code));
 }
@@ -41,17 +57,24 @@ fn contents_can_be_stored_and_read_again() {
     let package = build_package(&recipe(None)).expect("a package");
     let contents = contents(Cursor::new(&package), &mut NothingBeside).expect("its contents");
     let stored = serde_json::to_string(&contents).expect("stored");
-    assert_eq!(serde_json::from_str::<Contents>(&stored).expect("read"), contents);
+    assert_eq!(
+        serde_json::from_str::<Contents>(&stored).expect("read"),
+        contents
+    );
 }
 
 #[test]
 fn every_documented_size_is_reached() {
     let documented = [
-        250_368, 312_320, 251_904, 251_392, 278_528, 249_856, 248_832, 289_792, 372_736, 507_904, 415_232, 449_536,
-        471_552, 531_456, 465_408, 457_216, 518_144, 457_216, 393_216, 412_672,
+        250_368, 312_320, 251_904, 251_392, 278_528, 249_856, 248_832, 289_792, 372_736, 507_904,
+        415_232, 449_536, 471_552, 531_456, 465_408, 457_216, 518_144, 457_216, 393_216, 412_672,
     ];
     for (number, size) in documented.into_iter().enumerate() {
-        let recipe = Recipe { name: name(&format!("Package{number}.msi")), size: Some(size), ..recipe(None) };
+        let recipe = Recipe {
+            name: name(&format!("Package{number}.msi")),
+            size: Some(size),
+            ..recipe(None)
+        };
         let package = build_package(&recipe).expect("a package");
         assert_eq!(package.len() as u64, size);
         contents(Cursor::new(&package), &mut NothingBeside).expect("readable");
@@ -71,10 +94,14 @@ fn every_multiple_of_512_is_reached_where_the_map_of_sectors_grows() {
 
 #[test]
 fn the_same_recipe_gives_the_same_bytes() {
-    let digest = |recipe: &Recipe| Digest::of(&build_package(recipe).expect("a package")).to_string();
+    let digest =
+        |recipe: &Recipe| Digest::of(&build_package(recipe).expect("a package")).to_string();
     // Pinned: a manifest that ships with the program holds hashes of packages made like this one.
     assert_eq!(digest(&recipe(Some(250_368))), PINNED);
-    let newer = Recipe { version: "4.0.301".parse().expect("a version"), ..recipe(Some(250_368)) };
+    let newer = Recipe {
+        version: "4.0.301".parse().expect("a version"),
+        ..recipe(Some(250_368))
+    };
     assert_ne!(digest(&newer), PINNED);
 }
 
@@ -86,7 +113,10 @@ fn a_package_says_code_page_1252_to_the_engine_of_windows() {
     let package = msi::Package::open(Cursor::new(package)).expect("readable");
     // The engine refuses databases in UTF-8, the library's default, and no other tool complains.
     assert_eq!(package.database_codepage(), msi::CodePage::Windows1252);
-    assert_eq!(package.summary_info().codepage(), msi::CodePage::Windows1252);
+    assert_eq!(
+        package.summary_info().codepage(),
+        msi::CodePage::Windows1252
+    );
     assert_eq!(package.summary_info().word_count(), Some(2));
 }
 
@@ -94,10 +124,16 @@ fn a_package_says_code_page_1252_to_the_engine_of_windows() {
 fn the_upgrade_code_stays_and_the_product_code_changes_with_the_version() {
     let identity = |recipe: &Recipe| {
         let package = build_package(recipe).expect("a package");
-        Installer::open(Cursor::new(package)).expect("readable").identity().clone()
+        Installer::open(Cursor::new(package))
+            .expect("readable")
+            .identity()
+            .clone()
     };
     let old = identity(&recipe(None));
-    let new = identity(&Recipe { version: "4.0.301".parse().expect("a version"), ..recipe(None) });
+    let new = identity(&Recipe {
+        version: "4.0.301".parse().expect("a version"),
+        ..recipe(None)
+    });
     assert_eq!(old.upgrade_code, new.upgrade_code);
     assert_ne!(old.product_code, new.product_code);
 }
@@ -107,7 +143,12 @@ fn a_size_out_of_reach_names_the_smallest() {
     for wanted in [512, 250_367] {
         match build_package(&recipe(Some(wanted))).expect_err("a refusal") {
             BuildError::PackageSize { smallest, .. } => {
-                assert_eq!(build_package(&recipe(Some(smallest))).expect("the smallest").len() as u64, smallest);
+                assert_eq!(
+                    build_package(&recipe(Some(smallest)))
+                        .expect("the smallest")
+                        .len() as u64,
+                    smallest
+                );
             }
             other => panic!("{other}"),
         }
@@ -116,22 +157,58 @@ fn a_size_out_of_reach_names_the_smallest() {
 
 #[test]
 fn a_recipe_that_no_package_can_hold_is_refused() {
-    let with =
-        |files: &[&str]| Recipe { files: files.iter().map(|file| (path(file), vec![])).collect(), ..recipe(None) };
-    for files in [["a", "a"], ["a", "A"], ["a", "a/b"], ["a/b", "a"], ["x/a", "X/b"]] {
-        assert!(matches!(build_package(&with(&files)), Err(BuildError::Twice(_))), "{files:?}");
+    let with = |files: &[&str]| Recipe {
+        files: files.iter().map(|file| (path(file), vec![])).collect(),
+        ..recipe(None)
+    };
+    for files in [
+        ["a", "a"],
+        ["a", "A"],
+        ["a", "a/b"],
+        ["a/b", "a"],
+        ["x/a", "X/b"],
+    ] {
+        assert!(
+            matches!(build_package(&with(&files)), Err(BuildError::Twice(_))),
+            "{files:?}"
+        );
     }
-    assert!(matches!(build_package(&with(&["nul"])), Err(BuildError::Name { .. })));
-    assert!(matches!(build_package(&with(&["日本"])), Err(BuildError::Characters(_))));
-    assert!(matches!(build_package(&Recipe { modified: 0, ..recipe(None) }), Err(BuildError::Modified(0))));
-    let product = Recipe { product: "A/B".to_owned(), ..recipe(None) };
-    assert!(matches!(build_package(&product), Err(BuildError::Name { .. })));
+    assert!(matches!(
+        build_package(&with(&["nul"])),
+        Err(BuildError::Name { .. })
+    ));
+    assert!(matches!(
+        build_package(&with(&["日本"])),
+        Err(BuildError::Characters(_))
+    ));
+    assert!(matches!(
+        build_package(&Recipe {
+            modified: 0,
+            ..recipe(None)
+        }),
+        Err(BuildError::Modified(0))
+    ));
+    let product = Recipe {
+        product: "A/B".to_owned(),
+        ..recipe(None)
+    };
+    assert!(matches!(
+        build_package(&product),
+        Err(BuildError::Name { .. })
+    ));
     build_package(&with(&["a/b", "a/c", "Ünïcödé.txt"])).expect("all of this is in code page 1252");
 }
 
 #[test]
 fn a_recipe_without_files_gives_a_package_with_noise() {
-    let package = build_package(&Recipe { files: vec![], ..recipe(None) }).expect("a package");
+    let package = build_package(&Recipe {
+        files: vec![],
+        ..recipe(None)
+    })
+    .expect("a package");
     let files = unpack(&package, &mut NothingBeside).expect("its files");
-    assert_eq!(files.into_keys().collect::<Vec<_>>(), ["Program Files/Hosted Email 2007/HostedEmail2007NS.dat"]);
+    assert_eq!(
+        files.into_keys().collect::<Vec<_>>(),
+        ["Program Files/Hosted Email 2007/HostedEmail2007NS.dat"]
+    );
 }

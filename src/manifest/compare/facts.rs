@@ -1,4 +1,5 @@
-//! What one part of a manifest says, fact by fact, and how the facts of two sides are held against each other.
+//! What one part of a manifest says, fact by fact, and how the facts of two sides are held against
+//! each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,8 @@ pub(super) struct Fact<'m> {
     member: Option<Member<'m>>,
     /// How two values are compared.
     weighed: Weighed,
-    /// Whether it holds because nothing else is said: a difference to it counts, but nobody wrote it.
+    /// Whether it holds because nothing else is said: a difference to it counts, but nobody wrote
+    /// it.
     implied: bool,
     /// What is said.
     pub(super) value: Value,
@@ -61,60 +63,128 @@ pub(super) struct Facts<'m> {
 impl<'m> Facts<'m> {
     /// Facts whose keys stand on these lines.
     pub(super) fn with_lines(lines: &'m KeyLines, line: Option<u32>) -> Self {
-        Self { list: Vec::new(), lines: Some(lines), line }
+        Self {
+            list: Vec::new(),
+            lines: Some(lines),
+            line,
+        }
     }
 
     /// Facts that all stand on one line, or nearly.
     pub(super) fn on_line(line: u32) -> Self {
-        Self { list: Vec::new(), lines: None, line: Some(line) }
+        Self {
+            list: Vec::new(),
+            lines: None,
+            line: Some(line),
+        }
     }
 
     /// Says a value, where there is one.
-    pub(super) fn says(&mut self, key: &'static str, value: Option<impl Into<Value>>, weighed: Weighed) {
+    pub(super) fn says(
+        &mut self,
+        key: &'static str,
+        value: Option<impl Into<Value>>,
+        weighed: Weighed,
+    ) {
         if let Some(value) = value {
             self.push(key, value.into(), weighed, false);
         }
     }
 
     /// Says a value that also holds where nothing is said, in which case it is `implied`.
-    pub(super) fn holds(&mut self, key: &'static str, value: impl Into<Value>, implied: bool, weighed: Weighed) {
+    pub(super) fn holds(
+        &mut self,
+        key: &'static str,
+        value: impl Into<Value>,
+        implied: bool,
+        weighed: Weighed,
+    ) {
         self.push(key, value.into(), weighed, implied);
     }
 
     /// Says texts whose order does not count.
     pub(super) fn texts(&mut self, key: &'static str, texts: &'m [String]) {
         for text in texts {
-            self.member(key, None, Member::Text(text), Weighed::Exactly, Value::Text(text.clone()), None);
+            self.member(
+                key,
+                None,
+                Member::Text(text),
+                Weighed::Exactly,
+                Value::Text(text.clone()),
+                None,
+            );
         }
     }
 
     /// Says rollups whose order does not count.
     pub(super) fn rollups(&mut self, key: &'static str, rollups: &[Kb]) {
         for kb in rollups {
-            self.member(key, None, Member::Rollup(*kb), Weighed::Exactly, Value::Text(kb.to_string()), None);
+            self.member(
+                key,
+                None,
+                Member::Rollup(*kb),
+                Weighed::Exactly,
+                Value::Text(kb.to_string()),
+                None,
+            );
         }
     }
 
     /// Says names below a free key, or below none.
-    pub(super) fn names(&mut self, key: &'static str, under: Option<&'m str>, names: &'m [Listed], weighed: Weighed) {
+    pub(super) fn names(
+        &mut self,
+        key: &'static str,
+        under: Option<&'m str>,
+        names: &'m [Listed],
+        weighed: Weighed,
+    ) {
         for Listed { name, line } in names {
-            self.member(key, under, Member::Name(name), weighed, Value::Text(name.clone()), Some(*line));
+            self.member(
+                key,
+                under,
+                Member::Name(name),
+                weighed,
+                Value::Text(name.clone()),
+                Some(*line),
+            );
         }
     }
 
     /// Says a name that stands somewhere.
     pub(super) fn name(&mut self, key: &'static str, name: &'m str, line: u32, weighed: Weighed) {
-        self.member(key, None, Member::Name(name), weighed, Value::Text(name.to_owned()), Some(line));
+        self.member(
+            key,
+            None,
+            Member::Name(name),
+            weighed,
+            Value::Text(name.to_owned()),
+            Some(line),
+        );
     }
 
     /// Says a text that a free key has, below another one.
     pub(super) fn entry(&mut self, key: &'static str, under: &'m str, name: &'m str, text: &str) {
-        self.member(key, Some(under), Member::Key(name), Weighed::Exactly, Value::Text(text.to_owned()), None);
+        self.member(
+            key,
+            Some(under),
+            Member::Key(name),
+            Weighed::Exactly,
+            Value::Text(text.to_owned()),
+            None,
+        );
     }
 
     fn push(&mut self, key: &'static str, value: Value, weighed: Weighed, implied: bool) {
         let line = self.line_of(key);
-        self.list.push(Fact { key, under: None, member: None, weighed, implied, value, line });
+        self.list.push(Fact {
+            key,
+            under: None,
+            member: None,
+            weighed,
+            implied,
+            value,
+            line,
+        });
     }
 
     fn member(
@@ -127,11 +197,22 @@ impl<'m> Facts<'m> {
         line: Option<u32>,
     ) {
         let line = line.or_else(|| self.line_of(key));
-        self.list.push(Fact { key, under, member: Some(member), weighed, implied: false, value, line });
+        self.list.push(Fact {
+            key,
+            under,
+            member: Some(member),
+            weighed,
+            implied: false,
+            value,
+            line,
+        });
     }
 
     fn line_of(&self, key: &str) -> Option<u32> {
-        self.lines.and_then(|lines| lines.get(key)).copied().or(self.line)
+        self.lines
+            .and_then(|lines| lines.get(key))
+            .copied()
+            .or(self.line)
     }
 
     /// Everything that somebody wrote, by its key; several values of one key are a list.
@@ -139,9 +220,14 @@ impl<'m> Facts<'m> {
         let mut whole: Vec<(String, Value)> = Vec::new();
         for fact in self.list.iter().filter(|fact| !fact.implied) {
             let value = fact.value.clone();
-            let several = matches!(fact.member, Some(Member::Name(_) | Member::Text(_) | Member::Rollup(_)));
+            let several = matches!(
+                fact.member,
+                Some(Member::Name(_) | Member::Text(_) | Member::Rollup(_))
+            );
             match whole.last_mut() {
-                Some((key, Value::List(values))) if several && *key == fact.path() => values.push(value),
+                Some((key, Value::List(values))) if several && *key == fact.path() => {
+                    values.push(value)
+                }
                 _ if several => whole.push((fact.path(), Value::List(vec![value]))),
                 _ => whole.push((fact.path(), value)),
             }
@@ -205,25 +291,41 @@ impl Fact<'_> {
     }
 }
 
-/// What a fact is about: two facts with the same slot are the same fact, or one is what became of the other.
+/// What a fact is about: two facts with the same slot are the same fact, or one is what became of
+/// the other.
 type Slot = (&'static str, Option<Folded>, Option<String>);
 
-/// The facts that are not the same on both sides, in pairs; one half is missing where only one side says it. What
-/// belongs to one key stays together.
+/// The facts that are not the same on both sides, in pairs; one half is missing where only one side
+/// says it. What belongs to one key stays together.
 pub(super) fn between<'f, 'm>(
     old: &'f Facts<'m>,
     new: &'f Facts<'m>,
 ) -> Vec<(Option<&'f Fact<'m>>, Option<&'f Fact<'m>>)> {
     // Mostly both sides say the same in the same order, and then no index is needed.
-    let alike = old.list.iter().zip(&new.list).take_while(|(old, new)| old.is_about(new)).count();
-    let changed = old.list.iter().zip(&new.list).take(alike).filter(|(old, new)| !old.says_the_same(new));
+    let alike = old
+        .list
+        .iter()
+        .zip(&new.list)
+        .take_while(|(old, new)| old.is_about(new))
+        .count();
+    let changed = old
+        .list
+        .iter()
+        .zip(&new.list)
+        .take(alike)
+        .filter(|(old, new)| !old.says_the_same(new));
     let mut pairs: Vec<_> = changed.map(|(old, new)| (Some(old), Some(new))).collect();
-    let rest: BTreeMap<Slot, &Fact<'_>> = new.list[alike..].iter().map(|fact| (fact.slot(), fact)).collect();
+    let rest: BTreeMap<Slot, &Fact<'_>> = new.list[alike..]
+        .iter()
+        .map(|fact| (fact.slot(), fact))
+        .collect();
     let mut met = BTreeSet::new();
     for fact in &old.list[alike..] {
         let slot = fact.slot();
         match rest.get(&slot).copied() {
-            Some(partner) if !fact.says_the_same(partner) => pairs.push((Some(fact), Some(partner))),
+            Some(partner) if !fact.says_the_same(partner) => {
+                pairs.push((Some(fact), Some(partner)))
+            }
             Some(_) => {}
             None => pairs.push((Some(fact), None)),
         }

@@ -1,10 +1,11 @@
-//! What one manifest changes against another: a newer rollup against an older one, or two revisions of one.
+//! What one manifest changes against another: a newer rollup against an older one, or two revisions
+//! of one.
 //!
-//! What is compared is what the manifests say and not how they say it. Each part of a manifest is taken apart into
-//! facts, and the facts of both sides are held against each other: where something stands, in which order a list
-//! names it and how a looked-up name is spelled is no fact. Only the order of the steps counts, and that of the
-//! packages that a step runs. `said` takes the parts apart, and leaves out no field of them, so that a new one does
-//! not compile until it is compared.
+//! What is compared is what the manifests say and not how they say it. Each part of a manifest is
+//! taken apart into facts, and the facts of both sides are held against each other: where something
+//! stands, in which order a list names it and how a looked-up name is spelled is no fact. Only the
+//! order of the steps counts, and that of the packages that a step runs. `said` takes the parts
+//! apart, and leaves out no field of them, so that a new one does not compile until it is compared.
 
 mod facts;
 mod order;
@@ -27,7 +28,8 @@ pub struct Difference {
     pub place: Place,
     /// Which step, prerequisite or file, where the table has several.
     pub of: Option<String>,
-    /// The key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or `file` for a whole one.
+    /// The key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or
+    /// `file` for a whole one.
     pub what: String,
     /// What became of it.
     pub kind: Kind,
@@ -82,7 +84,8 @@ pub enum Value {
     Flag(bool),
     /// Several of them.
     List(Vec<Value>),
-    /// A whole step, prerequisite or row, or where something that moved stands: values by their keys.
+    /// A whole step, prerequisite or row, or where something that moved stands: values by their
+    /// keys.
     Whole(Vec<(String, Value)>),
 }
 
@@ -93,14 +96,18 @@ impl Serialize for Value {
             Self::Number(number) => serializer.serialize_u64(*number),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::List(values) => serializer.collect_seq(values),
-            Self::Whole(values) => serializer.collect_map(values.iter().map(|(key, value)| (key, value))),
+            Self::Whole(values) => {
+                serializer.collect_map(values.iter().map(|(key, value)| (key, value)))
+            }
         }
     }
 }
 
-/// What `new` says otherwise than `old`, in the order of a manifest; nothing where both mean the same.
+/// What `new` says otherwise than `old`, in the order of a manifest; nothing where both mean the
+/// same.
 pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
-    // Places and the digest of the bytes are no facts: a manifest that was only reformatted is the same.
+    // Places and the digest of the bytes are no facts: a manifest that was only reformatted is the
+    // same.
     let Manifest {
         rollup: old_rollup,
         prerequisites: asked,
@@ -109,7 +116,14 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
         payload: _,
         digest: _,
     } = old;
-    let Manifest { rollup, prerequisites, steps, files, payload: _, digest: _ } = new;
+    let Manifest {
+        rollup,
+        prerequisites,
+        steps,
+        files,
+        payload: _,
+        digest: _,
+    } = new;
     let mut differences = Differences::default();
     let [was, is] = [said::rollup(old_rollup), said::rollup(rollup)];
     differences.facts(Place::Rollup, None, &was.0, &is.0);
@@ -153,38 +167,48 @@ impl Whole<'_> {
 impl Differences {
     /// What differs between two tables that are there on both sides.
     fn facts(&mut self, place: Place, of: Option<&str>, old: &Facts<'_>, new: &Facts<'_>) {
-        self.found.extend(between(old, new).into_iter().map(|(old, new)| {
-            let some = old.or(new).expect("one side says it");
-            Difference {
-                place,
-                of: of.map(str::to_owned),
-                what: some.path(),
-                kind: match (old, new) {
-                    (None, _) => Kind::Added,
-                    (_, None) => Kind::Removed,
-                    _ => Kind::Changed,
-                },
-                old: old.map(|fact| fact.value.clone()),
-                new: new.map(|fact| fact.value.clone()),
-                old_line: old.and_then(|fact| fact.line),
-                new_line: new.and_then(|fact| fact.line),
-            }
-        }));
+        self.found
+            .extend(between(old, new).into_iter().map(|(old, new)| {
+                let some = old.or(new).expect("one side says it");
+                Difference {
+                    place,
+                    of: of.map(str::to_owned),
+                    what: some.path(),
+                    kind: match (old, new) {
+                        (None, _) => Kind::Added,
+                        (_, None) => Kind::Removed,
+                        _ => Kind::Changed,
+                    },
+                    old: old.map(|fact| fact.value.clone()),
+                    new: new.map(|fact| fact.value.clone()),
+                    old_line: old.and_then(|fact| fact.line),
+                    new_line: new.and_then(|fact| fact.line),
+                }
+            }));
     }
 
     fn added(&mut self, whole: Whole<'_>, stands: Option<(String, Value)>) {
         let difference = whole.difference(Kind::Added);
         let new = Value::Whole(stands.into_iter().chain(whole.facts.whole()).collect());
-        self.found.push(Difference { new: Some(new), new_line: Some(whole.line), ..difference });
+        self.found.push(Difference {
+            new: Some(new),
+            new_line: Some(whole.line),
+            ..difference
+        });
     }
 
     fn removed(&mut self, whole: Whole<'_>, stood: Option<(String, Value)>) {
         let difference = whole.difference(Kind::Removed);
         let old = Value::Whole(stood.into_iter().chain(whole.facts.whole()).collect());
-        self.found.push(Difference { old: Some(old), old_line: Some(whole.line), ..difference });
+        self.found.push(Difference {
+            old: Some(old),
+            old_line: Some(whole.line),
+            ..difference
+        });
     }
 
-    /// A prerequisite is known by what it asks about; for a product that several ask about, by the role, too.
+    /// A prerequisite is known by what it asks about; for a product that several ask about, by the
+    /// role, too.
     fn prerequisites(&mut self, old: &[Prerequisite], new: &[Prerequisite]) {
         let mut exactly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, one) in old.iter().enumerate().rev() {
@@ -196,12 +220,17 @@ impl Differences {
         for at in exactly.into_values().flatten() {
             nearly.entry(asked(&old[at], false)).or_default().push(at);
         }
-        for (one, partner) in new.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
+        for (one, partner) in new
+            .iter()
+            .zip(&mut partners)
+            .filter(|(_, partner)| partner.is_none())
+        {
             *partner = nearly.get_mut(&asked(one, false)).and_then(Vec::pop);
         }
         let mut gone: Vec<usize> = nearly.into_values().flatten().collect();
         gone.sort_unstable();
-        gone.into_iter().for_each(|at| self.removed(said::whole_prerequisite(&old[at]), None));
+        gone.into_iter()
+            .for_each(|at| self.removed(said::whole_prerequisite(&old[at]), None));
         for (one, partner) in new.iter().zip(partners) {
             match partner {
                 Some(at) => {
@@ -213,12 +242,23 @@ impl Differences {
         }
     }
 
-    /// Steps are known by their ids. What is gone comes first, then everything in the order of the new manifest.
+    /// Steps are known by their ids. What is gone comes first, then everything in the order of the
+    /// new manifest.
     fn steps(&mut self, old: &[Step], new: &[Step]) {
-        let [was, is] = [old, new].map(|steps| steps.iter().map(|step| Folded::of(&step.id)).collect::<Vec<_>>());
-        let partners: BTreeMap<&Folded, usize> = was.iter().enumerate().map(|(at, id)| (id, at)).collect();
+        let [was, is] = [old, new].map(|steps| {
+            steps
+                .iter()
+                .map(|step| Folded::of(&step.id))
+                .collect::<Vec<_>>()
+        });
+        let partners: BTreeMap<&Folded, usize> =
+            was.iter().enumerate().map(|(at, id)| (id, at)).collect();
         let stays: BTreeSet<&Folded> = is.iter().collect();
-        for (at, step) in old.iter().enumerate().filter(|(at, _)| !stays.contains(&was[*at])) {
+        for (at, step) in old
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !stays.contains(&was[*at]))
+        {
             self.removed(said::whole_step(step), stands(anchor(at, old.len()), old));
         }
         let mut moved = moves(&was, &is).into_iter().peekable();
@@ -230,15 +270,23 @@ impl Differences {
             if let Some(shift) = moved.next_if(|shift| shift.is == at) {
                 self.moved_step(partner, step, &shift, (old, new));
             }
-            self.facts(Place::Steps, Some(&step.id), &said::step(partner), &said::step(step));
-            if let (Action::Run { files: was, .. }, Action::Run { files: is, .. }) = (&partner.action, &step.action) {
+            self.facts(
+                Place::Steps,
+                Some(&step.id),
+                &said::step(partner),
+                &said::step(step),
+            );
+            if let (Action::Run { files: was, .. }, Action::Run { files: is, .. }) =
+                (&partner.action, &step.action)
+            {
                 self.moved_packages(&step.id, was, is);
             }
         }
     }
 
     fn moved_step(&mut self, was: &Step, is: &Step, shift: &Move, (old, new): (&[Step], &[Step])) {
-        let whole = |stands: Option<(String, Value)>| Some(Value::Whole(stands.into_iter().collect()));
+        let whole =
+            |stands: Option<(String, Value)>| Some(Value::Whole(stands.into_iter().collect()));
         self.found.push(Difference {
             place: Place::Steps,
             of: Some(is.id.clone()),
@@ -253,12 +301,20 @@ impl Differences {
 
     /// Packages are run in the order of the list.
     fn moved_packages(&mut self, step: &str, old: &[Listed], new: &[Listed]) {
-        let [was, is] = [old, new].map(|files| files.iter().map(|file| Folded::of(&file.name)).collect::<Vec<_>>());
+        let [was, is] = [old, new].map(|files| {
+            files
+                .iter()
+                .map(|file| Folded::of(&file.name))
+                .collect::<Vec<_>>()
+        });
         for shift in moves(&was, &is) {
             let side = |anchor: Anchor, files: &[Listed], at: usize| {
                 let (word, other) = anchor.told();
                 let name = |at: usize| Value::Text(files[at].name.clone());
-                Some(Value::Whole(vec![("name".to_owned(), name(at)), (word.to_owned(), name(other))]))
+                Some(Value::Whole(vec![
+                    ("name".to_owned(), name(at)),
+                    (word.to_owned(), name(other)),
+                ]))
             };
             self.found.push(Difference {
                 place: Place::Steps,
@@ -275,16 +331,28 @@ impl Differences {
 
     /// Rows are known by their names; what is gone comes first.
     fn files(&mut self, old: &[PayloadFile], new: &[PayloadFile]) {
-        let mut rows: BTreeMap<Folded, (usize, &PayloadFile)> =
-            old.iter().enumerate().map(|(at, row)| (row.name.folded(), (at, row))).collect();
-        let pairs: Vec<_> = new.iter().map(|row| (rows.remove(&row.name.folded()), row)).collect();
+        let mut rows: BTreeMap<Folded, (usize, &PayloadFile)> = old
+            .iter()
+            .enumerate()
+            .map(|(at, row)| (row.name.folded(), (at, row)))
+            .collect();
+        let pairs: Vec<_> = new
+            .iter()
+            .map(|row| (rows.remove(&row.name.folded()), row))
+            .collect();
         let mut gone: Vec<_> = rows.into_values().collect();
         gone.sort_unstable_by_key(|(at, _)| *at);
-        gone.into_iter().for_each(|(_, row)| self.removed(said::whole_file(row), None));
+        gone.into_iter()
+            .for_each(|(_, row)| self.removed(said::whole_file(row), None));
         for (partner, row) in pairs {
             match partner {
                 Some((_, was)) => {
-                    self.facts(Place::Payload, Some(row.name.as_str()), &said::file(was), &said::file(row));
+                    self.facts(
+                        Place::Payload,
+                        Some(row.name.as_str()),
+                        &said::file(was),
+                        &said::file(row),
+                    );
                 }
                 None => self.added(said::whole_file(row), None),
             }
@@ -295,9 +363,15 @@ impl Differences {
 /// What a prerequisite asks about.
 fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Folded>) {
     match &prerequisite.condition {
-        Condition::Product { product, service_pack: _, on } => {
-            (0, Folded::of(product), on.as_deref().filter(|_| with_role).map(Folded::of))
-        }
+        Condition::Product {
+            product,
+            service_pack: _,
+            on,
+        } => (
+            0,
+            Folded::of(product),
+            on.as_deref().filter(|_| with_role).map(Folded::of),
+        ),
         Condition::Item { item } => (1, Folded::of(item), None),
         Condition::Confirm { id, question: _ } => (2, Folded::of(id), None),
     }

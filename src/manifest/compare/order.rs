@@ -34,7 +34,8 @@ pub(super) struct Move {
     pub(super) ahead: Anchor,
 }
 
-/// Where an entry of a list stands: behind its neighbour, or before it at the head. Nowhere, if it is alone.
+/// Where an entry of a list stands: behind its neighbour, or before it at the head. Nowhere, if it
+/// is alone.
 pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
     match at.checked_sub(1) {
         Some(before) => Some(Anchor::After(before)),
@@ -42,11 +43,19 @@ pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
     }
 }
 
-/// As few moves as make the new order out of the old one, in the new order. No list has an entry twice.
+/// As few moves as make the new order out of the old one, in the new order. No list has an entry
+/// twice.
 pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
-    let places: BTreeMap<&Folded, usize> = old.iter().enumerate().map(|(at, entry)| (entry, at)).collect();
-    let pairs: Vec<(usize, usize)> =
-        new.iter().enumerate().filter_map(|(is, entry)| Some((*places.get(entry)?, is))).collect();
+    let places: BTreeMap<&Folded, usize> = old
+        .iter()
+        .enumerate()
+        .map(|(at, entry)| (entry, at))
+        .collect();
+    let pairs: Vec<(usize, usize)> = new
+        .iter()
+        .enumerate()
+        .filter_map(|(is, entry)| Some((*places.get(entry)?, is)))
+        .collect();
     let stays = longest_rising(&pairs);
     if stays.iter().all(|stays| *stays) {
         return Vec::new();
@@ -59,7 +68,16 @@ pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
     let (behind, ahead) = (anchors(&still_old), anchors(&still_new));
     let moved = pairs.iter().zip(&stays).filter(|(_, stays)| !**stays);
     // Something always stays: one entry alone is in order.
-    moved.filter_map(|(&(was, is), _)| Some(Move { was, is, behind: behind[was]?, ahead: ahead[is]? })).collect()
+    moved
+        .filter_map(|(&(was, is), _)| {
+            Some(Move {
+                was,
+                is,
+                behind: behind[was]?,
+                ahead: ahead[is]?,
+            })
+        })
+        .collect()
 }
 
 /// For every index the nearest entry before it that stands still, or else the nearest after it.
@@ -102,7 +120,11 @@ mod tests {
     use super::*;
 
     fn moved(old: &str, new: &str) -> Vec<String> {
-        let list = |text: &str| text.chars().map(|c| Folded::of(&c.to_string())).collect::<Vec<_>>();
+        let list = |text: &str| {
+            text.chars()
+                .map(|c| Folded::of(&c.to_string()))
+                .collect::<Vec<_>>()
+        };
         let told = |anchor: Anchor, list: &str| {
             let (word, at) = anchor.told();
             format!("{word} {}", &list[at..=at])
@@ -111,7 +133,12 @@ mod tests {
         moves
             .map(|shift| {
                 assert!(old[shift.was..=shift.was].eq_ignore_ascii_case(&new[shift.is..=shift.is]));
-                format!("{}: {}, {}", &new[shift.is..=shift.is], told(shift.behind, old), told(shift.ahead, new))
+                format!(
+                    "{}: {}, {}",
+                    &new[shift.is..=shift.is],
+                    told(shift.behind, old),
+                    told(shift.ahead, new)
+                )
             })
             .collect()
     }
@@ -122,7 +149,10 @@ mod tests {
         assert_eq!(moved("abcd", "bcda"), ["a: before b, after d"]);
         assert_eq!(moved("abcd", "dabc"), ["d: after c, before a"]);
         assert_eq!(moved("abcde", "abdce").len(), 1);
-        assert_eq!(moved("abcdef", "cdefab"), ["a: before c, after f", "b: before c, after f"]);
+        assert_eq!(
+            moved("abcdef", "cdefab"),
+            ["a: before c, after f", "b: before c, after f"]
+        );
     }
 
     #[test]

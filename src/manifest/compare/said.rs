@@ -1,11 +1,11 @@
-//! What each part of a manifest says. Every struct is taken apart without `..`: a field that is new to the language
-//! has to find its place here before anything compiles.
+//! What each part of a manifest says. Every struct is taken apart without `..`: a field that is new
+//! to the language has to find its place here before anything compiles.
 
 use super::facts::{Facts, Weighed};
 use super::{Place, Value, Whole};
 use crate::manifest::{
-    Action, Condition, CopyFiles, CopyTarget, GroupItems, InstallTargets, PayloadFile, Prerequisite, Rollup, Selection,
-    Servers, Step,
+    Action, Condition, CopyFiles, CopyTarget, GroupItems, InstallTargets, PayloadFile,
+    Prerequisite, Rollup, Selection, Servers, Step,
 };
 use crate::names::{RelPath, same_name};
 
@@ -42,7 +42,12 @@ pub(super) fn rollup(rollup: &Rollup) -> (Facts<'_>, Facts<'_>) {
     facts.texts("notes", notes);
     let mut article = Facts::with_lines(lines, None);
     article.says("url", url.as_deref(), Weighed::Exactly);
-    article.holds("revision", revision.as_str(), !lines.contains_key("revision"), Weighed::AsVersions);
+    article.holds(
+        "revision",
+        revision.as_str(),
+        !lines.contains_key("revision"),
+        Weighed::AsVersions,
+    );
     article.says("reviewed", reviewed.as_deref(), Weighed::Exactly);
     (facts, article)
 }
@@ -52,9 +57,18 @@ pub(super) fn prerequisite(prerequisite: &Prerequisite) -> Facts<'_> {
     let Prerequisite { line, condition } = prerequisite;
     let mut facts = Facts::on_line(*line);
     match condition {
-        Condition::Product { product, service_pack, on } => {
+        Condition::Product {
+            product,
+            service_pack,
+            on,
+        } => {
             facts.says("product", Some(product.as_str()), Weighed::AsNames);
-            facts.holds("service_pack", u64::from(*service_pack), *service_pack == 0, Weighed::Exactly);
+            facts.holds(
+                "service_pack",
+                u64::from(*service_pack),
+                *service_pack == 0,
+                Weighed::Exactly,
+            );
             facts.says("on", on.as_deref(), Weighed::AsNames);
         }
         Condition::Item { item } => facts.says("item", Some(item.as_str()), Weighed::AsNames),
@@ -69,9 +83,16 @@ pub(super) fn prerequisite(prerequisite: &Prerequisite) -> Facts<'_> {
 /// What to call a prerequisite.
 pub(super) fn subject(prerequisite: &Prerequisite) -> &str {
     match &prerequisite.condition {
-        Condition::Product { product: name, service_pack: _, on: _ }
+        Condition::Product {
+            product: name,
+            service_pack: _,
+            on: _,
+        }
         | Condition::Item { item: name }
-        | Condition::Confirm { id: name, question: _ } => name,
+        | Condition::Confirm {
+            id: name,
+            question: _,
+        } => name,
     }
 }
 
@@ -88,10 +109,20 @@ pub(super) fn whole_prerequisite(one: &Prerequisite) -> Whole<'_> {
 /// What a step does, to what, and what it says to people.
 pub(super) fn step(step: &Step) -> Facts<'_> {
     // The id is what the two sides are matched by; its case does not count.
-    let Step { id, title, line, lines, action } = step;
+    let Step {
+        id,
+        title,
+        line,
+        lines,
+        action,
+    } = step;
     let mut facts = Facts::with_lines(lines, Some(*line));
     // Without a title the id is shown.
-    facts.says("title", Some(title.as_str()).filter(|title| !same_name(title, id)), Weighed::Exactly);
+    facts.says(
+        "title",
+        Some(title.as_str()).filter(|title| !same_name(title, id)),
+        Weighed::Exactly,
+    );
     facts.says("action", Some(action.keyword()), Weighed::Exactly);
     match action {
         Action::Uninstall(selection) | Action::Install(InstallTargets::Chosen(selection)) => {
@@ -103,17 +134,24 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
         Action::Copy { files, to } => {
             match files {
                 CopyFiles::Named(files) => facts.names("files", None, files, Weighed::Exactly),
-                // What it comes to counts as if it were listed, since it changes with the table and the other steps.
+                // What it comes to counts as if it were listed, since it changes with the table and
+                // the other steps.
                 CopyFiles::Others { names, line } => {
                     facts.says("others", Some(true), Weighed::Exactly);
-                    names.iter().for_each(|name| facts.name("files", name.as_str(), *line, Weighed::Exactly));
+                    names.iter().for_each(|name| {
+                        facts.name("files", name.as_str(), *line, Weighed::Exactly)
+                    });
                 }
             }
             match to {
                 CopyTarget::Share => facts.says("to", Some("share"), Weighed::Exactly),
                 CopyTarget::Servers { on, folder } => {
                     // A new folder gets the spelling that stands here.
-                    facts.says("to", Some(folder.as_ref().map_or(".", RelPath::as_str)), Weighed::Exactly);
+                    facts.says(
+                        "to",
+                        Some(folder.as_ref().map_or(".", RelPath::as_str)),
+                        Weighed::Exactly,
+                    );
                     servers(&mut facts, Some(on));
                 }
             }
@@ -125,16 +163,32 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
         Action::Initialize { items, parameters } => {
             selected(&mut facts, items);
             for (procedure, given) in parameters {
-                given.iter().for_each(|(name, text)| facts.entry("parameters", procedure, name, text));
+                given
+                    .iter()
+                    .for_each(|(name, text)| facts.entry("parameters", procedure, name, text));
             }
         }
-        Action::Service { verb: _, service, on, platform } => {
+        Action::Service {
+            verb: _,
+            service,
+            on,
+            platform,
+        } => {
             facts.says("service", Some(service.as_str()), Weighed::AsNames);
             servers(&mut facts, on.as_ref());
             facts.says("platform", platform.as_deref(), Weighed::AsNames);
         }
-        Action::Manual { instructions, undo, optional, on } => {
-            facts.says("instructions", Some(instructions.as_str()), Weighed::Exactly);
+        Action::Manual {
+            instructions,
+            undo,
+            optional,
+            on,
+        } => {
+            facts.says(
+                "instructions",
+                Some(instructions.as_str()),
+                Weighed::Exactly,
+            );
             facts.says("undo", undo.as_deref(), Weighed::Exactly);
             facts.holds("optional", *optional, !optional, Weighed::Exactly);
             servers(&mut facts, on.as_ref());
@@ -144,12 +198,23 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
 }
 
 pub(super) fn whole_step(one: &Step) -> Whole<'_> {
-    Whole { place: Place::Steps, of: one.id.clone(), what: "step", line: one.line, facts: step(one) }
+    Whole {
+        place: Place::Steps,
+        of: one.id.clone(),
+        what: "step",
+        line: one.line,
+        facts: step(one),
+    }
 }
 
 /// Members of a batch are done in the order of the deployment, so the order here does not count.
 fn selected<'m>(facts: &mut Facts<'m>, selection: &'m Selection) {
-    let Selection { items, groups, on, platform } = selection;
+    let Selection {
+        items,
+        groups,
+        on,
+        platform,
+    } = selection;
     for GroupItems { group, names } in items {
         facts.names("items", Some(&group.name), names, Weighed::AsNames);
     }
@@ -167,25 +232,53 @@ fn servers(facts: &mut Facts<'_>, on: Option<&Servers>) {
 
 /// What a row of the file table says, with its pin.
 pub(super) fn file(row: &PayloadFile) -> Facts<'_> {
-    let PayloadFile { name, size, modified, platform, version, unused, sha256, line, span: _ } = row;
+    let PayloadFile {
+        name,
+        size,
+        modified,
+        platform,
+        version,
+        unused,
+        sha256,
+        line,
+        span: _,
+    } = row;
     let mut facts = Facts::on_line(*line);
     // Matched without regard to case, but a copied file may get the table's spelling.
     facts.says("name", Some(name.as_str()), Weighed::Exactly);
     facts.says("size", *size, Weighed::Exactly);
     facts.says("modified", modified.map(moment), Weighed::Exactly);
     // Left out, it is this one.
-    facts.holds("platform", platform.as_deref().unwrap_or("x86"), platform.is_none(), Weighed::AsNames);
+    facts.holds(
+        "platform",
+        platform.as_deref().unwrap_or("x86"),
+        platform.is_none(),
+        Weighed::AsNames,
+    );
     facts.says("version", version.as_deref(), Weighed::Exactly);
     facts.says("unused", unused.as_deref(), Weighed::Exactly);
-    facts.says("sha256", sha256.map(|pin| pin.to_string()), Weighed::Exactly);
+    facts.says(
+        "sha256",
+        sha256.map(|pin| pin.to_string()),
+        Weighed::Exactly,
+    );
     facts
 }
 
 pub(super) fn whole_file(row: &PayloadFile) -> Whole<'_> {
-    Whole { place: Place::Payload, of: row.name.as_str().to_owned(), what: "file", line: row.line, facts: file(row) }
+    Whole {
+        place: Place::Payload,
+        of: row.name.as_str().to_owned(),
+        what: "file",
+        line: row.line,
+        facts: file(row),
+    }
 }
 
 /// A moment as a manifest has it.
 fn moment(seconds: i64) -> Value {
-    Value::Text(jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string()))
+    Value::Text(
+        jiff::Timestamp::from_second(seconds)
+            .map_or_else(|_| seconds.to_string(), |time| time.to_string()),
+    )
 }

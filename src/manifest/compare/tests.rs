@@ -4,8 +4,7 @@ use super::*;
 use crate::document::{Findings, Look, Source};
 use crate::manifest::parse;
 
-const HEAD: &str =
-    "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\", \"2\"]\n";
+const HEAD: &str = "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\", \"2\"]\n";
 const FILES: &str = "[payload]\nfiles = [{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.msi\", size = 1024, unused = \"x\" }]\n";
 
 #[track_caller]
@@ -30,9 +29,22 @@ fn told(old: &str, new: &str) -> Vec<String> {
         line.map_or(value.clone(), |line| format!("{value}@{line}"))
     };
     let line = |difference: Difference| {
-        let Difference { place, of, what, kind, old, new, old_line, new_line } = difference;
+        let Difference {
+            place,
+            of,
+            what,
+            kind,
+            old,
+            new,
+            old_line,
+            new_line,
+        } = difference;
         let of = of.map(|of| format!(" {of}")).unwrap_or_default();
-        format!("{place:?}{of} {what} {kind:?} {} {}", side(&old, old_line), side(&new, new_line))
+        format!(
+            "{place:?}{of} {what} {kind:?} {} {}",
+            side(&old, old_line),
+            side(&new, new_line)
+        )
     };
     compare(&old, &new).into_iter().map(line).collect()
 }
@@ -83,19 +95,27 @@ fn identity_and_relations_are_told_with_their_lines() {
 fn a_prerequisite_is_known_by_what_it_asks_about() {
     let steps = by_hand("m");
     let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n");
-    let told = |old: &str, new: &str| told_below(&format!("{old}{steps}"), &format!("{new}{steps}"));
+    let told =
+        |old: &str, new: &str| told_below(&format!("{old}{steps}"), &format!("{new}{steps}"));
     assert_eq!(
         told(&product("service_pack = 1"), &product("service_pack = 2")),
         ["Prerequisites P service_pack Changed 1@7 2@7"]
     );
-    assert_eq!(told(&product("on = \"r\""), &product("on = \"q\"")), ["Prerequisites P on Changed \"r\"@7 \"q\"@7"]);
+    assert_eq!(
+        told(&product("on = \"r\""), &product("on = \"q\"")),
+        ["Prerequisites P on Changed \"r\"@7 \"q\"@7"]
+    );
     let both = format!("{}{}", product("on = \"r\""), product("on = \"q\""));
     assert_eq!(
         told(&product("on = \"q\""), &both),
         ["Prerequisites P prerequisite Added null {\"product\":\"P\",\"on\":\"r\"}@7"]
     );
-    let confirm = |question: &str| format!("[[prerequisites]]\nconfirm = \"{question}\"\nid = \"c\"\n");
-    assert_eq!(told(&confirm("A?"), &confirm("a?")), ["Prerequisites c confirm Changed \"A?\"@7 \"a?\"@7"]);
+    let confirm =
+        |question: &str| format!("[[prerequisites]]\nconfirm = \"{question}\"\nid = \"c\"\n");
+    assert_eq!(
+        told(&confirm("A?"), &confirm("a?")),
+        ["Prerequisites c confirm Changed \"A?\"@7 \"a?\"@7"]
+    );
     assert_eq!(
         told("[[prerequisites]]\nitem = \"c\"\n", &confirm("A?")),
         [
@@ -117,7 +137,9 @@ fn the_order_of_steps_counts() {
     );
     assert_eq!(
         told_below(&steps(&["a", "b"]), &steps(&["b"])),
-        ["Steps a step Removed {\"before\":\"b\",\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"]
+        [
+            "Steps a step Removed {\"before\":\"b\",\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"
+        ]
     );
 }
 
@@ -147,12 +169,18 @@ fn a_step_that_does_something_else_is_still_the_step() {
 #[test]
 fn others_are_what_they_come_to() {
     let files = |rows: &str| format!("[payload]\nfiles = [{rows}]\n");
-    let (one, two) = ("{ name = \"a.msi\", size = 512 }", "{ name = \"b.msi\", size = 512 }");
+    let (one, two) = (
+        "{ name = \"a.msi\", size = 512 }",
+        "{ name = \"b.msi\", size = 512 }",
+    );
     let step = "[[steps]]\nid = \"s\"\naction = \"copy\"\nto = \"share\"\nothers = true\n";
     let (old, new) = (files(one), files(&format!("{one}, {two}")));
     assert_eq!(
         told_below(&format!("{step}{old}"), &format!("{step}{new}")),
-        ["Steps s files Added null \"b.msi\"@11", "Payload b.msi file Added null {\"name\":\"b.msi\",\"size\":512}@13",]
+        [
+            "Steps s files Added null \"b.msi\"@11",
+            "Payload b.msi file Added null {\"name\":\"b.msi\",\"size\":512}@13",
+        ]
     );
 }
 
@@ -161,7 +189,9 @@ fn a_row_is_known_by_its_name_in_any_case() {
     let files = |rows: &str| format!("{}[payload]\nfiles = [{rows}]\n", by_hand("m"));
     assert_eq!(
         told_below(
-            &files("{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.exe\", unused = \"x\" }"),
+            &files(
+                "{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.exe\", unused = \"x\" }"
+            ),
             &files("{ name = \"A.msi\", size = 1024, unused = \"x\", platform = \"x64\" }")
         ),
         [

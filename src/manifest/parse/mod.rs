@@ -15,7 +15,9 @@ use super::known::{self, AllKnown};
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
-use crate::document::{Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read};
+use crate::document::{
+    Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read,
+};
 use crate::names::{Folded, Kb, Version};
 
 /// What is checked beyond the language itself.
@@ -30,8 +32,13 @@ pub fn parse(source: &Source, findings: &mut Findings) -> Option<Manifest> {
     parse_with(source, &Checks::default(), findings)
 }
 
-/// Reads a manifest and checks it as far as the caller can. Nothing comes back if there was an error.
-pub fn parse_with(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Option<Manifest> {
+/// Reads a manifest and checks it as far as the caller can. Nothing comes back if there was an
+/// error.
+pub fn parse_with(
+    source: &Source,
+    checks: &Checks<'_>,
+    findings: &mut Findings,
+) -> Option<Manifest> {
     match check(source, checks, findings) {
         Read::Whole(manifest) => Some(*manifest),
         Read::Part(_) | Read::Nothing => None,
@@ -49,7 +56,8 @@ pub enum Read {
     Nothing,
 }
 
-/// Reads a manifest and checks it as far as the caller can; what could be read comes back in any case.
+/// Reads a manifest and checks it as far as the caller can; what could be read comes back in any
+/// case.
 pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Read {
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
@@ -64,26 +72,39 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
         }
         (draft, reader.whole())
     });
-    let Some((draft, whole)) = draft else { return Read::Nothing };
+    let Some((draft, whole)) = draft else {
+        return Read::Nothing;
+    };
     if findings.errors() == before {
-        return draft.finish(source).map_or(Read::Nothing, |manifest| Read::Whole(Box::new(manifest)));
+        return draft
+            .finish(source)
+            .map_or(Read::Nothing, |manifest| Read::Whole(Box::new(manifest)));
     }
     // Of a broken text nobody can tell which rows are there.
-    if whole { Read::Part(draft.file_table(source)) } else { Read::Nothing }
+    if whole {
+        Read::Part(draft.file_table(source))
+    } else {
+        Read::Nothing
+    }
 }
 
 /// Only the identity and relations of a manifest, whatever else is wrong with it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
-    let rollup = read(source, &MANIFEST, &mut Findings::default(), |reader, top| {
-        let mut rollup = RollupDraft::default();
-        if let Some(table) = reader.table(top, "rollup") {
-            read_rollup(reader, &table, &mut rollup);
-        }
-        if let Some(table) = reader.table(top, "article") {
-            article(reader, &table, &mut rollup);
-        }
-        rollup
-    });
+    let rollup = read(
+        source,
+        &MANIFEST,
+        &mut Findings::default(),
+        |reader, top| {
+            let mut rollup = RollupDraft::default();
+            if let Some(table) = reader.table(top, "rollup") {
+                read_rollup(reader, &table, &mut rollup);
+            }
+            if let Some(table) = reader.table(top, "article") {
+                article(reader, &table, &mut rollup);
+            }
+            rollup
+        },
+    );
     rollup.unwrap_or_default()
 }
 
@@ -96,12 +117,27 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
         article(reader, &table, &mut rollup);
     }
     let tables = reader.tables(top, "prerequisites");
-    let prerequisites = tables.iter().map(|table| prerequisite(reader, table)).collect();
+    let prerequisites = tables
+        .iter()
+        .map(|table| prerequisite(reader, table))
+        .collect();
     let tables = reader.tables(top, "steps");
-    let steps = tables.iter().map(|table| step::step(reader, table)).collect();
+    let steps = tables
+        .iter()
+        .map(|table| step::step(reader, table))
+        .collect();
     let (payload, known) = (table::payload(reader, top), AllKnown::default());
-    let mut draft = Draft { rollup, prerequisites, steps, payload, known };
-    draft.steps.iter_mut().for_each(|step| step::strays(reader, step));
+    let mut draft = Draft {
+        rollup,
+        prerequisites,
+        steps,
+        payload,
+        known,
+    };
+    draft
+        .steps
+        .iter_mut()
+        .for_each(|step| step::strays(reader, step));
     unique_ids(reader, &draft);
     draft
 }
@@ -128,12 +164,17 @@ fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed
     let mut seen = BTreeSet::new();
     let mut numbers = Vec::new();
     for text in texts {
-        let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else { continue };
+        let Some(kb) = reader.parsed(text, Code::BadValue, str::parse::<Kb>) else {
+            continue;
+        };
         match seen.insert(kb.value) {
             true => numbers.push(kb),
             false => {
                 let message = format!("`{key}` lists {} twice", kb.value);
-                reader.findings.add(Code::DuplicateName, kb.span, message).help("remove one");
+                reader
+                    .findings
+                    .add(Code::DuplicateName, kb.span, message)
+                    .help("remove one");
             }
         }
     }
@@ -142,10 +183,17 @@ fn relation(reader: &mut Reader<'_>, table: &Table<'_>, key: &str) -> Vec<Placed
 
 fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     let own = rollup.kb.as_ref().map(|kb| kb.value);
-    let lists = [("includes", &rollup.includes), ("replaces", &rollup.replaces), ("requires", &rollup.requires)];
+    let lists = [
+        ("includes", &rollup.includes),
+        ("replaces", &rollup.replaces),
+        ("requires", &rollup.requires),
+    ];
     for (key, list) in lists {
         for kb in list.iter().filter(|kb| Some(kb.value) == own) {
-            let message = format!("{} is this rollup itself, so it cannot stand in `{key}`", kb.value);
+            let message = format!(
+                "{} is this rollup itself, so it cannot stand in `{key}`",
+                kb.value
+            );
             reader
                 .findings
                 .add(Code::SelfRelation, kb.span.clone(), message)
@@ -153,9 +201,16 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         }
     }
     let replaced: BTreeSet<Kb> = rollup.replaces.iter().map(|kb| kb.value).collect();
-    for kb in rollup.requires.iter().filter(|kb| replaced.contains(&kb.value) && Some(kb.value) != own) {
+    for kb in rollup
+        .requires
+        .iter()
+        .filter(|kb| replaced.contains(&kb.value) && Some(kb.value) != own)
+    {
         let message = format!("{} is required to be in force and replaced", kb.value);
-        reader.findings.add(Code::Opposed, kb.span.clone(), message).help("remove it from `requires` or `replaces`");
+        reader
+            .findings
+            .add(Code::Opposed, kb.span.clone(), message)
+            .help("remove it from `requires` or `replaces`");
     }
 }
 
@@ -167,9 +222,15 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
         .map(|revision| revision.value);
     rollup.reviewed = reader.day(table, "reviewed");
     reviewed_later(reader, rollup);
-    let Some(url) = reader.text(table, "url") else { return };
+    let Some(url) = reader.text(table, "url") else {
+        return;
+    };
     if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
-        let finding = reader.findings.add(Code::BadValue, url.span, format!("`{}` is no web address", url.value));
+        let finding = reader.findings.add(
+            Code::BadValue,
+            url.span,
+            format!("`{}` is no web address", url.value),
+        );
         finding.help("it begins with `http://` or `https://`");
         return;
     }
@@ -177,7 +238,10 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
         && let Some(other) = article_of(&url.value).filter(|other| *other != kb)
     {
         let message = format!("the address is that of {other}, and the rollup is {kb}");
-        reader.findings.add(Code::OtherArticle, url.span, message).help("compare both numbers with the article");
+        reader
+            .findings
+            .add(Code::OtherArticle, url.span, message)
+            .help("compare both numbers with the article");
     }
     rollup.url = Some(url.value);
 }
@@ -187,20 +251,31 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
         && reviewed.value < released.value
     {
-        let message = format!("reviewed on {} and released only on {}", reviewed.value, released.value);
-        let finding = reader.findings.add(Code::DatesBackwards, reviewed.span.clone(), message);
+        let message = format!(
+            "reviewed on {} and released only on {}",
+            reviewed.value, released.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::DatesBackwards, reviewed.span.clone(), message);
         finding.help("compare both days with the article");
     }
 }
 
 /// The article that an address names by its number, as in `…/kb/952076/` or `…/help/952076`.
 fn article_of(url: &str) -> Option<Kb> {
-    let mut parts = url.split('/').skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
+    let mut parts = url
+        .split('/')
+        .skip_while(|part| !["kb", "help"].contains(&part.to_ascii_lowercase().as_str()));
     parts.nth(1)?.parse().ok()
 }
 
 fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft {
-    let kinds: Vec<&Case> = PREREQUISITE.cases().iter().filter(|case| table.has(case.name)).collect();
+    let kinds: Vec<&Case> = PREREQUISITE
+        .cases()
+        .iter()
+        .filter(|case| table.has(case.name))
+        .collect();
     let condition = match kinds[..] {
         [kind] => condition(reader, table, kind),
         [] => {
@@ -209,7 +284,10 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
         }
         [first, second, ..] => {
             let span = table.key(second.name).unwrap_or_default();
-            let message = format!("one prerequisite cannot ask for `{}` and `{}`", first.name, second.name);
+            let message = format!(
+                "one prerequisite cannot ask for `{}` and `{}`",
+                first.name, second.name
+            );
             reader
                 .findings
                 .add(Code::Contradiction, span, message)
@@ -217,18 +295,30 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
             None
         }
     };
-    PrerequisiteDraft { span: table.span(), condition }
+    PrerequisiteDraft {
+        span: table.span(),
+        condition,
+    }
 }
 
-fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) -> Option<ConditionDraft> {
+fn condition(
+    reader: &mut Reader<'_>,
+    table: &Table<'_>,
+    case: &'static Case,
+) -> Option<ConditionDraft> {
     let kind = case.name;
     for key in table.keys() {
         if PREREQUISITE.takes(key.value) && !PREREQUISITE.goes_with(case, key.value) {
             let message = format!("`{}` does not go with `{kind}`", key.value);
-            reader.findings.add(Code::Unfitting, key.span, message).help("remove it");
+            reader
+                .findings
+                .add(Code::Unfitting, key.span, message)
+                .help("remove it");
         }
     }
-    case.rules.iter().for_each(|rule| needs(reader, table, rule));
+    case.rules
+        .iter()
+        .for_each(|rule| needs(reader, table, rule));
     let subject = reader.text(table, kind);
     match kind {
         "product" => {
@@ -236,13 +326,20 @@ fn condition(reader: &mut Reader<'_>, table: &Table<'_>, case: &'static Case) ->
             let on = reader.text(table, "on");
             // At most nine digits, so it fits.
             let service_pack = service_pack.map_or(0, |pack| pack.value as u32);
-            Some(ConditionDraft::Product { product: subject?, service_pack, on })
+            Some(ConditionDraft::Product {
+                product: subject?,
+                service_pack,
+                on,
+            })
         }
         "item" => Some(ConditionDraft::Item { item: subject? }),
         _ => {
             let id = reader.text(table, "id");
             let id = id.and_then(|id| checked_id(reader, id));
-            Some(ConditionDraft::Confirm { id: id?, question: subject?.value })
+            Some(ConditionDraft::Confirm {
+                id: id?,
+                question: subject?.value,
+            })
         }
     }
 }
@@ -253,7 +350,9 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
     if id.value.starts_with('-') || !id.value.chars().all(plain) {
         let message = format!("`{}` is no id", id.value);
         let finding = reader.findings.add(Code::BadValue, id.span, message);
-        finding.help("an id has letters, digits, `-`, `_` and `.`, since it is typed on the command line");
+        finding.help(
+            "an id has letters, digits, `-`, `_` and `.`, since it is typed on the command line",
+        );
         return None;
     }
     Some(id)
@@ -264,11 +363,19 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     for id in draft.steps.iter().filter_map(|step| step.id.as_ref()) {
         if let Some(line) = seen.insert(Folded::of(&id.value), reader.source.line(id.span.start)) {
             let message = format!("there are two steps with the id `{}`", id.value);
-            duplicate(reader, id.span.clone(), format!("{message}; the first is on line {line}"));
+            duplicate(
+                reader,
+                id.span.clone(),
+                format!("{message}; the first is on line {line}"),
+            );
         }
     }
     let mut seen = BTreeSet::new();
-    for condition in draft.prerequisites.iter().filter_map(|prerequisite| prerequisite.condition.as_ref()) {
+    for condition in draft
+        .prerequisites
+        .iter()
+        .filter_map(|prerequisite| prerequisite.condition.as_ref())
+    {
         asked_once(reader, condition, &mut seen);
     }
 }
@@ -290,29 +397,47 @@ fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BT
         return;
     }
     if kind == "id" {
-        duplicate(reader, name.span.clone(), format!("there are two prerequisites with the id `{}`", name.value));
+        duplicate(
+            reader,
+            name.span.clone(),
+            format!("there are two prerequisites with the id `{}`", name.value),
+        );
         return;
     }
     let message = format!("two prerequisites ask for the {kind} `{}`", name.value);
-    reader.findings.add(Code::AskedTwice, name.span.clone(), message).help("keep the stricter one");
+    reader
+        .findings
+        .add(Code::AskedTwice, name.span.clone(), message)
+        .help("keep the stricter one");
 }
 
 /// A key that the others call for, and that is not there.
 fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
     match *rule {
         Rule::Needs(key, line) if !table.has(key) => reader.missing(table, key, line),
-        Rule::With(key, needed, line) if table.has(key) && !table.has(needed) => reader.missing(table, needed, line),
+        Rule::With(key, needed, line) if table.has(key) && !table.has(needed) => {
+            reader.missing(table, needed, line)
+        }
         _ => {}
     }
 }
 
 fn duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
-    reader.findings.add(Code::DuplicateName, span, message).help("case does not count; remove or rename one");
+    reader
+        .findings
+        .add(Code::DuplicateName, span, message)
+        .help("case does not count; remove or rename one");
 }
 
 /// Where the keys that a table has stand.
-fn key_spans(table: &Table<'_>, shape: &'static Shape) -> impl Iterator<Item = (&'static str, Span)> {
-    shape.named().iter().filter_map(|key| Some((key.name, table.key(key.name)?)))
+fn key_spans(
+    table: &Table<'_>,
+    shape: &'static Shape,
+) -> impl Iterator<Item = (&'static str, Span)> {
+    shape
+        .named()
+        .iter()
+        .filter_map(|key| Some((key.name, table.key(key.name)?)))
 }
 
 fn plain(texts: Vec<Placed<String>>) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The manifest's language: every table, every key, and what each of them says.
 //!
-//! The reader and the JSON Schema of `rollup schema manifest` both come from here. What holds between
-//! places, such as a file that has no row in the table, is for the checks.
+//! The reader and the JSON Schema of `rollup schema manifest` both come from here. What holds
+//! between places, such as a file that has no row in the table, is for the checks.
 
 use crate::document::{Case, Cases, Form, Key, Kind, List, Rule, Shape, TOP};
 
@@ -16,8 +16,17 @@ pub static MANIFEST: Shape = Shape::new(
             "schema = 1",
             "The version of the language that this document is written in.",
         ),
-        Key::required("rollup", Kind::Table(&ROLLUP), "[rollup]", "What the rollup is, and how it relates to others."),
-        Key::new("article", Kind::Table(&ARTICLE), "The page that the manifest was written from."),
+        Key::required(
+            "rollup",
+            Kind::Table(&ROLLUP),
+            "[rollup]",
+            "What the rollup is, and how it relates to others.",
+        ),
+        Key::new(
+            "article",
+            Kind::Table(&ARTICLE),
+            "The page that the manifest was written from.",
+        ),
         Key::new(
             "prerequisites",
             Kind::Headers(&PREREQUISITE),
@@ -29,7 +38,11 @@ pub static MANIFEST: Shape = Shape::new(
             "[[steps]]",
             "What is done, in the order of this document. One numbered step of the article may become several.",
         ),
-        Key::new("payload", Kind::Table(&PAYLOAD), "The rollup's files, as unpacked from the vendor's download."),
+        Key::new(
+            "payload",
+            Kind::Table(&PAYLOAD),
+            "The rollup's files, as unpacked from the vendor's download.",
+        ),
     ],
 );
 
@@ -58,13 +71,25 @@ pub(super) static ROLLUP: Shape = Shape::new(
         ),
         Key::required(
             "product_versions",
-            Kind::Texts(List { form: Form::Words, filled: true, unique: false }),
+            Kind::Texts(List {
+                form: Form::Words,
+                filled: true,
+                unique: false,
+            }),
             "product_versions = [\"4.0\"]",
             "The versions of the product that the rollup is for; the deployment's `product_version` must be one of \
              them.",
         ),
-        Key::new("scope", PROSE, "The part of the product that the rollup is about, for people."),
-        Key::new("released", Kind::Day, "The day of the release, as YYYY-MM-DD without quotes."),
+        Key::new(
+            "scope",
+            PROSE,
+            "The part of the product that the rollup is about, for people.",
+        ),
+        Key::new(
+            "released",
+            Kind::Day,
+            "The day of the release, as YYYY-MM-DD without quotes.",
+        ),
         Key::new(
             "includes",
             RELATED,
@@ -85,7 +110,11 @@ pub(super) static ROLLUP: Shape = Shape::new(
             Kind::texts(Form::Prose),
             "What the rollup mends, for preview and report; one text for each fault.",
         ),
-        Key::new("notes", Kind::texts(Form::Prose), "What an operator should know, for preview and report."),
+        Key::new(
+            "notes",
+            Kind::texts(Form::Prose),
+            "What an operator should know, for preview and report.",
+        ),
     ],
 );
 
@@ -93,13 +122,21 @@ pub(super) static ARTICLE: Shape = Shape::new(
     "[article]",
     "The page that the manifest was written from.",
     &[
-        Key::new("url", Kind::Text(Form::WebAddress), "The web address of the article, with `http://` or `https://`."),
+        Key::new(
+            "url",
+            Kind::Text(Form::WebAddress),
+            "The web address of the article, with `http://` or `https://`.",
+        ),
         Key::new(
             "revision",
             Kind::Text(Form::Version),
             "The revision of the article, numbers joined by dots, such as `1.0`. They are compared number by number.",
         ),
-        Key::new("reviewed", Kind::Day, "The day of the article's last review, as YYYY-MM-DD without quotes."),
+        Key::new(
+            "reviewed",
+            Kind::Day,
+            "The day of the article's last review, as YYYY-MM-DD without quotes.",
+        ),
     ],
 );
 
@@ -241,7 +278,10 @@ const ACTIONS: &[Case] = &[
         name: "install",
         about: "Puts items in place, as one batch; what was removed goes where it was.",
         keys: &["items", "groups", "removed_by", "on", "platform"],
-        rules: &[Rule::Targets(&["items", "groups", "removed_by"]), Rule::Alone("removed_by", &["items", "groups"])],
+        rules: &[
+            Rule::Targets(&["items", "groups", "removed_by"]),
+            Rule::Alone("removed_by", &["items", "groups"]),
+        ],
     },
     Case {
         name: "copy",
@@ -258,7 +298,11 @@ const ACTIONS: &[Case] = &[
         name: "run",
         about: "Runs installer packages on every server of a role, outside the console.",
         keys: &["files", "on", "platform"],
-        rules: &[Rule::Targets(&["files"]), Rule::Needs("on", ON), Rule::Packages("files")],
+        rules: &[
+            Rule::Targets(&["files"]),
+            Rule::Needs("on", ON),
+            Rule::Packages("files"),
+        ],
     },
     Case {
         name: "initialize",
@@ -266,16 +310,44 @@ const ACTIONS: &[Case] = &[
         keys: &["items", "parameters", "on", "platform"],
         rules: &[Rule::Targets(&["items"])],
     },
-    Case { name: "start", about: "Starts a service that does not run.", keys: SERVICE_KEYS, rules: SERVICE_RULES },
-    Case { name: "stop", about: "Stops a service that runs.", keys: SERVICE_KEYS, rules: SERVICE_RULES },
-    Case { name: "restart", about: "Stops a service and starts it.", keys: SERVICE_KEYS, rules: SERVICE_RULES },
-    Case { name: "enable", about: "Lets a service be started.", keys: SERVICE_KEYS, rules: SERVICE_RULES },
-    Case { name: "disable", about: "Keeps a service from being started.", keys: SERVICE_KEYS, rules: SERVICE_RULES },
+    Case {
+        name: "start",
+        about: "Starts a service that does not run.",
+        keys: SERVICE_KEYS,
+        rules: SERVICE_RULES,
+    },
+    Case {
+        name: "stop",
+        about: "Stops a service that runs.",
+        keys: SERVICE_KEYS,
+        rules: SERVICE_RULES,
+    },
+    Case {
+        name: "restart",
+        about: "Stops a service and starts it.",
+        keys: SERVICE_KEYS,
+        rules: SERVICE_RULES,
+    },
+    Case {
+        name: "enable",
+        about: "Lets a service be started.",
+        keys: SERVICE_KEYS,
+        rules: SERVICE_RULES,
+    },
+    Case {
+        name: "disable",
+        about: "Keeps a service from being started.",
+        keys: SERVICE_KEYS,
+        rules: SERVICE_RULES,
+    },
     Case {
         name: "manual",
         about: "Waits for a person to do what nobody else can, such as running a database script.",
         keys: &["instructions", "undo", "optional", "on", "platform"],
-        rules: &[Rule::Needs("instructions", "instructions = \"…\""), Rule::With("platform", "on", ON)],
+        rules: &[
+            Rule::Needs("instructions", "instructions = \"…\""),
+            Rule::With("platform", "on", ON),
+        ],
     },
 ];
 
@@ -295,14 +367,22 @@ static PARAMETERS: Shape = Shape::free(
     "`parameters`",
     "Answers by procedure.",
     Form::Anything,
-    Key::new("PROCEDURE", Kind::Table(&GIVEN), "The answers that this procedure gets, by name."),
+    Key::new(
+        "PROCEDURE",
+        Kind::Table(&GIVEN),
+        "The answers that this procedure gets, by name.",
+    ),
 );
 
 static GIVEN: Shape = Shape::free(
     "an entry of `parameters`",
     "The answers for one procedure.",
     Form::Anything,
-    Key::new("NAME", Kind::AnyText, "The answer, a text, which may be empty."),
+    Key::new(
+        "NAME",
+        Kind::AnyText,
+        "The answer, a text, which may be empty.",
+    ),
 );
 
 static PAYLOAD: Shape = Shape::new(
@@ -352,7 +432,11 @@ static PINS: Shape = Shape::free(
     "[payload.sha256]",
     "The SHA-256 of each file.",
     Form::FileName,
-    Key::new("FILE", Kind::Text(Form::Sha256), "The SHA-256 of this file, 64 hexadecimal digits."),
+    Key::new(
+        "FILE",
+        Kind::Text(Form::Sha256),
+        "The SHA-256 of this file, 64 hexadecimal digits.",
+    ),
 );
 
 const TEXT: Kind = Kind::Text(Form::Words);

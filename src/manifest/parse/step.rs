@@ -37,7 +37,9 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         on: reader.text(table, "on"),
         instructions: reader.text(table, "instructions").map(|text| text.value),
         undo: reader.text(table, "undo").map(|text| text.value),
-        optional: reader.flag(table, "optional").is_some_and(|optional| optional.value),
+        optional: reader
+            .flag(table, "optional")
+            .is_some_and(|optional| optional.value),
         torn: Torn::default(),
         known: Known::default(),
     };
@@ -49,15 +51,21 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     draft
 }
 
-/// What may stand in the step and could not be read. A fault in any other key bears upon nothing here.
+/// What may stand in the step and could not be read. A fault in any other key bears upon nothing
+/// here.
 fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: bool) -> Torn {
     let unclear = is_unclear(table);
     let lost = |key, is_there: bool| unclear || (table.has(key) && !is_there);
     let servers = lost("on", draft.on.is_some()) || lost("platform", draft.platform.is_some());
     let files = match table.has("files") {
-        true => draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len()),
+        true => {
+            draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len())
+        }
         // A step that should have files and names none may have meant any.
-        false => unclear || (matches!(draft.verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none()),
+        false => {
+            unclear
+                || (matches!(draft.verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none())
+        }
     };
     Torn {
         targets: torn_lists || servers || lost("removed_by", draft.removed_by.is_some()),
@@ -67,12 +75,20 @@ fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: b
     }
 }
 
-/// What of a step stands under a misspelled key or in another table, which is known once all tables are read.
+/// What of a step stands under a misspelled key or in another table, which is known once all tables
+/// are read.
 pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
-    let astray = |keys: &[&str]| keys.iter().any(|key| reader.is_stray(&step.header, STEP.title, key));
+    let astray = |keys: &[&str]| {
+        keys.iter()
+            .any(|key| reader.is_stray(&step.header, STEP.title, key))
+    };
     let servers = astray(&["on", "platform"]);
     let targets = servers || astray(&["items", "groups", "removed_by"]);
-    let (files, service, undo) = (astray(&["files", "others"]), servers || astray(&["service"]), astray(&["undo"]));
+    let (files, service, undo) = (
+        astray(&["files", "others"]),
+        servers || astray(&["service"]),
+        astray(&["undo"]),
+    );
     step.torn.targets |= targets;
     step.torn.files |= files;
     step.torn.service |= service;
@@ -82,7 +98,10 @@ pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
 /// Whether it has a key that means nothing and is near to none: it may be meant for any.
 fn is_unclear(table: &Table<'_>) -> bool {
     let near = |key: &str| nearest(key, STEP.named().iter().map(|key| key.name));
-    table.keys().iter().any(|key| !STEP.takes(key.value) && near(key.value).is_none())
+    table
+        .keys()
+        .iter()
+        .any(|key| !STEP.takes(key.value) && near(key.value).is_none())
 }
 
 /// The action, and a finding for each key that it does not have.
@@ -93,15 +112,24 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
         let near = reader.nearest(&action.value, actions()).map(str::to_owned);
         let message = format!("there is no action `{}`", action.value);
         let finding = reader.findings.add(Code::BadValue, action.span, message);
-        finding.did_you_mean(near.as_deref()).help(format!("the actions are {}", listed(actions())));
+        finding
+            .did_you_mean(near.as_deref())
+            .help(format!("the actions are {}", listed(actions())));
         return None;
     };
     for key in table.keys().into_iter().filter(|key| STEP.takes(key.value)) {
         if !STEP.goes_with(case, key.value) {
-            let takers = STEP.cases().iter().filter(|case| case.keys.contains(&key.value)).map(|case| case.name);
+            let takers = STEP
+                .cases()
+                .iter()
+                .filter(|case| case.keys.contains(&key.value))
+                .map(|case| case.name);
             let message = format!("a step that does `{}` has no `{}`", case.name, key.value);
             let help = format!("`{}` belongs to {}", key.value, listed(takers));
-            reader.findings.add(Code::Unfitting, key.span, message).help(help);
+            reader
+                .findings
+                .add(Code::Unfitting, key.span, message)
+                .help(help);
         }
     }
     Some(case)
@@ -131,7 +159,9 @@ fn obey(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Ru
         Rule::Targets(keys) => one_of(reader, table, draft, keys),
         Rule::Alone(key, others) => {
             let other = others.iter().find(|other| table.has(other));
-            other.into_iter().for_each(|other| exclusive(reader, table, key, other));
+            other
+                .into_iter()
+                .for_each(|other| exclusive(reader, table, key, other));
         }
         Rule::Packages(_) => packages_only(reader, draft),
         // It was told where the place was read.
@@ -146,46 +176,73 @@ fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &
     // A target that could not be read has its finding already.
     let listed = ["files", "others"].iter().any(|key| table.has(key));
     let told = present > 0 && (listed || draft.torn.targets || draft.torn.service);
-    let astray = || keys.iter().any(|key| reader.is_stray(&table.span(), STEP.title, key));
+    let astray = || {
+        keys.iter()
+            .any(|key| reader.is_stray(&table.span(), STEP.title, key))
+    };
     if chosen || other || told || is_unclear(table) || astray() {
         return;
     }
-    let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
+    let keys = keys
+        .iter()
+        .map(|key| format!("`{key}`"))
+        .collect::<Vec<_>>()
+        .join(" or ");
     let message = format!("the step `{}` has no targets", draft.name());
-    reader.findings.add(Code::NoTargets, draft.place(), message).help(format!("give it {keys}"));
+    reader
+        .findings
+        .add(Code::NoTargets, draft.place(), message)
+        .help(format!("give it {keys}"));
 }
 
 fn exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str) {
     if let (Some(span), true) = (table.key(one), table.has(other)) {
         let message = format!("`{one}` and `{other}` exclude each other");
-        reader.findings.add(Code::Contradiction, span, message).help("keep one of them");
+        reader
+            .findings
+            .add(Code::Contradiction, span, message)
+            .help("keep one of them");
     }
 }
 
 fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
     for file in draft.files.iter().filter(|file| !file.value.is_msi()) {
-        let message = format!("`{}` is no installer package, and nothing else is ever run", file.value);
-        let finding = reader.findings.add(Code::NotAPackage, file.span.clone(), message);
+        let message = format!(
+            "`{}` is no installer package, and nothing else is ever run",
+            file.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::NotAPackage, file.span.clone(), message);
         finding.help("describe it in a `manual` step");
     }
 }
 
 /// The lists of items by their groups, and whether anything of them could not be read.
 fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
-    let Some(groups) = reader.table(table, "items") else { return (Vec::new(), table.has("items")) };
+    let Some(groups) = reader.table(table, "items") else {
+        return (Vec::new(), table.has("items"));
+    };
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut torn = false;
     for key in groups.keys() {
         let before = reader.findings.errors();
         let names = reader.texts_or_none(&groups, key.value);
-        let group = Placed { value: key.value.to_owned(), span: key.span };
+        let group = Placed {
+            value: key.value.to_owned(),
+            span: key.span,
+        };
         let path = reader.parsed(group.clone(), Code::BadName, RelPath::parse);
         torn |= reader.findings.errors() > before;
         unique(reader, &names, key.value);
         let Some(path) = path else { continue };
         if !seen.insert(path.value.folded()) {
-            duplicate(reader, group.span.clone(), format!("`items` has the group `{}` twice", group.value));
+            duplicate(
+                reader,
+                group.span.clone(),
+                format!("`items` has the group `{}` twice", group.value),
+            );
         }
         found.push((group, names));
     }
@@ -197,7 +254,11 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
 fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, bool) {
     let before = reader.findings.errors();
     let mut groups = reader.texts_or_none(table, "groups");
-    groups.retain(|group| reader.parsed(group.clone(), Code::BadName, RelPath::parse).is_some());
+    groups.retain(|group| {
+        reader
+            .parsed(group.clone(), Code::BadName, RelPath::parse)
+            .is_some()
+    });
     let torn = reader.findings.errors() > before;
     unique(reader, &groups, "groups");
     (groups, torn)
@@ -208,7 +269,11 @@ fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
     let mut seen = BTreeSet::new();
     for text in texts {
         if !seen.insert(Folded::of(&text.value)) {
-            duplicate(reader, text.span.clone(), format!("`{}` lists `{}` twice", brief(key), text.value));
+            duplicate(
+                reader,
+                text.span.clone(),
+                format!("`{}` lists `{}` twice", brief(key), text.value),
+            );
         }
     }
 }
@@ -216,13 +281,19 @@ fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
 fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
     let texts = reader.texts_or_none(table, "files");
     unique(reader, &texts, "files");
-    texts.into_iter().filter_map(|text| reader.parsed(text, Code::BadName, FileName::parse)).collect()
+    texts
+        .into_iter()
+        .filter_map(|text| reader.parsed(text, Code::BadName, FileName::parse))
+        .collect()
 }
 
 fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
     let others = reader.flag(table, "others")?;
     if !others.value {
-        let finding = reader.findings.add(Code::BadValue, others.span, "`others = false` says nothing");
+        let finding =
+            reader
+                .findings
+                .add(Code::BadValue, others.span, "`others = false` says nothing");
         finding.help("remove the key");
         return None;
     }
@@ -237,16 +308,27 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
     let on_servers = table.has("on");
     if to.value == "share" {
         if let Some(span) = table.key("on").or_else(|| table.key("platform")) {
-            let finding = reader.findings.add(Code::Contradiction, span, "the share is on no server of a role");
+            let finding = reader.findings.add(
+                Code::Contradiction,
+                span,
+                "the share is on no server of a role",
+            );
             finding.help("remove the key, or let `to` be a folder below the server's `Files`");
         }
         return Some(To::Share);
     }
     if !on_servers {
-        let message = format!("`{}` is a folder on servers, and the step does not say on which", to.value);
-        let finding = reader.findings.add(Code::MissingKey, to.span.clone(), message);
+        let message = format!(
+            "`{}` is a folder on servers, and the step does not say on which",
+            to.value
+        );
+        let finding = reader
+            .findings
+            .add(Code::MissingKey, to.span.clone(), message);
         let near = crate::document::nearest(&to.value, std::iter::once("share"));
-        finding.did_you_mean(near).help("add `on = \"ROLE\"`, or copy to the share with `to = \"share\"`");
+        finding
+            .did_you_mean(near)
+            .help("add `on = \"ROLE\"`, or copy to the share with `to = \"share\"`");
     }
     if to.value == "." {
         return Some(To::Files);
@@ -254,27 +336,51 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
     let span = to.span.clone();
     let folder = reader.parsed(to, Code::BadName, RelPath::parse)?;
     for part in folder.value.parts() {
-        reader.parsed(Placed { value: part.to_owned(), span: span.clone() }, Code::BadName, FileName::parse)?;
+        reader.parsed(
+            Placed {
+                value: part.to_owned(),
+                span: span.clone(),
+            },
+            Code::BadName,
+            FileName::parse,
+        )?;
     }
     Some(To::Folder(folder.value))
 }
 
 fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {
-    let Some(procedures) = reader.table(table, "parameters") else { return Vec::new() };
+    let Some(procedures) = reader.table(table, "parameters") else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for key in procedures.keys() {
         if !seen.insert(Folded::of(key.value)) {
-            duplicate(reader, key.span.clone(), format!("`parameters` has `{}` twice", key.value));
+            duplicate(
+                reader,
+                key.span.clone(),
+                format!("`parameters` has `{}` twice", key.value),
+            );
         }
-        let Some(given) = reader.table(&procedures, key.value) else { continue };
+        let Some(given) = reader.table(&procedures, key.value) else {
+            continue;
+        };
         let mut values = BTreeMap::new();
         for name in given.keys() {
             let value = reader.any_text(&given, name.value);
-            let value = value.map(|value| Placed { value: value.value, span: name.span });
+            let value = value.map(|value| Placed {
+                value: value.value,
+                span: name.span,
+            });
             values.extend(value.map(|value| (name.value.to_owned(), value)));
         }
-        found.push((Placed { value: key.value.to_owned(), span: key.span }, values));
+        found.push((
+            Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            },
+            values,
+        ));
     }
     found
 }

@@ -10,7 +10,9 @@ use crate::names::{Digest, FileName};
 
 pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
     let mut draft = TableDraft::default();
-    let Some(payload) = reader.table(top, "payload") else { return draft };
+    let Some(payload) = reader.table(top, "payload") else {
+        return draft;
+    };
     draft.header = Some(payload.span());
     for table in reader.tables(&payload, "files") {
         match row(reader, &table) {
@@ -22,10 +24,16 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
         draft.pins_header = Some(pins.span());
         for key in pins.keys() {
             let digest = reader.text(&pins, key.value);
-            let digest = digest.and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Digest>));
-            let name = Placed { value: key.value.to_owned(), span: key.span };
+            let digest =
+                digest.and_then(|text| reader.parsed(text, Code::BadValue, str::parse::<Digest>));
+            let name = Placed {
+                value: key.value.to_owned(),
+                span: key.span,
+            };
             let name = reader.parsed(name, Code::BadName, FileName::parse);
-            draft.pins.extend(name.map(|name| (name, digest.map(|digest| digest.value))));
+            draft
+                .pins
+                .extend(name.map(|name| (name, digest.map(|digest| digest.value))));
         }
     }
     draft
@@ -36,33 +44,55 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let name = reader.text(table, "name");
     let name = name.and_then(|name| reader.parsed(name, Code::BadName, FileName::parse));
     let size = reader.number(table, "size");
-    let modified = reader.datetime(table, "modified").and_then(|time| moment(reader, &time));
+    let modified = reader
+        .datetime(table, "modified")
+        .and_then(|time| moment(reader, &time));
     let platform = reader.text(table, "platform");
     let version = reader.text(table, "version").map(|version| version.value);
     let unused = reader.text(table, "unused");
     let torn = reader.findings.errors() > before;
-    Some(RowDraft { name: name?, size, modified, platform, version, unused, torn })
+    Some(RowDraft {
+        name: name?,
+        size,
+        modified,
+        platform,
+        version,
+        unused,
+        torn,
+    })
 }
 
 /// A moment in UTC, to the minute, in seconds since 1970.
 fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
     // Not as it would be written anew: `-00:00` is not `+00:00`.
-    let raw = reader.source.text().get(time.span.clone()).unwrap_or_default();
+    let raw = reader
+        .source
+        .text()
+        .get(time.span.clone())
+        .unwrap_or_default();
     let wrong = match (time.value.date, time.value.time, time.value.offset) {
         (Some(date), Some(clock), Some(Offset::Z)) => {
             if clock.second.unwrap_or(0) != 0 || clock.nanosecond.unwrap_or(0) != 0 {
                 "articles document times to the minute, so the seconds are 00"
             } else {
                 let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
-                let civil = DateTime::new(year, month, day, clock.hour as i8, clock.minute as i8, 0, 0);
+                let civil =
+                    DateTime::new(year, month, day, clock.hour as i8, clock.minute as i8, 0, 0);
                 match civil.and_then(|civil| civil.to_zoned(TimeZone::UTC)) {
                     Ok(moment) => {
-                        return Some(Placed { value: moment.timestamp().as_second(), span: time.span.clone() });
+                        return Some(Placed {
+                            value: moment.timestamp().as_second(),
+                            span: time.span.clone(),
+                        });
                     }
                     // TOML has checked the day; what is left is too far away.
                     Err(_) => {
-                        let message = format!("`modified` is {raw}, later than any time that is taken");
-                        let finding = reader.findings.add(Code::BadTime, time.span.clone(), message);
+                        let message =
+                            format!("`modified` is {raw}, later than any time that is taken");
+                        let finding =
+                            reader
+                                .findings
+                                .add(Code::BadTime, time.span.clone(), message);
                         finding.help("the last one is 9999-12-30T22:00:00Z");
                         return None;
                     }
@@ -73,6 +103,9 @@ fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64
         _ => "a date and a time are wanted, such as 2008-03-31T18:32:00Z",
     };
     let message = format!("`modified` is {raw}, which is not UTC to the minute");
-    reader.findings.add(Code::BadTime, time.span.clone(), message).help(wrong);
+    reader
+        .findings
+        .add(Code::BadTime, time.span.clone(), message)
+        .help(wrong);
     None
 }

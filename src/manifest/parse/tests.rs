@@ -10,13 +10,20 @@ const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
 const HMC40: &str = include_str!("../../../fixtures/hmc40/deployment.toml");
 
 fn deployment() -> Description {
-    description::parse(&Source::new("deployment.toml", HMC40), &mut Findings::default()).expect("no errors")
+    description::parse(
+        &Source::new("deployment.toml", HMC40),
+        &mut Findings::default(),
+    )
+    .expect("no errors")
 }
 
 fn shown(source: &Source, findings: &Findings) -> Vec<String> {
     let line = |finding: &&crate::document::Finding| {
         let (line, _) = source.place(finding.span.start);
-        format!("{line} {} {} {}", finding.level, finding.code, finding.message)
+        format!(
+            "{line} {} {} {}",
+            finding.level, finding.code, finding.message
+        )
     };
     findings.sorted().iter().map(line).collect()
 }
@@ -25,57 +32,110 @@ fn found(text: &str, checks: &Checks<'_>) -> Vec<String> {
     let source = Source::new("m.toml", text);
     let mut findings = Findings::default();
     let parsed = parse_with(&source, checks, &mut findings);
-    assert_eq!(parsed.is_some(), findings.errors() == 0, "{:?}", shown(&source, &findings));
+    assert_eq!(
+        parsed.is_some(),
+        findings.errors() == 0,
+        "{:?}",
+        shown(&source, &findings)
+    );
     shown(&source, &findings)
 }
 
 fn codes(found: &[String], without: &str) -> Vec<String> {
     let code = |line: &String| line.split(' ').nth(2).map(str::to_owned);
-    found.iter().filter_map(code).filter(|code| code != without).collect()
+    found
+        .iter()
+        .filter_map(code)
+        .filter(|code| code != without)
+        .collect()
 }
 
 /// The manifest before anybody pinned its files.
 fn unsealed() -> &'static str {
-    KB952076.split("[payload.sha256]").next().expect("there is always a first part")
+    KB952076
+        .split("[payload.sha256]")
+        .next()
+        .expect("there is always a first part")
 }
 
 fn sealed() -> String {
-    let manifest = parse(&Source::new("m.toml", unsealed()), &mut Findings::default()).expect("no errors");
-    let pins: Vec<_> =
-        manifest.files.iter().map(|row| (row.name.clone(), Digest::of(row.name.as_str().as_bytes()))).collect();
+    let manifest =
+        parse(&Source::new("m.toml", unsealed()), &mut Findings::default()).expect("no errors");
+    let pins: Vec<_> = manifest
+        .files
+        .iter()
+        .map(|row| (row.name.clone(), Digest::of(row.name.as_str().as_bytes())))
+        .collect();
     seal(unsealed(), &pins).expect("sealed")
 }
 
 #[test]
 fn kb952076_has_exactly_its_known_oddities() {
     let found = found(&sealed(), &Checks { deployment: None });
-    assert_eq!(found.iter().filter(|line| line.contains("RU0205")).count(), 18);
-    assert_eq!(codes(&found, "RU0205"), ["RU0202", "RU0203", "RU0202", "RU0202"], "{found:#?}");
+    assert_eq!(
+        found.iter().filter(|line| line.contains("RU0205")).count(),
+        18
+    );
+    assert_eq!(
+        codes(&found, "RU0205"),
+        ["RU0202", "RU0203", "RU0202", "RU0202"],
+        "{found:#?}"
+    );
 }
 
 #[test]
 fn kb952076_on_the_sample_site_adds_what_the_article_does_not_see() {
     let deployment = deployment();
-    let found = found(&sealed(), &Checks { deployment: Some(&deployment) });
-    let expected = ["RU0609", "RU0608", "RU0608", "RU0610", "RU0202", "RU0203", "RU0202", "RU0202"];
+    let found = found(
+        &sealed(),
+        &Checks {
+            deployment: Some(&deployment),
+        },
+    );
+    let expected = [
+        "RU0609", "RU0608", "RU0608", "RU0610", "RU0202", "RU0203", "RU0202", "RU0202",
+    ];
     assert_eq!(codes(&found, "RU0205"), expected, "{found:#?}");
 }
 
 #[test]
 fn missing_pins_are_one_warning() {
     let found = found(unsealed(), &Checks::default());
-    assert_eq!(found.iter().filter(|line| line.contains("warning RU0207")).count(), 1);
+    assert_eq!(
+        found
+            .iter()
+            .filter(|line| line.contains("warning RU0207"))
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn kb952076_is_read_as_it_was_written() {
-    let manifest = parse(&Source::new("m.toml", sealed()), &mut Findings::default()).expect("no errors");
+    let manifest =
+        parse(&Source::new("m.toml", sealed()), &mut Findings::default()).expect("no errors");
     assert_eq!(manifest.rollup.kb.to_string(), "KB952076");
     assert_eq!((manifest.steps.len(), manifest.files.len()), (5, 21));
     assert_eq!(manifest.files[0].modified, Some(1_206_988_320));
-    assert_eq!(manifest.files.iter().filter_map(|row| row.size).sum::<u64>(), 7_664_808);
-    let Action::Uninstall(selection) = &manifest.steps[0].action else { panic!("an uninstall step") };
-    assert_eq!(selection.items.iter().map(|group| group.names.len()).collect::<Vec<_>>(), [11, 7]);
+    assert_eq!(
+        manifest
+            .files
+            .iter()
+            .filter_map(|row| row.size)
+            .sum::<u64>(),
+        7_664_808
+    );
+    let Action::Uninstall(selection) = &manifest.steps[0].action else {
+        panic!("an uninstall step")
+    };
+    assert_eq!(
+        selection
+            .items
+            .iter()
+            .map(|group| group.names.len())
+            .collect::<Vec<_>>(),
+        [11, 7]
+    );
     assert!(manifest.files.iter().all(|row| row.sha256.is_some()));
 }
 
@@ -87,7 +147,8 @@ fn with(rest: &str) -> Vec<String> {
     found(&text, &Checks::default())
 }
 
-const PAYLOAD: &str = "[payload]\nfiles = [{ name = \"a.msi\", size = 512 }, { name = \"b.msi\", size = 1024 }]\n";
+const PAYLOAD: &str =
+    "[payload]\nfiles = [{ name = \"a.msi\", size = 512 }, { name = \"b.msi\", size = 1024 }]\n";
 
 #[test]
 fn every_action_is_read() {
@@ -106,12 +167,19 @@ fn every_action_is_read() {
     let mut findings = Findings::default();
     let source = Source::new("m.toml", text);
     let manifest = parse(&source, &mut findings);
-    assert_eq!(codes(&shown(&source, &findings), "RU0207"), [""; 0], "{:#?}", shown(&source, &findings));
+    assert_eq!(
+        codes(&shown(&source, &findings), "RU0207"),
+        [""; 0],
+        "{:#?}",
+        shown(&source, &findings)
+    );
     let steps = manifest.expect("no errors").steps;
     assert!(
         matches!(&steps[3].action, Action::Copy { files: CopyFiles::Others { names, .. }, to: CopyTarget::Servers { .. } } if names.len() == 1)
     );
-    assert!(matches!(&steps[4].action, Action::Install(InstallTargets::RemovedBy { step, .. }) if step == "U"));
+    assert!(
+        matches!(&steps[4].action, Action::Install(InstallTargets::RemovedBy { step, .. }) if step == "U")
+    );
 }
 
 #[test]
@@ -124,15 +192,28 @@ fn a_file_that_is_used_but_not_listed_is_told_once() {
 #[test]
 fn what_goes_should_come_back() {
     let remove = "[[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"G/H\" = [\"A\", \"B\"]\n";
-    let install = |what: &str| with(&format!("{remove}[[steps]]\nid = \"i\"\naction = \"install\"\n{what}\n"));
+    let install = |what: &str| {
+        with(&format!(
+            "{remove}[[steps]]\nid = \"i\"\naction = \"install\"\n{what}\n"
+        ))
+    };
     assert_eq!(codes(&with(remove), ""), ["RU0303"]);
     assert_eq!(codes(&install("groups = [\"g\"]"), ""), [""; 0]);
     assert_eq!(codes(&install("removed_by = \"U\""), ""), [""; 0]);
     assert_eq!(codes(&install("items.\"G/H\" = [\"A\"]"), ""), ["RU0303"]);
-    assert_eq!(codes(&install("items.\"G/H\" = [\"A\", \"B\", \"C\"]"), ""), ["RU0304"]);
+    assert_eq!(
+        codes(&install("items.\"G/H\" = [\"A\", \"B\", \"C\"]"), ""),
+        ["RU0304"]
+    );
     assert_eq!(codes(&install("groups = [\"alias of G\"]"), ""), [""; 0]);
     assert_eq!(codes(&install("removed_by = \"x\""), "RU0303"), ["RU0305"]);
-    assert_eq!(codes(&with("[[steps]]\nid = \"s\"\naction = \"stop\"\nservice = \"S\"\n"), ""), ["RU0306"]);
+    assert_eq!(
+        codes(
+            &with("[[steps]]\nid = \"s\"\naction = \"stop\"\nservice = \"S\"\n"),
+            ""
+        ),
+        ["RU0306"]
+    );
 }
 
 #[test]
@@ -144,7 +225,10 @@ fn keys_that_do_not_fit_are_told() {
     ));
     assert_eq!(
         codes(&found, "RU0207"),
-        ["RU0113", "RU0112", "RU0105", "RU0105", "RU0103", "RU0108", "RU0113", "RU0112", "RU0108", "RU0301"],
+        [
+            "RU0113", "RU0112", "RU0105", "RU0105", "RU0103", "RU0108", "RU0113", "RU0112",
+            "RU0108", "RU0301"
+        ],
         "{found:#?}"
     );
 }
@@ -159,7 +243,9 @@ fn a_row_says_what_is_wrong_with_it() {
     ));
     assert_eq!(
         codes(&found, "RU0207"),
-        ["RU0204", "RU0108", "RU0206", "RU0111", "RU0107", "RU0110", "RU0110"],
+        [
+            "RU0204", "RU0108", "RU0206", "RU0111", "RU0107", "RU0110", "RU0110"
+        ],
         "{found:#?}"
     );
 }
@@ -168,16 +254,45 @@ fn a_row_says_what_is_wrong_with_it() {
 fn names_of_the_deployment_are_checked() {
     let deployment = deployment();
     let text = KB952076
-        .replace("\"Exchange 2007 Hosted Email\",", "\"Exchange 2007 Hosted Mail\",")
-        .replace("items.\"MPS Web Services\" = [ ", "items.\"MPS Web Services\" = [ \"MPF Engine\", ")
+        .replace(
+            "\"Exchange 2007 Hosted Email\",",
+            "\"Exchange 2007 Hosted Mail\",",
+        )
+        .replace(
+            "items.\"MPS Web Services\" = [ ",
+            "items.\"MPS Web Services\" = [ \"MPF Engine\", ",
+        )
         .replace("on = \"mps-engine\"", "on = \"mps-engin\"")
-        .replace("service = \"Provisioning Engine\"", "service = \"Provisioning\"")
-        .replace("\"Initialize Managed Email 2007\",", "\"Managed Email 2007\",")
+        .replace(
+            "service = \"Provisioning Engine\"",
+            "service = \"Provisioning\"",
+        )
+        .replace(
+            "\"Initialize Managed Email 2007\",",
+            "\"Managed Email 2007\",",
+        )
         .replace("\"Hosted Exchange\", ", "\"Hosted Exchang\", ")
-        .replace("product = \"Exchange Server 2007\"", "product = \"Exchange 2007\"");
-    let found = found(&text, &Checks { deployment: Some(&deployment) });
-    let found: Vec<_> = codes(&found, "RU0205").into_iter().filter(|code| code.starts_with("RU06")).collect();
-    assert_eq!(found, ["RU0611", "RU0602", "RU0605", "RU0607", "RU0601", "RU0610", "RU0606", "RU0604", "RU0603"]);
+        .replace(
+            "product = \"Exchange Server 2007\"",
+            "product = \"Exchange 2007\"",
+        );
+    let found = found(
+        &text,
+        &Checks {
+            deployment: Some(&deployment),
+        },
+    );
+    let found: Vec<_> = codes(&found, "RU0205")
+        .into_iter()
+        .filter(|code| code.starts_with("RU06"))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "RU0611", "RU0602", "RU0605", "RU0607", "RU0601", "RU0610", "RU0606", "RU0604",
+            "RU0603"
+        ]
+    );
 }
 
 #[test]
@@ -186,7 +301,14 @@ fn twins_are_a_warning_until_they_are_pinned() {
         let source = Source::new("m.toml", text);
         let mut findings = Findings::default();
         parse(&source, &mut findings);
-        findings.sorted().iter().find(|finding| finding.code == Code::Twins).map(|finding| finding.level)
+        findings
+            .sorted()
+            .iter()
+            .find(|finding| finding.code == Code::Twins)
+            .map(|finding| finding.level)
     };
-    assert_eq!((level(unsealed()), level(&sealed())), (Some(Level::Warning), Some(Level::Note)));
+    assert_eq!(
+        (level(unsealed()), level(&sealed())),
+        (Some(Level::Warning), Some(Level::Note))
+    );
 }

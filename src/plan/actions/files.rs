@@ -9,17 +9,35 @@ use crate::plan::resolve::server_file;
 use crate::plan::{NewEntry, NewWhat, OperationKind, Origin, Side, What};
 
 impl Planner<'_> {
-    pub(super) fn copy(&mut self, step: &Step, files: &CopyFiles, to: &CopyTarget, draft: &mut Draft) {
+    pub(super) fn copy(
+        &mut self,
+        step: &Step,
+        files: &CopyFiles,
+        to: &CopyTarget,
+        draft: &mut Draft,
+    ) {
         let names: Vec<(String, u32)> = match files {
-            CopyFiles::Named(names) => names.iter().map(|listed| (listed.name.clone(), listed.line)).collect(),
-            CopyFiles::Others { names, line } => names.iter().map(|name| (name.to_string(), *line)).collect(),
+            CopyFiles::Named(names) => names
+                .iter()
+                .map(|listed| (listed.name.clone(), listed.line))
+                .collect(),
+            CopyFiles::Others { names, line } => {
+                names.iter().map(|name| (name.to_string(), *line)).collect()
+            }
         };
         match to {
             CopyTarget::Share => {
                 for (name, line) in names {
                     let share = self.snapshot.description.share.to_string();
-                    let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else { continue };
-                    let place = Place { target: name.clone(), server: None, at, line };
+                    let Ok(at) = RelPath::parse(&format!("{share}/{name}")) else {
+                        continue;
+                    };
+                    let place = Place {
+                        target: name.clone(),
+                        server: None,
+                        at,
+                        line,
+                    };
                     let shared = self.copy_file(&name, place, draft);
                     self.share.insert(Folded::of(&name), shared);
                 }
@@ -28,9 +46,16 @@ impl Planner<'_> {
                 for server in self.resolver.servers(step, on) {
                     for (name, line) in &names {
                         let site = &self.snapshot.description;
-                        let Some(at) = server_file(site, server, folder.as_ref(), name) else { continue };
+                        let Some(at) = server_file(site, server, folder.as_ref(), name) else {
+                            continue;
+                        };
                         let server = Some(site.servers[server.0].name.to_string());
-                        let place = Place { target: name.clone(), server, at, line: *line };
+                        let place = Place {
+                            target: name.clone(),
+                            server,
+                            at,
+                            line: *line,
+                        };
                         self.copy_file(name, place, draft);
                     }
                 }
@@ -39,7 +64,12 @@ impl Planner<'_> {
     }
 
     /// Plans the copy of one payload file to one place, and returns what stands there afterwards.
-    pub(super) fn copy_file(&mut self, name: &str, mut place: Place, draft: &mut Draft) -> Option<Shared> {
+    pub(super) fn copy_file(
+        &mut self,
+        name: &str,
+        mut place: Place,
+        draft: &mut Draft,
+    ) -> Option<Shared> {
         place.at = self.world.actual(&place.at);
         let live = place.at.clone();
         self.inspect(&live, Kind::File);
@@ -49,22 +79,49 @@ impl Planner<'_> {
             Some(What::File { size, sha256 }) => Side::File { size, sha256 },
             _ => Side::Nothing,
         };
-        let kind = if was == Side::Nothing { OperationKind::Copy } else { OperationKind::Replace };
-        let seen = if was == Side::Nothing { "not there" } else { "another file of this name" }.to_owned();
+        let kind = if was == Side::Nothing {
+            OperationKind::Copy
+        } else {
+            OperationKind::Replace
+        };
+        let seen = if was == Side::Nothing {
+            "not there"
+        } else {
+            "another file of this name"
+        }
+        .to_owned();
         let Some(shared) = self.payload_file(name) else {
-            self.puts.push(Put { live, new: Vec::new(), travellers: Vec::new() });
+            self.puts.push(Put {
+                live,
+                new: Vec::new(),
+                travellers: Vec::new(),
+            });
             draft.operation(kind, place, (was, Side::Unknown), seen, self.puts.len() - 1);
             return None;
         };
-        let becomes = Side::File { size: shared.size, sha256: shared.sha256 };
+        let becomes = Side::File {
+            size: shared.size,
+            sha256: shared.sha256,
+        };
         if was == becomes {
-            let at = place.server.map(|server| format!(" on {server}")).unwrap_or_default();
+            let at = place
+                .server
+                .map(|server| format!(" on {server}"))
+                .unwrap_or_default();
             draft.idle(format!("{name}{at}"), "the same file is there");
             return Some(shared);
         }
         let source = self.source(&shared);
-        let what = NewWhat::File { size: shared.size, sha256: shared.sha256, origin: Origin::Source(source) };
-        self.puts.push(Put { live: live.clone(), new: vec![NewEntry { path: live, what }], travellers: Vec::new() });
+        let what = NewWhat::File {
+            size: shared.size,
+            sha256: shared.sha256,
+            origin: Origin::Source(source),
+        };
+        self.puts.push(Put {
+            live: live.clone(),
+            new: vec![NewEntry { path: live, what }],
+            travellers: Vec::new(),
+        });
         draft.operation(kind, place, (was, becomes), seen, self.puts.len() - 1);
         Some(shared)
     }

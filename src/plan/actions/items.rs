@@ -19,52 +19,121 @@ use crate::plan::swaps::text_entry;
 use crate::plan::{NewEntry, NewWhat, OperationKind, Side};
 
 impl Planner<'_> {
-    pub(super) fn uninstall(&mut self, at: usize, step: &Step, selection: &Selection, draft: &mut Draft) {
+    pub(super) fn uninstall(
+        &mut self,
+        at: usize,
+        step: &Step,
+        selection: &Selection,
+        draft: &mut Draft,
+    ) {
         let mut targets = self.resolver.instances(step, selection, false);
         // Reversed is the order of the items, not that of the servers of one item.
-        targets.sort_by_key(|target| (Reverse(self.resolver.rank(target.instance.item)), target.instance));
+        targets.sort_by_key(|target| {
+            (
+                Reverse(self.resolver.rank(target.instance.item)),
+                target.instance,
+            )
+        });
         for target in targets {
             self.uninstall_one(at, step, target, draft);
         }
     }
 
-    pub(super) fn uninstall_one(&mut self, at: usize, step: &Step, target: Target, draft: &mut Draft) {
+    pub(super) fn uninstall_one(
+        &mut self,
+        at: usize,
+        step: &Step,
+        target: Target,
+        draft: &mut Draft,
+    ) {
         let site = &self.snapshot.description;
         let shown = site.shown(target.instance);
         let place = self.instance_place(target.instance, target.line);
         self.inspect_record(&place.at);
-        let Some(record) = self.item_now(target.instance).filter(|record| record.state.is_installed()).cloned() else {
+        let Some(record) = self
+            .item_now(target.instance)
+            .filter(|record| record.state.is_installed())
+            .cloned()
+        else {
             return draft.idle(shown, "it is not installed");
         };
-        if let ItemKind::Component { removable: false, .. } = site.items[target.instance.item.0].kind {
-            let message = format!("step `{}` uninstalls `{shown}`, which may not be removed", step.id);
-            return self.refuse(ReasonKind::NotReady, message, Some("`deployment.toml` says so: `removable = false`"));
+        if let ItemKind::Component {
+            removable: false, ..
+        } = site.items[target.instance.item.0].kind
+        {
+            let message = format!(
+                "step `{}` uninstalls `{shown}`, which may not be removed",
+                step.id
+            );
+            return self.refuse(
+                ReasonKind::NotReady,
+                message,
+                Some("`deployment.toml` says so: `removable = false`"),
+            );
         }
         let kept = self.folder_object(&place.at, Some(&record));
         let (kb, revision) = self.brought();
         let removed = ItemRecord::removed(kb, revision);
         let mut new = vec![
-            NewEntry { path: place.at.clone(), what: NewWhat::Folder },
+            NewEntry {
+                path: place.at.clone(),
+                what: NewWhat::Folder,
+            },
             text_entry(place.at.with(&path("state.toml")), removed.to_toml()),
         ];
         self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put { live: place.at.clone(), new, travellers: kept.travellers });
+        self.puts.push(Put {
+            live: place.at.clone(),
+            new,
+            travellers: kept.travellers,
+        });
         let (was, becomes) = (item_side(Some(&record)), item_side(Some(&removed)));
         let seen = seen_item(Some(&record));
-        draft.operation(OperationKind::Uninstall, place, (was, becomes), seen, self.puts.len() - 1);
+        draft.operation(
+            OperationKind::Uninstall,
+            place,
+            (was, becomes),
+            seen,
+            self.puts.len() - 1,
+        );
         self.items.insert(target.instance, removed);
-        self.absences.entry(target.instance).or_default().push((at, None));
-        self.removed_by.entry(Folded::of(&step.id)).or_default().push(target.instance);
+        self.absences
+            .entry(target.instance)
+            .or_default()
+            .push((at, None));
+        self.removed_by
+            .entry(Folded::of(&step.id))
+            .or_default()
+            .push(target.instance);
     }
 
-    pub(super) fn install(&mut self, at: usize, step: &Step, targets: &InstallTargets, draft: &mut Draft) {
+    pub(super) fn install(
+        &mut self,
+        at: usize,
+        step: &Step,
+        targets: &InstallTargets,
+        draft: &mut Draft,
+    ) {
         let targets = match targets {
             InstallTargets::Chosen(selection) => self.resolver.instances(step, selection, false),
-            InstallTargets::RemovedBy { step: removing, line } => {
-                let removed = self.removed_by.get(&Folded::of(removing)).cloned().unwrap_or_default();
-                let target = |instance| Target { instance, line: *line, by_group: false };
+            InstallTargets::RemovedBy {
+                step: removing,
+                line,
+            } => {
+                let removed = self
+                    .removed_by
+                    .get(&Folded::of(removing))
+                    .cloned()
+                    .unwrap_or_default();
+                let target = |instance| Target {
+                    instance,
+                    line: *line,
+                    by_group: false,
+                };
                 let mut targets: Vec<_> = removed.into_iter().map(target).collect();
-                targets.sort_by_key(|target| (self.resolver.rank(target.instance.item), target.instance));
+                targets.sort_by_key(|target| {
+                    (self.resolver.rank(target.instance.item), target.instance)
+                });
                 targets
             }
         };
@@ -81,9 +150,12 @@ impl Planner<'_> {
         let installed = self.installed_now(target.instance);
         if target.by_group && !removed_here {
             match installed {
-                true => return draft.idle(shown, "it is installed, and this run did not remove it"),
+                true => {
+                    return draft.idle(shown, "it is installed, and this run did not remove it");
+                }
                 false if self.options.install_new == InstallNew::No => {
-                    // A run that was closed as it stood may have removed it, and nobody put it back.
+                    // A run that was closed as it stood may have removed it, and nobody put it
+                    // back.
                     if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
                         self.warnings.push(format!(
                             "{shown} is not installed: {kb} removed it, and it stays out; `--install-new` takes it in"
@@ -95,13 +167,17 @@ impl Planner<'_> {
                 false => {}
             }
         }
-        let ItemKind::Component { installer, product, .. } =
-            &self.snapshot.description.items[target.instance.item.0].kind
+        let ItemKind::Component {
+            installer, product, ..
+        } = &self.snapshot.description.items[target.instance.item.0].kind
         else {
             return;
         };
         let record = self.item_now(target.instance).cloned();
-        let before = self.snapshot.item(target.instance).and_then(|record| record.installed.clone());
+        let before = self
+            .snapshot
+            .item(target.instance)
+            .and_then(|record| record.installed.clone());
         match self.package(installer) {
             Package::Missing => self.refuse(
                 ReasonKind::Mismatch,
@@ -139,20 +215,43 @@ impl Planner<'_> {
 
     pub(super) fn come_back(&mut self, at: usize, instance: Instance, record: ItemRecord) {
         self.items.insert(instance, record);
-        if let Some((_, back)) = self.absences.get_mut(&instance).and_then(|times| times.last_mut()) {
+        if let Some((_, back)) = self
+            .absences
+            .get_mut(&instance)
+            .and_then(|times| times.last_mut())
+        {
             back.get_or_insert(at);
         }
     }
 
-    pub(super) fn refuse_product(&mut self, installer: &FileName, shown: &str, product: &str, contents: &Contents) {
+    pub(super) fn refuse_product(
+        &mut self,
+        installer: &FileName,
+        shown: &str,
+        product: &str,
+        contents: &Contents,
+    ) {
         let found = &contents.identity.product;
-        let message = format!("`{installer}` should hold `{product}` for `{shown}`, and holds `{found}`");
-        let owner = self.snapshot.description.items.iter().find_map(|item| match &item.kind {
-            ItemKind::Component { installer, product, .. } if product == found => Some(installer),
-            _ => None,
+        let message =
+            format!("`{installer}` should hold `{product}` for `{shown}`, and holds `{found}`");
+        let owner = self
+            .snapshot
+            .description
+            .items
+            .iter()
+            .find_map(|item| match &item.kind {
+                ItemKind::Component {
+                    installer, product, ..
+                } if product == found => Some(installer),
+                _ => None,
+            });
+        let help = owner
+            .map(|owner| format!("`{found}` belongs in `{owner}`: the two files may be swapped"));
+        self.reasons.push(Reason {
+            kind: ReasonKind::Mismatch,
+            message,
+            help,
         });
-        let help = owner.map(|owner| format!("`{found}` belongs in `{owner}`: the two files may be swapped"));
-        self.reasons.push(Reason { kind: ReasonKind::Mismatch, message, help });
     }
 }
 
@@ -163,7 +262,10 @@ pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
         version: "0".parse().expect("a version"),
         product_code: String::new(),
         upgrade_code: None,
-        installer: InstallerRecord { name: installer.clone(), sha256: crate::names::Digest::of(b"") },
+        installer: InstallerRecord {
+            name: installer.clone(),
+            sha256: crate::names::Digest::of(b""),
+        },
         files: BTreeMap::new(),
     };
     ItemRecord::installed(None, unknown)

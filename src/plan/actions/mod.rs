@@ -41,12 +41,40 @@ struct Place {
 
 impl Draft {
     fn idle(&mut self, target: impl Into<String>, why: impl Into<String>) {
-        self.nothing.push(Idle { target: target.into(), why: why.into() });
+        self.nothing.push(Idle {
+            target: target.into(),
+            why: why.into(),
+        });
     }
 
-    fn operation(&mut self, kind: OperationKind, place: Place, (was, becomes): (Side, Side), seen: String, put: usize) {
-        let Place { target, server, at, line } = place;
-        self.operations.push((Operation { kind, target, server, at, was, becomes, swap: 0, line, seen }, put));
+    fn operation(
+        &mut self,
+        kind: OperationKind,
+        place: Place,
+        (was, becomes): (Side, Side),
+        seen: String,
+        put: usize,
+    ) {
+        let Place {
+            target,
+            server,
+            at,
+            line,
+        } = place;
+        self.operations.push((
+            Operation {
+                kind,
+                target,
+                server,
+                at,
+                was,
+                becomes,
+                swap: 0,
+                line,
+                seen,
+            },
+            put,
+        ));
     }
 }
 
@@ -63,26 +91,60 @@ impl Planner<'_> {
                     self.run(step, (&file.name, file.line), on, &mut draft);
                 }
             }
-            Action::Initialize { items, parameters } => self.initialize(step, items, parameters, &mut draft),
-            Action::Service { verb, service, on, platform } => {
-                let found = self.resolver.service(step, service, on.as_ref(), platform.as_deref());
-                for (service, server) in found.into_iter().flat_map(|(id, on)| on.into_iter().map(move |s| (id, s))) {
+            Action::Initialize { items, parameters } => {
+                self.initialize(step, items, parameters, &mut draft)
+            }
+            Action::Service {
+                verb,
+                service,
+                on,
+                platform,
+            } => {
+                let found = self
+                    .resolver
+                    .service(step, service, on.as_ref(), platform.as_deref());
+                for (service, server) in found
+                    .into_iter()
+                    .flat_map(|(id, on)| on.into_iter().map(move |s| (id, s)))
+                {
                     self.service(step, *verb, (service, server), &mut draft);
                 }
             }
-            Action::Manual { instructions, undo, optional, on } => {
-                let servers = on.as_ref().map(|on| self.resolver.servers(step, on)).unwrap_or_default();
-                let name = |server: &ServerId| self.snapshot.description.servers[server.0].name.to_string();
+            Action::Manual {
+                instructions,
+                undo,
+                optional,
+                on,
+            } => {
+                let servers = on
+                    .as_ref()
+                    .map(|on| self.resolver.servers(step, on))
+                    .unwrap_or_default();
+                let name = |server: &ServerId| {
+                    self.snapshot.description.servers[server.0].name.to_string()
+                };
                 let servers = servers.iter().map(name).collect();
-                let (instructions, undo, optional) = (instructions.clone(), undo.clone(), *optional);
-                draft.gate = Some(Gate { instructions, undo, optional, servers });
+                let (instructions, undo, optional) =
+                    (instructions.clone(), undo.clone(), *optional);
+                draft.gate = Some(Gate {
+                    instructions,
+                    undo,
+                    optional,
+                    servers,
+                });
             }
         }
         if draft.operations.is_empty() && draft.nothing.is_empty() && draft.gate.is_none() {
-            draft.idle(step.title.clone(), "no item, file or server is meant by it here");
+            draft.idle(
+                step.title.clone(),
+                "no item, file or server is meant by it here",
+            );
         }
         let numbers = self.close_step(Some(&step.id));
-        let swap = |(operation, put): (Operation, usize)| Operation { swap: numbers[put], ..operation };
+        let swap = |(operation, put): (Operation, usize)| Operation {
+            swap: numbers[put],
+            ..operation
+        };
         PlannedStep {
             id: step.id.clone(),
             title: step.title.clone(),
@@ -96,14 +158,19 @@ impl Planner<'_> {
     }
 
     fn brought(&self) -> (Kb, Version) {
-        (self.manifest.rollup.kb, self.manifest.rollup.revision.clone())
+        (
+            self.manifest.rollup.kb,
+            self.manifest.rollup.revision.clone(),
+        )
     }
 
     fn instance_place(&self, instance: Instance, line: u32) -> Place {
         let site = &self.snapshot.description;
         Place {
             target: site.items[instance.item.0].name.to_string(),
-            server: instance.server.map(|server| site.servers[server.0].name.to_string()),
+            server: instance
+                .server
+                .map(|server| site.servers[server.0].name.to_string()),
             at: self.world.actual(&site.folder(instance)),
             line,
         }
@@ -115,7 +182,12 @@ impl Planner<'_> {
         self.inspect(live, Kind::Folder);
         let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
-        ours.extend(files.iter().flat_map(|i| i.files.keys()).map(|file| in_files(live, file).folded()));
+        ours.extend(
+            files
+                .iter()
+                .flat_map(|i| i.files.keys())
+                .map(|file| in_files(live, file).folded()),
+        );
         // What this run itself put there is not on disk yet.
         if self.world.load(live, &ours) {
             self.warn_of_drift(live, record);
@@ -125,11 +197,20 @@ impl Planner<'_> {
 
     /// Files of ours that are changed or missing are told; they stay with what is set aside.
     fn warn_of_drift(&mut self, live: &RelPath, record: Option<&ItemRecord>) {
-        let Some(installed) = record.and_then(|record| record.installed.as_ref()) else { return };
+        let Some(installed) = record.and_then(|record| record.installed.as_ref()) else {
+            return;
+        };
         for (file, wanted) in &installed.files {
             let at = self.snapshot.actual(&in_files(live, file));
-            let Some(found) = self.snapshot.node(&at).filter(|found| found.kind == Kind::File) else {
-                self.warnings.push(format!("`{at}` is missing, though `{}` was installed with it", installed.product));
+            let Some(found) = self
+                .snapshot
+                .node(&at)
+                .filter(|found| found.kind == Kind::File)
+            else {
+                self.warnings.push(format!(
+                    "`{at}` is missing, though `{}` was installed with it",
+                    installed.product
+                ));
                 continue;
             };
             match self.snapshot.facts(&found.path) {
@@ -146,15 +227,32 @@ impl Planner<'_> {
     fn take_along(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &Kept) {
         let old = self.world.object(live);
         if let Err((ours, his)) = respell(new, &old, kept) {
-            let message = format!("the installer brings `{ours}` where an operator's `{his}` stands");
-            self.refuse(ReasonKind::NotReady, message, Some("move the operator's file away first"));
+            let message =
+                format!("the installer brings `{ours}` where an operator's `{his}` stands");
+            self.refuse(
+                ReasonKind::NotReady,
+                message,
+                Some("move the operator's file away first"),
+            );
         }
     }
 
     /// A payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
         let row = *self.rows.get(&Folded::of(name))?;
-        let facts = self.payload?.files.get(&row.name.folded())?.facts.as_ref().ok()?;
-        Some(Shared { at: SourceAt::Payload { name: row.name.clone() }, size: facts.size, sha256: facts.sha256 })
+        let facts = self
+            .payload?
+            .files
+            .get(&row.name.folded())?
+            .facts
+            .as_ref()
+            .ok()?;
+        Some(Shared {
+            at: SourceAt::Payload {
+                name: row.name.clone(),
+            },
+            size: facts.size,
+            sha256: facts.sha256,
+        })
     }
 }

@@ -16,8 +16,8 @@ use crate::plan::swaps::text_entry;
 use crate::plan::{Member, NewEntry, NewWhat, OperationKind, Origin, Side, SourceAt};
 
 impl Planner<'_> {
-    /// Plans what an installer lays down in a folder, and returns the record it leaves; `None` where
-    /// nothing is to be done, or it is refused.
+    /// Plans what an installer lays down in a folder, and returns the record it leaves; `None`
+    /// where nothing is to be done, or it is refused.
     pub(super) fn lay_down(
         &mut self,
         place: Place,
@@ -25,11 +25,24 @@ impl Planner<'_> {
         fresh: OperationKind,
         draft: &mut Draft,
     ) -> Option<ItemRecord> {
-        let Coming { contents, shared, installer, before, record, shown } = come;
+        let Coming {
+            contents,
+            shared,
+            installer,
+            before,
+            record,
+            shown,
+        } = come;
         let installed = record.as_ref().filter(|record| record.state.is_installed());
         let now = installed.and_then(|record| record.installed.as_ref());
         if now.is_some_and(|now| is_same(now, contents, &shared)) {
-            draft.idle(shown, format!("version {} of the same package is installed", contents.identity.version));
+            draft.idle(
+                shown,
+                format!(
+                    "version {} of the same package is installed",
+                    contents.identity.version
+                ),
+            );
             return None;
         }
         if before.is_some_and(|before| !self.may_replace(before, contents, installer, &shown)) {
@@ -40,19 +53,43 @@ impl Planner<'_> {
                 "`{installer}` holds `{}`, which this step brings to the same place already",
                 contents.identity.product
             );
-            self.refuse(ReasonKind::Mismatch, message, Some("take one of the two packages out of the step"));
+            self.refuse(
+                ReasonKind::Mismatch,
+                message,
+                Some("take one of the two packages out of the step"),
+            );
             return None;
         }
         let source = self.installer_source(&shared, contents, installer, fresh)?;
         let kept = self.folder_object(&place.at, record.as_ref());
-        let record_after = ItemRecord::installed(Some(self.brought()), installed_from(contents, installer, &shared));
+        let record_after = ItemRecord::installed(
+            Some(self.brought()),
+            installed_from(contents, installer, &shared),
+        );
         let mut new = laid_down(&place.at, contents, source);
-        new.push(text_entry(place.at.with(&path("state.toml")), record_after.to_toml()));
+        new.push(text_entry(
+            place.at.with(&path("state.toml")),
+            record_after.to_toml(),
+        ));
         self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put { live: place.at.clone(), new, travellers: kept.travellers });
-        let kind = if installed.is_some() { OperationKind::Replace } else { fresh };
+        self.puts.push(Put {
+            live: place.at.clone(),
+            new,
+            travellers: kept.travellers,
+        });
+        let kind = if installed.is_some() {
+            OperationKind::Replace
+        } else {
+            fresh
+        };
         let sides = (item_side(record.as_ref()), item_side(Some(&record_after)));
-        draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
+        draft.operation(
+            kind,
+            place,
+            sides,
+            seen_item(record.as_ref()),
+            self.puts.len() - 1,
+        );
         Some(record_after)
     }
 
@@ -79,7 +116,11 @@ impl Planner<'_> {
                 "`{installer}` has version {} of `{shown}`, which is older than the installed {}",
                 after.version, before.version
             );
-            self.refuse(ReasonKind::NotReady, message, Some("`--allow-downgrade` installs it all the same"));
+            self.refuse(
+                ReasonKind::NotReady,
+                message,
+                Some("`--allow-downgrade` installs it all the same"),
+            );
             return false;
         }
         true
@@ -117,9 +158,14 @@ impl Planner<'_> {
         Some(source)
     }
 
-    /// A cabinet as it lies beside an installer: in the share at this step, or, for what is run from
-    /// the payload, in the payload.
-    pub(super) fn cabinet(&self, cabinet: &ExternalCabinet, installer: &Shared, used: OperationKind) -> Option<Shared> {
+    /// A cabinet as it lies beside an installer: in the share at this step, or, for what is run
+    /// from the payload, in the payload.
+    pub(super) fn cabinet(
+        &self,
+        cabinet: &ExternalCabinet,
+        installer: &Shared,
+        used: OperationKind,
+    ) -> Option<Shared> {
         let name = &cabinet.name;
         if used == OperationKind::Run {
             return self.payload_file(name.as_str());
@@ -131,25 +177,54 @@ impl Planner<'_> {
             // It was read from the share together with the installer.
             SourceAt::Share { .. } => {
                 let path = self.snapshot.share_file(&name.folded())?.path.clone();
-                Some(Shared { at: SourceAt::Share { path }, size: cabinet.size, sha256: cabinet.sha256 })
+                Some(Shared {
+                    at: SourceAt::Share { path },
+                    size: cabinet.size,
+                    sha256: cabinet.sha256,
+                })
             }
             SourceAt::Payload { .. } => None,
         }
     }
 
-    pub(super) fn run(&mut self, step: &Step, (name, line): (&str, u32), on: &Servers, draft: &mut Draft) {
-        let Some(&row) = self.rows.get(&Folded::of(name)) else { return };
+    pub(super) fn run(
+        &mut self,
+        step: &Step,
+        (name, line): (&str, u32),
+        on: &Servers,
+        draft: &mut Draft,
+    ) {
+        let Some(&row) = self.rows.get(&Folded::of(name)) else {
+            return;
+        };
         let installer = row.name.clone();
         let payload = self.payload;
-        let contents = payload.and_then(|payload| payload.files.get(&installer.folded())?.package.as_ref().ok());
+        let contents = payload.and_then(|payload| {
+            payload
+                .files
+                .get(&installer.folded())?
+                .package
+                .as_ref()
+                .ok()
+        });
         for server in self.resolver.servers(step, on) {
             let server = self.snapshot.description.servers[server.0].name.to_string();
             let shown = format!("{name} on {server}");
             let (Some(contents), Some(shared)) = (contents, self.payload_file(name)) else {
                 if payload.is_none() {
-                    let at = RelPath::parse(&format!("Servers/{server}/Programs")).expect("a checked name");
-                    self.puts.push(Put { live: at.clone(), new: Vec::new(), travellers: Vec::new() });
-                    let place = Place { target: name.to_owned(), server: Some(server), at, line };
+                    let at = RelPath::parse(&format!("Servers/{server}/Programs"))
+                        .expect("a checked name");
+                    self.puts.push(Put {
+                        live: at.clone(),
+                        new: Vec::new(),
+                        travellers: Vec::new(),
+                    });
+                    let place = Place {
+                        target: name.to_owned(),
+                        server: Some(server),
+                        at,
+                        line,
+                    };
                     let sides = (Side::Unknown, Side::Unknown);
                     let seen = "known only with a payload".to_owned();
                     draft.operation(OperationKind::Run, place, sides, seen, self.puts.len() - 1);
@@ -158,16 +233,37 @@ impl Planner<'_> {
             };
             let product = &contents.identity.product;
             if let Err(fault) = FileName::parse(product) {
-                let message =
-                    format!("`{installer}` cannot be run: its product `{product}` is no folder name: {fault}");
+                let message = format!(
+                    "`{installer}` cannot be run: its product `{product}` is no folder name: {fault}"
+                );
                 return self.refuse(ReasonKind::Mismatch, message, None);
             }
-            let folder = RelPath::parse(&format!("Servers/{server}/Programs/{product}")).expect("checked names");
+            let folder = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
+                .expect("checked names");
             let at = self.world.actual(&folder);
-            let before = self.snapshot.program(&at).and_then(|record| record.installed.clone());
-            let record = self.programs.get(&at.folded()).or_else(|| self.snapshot.program(&at)).cloned();
-            let place = Place { target: product.clone(), server: Some(server), at: at.clone(), line };
-            let come = Coming { contents, shared, installer: &installer, before: before.as_ref(), record, shown };
+            let before = self
+                .snapshot
+                .program(&at)
+                .and_then(|record| record.installed.clone());
+            let record = self
+                .programs
+                .get(&at.folded())
+                .or_else(|| self.snapshot.program(&at))
+                .cloned();
+            let place = Place {
+                target: product.clone(),
+                server: Some(server),
+                at: at.clone(),
+                line,
+            };
+            let come = Coming {
+                contents,
+                shared,
+                installer: &installer,
+                before: before.as_ref(),
+                record,
+                shown,
+            };
             if let Some(record) = self.lay_down(place, come, OperationKind::Run, draft) {
                 self.programs.insert(at.folded(), record);
             }
@@ -188,21 +284,35 @@ pub(super) struct Coming<'a> {
 }
 
 pub(super) fn is_same(now: &Installed, contents: &Contents, shared: &Shared) -> bool {
-    now.product_code.eq_ignore_ascii_case(&contents.identity.product_code)
+    now.product_code
+        .eq_ignore_ascii_case(&contents.identity.product_code)
         && now.version == contents.identity.version
         && now.installer.sha256 == shared.sha256
 }
 
-pub(super) fn installed_from(contents: &Contents, installer: &FileName, shared: &Shared) -> Installed {
+pub(super) fn installed_from(
+    contents: &Contents,
+    installer: &FileName,
+    shared: &Shared,
+) -> Installed {
     let file = |file: &crate::installer::UnpackedFile| {
-        (file.path.clone(), FileRecord { size: file.size, sha256: file.sha256 })
+        (
+            file.path.clone(),
+            FileRecord {
+                size: file.size,
+                sha256: file.sha256,
+            },
+        )
     };
     Installed {
         product: contents.identity.product.clone(),
         version: contents.identity.version.clone(),
         product_code: contents.identity.product_code.clone(),
         upgrade_code: contents.identity.upgrade_code.clone(),
-        installer: InstallerRecord { name: installer.clone(), sha256: shared.sha256 },
+        installer: InstallerRecord {
+            name: installer.clone(),
+            sha256: shared.sha256,
+        },
         files: contents.files.iter().map(file).collect(),
     }
 }
@@ -214,11 +324,24 @@ pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> V
     for file in &contents.files {
         let at = in_files(live, &file.path);
         folders.extend(at.ancestors().filter(|folder| folder.below(live).is_some()));
-        let origin = Origin::Member(Member { source, path: file.path.clone() });
-        new.push(NewEntry { path: at, what: NewWhat::File { size: file.size, sha256: file.sha256, origin } });
+        let origin = Origin::Member(Member {
+            source,
+            path: file.path.clone(),
+        });
+        new.push(NewEntry {
+            path: at,
+            what: NewWhat::File {
+                size: file.size,
+                sha256: file.sha256,
+                origin,
+            },
+        });
     }
     // An installed item has a folder for its files, even where its package brings none.
     folders.insert(live.with(&path("files")));
-    new.extend(folders.into_iter().map(|path| NewEntry { path, what: NewWhat::Folder }));
+    new.extend(folders.into_iter().map(|path| NewEntry {
+        path,
+        what: NewWhat::Folder,
+    }));
     new
 }

@@ -25,16 +25,25 @@ impl Planner<'_> {
         let site = &self.snapshot.description;
         for target in self.resolver.instances(step, items, true) {
             let item = &site.items[target.instance.item.0];
-            let ItemKind::Procedure { needs, parameters } = &item.kind else { continue };
+            let ItemKind::Procedure { needs, parameters } = &item.kind else {
+                continue;
+            };
             let mut all = parameters.clone();
             for (name, values) in given {
                 if site.item(name) == Some(target.instance.item) {
                     all.extend(values.clone());
                 }
             }
-            let missing: Vec<_> = needs.iter().filter(|need| !all.contains_key(*need)).cloned().collect();
+            let missing: Vec<_> = needs
+                .iter()
+                .filter(|need| !all.contains_key(*need))
+                .cloned()
+                .collect();
             for need in missing {
-                let message = format!("the procedure `{}` needs the parameter `{need}`, which nobody gives", item.name);
+                let message = format!(
+                    "the procedure `{}` needs the parameter `{need}`, which nobody gives",
+                    item.name
+                );
                 let help = "store it under `[parameters]` in `deployment.toml`, or give it in the step's `parameters`";
                 self.refuse(ReasonKind::NotReady, message, Some(help));
             }
@@ -42,23 +51,44 @@ impl Planner<'_> {
         }
     }
 
-    pub(super) fn initialize_one(&mut self, target: Target, parameters: BTreeMap<String, String>, draft: &mut Draft) {
+    pub(super) fn initialize_one(
+        &mut self,
+        target: Target,
+        parameters: BTreeMap<String, String>,
+        draft: &mut Draft,
+    ) {
         let place = self.instance_place(target.instance, target.line);
         let before = self.snapshot.procedure(target.instance).cloned();
         let kept = self.folder_object(&place.at, None);
         let record = ProcedureRecord::ran(Some(self.brought()), parameters);
         let mut new = vec![
-            NewEntry { path: place.at.clone(), what: NewWhat::Folder },
+            NewEntry {
+                path: place.at.clone(),
+                what: NewWhat::Folder,
+            },
             text_entry(place.at.with(&path("state.toml")), record.to_toml()),
         ];
         self.take_along(&mut new, &place.at, &kept);
-        self.puts.push(Put { live: place.at.clone(), new, travellers: kept.travellers });
+        self.puts.push(Put {
+            live: place.at.clone(),
+            new,
+            travellers: kept.travellers,
+        });
         let seen = match &before {
             Some(before) => before.state.as_str().to_owned(),
             None => "never run here".to_owned(),
         };
-        let sides = (procedure_side(before.as_ref()), procedure_side(Some(&record)));
-        draft.operation(OperationKind::Initialize, place, sides, seen, self.puts.len() - 1);
+        let sides = (
+            procedure_side(before.as_ref()),
+            procedure_side(Some(&record)),
+        );
+        draft.operation(
+            OperationKind::Initialize,
+            place,
+            sides,
+            seen,
+            self.puts.len() - 1,
+        );
         self.procedures_run.insert(target.instance);
     }
 }

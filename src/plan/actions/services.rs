@@ -10,15 +10,29 @@ use crate::plan::refusal::ReasonKind;
 use crate::plan::{OperationKind, Side};
 
 impl Planner<'_> {
-    pub(super) fn service(&mut self, step: &Step, verb: ServiceVerb, at: (ServiceId, ServerId), draft: &mut Draft) {
+    pub(super) fn service(
+        &mut self,
+        step: &Step,
+        verb: ServiceVerb,
+        at: (ServiceId, ServerId),
+        draft: &mut Draft,
+    ) {
         let site = &self.snapshot.description;
         let (name, server) = (&site.services[at.0.0].name, &site.servers[at.1.0].name);
-        let now = self.services.get(&at).copied().unwrap_or_else(|| self.snapshot.service(at.0, at.1));
+        let now = self
+            .services
+            .get(&at)
+            .copied()
+            .unwrap_or_else(|| self.snapshot.service(at.0, at.1));
         let shown = format!("{name} on {server}");
         let starts = matches!(verb, ServiceVerb::Start | ServiceVerb::Restart);
         if starts && !now.enabled && (verb == ServiceVerb::Restart || !now.running) {
             let message = format!("step `{}` starts `{shown}`, which is disabled", step.id);
-            return self.refuse(ReasonKind::NotReady, message, Some("enable it first, by a step or by hand"));
+            return self.refuse(
+                ReasonKind::NotReady,
+                message,
+                Some("enable it first, by a step or by hand"),
+            );
         }
         let file = self.world.actual(&site.service_file(at.0, at.1));
         self.inspect(&file, Kind::File);
@@ -29,10 +43,20 @@ impl Planner<'_> {
         let mut was = now;
         for (kind, becomes) in changes {
             self.put_text(&file, becomes.to_toml());
-            let place =
-                Place { target: name.to_string(), server: Some(server.to_string()), at: file.clone(), line: step.line };
+            let place = Place {
+                target: name.to_string(),
+                server: Some(server.to_string()),
+                at: file.clone(),
+                line: step.line,
+            };
             let sides = (service_side(was), service_side(becomes));
-            draft.operation(kind, place, sides, was.shown().to_owned(), self.puts.len() - 1);
+            draft.operation(
+                kind,
+                place,
+                sides,
+                was.shown().to_owned(),
+                self.puts.len() - 1,
+            );
             was = becomes;
         }
         self.services.insert(at, was);
@@ -46,8 +70,15 @@ pub(super) fn service_changes(
     now: ServiceRecord,
     folder_missing: bool,
 ) -> Vec<(OperationKind, ServiceRecord)> {
-    let stopped = ServiceRecord { running: false, ..now };
-    let started = ServiceRecord { running: true, starts: now.starts + 1, ..now };
+    let stopped = ServiceRecord {
+        running: false,
+        ..now
+    };
+    let started = ServiceRecord {
+        running: true,
+        starts: now.starts + 1,
+        ..now
+    };
     match verb {
         ServiceVerb::Start if now.running => Vec::new(),
         ServiceVerb::Start => vec![(OperationKind::Start, started)],
@@ -55,15 +86,39 @@ pub(super) fn service_changes(
         ServiceVerb::Stop => vec![(OperationKind::Stop, stopped)],
         ServiceVerb::Restart if !now.running => vec![(OperationKind::Start, started)],
         ServiceVerb::Restart if folder_missing => vec![(OperationKind::Restart, started)],
-        ServiceVerb::Restart => vec![(OperationKind::Stop, stopped), (OperationKind::Start, started)],
+        ServiceVerb::Restart => vec![
+            (OperationKind::Stop, stopped),
+            (OperationKind::Start, started),
+        ],
         ServiceVerb::Enable if now.enabled => Vec::new(),
-        ServiceVerb::Enable => vec![(OperationKind::Enable, ServiceRecord { enabled: true, ..now })],
+        ServiceVerb::Enable => vec![(
+            OperationKind::Enable,
+            ServiceRecord {
+                enabled: true,
+                ..now
+            },
+        )],
         ServiceVerb::Disable if !now.enabled => Vec::new(),
-        ServiceVerb::Disable => vec![(OperationKind::Disable, ServiceRecord { enabled: false, ..now })],
+        ServiceVerb::Disable => vec![(
+            OperationKind::Disable,
+            ServiceRecord {
+                enabled: false,
+                ..now
+            },
+        )],
     }
 }
 
 pub(super) fn service_side(record: ServiceRecord) -> Side {
-    let ServiceRecord { running, enabled, starts, .. } = record;
-    Side::Service { running, enabled, starts }
+    let ServiceRecord {
+        running,
+        enabled,
+        starts,
+        ..
+    } = record;
+    Side::Service {
+        running,
+        enabled,
+        starts,
+    }
 }

@@ -8,8 +8,14 @@ pub(in crate::plan) fn item_side(record: Option<&ItemRecord>) -> Side {
         None => Side::Nothing,
         Some(record) => Side::Item {
             state: record.state,
-            version: record.installed.as_ref().map(|installed| installed.version.clone()),
-            installer: record.installed.as_ref().map(|installed| installed.installer.sha256),
+            version: record
+                .installed
+                .as_ref()
+                .map(|installed| installed.version.clone()),
+            installer: record
+                .installed
+                .as_ref()
+                .map(|installed| installed.installer.sha256),
         },
     }
 }
@@ -17,17 +23,28 @@ pub(in crate::plan) fn item_side(record: Option<&ItemRecord>) -> Side {
 pub(in crate::plan) fn procedure_side(record: Option<&ProcedureRecord>) -> Side {
     match record {
         None => Side::Nothing,
-        Some(record) => Side::Procedure { state: record.state, parameters: record.parameters.clone() },
+        Some(record) => Side::Procedure {
+            state: record.state,
+            parameters: record.parameters.clone(),
+        },
     }
 }
 
 pub(in crate::plan) fn seen_item(record: Option<&ItemRecord>) -> String {
     match record {
         None => "never installed here".to_owned(),
-        Some(ItemRecord { state, installed: Some(installed), .. }) => {
+        Some(ItemRecord {
+            state,
+            installed: Some(installed),
+            ..
+        }) => {
             format!("{}, version {}", state.as_str(), installed.version)
         }
-        Some(ItemRecord { state: State::NotInstalled, kb: Some(kb), .. }) => format!("not-installed, removed by {kb}"),
+        Some(ItemRecord {
+            state: State::NotInstalled,
+            kb: Some(kb),
+            ..
+        }) => format!("not-installed, removed by {kb}"),
         Some(ItemRecord { state, .. }) => state.as_str().to_owned(),
     }
 }

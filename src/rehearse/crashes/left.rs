@@ -25,7 +25,9 @@ impl Left {
     /// Reads it; where it cannot be read, the error tells why.
     pub(super) fn on(deployment: &Path, plan: &Plan) -> Result<Self, String> {
         let runs = read(deployment)?;
-        let Some(run) = runs.last() else { return Ok(Left::NotBegun) };
+        let Some(run) = runs.last() else {
+            return Ok(Left::NotBegun);
+        };
         Ok(match run.state() {
             RunState::Staging => Left::NotBegun,
             RunState::Staged => Left::Staged,
@@ -35,7 +37,14 @@ impl Left {
                     gate.is_some_and(|gate| gate.undo.is_none())
                         && run.journal.confirmed(&step.id) == Some(Answer::Done)
                 };
-                Left::Begun { no_return: plan.steps.iter().rev().find(fixed).map(|step| step.id.clone()) }
+                Left::Begun {
+                    no_return: plan
+                        .steps
+                        .iter()
+                        .rev()
+                        .find(fixed)
+                        .map(|step| step.id.clone()),
+                }
             }
             RunState::Closed(outcome) => Left::Closed(outcome),
         })
@@ -44,9 +53,16 @@ impl Left {
     /// The tree that has to stand after a recovery.
     pub(super) fn due(&self, way: Way) -> Due {
         match (self, way) {
-            (Left::NotBegun, _) | (Left::Staged, Way::Back) | (Left::Closed(Outcome::Undone), _) => Due::Before,
+            (Left::NotBegun, _)
+            | (Left::Staged, Way::Back)
+            | (Left::Closed(Outcome::Undone), _) => Due::Before,
             (Left::Begun { no_return: None }, Way::Back) => Due::Before,
-            (Left::Begun { no_return: Some(step) }, Way::Back) => Due::AfterStoppingBehind(step.clone()),
+            (
+                Left::Begun {
+                    no_return: Some(step),
+                },
+                Way::Back,
+            ) => Due::AfterStoppingBehind(step.clone()),
             (Left::Staged | Left::Begun { .. }, Way::Forward)
             | (Left::Closed(Outcome::Applied | Outcome::Accepted), _) => Due::After,
         }

@@ -1,10 +1,10 @@
 //! Killing a real process at every change of the disk, and taking what it leaves both ways.
 //!
 //! A *point* is one change of the disk that a command is about to make. At each one the command is
-//! killed twice, on a copy of the deployment each time; what it leaves is taken to its end by `resume`
-//! once, and back by `undo` once. Then the whole tree has to be the one before the rollup, or the one
-//! after it: nothing in between, nothing too much. Points are counted up until the command outlives
-//! its number.
+//! killed twice, on a copy of the deployment each time; what it leaves is taken to its end by
+//! `resume` once, and back by `undo` once. Then the whole tree has to be the one before the rollup,
+//! or the one after it: nothing in between, nothing too much. Points are counted up until the
+//! command outlives its number.
 //!
 //! | killed | on |
 //! | --- | --- |
@@ -73,8 +73,14 @@ impl Crashes<'_> {
 
     /// The last step that nobody can take back, if there is one: behind it nothing goes back.
     fn no_return(&self) -> Option<&str> {
-        let fixed = |step: &&PlannedStep| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
-        self.plan.steps.iter().rev().find(fixed).map(|step| step.id.as_str())
+        let fixed =
+            |step: &&PlannedStep| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+        self.plan
+            .steps
+            .iter()
+            .rev()
+            .find(fixed)
+            .map(|step| step.id.as_str())
     }
 }
 
@@ -134,12 +140,16 @@ pub enum CrashError {
 ///
 /// # Errors
 ///
-/// What kept the points from being tried; the copies are removed all the same. A point that does not recover is not
-/// an error; it is in the report.
+/// What kept the points from being tried; the copies are removed all the same. A point that does
+/// not recover is not an error; it is in the report.
 pub fn crash_everywhere(crashes: Crashes<'_>) -> Result<Report, CrashError> {
     let before = Picture::of(crashes.deployment)?;
-    let count = thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS);
-    let mut workers: Vec<Worker<'_>> = (1..=count).map(|number| Worker::new(crashes, number)).collect();
+    let count = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MOST_WORKERS);
+    let mut workers: Vec<Worker<'_>> = (1..=count)
+        .map(|number| Worker::new(crashes, number))
+        .collect();
     let report = every_scene(crashes, before, &mut workers);
     let cleared = workers.iter().try_for_each(Worker::clear_away);
     let report = report?;
@@ -147,7 +157,11 @@ pub fn crash_everywhere(crashes: Crashes<'_>) -> Result<Report, CrashError> {
     Ok(report)
 }
 
-fn every_scene(crashes: Crashes<'_>, before: Picture, workers: &mut [Worker<'_>]) -> Result<Report, CrashError> {
+fn every_scene(
+    crashes: Crashes<'_>,
+    before: Picture,
+    workers: &mut [Worker<'_>],
+) -> Result<Report, CrashError> {
     let after = workers[0].applied()?;
     let trials = Trials::new(crashes, before, after);
     trials.everywhere(workers, Scene::Before)?;
@@ -158,5 +172,9 @@ fn every_scene(crashes: Crashes<'_>, before: Picture, workers: &mut [Worker<'_>]
 }
 
 fn fails_by_itself(ran: Ran) -> CrashError {
-    CrashError::FailsByItself { ending: ran.ending(), reasons: ran.reasons(), line: ran.line }
+    CrashError::FailsByItself {
+        ending: ran.ending(),
+        reasons: ran.reasons(),
+        line: ran.line,
+    }
 }

@@ -73,8 +73,8 @@ pub struct Report {
     pub failing: Vec<Failing>,
     /// The folder of the first of them to be found.
     pub kept: Option<PathBuf>,
-    /// Steps that nobody can take back, with the number of points at which `undo` therefore stopped behind
-    /// one of them, and `resume` went on from there.
+    /// Steps that nobody can take back, with the number of points at which `undo` therefore stopped
+    /// behind one of them, and `resume` went on from there.
     pub stopped_behind: BTreeMap<String, u64>,
     /// A step that nobody can take back, so that no finished run was undone.
     pub no_return: Option<String>,

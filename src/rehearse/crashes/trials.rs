@@ -22,7 +22,10 @@ const NOT_READY: i32 = 15;
 /// What came of killing a process once.
 enum Trial {
     /// It was killed, and what it left was recovered, or not.
-    Killed { left: Option<Left>, end: Result<Due, Vec<String>> },
+    Killed {
+        left: Option<Left>,
+        end: Result<Due, Vec<String>>,
+    },
     /// It has fewer changes than that, and ended as it should.
     Outlived,
 }
@@ -50,7 +53,12 @@ pub(super) struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     pub(super) fn new(crashes: Crashes<'a>, before: Picture, after: Picture) -> Self {
-        Self { crashes, before, after, tally: Mutex::default() }
+        Self {
+            crashes,
+            before,
+            after,
+            tally: Mutex::default(),
+        }
     }
 
     /// The scenes that begin where an `apply` died, or where it came to its end.
@@ -58,13 +66,25 @@ impl<'a> Trials<'a> {
         let tally = self.tally();
         let begun = tally.first_begun.map(Scene::CommitBegun);
         let open = tally.last_open.map(Scene::AlmostClosed);
-        let finished = self.crashes.no_return().is_none().then_some(Scene::Finished);
+        let finished = self
+            .crashes
+            .no_return()
+            .is_none()
+            .then_some(Scene::Finished);
         [begun, open, finished].into_iter().flatten().collect()
     }
 
     pub(super) fn report(self) -> Report {
-        let Tally { rows, mut failing, kept, stopped_behind, .. } =
-            self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Tally {
+            rows,
+            mut failing,
+            kept,
+            stopped_behind,
+            ..
+        } = self
+            .tally
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         failing.sort();
         Report {
             rows: rows.into_values().collect(),
@@ -81,10 +101,17 @@ impl<'a> Trials<'a> {
     }
 
     /// Tries all points of a scene, several at a time.
-    pub(super) fn everywhere(&self, workers: &mut [Worker<'_>], scene: Scene) -> Result<(), CrashError> {
+    pub(super) fn everywhere(
+        &self,
+        workers: &mut [Worker<'_>],
+        scene: Scene,
+    ) -> Result<(), CrashError> {
         workers[0].prepare(scene)?;
         let told = self.undisturbed(&mut workers[0], scene)?;
-        (self.crashes.tell)(&News::Begun { verb: scene.verb(), points: told });
+        (self.crashes.tell)(&News::Begun {
+            verb: scene.verb(),
+            points: told,
+        });
         let (next, end) = (AtomicU64::new(1), AtomicU64::new(u64::MAX));
         thread::scope(|threads| {
             let work = |worker| {
@@ -92,14 +119,23 @@ impl<'a> Trials<'a> {
                 threads.spawn(move || self.points(worker, scene, next, end))
             };
             let threads: Vec<_> = workers.iter_mut().map(work).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().expect("a worker returns its errors"))
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().expect("a worker returns its errors"))
         })?;
         let found = end.into_inner() - 1;
         if found != told {
-            return Err(CrashError::Uneven { verb: scene.verb(), told, found });
+            return Err(CrashError::Uneven {
+                verb: scene.verb(),
+                told,
+                found,
+            });
         }
         let tally = self.tally();
-        let rows = tally.rows.values().filter(|row| scene.places().contains(&row.place));
+        let rows = tally
+            .rows
+            .values()
+            .filter(|row| scene.places().contains(&row.place));
         rows.for_each(|row| (self.crashes.tell)(&News::Row(row)));
         Ok(())
     }
@@ -141,7 +177,12 @@ impl<'a> Trials<'a> {
                     place = scene.place(left.as_ref());
                     self.remember(scene, point, left.as_ref());
                     if let Err(wrong) = &end {
-                        let failing = Failing { place, point, way, wrong: wrong.clone() };
+                        let failing = Failing {
+                            place,
+                            point,
+                            way,
+                            wrong: wrong.clone(),
+                        };
                         self.keep(worker, failing)?;
                     }
                     ends.push((way, end));
@@ -152,7 +193,13 @@ impl<'a> Trials<'a> {
         Ok(true)
     }
 
-    fn trial(&self, worker: &mut Worker<'_>, scene: Scene, point: u64, way: Way) -> Result<Trial, CrashError> {
+    fn trial(
+        &self,
+        worker: &mut Worker<'_>,
+        scene: Scene,
+        point: u64,
+        way: Way,
+    ) -> Result<Trial, CrashError> {
         worker.set(scene)?;
         let dying = worker.run(scene.verb(), Fate::DiesAt(point))?;
         if !dying.was_killed() {
@@ -166,11 +213,19 @@ impl<'a> Trials<'a> {
             Ok(left) => self.recovered(worker, left.due(way), way)?,
             Err(wrong) => Err(vec![wrong.clone()]),
         };
-        Ok(Trial::Killed { left: left.ok(), end })
+        Ok(Trial::Killed {
+            left: left.ok(),
+            end,
+        })
     }
 
     /// Recovers what a dead process left, and compares. The inner error tells what is wrong.
-    fn recovered(&self, worker: &mut Worker<'_>, due: Due, way: Way) -> Result<Result<Due, Vec<String>>, CrashError> {
+    fn recovered(
+        &self,
+        worker: &mut Worker<'_>,
+        due: Due,
+        way: Way,
+    ) -> Result<Result<Due, Vec<String>>, CrashError> {
         let stops = matches!(due, Due::AfterStoppingBehind(_));
         let verbs: &[(Verb, i32)] = match way {
             Way::Forward => &[(Verb::Resume, 0)],
@@ -187,7 +242,11 @@ impl<'a> Trials<'a> {
         }
         let mut wrong = self.compare(worker, &due)?;
         wrong.extend(at_rest(&worker.deployment()).err());
-        Ok(if wrong.is_empty() { Ok(due) } else { Err(wrong) })
+        Ok(if wrong.is_empty() {
+            Ok(due)
+        } else {
+            Err(wrong)
+        })
     }
 
     /// Everything that is not as it should be. A copy that is as before serves once more.
@@ -211,7 +270,9 @@ impl<'a> Trials<'a> {
     fn undisturbed(&self, worker: &mut Worker<'_>, scene: Scene) -> Result<u64, CrashError> {
         worker.set(scene)?;
         let ran = worker.run(scene.verb(), Fate::Counts)?;
-        let (Some(0), Some(changes)) = (ran.code(), ran.changes()) else { return Err(fails_by_itself(ran)) };
+        let (Some(0), Some(changes)) = (ran.code(), ran.changes()) else {
+            return Err(fails_by_itself(ran));
+        };
         let due = match scene.verb() {
             Verb::Apply | Verb::Resume => Due::After,
             Verb::Undo | Verb::UndoLast => Due::Before,
@@ -219,13 +280,18 @@ impl<'a> Trials<'a> {
         let wrong = self.compare(worker, &due)?;
         match wrong.is_empty() {
             true => Ok(changes),
-            false => Err(CrashError::Elsewhere { line: ran.line, wrong }),
+            false => Err(CrashError::Elsewhere {
+                line: ran.line,
+                wrong,
+            }),
         }
     }
 
     /// Later scenes begin where an `apply` died.
     fn remember(&self, scene: Scene, point: u64, left: Option<&Left>) {
-        let (Scene::Before, Some(Left::Begun { no_return })) = (scene, left) else { return };
+        let (Scene::Before, Some(Left::Begun { no_return })) = (scene, left) else {
+            return;
+        };
         let mut tally = self.tally();
         tally.first_begun = Some(tally.first_begun.map_or(point, |first| first.min(point)));
         if no_return.is_none() {
@@ -244,13 +310,23 @@ impl<'a> Trials<'a> {
 
     fn count(&self, place: Place, ends: Vec<(Way, Result<Due, Vec<String>>)>) {
         let mut tally = self.tally();
-        let new = || Row { place, points: 0, resumed: Stood::default(), undone: Stood::default(), failing: 0 };
+        let new = || Row {
+            place,
+            points: 0,
+            resumed: Stood::default(),
+            undone: Stood::default(),
+            failing: 0,
+        };
         let row = tally.rows.entry(place).or_insert_with(new);
         row.points += 1;
         row.failing += u64::from(ends.iter().any(|(_, end)| end.is_err()));
         let mut stopped = None;
         for (way, end) in ends {
-            let stood = if way == Way::Forward { &mut row.resumed } else { &mut row.undone };
+            let stood = if way == Way::Forward {
+                &mut row.resumed
+            } else {
+                &mut row.undone
+            };
             match end {
                 Ok(Due::Before) => stood.before += 1,
                 Ok(Due::After) => stood.after += 1,

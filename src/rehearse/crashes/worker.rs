@@ -29,7 +29,12 @@ pub(super) struct Worker<'a> {
 impl<'a> Worker<'a> {
     pub(super) fn new(crashes: Crashes<'a>, number: usize) -> Self {
         let folder = crashes.folder.join(name(number));
-        Self { crashes, folder, is_before: false, said: Vec::new() }
+        Self {
+            crashes,
+            folder,
+            is_before: false,
+            said: Vec::new(),
+        }
     }
 
     pub(super) fn deployment(&self) -> PathBuf {
@@ -53,7 +58,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sets a scene: a copy in the state before, or one of what stood when an earlier process was dead.
+    /// Sets a scene: a copy in the state before, or one of what stood when an earlier process was
+    /// dead.
     pub(super) fn set(&mut self, scene: Scene) -> Result<(), LabError> {
         let deployment = self.deployment();
         self.said.clear();
@@ -73,7 +79,9 @@ impl<'a> Worker<'a> {
 
     /// Makes what the copies of a scene are made from: lets `apply` run there once.
     pub(super) fn prepare(&mut self, scene: Scene) -> Result<(), CrashError> {
-        let Some(fate) = scene.earlier_apply() else { return Ok(()) };
+        let Some(fate) = scene.earlier_apply() else {
+            return Ok(());
+        };
         self.set(Scene::Before)?;
         let ran = self.run(Verb::Apply, fate)?;
         if !ran.was_killed() && ran.code() != Some(0) {

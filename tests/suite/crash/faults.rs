@@ -1,5 +1,5 @@
-//! A fault of the disk, or a change by somebody else, at one point of a run: the run names it, and no record of it
-//! claims more than is true.
+//! A fault of the disk, or a change by somebody else, at one point of a run: the run names it, and
+//! no record of it claims more than is true.
 
 use std::fs;
 use std::io;
@@ -44,7 +44,9 @@ fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     let copy = site.copy();
     let file = site.folder().with_file_name("payload").join("Tool.txt");
     let failed = apply(&site, copy.path(), Some(Arc::new(Exchanged(file))));
-    let Err(RunError::Stale { path, .. }) = failed else { panic!("{failed:?}") };
+    let Err(RunError::Stale { path, .. }) = failed else {
+        panic!("{failed:?}")
+    };
     assert!(path.ends_with("payload/Tool.txt"), "{path}");
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
@@ -58,7 +60,9 @@ impl Watch for Rot {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
             Change::Barrier if self.staged.exists() => fs::write(&self.staged, "rot"),
-            Change::Rename(_, to) if to.as_str().starts_with(".rollup/trash/") => Err(io::Error::other("it stays")),
+            Change::Rename(_, to) if to.as_str().starts_with(".rollup/trash/") => {
+                Err(io::Error::other("it stays"))
+            }
             _ => Ok(()),
         }
     }
@@ -68,9 +72,14 @@ impl Watch for Rot {
 fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
     let site = Site::new();
     let copy = site.copy();
-    let rot = Rot { staged: copy.path().join(".rollup/runs/0001-KB1/slots/1/new") };
+    let rot = Rot {
+        staged: copy.path().join(".rollup/runs/0001-KB1/slots/1/new"),
+    };
     let failed = apply(&site, copy.path(), Some(Arc::new(rot)));
-    assert!(matches!(failed, Err(RunError::Unfaithful { .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(RunError::Unfaithful { .. })),
+        "{failed:?}"
+    );
     assert_eq!(state(copy.path()), RunState::Staging);
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
@@ -102,17 +111,29 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
     let (mut discarded, mut stuck) = (0, 0);
     for at in 1.. {
         let copy = site.copy();
-        let watch = Arc::new(LostSync { at, syncs: AtomicUsize::new(0), after: AtomicUsize::new(0) });
+        let watch = Arc::new(LostSync {
+            at,
+            syncs: AtomicUsize::new(0),
+            after: AtomicUsize::new(0),
+        });
         match apply(&site, copy.path(), Some(watch.clone())) {
             Ok(Ended::Applied { .. }) => break,
             Err(error) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
                 discarded += 1;
-                Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), &format!("sync {at} failed"));
+                Tree::of(&site.folder())
+                    .assert_same(&Tree::of(copy.path()), &format!("sync {at} failed"));
             }
-            Ok(Ended::Stuck { because: None, error }) => {
+            Ok(Ended::Stuck {
+                because: None,
+                error,
+            }) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
-                assert_eq!(watch.after.load(Ordering::SeqCst), 0, "changes after sync {at}, which failed");
+                assert_eq!(
+                    watch.after.load(Ordering::SeqCst),
+                    0,
+                    "changes after sync {at}, which failed"
+                );
                 stuck += 1;
             }
             Ok(other) => panic!("sync {at} failed: {other:?}"),
@@ -128,8 +149,12 @@ struct Full {
 
 impl Watch for Full {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
-        let has_begun = || fs::read_to_string(self.run.join("journal")).is_ok_and(|text| text.contains("committing"));
-        let is_reserved = || fs::metadata(self.run.join("reserve")).is_ok_and(|reserve| reserve.len() > 0);
+        let has_begun = || {
+            fs::read_to_string(self.run.join("journal"))
+                .is_ok_and(|text| text.contains("committing"))
+        };
+        let is_reserved =
+            || fs::metadata(self.run.join("reserve")).is_ok_and(|reserve| reserve.len() > 0);
         match change {
             Change::Write(at) if at.name() == "journal" && has_begun() && is_reserved() => {
                 Err(io::ErrorKind::StorageFull.into())
@@ -144,10 +169,19 @@ fn a_journal_that_meets_a_full_disk_goes_on_with_the_reserve() {
     let site = Site::new();
     let copy = site.copy();
     let run = copy.path().join(".rollup/runs/0001-KB1");
-    let ended = apply(&site, copy.path(), Some(Arc::new(Full { run: run.clone() })));
+    let ended = apply(
+        &site,
+        copy.path(),
+        Some(Arc::new(Full { run: run.clone() })),
+    );
     assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
-    assert_eq!(fs::metadata(run.join("reserve")).expect("a reserve").len(), 0, "it was not released");
-    site.applied().assert_same(&Tree::of(copy.path()), "the disk is full");
+    assert_eq!(
+        fs::metadata(run.join("reserve")).expect("a reserve").len(),
+        0,
+        "it was not released"
+    );
+    site.applied()
+        .assert_same(&Tree::of(copy.path()), "the disk is full");
 }
 
 #[test]
@@ -155,15 +189,23 @@ fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
     let site = Site::new();
     let plan = site.plan(&site.folder());
     let has_parent = |path: &Path| path.parent().is_some_and(Path::is_dir);
-    let mut new = plan.swaps.iter().filter(|swap| !swap.has_old()).map(|swap| swap.live.to_path());
-    let new = new.find(|live| has_parent(&site.folder().join(live))).expect("the rollup brings a new object");
+    let mut new = plan
+        .swaps
+        .iter()
+        .filter(|swap| !swap.has_old())
+        .map(|swap| swap.live.to_path());
+    let new = new
+        .find(|live| has_parent(&site.folder().join(live)))
+        .expect("the rollup brings a new object");
     for changed in [PathBuf::from(MANAGED), new] {
         let copy = site.copy();
         stage(&site, copy.path()).expect("it can be staged");
         fs::write(copy.path().join(&changed), "a hotfix").expect("its directory exists");
         let before = Tree::of(copy.path());
         let refused = recover(copy.path(), Way::Forward, None);
-        let Err(RunError::Stale { path, .. }) = refused else { panic!("{}: {refused:?}", changed.display()) };
+        let Err(RunError::Stale { path, .. }) = refused else {
+            panic!("{}: {refused:?}", changed.display())
+        };
         assert!(Path::new(&path).ends_with(&changed), "{path}");
         assert_eq!(state(copy.path()), RunState::Staged);
         before.assert_same(&Tree::of(copy.path()), "nothing was begun");
@@ -175,12 +217,21 @@ fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
     let site = Site::new();
     let copy = interrupted(&site);
     let plan = site.plan(&site.folder());
-    let swap = plan.swaps.iter().find(|swap| swap.live.as_str() == MANAGED).expect("it is replaced");
-    let old = copy.path().join(format!(".rollup/runs/0001-KB1/slots/{}/old", swap.number));
+    let swap = plan
+        .swaps
+        .iter()
+        .find(|swap| swap.live.as_str() == MANAGED)
+        .expect("it is replaced");
+    let old = copy
+        .path()
+        .join(format!(".rollup/runs/0001-KB1/slots/{}/old", swap.number));
     fs::write(&old, vec![0; fs::read(&old).expect("a file").len()]).expect("it can be damaged");
     let before = Tree::of(copy.path());
     let refused = recover(copy.path(), Way::Back, None);
-    assert!(matches!(refused, Err(RunError::SetAside { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(RunError::SetAside { .. })),
+        "{refused:?}"
+    );
     before.assert_same(&Tree::of(copy.path()), "nothing was moved");
 }
 
@@ -192,7 +243,10 @@ fn a_managed_file_that_changed_during_the_run_keeps_both_ways_from_beginning() {
     let before = Tree::of(copy.path());
     for way in [Way::Forward, Way::Back] {
         let refused = recover(copy.path(), way, None);
-        assert!(matches!(refused, Err(RunError::Changed(_))), "{way:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(RunError::Changed(_))),
+            "{way:?}: {refused:?}"
+        );
         before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     }
 }
@@ -203,13 +257,21 @@ fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
     let copy = site.copy();
     die_at(&site, first_rename(&site))(copy.path());
     let plan = site.plan(&site.folder());
-    let swap = plan.swaps.iter().find(|swap| swap.live.as_str() == MANAGED).expect("it is replaced");
-    let slot = copy.path().join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
+    let swap = plan
+        .swaps
+        .iter()
+        .find(|swap| swap.live.as_str() == MANAGED)
+        .expect("it is replaced");
+    let slot = copy
+        .path()
+        .join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
     fs::remove_file(slot.join("new")).expect("it is not begun");
     let before = Tree::of(copy.path());
     for way in [Way::Forward, Way::Back] {
         let refused = recover(copy.path(), way, None);
-        let Err(RunError::Stranger { live, .. }) = refused else { panic!("{way:?}: {refused:?}") };
+        let Err(RunError::Stranger { live, .. }) = refused else {
+            panic!("{way:?}: {refused:?}")
+        };
         assert_eq!(live.as_str(), MANAGED);
         before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     }
@@ -238,15 +300,42 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
     let plan = site.plan(&site.folder());
     let copy = site.copy();
     let touched = plan.swaps.first().expect("the plan has swaps").live.clone();
-    let ended = apply(&site, copy.path(), Some(Arc::new(Removed { deployment: copy.path().to_owned(), touched })));
-    let Ok(Ended::Undone { because: Some(RunError::Stranger { live, .. }) }) = ended else { panic!("{ended:?}") };
+    let ended = apply(
+        &site,
+        copy.path(),
+        Some(Arc::new(Removed {
+            deployment: copy.path().to_owned(),
+            touched,
+        })),
+    );
+    let Ok(Ended::Undone {
+        because: Some(RunError::Stranger { live, .. }),
+    }) = ended
+    else {
+        panic!("{ended:?}")
+    };
     assert_eq!(live.as_str(), MANAGED);
 
     let copy = interrupted(&site);
-    let touched = plan.swaps.iter().rfind(|swap| swap.has_old()).expect("one had an old object").live.clone();
-    let watch = Removed { deployment: copy.path().to_owned(), touched };
+    let touched = plan
+        .swaps
+        .iter()
+        .rfind(|swap| swap.has_old())
+        .expect("one had an old object")
+        .live
+        .clone();
+    let watch = Removed {
+        deployment: copy.path().to_owned(),
+        touched,
+    };
     let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
-    let Ok(Some(Ended::Stuck { error: RunError::Stranger { live, .. }, .. })) = ended else { panic!("{ended:?}") };
+    let Ok(Some(Ended::Stuck {
+        error: RunError::Stranger { live, .. },
+        ..
+    })) = ended
+    else {
+        panic!("{ended:?}")
+    };
     assert_eq!(live.as_str(), MANAGED);
 }
 
@@ -259,7 +348,9 @@ struct LateChange {
 impl Watch for LateChange {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
-            Change::Rename(_, to) if *to == self.last => fs::write(self.deployment.join(MANAGED), "a hotfix"),
+            Change::Rename(_, to) if *to == self.last => {
+                fs::write(self.deployment.join(MANAGED), "a hotfix")
+            }
             _ => Ok(()),
         }
     }
@@ -269,10 +360,27 @@ impl Watch for LateChange {
 fn a_result_that_is_not_the_expected_state_is_rolled_back() {
     let site = Site::new();
     let copy = site.copy();
-    let last = site.plan(copy.path()).swaps.last().expect("the plan has swaps").live.clone();
-    let watch = LateChange { deployment: copy.path().to_owned(), last };
+    let last = site
+        .plan(copy.path())
+        .swaps
+        .last()
+        .expect("the plan has swaps")
+        .live
+        .clone();
+    let watch = LateChange {
+        deployment: copy.path().to_owned(),
+        last,
+    };
     let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
-    assert!(matches!(ended, Ok(Ended::Undone { because: Some(RunError::Unpredicted(_)) })), "{ended:?}");
+    assert!(
+        matches!(
+            ended,
+            Ok(Ended::Undone {
+                because: Some(RunError::Unpredicted(_))
+            })
+        ),
+        "{ended:?}"
+    );
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "rolled back");
 }
 
@@ -280,10 +388,28 @@ fn a_result_that_is_not_the_expected_state_is_rolled_back() {
 fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let last = site.plan(&site.folder()).swaps.first().expect("the plan has swaps").live.clone();
-    let watch = LateChange { deployment: copy.path().to_owned(), last };
+    let last = site
+        .plan(&site.folder())
+        .swaps
+        .first()
+        .expect("the plan has swaps")
+        .live
+        .clone();
+    let watch = LateChange {
+        deployment: copy.path().to_owned(),
+        last,
+    };
     let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
-    assert!(matches!(ended, Ok(Some(Ended::Stuck { error: RunError::Unpredicted(_), .. }))), "{ended:?}");
+    assert!(
+        matches!(
+            ended,
+            Ok(Some(Ended::Stuck {
+                error: RunError::Unpredicted(_),
+                ..
+            }))
+        ),
+        "{ended:?}"
+    );
     assert_ne!(state(copy.path()), RunState::Closed(Outcome::Undone));
 }
 
@@ -297,10 +423,15 @@ struct SyncedBefore {
 impl Watch for SyncedBefore {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         if let Change::Rename(from, _) = change {
-            assert!(self.is_synced.load(Ordering::SeqCst), "`{}` is renamed before a sync", from.as_str());
+            assert!(
+                self.is_synced.load(Ordering::SeqCst),
+                "`{}` is renamed before a sync",
+                from.as_str()
+            );
             self.renames.fetch_add(1, Ordering::SeqCst);
         }
-        self.is_synced.store(change == Change::Barrier, Ordering::SeqCst);
+        self.is_synced
+            .store(change == Change::Barrier, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -316,6 +447,7 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     let watch = Arc::new(SyncedBefore::default());
     let disk = lock(copy.path()).watched(watch.clone());
     let unusable = run::unusable(&disk).expect("the runs can be read");
-    run::set_aside(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned())).expect("it can be renamed");
+    run::set_aside(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
+        .expect("it can be renamed");
     assert_eq!(watch.renames.load(Ordering::SeqCst), 1);
 }

@@ -43,7 +43,10 @@ fn a_manual_step_that_is_confirmed_is_not_asked_again() {
     let copy = interrupted(&site);
     let mut asked = Asked::default();
     let ended = recover_before(copy.path(), Way::Forward, None, &mut asked);
-    assert!(matches!(ended, Ok(Some(Ended::Applied { .. }))), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Some(Ended::Applied { .. }))),
+        "{ended:?}"
+    );
     assert_eq!(asked.0, 0);
 }
 
@@ -52,12 +55,21 @@ fn a_manual_step_that_was_rolled_back_is_asked_again() {
     let site = Site::new();
     let copy = interrupted(&site);
     let failed = recover(copy.path(), Way::Back, Some(Arc::new(Refused)));
-    assert!(matches!(failed, Ok(Some(Ended::Stuck { .. }))), "{failed:?}");
+    assert!(
+        matches!(failed, Ok(Some(Ended::Stuck { .. }))),
+        "{failed:?}"
+    );
     for (way, questions) in [(Way::Forward, 1), (Way::Back, 0)] {
         let copy = Copy::of(copy.path());
         let mut asked = Asked::default();
         let ended = recover_before(copy.path(), way, None, &mut asked);
-        assert!(matches!(ended, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }))), "{ended:?}");
+        assert!(
+            matches!(
+                ended,
+                Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }))
+            ),
+            "{ended:?}"
+        );
         assert_eq!(asked.0, questions, "{way:?}");
     }
 }

@@ -69,12 +69,17 @@ impl Watch for Fault {
 
 pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
     let tree = Folder::open(deployment).expect("the deployment is there");
-    // A process that another test starts holds every lock of this one until it runs its own program.
+    // A process that another test starts holds every lock of this one until it runs its own
+    // program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
 }
 
 /// Applies the site's manifest as the command does.
-pub(crate) fn apply(site: &Site, deployment: &Path, watch: Option<Arc<dyn Watch>>) -> Result<Ended, RunError> {
+pub(crate) fn apply(
+    site: &Site,
+    deployment: &Path,
+    watch: Option<Arc<dyn Watch>>,
+) -> Result<Ended, RunError> {
     apply_before(site, deployment, watch, &mut Willing)
 }
 
@@ -92,7 +97,10 @@ pub(crate) fn apply_before(
     run::clear_the_way(&disk)?;
     let plan = site.plan(deployment);
     disk.keep("test")?;
-    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
+    let asked = run::Asked {
+        manifest: Some(&site.manifest_text),
+        confirmed: Vec::new(),
+    };
     let staged = run::stage(&disk, &plan, &asked, Some(&site.payload), listener)?;
     run::commit(&disk, &plan, staged, listener)
 }
@@ -102,7 +110,10 @@ fn stage(site: &Site, deployment: &Path) -> Result<(), RunError> {
     let plan = site.plan(deployment);
     let mut disk = lock(deployment);
     disk.keep("test")?;
-    let asked = run::Asked { manifest: Some(&site.manifest_text), confirmed: Vec::new() };
+    let asked = run::Asked {
+        manifest: Some(&site.manifest_text),
+        confirmed: Vec::new(),
+    };
     run::stage(&disk, &plan, &asked, Some(&site.payload), &mut Willing).map(|_| ())
 }
 
@@ -121,7 +132,11 @@ pub(crate) enum Way {
 }
 
 /// Recovers as `resume` and `undo` do. `Ok(None)` where no run was open.
-pub(crate) fn recover(deployment: &Path, way: Way, watch: Option<Arc<dyn Watch>>) -> Result<Option<Ended>, RunError> {
+pub(crate) fn recover(
+    deployment: &Path,
+    way: Way,
+    watch: Option<Arc<dyn Watch>>,
+) -> Result<Option<Ended>, RunError> {
     recover_before(deployment, way, watch, &mut Willing)
 }
 
@@ -177,15 +192,22 @@ pub(crate) fn is_finished(deployment: &Path) -> bool {
 fn is_committing(deployment: &Path) -> bool {
     let tree = Folder::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
-    runs.first().is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
+    runs.first()
+        .is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
 }
 
 /// How many changes a whole apply makes.
 pub(crate) fn changes(site: &Site) -> usize {
     let seen = Arc::new(AtomicUsize::new(0));
     let copy = site.copy();
-    let watch = Death { seen: Arc::clone(&seen), at: usize::MAX };
-    assert!(matches!(apply(site, copy.path(), Some(Arc::new(watch))), Ok(Ended::Applied { .. })));
+    let watch = Death {
+        seen: Arc::clone(&seen),
+        at: usize::MAX,
+    };
+    assert!(matches!(
+        apply(site, copy.path(), Some(Arc::new(watch))),
+        Ok(Ended::Applied { .. })
+    ));
     seen.load(Ordering::SeqCst)
 }
 
@@ -199,10 +221,17 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
     for at in 1..=changes(&site) {
         // While staging nothing has begun, and both ways do the same: they take turns.
         let ways = [Way::Forward, Way::Back];
-        let ways = if at < first_rename { &ways[at % 2..][..1] } else { &ways[..] };
+        let ways = if at < first_rename {
+            &ways[at % 2..][..1]
+        } else {
+            &ways[..]
+        };
         for &way in ways {
             let copy = site.copy();
-            let watch = Death { seen: Arc::default(), at };
+            let watch = Death {
+                seen: Arc::default(),
+                at,
+            };
             let died = apply(&site, copy.path(), Some(Arc::new(watch)));
             let failed = matches!(died, Err(_) | Ok(Ended::Stuck { .. }));
             assert!(failed, "death at change {at} went by unnoticed: {died:?}");
@@ -224,10 +253,16 @@ fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
                 }
                 other => panic!("death at change {at}, then {way:?}: {other:?}"),
             };
-            expected.assert_same(&Tree::of(copy.path()), &format!("death at change {at}, then {way:?}"));
+            expected.assert_same(
+                &Tree::of(copy.path()),
+                &format!("death at change {at}, then {way:?}"),
+            );
         }
     }
-    assert!(finished > 20 && taken_back > 20 && not_begun > 40, "{finished} {taken_back} {not_begun}");
+    assert!(
+        finished > 20 && taken_back > 20 && not_begun > 40,
+        "{finished} {taken_back} {not_begun}"
+    );
 }
 
 /// The number of the first change of an apply that renames something of the deployment.
@@ -237,7 +272,9 @@ fn first_rename(site: &Site) -> usize {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             self.0.fetch_add(1, Ordering::SeqCst);
             match change {
-                Change::Rename(from, _) if !from.as_str().starts_with(".rollup") => Err(io::Error::other("found")),
+                Change::Rename(from, _) if !from.as_str().starts_with(".rollup") => {
+                    Err(io::Error::other("found"))
+                }
                 _ => Ok(()),
             }
         }
@@ -247,9 +284,14 @@ fn first_rename(site: &Site) -> usize {
     watch.0.load(Ordering::SeqCst)
 }
 
-/// Lets a recovery in the direction of `first`, of what `prepare` leaves, die at its changes, each in turn
-/// (or every so many), and recovers both ways. Returns how many points there were.
-fn recoveries_of_a_recovery(site: &Site, prepare: impl Fn(&Path), first: Way, every: usize) -> usize {
+/// Lets a recovery in the direction of `first`, of what `prepare` leaves, die at its changes, each
+/// in turn (or every so many), and recovers both ways. Returns how many points there were.
+fn recoveries_of_a_recovery(
+    site: &Site,
+    prepare: impl Fn(&Path),
+    first: Way,
+    every: usize,
+) -> usize {
     let before = Tree::of(&site.folder());
     let after = site.applied();
     let mut points = 0;
@@ -259,8 +301,18 @@ fn recoveries_of_a_recovery(site: &Site, prepare: impl Fn(&Path), first: Way, ev
         let mut arrived = false;
         for second in [Way::Forward, Way::Back] {
             let copy = Copy::of(prepared.path());
-            let died = recover(copy.path(), first, Some(Arc::new(Death { seen: Arc::default(), at })));
-            arrived = matches!(died, Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None));
+            let died = recover(
+                copy.path(),
+                first,
+                Some(Arc::new(Death {
+                    seen: Arc::default(),
+                    at,
+                })),
+            );
+            arrived = matches!(
+                died,
+                Ok(Some(Ended::Applied { .. } | Ended::Undone { .. }) | None)
+            );
             if arrived {
                 break;
             }
@@ -274,7 +326,11 @@ fn recoveries_of_a_recovery(site: &Site, prepare: impl Fn(&Path), first: Way, ev
                 // What had not begun was thrown away, or was on its way out already.
                 (None, false) => Way::Back,
             };
-            let expected = if last == Way::Forward { &after } else { &before };
+            let expected = if last == Way::Forward {
+                &after
+            } else {
+                &before
+            };
             expected.assert_same(&Tree::of(copy.path()), &told);
             points += 1;
         }
@@ -288,14 +344,22 @@ fn recoveries_of_a_recovery(site: &Site, prepare: impl Fn(&Path), first: Way, ev
 /// Applies, and dies at a change.
 fn die_at(site: &Site, at: usize) -> impl Fn(&Path) + '_ {
     move |deployment| {
-        let _ = apply(site, deployment, Some(Arc::new(Death { seen: Arc::default(), at })));
+        let _ = apply(
+            site,
+            deployment,
+            Some(Arc::new(Death {
+                seen: Arc::default(),
+                at,
+            })),
+        );
     }
 }
 
 #[test]
 fn death_at_any_change_of_a_resume_is_recovered_both_ways() {
     let site = Site::new();
-    let points = recoveries_of_a_recovery(&site, die_at(&site, first_rename(&site)), Way::Forward, 1);
+    let points =
+        recoveries_of_a_recovery(&site, die_at(&site, first_rename(&site)), Way::Forward, 1);
     assert!(points > 100, "only {points}");
 }
 
@@ -311,7 +375,11 @@ fn death_at_any_change_of_an_undo_is_recovered_both_ways() {
 fn a_recovery_that_turns_round_is_recovered_too() {
     let site = Site::new();
     let (begin, all) = (first_rename(&site), changes(&site));
-    for at in [begin - 1, begin + (all - begin) / 3, begin + 2 * (all - begin) / 3] {
+    for at in [
+        begin - 1,
+        begin + (all - begin) / 3,
+        begin + 2 * (all - begin) / 3,
+    ] {
         for way in [Way::Forward, Way::Back] {
             recoveries_of_a_recovery(&site, die_at(&site, at), way, 7);
         }
@@ -325,12 +393,21 @@ fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
     let after = site.applied();
     let (mut turned, mut untouched) = (0, 0);
     let finished = site.copy();
-    assert!(matches!(apply(&site, finished.path(), None), Ok(Ended::Applied { .. })));
+    assert!(matches!(
+        apply(&site, finished.path(), None),
+        Ok(Ended::Applied { .. })
+    ));
     for at in 1.. {
         let mut arrived = false;
         for way in [Way::Forward, Way::Back] {
             let copy = Copy::of(finished.path());
-            let died = reopen(copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
+            let died = reopen(
+                copy.path(),
+                Some(Arc::new(Death {
+                    seen: Arc::default(),
+                    at,
+                })),
+            );
             arrived = matches!(died, Ok(Ended::Undone { .. }));
             if arrived {
                 break;
@@ -366,7 +443,10 @@ fn a_failure_of_any_change_loses_nothing() {
     let (mut undone, mut refused) = (0, 0);
     for at in 1..=changes(&site) {
         let copy = site.copy();
-        let watch = Fault { seen: Arc::default(), at };
+        let watch = Fault {
+            seen: Arc::default(),
+            at,
+        };
         let told = format!("failure of change {at}");
         match apply(&site, copy.path(), Some(Arc::new(watch))) {
             Err(_) => {
@@ -379,7 +459,8 @@ fn a_failure_of_any_change_loses_nothing() {
             }
             // Clearing away what is not needed any more may fail without harm.
             Ok(Ended::Applied { .. }) => after.assert_same(&Tree::of(copy.path()), &told),
-            // The record that closes the run was written, and nobody can tell whether it is on disk.
+            // The record that closes the run was written, and nobody can tell whether it is on
+            // disk.
             Ok(Ended::Stuck { error, .. }) if is_finished(copy.path()) => {
                 assert!(error.is_lost_write(), "{told}: {error}");
                 after.assert_same(&Tree::of(copy.path()), &told);
@@ -387,7 +468,13 @@ fn a_failure_of_any_change_loses_nothing() {
             // After a barrier that failed nothing more is done; nothing is lost either.
             Ok(Ended::Stuck { error, .. }) => {
                 assert!(error.is_lost_write(), "{told}: {error}");
-                assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))), "{told}");
+                assert!(
+                    matches!(
+                        recover(copy.path(), Way::Back, None),
+                        Ok(Some(Ended::Undone { .. }))
+                    ),
+                    "{told}"
+                );
                 before.assert_same(&Tree::of(copy.path()), &told);
             }
             Ok(other) => panic!("{told}: {other:?}"),
@@ -403,26 +490,57 @@ fn a_failure_of_any_change_loses_nothing() {
 fn a_stranger_at_a_live_path_is_never_replaced() {
     let site = Site::new();
     let all = changes(&site);
-    let live = site.plan(&site.folder()).live_paths().into_iter().cloned().collect::<Vec<_>>();
+    let live = site
+        .plan(&site.folder())
+        .live_paths()
+        .into_iter()
+        .cloned()
+        .collect::<Vec<_>>();
     let mut met = 0;
     for at in all / 2..=all {
         let copy = site.copy();
-        let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
+        let _ = apply(
+            &site,
+            copy.path(),
+            Some(Arc::new(Death {
+                seen: Arc::default(),
+                at,
+            })),
+        );
         // A dead run may have left a live path empty, between the old object and the new one.
         let there = |path: &std::path::PathBuf| path.exists();
-        let was = live.iter().filter(|path| there(&site.folder().join(path.to_path())));
-        let Some(gone) = was.map(|path| copy.path().join(path.to_path())).find(|path| !there(path)) else { continue };
+        let was = live
+            .iter()
+            .filter(|path| there(&site.folder().join(path.to_path())));
+        let Some(gone) = was
+            .map(|path| copy.path().join(path.to_path()))
+            .find(|path| !there(path))
+        else {
+            continue;
+        };
         std::fs::write(&gone, "mine").expect("its folder is there");
         for way in [Way::Forward, Way::Back] {
             let told = recover(copy.path(), way, None);
-            let refused = matches!(&told, Ok(Some(Ended::Stuck { error: RunError::Stranger { .. }, .. })));
+            let refused = matches!(
+                &told,
+                Ok(Some(Ended::Stuck {
+                    error: RunError::Stranger { .. },
+                    ..
+                }))
+            );
             assert!(refused, "death at {at}, {way:?}: {told:?}");
-            assert_eq!(std::fs::read_to_string(&gone).expect("it is still there"), "mine");
+            assert_eq!(
+                std::fs::read_to_string(&gone).expect("it is still there"),
+                "mine"
+            );
         }
         // Once it is moved away, the run goes on.
         std::fs::remove_file(&gone).expect("it can be moved away");
         let told = recover(copy.path(), Way::Back, None);
-        assert!(matches!(told, Ok(Some(Ended::Undone { .. }))), "death at {at}: {told:?}");
+        assert!(
+            matches!(told, Ok(Some(Ended::Undone { .. }))),
+            "death at {at}: {told:?}"
+        );
         Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
         met += 1;
     }
@@ -450,12 +568,23 @@ impl Watch for Meddler {
 fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
     let site = Site::new();
     let copy = site.copy();
-    let meddler = Meddler { deployment: copy.path().to_owned(), file: "Share/Site.msi" };
+    let meddler = Meddler {
+        deployment: copy.path().to_owned(),
+        file: "Share/Site.msi",
+    };
     let ended = apply(&site, copy.path(), Some(Arc::new(meddler)));
-    let Ok(Ended::Undone { because: Some(RunError::Stale { path, .. }) }) = ended else { panic!("{ended:?}") };
+    let Ok(Ended::Undone {
+        because: Some(RunError::Stale { path, .. }),
+    }) = ended
+    else {
+        panic!("{ended:?}")
+    };
     assert!(path.ends_with("Share/Site.msi"), "{path}");
     let file = copy.path().join("Share/Site.msi");
-    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "a hotfix");
+    assert_eq!(
+        std::fs::read_to_string(&file).expect("it is there"),
+        "a hotfix"
+    );
     // But for the hotfix everything is as it was.
     std::fs::copy(site.folder().join("Share/Site.msi"), &file).expect("it can be put back");
     let expected = Tree::of(&site.folder()).without_times();
@@ -467,17 +596,29 @@ fn going_back_never_stands_in_place_of_an_operators_file() {
     let site = Site::new();
     let copy = site.copy();
     let at = changes(&site) - 2;
-    let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
+    let _ = apply(
+        &site,
+        copy.path(),
+        Some(Arc::new(Death {
+            seen: Arc::default(),
+            at,
+        })),
+    );
     assert!(is_committing(copy.path()));
     let his = "Group/Provider/files/Program Files/Provider/Documentation/Known issues.txt";
     std::fs::write(copy.path().join(his), "his").expect("the new version does not bring this file");
     let before = Tree::of(copy.path());
     let refused = recover(copy.path(), Way::Back, None);
-    let Err(RunError::InTheWay { path }) = refused else { panic!("{refused:?}") };
+    let Err(RunError::InTheWay { path }) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(path.ends_with(his), "{path}");
     before.assert_same(&Tree::of(copy.path()), "nothing was moved");
     std::fs::remove_file(copy.path().join(his)).expect("he moves it away");
-    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    assert!(matches!(
+        recover(copy.path(), Way::Back, None),
+        Ok(Some(Ended::Undone { .. }))
+    ));
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
@@ -492,7 +633,8 @@ const INTRUDED: &str = "Group/Provider/files/Program Files/Provider/Provider.dll
 impl Watch for Intruder {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         // The first time the folder is set aside by the uninstall, the second time by the install.
-        let set_aside = matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
+        let set_aside =
+            matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
         match set_aside && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
             true => std::fs::write(self.deployment.join(INTRUDED), "his"),
             false => Ok(()),
@@ -504,16 +646,31 @@ impl Watch for Intruder {
 fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Intruder { deployment: copy.path().to_owned(), met: AtomicUsize::new(0) };
+    let watch = Intruder {
+        deployment: copy.path().to_owned(),
+        met: AtomicUsize::new(0),
+    };
     let ended = apply(&site, copy.path(), Some(Arc::new(watch)));
-    let Ok(Ended::Stuck { because: Some(RunError::InTheWay { .. }), error: RunError::InTheWay { path } }) = ended
+    let Ok(Ended::Stuck {
+        because: Some(RunError::InTheWay { .. }),
+        error: RunError::InTheWay { path },
+    }) = ended
     else {
         panic!("{ended:?}");
     };
-    assert!(path.ends_with("Program Files/Provider/Provider.dll"), "{path}");
-    assert_eq!(std::fs::read_to_string(&path).expect("it is where the message says"), "his");
+    assert!(
+        path.ends_with("Program Files/Provider/Provider.dll"),
+        "{path}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&path).expect("it is where the message says"),
+        "his"
+    );
     std::fs::remove_file(&path).expect("it can be moved away");
-    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    assert!(matches!(
+        recover(copy.path(), Way::Back, None),
+        Ok(Some(Ended::Undone { .. }))
+    ));
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
@@ -550,12 +707,23 @@ fn a_run_that_is_to_stop_finishes_the_swap_at_hand_and_goes_on_either_way() {
             let copy = site.copy();
             let mut impatient = Impatient { after: at, done: 0 };
             let ended = apply_before(&site, copy.path(), None, &mut impatient);
-            assert!(matches!(ended, Ok(Ended::Stopped(RunError::Interrupted))), "after {at}: {ended:?}");
-            assert!(impatient.done >= at && impatient.done < operations, "after {at}: {} were done", impatient.done);
+            assert!(
+                matches!(ended, Ok(Ended::Stopped(RunError::Interrupted))),
+                "after {at}: {ended:?}"
+            );
+            assert!(
+                impatient.done >= at && impatient.done < operations,
+                "after {at}: {} were done",
+                impatient.done
+            );
             let told = format!("stopped after {at}, then {way:?}");
             match (way, recover(copy.path(), way, None)) {
-                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => after.assert_same(&Tree::of(copy.path()), &told),
-                (Way::Back, Ok(Some(Ended::Undone { .. }))) => before.assert_same(&Tree::of(copy.path()), &told),
+                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => {
+                    after.assert_same(&Tree::of(copy.path()), &told)
+                }
+                (Way::Back, Ok(Some(Ended::Undone { .. }))) => {
+                    before.assert_same(&Tree::of(copy.path()), &told)
+                }
                 (_, other) => panic!("{told}: {other:?}"),
             }
         }
@@ -586,18 +754,28 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
     for at in first_rename(&site) - 2..=changes(&site) {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
-            let watch = Fault { seen: Arc::default(), at };
+            let watch = Fault {
+                seen: Arc::default(),
+                at,
+            };
             let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
             if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
                 // It failed before the commit, or in a barrier, as without `stop`.
-                assert!(!matches!(ended, Ok(Ended::Undone { .. })), "failure of change {at}: {ended:?}");
+                assert!(
+                    !matches!(ended, Ok(Ended::Undone { .. })),
+                    "failure of change {at}: {ended:?}"
+                );
                 break;
             }
             stopped += 1;
             let told = format!("failure of change {at}, then {way:?}");
             match (way, recover(copy.path(), way, None)) {
-                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => after.assert_same(&Tree::of(copy.path()), &told),
-                (Way::Back, Ok(Some(Ended::Undone { .. }))) => before.assert_same(&Tree::of(copy.path()), &told),
+                (Way::Forward, Ok(Some(Ended::Applied { .. }))) => {
+                    after.assert_same(&Tree::of(copy.path()), &told)
+                }
+                (Way::Back, Ok(Some(Ended::Undone { .. }))) => {
+                    before.assert_same(&Tree::of(copy.path()), &told)
+                }
                 (_, other) => panic!("{told}: {other:?}"),
             }
         }
@@ -627,11 +805,28 @@ impl Watch for Squatter {
 fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
     let site = Site::new();
     let copy = site.copy();
-    let squatter = Squatter { deployment: copy.path().to_owned() };
+    let squatter = Squatter {
+        deployment: copy.path().to_owned(),
+    };
     let ended = apply(&site, copy.path(), Some(Arc::new(squatter)));
-    assert!(matches!(ended, Ok(Ended::Stuck { because: Some(RunError::Stranger { .. }), .. })), "{ended:?}");
-    assert_eq!(std::fs::read_to_string(copy.path().join(SQUATTED)).expect("it is still there"), "mine");
+    assert!(
+        matches!(
+            ended,
+            Ok(Ended::Stuck {
+                because: Some(RunError::Stranger { .. }),
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(copy.path().join(SQUATTED)).expect("it is still there"),
+        "mine"
+    );
     std::fs::remove_file(copy.path().join(SQUATTED)).expect("it can be moved away");
-    assert!(matches!(recover(copy.path(), Way::Back, None), Ok(Some(Ended::Undone { .. }))));
+    assert!(matches!(
+        recover(copy.path(), Way::Back, None),
+        Ok(Some(Ended::Undone { .. }))
+    ));
     Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
 }

@@ -1,4 +1,5 @@
-//! The journal says in which direction a run goes, and says so on disk, before the first rename of that direction.
+//! The journal says in which direction a run goes, and says so on disk, before the first rename of
+//! that direction.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,17 +27,30 @@ struct Announced {
 impl Announced {
     fn new(deployment: &Path, direction: Direction) -> Self {
         let (renames, is_journal_synced) = (AtomicUsize::new(0), AtomicBool::new(true));
-        Self { deployment: deployment.to_owned(), direction, fails_at: usize::MAX, renames, is_journal_synced }
+        Self {
+            deployment: deployment.to_owned(),
+            direction,
+            fails_at: usize::MAX,
+            renames,
+            is_journal_synced,
+        }
     }
 
     fn before_rename(&self) -> io::Result<()> {
         let number = self.renames.fetch_add(1, Ordering::SeqCst) + 1;
-        let direction = if number > self.fails_at { Direction::Back } else { self.direction };
+        let direction = if number > self.fails_at {
+            Direction::Back
+        } else {
+            self.direction
+        };
         let tree = Folder::open(&self.deployment).expect("the deployment exists");
         let runs = runs(&tree).expect("the journals can be read");
         let state = runs.last().expect("a run renames").state();
         assert_eq!(state, RunState::Unfinished(direction), "at rename {number}");
-        assert!(self.is_journal_synced.load(Ordering::SeqCst), "rename {number} follows a record that is not synced");
+        assert!(
+            self.is_journal_synced.load(Ordering::SeqCst),
+            "rename {number} follows a record that is not synced"
+        );
         match number == self.fails_at {
             true => Err(io::Error::other("it fails")),
             false => Ok(()),
@@ -54,10 +68,16 @@ impl Watch for Announced {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let is_live = |path: &RelPath| !path.as_str().starts_with(".rollup");
         match change {
-            Change::Write(at) if at.name() == "journal" => self.is_journal_synced.store(false, Ordering::SeqCst),
-            Change::Sync(at) if at.name() == "journal" => self.is_journal_synced.store(true, Ordering::SeqCst),
+            Change::Write(at) if at.name() == "journal" => {
+                self.is_journal_synced.store(false, Ordering::SeqCst)
+            }
+            Change::Sync(at) if at.name() == "journal" => {
+                self.is_journal_synced.store(true, Ordering::SeqCst)
+            }
             Change::Barrier => self.is_journal_synced.store(true, Ordering::SeqCst),
-            Change::Rename(from, to) if is_live(from) || is_live(to) => return self.before_rename(),
+            Change::Rename(from, to) if is_live(from) || is_live(to) => {
+                return self.before_rename();
+            }
             _ => {}
         }
         Ok(())
@@ -81,7 +101,10 @@ fn a_resume_of_a_staged_run_is_recorded_before_its_first_rename() {
     stage(&site, copy.path()).expect("it can be staged");
     let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
     let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
-    assert!(matches!(ended, Ok(Some(Ended::Applied { .. }))), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Some(Ended::Applied { .. }))),
+        "{ended:?}"
+    );
     watch.has_seen_renames();
 }
 
@@ -89,9 +112,15 @@ fn a_resume_of_a_staged_run_is_recorded_before_its_first_rename() {
 fn a_run_that_fails_is_recorded_as_rolling_back_before_it_does() {
     let site = Site::new();
     let copy = site.copy();
-    let watch = Arc::new(Announced { fails_at: 12, ..Announced::new(copy.path(), Direction::Forward) });
+    let watch = Arc::new(Announced {
+        fails_at: 12,
+        ..Announced::new(copy.path(), Direction::Forward)
+    });
     let ended = apply(&site, copy.path(), Some(watch.clone()));
-    assert!(matches!(ended, Ok(Ended::Undone { because: Some(_) })), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Ended::Undone { because: Some(_) })),
+        "{ended:?}"
+    );
     watch.has_seen_renames();
 }
 
@@ -101,7 +130,10 @@ fn an_undo_of_a_run_in_progress_is_recorded_before_its_first_rename() {
     let copy = interrupted(&site);
     let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
     let ended = recover(copy.path(), Way::Back, Some(watch.clone()));
-    assert!(matches!(ended, Ok(Some(Ended::Undone { because: None }))), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Some(Ended::Undone { because: None }))),
+        "{ended:?}"
+    );
     watch.has_seen_renames();
 }
 
@@ -109,12 +141,21 @@ fn an_undo_of_a_run_in_progress_is_recorded_before_its_first_rename() {
 fn a_resume_of_a_run_that_was_rolling_back_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let fails_late = Announced { fails_at: 20, ..Announced::new(copy.path(), Direction::Back) };
+    let fails_late = Announced {
+        fails_at: 20,
+        ..Announced::new(copy.path(), Direction::Back)
+    };
     let failed = recover(copy.path(), Way::Back, Some(Arc::new(fails_late)));
-    assert!(matches!(failed, Ok(Some(Ended::Stuck { .. }))), "{failed:?}");
+    assert!(
+        matches!(failed, Ok(Some(Ended::Stuck { .. }))),
+        "{failed:?}"
+    );
     let watch = Arc::new(Announced::new(copy.path(), Direction::Forward));
     let ended = recover(copy.path(), Way::Forward, Some(watch.clone()));
-    assert!(matches!(ended, Ok(Some(Ended::Applied { .. }))), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Some(Ended::Applied { .. }))),
+        "{ended:?}"
+    );
     watch.has_seen_renames();
 }
 
@@ -122,9 +163,15 @@ fn a_resume_of_a_run_that_was_rolling_back_is_recorded_before_its_first_rename()
 fn an_undo_of_a_finished_run_is_recorded_before_its_first_rename() {
     let site = Site::new();
     let copy = site.copy();
-    assert!(matches!(apply(&site, copy.path(), None), Ok(Ended::Applied { .. })));
+    assert!(matches!(
+        apply(&site, copy.path(), None),
+        Ok(Ended::Applied { .. })
+    ));
     let watch = Arc::new(Announced::new(copy.path(), Direction::Back));
     let ended = reopen(copy.path(), Some(watch.clone()));
-    assert!(matches!(ended, Ok(Ended::Undone { because: None })), "{ended:?}");
+    assert!(
+        matches!(ended, Ok(Ended::Undone { because: None })),
+        "{ended:?}"
+    );
     watch.has_seen_renames();
 }

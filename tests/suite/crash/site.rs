@@ -152,18 +152,31 @@ impl Site {
         let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
         let source = Source::new("manifest.toml", MANIFEST);
         let manifest = manifest::parse(&source, &mut findings);
-        let (Some(description), Some(manifest)) = (described, manifest) else { panic!("{findings:#?}") };
+        let (Some(description), Some(manifest)) = (described, manifest) else {
+            panic!("{findings:#?}")
+        };
         let deployment = folder.path().join("deployment");
         build_site(&description, DEPLOYMENT, &deployment).expect("the site can be built");
-        build_payload(&manifest, &description, &folder.path().join("payload")).expect("the payload can be built");
-        put(&deployment, "Group/Provider/files/Program Files/Provider/operator.ini", "mine");
+        build_payload(&manifest, &description, &folder.path().join("payload"))
+            .expect("the payload can be built");
+        put(
+            &deployment,
+            "Group/Provider/files/Program Files/Provider/operator.ini",
+            "mine",
+        );
         put(&deployment, "Group/Provider/notes.txt", "mine");
         put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
         let private = std::fs::Permissions::from_mode(0o750);
         std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private).expect("it is ours");
         std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/folder")).expect("a folder");
         let payload = Payload::open(&folder.path().join("payload")).expect("it was just built");
-        Self { folder, description, manifest, manifest_text: MANIFEST.to_owned(), payload }
+        Self {
+            folder,
+            description,
+            manifest,
+            manifest_text: MANIFEST.to_owned(),
+            payload,
+        }
     }
 
     /// The deployment in its state before; nothing changes it.
@@ -193,7 +206,10 @@ impl Site {
     /// The tree after an apply that nothing disturbs.
     pub(crate) fn applied(&self) -> Tree {
         let copy = self.copy();
-        assert!(matches!(apply(self, copy.path(), None), Ok(Ended::Applied { .. })));
+        assert!(matches!(
+            apply(self, copy.path(), None),
+            Ok(Ended::Applied { .. })
+        ));
         Tree::of(copy.path()).without_times()
     }
 }
@@ -212,7 +228,11 @@ impl Copy {
         for entry in WalkDir::new(source) {
             let entry = entry.expect("the site can be listed");
             let below = entry.path().strip_prefix(source).expect("it lies below");
-            let at = if below.as_os_str().is_empty() { target.clone() } else { target.join(below) };
+            let at = if below.as_os_str().is_empty() {
+                target.clone()
+            } else {
+                target.join(below)
+            };
             if entry.file_type().is_dir() {
                 std::fs::create_dir(&at).expect("a new folder");
                 let mode = entry.metadata().expect("listed").permissions();
@@ -220,11 +240,21 @@ impl Copy {
                 continue;
             }
             std::fs::copy(entry.path(), &at).expect("a file can be copied");
-            let modified = entry.metadata().expect("listed").modified().expect("files have times");
-            let file = std::fs::File::options().write(true).open(&at).expect("just copied");
+            let modified = entry
+                .metadata()
+                .expect("listed")
+                .modified()
+                .expect("files have times");
+            let file = std::fs::File::options()
+                .write(true)
+                .open(&at)
+                .expect("just copied");
             file.set_modified(modified).expect("a time can be set");
         }
-        Copy { _folder: copy, deployment: target }
+        Copy {
+            _folder: copy,
+            deployment: target,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -236,7 +266,11 @@ impl Copy {
 /// disk would only take their time.
 pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    let folder = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
     folder.expect("a temporary folder")
 }
 

@@ -1,5 +1,5 @@
-//! After a power cut a rename may be half on disk: one file stands under both names. The earlier name
-//! counts, and the walk goes on from there, either way.
+//! After a power cut a rename may be half on disk: one file stands under both names. The earlier
+//! name counts, and the walk goes on from there, either way.
 
 use std::fs::hard_link;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,17 @@ fn places(deployment: &Path, plan: &Plan) -> Vec<Places> {
         new: slots.join(format!("{}/new", swap.number)),
         old: slots.join(format!("{}/old", swap.number)),
         had_old: swap.has_old(),
-        travellers: swap.travellers.iter().filter_map(|path| Some(path.below(&swap.live)?.to_path())).collect(),
+        travellers: swap
+            .travellers
+            .iter()
+            .filter_map(|path| Some(path.below(&swap.live)?.to_path()))
+            .collect(),
     });
     swaps.collect()
 }
 
-/// Every rename that could be half on disk in this state: the name it comes from, and the one it goes to.
-/// Only the first unfinished swap can be half done.
+/// Every rename that could be half on disk in this state: the name it comes from, and the one it
+/// goes to. Only the first unfinished swap can be half done.
 fn half_renames(places: &[Places]) -> Vec<(PathBuf, PathBuf)> {
     let mut renames = Vec::new();
     for place in places.iter().filter(|place| place.new.exists()).take(1) {
@@ -45,7 +49,11 @@ fn half_renames(places: &[Places]) -> Vec<(PathBuf, PathBuf)> {
                 renames.push((place.new.clone(), place.live.clone()));
                 for traveller in &place.travellers {
                     let (here, there) = (place.old.join(traveller), place.new.join(traveller));
-                    let (from, to) = if here.exists() { (here, there) } else { (there, here) };
+                    let (from, to) = if here.exists() {
+                        (here, there)
+                    } else {
+                        (there, here)
+                    };
                     renames.push((from, to));
                 }
             }
@@ -68,7 +76,14 @@ fn a_file_under_two_names_is_mended_both_ways() {
     for at in first_rename(&site)..=changes(&site) {
         let die = || {
             let copy = site.copy();
-            let _ = apply(&site, copy.path(), Some(Arc::new(Death { seen: Arc::default(), at })));
+            let _ = apply(
+                &site,
+                copy.path(),
+                Some(Arc::new(Death {
+                    seen: Arc::default(),
+                    at,
+                })),
+            );
             copy
         };
         let first = die();
@@ -80,7 +95,11 @@ fn a_file_under_two_names_is_mended_both_ways() {
                 let copy = die();
                 let (from, to) = half_renames(&places(copy.path(), &plan)).swap_remove(half);
                 hard_link(&from, &to).expect("both folders are there");
-                let told = format!("death at {at}, {} also stands as {}, then {way:?}", from.display(), to.display());
+                let told = format!(
+                    "death at {at}, {} also stands as {}, then {way:?}",
+                    from.display(),
+                    to.display()
+                );
                 let recovered = recover(copy.path(), way, None);
                 let expected = match (way, &recovered) {
                     (Way::Forward, Ok(Some(Ended::Applied { .. }))) => &after,

@@ -1,8 +1,8 @@
 //! What a disk may hold after the power was cut.
 //!
-//! What was done since the last barrier may be missing in any combination, except that changes of one
-//! name, or of one object, keep their order. A rename is whole, or a file stands under both names. The
-//! last write of a file may be torn. What was synced of a file is there, if the file is.
+//! What was done since the last barrier may be missing in any combination, except that changes of
+//! one name, or of one object, keep their order. A rename is whole, or a file stands under both
+//! names. The last write of a file may be torn. What was synced of a file is there, if the file is.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -55,19 +55,33 @@ pub(super) struct Survivor {
 impl<'a> Cut<'a> {
     pub(super) fn new(trace: &'a Trace, at: usize) -> Self {
         let events = &trace.events[..at];
-        let barrier = events.iter().rposition(|event| matches!(event.effect, Effect::Barrier));
-        let changes = |effect: &Effect| !matches!(effect, Effect::Barrier | Effect::Sync { .. } | Effect::Told);
+        let barrier = events
+            .iter()
+            .rposition(|event| matches!(event.effect, Effect::Barrier));
+        let changes = |effect: &Effect| {
+            !matches!(effect, Effect::Barrier | Effect::Sync { .. } | Effect::Told)
+        };
         let is_synced = |at: usize| match events[at].effect {
-            Effect::Write { object, .. } => events[at..]
-                .iter()
-                .any(|event| matches!(event.effect, Effect::Sync { object: other } if other == object)),
+            Effect::Write { object, .. } => events[at..].iter().any(
+                |event| matches!(event.effect, Effect::Sync { object: other } if other == object),
+            ),
             _ => false,
         };
         let since = barrier.map_or(0, |barrier| barrier + 1);
-        let pending = (since..at).filter(|&at| changes(&events[at].effect) && !is_synced(at)).collect();
+        let pending = (since..at)
+            .filter(|&at| changes(&events[at].effect) && !is_synced(at))
+            .collect();
         let mut base = trace.base.clone();
-        events[..since].iter().for_each(|event| event.effect.apply(&mut base));
-        Self { events, since, base, followed: &trace.followed, pending }
+        events[..since]
+            .iter()
+            .for_each(|event| event.effect.apply(&mut base));
+        Self {
+            events,
+            since,
+            base,
+            followed: &trace.followed,
+            pending,
+        }
     }
 
     /// What may be missing, oldest first.
@@ -75,15 +89,19 @@ impl<'a> Cut<'a> {
         &self.pending
     }
 
-    /// The extremes: everything survives, nothing, only the last change; each change missing alone, and
-    /// each there alone, with what must go with it. And of these, every rename that can be half done.
+    /// The extremes: everything survives, nothing, only the last change; each change missing alone,
+    /// and each there alone, with what must go with it. And of these, every rename that can be half
+    /// done.
     pub(super) fn extremes(&self) -> Vec<Survivor> {
         let mut survivors = vec![self.of(|_| true), self.of(|_| false)];
         for &change in &self.pending {
             survivors.push(self.of(|other| self.follows(change, other)));
             survivors.push(self.of(|other| !self.follows(other, change)));
         }
-        let halves: Vec<Survivor> = survivors.iter().flat_map(|survivor| self.halves(survivor)).collect();
+        let halves: Vec<Survivor> = survivors
+            .iter()
+            .flat_map(|survivor| self.halves(survivor))
+            .collect();
         survivors.extend(halves);
         survivors.extend(self.torn(&self.of(|_| true)));
         survivors
@@ -92,11 +110,20 @@ impl<'a> Cut<'a> {
     /// A random combination that keeps the order.
     pub(super) fn random(&self, random: &mut Random) -> Survivor {
         let likely = 1 + random.below(9);
-        let drawn: BTreeSet<usize> = self.pending.iter().copied().filter(|_| random.below(10) < likely).collect();
+        let drawn: BTreeSet<usize> = self
+            .pending
+            .iter()
+            .copied()
+            .filter(|_| random.below(10) < likely)
+            .collect();
         let mut survivor = match random.below(2) {
             // With what they must follow, or without those that must follow what is missing.
             0 => self.of(|other| drawn.iter().any(|&change| self.follows(change, other))),
-            _ => self.of(|other| self.pending.iter().all(|at| drawn.contains(at) || !self.follows(other, *at))),
+            _ => self.of(|other| {
+                self.pending
+                    .iter()
+                    .all(|at| drawn.contains(at) || !self.follows(other, *at))
+            }),
         };
         for half in self.can_be_half(&survivor) {
             if random.below(3) == 0 {
@@ -104,7 +131,11 @@ impl<'a> Cut<'a> {
             }
         }
         if random.below(3) == 0 {
-            let torn: Vec<usize> = self.torn(&survivor).into_iter().filter_map(|survivor| survivor.torn).collect();
+            let torn: Vec<usize> = self
+                .torn(&survivor)
+                .into_iter()
+                .filter_map(|survivor| survivor.torn)
+                .collect();
             survivor.torn = random.one_of(&torn);
         }
         survivor
@@ -116,7 +147,11 @@ impl<'a> Cut<'a> {
         for &at in self.pending.iter() {
             kept[at] = chosen(at);
         }
-        Survivor { kept, halves: BTreeSet::new(), torn: None }
+        Survivor {
+            kept,
+            halves: BTreeSet::new(),
+            torn: None,
+        }
     }
 
     /// Whether `change` can only be there where `other` is, itself included.
@@ -126,7 +161,12 @@ impl<'a> Cut<'a> {
 
     fn halves(&self, survivor: &Survivor) -> Vec<Survivor> {
         let halves = self.can_be_half(survivor).into_iter();
-        halves.map(|half| Survivor { halves: BTreeSet::from([half]), ..survivor.clone() }).collect()
+        halves
+            .map(|half| Survivor {
+                halves: BTreeSet::from([half]),
+                ..survivor.clone()
+            })
+            .collect()
     }
 
     /// Renames of files behind which nothing that touches the same is on disk.
@@ -137,7 +177,9 @@ impl<'a> Cut<'a> {
             let touches = self.events[at].effect.touches();
             if let Effect::Rename { object, .. } = self.events[at].effect
                 && self.base.objects[object].contents.is_some()
-                && !touches.iter().any(|touched| touched_later.contains(touched))
+                && !touches
+                    .iter()
+                    .any(|touched| touched_later.contains(touched))
             {
                 halves.push(at);
             }
@@ -156,23 +198,40 @@ impl<'a> Cut<'a> {
         }
         let mut last: Vec<usize> = last.into_values().collect();
         last.sort_unstable();
-        last.into_iter().map(|at| Survivor { torn: Some(at), ..survivor.clone() }).collect()
+        last.into_iter()
+            .map(|at| Survivor {
+                torn: Some(at),
+                ..survivor.clone()
+            })
+            .collect()
     }
 
     /// The disk as it survives.
     pub(super) fn disk(&self, survivor: &Survivor) -> Disk {
         let mut disk = self.base.clone();
-        let kept = self.events.iter().enumerate().skip(self.since).filter(|(at, _)| survivor.kept[*at]);
+        let kept = self
+            .events
+            .iter()
+            .enumerate()
+            .skip(self.since)
+            .filter(|(at, _)| survivor.kept[*at]);
         for (at, Event { effect, .. }) in kept {
             match effect {
                 Effect::Rename { to, object, .. } if survivor.halves.contains(&at) => {
                     disk.names.insert(to.clone(), *object);
                 }
-                Effect::Write { object, contents, .. } if survivor.torn == Some(at) => {
-                    let was = disk.objects[*object].contents.as_ref().map_or(0, |was| was.bytes.len());
-                    let length = contents.bytes.len() - contents.bytes.len().saturating_sub(was).div_ceil(2);
+                Effect::Write {
+                    object, contents, ..
+                } if survivor.torn == Some(at) => {
+                    let was = disk.objects[*object]
+                        .contents
+                        .as_ref()
+                        .map_or(0, |was| was.bytes.len());
+                    let length =
+                        contents.bytes.len() - contents.bytes.len().saturating_sub(was).div_ceil(2);
                     effect.apply(&mut disk);
-                    disk.objects[*object].contents = Some(Contents::new(contents.bytes[..length].to_vec()));
+                    disk.objects[*object].contents =
+                        Some(Contents::new(contents.bytes[..length].to_vec()));
                 }
                 _ => effect.apply(&mut disk),
             }
@@ -184,13 +243,19 @@ impl<'a> Cut<'a> {
     pub(super) fn last_but_of(&self, survivor: &Survivor, object: Option<Id>) -> Option<usize> {
         let is_of = |effect: &Effect| matches!(effect, Effect::Write { object: other, .. } if Some(*other) == object);
         let mut pending = self.pending.iter().rev();
-        pending.find(|&&at| survivor.kept[at] && !is_of(&self.events[at].effect)).copied()
+        pending
+            .find(|&&at| survivor.kept[at] && !is_of(&self.events[at].effect))
+            .copied()
     }
 
     /// For messages.
     pub(super) fn told(&self, survivor: &Survivor) -> String {
         let told = |wanted: &dyn Fn(usize) -> bool| -> Vec<&str> {
-            self.pending.iter().filter(|&&at| wanted(at)).map(|&at| self.events[at].told.as_str()).collect()
+            self.pending
+                .iter()
+                .filter(|&&at| wanted(at))
+                .map(|&at| self.events[at].told.as_str())
+                .collect()
         };
         format!(
             "power cut after {} changes; missing: {:#?}; half done: {:#?}; torn: {:?}; there: {:#?}",

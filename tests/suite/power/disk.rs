@@ -38,7 +38,10 @@ pub(super) struct Attributes {
 
 impl Attributes {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { mode: metadata.mode() & 0o7777, owner: (metadata.uid(), metadata.gid()) }
+        Self {
+            mode: metadata.mode() & 0o7777,
+            owner: (metadata.uid(), metadata.gid()),
+        }
     }
 }
 
@@ -56,12 +59,17 @@ impl Contents {
         match is_journal(&bytes) {
             false => bytes.hash(&mut hasher),
             // The times of records, and with them the checksums, are never the same.
-            true => String::from_utf8_lossy(&bytes).split_inclusive('\n').for_each(|line| {
-                let record = line.find("\"record\"").filter(|_| line.ends_with('\n'));
-                record.map_or("torn", |at| &line[at..]).hash(&mut hasher);
-            }),
+            true => String::from_utf8_lossy(&bytes)
+                .split_inclusive('\n')
+                .for_each(|line| {
+                    let record = line.find("\"record\"").filter(|_| line.ends_with('\n'));
+                    record.map_or("torn", |at| &line[at..]).hash(&mut hasher);
+                }),
         }
-        Arc::new(Self { bytes, likeness: hasher.finish() })
+        Arc::new(Self {
+            bytes,
+            likeness: hasher.finish(),
+        })
     }
 }
 
@@ -84,8 +92,14 @@ impl Object {
     pub(super) fn of(at: &Path) -> Self {
         let metadata = fs::symlink_metadata(at).expect("it is there");
         let modified = metadata.modified().expect("everything has a time");
-        let contents = metadata.is_file().then(|| Contents::new(fs::read(at).expect("a file can be read")));
-        Self { contents, attributes: Attributes::of(&metadata), modified }
+        let contents = metadata
+            .is_file()
+            .then(|| Contents::new(fs::read(at).expect("a file can be read")));
+        Self {
+            contents,
+            attributes: Attributes::of(&metadata),
+            modified,
+        }
     }
 }
 
@@ -99,7 +113,10 @@ pub(super) struct Disk {
 impl Disk {
     /// Reads a folder. A file under two names is one object.
     pub(super) fn read(folder: &Path) -> Self {
-        let mut disk = Self { objects: vec![Object::of(folder)], names: BTreeMap::new() };
+        let mut disk = Self {
+            objects: vec![Object::of(folder)],
+            names: BTreeMap::new(),
+        };
         let mut known = HashMap::new();
         let mut folders = HashMap::from([(folder.to_owned(), ROOT)]);
         for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
@@ -114,7 +131,13 @@ impl Disk {
             });
             let parent = folders[entry.path().parent().expect("it lies below")];
             let name = entry.file_name().to_str().expect("a plain name").into();
-            disk.names.insert(Name { folder: parent, name }, id);
+            disk.names.insert(
+                Name {
+                    folder: parent,
+                    name,
+                },
+                id,
+            );
             folders.insert(entry.path().to_owned(), id);
         }
         disk
@@ -126,13 +149,22 @@ impl Disk {
             None => ROOT,
             Some(parent) => self.names[&self.name(&parent)],
         };
-        Name { folder, name: path.name().into() }
+        Name {
+            folder,
+            name: path.name().into(),
+        }
     }
 
     /// The names in a folder.
     pub(super) fn names_in(&self, folder: Id) -> impl Iterator<Item = (&Name, Id)> {
-        let first = Name { folder, name: "".into() };
-        self.names.range(first..).take_while(move |(name, _)| name.folder == folder).map(|(name, &id)| (name, id))
+        let first = Name {
+            folder,
+            name: "".into(),
+        };
+        self.names
+            .range(first..)
+            .take_while(move |(name, _)| name.folder == folder)
+            .map(|(name, &id)| (name, id))
     }
 
     /// Every object that a path leads to, with the first such path.
@@ -163,7 +195,11 @@ impl Disk {
         for (name, id) in self.names_in(folder) {
             let next = met.len();
             let first = *met.entry(id).or_insert(next);
-            let Object { contents, attributes, .. } = &self.objects[id];
+            let Object {
+                contents,
+                attributes,
+                ..
+            } = &self.objects[id];
             let contents = contents.as_ref().map(|contents| contents.likeness);
             (&name.name, first, contents, attributes).hash(hasher);
             if contents.is_none() {
@@ -201,11 +237,16 @@ impl Disk {
     }
 
     fn finish(&self, id: Id, at: &Path) {
-        let Object { contents, attributes, modified } = &self.objects[id];
+        let Object {
+            contents,
+            attributes,
+            modified,
+        } = &self.objects[id];
         let now = Attributes::of(&fs::metadata(at).expect("it was just made"));
         if now.owner != attributes.owner {
             let (user, group) = attributes.owner;
-            std::os::unix::fs::chown(at, Some(user), Some(group)).expect("whoever could, can again");
+            std::os::unix::fs::chown(at, Some(user), Some(group))
+                .expect("whoever could, can again");
         }
         if now.mode != attributes.mode || now.owner != attributes.owner {
             fs::set_permissions(at, Permissions::from_mode(attributes.mode)).expect("it is ours");
@@ -216,13 +257,15 @@ impl Disk {
         }
     }
 
-    /// Everything that two disks can be compared by: for each path what stands there, and the first path
-    /// of the same object. The times of folders do not count.
+    /// Everything that two disks can be compared by: for each path what stands there, and the first
+    /// path of the same object. The times of folders do not count.
     pub(super) fn listing(&self) -> BTreeMap<PathBuf, (PathBuf, Object)> {
         let reachable = self.reachable();
         let mut listing = BTreeMap::new();
         for (name, id) in &self.names {
-            let Some(folder) = reachable.get(&name.folder) else { continue };
+            let Some(folder) = reachable.get(&name.folder) else {
+                continue;
+            };
             let mut object = self.objects[*id].clone();
             if object.contents.is_none() {
                 object.modified = SystemTime::UNIX_EPOCH;

@@ -38,8 +38,9 @@ pub(super) struct Story {
     pub(super) last: usize,
     /// Objects that must never be lost.
     own: BTreeMap<Id, PathBuf>,
-    /// What stood in the slots of a run when somebody began to clear them, with the name of those slots. It
-    /// may be lost where that name is gone: the slots go as a whole, and only those of a run that is closed.
+    /// What stood in the slots of a run when somebody began to clear them, with the name of those
+    /// slots. It may be lost where that name is gone: the slots go as a whole, and only those of a
+    /// run that is closed.
     cleared: BTreeMap<Id, Name>,
     /// The run's journal.
     journal: Option<Id>,
@@ -58,7 +59,10 @@ impl Story {
         for &(doing, fate) in processes {
             last = recorder.length();
             let process = recorder.process(fate);
-            let mut person = Person { before: Some(Arc::clone(&process)), asked: 0 };
+            let mut person = Person {
+                before: Some(Arc::clone(&process)),
+                asked: 0,
+            };
             let watch: Option<Arc<dyn Watch>> = Some(process.clone());
             if doing == Doing::Prune {
                 cleared.extend(in_slots(&recorder.now()));
@@ -71,57 +75,104 @@ impl Story {
                 Doing::Accept => accept_before(site, folder, watch, &mut person),
             };
             last = last.max(recorder.failed());
-            assert!(fate != Fate::Lives || ended.is_ok(), "{processes:?}: {ended:?}");
+            assert!(
+                fate != Fate::Lives || ended.is_ok(),
+                "{processes:?}: {ended:?}"
+            );
             if let Ok(Some(Ended::Stopped(_))) = &ended {
                 process.tell("it stopped");
             }
         }
         let trace = recorder.trace();
         let written = trace.events.iter().filter_map(|event| match &event.effect {
-            Effect::Write { object, contents, .. } => Some((*object, contents)),
+            Effect::Write {
+                object, contents, ..
+            } => Some((*object, contents)),
             _ => None,
         });
-        let known = trace.base.objects.iter().map(|object| object.contents.as_ref()).enumerate();
+        let known = trace
+            .base
+            .objects
+            .iter()
+            .map(|object| object.contents.as_ref())
+            .enumerate();
         let mut files = written.chain(known.filter_map(|(id, contents)| Some((id, contents?))));
-        let journal = files.find(|(_, contents)| is_journal(&contents.bytes)).map(|(id, _)| id);
-        let story = Self { trace, last, own, cleared, journal, end: Tree::of(folder), told: format!("{processes:?}") };
+        let journal = files
+            .find(|(_, contents)| is_journal(&contents.bytes))
+            .map(|(id, _)| id);
+        let story = Self {
+            trace,
+            last,
+            own,
+            cleared,
+            journal,
+            end: Tree::of(folder),
+            told: format!("{processes:?}"),
+        };
         story.is_on_disk_before_it_is_told();
         story
     }
 
-    /// Whoever is asked acts outside of the deployment, on the word that everything so far has happened; and
-    /// whoever hears that he was heard, or that a run is staged, stopped or at rest, never looks again.
+    /// Whoever is asked acts outside of the deployment, on the word that everything so far has
+    /// happened; and whoever hears that he was heard, or that a run is staged, stopped or at rest,
+    /// never looks again.
     fn is_on_disk_before_it_is_told(&self) {
         let events = self.trace.events.iter().enumerate();
         for (at, _) in events.filter(|(_, event)| event.effect == Effect::Told) {
             let cut = Cut::new(&self.trace, at);
-            assert!(cut.pending().is_empty(), "{}: told too early: {}", self.told, cut.told(&cut.extremes()[0]));
+            assert!(
+                cut.pending().is_empty(),
+                "{}: told too early: {}",
+                self.told,
+                cut.told(&cut.extremes()[0])
+            );
         }
     }
 
     /// The number of a change, as the only process of a story counts them.
     pub(super) fn number_of(&self, event: usize) -> usize {
-        self.trace.events[..=event].iter().filter(|event| event.effect != Effect::Told).count()
+        self.trace.events[..=event]
+            .iter()
+            .filter(|event| event.effect != Effect::Told)
+            .count()
     }
 
     /// Objects that must be there and are not, by where they stood before.
     pub(super) fn lost(&self, disk: &Disk) -> Vec<&PathBuf> {
         let reachable = disk.reachable();
-        let is_cleared = |id| self.cleared.get(id).is_some_and(|slots| !disk.names.contains_key(slots));
-        let lost = self.own.iter().filter(|(id, _)| !reachable.contains_key(id) && !is_cleared(id));
+        let is_cleared = |id| {
+            self.cleared
+                .get(id)
+                .is_some_and(|slots| !disk.names.contains_key(slots))
+        };
+        let lost = self
+            .own
+            .iter()
+            .filter(|(id, _)| !reachable.contains_key(id) && !is_cleared(id));
         lost.map(|(_, path)| path).collect()
     }
 
-    /// How many records must be in the journal: all that were written before the last change of anything
-    /// else of which there is a trace. But for the first, which says no more than that the folder is a run.
+    /// How many records must be in the journal: all that were written before the last change of
+    /// anything else of which there is a trace. But for the first, which says no more than that the
+    /// folder is a run.
     pub(super) fn records_before(&self, last: Option<usize>) -> usize {
-        let (Some(journal), Some(last)) = (self.journal, last) else { return 0 };
-        let written = self.trace.events[..last].iter().rev().find_map(|event| match &event.effect {
-            Effect::Write { object, contents, .. } if *object == journal => Some(contents),
-            _ => None,
-        });
+        let (Some(journal), Some(last)) = (self.journal, last) else {
+            return 0;
+        };
+        let written =
+            self.trace.events[..last]
+                .iter()
+                .rev()
+                .find_map(|event| match &event.effect {
+                    Effect::Write {
+                        object, contents, ..
+                    } if *object == journal => Some(contents),
+                    _ => None,
+                });
         let contents = written.or(self.trace.base.objects[journal].contents.as_ref());
-        let records = contents.map_or(0, |contents| contents.bytes.iter().filter(|&&byte| byte == b'\n').count());
+        let records = contents.map_or(0, |contents| {
+            contents.bytes.iter().filter(|&&byte| byte == b'\n').count()
+        });
         if records < 2 { 0 } else { records }
     }
 
@@ -130,25 +181,39 @@ impl Story {
     }
 }
 
-/// What stands in the deployment before; once a run has begun, also what it has set aside and is to bring.
+/// What stands in the deployment before; once a run has begun, also what it has set aside and is to
+/// bring.
 fn own_objects(disk: &Disk, folder: &Path) -> BTreeMap<Id, PathBuf> {
-    let runs = runs(&Folder::open(folder).expect("the deployment is there")).expect("the journals can be read");
-    let begun = runs.iter().any(|run| matches!(run.state(), RunState::Unfinished(_)));
+    let runs = runs(&Folder::open(folder).expect("the deployment is there"))
+        .expect("the journals can be read");
+    let begun = runs
+        .iter()
+        .any(|run| matches!(run.state(), RunState::Unfinished(_)));
     let ours = |path: &Path| path.starts_with(".rollup") && !begun || is_half_made(path);
-    disk.reachable().into_iter().filter(|(_, path)| !ours(path)).collect()
+    disk.reachable()
+        .into_iter()
+        .filter(|(_, path)| !ours(path))
+        .collect()
 }
 
 /// Whether a path lies in a `.rollup` that has its random name still.
 fn is_half_made(path: &Path) -> bool {
-    path.iter().next().is_some_and(|top| top.to_string_lossy().starts_with(".rollup-"))
+    path.iter()
+        .next()
+        .is_some_and(|top| top.to_string_lossy().starts_with(".rollup-"))
 }
 
 /// What stands in the slots of runs, with the name of the slots.
 fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
     let found = disk.reachable().into_iter().filter_map(|(id, path)| {
         let slots: PathBuf = path.iter().take(4).collect();
-        let slots = slots.to_str().filter(|at| at.starts_with(".rollup/runs/") && at.ends_with("/slots"))?;
-        Some((id, disk.name(&RelPath::parse(slots).expect("a path of the disk"))))
+        let slots = slots
+            .to_str()
+            .filter(|at| at.starts_with(".rollup/runs/") && at.ends_with("/slots"))?;
+        Some((
+            id,
+            disk.name(&RelPath::parse(slots).expect("a path of the disk")),
+        ))
     });
     found.collect()
 }
@@ -187,7 +252,9 @@ impl Listener for Person {
     }
 
     fn is_stopped(&self) -> bool {
-        self.before.as_ref().is_some_and(|process| process.is_stopped())
+        self.before
+            .as_ref()
+            .is_some_and(|process| process.is_stopped())
     }
 
     fn on_failure(&self) -> OnFailure {

@@ -63,8 +63,8 @@ pub(super) struct Trace {
     pub(super) followed: Vec<BTreeSet<usize>>,
 }
 
-/// Notes the changes that processes make in one folder, one after another. What a change did is read
-/// from the disk when the next one is announced: by then it is complete.
+/// Notes the changes that processes make in one folder, one after another. What a change did is
+/// read from the disk when the next one is announced: by then it is complete.
 pub(super) struct Recorder {
     folder: PathBuf,
     noted: Mutex<Noted>,
@@ -95,14 +95,30 @@ impl Recorder {
     /// Begins with the folder as it stands; all of that is on disk.
     pub(super) fn new(folder: &Path) -> Arc<Self> {
         let base = Disk::read(folder);
-        let trace = Trace { base: base.clone(), events: Vec::new(), followed: Vec::new() };
-        let noted = Noted { trace, now: base, begun: None, failed: 0 };
-        Arc::new(Self { folder: folder.to_owned(), noted: Mutex::new(noted) })
+        let trace = Trace {
+            base: base.clone(),
+            events: Vec::new(),
+            followed: Vec::new(),
+        };
+        let noted = Noted {
+            trace,
+            now: base,
+            begun: None,
+            failed: 0,
+        };
+        Arc::new(Self {
+            folder: folder.to_owned(),
+            noted: Mutex::new(noted),
+        })
     }
 
     /// A watch for one process.
     pub(super) fn process(self: &Arc<Self>, fate: Fate) -> Arc<Process> {
-        Arc::new(Process { recorder: Arc::clone(self), fate, seen: AtomicUsize::new(0) })
+        Arc::new(Process {
+            recorder: Arc::clone(self),
+            fate,
+            seen: AtomicUsize::new(0),
+        })
     }
 
     /// The disk as it stands.
@@ -126,7 +142,10 @@ impl Recorder {
     fn tell(&self, what: &str) {
         let mut noted = self.noted.lock().expect("nobody panicked");
         noted.settle(&self.folder);
-        noted.trace.events.push(Event { effect: Effect::Told, told: what.to_owned() });
+        noted.trace.events.push(Event {
+            effect: Effect::Told,
+            told: what.to_owned(),
+        });
     }
 
     /// Everything that was noted. Nothing may have changed unseen.
@@ -137,7 +156,10 @@ impl Recorder {
         let differs = |path: &&PathBuf| seen.get(*path) != real.get(*path);
         let unseen: Vec<_> = seen.keys().chain(real.keys()).filter(differs).collect();
         assert!(unseen.is_empty(), "changed unseen: {unseen:?}");
-        Trace { followed: followed(&noted.trace.events), ..noted.trace.clone() }
+        Trace {
+            followed: followed(&noted.trace.events),
+            ..noted.trace.clone()
+        }
     }
 }
 
@@ -186,7 +208,9 @@ impl Watch for Process {
         noted.settle(&self.recorder.folder);
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         match self.fate {
-            Fate::DiesAt(at) if number >= at => return Err(io::Error::other("the process is dead")),
+            Fate::DiesAt(at) if number >= at => {
+                return Err(io::Error::other("the process is dead"));
+            }
             Fate::FailsAt(at) | Fate::StaysAt(at) if number == at => {
                 noted.failed = noted.trace.events.len();
                 return Err(io::Error::from_raw_os_error(5));
@@ -209,7 +233,9 @@ impl Watch for Process {
 impl Noted {
     /// Takes in what the last change did.
     fn settle(&mut self, root: &Path) {
-        let Some(begun) = self.begun.take() else { return };
+        let Some(begun) = self.begun.take() else {
+            return;
+        };
         let told = format!("{begun:?}");
         let object = |disk: &Disk, at: &RelPath| disk.names[&disk.name(at)];
         let effect = match &begun {
@@ -217,37 +243,60 @@ impl Noted {
                 let made = Object::of(&root.join(at.to_path()));
                 self.trace.base.objects.push(made.clone());
                 self.now.objects.push(made);
-                Effect::Make { at: self.now.name(at), object: self.now.objects.len() - 1 }
+                Effect::Make {
+                    at: self.now.name(at),
+                    object: self.now.objects.len() - 1,
+                }
             }
             Begun::Write(at) => {
-                let Object { contents, modified, .. } = Object::of(&root.join(at.to_path()));
+                let Object {
+                    contents, modified, ..
+                } = Object::of(&root.join(at.to_path()));
                 let contents = contents.expect("only files are written to");
-                Effect::Write { object: object(&self.now, at), contents, modified }
+                Effect::Write {
+                    object: object(&self.now, at),
+                    contents,
+                    modified,
+                }
             }
             Begun::SetAttributes(at) => {
-                let metadata = std::fs::symlink_metadata(root.join(at.to_path())).expect("it is there");
+                let metadata =
+                    std::fs::symlink_metadata(root.join(at.to_path())).expect("it is there");
                 let modified = metadata.modified().expect("everything has a time");
                 let attributes = Attributes::of(&metadata);
-                Effect::SetAttributes { object: object(&self.now, at), attributes, modified }
+                Effect::SetAttributes {
+                    object: object(&self.now, at),
+                    attributes,
+                    modified,
+                }
             }
             Begun::Rename(from, to) => {
                 assert!(root.join(to.to_path()).exists(), "{told} failed");
                 let object = object(&self.now, from);
-                Effect::Rename { from: self.now.name(from), to: self.now.name(to), object }
+                Effect::Rename {
+                    from: self.now.name(from),
+                    to: self.now.name(to),
+                    object,
+                }
             }
             Begun::Remove(at) => {
                 let at = self.gone(root, at);
-                Effect::Remove { object: self.now.names[&at], at }
+                Effect::Remove {
+                    object: self.now.names[&at],
+                    at,
+                }
             }
             Begun::Barrier => Effect::Barrier,
-            Begun::Sync(at) => Effect::Sync { object: object(&self.now, at) },
+            Begun::Sync(at) => Effect::Sync {
+                object: object(&self.now, at),
+            },
         };
         effect.apply(&mut self.now);
         self.trace.events.push(Event { effect, told });
     }
 
-    /// The one name at or below a path that is not there any more. Whoever empties a folder announces
-    /// the folder.
+    /// The one name at or below a path that is not there any more. Whoever empties a folder
+    /// announces the folder.
     fn gone(&self, root: &Path, at: &RelPath) -> Name {
         let paths = self.now.reachable();
         let real = |name: &Name| root.join(&paths[&name.folder]).join(&*name.name);
@@ -255,12 +304,20 @@ impl Noted {
         let mut inside = vec![top.clone()];
         let mut at = 0;
         while let Some(name) = inside.get(at) {
-            let below: Vec<Name> = self.now.names_in(self.now.names[name]).map(|(name, _)| name.clone()).collect();
+            let below: Vec<Name> = self
+                .now
+                .names_in(self.now.names[name])
+                .map(|(name, _)| name.clone())
+                .collect();
             inside.extend(below);
             at += 1;
         }
         inside.retain(|name| real(name).symlink_metadata().is_err());
-        assert_eq!(inside.len(), 1, "one name at a time is taken away: {inside:?}");
+        assert_eq!(
+            inside.len(),
+            1,
+            "one name at a time is taken away: {inside:?}"
+        );
         inside.swap_remove(0)
     }
 }
@@ -272,12 +329,20 @@ impl Effect {
             Effect::Make { at, object } => {
                 disk.names.insert(at.clone(), *object);
             }
-            Effect::Write { object, contents, modified } => {
+            Effect::Write {
+                object,
+                contents,
+                modified,
+            } => {
                 let object = &mut disk.objects[*object];
                 object.contents = Some(Arc::clone(contents));
                 object.modified = *modified;
             }
-            Effect::SetAttributes { object, attributes, modified } => {
+            Effect::SetAttributes {
+                object,
+                attributes,
+                modified,
+            } => {
                 let object = &mut disk.objects[*object];
                 object.attributes = *attributes;
                 object.modified = *modified;
@@ -302,15 +367,20 @@ impl Effect {
             Effect::Write { object, .. } => vec![Touched::Contents(*object)],
             Effect::SetAttributes { object, .. } => vec![Touched::Attributes(*object)],
             Effect::Rename { from, to, object } => {
-                vec![Touched::Name(from.clone()), Touched::Name(to.clone()), Touched::Place(*object)]
+                vec![
+                    Touched::Name(from.clone()),
+                    Touched::Name(to.clone()),
+                    Touched::Place(*object),
+                ]
             }
             Effect::Barrier | Effect::Sync { .. } | Effect::Told => Vec::new(),
         }
     }
 }
 
-/// What a change touches: a name, or one side of an object. Where a file stands, what is in it and whose
-/// it is reach the disk on different ways; that they keep their order too is nothing to rely on.
+/// What a change touches: a name, or one side of an object. Where a file stands, what is in it and
+/// whose it is reach the disk on different ways; that they keep their order too is nothing to rely
+/// on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Touched {
     Name(Name),

@@ -69,15 +69,38 @@ impl Trial {
         let start = drifted_site(&site);
         let accepted = Copy::of(start.path());
         let ended = accept_before(&site, accepted.path(), None, &mut Person::default());
-        assert!(matches!(ended, Ok(Some(Ended::Applied { .. }))), "{ended:?}");
-        Self::of(site, start, 2, Tree::of(accepted.path()).without_times(), sample, seed)
+        assert!(
+            matches!(ended, Ok(Some(Ended::Applied { .. }))),
+            "{ended:?}"
+        );
+        Self::of(
+            site,
+            start,
+            2,
+            Tree::of(accepted.path()).without_times(),
+            sample,
+            seed,
+        )
     }
 
     fn of(site: Site, start: Copy, number: u32, after: Tree, sample: Sample, seed: u64) -> Self {
         let before = Tree::of(start.path());
         let (random, scratch) = (Random::new(seed), temporary());
         let (tried, kept) = (HashSet::new(), Vec::new());
-        Self { site, start, number, before, after, scratch, random, sample, tried, kept, unfinished: 0, at_rest: 0 }
+        Self {
+            site,
+            start,
+            number,
+            before,
+            after,
+            scratch,
+            random,
+            sample,
+            tried,
+            kept,
+            unfinished: 0,
+            at_rest: 0,
+        }
     }
 
     /// Both trees hold what somebody put into the deployment.
@@ -87,12 +110,18 @@ impl Trial {
         assert!(matches!(ended, Ok(Ended::Applied { .. })), "{ended:?}");
         put(before.path());
         put(after.path());
-        (self.before, self.after) = (Tree::of(before.path()).without_times(), Tree::of(after.path()).without_times());
+        (self.before, self.after) = (
+            Tree::of(before.path()).without_times(),
+            Tree::of(after.path()).without_times(),
+        );
     }
 
     /// Cuts the power at every change of the last process, up to so many.
     pub(super) fn cut(&mut self, story: &Story, most: usize) {
-        let end = story.last.saturating_add(most).min(story.trace.events.len());
+        let end = story
+            .last
+            .saturating_add(most)
+            .min(story.trace.events.len());
         for at in story.last..=end {
             self.cut_at(story, at);
         }
@@ -102,7 +131,10 @@ impl Trial {
     pub(super) fn cut_near(&mut self, story: &Story, named: &str) {
         for at in story.last..=story.trace.events.len() {
             let pending = Cut::new(&story.trace, at).pending().to_vec();
-            if pending.iter().any(|&at| story.trace.events[at].told.contains(named)) {
+            if pending
+                .iter()
+                .any(|&at| story.trace.events[at].told.contains(named))
+            {
                 self.cut_at(story, at);
             }
         }
@@ -117,10 +149,18 @@ impl Trial {
 
     fn survivors(&mut self, cut: &Cut<'_>, at: usize) -> Vec<Survivor> {
         let few = cut.pending().len() <= self.sample.few;
-        let mut survivors = if few || at.is_multiple_of(self.sample.every) { cut.extremes() } else { Vec::new() };
+        let mut survivors = if few || at.is_multiple_of(self.sample.every) {
+            cut.extremes()
+        } else {
+            Vec::new()
+        };
         survivors.extend((0..self.sample.random).map(|_| cut.random(&mut self.random)));
         let first = at % self.sample.one_of;
-        survivors.into_iter().skip(first).step_by(self.sample.one_of).collect()
+        survivors
+            .into_iter()
+            .skip(first)
+            .step_by(self.sample.one_of)
+            .collect()
     }
 
     /// Looks at what survives of a cut, and recovers it, unless one like it was tried before.
@@ -133,12 +173,21 @@ impl Trial {
             return;
         }
         let both = [Way::Forward, Way::Back];
-        let ways = if self.sample.both_ways { &both[..] } else { &both[self.tried.len() % 2..][..1] };
+        let ways = if self.sample.both_ways {
+            &both[..]
+        } else {
+            &both[self.tried.len() % 2..][..1]
+        };
         for &way in ways {
             let at = self.scratch.path().join("survivor");
             disk.write(&at);
             let records = story.records_before(cut.last_but_of(survivor, story.journal()));
-            self.recovers(&at, way, (records, &story.end), &format!("{}, then {way:?}", told()));
+            self.recovers(
+                &at,
+                way,
+                (records, &story.end),
+                &format!("{}, then {way:?}", told()),
+            );
             std::fs::remove_dir_all(&at).expect("it is ours");
         }
         if self.tried.len().is_multiple_of(KEPT) {
@@ -146,29 +195,50 @@ impl Trial {
         }
     }
 
-    fn recovers(&mut self, at: &Path, way: Way, (records, as_it_stood): (usize, &Tree), told: &str) {
+    fn recovers(
+        &mut self,
+        at: &Path,
+        way: Way,
+        (records, as_it_stood): (usize, &Tree),
+        told: &str,
+    ) {
         let tree = Folder::open(at).expect("the deployment is there");
         let runs = runs(&tree).expect(told);
         let run = runs.iter().find(|run| run.number == self.number);
         if let Some(run) = run {
             let found = run.journal.entries.len();
-            assert!(found >= records, "{told}: of {records} records {found} are there");
+            assert!(
+                found >= records,
+                "{told}: of {records} records {found} are there"
+            );
         }
         let state = run.map_or(RunState::Staging, |run| run.state());
         if let (Some(run), RunState::Unfinished(_)) = (run, state) {
             let plan = load_plan(&tree, &run.folder).expect(told);
             let examined = examine(&tree, &run.folder, &plan).expect(told);
-            assert!(examined.troubles.is_empty(), "{told}: `status` tells {:?}", examined.troubles);
+            assert!(
+                examined.troubles.is_empty(),
+                "{told}: `status` tells {:?}",
+                examined.troubles
+            );
         }
         let mut person = Person::default();
         let ended = recover_before(at, way, None, &mut person);
         let expected = match (state, way, &ended) {
-            (RunState::Staging, _, Ok(None)) | (RunState::Staged, Way::Back, Ok(None)) => &self.before,
+            (RunState::Staging, _, Ok(None)) | (RunState::Staged, Way::Back, Ok(None)) => {
+                &self.before
+            }
             (RunState::Closed(Outcome::Applied), _, Ok(None)) => &self.after,
             (RunState::Closed(Outcome::Undone), _, Ok(None)) => &self.before,
             (RunState::Closed(Outcome::Accepted), _, Ok(None)) => as_it_stood,
-            (RunState::Staged | RunState::Unfinished(_), Way::Forward, Ok(Some(Ended::Applied { .. }))) => &self.after,
-            (RunState::Unfinished(_), Way::Back, Ok(Some(Ended::Undone { because: None }))) => &self.before,
+            (
+                RunState::Staged | RunState::Unfinished(_),
+                Way::Forward,
+                Ok(Some(Ended::Applied { .. })),
+            ) => &self.after,
+            (RunState::Unfinished(_), Way::Back, Ok(Some(Ended::Undone { because: None }))) => {
+                &self.before
+            }
             _ => panic!("{told}: {state:?} led to {ended:?}"),
         };
         expected.assert_same(&Tree::of(at), told);
@@ -179,7 +249,10 @@ impl Trial {
         }
         let trash = std::fs::read_dir(at.join(".rollup/trash")).map_or(0, Iterator::count);
         assert_eq!(trash, 0, "{told}: the trash is not cleared");
-        assert!(!has_half_made(at), "{told}: a half made `.rollup` is not cleared");
+        assert!(
+            !has_half_made(at),
+            "{told}: a half made `.rollup` is not cleared"
+        );
         if state == RunState::Closed(Outcome::Applied) && way == Way::Back {
             self.goes_back_when_asked(at, run.expect("it is closed"), told);
         }
@@ -193,18 +266,31 @@ impl Trial {
     fn reads_as(&self, at: &Path, expected: &Tree, told: &str) {
         if std::ptr::eq(expected, &self.before) && self.number > 1 {
             let before = found(self.start.path(), &self.site).taken;
-            assert_eq!(found(at, &self.site).taken, before, "{told}: not the drift before");
+            assert_eq!(
+                found(at, &self.site).taken,
+                before,
+                "{told}: not the drift before"
+            );
         } else if self.number > 1 {
-            assert!(found(at, &self.site).taken.is_empty(), "{told}: it still drifted");
+            assert!(
+                found(at, &self.site).taken.is_empty(),
+                "{told}: it still drifted"
+            );
         }
     }
 
-    /// A finished run can be taken back as long as its slots are there, and they are there whole or not at all.
+    /// A finished run can be taken back as long as its slots are there, and they are there whole or
+    /// not at all.
     fn goes_back_when_asked(&self, at: &Path, run: &Run, told: &str) {
         let slots = run.folder.join("slots").expect("a plain name");
         let are_slots_there = at.join(slots.to_path()).exists();
-        match (are_slots_there, reopen_before(at, None, &mut Person::default())) {
-            (true, Ok(Ended::Undone { because: None })) => self.before.assert_same(&Tree::of(at), told),
+        match (
+            are_slots_there,
+            reopen_before(at, None, &mut Person::default()),
+        ) {
+            (true, Ok(Ended::Undone { because: None })) => {
+                self.before.assert_same(&Tree::of(at), told)
+            }
             (false, Err(RunError::NotReady(_))) => {}
             (_, other) => panic!("{told}, then back: {other:?}"),
         }
@@ -213,6 +299,10 @@ impl Trial {
 
 /// Whether a `.rollup` that has its random name still is at the top of a deployment.
 fn has_half_made(at: &Path) -> bool {
-    let names = std::fs::read_dir(at).expect("a deployment").map(|entry| entry.expect("an entry").file_name());
-    names.into_iter().any(|name| name.to_string_lossy().starts_with(".rollup-"))
+    let names = std::fs::read_dir(at)
+        .expect("a deployment")
+        .map(|entry| entry.expect("an entry").file_name());
+    names
+        .into_iter()
+        .any(|name| name.to_string_lossy().starts_with(".rollup-"))
 }

@@ -23,7 +23,8 @@ use super::world::{World, actual, vacant};
 struct Command {
     way: Way,
     interruption: Option<Interruption>,
-    /// Where an operator puts a file of his before it, by the number of an item's or procedure's folder.
+    /// Where an operator puts a file of his before it, by the number of an item's or procedure's
+    /// folder.
     puts: Option<u8>,
 }
 
@@ -38,8 +39,19 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         2 => (1_usize..20).prop_map(Interruption::Signal),
         1 => Just(Interruption::Nobody),
     ];
-    let command = (ways(), proptest::option::weighted(0.9, interruption), proptest::option::weighted(0.3, any::<u8>()));
-    vec(command.prop_map(|(way, interruption, puts)| Command { way, interruption, puts }), 1..=6)
+    let command = (
+        ways(),
+        proptest::option::weighted(0.9, interruption),
+        proptest::option::weighted(0.3, any::<u8>()),
+    );
+    vec(
+        command.prop_map(|(way, interruption, puts)| Command {
+            way,
+            interruption,
+            puts,
+        }),
+        1..=6,
+    )
 }
 
 /// Takes the run one way, whatever stands: begins it, goes on with it, or takes it back.
@@ -57,8 +69,8 @@ fn command(rollup: &Ready<'_>, at: &Path, way: Way, course: &mut Course) -> Came
 
 /// The files that an operator put somewhere meanwhile.
 struct Put {
-    /// Folders that were there before any run: what a run made is gone when it is taken back, so that
-    /// nobody's file can stay in it.
+    /// Folders that were there before any run: what a run made is gone when it is taken back, so
+    /// that nobody's file can stay in it.
     folders: Vec<PathBuf>,
     /// Where, below the deployment, and which file it is.
     files: Vec<(PathBuf, u64)>,
@@ -66,8 +78,15 @@ struct Put {
 
 impl Put {
     fn before(case: &Case, at: &Path) -> Self {
-        let folders = case.site.places().into_iter().filter_map(|place| actual(at, &place));
-        Self { folders: folders.filter(|folder| folder.is_dir()).collect(), files: Vec::new() }
+        let folders = case
+            .site
+            .places()
+            .into_iter()
+            .filter_map(|place| actual(at, &place));
+        Self {
+            folders: folders.filter(|folder| folder.is_dir()).collect(),
+            files: Vec::new(),
+        }
     }
 
     /// Puts a file into the folder of an item or procedure, unless a run has set it aside.
@@ -76,29 +95,56 @@ impl Put {
             return;
         }
         let folder = &self.folders[usize::from(number) % self.folders.len()];
-        let his = ["his.txt", "his/own/file", "files/his", "files/Program Files/his/file", "Files/HIS/file"];
-        let below = format!("{} {}", his[usize::from(number / 16) % his.len()], self.files.len());
-        let Some(file) = Some(folder).filter(|folder| folder.is_dir()).and_then(|folder| vacant(folder, &below)) else {
+        let his = [
+            "his.txt",
+            "his/own/file",
+            "files/his",
+            "files/Program Files/his/file",
+            "Files/HIS/file",
+        ];
+        let below = format!(
+            "{} {}",
+            his[usize::from(number / 16) % his.len()],
+            self.files.len()
+        );
+        let Some(file) = Some(folder)
+            .filter(|folder| folder.is_dir())
+            .and_then(|folder| vacant(folder, &below))
+        else {
             return;
         };
         fs::write(&file, "his own, put there meanwhile").expect("its folder is there");
         let identity = fs::metadata(&file).expect("just written").ino();
-        self.files.push((file.strip_prefix(at).expect("it lies below").to_owned(), identity));
+        self.files.push((
+            file.strip_prefix(at).expect("it lies below").to_owned(),
+            identity,
+        ));
     }
 
     /// His files, and folders that are there for their sake alone.
     fn is_his(&self, path: &Path) -> bool {
         let folded = |path: &Path| Folded::of(&path.to_string_lossy());
         let path = folded(path);
-        self.files.iter().flat_map(|(file, _)| file.ancestors()).any(|his| folded(his) == path)
+        self.files
+            .iter()
+            .flat_map(|(file, _)| file.ancestors())
+            .any(|his| folded(his) == path)
     }
 
     fn all_there(&self, at: &Path, told: &str) -> TestCaseResult {
         for (file, identity) in &self.files {
             // Where a folder of ours came meanwhile, its spelling counts.
             let found = actual(at, file.to_str().expect("a name of ours"));
-            let found = found.and_then(|found| fs::metadata(found).ok()).map(|metadata| metadata.ino());
-            prop_assert_eq!(found, Some(*identity), "{}: the operator's {:?}", told, file);
+            let found = found
+                .and_then(|found| fs::metadata(found).ok())
+                .map(|metadata| metadata.ino());
+            prop_assert_eq!(
+                found,
+                Some(*identity),
+                "{}: the operator's {:?}",
+                told,
+                file
+            );
         }
         Ok(())
     }
@@ -119,7 +165,15 @@ fn ends_where_the_last_one_says(
     let died = command(rollup, at, Way::Forward, &mut course);
     prop_assert_eq!(course.was_interrupted(&died), Ok(true));
     let mut interrupted = 1;
-    for (number, Command { way, interruption, puts }) in commands.iter().enumerate() {
+    for (
+        number,
+        Command {
+            way,
+            interruption,
+            puts,
+        },
+    ) in commands.iter().enumerate()
+    {
         if let Some(number) = puts {
             put.put(at, *number);
         }
@@ -143,18 +197,35 @@ fn ends_where_the_last_one_says(
 
 fn hold_in_alternation(cases_tried: u32, puts: bool) {
     let strategy = (cases(1), moments(), commands(), ways());
-    let tally = hold(cases_tried, &strategy, |(case, first, mut commands, last), payloads, tally| {
-        let rollup = &Ready::all(&case, payloads)?[0];
-        let reference = Reference::of(&case, rollup, tally)?;
-        commands.iter_mut().filter(|_| !puts).for_each(|command| command.puts = None);
-        // The first of them may only clear away what died while it was staged.
-        commands.extend(vec![Command { way: last, interruption: None, puts: None }; 2]);
-        if ends_where_the_last_one_says(&reference, rollup, &case, first, &commands)? > 2 {
-            tally.count_special();
-        }
-        Ok(())
-    });
-    assert!(tally.special.get() > 10, "hardly any was interrupted more than twice");
+    let tally = hold(
+        cases_tried,
+        &strategy,
+        |(case, first, mut commands, last), payloads, tally| {
+            let rollup = &Ready::all(&case, payloads)?[0];
+            let reference = Reference::of(&case, rollup, tally)?;
+            commands
+                .iter_mut()
+                .filter(|_| !puts)
+                .for_each(|command| command.puts = None);
+            // The first of them may only clear away what died while it was staged.
+            commands.extend(vec![
+                Command {
+                    way: last,
+                    interruption: None,
+                    puts: None
+                };
+                2
+            ]);
+            if ends_where_the_last_one_says(&reference, rollup, &case, first, &commands)? > 2 {
+                tally.count_special();
+            }
+            Ok(())
+        },
+    );
+    assert!(
+        tally.special.get() > 10,
+        "hardly any was interrupted more than twice"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Choosing a case: numbers are drawn, and read as choices. Whatever the numbers are, they stand for a
-//! case; smaller ones for a plainer case, and fewer ones for a smaller case, so that failures shrink.
+//! Choosing a case: numbers are drawn, and read as choices. Whatever the numbers are, they stand
+//! for a case; smaller ones for a plainer case, and fewer ones for a smaller case, so that failures
+//! shrink.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +8,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::model::{Case, Chosen, Found, Item, Look, Procedure, Rollup, Server, Service, Site, Step, Touch, Which};
+use super::model::{
+    Case, Chosen, Found, Item, Look, Procedure, Rollup, Server, Service, Site, Step, Touch, Which,
+};
 use super::names::{
-    FILES, FOLDERS, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES, SHARES, TARGETS,
+    FILES, FOLDERS, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES, SHARES,
+    TARGETS,
 };
 
 /// Numbers that an entry is read from.
@@ -27,30 +31,52 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
         vec((select(TOUCHES), numbers()), 0..=9),
     );
     let steps = vec((select(STEPS), numbers()), 1..=7);
-    (site, vec(steps, 1..=rollups)).prop_map(|((whole, servers, services, items, procedures, touches), rollups)| {
-        let mut site = Site {
-            share: pick(SHARES, whole[0]),
-            roles: ROLES[..1 + usize::from(whole[1]) % ROLES.len()].to_vec(),
-            servers: Vec::new(),
-            services: Vec::new(),
-            groups: GROUPS[..1 + usize::from(whole[2]) % GROUPS.len()].to_vec(),
-            items: Vec::new(),
-            procedures: Vec::new(),
-            touches: Vec::new(),
-        };
-        site.servers = servers.iter().enumerate().map(|(at, numbers)| server(&site, at, numbers)).collect();
-        site.services = services.iter().enumerate().map(|(at, numbers)| service(&site, at, numbers)).collect();
-        items.iter().for_each(|numbers| site.items.extend(item(&site, numbers)));
-        site.procedures = procedures.iter().enumerate().map(|(at, numbers)| procedure(&site, at, numbers)).collect();
-        site.touches = touches.iter().filter_map(|(kind, numbers)| touch(&site, kind, numbers)).collect();
-        let mut rollups: Vec<Rollup> = rollups
-            .iter()
-            .enumerate()
-            .map(|(at, choices)| Rollup { number: at + 1, steps: steps_of(&site, choices) })
-            .collect();
-        super::mend::mend(&site, &mut rollups);
-        Case { site, rollups }
-    })
+    (site, vec(steps, 1..=rollups)).prop_map(
+        |((whole, servers, services, items, procedures, touches), rollups)| {
+            let mut site = Site {
+                share: pick(SHARES, whole[0]),
+                roles: ROLES[..1 + usize::from(whole[1]) % ROLES.len()].to_vec(),
+                servers: Vec::new(),
+                services: Vec::new(),
+                groups: GROUPS[..1 + usize::from(whole[2]) % GROUPS.len()].to_vec(),
+                items: Vec::new(),
+                procedures: Vec::new(),
+                touches: Vec::new(),
+            };
+            site.servers = servers
+                .iter()
+                .enumerate()
+                .map(|(at, numbers)| server(&site, at, numbers))
+                .collect();
+            site.services = services
+                .iter()
+                .enumerate()
+                .map(|(at, numbers)| service(&site, at, numbers))
+                .collect();
+            items
+                .iter()
+                .for_each(|numbers| site.items.extend(item(&site, numbers)));
+            site.procedures = procedures
+                .iter()
+                .enumerate()
+                .map(|(at, numbers)| procedure(&site, at, numbers))
+                .collect();
+            site.touches = touches
+                .iter()
+                .filter_map(|(kind, numbers)| touch(&site, kind, numbers))
+                .collect();
+            let mut rollups: Vec<Rollup> = rollups
+                .iter()
+                .enumerate()
+                .map(|(at, choices)| Rollup {
+                    number: at + 1,
+                    steps: steps_of(&site, choices),
+                })
+                .collect();
+            super::mend::mend(&site, &mut rollups);
+            Case { site, rollups }
+        },
+    )
 }
 
 fn pick<T: Clone>(from: &[T], number: u8) -> T {
@@ -72,7 +98,11 @@ fn server(site: &Site, at: usize, &[mask, x64, ..]: &Numbers) -> Server {
     if roles.is_empty() {
         roles.push(0);
     }
-    Server { name: SERVERS[at], roles, x64: one_in(x64, 3) }
+    Server {
+        name: SERVERS[at],
+        roles,
+        x64: one_in(x64, 3),
+    }
 }
 
 fn role(site: &Site, number: u8) -> usize {
@@ -85,14 +115,34 @@ fn maybe_role(site: &Site, number: u8) -> Option<usize> {
 }
 
 fn service(site: &Site, at: usize, &[on, file, ..]: &Numbers) -> Service {
-    let files = [Some((true, true)), Some((true, true)), Some((false, true)), None, Some((false, false))];
-    Service { name: SERVICES[at], role: role(site, on), file: pick(&files, file) }
+    let files = [
+        Some((true, true)),
+        Some((true, true)),
+        Some((false, true)),
+        None,
+        Some((false, false)),
+    ];
+    Service {
+        name: SERVICES[at],
+        role: role(site, on),
+        file: pick(&files, file),
+    }
 }
 
 fn item(site: &Site, &[name, group, on, state, requires, removable]: &Numbers) -> Option<Item> {
     let taken: BTreeSet<usize> = site.items.iter().map(|item| item.stock).collect();
-    let left: Vec<usize> = (0..ITEMS.len()).filter(|stock| !taken.contains(stock)).collect();
-    let states = ["verified", "verified", "verified", "verified", "unverified", "verify-failed", "install-failed"];
+    let left: Vec<usize> = (0..ITEMS.len())
+        .filter(|stock| !taken.contains(stock))
+        .collect();
+    let states = [
+        "verified",
+        "verified",
+        "verified",
+        "verified",
+        "unverified",
+        "verify-failed",
+        "install-failed",
+    ];
     let found = match state % 10 {
         8 => Found::Removed,
         9 => Found::Absent,
@@ -102,63 +152,133 @@ fn item(site: &Site, &[name, group, on, state, requires, removable]: &Numbers) -
         stock: pick(&left, name),
         group: usize::from(group) % site.groups.len(),
         role: maybe_role(site, on),
-        requires: if requires % 2 == 1 { of_mask(requires / 2, site.items.len()) } else { Vec::new() },
+        requires: if requires % 2 == 1 {
+            of_mask(requires / 2, site.items.len())
+        } else {
+            Vec::new()
+        },
         removable: !one_in(removable, 8),
         found,
     })
 }
 
-fn procedure(site: &Site, at: usize, &[group, on, state, requires, needs, _]: &Numbers) -> Procedure {
+fn procedure(
+    site: &Site,
+    at: usize,
+    &[group, on, state, requires, needs, _]: &Numbers,
+) -> Procedure {
     Procedure {
         name: PROCEDURES[at],
         group: usize::from(group) % site.groups.len(),
         role: maybe_role(site, on),
-        requires: if one_in(requires, 3) { of_mask(requires / 3, site.items.len()) } else { Vec::new() },
+        requires: if one_in(requires, 3) {
+            of_mask(requires / 3, site.items.len())
+        } else {
+            Vec::new()
+        },
         needs: needs % 2 == 1,
-        found: pick(&[Found::As("verified"), Found::As("unverified"), Found::Removed, Found::Absent], state),
+        found: pick(
+            &[
+                Found::As("verified"),
+                Found::As("unverified"),
+                Found::Removed,
+                Found::Absent,
+            ],
+            state,
+        ),
     }
 }
 
 /// The kinds of touches, the frequent ones more than once.
 const TOUCHES: &[&str] = &[
-    "file", "file", "file", "file", "file", "folder", "folder", "change", "change", "respell", "respell", "twin",
-    "patch", "remove", "link",
+    "file", "file", "file", "file", "file", "folder", "folder", "change", "change", "respell",
+    "respell", "twin", "patch", "remove", "link",
 ];
 
 fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> Option<Touch> {
     let folders = folders(site);
     let inner = inner_folders(site);
     // Most of what an operator does is of interest only where a run may come by.
-    let folder = || pick(if inner.is_empty() || place % 4 == 3 { &folders[..] } else { &inner }, place / 4);
+    let folder = || {
+        pick(
+            if inner.is_empty() || place % 4 == 3 {
+                &folders[..]
+            } else {
+                &inner
+            },
+            place / 4,
+        )
+    };
     let files = files(site);
     let a_file = || (!files.is_empty()).then(|| pick(&files, place));
     let owner = pick(&[0, 1000, 65_534], owner);
-    let file_look = Look { mode: pick(&[0o644, 0o600, 0o640, 0o755, 0o444, 0o4755, 0o400], mode), owner };
-    let folder_look = Look { mode: pick(&[0o755, 0o700, 0o750, 0o775, 0o2755, 0o1777], mode), owner };
-    let below = |folder: String, name: &str| format!("{folder}/{name}").trim_start_matches('/').to_owned();
+    let file_look = Look {
+        mode: pick(&[0o644, 0o600, 0o640, 0o755, 0o444, 0o4755, 0o400], mode),
+        owner,
+    };
+    let folder_look = Look {
+        mode: pick(&[0o755, 0o700, 0o750, 0o775, 0o2755, 0o1777], mode),
+        owner,
+    };
+    let below = |folder: String, name: &str| {
+        format!("{folder}/{name}")
+            .trim_start_matches('/')
+            .to_owned()
+    };
     Some(match kind {
-        "file" => Touch::File { at: below(folder(), pick(FILES, name)), look: file_look },
+        "file" => Touch::File {
+            at: below(folder(), pick(FILES, name)),
+            look: file_look,
+        },
         // What rollup keeps at the root is its own.
         "folder" if pick(FOLDERS, name) == ".rollup" && folder().is_empty() => return None,
-        "folder" => Touch::Folder { at: below(folder(), pick(FOLDERS, name)), look: folder_look },
-        "change" if place % 2 == 0 => Touch::Change { at: a_file()?, look: file_look },
-        "change" => Touch::Change { at: folder(), look: folder_look },
+        "folder" => Touch::Folder {
+            at: below(folder(), pick(FOLDERS, name)),
+            look: folder_look,
+        },
+        "change" if place % 2 == 0 => Touch::Change {
+            at: a_file()?,
+            look: file_look,
+        },
+        "change" => Touch::Change {
+            at: folder(),
+            look: folder_look,
+        },
         "respell" if name % 2 == 0 => Touch::Respell { at: a_file()? },
         "respell" => Touch::Respell { at: folder() },
-        "twin" => Touch::Twin { of: a_file()?, at: below(folder(), pick(FILES, name)) },
-        "patch" => Touch::Patch { at: a_file().filter(|at| at.contains("/files/"))? },
-        "remove" if name % 2 == 0 => Touch::Remove { at: a_file().filter(|at| at.contains("/files/"))? },
-        "remove" => Touch::Remove { at: pick(&bare_folders(site), place) },
-        _ => Touch::Link { at: below(pick(&bare_folders(site), place), "link") },
+        "twin" => Touch::Twin {
+            of: a_file()?,
+            at: below(folder(), pick(FILES, name)),
+        },
+        "patch" => Touch::Patch {
+            at: a_file().filter(|at| at.contains("/files/"))?,
+        },
+        "remove" if name % 2 == 0 => Touch::Remove {
+            at: a_file().filter(|at| at.contains("/files/"))?,
+        },
+        "remove" => Touch::Remove {
+            at: pick(&bare_folders(site), place),
+        },
+        _ => Touch::Link {
+            at: below(pick(&bare_folders(site), place), "link"),
+        },
     })
 }
 
 /// Folders that no swap moves.
 fn bare_folders(site: &Site) -> Vec<String> {
     let mut folders = vec![site.share.to_owned(), "Servers".to_owned()];
-    folders.extend(site.servers.iter().map(|server| format!("Servers/{}", server.name)));
+    folders.extend(
+        site.servers
+            .iter()
+            .map(|server| format!("Servers/{}", server.name)),
+    );
     for name in ["Files", "Services", "Programs"] {
-        folders.extend(site.servers.iter().map(|server| format!("Servers/{}/{name}", server.name)));
+        folders.extend(
+            site.servers
+                .iter()
+                .map(|server| format!("Servers/{}/{name}", server.name)),
+        );
     }
     folders.extend(site.groups.iter().map(|&group| group.to_owned()));
     folders
@@ -170,7 +290,11 @@ fn inner_folders(site: &Site) -> Vec<String> {
     for item in &site.items {
         for folder in site.folders(item.group, item.stock().name, item.role) {
             let product = format!("{folder}/files/Program Files/{}", item.stock().product);
-            folders.extend([folder.clone(), format!("{folder}/files"), format!("{folder}/files/Program Files")]);
+            folders.extend([
+                folder.clone(),
+                format!("{folder}/files"),
+                format!("{folder}/files/Program Files"),
+            ]);
             folders.extend([format!("{product}/Documentation"), product]);
         }
     }
@@ -198,17 +322,29 @@ fn files(site: &Site) -> Vec<String> {
     for item in &site.items {
         for folder in site.folders(item.group, item.stock().name, item.role) {
             let built = &super::stock::stock().items[item.stock].files;
-            files.extend(built.iter().map(|(below, _)| format!("{folder}/files/{}", below.display())));
+            files.extend(
+                built
+                    .iter()
+                    .map(|(below, _)| format!("{folder}/files/{}", below.display())),
+            );
             files.push(format!("{folder}/state.toml"));
         }
     }
-    files.extend(site.items.iter().map(|item| format!("{}/{}", site.share, item.stock().installer)));
+    files.extend(
+        site.items
+            .iter()
+            .map(|item| format!("{}/{}", site.share, item.stock().installer)),
+    );
     for service in &site.services {
         let on = site.servers_of(service.role);
-        files.extend(on.map(|(_, server)| format!("Servers/{}/Services/{}.toml", server.name, service.name)));
+        files.extend(
+            on.map(|(_, server)| format!("Servers/{}/Services/{}.toml", server.name, service.name)),
+        );
     }
     for procedure in &site.procedures {
-        let folders = site.folders(procedure.group, procedure.name, procedure.role).into_iter();
+        let folders = site
+            .folders(procedure.group, procedure.name, procedure.role)
+            .into_iter();
         files.extend(folders.map(|folder| format!("{folder}/state.toml")));
     }
     files
@@ -246,13 +382,22 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                 let at = steps.len();
                 let chosen = chosen(site, numbers);
                 let installers = members(site, &chosen.which).into_iter();
-                let installers = installers.map(|item| spelled(site.items[item].stock().installer, b)).collect();
-                steps.extend([Step::Uninstall(chosen), Step::Share(installers), Step::PutBack(at)]);
+                let installers = installers
+                    .map(|item| spelled(site.items[item].stock().installer, b))
+                    .collect();
+                steps.extend([
+                    Step::Uninstall(chosen),
+                    Step::Share(installers),
+                    Step::PutBack(at),
+                ]);
             }
             "uninstall" => steps.push(Step::Uninstall(chosen(site, numbers))),
             "install" => steps.push(Step::Install(chosen(site, numbers))),
             "put-back" => {
-                let earlier = steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Uninstall(_)));
+                let earlier = steps
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, step)| matches!(step, Step::Uninstall(_)));
                 let earlier: Vec<usize> = earlier.map(|(at, _)| at).collect();
                 if !earlier.is_empty() {
                     steps.push(Step::PutBack(pick(&earlier, a)));
@@ -260,16 +405,29 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
             }
             "share" => {
                 let items = of_mask(a, site.items.len()).into_iter();
-                let mut files: Vec<String> = items.map(|item| spelled(site.items[item].stock().installer, b)).collect();
+                let mut files: Vec<String> = items
+                    .map(|item| spelled(site.items[item].stock().installer, b))
+                    .collect();
                 if files.is_empty() || one_in(c, 4) {
                     files.push(spelled(pick(PLAIN, d).0, b));
                 }
                 steps.push(Step::Share(files));
             }
             "servers" => {
-                let plain: Vec<&str> = PLAIN.iter().map(|(name, _)| *name).chain(PROGRAMS.iter().copied()).collect();
-                let files = of_mask(a | 1, plain.len()).into_iter().map(|at| spelled(plain[at], b)).collect();
-                steps.push(Step::Servers { role: role(site, c), to: pick(TARGETS, d), files });
+                let plain: Vec<&str> = PLAIN
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .chain(PROGRAMS.iter().copied())
+                    .collect();
+                let files = of_mask(a | 1, plain.len())
+                    .into_iter()
+                    .map(|at| spelled(plain[at], b))
+                    .collect();
+                steps.push(Step::Servers {
+                    role: role(site, c),
+                    to: pick(TARGETS, d),
+                    files,
+                });
             }
             "run" => {
                 let items = site.items.iter().map(|item| item.stock().installer);
@@ -279,20 +437,33 @@ fn steps_of(site: &Site, choices: &[(&str, Numbers)]) -> Vec<Step> {
                     run.push(0);
                 }
                 let files = run.into_iter().map(|at| spelled(packages[at], b)).collect();
-                steps.push(Step::Run { role: role(site, c), files });
+                steps.push(Step::Run {
+                    role: role(site, c),
+                    files,
+                });
             }
             "initialize" if !site.procedures.is_empty() => {
                 let mut procedures = of_mask(a, site.procedures.len());
                 if procedures.is_empty() {
                     procedures.push(0);
                 }
-                steps.push(Step::Initialize { procedures, given: b % 2 == 1 });
+                steps.push(Step::Initialize {
+                    procedures,
+                    given: b % 2 == 1,
+                });
             }
             "service" if !site.services.is_empty() => {
                 let verb = pick(&["restart", "stop", "start", "disable", "enable"], a);
-                steps.push(Step::Service { verb, service: usize::from(b) % site.services.len(), x64: one_in(c, 4) });
+                steps.push(Step::Service {
+                    verb,
+                    service: usize::from(b) % site.services.len(),
+                    x64: one_in(c, 4),
+                });
             }
-            "manual" => steps.push(Step::Manual { undo: a % 3 != 2, optional: a % 3 != 0 }),
+            "manual" => steps.push(Step::Manual {
+                undo: a % 3 != 2,
+                optional: a % 3 != 0,
+            }),
             _ => {}
         }
     }
@@ -310,7 +481,11 @@ fn chosen(site: &Site, &[a, _, c, d, e, f]: &Numbers) -> Chosen {
             Which::Items(items)
         }
     };
-    Chosen { which, role: one_in(e, 5).then(|| role(site, f)), x64: one_in(e, 7) }
+    Chosen {
+        which,
+        role: one_in(e, 5).then(|| role(site, f)),
+        x64: one_in(e, 7),
+    }
 }
 
 /// The items of a choice.

@@ -44,7 +44,12 @@ impl<'a> Ready<'a> {
             let text = rollup.to_toml(&case.site);
             let payload = &payloads[rollup.number - 1];
             let manifest = manifest(&text).map_err(TestCaseError::fail)?;
-            Ok(Self { description: description.clone(), manifest, text, payload })
+            Ok(Self {
+                description: description.clone(),
+                manifest,
+                text,
+                payload,
+            })
         };
         case.rollups.iter().map(ready).collect()
     }
@@ -59,7 +64,10 @@ impl<'a> Ready<'a> {
             Err(refusal) => return Err(refusal.to_string()),
         };
         let reasons = run::preflight(&tree, &plan).expect("the deployment can be read");
-        assert!(reasons.is_empty(), "what could be planned cannot be run: {reasons:?}");
+        assert!(
+            reasons.is_empty(),
+            "what could be planned cannot be run: {reasons:?}"
+        );
         Ok(plan)
     }
 
@@ -67,7 +75,11 @@ impl<'a> Ready<'a> {
     pub(super) fn drift(&self, deployment: &Path) -> BTreeSet<String> {
         let (tree, snapshot) = self.read(deployment);
         let verified = verify(&tree, &snapshot).expect("the deployment can be read");
-        verified.drift.into_iter().map(|drift| format!("{} {}", drift.path, drift.what)).collect()
+        verified
+            .drift
+            .into_iter()
+            .map(|drift| format!("{} {}", drift.path, drift.what))
+            .collect()
     }
 
     fn read(&self, deployment: &Path) -> (Folder, Snapshot) {
@@ -84,7 +96,10 @@ impl<'a> Ready<'a> {
         let mut disk = lock(deployment).watched(course.watch());
         run::clear_the_way(&disk)?;
         disk.keep("test")?;
-        let asked = run::Asked { manifest: Some(&self.text), confirmed: Vec::new() };
+        let asked = run::Asked {
+            manifest: Some(&self.text),
+            confirmed: Vec::new(),
+        };
         let staged = run::stage(&disk, plan, &asked, Some(self.payload), course)?;
         run::commit(&disk, plan, staged, course).map(Some)
     }
@@ -100,8 +115,12 @@ pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
     let disk = lock(deployment).watched(course.watch());
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
-    let newest = runs.iter().rfind(|run| run.state() == RunState::Closed(Outcome::Applied));
-    let Some(newest) = newest else { return Ok(None) };
+    let newest = runs
+        .iter()
+        .rfind(|run| run.state() == RunState::Closed(Outcome::Applied));
+    let Some(newest) = newest else {
+        return Ok(None);
+    };
     run::reopen(&disk, &runs, newest, IfChanged::Refuse, course).map(Some)
 }
 
@@ -127,10 +146,18 @@ pub(super) fn rests(deployment: &Path) -> Option<Way> {
 pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
     let at = deployment.join(run.folder.to_path()).join("journal");
     // A run that died at once has none.
-    let Ok(bytes) = std::fs::read(&at) else { return };
-    let begins = bytes[..bytes.len().saturating_sub(1)].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let Ok(bytes) = std::fs::read(&at) else {
+        return;
+    };
+    let begins = bytes[..bytes.len().saturating_sub(1)]
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |at| at + 1);
     let length = bytes.len().min(begins + stay);
-    let file = std::fs::File::options().write(true).open(at).expect("a journal");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(at)
+        .expect("a journal");
     file.set_len(length as u64).expect("it can be cut");
 }
 
@@ -162,7 +189,10 @@ impl Course {
     }
 
     pub(super) fn with(interruption: Option<Interruption>) -> Self {
-        Self { interruption, ..Self::default() }
+        Self {
+            interruption,
+            ..Self::default()
+        }
     }
 
     /// How many changes were tried.
@@ -175,13 +205,19 @@ impl Course {
         self.staging
     }
 
-    /// Whether a command that came to this was interrupted as it should be. What else kept it from its end
-    /// is told.
+    /// Whether a command that came to this was interrupted as it should be. What else kept it from
+    /// its end is told.
     pub(super) fn was_interrupted(&self, came: &Came) -> Result<bool, String> {
         let reached = |at: usize| self.changes() >= at;
         match (self.interruption, came) {
-            (_, Ok(None | Some(Ended::Applied { .. } | Ended::Undone { because: None }))) => Ok(false),
-            (Some(Interruption::Death(at)), Err(_) | Ok(Some(Ended::Stuck { .. }))) if reached(at) => Ok(true),
+            (_, Ok(None | Some(Ended::Applied { .. } | Ended::Undone { because: None }))) => {
+                Ok(false)
+            }
+            (Some(Interruption::Death(at)), Err(_) | Ok(Some(Ended::Stuck { .. })))
+                if reached(at) =>
+            {
+                Ok(true)
+            }
             (
                 Some(Interruption::Failure(at)),
                 Err(_) | Ok(Some(Ended::Stuck { .. } | Ended::Undone { because: Some(_) })),
@@ -190,7 +226,9 @@ impl Course {
                 Some(Interruption::Signal(_)),
                 Err(RunError::Interrupted) | Ok(Some(Ended::Stopped(RunError::Interrupted))),
             ) => Ok(true),
-            (Some(Interruption::Nobody), Ok(Some(Ended::Stopped(RunError::Waiting { .. })))) => Ok(true),
+            (Some(Interruption::Nobody), Ok(Some(Ended::Stopped(RunError::Waiting { .. })))) => {
+                Ok(true)
+            }
             _ => Err(format!("{:?} came to {came:?}", self.interruption)),
         }
     }
@@ -200,7 +238,10 @@ impl Course {
         match self.interruption {
             Some(Interruption::Failure(at)) => Arc::new(Fault { seen, at }),
             Some(Interruption::Death(at)) => Arc::new(Death { seen, at }),
-            _ => Arc::new(Death { seen, at: usize::MAX }),
+            _ => Arc::new(Death {
+                seen,
+                at: usize::MAX,
+            }),
         }
     }
 }
@@ -214,7 +255,11 @@ impl Listener for Course {
 
     /// Does what can be taken back, and skips the rest.
     fn ask(&mut self, question: &Question<'_>) -> Reply {
-        let undo = question.step.gate.as_ref().and_then(|gate| gate.undo.as_ref());
+        let undo = question
+            .step
+            .gate
+            .as_ref()
+            .and_then(|gate| gate.undo.as_ref());
         match self.interruption {
             Some(Interruption::Nobody) => Reply::Stop,
             _ if question.optional && undo.is_none() => Reply::Skip,

@@ -1,11 +1,14 @@
-//! Trying a promise on many cases, and counting what they were, so that it cannot hold for want of cases.
+//! Trying a promise on many cases, and counting what they were, so that it cannot hold for want of
+//! cases.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use proptest::strategy::Strategy;
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner};
+use proptest::test_runner::{
+    Config, RngSeed, TestCaseError, TestCaseResult, TestError, TestRunner,
+};
 use rollup::payload::Payload;
 use rollup::plan::{OperationKind, Plan};
 
@@ -28,7 +31,9 @@ impl Tally {
         match plan {
             Ok(plan) if plan.operations().next().is_some() => {
                 self.applied.set(self.applied.get() + 1);
-                self.kinds.borrow_mut().extend(plan.operations().map(|operation| operation.kind));
+                self.kinds
+                    .borrow_mut()
+                    .extend(plan.operations().map(|operation| operation.kind));
                 Ok(plan)
             }
             Ok(_) => self.refuse("it has no operations".to_owned()),
@@ -44,7 +49,11 @@ impl Tally {
     /// Kinds of operations that no case had.
     pub(super) fn never_done(&self, wanted: &[OperationKind]) -> Vec<OperationKind> {
         let kinds = self.kinds.borrow();
-        wanted.iter().copied().filter(|kind| !kinds.contains(kind)).collect()
+        wanted
+            .iter()
+            .copied()
+            .filter(|kind| !kinds.contains(kind))
+            .collect()
     }
 
     pub(super) fn count_special(&self) {
@@ -52,8 +61,8 @@ impl Tally {
     }
 }
 
-/// Tries a promise on so many cases, always the same ones. A campaign asks for its number of cases by
-/// `PROPTEST_CASES`, and gets new ones each time.
+/// Tries a promise on so many cases, always the same ones. A campaign asks for its number of cases
+/// by `PROPTEST_CASES`, and gets new ones each time.
 pub(super) fn hold<S>(
     cases: u32,
     strategy: &S,
@@ -63,7 +72,11 @@ where
     S: Strategy,
     S::Value: Debug,
 {
-    let mut config = Config { failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
+    let mut config = Config {
+        failure_persistence: None,
+        max_shrink_iters: 4_000,
+        ..Config::default()
+    };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = cases;
         config.rng_seed = RngSeed::Fixed(952_076);
@@ -80,13 +93,30 @@ where
     }
     let (applied, refused) = (tally.applied.get(), tally.refused.get());
     tell(&tally);
-    assert!(applied >= config.cases as usize, "only {applied} manifests were applied");
-    assert!(applied * 10 >= (applied + refused) * 7, "{applied} were applied, and {refused} refused");
+    assert!(
+        applied >= config.cases as usize,
+        "only {applied} manifests were applied"
+    );
+    assert!(
+        applied * 10 >= (applied + refused) * 7,
+        "{applied} were applied, and {refused} refused"
+    );
     tally
 }
 
-#[expect(clippy::print_stderr, reason = "a campaign is run by hand, to hear this")]
-fn tell(Tally { applied, refused, kinds, special }: &Tally) {
-    let (applied, refused, special, kinds) = (applied.get(), refused.get(), special.get(), kinds.borrow());
+#[expect(
+    clippy::print_stderr,
+    reason = "a campaign is run by hand, to hear this"
+)]
+fn tell(
+    Tally {
+        applied,
+        refused,
+        kinds,
+        special,
+    }: &Tally,
+) {
+    let (applied, refused, special, kinds) =
+        (applied.get(), refused.get(), special.get(), kinds.borrow());
     eprintln!("{applied} manifests were applied, {refused} refused, {special} special; {kinds:?}");
 }

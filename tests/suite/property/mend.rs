@@ -27,11 +27,29 @@ pub(super) fn mend(site: &Site, rollups: &mut [Rollup]) {
 
 impl<'a> Walk<'a> {
     fn new(site: &'a Site) -> Self {
-        let is_installed = |found| matches!(found, Found::As("verified" | "unverified" | "verify-failed"));
-        let items = site.items.iter().enumerate().filter(|(_, item)| is_installed(item.found));
+        let is_installed = |found| {
+            matches!(
+                found,
+                Found::As("verified" | "unverified" | "verify-failed")
+            )
+        };
+        let items = site
+            .items
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| is_installed(item.found));
         let installed = items.flat_map(|(at, _)| instances(site, at)).collect();
-        let state = |file: Option<(bool, bool)>| vec![file.unwrap_or((true, true)); site.servers.len()];
-        Self { site, installed, services: site.services.iter().map(|service| state(service.file)).collect() }
+        let state =
+            |file: Option<(bool, bool)>| vec![file.unwrap_or((true, true)); site.servers.len()];
+        Self {
+            site,
+            installed,
+            services: site
+                .services
+                .iter()
+                .map(|service| state(service.file))
+                .collect(),
+        }
     }
 
     fn rollup(&mut self, steps: &[Step]) -> Vec<Step> {
@@ -51,12 +69,18 @@ impl<'a> Walk<'a> {
                 }
                 Step::PutBack(of) => {
                     let of = places[*of];
-                    of.iter().for_each(|&of| self.installed.extend(&removed[of]));
+                    of.iter()
+                        .for_each(|&of| self.installed.extend(&removed[of]));
                     of.map(Step::PutBack)
                 }
                 Step::Share(files) if files.is_empty() => None,
-                Step::Service { verb, service, x64 } => self.service(verb, *service, *x64).then(|| step.clone()),
-                Step::Manual { undo: false, .. } => Some(Step::Manual { undo: false, optional: true }),
+                Step::Service { verb, service, x64 } => {
+                    self.service(verb, *service, *x64).then(|| step.clone())
+                }
+                Step::Manual { undo: false, .. } => Some(Step::Manual {
+                    undo: false,
+                    optional: true,
+                }),
                 Step::Initialize { procedures, .. } => {
                     initialized.extend(procedures);
                     Some(step.clone())
@@ -73,7 +97,11 @@ impl<'a> Walk<'a> {
         }
         mended.extend(self.bring_back(gone, &initialized));
         if mended.is_empty() {
-            mended.push(Step::Servers { role: 0, to: TARGETS[0], files: vec![PLAIN[0].0.to_owned()] });
+            mended.push(Step::Servers {
+                role: 0,
+                to: TARGETS[0],
+                files: vec![PLAIN[0].0.to_owned()],
+            });
         }
         mended
     }
@@ -83,7 +111,10 @@ impl<'a> Walk<'a> {
         let items = members(self.site, &chosen.which);
         let chosen = match items.iter().all(may_go) {
             true => chosen.clone(),
-            false => Chosen { which: Which::Items(items.into_iter().filter(may_go).collect()), ..chosen.clone() },
+            false => Chosen {
+                which: Which::Items(items.into_iter().filter(may_go).collect()),
+                ..chosen.clone()
+            },
         };
         if matches!(&chosen.which, Which::Items(items) if items.is_empty()) {
             return None;
@@ -108,16 +139,24 @@ impl<'a> Walk<'a> {
         let fits = |&(_, server): &Instance| {
             server.is_none_or(|server| {
                 let server = &site.servers[server];
-                (!chosen.x64 || server.x64) && chosen.role.is_none_or(|role| server.roles.contains(&role))
+                (!chosen.x64 || server.x64)
+                    && chosen.role.is_none_or(|role| server.roles.contains(&role))
             })
         };
-        members(site, &chosen.which).into_iter().flat_map(|item| instances(site, item)).filter(fits).collect()
+        members(site, &chosen.which)
+            .into_iter()
+            .flat_map(|item| instances(site, item))
+            .filter(fits)
+            .collect()
     }
 
     /// Whether the step may stay: what is disabled cannot be started.
     fn service(&mut self, verb: &str, service: usize, x64: bool) -> bool {
         let on = self.site.servers_of(self.site.services[service].role);
-        let on: Vec<usize> = on.filter(|(_, server)| !x64 || server.x64).map(|(at, _)| at).collect();
+        let on: Vec<usize> = on
+            .filter(|(_, server)| !x64 || server.x64)
+            .map(|(at, _)| at)
+            .collect();
         let states = &mut self.services[service];
         let refused = |&at: &usize| {
             let (running, enabled) = states[at];
@@ -139,27 +178,46 @@ impl<'a> Walk<'a> {
     }
 
     /// Installs again what something that stays requires.
-    fn bring_back(&mut self, mut gone: BTreeSet<Instance>, initialized: &BTreeSet<usize>) -> Option<Step> {
+    fn bring_back(
+        &mut self,
+        mut gone: BTreeSet<Instance>,
+        initialized: &BTreeSet<usize>,
+    ) -> Option<Step> {
         let mut back: BTreeSet<usize> = BTreeSet::new();
         loop {
             let site = self.site;
             let is_required = |&(item, _): &Instance| {
-                let by_item = self.installed.iter().any(|&(other, _)| site.items[other].requires.contains(&item));
-                by_item || initialized.iter().any(|&procedure| site.procedures[procedure].requires.contains(&item))
+                let by_item = self
+                    .installed
+                    .iter()
+                    .any(|&(other, _)| site.items[other].requires.contains(&item));
+                by_item
+                    || initialized
+                        .iter()
+                        .any(|&procedure| site.procedures[procedure].requires.contains(&item))
             };
-            let Some(&(item, _)) = gone.iter().find(|instance| is_required(instance)) else { break };
+            let Some(&(item, _)) = gone.iter().find(|instance| is_required(instance)) else {
+                break;
+            };
             back.insert(item);
             gone.retain(|(other, _)| *other != item);
             self.installed.extend(instances(site, item));
         }
         let which = Which::Items(back.iter().copied().collect());
-        (!back.is_empty()).then_some(Step::Install(Chosen { which, role: None, x64: false }))
+        (!back.is_empty()).then_some(Step::Install(Chosen {
+            which,
+            role: None,
+            x64: false,
+        }))
     }
 }
 
 fn instances(site: &Site, item: usize) -> Vec<Instance> {
     match site.items[item].role {
         None => vec![(item, None)],
-        Some(role) => site.servers_of(role).map(|(server, _)| (item, Some(server))).collect(),
+        Some(role) => site
+            .servers_of(role)
+            .map(|(server, _)| (item, Some(server)))
+            .collect(),
     }
 }

@@ -1,5 +1,5 @@
-//! A random deployment and what is applied to it, as plain data. Shown as the texts they stand for, so that
-//! a failure can be read and typed in.
+//! A random deployment and what is applied to it, as plain data. Shown as the texts they stand for,
+//! so that a failure can be read and typed in.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -166,7 +166,10 @@ impl Item {
 impl Site {
     /// The servers that hold a role.
     pub(super) fn servers_of(&self, role: usize) -> impl Iterator<Item = (usize, &Server)> {
-        self.servers.iter().enumerate().filter(move |(_, server)| server.roles.contains(&role))
+        self.servers
+            .iter()
+            .enumerate()
+            .filter(move |(_, server)| server.roles.contains(&role))
     }
 
     /// The folders of an item or procedure, by server where it has a role.
@@ -174,26 +177,54 @@ impl Site {
         let folder = format!("{}/{name}", self.groups[group]);
         match role {
             None => vec![folder],
-            Some(role) => self.servers_of(role).map(|(_, server)| format!("{folder}/{}", server.name)).collect(),
+            Some(role) => self
+                .servers_of(role)
+                .map(|(_, server)| format!("{folder}/{}", server.name))
+                .collect(),
         }
     }
 
     /// The folders of all items and procedures.
     pub(super) fn places(&self) -> Vec<String> {
-        let items = self.items.iter().map(|item| (item.group, item.stock().name, item.role));
-        let procedures = self.procedures.iter().map(|procedure| (procedure.group, procedure.name, procedure.role));
-        items.chain(procedures).flat_map(|(group, name, role)| self.folders(group, name, role)).collect()
+        let items = self
+            .items
+            .iter()
+            .map(|item| (item.group, item.stock().name, item.role));
+        let procedures = self
+            .procedures
+            .iter()
+            .map(|procedure| (procedure.group, procedure.name, procedure.role));
+        items
+            .chain(procedures)
+            .flat_map(|(group, name, role)| self.folders(group, name, role))
+            .collect()
     }
 
     /// `deployment.toml`.
     pub(super) fn to_toml(&self) -> String {
-        let roles = self.roles.iter().map(|role| format!("{{ name = {} }}", quoted(role)));
+        let roles = self
+            .roles
+            .iter()
+            .map(|role| format!("{{ name = {} }}", quoted(role)));
         let server = |server: &Server| {
-            let platform = if server.x64 { ", platform = \"x64\"" } else { "" };
+            let platform = if server.x64 {
+                ", platform = \"x64\""
+            } else {
+                ""
+            };
             let roles = list(server.roles.iter().map(|&role| quoted(self.roles[role])));
-            format!("{{ name = {}, roles = {roles}{platform} }}", quoted(server.name))
+            format!(
+                "{{ name = {}, roles = {roles}{platform} }}",
+                quoted(server.name)
+            )
         };
-        let service = |s: &Service| format!("{{ name = {}, on = {} }}", quoted(s.name), quoted(self.roles[s.role]));
+        let service = |s: &Service| {
+            format!(
+                "{{ name = {}, on = {} }}",
+                quoted(s.name),
+                quoted(self.roles[s.role])
+            )
+        };
         let mut text = format!(
             "schema = 1\nname = \"random\"\nproduct = \"P\"\nproduct_version = \"1\"\nshare = {}\nroles = {}\n\
              servers = {}\nservices = {}\n",
@@ -204,16 +235,37 @@ impl Site {
         );
         for (at, path) in self.groups.iter().enumerate() {
             text += &format!("[[groups]]\npath = {}\n", quoted(path));
-            let items = self.items.iter().filter(|item| item.group == at).map(|item| self.item(item));
+            let items = self
+                .items
+                .iter()
+                .filter(|item| item.group == at)
+                .map(|item| self.item(item));
             text += &format!("items = {}\n", list(items));
-            let procedures = self.procedures.iter().filter(|procedure| procedure.group == at);
-            text += &format!("procedures = {}\n", list(procedures.map(|procedure| self.procedure(procedure))));
+            let procedures = self
+                .procedures
+                .iter()
+                .filter(|procedure| procedure.group == at);
+            text += &format!(
+                "procedures = {}\n",
+                list(procedures.map(|procedure| self.procedure(procedure)))
+            );
         }
-        let named = self.items.iter().map(|item| (item.stock().name, &item.requires));
-        let named = named.chain(self.procedures.iter().map(|procedure| (procedure.name, &procedure.requires)));
+        let named = self
+            .items
+            .iter()
+            .map(|item| (item.stock().name, &item.requires));
+        let named = named.chain(
+            self.procedures
+                .iter()
+                .map(|procedure| (procedure.name, &procedure.requires)),
+        );
         text += "[requires]\n";
         for (name, requires) in named.filter(|(_, requires)| !requires.is_empty()) {
-            let required = list(requires.iter().map(|&at| quoted(self.items[at].stock().name)));
+            let required = list(
+                requires
+                    .iter()
+                    .map(|&at| quoted(self.items[at].stock().name)),
+            );
             text += &format!("{} = {required}\n", quoted(name));
         }
         text += "[parameters]\n";
@@ -224,20 +276,37 @@ impl Site {
     }
 
     fn item(&self, item: &Item) -> String {
-        let Stocked { name, installer, product } = item.stock();
-        let removable = if item.removable { "" } else { ", removable = false" };
+        let Stocked {
+            name,
+            installer,
+            product,
+        } = item.stock();
+        let removable = if item.removable {
+            ""
+        } else {
+            ", removable = false"
+        };
         let on = self.on(item.role);
         let (name, installer, product) = (quoted(name), quoted(installer), quoted(product));
         format!("{{ name = {name}, installer = {installer}, product = {product}{on}{removable} }}")
     }
 
     fn procedure(&self, procedure: &Procedure) -> String {
-        let needs = if procedure.needs { ", needs = [\"key\"]" } else { "" };
-        format!("{{ name = {}{needs}{} }}", quoted(procedure.name), self.on(procedure.role))
+        let needs = if procedure.needs {
+            ", needs = [\"key\"]"
+        } else {
+            ""
+        };
+        format!(
+            "{{ name = {}{needs}{} }}",
+            quoted(procedure.name),
+            self.on(procedure.role)
+        )
     }
 
     fn on(&self, role: Option<usize>) -> String {
-        role.map(|role| format!(", on = {}", quoted(self.roles[role]))).unwrap_or_default()
+        role.map(|role| format!(", on = {}", quoted(self.roles[role])))
+            .unwrap_or_default()
     }
 }
 
@@ -250,7 +319,10 @@ impl Rollup {
         );
         for (at, step) in self.steps.iter().enumerate() {
             let (action, rest) = step.to_toml(site);
-            text += &format!("[[steps]]\nid = \"{}\"\naction = \"{action}\"\n{rest}", step_id(at));
+            text += &format!(
+                "[[steps]]\nid = \"{}\"\naction = \"{action}\"\n{rest}",
+                step_id(at)
+            );
         }
         text += "[payload]\n";
         let version = super::stock::version(number);
@@ -263,11 +335,17 @@ impl Rollup {
     fn files(&self) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
         for step in &self.steps {
-            let (Step::Share(used) | Step::Servers { files: used, .. } | Step::Run { files: used, .. }) = step else {
+            let (Step::Share(used)
+            | Step::Servers { files: used, .. }
+            | Step::Run { files: used, .. }) = step
+            else {
                 continue;
             };
             for name in used {
-                if !files.iter().any(|known| rollup::names::same_name(known, name)) {
+                if !files
+                    .iter()
+                    .any(|known| rollup::names::same_name(known, name))
+                {
                     files.push(name.clone());
                 }
             }
@@ -284,11 +362,27 @@ impl Step {
             Step::Uninstall(chosen) => ("uninstall", chosen.to_toml(site)),
             Step::Install(chosen) => ("install", chosen.to_toml(site)),
             Step::PutBack(at) => ("install", format!("removed_by = \"{}\"\n", step_id(*at))),
-            Step::Share(files) => ("copy", format!("to = \"share\"\nfiles = {}\n", names(files))),
-            Step::Servers { role: on, to, files } => {
-                ("copy", format!("to = {}\non = {}\nfiles = {}\n", quoted(to), role(*on), names(files)))
-            }
-            Step::Run { role: on, files } => ("run", format!("on = {}\nfiles = {}\n", role(*on), names(files))),
+            Step::Share(files) => (
+                "copy",
+                format!("to = \"share\"\nfiles = {}\n", names(files)),
+            ),
+            Step::Servers {
+                role: on,
+                to,
+                files,
+            } => (
+                "copy",
+                format!(
+                    "to = {}\non = {}\nfiles = {}\n",
+                    quoted(to),
+                    role(*on),
+                    names(files)
+                ),
+            ),
+            Step::Run { role: on, files } => (
+                "run",
+                format!("on = {}\nfiles = {}\n", role(*on), names(files)),
+            ),
             Step::Initialize { procedures, given } => {
                 let mut text = items(
                     site,
@@ -298,18 +392,30 @@ impl Step {
                     }),
                 );
                 for &at in procedures.iter().filter(|_| *given) {
-                    text += &format!("parameters.{} = {{ key = \"given\" }}\n", quoted(site.procedures[at].name));
+                    text += &format!(
+                        "parameters.{} = {{ key = \"given\" }}\n",
+                        quoted(site.procedures[at].name)
+                    );
                 }
                 ("initialize", text)
             }
             Step::Service { verb, service, x64 } => {
                 let platform = if *x64 { "platform = \"x64\"\n" } else { "" };
-                (verb, format!("service = {}\n{platform}", quoted(site.services[*service].name)))
+                (
+                    verb,
+                    format!(
+                        "service = {}\n{platform}",
+                        quoted(site.services[*service].name)
+                    ),
+                )
             }
             Step::Manual { undo, optional } => {
                 let undo = if *undo { "undo = \"undo it\"\n" } else { "" };
                 let optional = if *optional { "optional = true\n" } else { "" };
-                ("manual", format!("instructions = \"do it\"\n{undo}{optional}"))
+                (
+                    "manual",
+                    format!("instructions = \"do it\"\n{undo}{optional}"),
+                )
             }
         }
     }
@@ -344,7 +450,11 @@ fn items<'a>(site: &Site, members: impl Iterator<Item = (usize, &'a str)>) -> St
         groups.entry(group).or_default().push(quoted(name));
     }
     let line = |(group, names): (usize, Vec<String>)| {
-        format!("items.{} = {}\n", quoted(site.groups[group]), list(names.into_iter()))
+        format!(
+            "items.{} = {}\n",
+            quoted(site.groups[group]),
+            list(names.into_iter())
+        )
     };
     groups.into_iter().map(line).collect()
 }
@@ -379,7 +489,12 @@ impl fmt::Debug for Case {
             writeln!(f, "{touch:?}")?;
         }
         for rollup in &self.rollups {
-            writeln!(f, "--- manifest {}\n{}", rollup.number, rollup.to_toml(&self.site))?;
+            writeln!(
+                f,
+                "--- manifest {}\n{}",
+                rollup.number,
+                rollup.to_toml(&self.site)
+            )?;
         }
         Ok(())
     }

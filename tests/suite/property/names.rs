@@ -1,8 +1,8 @@
-//! The names that random deployments and manifests are made of, plain ones first: what fails with odd
-//! names and with plain ones alike shrinks to plain ones.
+//! The names that random deployments and manifests are made of, plain ones first: what fails with
+//! odd names and with plain ones alike shrinks to plain ones.
 
-/// An item as it is stocked: its name, its installer and the product in it. What stands in packages is
-/// of code page 1252; the rest need not be.
+/// An item as it is stocked: its name, its installer and the product in it. What stands in packages
+/// is of code page 1252; the rest need not be.
 pub(super) struct Stocked {
     pub(super) name: &'static str,
     pub(super) installer: &'static str,
@@ -10,7 +10,11 @@ pub(super) struct Stocked {
 }
 
 const fn stocked(name: &'static str, installer: &'static str, product: &'static str) -> Stocked {
-    Stocked { name, installer, product }
+    Stocked {
+        name,
+        installer,
+        product,
+    }
 }
 
 pub(super) const ITEMS: &[Stocked] = &[
@@ -41,7 +45,8 @@ const LONG: &str = concat!(
 pub(super) const PROGRAMS: &[&str] = &["Tool.msi", "Hot fix Ü.msi", "STRASSE 2.msi"];
 
 /// Files without a format, with their size in the first payload; the second has one byte more.
-pub(super) const PLAIN: &[(&str, u64)] = &[("Tool.txt", 100), ("empty", 0), ("Über uns 😀.dat", 5_000)];
+pub(super) const PLAIN: &[(&str, u64)] =
+    &[("Tool.txt", 100), ("empty", 0), ("Über uns 😀.dat", 5_000)];
 
 pub(super) const SHARES: &[&str] = &["Share", "MSI Share é"];
 pub(super) const ROLES: &[&str] = &["engine", "web", "x 64"];
@@ -81,4 +86,13 @@ pub(super) const FILES: &[&str] = &[
 ];
 
 /// What he calls his empty folders.
-pub(super) const FOLDERS: &[&str] = &["empty", "own/empty", "own", "Leer ü", "files/own", "new", "old", ".rollup"];
+pub(super) const FOLDERS: &[&str] = &[
+    "empty",
+    "own/empty",
+    "own",
+    "Leer ü",
+    "files/own",
+    "new",
+    "old",
+    ".rollup",
+];

@@ -29,7 +29,11 @@ struct Blow {
 
 fn blows() -> impl Strategy<Value = Blow> {
     let way = select(vec![Way::Forward, Way::Back]);
-    (moments(), proptest::option::of(0_u16..500), way).prop_map(|(at, torn, way)| Blow { at, torn, way })
+    (moments(), proptest::option::of(0_u16..500), way).prop_map(|(at, torn, way)| Blow {
+        at,
+        torn,
+        way,
+    })
 }
 
 /// Whether a run that is said to be staged has begun its renames all the same.
@@ -40,12 +44,21 @@ fn lost_its_beginning(at: &Path, whole: Option<&Record>) -> bool {
         return false;
     }
     let slots = at.join(run.folder.to_path()).join("slots");
-    let slots = std::fs::read_dir(slots).expect("a staged run has slots").map(|slot| slot.expect("listed").path());
-    slots.into_iter().any(|slot| slot.join("old").exists() || !slot.join("new").exists())
+    let slots = std::fs::read_dir(slots)
+        .expect("a staged run has slots")
+        .map(|slot| slot.expect("listed").path());
+    slots
+        .into_iter()
+        .any(|slot| slot.join("old").exists() || !slot.join("new").exists())
 }
 
 /// `false` where the journal was damaged so that nothing could be recovered, which was told.
-fn is_recovered(reference: &Reference, rollup: &Ready<'_>, case: &Case, blow: &Blow) -> Result<bool, TestCaseError> {
+fn is_recovered(
+    reference: &Reference,
+    rollup: &Ready<'_>,
+    case: &Case,
+    blow: &Blow,
+) -> Result<bool, TestCaseError> {
     let world = World::of(case);
     let at = world.deployment();
     let mut course = Course::with(Some(reference.death(blow.at)));
@@ -58,8 +71,15 @@ fn is_recovered(reference: &Reference, rollup: &Ready<'_>, case: &Case, blow: &B
         if lost_its_beginning(at, whole.as_ref()) {
             let stood = Tree::of(at);
             let refused = recover(at, blow.way, &mut free());
-            prop_assert!(matches!(refused, Err(RunError::Journal(_))), "the journal lost a record: {refused:?}");
-            same(&stood, &Tree::of(at), "nothing is touched where the journal is damaged")?;
+            prop_assert!(
+                matches!(refused, Err(RunError::Journal(_))),
+                "the journal lost a record: {refused:?}"
+            );
+            same(
+                &stood,
+                &Tree::of(at),
+                "nothing is touched where the journal is damaged",
+            )?;
             return Ok(false);
         }
     }
@@ -72,12 +92,27 @@ fn is_recovered(reference: &Reference, rollup: &Ready<'_>, case: &Case, blow: &B
     };
     reference.stands(at, stands, &format!("{blow:?}"))?;
     prop_assert_eq!(rests(at), Some(stands), "the journal says otherwise");
-    let trash = std::fs::read_dir(at.join(".rollup/trash")).into_iter().flatten().count();
-    let names = std::fs::read_dir(at).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let half_made = names.filter(|name| name.to_string_lossy().starts_with(".rollup-")).count();
-    prop_assert!(trash == 0 && half_made == 0, "something was not cleared away");
+    let trash = std::fs::read_dir(at.join(".rollup/trash"))
+        .into_iter()
+        .flatten()
+        .count();
+    let names = std::fs::read_dir(at)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name());
+    let half_made = names
+        .filter(|name| name.to_string_lossy().starts_with(".rollup-"))
+        .count();
+    prop_assert!(
+        trash == 0 && half_made == 0,
+        "something was not cleared away"
+    );
     for way in [Way::Forward, Way::Back] {
-        prop_assert!(matches!(recover(at, way, &mut free()), Ok(None)), "there is something to recover still");
+        prop_assert!(
+            matches!(recover(at, way, &mut free()), Ok(None)),
+            "there is something to recover still"
+        );
     }
     reference.stands(at, stands, "recovered once more")?;
     Ok(true)
@@ -85,15 +120,22 @@ fn is_recovered(reference: &Reference, rollup: &Ready<'_>, case: &Case, blow: &B
 
 #[test]
 fn any_death_of_any_apply_is_recovered_whatever_is_left_of_the_last_record() {
-    let tally = hold(80, &(cases(1), vec(blows(), 1..=4)), |(case, blows), payloads, tally| {
-        let rollup = &Ready::all(&case, payloads)?[0];
-        let reference = Reference::of(&case, rollup, tally)?;
-        for blow in blows {
-            if !is_recovered(&reference, rollup, &case, &blow)? {
-                tally.count_special();
+    let tally = hold(
+        80,
+        &(cases(1), vec(blows(), 1..=4)),
+        |(case, blows), payloads, tally| {
+            let rollup = &Ready::all(&case, payloads)?[0];
+            let reference = Reference::of(&case, rollup, tally)?;
+            for blow in blows {
+                if !is_recovered(&reference, rollup, &case, &blow)? {
+                    tally.count_special();
+                }
             }
-        }
-        Ok(())
-    });
-    assert!(tally.special.get() > 0, "no journal lost the record that begins the renames");
+            Ok(())
+        },
+    );
+    assert!(
+        tally.special.get() > 0,
+        "no journal lost the record that begins the renames"
+    );
 }

@@ -38,7 +38,11 @@ pub(super) fn moments() -> impl Strategy<Value = Moment> {
 }
 
 impl Reference {
-    pub(super) fn of(case: &Case, rollup: &Ready<'_>, tally: &Tally) -> Result<Self, TestCaseError> {
+    pub(super) fn of(
+        case: &Case,
+        rollup: &Ready<'_>,
+        tally: &Tally,
+    ) -> Result<Self, TestCaseError> {
         let world = World::of(case);
         let at = world.deployment();
         let plan = tally.planned(rollup.plan(at))?;
@@ -49,12 +53,23 @@ impl Reference {
             other => return Err(TestCaseError::fail(format!("apply: {other:?}"))),
         }
         let after = Tree::of(at).without_times_since(began);
-        Ok(Self { began, plan, before, after, staging: course.staging(), changes: course.changes() })
+        Ok(Self {
+            began,
+            plan,
+            before,
+            after,
+            staging: course.staging(),
+            changes: course.changes(),
+        })
     }
 
     /// A death of the apply.
     pub(super) fn death(&self, Moment { commits, at }: Moment) -> Interruption {
-        let (first, last) = if commits { (self.staging, self.changes) } else { (0, self.staging) };
+        let (first, last) = if commits {
+            (self.staging, self.changes)
+        } else {
+            (0, self.staging)
+        };
         Interruption::Death(1 + first + (last - first) * usize::from(at) / 65_536)
     }
 
@@ -62,12 +77,16 @@ impl Reference {
     pub(super) fn stands(&self, at: &Path, way: Way, told: &str) -> TestCaseResult {
         match way {
             Way::Back => same(&self.before, &Tree::of(at), told),
-            Way::Forward => same(&self.after, &Tree::of(at).without_times_since(self.began), told),
+            Way::Forward => same(
+                &self.after,
+                &Tree::of(at).without_times_since(self.began),
+                told,
+            ),
         }
     }
 
-    /// The same, but for the paths of somebody who works there meanwhile: they are of no interest, and the
-    /// spelling of a folder that was not there before is his.
+    /// The same, but for the paths of somebody who works there meanwhile: they are of no interest,
+    /// and the spelling of a folder that was not there before is his.
     pub(super) fn stands_but_for(
         &self,
         at: &Path,
@@ -75,14 +94,20 @@ impl Reference {
         is_his: &dyn Fn(&Path) -> bool,
         told: &str,
     ) -> TestCaseResult {
-        let wanted = if way == Way::Back { &self.before } else { &self.after };
+        let wanted = if way == Way::Back {
+            &self.before
+        } else {
+            &self.after
+        };
         let found = match way {
             Way::Back => Tree::of(at),
             Way::Forward => Tree::of(at).without_times_since(self.began),
         };
         let alike = |tree: Tree| tree.without(is_his).in_one_case();
         let (Some(wanted), Some(found)) = (alike(wanted.clone()), alike(found)) else {
-            return Err(TestCaseError::fail(format!("{told}: two names differ only in case")));
+            return Err(TestCaseError::fail(format!(
+                "{told}: two names differ only in case"
+            )));
         };
         same(&wanted, &found, told)
     }
@@ -90,6 +115,8 @@ impl Reference {
 
 /// Now, less what the clock of a file system may lag behind.
 fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("it is after 1970");
     i64::try_from(now.as_secs()).expect("it is not so late") - 2
 }

@@ -81,16 +81,21 @@ impl Stock {
             build_payload(&manifest, &description, &at).expect("a payload that can be built");
             files_below(&at)
         };
-        Self { items: ITEMS.iter().map(item).collect(), payloads: (1..=ROLLUPS).map(payload).collect() }
+        Self {
+            items: ITEMS.iter().map(item).collect(),
+            payloads: (1..=ROLLUPS).map(payload).collect(),
+        }
     }
 
-    /// Writes the payloads below a folder. Files that a manifest does not list are of no interest to it,
-    /// so all cases share them.
+    /// Writes the payloads below a folder. Files that a manifest does not list are of no interest
+    /// to it, so all cases share them.
     pub(super) fn payloads(&self, folder: &Path) -> Vec<Payload> {
         let write = |(at, files): (usize, &Vec<(PathBuf, Vec<u8>)>)| {
             let folder = folder.join(at.to_string());
             fs::create_dir(&folder).expect("a new folder");
-            files.iter().for_each(|(name, bytes)| fs::write(folder.join(name), bytes).expect("a plain name"));
+            files.iter().for_each(|(name, bytes)| {
+                fs::write(folder.join(name), bytes).expect("a plain name")
+            });
             Payload::open(&folder).expect("it was just written")
         };
         self.payloads.iter().enumerate().map(write).collect()
@@ -98,8 +103,14 @@ impl Stock {
 }
 
 fn site_of_all() -> String {
-    let item = |Stocked { name, installer, product }: &Stocked| {
-        format!("[[groups.items]]\nname = \"{name}\"\ninstaller = \"{installer}\"\nproduct = \"{product}\"\n")
+    let item = |Stocked {
+                    name,
+                    installer,
+                    product,
+                }: &Stocked| {
+        format!(
+            "[[groups.items]]\nname = \"{name}\"\ninstaller = \"{installer}\"\nproduct = \"{product}\"\n"
+        )
     };
     let items: String = ITEMS.iter().map(item).collect();
     format!(
@@ -111,8 +122,12 @@ fn site_of_all() -> String {
 
 fn payload_of_all(rollup: usize) -> String {
     let version = version(rollup);
-    let packages = ITEMS.iter().map(|item| item.installer).chain(PROGRAMS.iter().copied());
-    let packages = packages.map(|name| format!("  {{ name = \"{name}\", version = \"{version}\" }},\n"));
+    let packages = ITEMS
+        .iter()
+        .map(|item| item.installer)
+        .chain(PROGRAMS.iter().copied());
+    let packages =
+        packages.map(|name| format!("  {{ name = \"{name}\", version = \"{version}\" }},\n"));
     let plain = |&(name, size): &(&str, u64)| {
         let size = size + rollup as u64 - 1;
         format!("  {{ name = \"{name}\", size = {size} }},\n")
@@ -127,10 +142,17 @@ fn payload_of_all(rollup: usize) -> String {
 
 /// Every file below a folder, by its path there.
 fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().map(|entry| entry.expect("it can be listed"));
+    let entries = WalkDir::new(folder)
+        .sort_by_file_name()
+        .into_iter()
+        .map(|entry| entry.expect("it can be listed"));
     let files = entries.filter(|entry| entry.file_type().is_file());
     let read = |entry: walkdir::DirEntry| {
-        let below = entry.path().strip_prefix(folder).expect("it lies below").to_owned();
+        let below = entry
+            .path()
+            .strip_prefix(folder)
+            .expect("it lies below")
+            .to_owned();
         (below, fs::read(entry.path()).expect("it can be read"))
     };
     files.map(read).collect()

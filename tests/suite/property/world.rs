@@ -1,5 +1,5 @@
-//! Writing a random deployment to disk. The same data always give the same tree, times included, so that a
-//! second copy is made by writing it again.
+//! Writing a random deployment to disk. The same data always give the same tree, times included, so
+//! that a second copy is made by writing it again.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -28,15 +28,30 @@ impl World {
         let folder = temporary();
         let deployment = folder.path().join("deployment");
         set_up(&case.site, &deployment);
-        case.site.touches.iter().for_each(|touch| apply(touch, &deployment));
+        case.site
+            .touches
+            .iter()
+            .for_each(|touch| apply(touch, &deployment));
         let entries = WalkDir::new(&deployment).sort_by_file_name().into_iter();
-        let files = entries.map(|entry| entry.expect("it can be listed")).filter(|entry| entry.file_type().is_file());
+        let files = entries
+            .map(|entry| entry.expect("it can be listed"))
+            .filter(|entry| entry.file_type().is_file());
         for (file, seconds) in files.zip(LONG_AGO..) {
-            let time = Timespec { tv_sec: seconds, tv_nsec: 987_654_321 };
-            let times = Timestamps { last_access: time, last_modification: time };
-            utimensat(CWD, file.path(), &times, AtFlags::SYMLINK_NOFOLLOW).expect("times can be set");
+            let time = Timespec {
+                tv_sec: seconds,
+                tv_nsec: 987_654_321,
+            };
+            let times = Timestamps {
+                last_access: time,
+                last_modification: time,
+            };
+            utimensat(CWD, file.path(), &times, AtFlags::SYMLINK_NOFOLLOW)
+                .expect("times can be set");
         }
-        Self { _folder: folder, deployment }
+        Self {
+            _folder: folder,
+            deployment,
+        }
     }
 
     pub(super) fn deployment(&self) -> &Path {
@@ -47,7 +62,11 @@ impl World {
 /// A folder in memory where there is one: a barrier of a disk would only take time.
 pub(super) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+    let folder = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
     folder.expect("a temporary folder")
 }
 
@@ -66,23 +85,33 @@ fn set_up(site: &Site, deployment: &Path) {
         }
     }
     for service in &site.services {
-        let Some((running, enabled)) = service.file else { continue };
+        let Some((running, enabled)) = service.file else {
+            continue;
+        };
         let text = format!("schema = 1\nrunning = {running}\nenabled = {enabled}\nstarts = 3\n");
         for (_, server) in site.servers_of(service.role) {
-            put(&format!("Servers/{}/Services/{}.toml", server.name, service.name), text.as_bytes());
+            put(
+                &format!("Servers/{}/Services/{}.toml", server.name, service.name),
+                text.as_bytes(),
+            );
         }
     }
     let removed = "schema = 1\nstate = \"not-installed\"\n";
     for item in &site.items {
         let stocked = item.stock();
         let built = &stock().items[item.stock];
-        put(&format!("{}/{}", site.share, stocked.installer), &built.package);
+        put(
+            &format!("{}/{}", site.share, stocked.installer),
+            &built.package,
+        );
         for folder in site.folders(item.group, stocked.name, item.role) {
             match item.found {
                 Found::Absent => {}
                 Found::Removed => put(&format!("{folder}/state.toml"), removed.as_bytes()),
                 Found::As(state) => {
-                    let record = built.record.replace("state = \"verified\"", &format!("state = \"{state}\""));
+                    let record = built
+                        .record
+                        .replace("state = \"verified\"", &format!("state = \"{state}\""));
                     put(&format!("{folder}/state.toml"), record.as_bytes());
                     for (below, bytes) in &built.files {
                         put(&format!("{folder}/files/{}", below.display()), bytes);
@@ -108,22 +137,32 @@ fn apply(touch: &Touch, deployment: &Path) {
     let there = |at: &str| actual(deployment, at).filter(|at| at.symlink_metadata().is_ok());
     match touch {
         Touch::File { at: below, look } => {
-            let Some(at) = vacant(deployment, below) else { return };
+            let Some(at) = vacant(deployment, below) else {
+                return;
+            };
             fs::write(&at, format!("his own {below}")).expect("its folder is there");
             set(&at, *look);
         }
         Touch::Twin { of, at } => {
-            let Some(of) = there(of).filter(|of| of.is_file()) else { return };
-            let Some(at) = vacant(deployment, at) else { return };
+            let Some(of) = there(of).filter(|of| of.is_file()) else {
+                return;
+            };
+            let Some(at) = vacant(deployment, at) else {
+                return;
+            };
             fs::hard_link(of, at).expect("both folders are there");
         }
         Touch::Folder { at, look } => {
-            let Some(at) = vacant(deployment, at) else { return };
+            let Some(at) = vacant(deployment, at) else {
+                return;
+            };
             fs::create_dir(&at).expect("its parent is there");
             set(&at, *look);
         }
         Touch::Link { at } => {
-            let Some(at) = vacant(deployment, at) else { return };
+            let Some(at) = vacant(deployment, at) else {
+                return;
+            };
             symlink("nowhere", at).expect("its folder is there");
         }
         Touch::Change { at, look } => {
@@ -132,7 +171,10 @@ fn apply(touch: &Touch, deployment: &Path) {
         }
         Touch::Respell { at } => {
             let Some(at) = there(at) else { return };
-            let name = at.file_name().and_then(|name| name.to_str()).expect("a name of ours");
+            let name = at
+                .file_name()
+                .and_then(|name| name.to_str())
+                .expect("a name of ours");
             let other = at.with_file_name(respelled(name));
             fs::rename(&at, other).expect("nothing else has this name");
         }
@@ -142,22 +184,29 @@ fn apply(touch: &Touch, deployment: &Path) {
             None => {}
         },
         Touch::Patch { at } => {
-            let Some(at) = there(at).filter(|at| at.is_file()) else { return };
+            let Some(at) = there(at).filter(|at| at.is_file()) else {
+                return;
+            };
             fs::write(at, "patched").expect("it can be written");
         }
     }
 }
 
-/// The path in the spelling on disk, as far as it is there; `None` for the deployment itself, and where a
-/// file stands on the way.
+/// The path in the spelling on disk, as far as it is there; `None` for the deployment itself, and
+/// where a file stands on the way.
 pub(super) fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
     let mut path = deployment.to_owned();
     for part in at.split('/').filter(|part| !part.is_empty()) {
         if path.exists() && !path.is_dir() {
             return None;
         }
-        let found = fs::read_dir(&path).into_iter().flatten().map(|entry| entry.expect("it can be listed").file_name());
-        let found = found.into_iter().find(|name| name.to_str().is_some_and(|name| same_name(name, part)));
+        let found = fs::read_dir(&path)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.expect("it can be listed").file_name());
+        let found = found
+            .into_iter()
+            .find(|name| name.to_str().is_some_and(|name| same_name(name, part)));
         path.push(found.unwrap_or_else(|| part.into()));
     }
     (path != deployment).then_some(path)
@@ -176,14 +225,22 @@ fn set(at: &Path, look: Look) {
         chown(at, Some(look.owner), Some(look.owner)).expect("root may");
     }
     // Whoever runs the test must be able to work in a folder.
-    let mode = if is_folder { look.mode | 0o700 } else { look.mode | 0o400 };
+    let mode = if is_folder {
+        look.mode | 0o700
+    } else {
+        look.mode | 0o400
+    };
     fs::set_permissions(at, fs::Permissions::from_mode(mode)).expect("a mode that can be set");
 }
 
 /// Another spelling of the same name.
 fn respelled(name: &str) -> String {
     let other = |c: char| {
-        let turned: Vec<char> = if c.is_lowercase() { c.to_uppercase().collect() } else { c.to_lowercase().collect() };
+        let turned: Vec<char> = if c.is_lowercase() {
+            c.to_uppercase().collect()
+        } else {
+            c.to_lowercase().collect()
+        };
         match turned[..] {
             [turned] if Folded::of(&turned.to_string()) == Folded::of(&c.to_string()) => turned,
             _ => c,
