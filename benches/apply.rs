@@ -48,7 +48,7 @@ fn main() {
     .expect("there is room");
     timed(&mut rollup(
         &lab,
-        &["rehearse", "manifest.toml", "--in", "lab", "--prepare"],
+        &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
     for name in ["deployment", "payload"] {
         fs::rename(lab.join("lab").join(name), lab.join(name)).expect("both are folders of ours");

@@ -25,7 +25,7 @@ fn main() {
     fs::copy(manifest, lab.join("manifest.toml")).expect("there is room");
     timed(&mut rollup(
         lab,
-        &["rehearse", "manifest.toml", "--in", "lab", "--prepare"],
+        &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
     let deployed = ["-d", "lab/deployment"];
     let ours = |arguments: &[&[&str]]| rollup(lab, &arguments.concat());

@@ -42,7 +42,7 @@ names() { # FOLDER
 }
 
 (cd "$root" && cargo build --release --quiet)
-"$rollup" rehearse "$manifest" --prepare --in "$work/lab" > /dev/null
+"$rollup" rehearse "$manifest" --prepare --lab "$work/lab" > /dev/null
 payload=$work/lab/payload
 mkdir "$work/live" "$work/cut"
 truncate -s 400M "$work/image"

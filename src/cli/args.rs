@@ -96,7 +96,7 @@ after a crash: `rollup status`.")]
     /// Take the unfinished run to its end
     #[command(after_help = "Examples:
   rollup resume -d /srv/hmc40
-  rollup resume -d /srv/hmc40 --yes --confirm update-database")]
+  rollup resume -d /srv/hmc40 --yes --done update-database")]
     Resume(Resume),
     /// Take the unfinished run back, or a finished one that is named
     #[command(
@@ -163,11 +163,11 @@ runs that are staged or unfinished are left alone.")]
   rollup rehearse manifests/kb952076.toml
   rollup rehearse manifests/kb952076.toml --prepare    stop before the apply
   rollup rehearse draft.toml -d deployment.toml        on a site built from it
-  rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --in /tmp/lab
+  rollup rehearse kb952076.toml -d /srv/hmc40 -p KB952076 --lab /tmp/lab
                                                        on a copy of yours
   rollup rehearse manifests/kb952076.toml --crash-everywhere
                                                        takes minutes
-  rollup rehearse manifests/kb952076.toml --fail install
+  rollup rehearse manifests/kb952076.toml --inject-failure install
 
 Manual steps count as done in a rehearsal.")]
     Rehearse(Rehearse),
@@ -264,10 +264,10 @@ pub(super) struct Payload {
 pub(super) struct Choices {
     /// Let the install of a group also take in what was never installed
     #[arg(long)]
-    pub(super) install_new: bool,
-    /// Do all steps anew, though the rollup is in force
+    pub(super) include_missing: bool,
+    /// Do all steps again, though the rollup is applied
     #[arg(long)]
-    pub(super) again: bool,
+    pub(super) reapply: bool,
     /// Let an older product version replace a newer one
     #[arg(long)]
     pub(super) allow_downgrade: bool,
@@ -522,7 +522,7 @@ pub(super) struct Resume {
     pub(super) yes: bool,
     /// Say that a manual step was done (may be repeated)
     #[arg(long, value_name = "STEP")]
-    pub(super) confirm: Vec<String>,
+    pub(super) done: Vec<String>,
     #[command(flatten)]
     pub(super) failing: Failing,
     #[command(flatten)]
@@ -542,11 +542,11 @@ pub(super) struct Undo {
     pub(super) yes: bool,
     /// Say that a manual step was taken back (may be repeated)
     #[arg(long, value_name = "STEP")]
-    pub(super) confirm: Vec<String>,
+    pub(super) done: Vec<String>,
     /// Go back although files of ours were changed since; the changed ones are kept in the run's
     /// slots
     #[arg(long)]
-    pub(super) even_if_changed: bool,
+    pub(super) discard_changes: bool,
     #[command(flatten)]
     pub(super) locking: Locking,
     #[command(flatten)]
@@ -638,7 +638,7 @@ pub(super) struct Rehearse {
     pub(super) manifest: PathBuf,
     /// Where the lab is made
     #[arg(long, value_name = "DIR", default_value = "lab")]
-    pub(super) r#in: PathBuf,
+    pub(super) lab: PathBuf,
     /// Replace a lab that an earlier rehearsal made
     #[arg(long)]
     pub(super) replace: bool,
@@ -647,12 +647,12 @@ pub(super) struct Rehearse {
     pub(super) prepare: bool,
     /// Kill `apply`, `resume` and `undo` at every change of the disk in turn, recover both ways,
     /// and compare the whole tree each time
-    #[arg(long, conflicts_with_all = ["prepare", "fail"])]
+    #[arg(long, conflicts_with_all = ["prepare", "inject_failure"])]
     pub(super) crash_everywhere: bool,
     /// Let an operation fail, and see everything put back: the first one of a step, or the Nth of
     /// the plan
     #[arg(long, value_name = "STEP or N", conflicts_with = "prepare")]
-    pub(super) fail: Option<String>,
+    pub(super) inject_failure: Option<String>,
     /// Rehearse on a copy of this deployment, or on one that is built from this `deployment.toml`,
     /// instead of the sample
     #[arg(short, long, value_name = "PATH")]

@@ -63,7 +63,7 @@ pub(super) fn everywhere(
     let crashes = Crashes {
         program: &program,
         deployment: &lab.deployment,
-        folder: &args.r#in,
+        folder: &args.lab,
         plan: &plan,
         tell: &tell,
         is_stopped: &|| signals.came(),
@@ -92,8 +92,8 @@ fn arguments(args: &Rehearse, lab: &Lab, confirmed: &[String]) -> Vec<OsString> 
     ];
     let choices = args.choices;
     let flags = [
-        (choices.install_new, "--install-new"),
-        (choices.again, "--again"),
+        (choices.include_missing, "--include-missing"),
+        (choices.reapply, "--reapply"),
         (choices.allow_downgrade, "--allow-downgrade"),
     ];
     words.extend(
@@ -298,7 +298,7 @@ fn not_tried(error: &CrashError, args: &Rehearse) -> Failure {
         CrashError::Lab(error) => not_prepared(error, args),
         _ => Failure::new(Exit::Failed, error).now(format!(
             "the points were not all tried; {}",
-            lab_now(&args.r#in)
+            lab_now(&args.lab)
         )),
     }
 }

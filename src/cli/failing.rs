@@ -1,4 +1,4 @@
-//! `rehearse --fail`: one operation fails, and everything is put back.
+//! `rehearse --inject-failure`: one operation fails, and everything is put back.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
         format_args!("the manifest has no step `{named}`"),
     );
     let failure = match nearest(named, ids.iter().copied()) {
-        Some(id) => failure.next(format!("did you mean `--fail {id}`?")),
+        Some(id) => failure.next(format!("did you mean `--inject-failure {id}`?")),
         None => failure,
     };
     Err(failure.next(format!(

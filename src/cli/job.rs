@@ -22,19 +22,23 @@ use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
 use crate::plan::{
-    Again, Downgrade, InstallNew, Nothing, Options, Plan, Planned, Refusal, interest,
+    Downgrade, IncludeMissing, Nothing, Options, Plan, Planned, Reapply, Refusal, interest,
 };
 use crate::run::{self, Risk, RunError, clear_the_way, load_plan, moved, preflight, risk};
 
 impl From<Choices> for Options {
     fn from(choices: Choices) -> Self {
         Self {
-            install_new: if choices.install_new {
-                InstallNew::Yes
+            include_missing: if choices.include_missing {
+                IncludeMissing::Yes
             } else {
-                InstallNew::No
+                IncludeMissing::No
             },
-            again: if choices.again { Again::Yes } else { Again::No },
+            reapply: if choices.reapply {
+                Reapply::Yes
+            } else {
+                Reapply::No
+            },
             downgrade: if choices.allow_downgrade {
                 Downgrade::Allow
             } else {
@@ -110,7 +114,7 @@ impl Job {
         };
         if *choices != Choices::default() {
             return Err(Failure::new(Exit::Usage, "what a saved plan does is decided already")
-                .next("leave out `--install-new`, `--again` and `--allow-downgrade`, or plan anew with them"));
+                .next("leave out `--include-missing`, `--reapply` and `--allow-downgrade`, or plan anew with them"));
         }
         let (origin, recorded, choices) = saved.origin(manifest)?;
         let job = Self::open(
@@ -400,13 +404,13 @@ impl Job {
             command.push_str(&format!(" -p {}", out::typed(payload)));
         }
         let Choices {
-            install_new,
-            again,
+            include_missing,
+            reapply,
             allow_downgrade,
         } = self.choices;
         let flags = [
-            (install_new, "--install-new"),
-            (again, "--again"),
+            (include_missing, "--include-missing"),
+            (reapply, "--reapply"),
             (allow_downgrade, "--allow-downgrade"),
         ];
         for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
@@ -555,7 +559,7 @@ pub(super) fn confirmations(
         .iter()
         .map(|asked| asked.id.as_str())
         .collect();
-    recover::known_confirmations(given, &ids, "prerequisite to be confirmed")?;
+    recover::known_answers(given, &ids, "--confirm", "prerequisite to be confirmed")?;
     let mut confirmed = Vec::new();
     let mut missing = Vec::new();
     for asked in &plan.confirmations {

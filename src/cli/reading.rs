@@ -269,7 +269,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             ));
             if open.is_none() {
                 out::line(
-                    "next: put back what is named, or let `rollup apply --again` do a rollup's steps anew",
+                    "next: put back what is named, or let `rollup apply --reapply` do a rollup's steps anew",
                 );
                 out::line(format_args!(
                     "  or: `{}` takes what lies there for true",

@@ -91,11 +91,11 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     };
     let plan =
         load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
-    known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
+    known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     show_way(&disk, &open, &plan, Way::Forward)?;
     asked(args.yes)?;
     let wishes = Wishes {
-        confirmed: args.confirm.clone(),
+        confirmed: args.done.clone(),
         manual_steps: args.rehearsing.into(),
         on_failure: args.failing.on_failure.into(),
         signals: heeded()?,
@@ -159,18 +159,18 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     }
     let plan =
         load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
-    known_confirmations(&args.confirm, &manual_steps(&plan), "manual step")?;
+    known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     show_way(&disk, run, &plan, Way::Back)?;
     asked(args.yes)?;
     let wishes = Wishes {
-        confirmed: args.confirm.clone(),
+        confirmed: args.done.clone(),
         manual_steps: args.rehearsing.into(),
         signals: heeded()?,
         ..Wishes::default()
     };
     let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo"), wishes);
     progress.reopen(run.name());
-    let if_changed = if args.even_if_changed {
+    let if_changed = if args.discard_changes {
         IfChanged::SetAside
     } else {
         IfChanged::Refuse
@@ -194,10 +194,11 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     result
 }
 
-/// Whoever confirms something that is not there means something else.
-pub(super) fn known_confirmations(
+/// Refuses an answer to a question that is not asked.
+pub(super) fn known_answers(
     given: &[String],
     known: &[&str],
+    option: &str,
     what: &str,
 ) -> Result<(), Failure> {
     let unknown = given
@@ -212,8 +213,8 @@ pub(super) fn known_confirmations(
     )
     .now("this command changed nothing");
     Err(match (nearest(unknown, known.iter().copied()), known) {
-        (_, []) => failure.next("leave `--confirm` out"),
-        (Some(meant), _) => failure.next(format!("did you mean `--confirm {meant}`?")),
+        (_, []) => failure.next(format!("leave `{option}` out")),
+        (Some(meant), _) => failure.next(format!("did you mean `{option} {meant}`?")),
         (None, known) => failure.next(format!("known: {}", known.join(", "))),
     })
 }
@@ -381,7 +382,7 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         ..failure
     };
     let even_so = format!(
-        "put back what is named, or `{} --even-if-changed`: what was changed is then kept in the run's slots",
+        "put back what is named, or `{} --discard-changes`: what was changed is then kept in the run's slots",
         next.undo_run(run)
     );
     match (run.state(), error) {
@@ -513,12 +514,12 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
 fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
     Some(match error {
         RunError::Waiting { step, back: false } => format!(
-            "do what the step says, then `{} --confirm {step}`; or `{}` takes back what can be",
+            "do what the step says, then `{} --done {step}`; or `{}` takes back what can be",
             next.resume(),
             next.undo()
         ),
         RunError::Waiting { step, back: true } => format!(
-            "take the step back by hand, then `{} --confirm {step}`; or `{}` goes forward again",
+            "take the step back by hand, then `{} --done {step}`; or `{}` goes forward again",
             next.undo(),
             next.resume()
         ),

@@ -27,10 +27,7 @@ use crate::run::standing;
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let (description, text) = match &args.deployment {
         Some(own) if own.is_file() => inputs::described(own)?,
-        Some(own) => (
-            at_rest(inputs::site(Some(own))?, &args.r#in)?,
-            String::new(),
-        ),
+        Some(own) => (at_rest(inputs::site(Some(own))?, &args.lab)?, String::new()),
         None => (sample()?, SAMPLE.to_owned()),
     };
     let loaded = inputs::manifest(&args.manifest, Some(&description))?;
@@ -40,14 +37,14 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
             format_args!("there is no payload folder `{}`", payload.display()),
         ));
     }
-    if let Some(named) = &args.fail {
+    if let Some(named) = &args.inject_failure {
         failing::check(named, &loaded.manifest)
-            .map_err(|failure| failure.now(lab_now(&args.r#in)))?;
+            .map_err(|failure| failure.now(lab_now(&args.lab)))?;
     }
-    refuse_to_lose(&args.r#in, &args.manifest).map_err(|error| not_prepared(&error, args))?;
+    refuse_to_lose(&args.lab, &args.manifest).map_err(|error| not_prepared(&error, args))?;
     refuse_place(
-        &args.r#in,
-        &without_links(&args.r#in)?.join("deployment"),
+        &args.lab,
+        &without_links(&args.lab)?.join("deployment"),
         args.payload.as_deref().as_slice(),
     )?;
     let existing = if args.replace {
@@ -57,7 +54,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     };
     let own = args.deployment.as_deref();
     if let Some(file) = own.filter(|own| own.is_file()) {
-        refuse_to_lose(&args.r#in, file).map_err(|error| not_prepared(&error, args))?;
+        refuse_to_lose(&args.lab, file).map_err(|error| not_prepared(&error, args))?;
     }
     let origin = own
         .filter(|own| own.is_dir())
@@ -68,7 +65,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let lab = prepare(
         &loaded.manifest,
         &description,
-        &args.r#in,
+        &args.lab,
         origin,
         real,
         existing,
@@ -114,7 +111,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if args.crash_everywhere {
         return crashes::everywhere(args, &job, &lab, &signals);
     }
-    if let Some(named) = &args.fail {
+    if let Some(named) = &args.inject_failure {
         return failing::rehearse(named, &job, asking);
     }
     run_job(&job, &asking, rehearsed())?;
@@ -150,9 +147,9 @@ fn apply_command(manifest: &Path, lab: &Lab) -> String {
 /// What is typed to rehearse the same once more.
 pub(super) fn again(args: &Rehearse) -> String {
     let mut command = format!(
-        "rollup rehearse {} --in {} --replace",
+        "rollup rehearse {} --lab {} --replace",
         out::typed(&args.manifest),
-        out::typed(&args.r#in)
+        out::typed(&args.lab)
     );
     for (flag, folder) in [("-d", &args.deployment), ("-p", &args.payload)] {
         if let Some(folder) = folder {
@@ -162,8 +159,8 @@ pub(super) fn again(args: &Rehearse) -> String {
     if args.crash_everywhere {
         command.push_str(" --crash-everywhere");
     }
-    if let Some(step) = &args.fail {
-        command.push_str(&format!(" --fail {step}"));
+    if let Some(step) = &args.inject_failure {
+        command.push_str(&format!(" --inject-failure {step}"));
     }
     command
 }
@@ -240,10 +237,10 @@ pub(super) fn lab_now(directory: &Path) -> String {
 }
 
 pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
-    let elsewhere = "`--in DIR` makes the lab somewhere else";
+    let elsewhere = "`--lab DIR` makes the lab somewhere else";
     let failure = match error {
         LabError::Exists(_) => Failure::new(Exit::Usage, error)
-            .next("`--replace` makes it anew; `--in DIR` makes another one"),
+            .next("`--replace` makes it anew; `--lab DIR` makes another one"),
         LabError::WouldBeLost(_) | LabError::Inside(_) | LabError::NotALab(_) => {
             Failure::new(Exit::Usage, error).next(elsewhere)
         }
@@ -286,8 +283,8 @@ pub(super) fn not_prepared(error: &LabError, args: &Rehearse) -> Failure {
         }
         LabError::Disk { .. } => Failure::caused(Exit::Io, error),
     };
-    let failure = failure.now(lab_now(&args.r#in));
-    match LabState::of(&args.r#in) {
+    let failure = failure.now(lab_now(&args.lab));
+    match LabState::of(&args.lab) {
         LabState::Incomplete if failure.next.is_empty() => {
             failure.next("the same command again makes it anew")
         }

@@ -398,7 +398,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
             let is_back = state == RunState::Unfinished(Direction::Back);
             if let Some((step, _)) = waits {
                 let way = if is_back { &mut undo } else { &mut resume };
-                way.push_str(&format!(" --confirm {}", step.id));
+                way.push_str(&format!(" --done {}", step.id));
             }
             let back = if state == RunState::Staged {
                 "throws it away"

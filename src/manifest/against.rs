@@ -679,7 +679,7 @@ impl Fit<'_, '_, '_> {
                             .findings
                             .add(Code::Wider, named.span.clone(), message);
                     finding.help(
-                        "what the run removed is put back, and the rest only with `--install-new`",
+                        "what the run removed is put back, and the rest only with `--include-missing`",
                     );
                 }
             }

@@ -32,7 +32,7 @@ pub use accept::{Accepting, Expectation, accept, accept_interest};
 pub use context::{Checked, Context, Documented, Group, Item, Server, Stands};
 pub use file::{PlanFault, parse};
 pub use outage::Outage;
-pub use planner::{Again, Downgrade, InstallNew, Nothing, Options, Planned, plan};
+pub use planner::{Downgrade, IncludeMissing, Nothing, Options, Planned, Reapply, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;
 

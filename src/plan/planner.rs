@@ -26,16 +26,16 @@ use crate::payload::{PayloadFacts, compare};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
     /// Whether the install of a group also takes in what was never installed.
-    pub install_new: InstallNew,
+    pub include_missing: IncludeMissing,
     /// Whether a rollup in force is applied anew.
-    pub again: Again,
+    pub reapply: Reapply,
     /// Whether an older product version may replace a newer one.
     pub downgrade: Downgrade,
 }
 
 /// What the install of a group does with members that were not installed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InstallNew {
+pub enum IncludeMissing {
     /// They are listed and left out.
     #[default]
     No,
@@ -45,7 +45,7 @@ pub enum InstallNew {
 
 /// What is done with a rollup that is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Again {
+pub enum Reapply {
     /// Nothing.
     #[default]
     No,
@@ -95,7 +95,7 @@ pub fn plan(
     options: Options,
 ) -> Result<Planned, Refusal> {
     let mut reasons = unusable(snapshot);
-    match standing::standing(manifest, snapshot, options.again) {
+    match standing::standing(manifest, snapshot, options.reapply) {
         Standing::Nothing(nothing) if reasons.is_empty() => return Ok(Planned::Nothing(nothing)),
         Standing::Nothing(_) | Standing::Apply => {}
         Standing::Refused(refused) => {

@@ -1,6 +1,6 @@
 //! How the rollup at hand stands to those in force.
 
-use super::planner::{Again, Nothing};
+use super::planner::{Nothing, Reapply};
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::records::{Level, LevelEntry};
 use crate::deployment::snapshot::{PastRun, Snapshot};
@@ -17,7 +17,7 @@ pub(super) enum Standing {
     Refused(Vec<Reason>),
 }
 
-pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, again: Again) -> Standing {
+pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, reapply: Reapply) -> Standing {
     let mut reasons = Vec::new();
     let level = snapshot.level();
     reasons.extend(wrong_product(manifest, snapshot));
@@ -37,7 +37,7 @@ pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, again: Again) -
         .find(|entry| entry.kb == manifest.rollup.kb);
     match same {
         None => Standing::Apply,
-        Some(entry) => in_force(manifest, snapshot, entry, again),
+        Some(entry) => in_force(manifest, snapshot, entry, reapply),
     }
 }
 
@@ -45,7 +45,7 @@ fn in_force(
     manifest: &Manifest,
     snapshot: &Snapshot,
     entry: &LevelEntry,
-    again: Again,
+    reapply: Reapply,
 ) -> Standing {
     let kb = entry.kb;
     let revision = &manifest.rollup.revision;
@@ -57,7 +57,7 @@ fn in_force(
             return Standing::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
         }
         Some(older) if older < revision => return Standing::Apply,
-        _ if again == Again::Yes => return Standing::Apply,
+        _ if reapply == Reapply::Yes => return Standing::Apply,
         _ => {}
     }
     match &snapshot.past.drift {
@@ -69,7 +69,7 @@ fn in_force(
             why: format!("{kb} revision {revision} is in force, and everything is as it was left"),
             note: (entry.manifest != Some(manifest.digest)).then(|| {
                 "the manifest has changed since it was applied, but not its revision; \
-                 `--again` does all its steps anew"
+                 `--reapply` does all its steps anew"
                     .to_owned()
             }),
         }),
@@ -81,7 +81,7 @@ fn in_force(
             let mut reasons: Vec<_> = drift.iter().map(changed).collect();
             if let Some(last) = reasons.last_mut() {
                 last.help = Some(
-                    "`rollup apply --again` does all its steps anew; `rollup accept` takes what lies there for true"
+                    "`rollup apply --reapply` does all its steps anew; `rollup accept` takes what lies there for true"
                         .to_owned(),
                 );
             }

@@ -190,7 +190,7 @@ fn the_rollup_is_undone_only_after_the_acceptance() {
         .says("which the run had put there")
         .tree_is_unchanged();
     world
-        .run("undo 1 --yes --even-if-changed")
+        .run("undo 1 --yes --discard-changes")
         .exits_with(exit::OK);
 }
 
@@ -583,7 +583,7 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
-        .run("apply small.toml --yes --again --stop-before install")
+        .run("apply small.toml --yes --reapply --stop-before install")
         .exits_with(exit::STOPPED);
     world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
     world
@@ -605,7 +605,7 @@ fn after_a_stuck_run_was_closed_the_rest_is_drift() {
         .exits_with(exit::OK)
         .says("nothing to do");
     world
-        .run("apply small.toml --yes --again")
+        .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK);
     world.run("verify").exits_with(exit::OK);
 }

@@ -11,7 +11,7 @@ use crate::listing::Listing;
 use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
-const APPLY: &str = "apply small.toml --yes --again";
+const APPLY: &str = "apply small.toml --yes --reapply";
 /// Where a finished run of the small rollup keeps the old state of the provider.
 const OLD: &str = "deployment/.rollup/runs/0001-KB100001/slots/1/old";
 
@@ -219,7 +219,7 @@ fn a_directory_that_is_only_named_like_ours_is_neither_deleted_nor_hidden() {
         );
     }
     world
-        .run("rehearse small.toml -d deployment --in lab --prepare")
+        .run("rehearse small.toml -d deployment --lab lab --prepare")
         .exits_with(exit::OK);
     assert_eq!(before, theirs(&Listing::of(&world.at("lab/deployment"))));
 }

@@ -203,12 +203,10 @@ fn every_end_of_a_command_is_the_last_line() {
         ]
     );
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::STOPPED);
-    world
-        .run("undo --yes --confirm database")
-        .exits_with(exit::OK);
+    world.run("undo --yes --done database").exits_with(exit::OK);
     let lines = events(&world, run);
     assert_eq!(ended(&lines), [12, 0, 12, 0]);
     let commands = lines
@@ -242,7 +240,7 @@ fn every_end_of_a_command_is_the_last_line() {
 fn a_failure_that_was_put_back_says_why() {
     let world = World::with_deployment();
     world
-        .run("rehearse kb952076.toml --fail install")
+        .run("rehearse kb952076.toml --inject-failure install")
         .exits_with(exit::UNDONE);
     let lab = world.at("lab/deployment/.rollup/runs/0001-KB952076");
     let here = world.run_folder("0001-KB952076");

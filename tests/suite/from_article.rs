@@ -30,7 +30,7 @@ fn sealed(article: &str) -> World {
 }
 
 const VALIDATE: &str = "validate draft.toml -d lab/deployment -p lab/payload";
-const REHEARSE: &str = "rehearse draft.toml -d site.toml -p lab/payload --in other";
+const REHEARSE: &str = "rehearse draft.toml -d site.toml -p lab/payload --lab other";
 
 #[test]
 fn services_and_installers_of_an_article_are_applied_and_taken_back() {
@@ -110,7 +110,7 @@ fn a_lab_may_be_built_from_a_description_alone() {
     let built = crate::listing::Listing::of(&world.at("lab/deployment")).without_times();
     built.assert_same(&crate::listing::Listing::of(&world.deployment()).without_times());
     let refused = world
-        .run("rehearse kb952076.toml -d broken.toml --in other")
+        .run("rehearse kb952076.toml -d broken.toml --lab other")
         .exits_with(exit::INVALID);
     refused
         .says("broken.toml")

@@ -50,7 +50,7 @@ fn lab() -> TempDir {
 /// Rehearse `small.toml` on a copy of the world's deployment, in a lab.
 fn everywhere(lab: &TempDir) -> String {
     format!(
-        "rehearse small.toml -d deployment -p KB100001 --in {} --crash-everywhere",
+        "rehearse small.toml -d deployment -p KB100001 --lab {} --crash-everywhere",
         lab.path().display()
     )
 }
@@ -190,7 +190,7 @@ fn where_nothing_is_to_be_done_nothing_is_killed() {
 #[test]
 fn crashes_go_together_with_no_other_rehearsal() {
     let world = small_world(ONE_FILE);
-    for other in ["--prepare", "--fail copy"] {
+    for other in ["--prepare", "--inject-failure copy"] {
         let lab = lab();
         world
             .run(&format!("{} {other}", everywhere(&lab)))
@@ -211,7 +211,7 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     let world = small_world(ONE_FILE);
     let lab = lab();
     let applied = format!(
-        "rehearse small.toml -d deployment -p KB100001 --in {}/applied",
+        "rehearse small.toml -d deployment -p KB100001 --lab {}/applied",
         lab.path().display()
     );
     world.run(&applied).exits_with(exit::OK);
@@ -497,7 +497,7 @@ fn one_change_is_one_call_that_changes_something() {
     let manifest = manifest.to_str().expect("a plain path");
     let prepare = |lab: &str| -> PathBuf {
         let made = program(here)
-            .args(["rehearse", manifest, "--prepare", "--in", lab])
+            .args(["rehearse", manifest, "--prepare", "--lab", lab])
             .output()
             .expect("it runs");
         assert!(made.status.success());

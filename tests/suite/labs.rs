@@ -14,7 +14,7 @@ use crate::listing::Listing;
 use crate::small::{SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
-const PREPARE: &str = "rehearse small.toml --in lab --prepare";
+const PREPARE: &str = "rehearse small.toml --lab lab --prepare";
 
 fn world() -> World {
     small_world(UPDATE_PROVIDER)
@@ -25,7 +25,7 @@ fn world() -> World {
 fn with_lab() -> World {
     let world = world();
     world
-        .run("rehearse small.toml --in lab -d site.toml")
+        .run("rehearse small.toml --lab lab -d site.toml")
         .exits_with(exit::OK);
     world
 }
@@ -36,9 +36,9 @@ fn a_lab_in_which_much_happened_is_replaced() {
     for command in [
         "undo last --yes -d lab/deployment",
         "apply small.toml --yes -d lab/deployment -p lab/payload",
-        "apply small.toml --yes --again --stop-before install -d lab/deployment -p lab/payload",
+        "apply small.toml --yes --reapply --stop-before install -d lab/deployment -p lab/payload",
         "undo --yes -d lab/deployment",
-        "stage small.toml --yes --again -d lab/deployment -p lab/payload",
+        "stage small.toml --yes --reapply -d lab/deployment -p lab/payload",
     ] {
         world.run(command);
     }
@@ -113,7 +113,7 @@ fn an_empty_directory_a_link_and_another_kind_are_somebodys_as_well() {
         let world = with_lab();
         change(&world.at("lab").join(place));
         let ran = world
-            .run("rehearse small.toml --in lab --replace --prepare -d site.toml")
+            .run("rehearse small.toml --lab lab --replace --prepare -d site.toml")
             .exits_with(exit::USAGE);
         ran.says(&format!("`lab/{place}`"));
         assert!(world.at("lab").join(place).symlink_metadata().is_ok());
@@ -167,7 +167,7 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
         for _ in 0..2 {
             world
                 .run(&format!(
-                    "rehearse small.toml --in {lab} --prepare --replace -d site.toml"
+                    "rehearse small.toml --lab {lab} --prepare --replace -d site.toml"
                 ))
                 .exits_with(exit::OK);
         }
@@ -188,7 +188,7 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
             "-d",
             "../site.toml",
             "--prepare",
-            "--in",
+            "--lab",
             ".",
         ]);
         command
@@ -204,7 +204,7 @@ fn the_directory_may_be_this_one_a_link_or_nested_and_is_kept() {
     ends(&here("--replace"), exit::USAGE, "`./notes.md`");
     for place in ["/", "..", "."] {
         let ran = world.run(&format!(
-            "rehearse small.toml --in {place} --prepare --replace -d site.toml"
+            "rehearse small.toml --lab {place} --prepare --replace -d site.toml"
         ));
         ran.exits_with(exit::USAGE).nothing_was_touched();
     }
@@ -273,7 +273,7 @@ fn a_directory_or_a_link_of_another_user_is_no_place_for_a_lab() {
         assert!(chown.expect("chown can be run").success());
         let ran = world
             .run(&format!(
-                "rehearse small.toml --in {name} --prepare -d site.toml"
+                "rehearse small.toml --lab {name} --prepare -d site.toml"
             ))
             .exits_with(exit::USAGE);
         ran.says(&format!("`{name}` belongs to another user"));
@@ -328,9 +328,9 @@ fn what_a_full_disk_cut_short_is_removed_and_the_next_try_works() {
         for size in ["16k", "64k", "128k"] {
             let script = format!(
                 "mkdir small; mount -t tmpfs -o size={size} none small; code=0; \
-                 $ROLLUP rehearse small.toml {from} --prepare --in small/a/lab || code=$?; \
+                 $ROLLUP rehearse small.toml {from} --prepare --lab small/a/lab || code=$?; \
                  find small -mindepth 1 >&2; test -z \"$(ls -A small)\"; mount -o remount,size=100m small; \
-                 $ROLLUP rehearse small.toml {from} --prepare --in small/a/lab; exit $code"
+                 $ROLLUP rehearse small.toml {from} --prepare --lab small/a/lab; exit $code"
             );
             let output = in_own_mounts(&world(), &script);
             ends(
@@ -437,7 +437,7 @@ fn ctrl_c_while_the_lab_is_made_leaves_nothing_and_a_death_nothing_in_the_way() 
 #[test]
 fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_death_nothing_in_the_way() {
     let world = world();
-    let everywhere = "rehearse small.toml -d site.toml --in lab --replace --crash-everywhere";
+    let everywhere = "rehearse small.toml -d site.toml --lab lab --replace --crash-everywhere";
     let output = interrupted(
         &world,
         everywhere,

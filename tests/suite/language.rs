@@ -259,7 +259,7 @@ fn running_the_same_package_again_is_nothing_to_do_and_another_one_replaces_it()
     let world = small_world(&run_tool("4.0.300"));
     world.run(APPLY_SMALL).exits_with(exit::OK);
     world
-        .run("apply small.toml --yes --again")
+        .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK)
         .says("version 4.0.300 of the same package is installed");
     let world = world.manifest("newer", &small("KB100002", &run_tool("4.0.400")));
@@ -336,7 +336,7 @@ fn copy_puts_files_on_every_server_of_a_role() {
     assert!(!world.live("Servers/WEB01/Files/One.txt").exists());
     world.run("verify").exits_with(exit::OK);
     world
-        .run("apply small.toml --yes --again")
+        .run("apply small.toml --yes --reapply")
         .exits_with(exit::OK)
         .says("the same file is there");
 }
@@ -484,7 +484,7 @@ fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
         operations(&world.plan("small.toml")),
         ["uninstall Provider -", "install Provider -"]
     );
-    let plan = world.plan("small.toml --install-new");
+    let plan = world.plan("small.toml --include-missing");
     assert_eq!(
         operations(&plan),
         [
@@ -494,7 +494,7 @@ fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
         ]
     );
     world
-        .run("apply small.toml --yes --install-new")
+        .run("apply small.toml --yes --include-missing")
         .exits_with(exit::OK)
         .says("installed 2 items");
     assert!(
@@ -509,7 +509,7 @@ fn the_install_of_a_group_takes_in_what_is_new_only_when_told_so() {
 fn what_is_taken_in_needs_its_installer() {
     let world = small_world(INSTALL_GROUP).remove("Share/Extra.msi");
     let ran = world
-        .run("apply small.toml --yes --install-new")
+        .run("apply small.toml --yes --include-missing")
         .exits_with(exit::MISMATCH)
         .nothing_was_touched();
     ran.says("`Extra` needs the installer `Extra.msi`");
@@ -700,7 +700,7 @@ fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
         .nothing_was_touched();
     let ran = world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     ran.says("Run the script script on the database.")
-        .says("resume -d deployment --confirm script");
+        .says("resume -d deployment --done script");
     assert_eq!(state(&world, "ENG01"), (false, true, 0));
     world
         .run("status")
@@ -712,9 +712,7 @@ fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
         .exits_with(exit::STOPPED)
         .tree_is_unchanged()
         .says("--confirm script");
-    let ran = world
-        .run("resume --yes --confirm script")
-        .exits_with(exit::OK);
+    let ran = world.run("resume --yes --done script").exits_with(exit::OK);
     ran.says("manual step script done").says("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
 }
@@ -849,11 +847,11 @@ fn a_run_that_waits_goes_on_when_the_step_is_confirmed() {
         .says("Run the script script on the database.")
         .tree_is_unchanged();
     world
-        .run("resume --yes --confirm other")
+        .run("resume --yes --done other")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
     world
-        .run("resume --yes --confirm script")
+        .run("resume --yes --done script")
         .exits_with(exit::OK)
         .says("run 0001-KB100001 is finished")
         .says("as previewed");
@@ -907,7 +905,7 @@ fn what_was_done_by_hand_is_taken_back_by_hand() {
         .tree_is_unchanged();
     assert_eq!(state(&world, "ENG01"), (false, true, 0));
     world
-        .run("undo --yes --confirm script")
+        .run("undo --yes --done script")
         .exits_with(exit::OK)
         .says("manual step script taken back");
     assert_eq!(state(&world, "ENG01"), (true, true, 0));
@@ -926,7 +924,7 @@ fn the_way_back_can_be_turned_again() {
         .exits_with(exit::STOPPED)
         .says("on the way back");
     world
-        .run("resume --yes --confirm second")
+        .run("resume --yes --done second")
         .exits_with(exit::OK)
         .does_not_say("script to be done by hand");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
@@ -944,9 +942,7 @@ fn behind_a_step_that_cannot_be_taken_back_there_is_no_way_back() {
         .says("script")
         .tree_is_unchanged();
     ran.says("rollup resume");
-    world
-        .run("resume --yes --confirm second")
-        .exits_with(exit::OK);
+    world.run("resume --yes --done second").exits_with(exit::OK);
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
     world.run("verify").exits_with(exit::OK);
 }
@@ -955,15 +951,11 @@ fn behind_a_step_that_cannot_be_taken_back_there_is_no_way_back() {
 fn what_somebody_changed_while_a_run_waited_is_not_overwritten() {
     let by_hand = service(true, true, 77);
     let world = stopped("").put(&engine("ENG02"), &by_hand);
-    let ran = world
-        .run("resume --yes --confirm script")
-        .tree_is_unchanged();
+    let ran = world.run("resume --yes --done script").tree_is_unchanged();
     ran.exits_with(11)
         .says("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
         .says("run 0001-KB100001 is as it was");
     assert_eq!(world.read(&engine("ENG02")), by_hand);
     let world = world.put(&engine("ENG02"), service(false, true, 0));
-    world
-        .run("resume --yes --confirm script")
-        .exits_with(exit::OK);
+    world.run("resume --yes --done script").exits_with(exit::OK);
 }

@@ -51,14 +51,14 @@ fn what_a_later_run_leaves_alone_still_belongs_to_the_earlier_one() {
     world.run("apply kb952076.toml --yes").exits_with(exit::OK);
     // The files are the same the second time, so that the second run copies none of them.
     world
-        .run("apply kb952076.toml --yes --again")
+        .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
     let world = world.put("MSIShare/HostedEmail2007WS.msi", "a hotfix");
     world
         .run("apply kb952076.toml --yes")
         .exits_with(exit::MISMATCH)
         .says("MSIShare/HostedEmail2007WS.msi")
-        .says("--again")
+        .says("--reapply")
         .tree_is_unchanged();
 }
 
@@ -154,7 +154,7 @@ fn what_hides_a_record_is_drift() {
 fn a_rehearsal_never_copies_a_deployment_into_itself() {
     let world = World::with_deployment();
     world
-        .run("rehearse kb952076.toml -d deployment --in deployment/lab")
+        .run("rehearse kb952076.toml -d deployment --lab deployment/lab")
         .exits_with(exit::USAGE)
         .says("`deployment/lab` is in the deployment")
         .nothing_was_touched();

@@ -287,7 +287,7 @@ fn no_lab_goes_into_a_deployment_or_the_payload() {
         ("KB100001/lab", "payload"),
     ] {
         let words = format!(
-            "rehearse small.toml -d deployment/deployment.toml -p KB100001 --in {lab} --prepare"
+            "rehearse small.toml -d deployment/deployment.toml -p KB100001 --lab {lab} --prepare"
         );
         let ran = world.run(&words).exits_with(exit::USAGE);
         ran.says(&format!("is in the {why}")).nothing_was_touched();

@@ -62,7 +62,7 @@ fn page(world: &World, words: &str) -> String {
 fn everything() -> (String, Value) {
     let world = small_world(EVERYTHING);
     let plan = world
-        .run("plan small.toml --install-new --save plan.json --format json")
+        .run("plan small.toml --include-missing --save plan.json --format json")
         .exits_with(exit::OK)
         .json();
     (page(&world, "show plan.json --format html"), plan)
@@ -78,10 +78,10 @@ fn reports() -> [String; 3] {
         .exits_with(exit::STOPPED);
     let undone = stopped.copy();
     undone
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     undone
-        .run("undo last --yes --confirm database")
+        .run("undo last --yes --done database")
         .exits_with(exit::OK);
     [applied, stopped, undone].map(|world| page(&world, "report last --format html"))
 }

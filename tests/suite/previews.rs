@@ -40,7 +40,7 @@ fn is_as_kept(name: &str, text: &str) {
 #[test]
 fn every_form_of_a_plan_is_as_it_was() {
     let world = small_world(EVERYTHING);
-    let plan = "plan small.toml --install-new";
+    let plan = "plan small.toml --include-missing";
     for (name, words, columns) in [
         ("narrow.txt", "", 80),
         ("wide.txt", "", 120),
@@ -65,7 +65,7 @@ fn every_form_of_a_plan_is_as_it_was() {
 fn the_preview_of_kb952076_fits_any_screen() {
     let world = World::with_deployment();
     for columns in [80, 100, 160] {
-        for words in ["", "--why", "--tree", "--undo", "--install-new"] {
+        for words in ["", "--why", "--tree", "--undo", "--include-missing"] {
             let text = printed(&world, &format!("plan kb952076.toml {words}"), columns);
             let wide: Vec<&str> = text
                 .lines()
@@ -165,7 +165,7 @@ fn a_plan_of_an_earlier_version_is_shown_without_its_console() {
 #[test]
 fn what_was_never_installed_and_will_be_is_loud_and_in_place() {
     let world = small_world(EVERYTHING);
-    let text = printed(&world, "plan small.toml --install-new", 80);
+    let text = printed(&world, "plan small.toml --include-missing", 80);
     let (before, after) = text
         .split_once("+ install    Extra")
         .expect("it is installed");
@@ -198,7 +198,7 @@ fn every_plan_conforms_to_its_schema() {
     conforms(
         &printed(
             &world,
-            "plan small.toml --install-new --save plan.json --format json",
+            "plan small.toml --include-missing --save plan.json --format json",
         ),
         "printed",
     );

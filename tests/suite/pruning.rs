@@ -19,7 +19,7 @@ use crate::listing::Listing;
 use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
-const AGAIN: &str = "apply small.toml --yes --again";
+const AGAIN: &str = "apply small.toml --yes --reapply";
 /// An installed file of the provider, as the rollup brings it.
 const RECORD: &str = "Things/Provider/state.toml";
 
@@ -351,7 +351,7 @@ fn a_file_changed_by_hand_that_an_undo_set_aside_is_named_first() {
     let world = world.put(RECORD, "changed");
     world.run("undo 1 --yes").exits_with(exit::MISMATCH);
     world
-        .run("undo 1 --yes --even-if-changed")
+        .run("undo 1 --yes --discard-changes")
         .exits_with(exit::OK);
     let ran = world
         .run("prune --keep 0 --dry-run")
@@ -376,7 +376,7 @@ fn what_the_plans_know_is_not_called_lost() {
 fn a_run_that_is_open_is_left_alone_and_told() {
     let (world, _) = with_runs(2);
     world
-        .run("stage small.toml --yes --again")
+        .run("stage small.toml --yes --reapply")
         .exits_with(exit::OK);
     let staged = Listing::strict(&world.run_folder(&run_name(3)));
     world

@@ -263,7 +263,7 @@ fn a_rollup_stands_in_the_place_of_those_it_replaces() {
         .says("KB952076 is superseded: KB999999 is in force")
         .tree_is_unchanged();
     world
-        .run("apply kb952076.toml --yes --again")
+        .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::NOT_APPLICABLE)
         .tree_is_unchanged();
     world.run("verify").exits_with(exit::OK);

@@ -6,7 +6,7 @@ use crate::listing::Listing;
 use crate::small::{UPDATE_PROVIDER, small_world};
 use crate::world::{KB952076, World, exit};
 
-const REHEARSE: &str = "rehearse kb952076.toml --in lab";
+const REHEARSE: &str = "rehearse kb952076.toml --lab lab";
 
 #[test]
 fn a_rehearsal_builds_applies_and_verifies() {
@@ -78,10 +78,12 @@ fn a_folder_of_somebody_else_is_never_replaced() {
             .exits_with(exit::USAGE);
         ran.says("`lab` was not made by `rollup rehearse`, so it is not replaced");
         world
-            .run(&format!("rehearse kb952076.toml --in file {options}"))
+            .run(&format!("rehearse kb952076.toml --lab file {options}"))
             .exits_with(exit::USAGE);
         world
-            .run(&format!("rehearse kb952076.toml --in deployment {options}"))
+            .run(&format!(
+                "rehearse kb952076.toml --lab deployment {options}"
+            ))
             .exits_with(exit::USAGE)
             .nothing_was_touched();
     }
@@ -225,7 +227,7 @@ fn a_refused_rehearsal_ends_as_a_refused_apply() {
 }
 
 /// Rehearse a failure of the small rollup on a copy of the world's deployment.
-const FAIL: &str = "rehearse small.toml -d deployment -p KB100001 --in lab --fail";
+const FAIL: &str = "rehearse small.toml -d deployment -p KB100001 --lab lab --inject-failure";
 
 #[test]
 fn an_operation_that_fails_is_put_back_and_the_whole_tree_compared() {
@@ -274,7 +276,7 @@ fn an_unknown_step_is_told_before_anything_is_made() {
         .nothing_was_touched();
     ran.says("the manifest has no step `instal`")
         .says("now: nothing was made")
-        .says("did you mean `--fail install`?")
+        .says("did you mean `--inject-failure install`?")
         .says("the steps are remove, copy, install; or give the number of an operation");
     world
         .run(&format!("{FAIL} thesis"))
@@ -344,7 +346,7 @@ fn manual_steps_count_as_done_in_a_rehearsal() {
         "[[steps]]\nid = \"script\"\naction = \"manual\"\ninstructions = \"Run the script.\"\n";
     let world = small_world(&format!("{manual}{UPDATE_PROVIDER}"));
     let ran = world
-        .run("rehearse small.toml -d deployment --in lab")
+        .run("rehearse small.toml -d deployment --lab lab")
         .exits_with(exit::OK)
         .nothing_was_touched();
     ran.says("script to be done by hand")
@@ -357,12 +359,14 @@ fn manual_steps_count_as_done_in_a_rehearsal() {
 fn a_lab_never_replaces_what_it_is_made_from() {
     let world = World::with_deployment();
     world
-        .run("rehearse kb952076.toml --in lab --prepare")
+        .run("rehearse kb952076.toml --lab lab --prepare")
         .exits_with(exit::OK);
     let before = Listing::of(&world.at("lab"));
     for from in ["-d lab/deployment", "-p lab/payload"] {
         let ran = world
-            .run(&format!("rehearse kb952076.toml --in lab --replace {from}"))
+            .run(&format!(
+                "rehearse kb952076.toml --lab lab --replace {from}"
+            ))
             .exits_with(exit::USAGE);
         ran.says("lies in the folder that the lab would replace")
             .says("now: `lab` is a lab, and complete");

@@ -180,12 +180,10 @@ fn an_undo_takes_no_service_down_and_asks_each_question_once() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::STOPPED);
-    world
-        .run("undo --yes --confirm database")
-        .exits_with(exit::OK);
+    world.run("undo --yes --done database").exits_with(exit::OK);
     let account = account(&world, RUN);
     adds_up(&account);
     let [forward, back] = account.passages.as_slice() else {
@@ -261,14 +259,12 @@ fn the_events_alone_make_the_same_report() {
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     assert_eq!(account(&world, RUN), from_events(&world, RUN));
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     assert_eq!(account(&world, RUN), from_events(&world, RUN));
     world.run("undo last --yes").exits_with(exit::STOPPED);
     assert_eq!(account(&world, RUN), from_events(&world, RUN));
-    world
-        .run("undo --yes --confirm database")
-        .exits_with(exit::OK);
+    world.run("undo --yes --done database").exits_with(exit::OK);
     let whole = account(&world, RUN);
     assert_eq!(whole, from_events(&world, RUN));
     adds_up(&whole);
@@ -300,7 +296,7 @@ fn a_person_is_waited_for_apart_from_the_machine_also_between_commands() {
         .says("database: waits since 20")
         .says("it is not over: `rollup resume");
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     let account = account(&world, RUN);
     adds_up(&account);
@@ -329,7 +325,7 @@ fn a_person_is_waited_for_apart_from_the_machine_also_between_commands() {
 fn a_failure_that_was_put_back_is_told_with_its_reason() {
     let world = World::with_deployment();
     world
-        .run("rehearse kb952076.toml --fail install")
+        .run("rehearse kb952076.toml --inject-failure install")
         .exits_with(exit::UNDONE);
     let ran = world
         .run("report last -d lab/deployment")
@@ -384,12 +380,10 @@ fn a_restart_is_due_also_when_the_way_back_was_interrupted_behind_it() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     world.run("undo last --yes").exits_with(exit::STOPPED);
-    let ran = world
-        .run("undo --yes --confirm database")
-        .exits_with(exit::OK);
+    let ran = world.run("undo --yes --done database").exits_with(exit::OK);
     ran.says("restart due: Engine on ENG01, ENG02");
     world
         .run("report last")
@@ -672,7 +666,7 @@ fn the_history_of_one_run_has_its_records_and_where_to_look() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     let ran = world
         .run("history 1")
@@ -702,7 +696,7 @@ fn a_report_in_every_form_says_the_same_and_goes_into_a_file() {
     let world = small_world(EVERYTHING);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::OK);
     let document = world
         .run("report last --format json")

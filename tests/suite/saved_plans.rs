@@ -289,7 +289,7 @@ fn what_is_no_plan_of_ours_is_refused() {
         .says("`small.toml` is no saved plan");
     world.run("show nowhere.json").exits_with(exit::NO_INPUT);
     saved()
-        .run("apply plan.json --yes --install-new")
+        .run("apply plan.json --yes --include-missing")
         .exits_with(exit::USAGE)
         .says("is decided already");
 }

@@ -196,9 +196,9 @@ fn a_signal_at_a_manual_step_stops_the_run_there() {
     let ran = world
         .signalled("apply small.toml --yes", "Is it done?", Signal::INT)
         .exits_with(exit::STOPPED);
-    ran.says("resume -d deployment --confirm script");
+    ran.says("resume -d deployment --done script");
     world
-        .run("resume --yes --confirm script")
+        .run("resume --yes --done script")
         .exits_with(exit::OK)
         .says("as previewed");
 }

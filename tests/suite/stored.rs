@@ -63,7 +63,7 @@ files = [{ name = "Tool.txt", size = 40 }]
 "#;
 
 const APPLY: &str = "apply stored.toml --yes";
-const FINISH: &str = "resume --yes --confirm script";
+const FINISH: &str = "resume --yes --done script";
 /// It stops at the manual step, which nobody says to have taken back.
 const UNDO: &str = "undo last --yes";
 
@@ -294,7 +294,7 @@ fn stored_runs_are_taken_to_their_end() {
         for name in ["staged", "between", "waiting", "confirmed", "turned"] {
             let world = restored(&format, name);
             world
-                .run("resume --yes --confirm script")
+                .run("resume --yes --done script")
                 .exits_with(exit::OK)
                 .says("as previewed");
             assert_eq!(deployed(&store(&world)), finished, "{name}");

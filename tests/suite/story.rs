@@ -275,7 +275,7 @@ fn apply_again_does_every_step_anew_where_it_is_asked_for() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
     let ran = world
-        .run("apply kb952076.toml --yes --again")
+        .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
     ran.says("applied KB952076 as run 0002-KB952076")
         .says("installed 18 items")
@@ -310,7 +310,7 @@ fn what_changed_since_is_named_by_a_second_apply() {
         .says(dll)
         .nothing_was_touched();
     world
-        .run("apply kb952076.toml --yes --again")
+        .run("apply kb952076.toml --yes --reapply")
         .exits_with(exit::OK);
     world.run(APPLY).exits_with(exit::OK).says("nothing to do");
 }

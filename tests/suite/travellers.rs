@@ -291,7 +291,7 @@ fn what_an_operator_adds_while_a_run_waits_comes_along_both_ways() {
         "Things/Provider/own/deep/his.txt",
         "Things/Provider/files/his.txt",
     ];
-    for way in ["resume --yes --confirm wait", "undo --yes"] {
+    for way in ["resume --yes --done wait", "undo --yes"] {
         let world = his.into_iter().fold(waiting(), |world, path| {
             world.put(path, format!("his own at {path}"))
         });
@@ -311,7 +311,7 @@ fn what_an_operator_adds_while_a_run_waits_comes_along_both_ways() {
 
 #[test]
 fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
-    for way in ["resume --yes --confirm wait", "undo --yes"] {
+    for way in ["resume --yes --done wait", "undo --yes"] {
         let by_hand = "[[steps]]\nid = \"wait\"\naction = \"manual\"\ninstructions = \"Wait.\"\n[[steps]]\nid = \"copy\"";
         let world = small_world(&UPDATE_PROVIDER.replace("[[steps]]\nid = \"copy\"", by_hand));
         let world = world
@@ -331,7 +331,7 @@ fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
 
 #[test]
 fn an_operator_may_spell_a_folder_of_ours_as_he_likes_while_it_is_gone() {
-    for way in ["resume --yes --confirm wait", "undo --yes"] {
+    for way in ["resume --yes --done wait", "undo --yes"] {
         let world = waiting().put("Things/Provider/FILES/his/own.txt", "his own");
         world.run(way).exits_with(exit::OK);
         assert_eq!(
@@ -355,7 +355,7 @@ fn an_operators_file_that_comes_where_the_installer_brings_one_is_never_lost() {
         "Things/Provider/Files/program files/Provider/PROVIDER.DLL",
     ];
     for (dll, way) in dlls
-        .map(|dll| ["resume --yes --confirm wait", "undo --yes"].map(|way| (dll, way)))
+        .map(|dll| ["resume --yes --done wait", "undo --yes"].map(|way| (dll, way)))
         .concat()
     {
         let world = waiting().put(dll, "his own, written while the run waited");
@@ -379,7 +379,7 @@ fn an_operators_file_with_a_name_that_is_no_text_is_never_left_behind() {
             .join(OsStr::from_bytes(b"caf\xe9.txt"))
     };
     let told = "cannot be moved along: its name is not UTF-8";
-    for way in ["resume --yes --confirm wait", "undo --yes"] {
+    for way in ["resume --yes --done wait", "undo --yes"] {
         let world = waiting();
         let his = no_text(&world);
         fs::write(&his, "his own").expect("a name that Linux takes");

@@ -157,7 +157,7 @@ fn what_was_changed_since_is_named_and_nothing_is_taken_back() {
         .tree_is_unchanged();
     ran.says(&format!("`{dll}` has 8 bytes"))
         .says("`Share/Provider.msi` is gone")
-        .says("undo -d deployment 1 --even-if-changed");
+        .says("undo -d deployment 1 --discard-changes");
     assert!(
         !world
             .read(".rollup/runs/0001-KB100001/journal")
@@ -173,7 +173,7 @@ fn what_was_changed_since_is_kept_in_the_slot_where_it_is_to_go_back_anyway() {
     let dll = format!("{PROVIDER}/files/Program Files/Provider/Provider.dll");
     let world = world.put(&dll, "a hotfix");
     world
-        .run("undo last --yes --even-if-changed")
+        .run("undo last --yes --discard-changes")
         .exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
     let kept = walkdir::WalkDir::new(world.run_folder("0001-KB100001")).into_iter();
@@ -224,9 +224,7 @@ fn with_manual_step(undo: &str) -> World {
     );
     let world = small_world(&manual);
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
-    world
-        .run("resume --yes --confirm script")
-        .exits_with(exit::OK);
+    world.run("resume --yes --done script").exits_with(exit::OK);
     world
 }
 
@@ -235,10 +233,8 @@ fn what_a_person_did_is_taken_back_by_a_person() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world.run("undo last --yes").exits_with(exit::STOPPED);
     ran.says("Run the other script.")
-        .says("undo -d deployment --confirm script");
-    let ran = world
-        .run("undo --yes --confirm script")
-        .exits_with(exit::OK);
+        .says("undo -d deployment --done script");
+    let ran = world.run("undo --yes --done script").exits_with(exit::OK);
     ran.says("manual step script taken back").says("is undone");
     world.run("verify").exits_with(exit::OK);
 }
@@ -287,7 +283,7 @@ fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
     ));
     world.run(APPLY_SMALL).exits_with(exit::STOPPED);
     world
-        .run("resume --yes --confirm database")
+        .run("resume --yes --done database")
         .exits_with(exit::STOPPED);
     let ran = world
         .run("undo --yes")
@@ -302,10 +298,10 @@ fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
         .nothing_was_touched();
     ran.says("waits for a person at step script: Do script.")
         .says("the manual step `database` was done, and cannot be taken back")
-        .says("next: rollup resume -d deployment --confirm script takes it to its end")
+        .says("next: rollup resume -d deployment --done script takes it to its end")
         .does_not_say("rollup undo");
     world
-        .run("resume --yes --confirm script")
+        .run("resume --yes --done script")
         .exits_with(exit::OK)
         .says("as previewed");
 }
@@ -314,7 +310,7 @@ fn an_open_run_that_nobody_can_take_back_goes_forward_only() {
 fn a_step_that_is_not_there_is_confirmed_by_nobody() {
     let world = with_manual_step("undo = \"Run the other script.\"");
     let ran = world
-        .run("undo last --yes --confirm skript")
+        .run("undo last --yes --done skript")
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
     ran.says("there is no manual step named `skript`")

@@ -120,7 +120,7 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
 fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
         let text = format!(
-            "left out of {}, as not installed here (`--install-new` takes it in):",
+            "left out of {}, as not installed here (`--include-missing` takes it in):",
             step.id
         );
         lines.push(wrapped(&text, width, "  ").replacen("left out", &styled(WARN, "left out"), 1));

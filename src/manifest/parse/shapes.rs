@@ -206,7 +206,7 @@ pub(in crate::manifest) static STEP: Shape = Shape::new(
             "groups",
             Kind::some_names(Form::Path),
             "Whole groups of the console, by path: everything below them. An `install` puts back what the run \
-             removed, and only with `--install-new` the rest.",
+             removed, and only with `--include-missing` the rest.",
         ),
         Key::new(
             "removed_by",

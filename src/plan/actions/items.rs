@@ -12,7 +12,7 @@ use crate::deployment::tree::path;
 use crate::installer::Contents;
 use crate::manifest::{InstallTargets, Selection, Step};
 use crate::names::{FileName, Folded};
-use crate::plan::planner::{InstallNew, Package, Planner, Put};
+use crate::plan::planner::{IncludeMissing, Package, Planner, Put};
 use crate::plan::refusal::{Reason, ReasonKind};
 use crate::plan::resolve::Target;
 use crate::plan::swaps::text_entry;
@@ -153,12 +153,12 @@ impl Planner<'_> {
                 true => {
                     return draft.idle(shown, "it is installed, and this run did not remove it");
                 }
-                false if self.options.install_new == InstallNew::No => {
+                false if self.options.include_missing == IncludeMissing::No => {
                     // A run that was closed as it stood may have removed it, and nobody put it
                     // back.
                     if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
                         self.warnings.push(format!(
-                            "{shown} is not installed: {kb} removed it, and it stays out; `--install-new` takes it in"
+                            "{shown} is not installed: {kb} removed it, and it stays out; `--include-missing` takes it in"
                         ));
                     }
                     draft.left_out.push(shown);
