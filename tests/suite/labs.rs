@@ -236,7 +236,7 @@ fn a_directory_that_others_can_write_to_is_no_place_for_a_lab() {
     // A new one never is, whatever the umask.
     let script = format!(
         "umask 0; exec \"$ROLLUP\" {} -d site.toml",
-        PREPARE.replace("lab", "lab2")
+        PREPARE.replace(" lab", " lab2")
     );
     let mut command = Command::new("sh");
     command

@@ -711,7 +711,7 @@ fn without_a_terminal_the_run_stops_at_a_manual_step_until_it_is_confirmed() {
         .run("resume --yes")
         .exits_with(exit::STOPPED)
         .tree_is_unchanged()
-        .says("--confirm script");
+        .says("--done script");
     let ran = world.run("resume --yes --done script").exits_with(exit::OK);
     ran.says("manual step script done").says("as previewed");
     assert_eq!(state(&world, "ENG01"), (true, true, 1));
@@ -790,7 +790,7 @@ fn stopped(more: &str) -> World {
         .exits_with(exit::STOPPED);
     ran.says("everything up to there is on disk; the run is open")
         .says("rollup resume")
-        .says("--confirm");
+        .says("--done");
     world
 }
 

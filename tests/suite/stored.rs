@@ -319,7 +319,7 @@ fn stored_runs_are_taken_back() {
             let world = restored(&format, name);
             let named = if name == "finished" { "last" } else { "" };
             world
-                .run(&format!("undo {named} --yes --confirm script"))
+                .run(&format!("undo {named} --yes --done script"))
                 .exits_with(exit::OK);
             assert_eq!(deployed(&store(&world)), before, "{name}");
             world.run("status").exits_with(exit::OK).says("at rest");

@@ -314,7 +314,7 @@ fn a_step_that_is_not_there_is_confirmed_by_nobody() {
         .exits_with(exit::USAGE)
         .tree_is_unchanged();
     ran.says("there is no manual step named `skript`")
-        .says("did you mean `--confirm script`?");
+        .says("did you mean `--done script`?");
     let world = small_world(UPDATE_PROVIDER);
     let ran = world
         .run("apply small.toml --yes --confirm backup")
