@@ -1,6 +1,6 @@
-//! Sentences, and the clauses of a sentence that tells somebody what to do.
+//! Sentences, and the clauses of a sentence that gives instructions.
 
-/// What a clause of a procedure begins with.
+/// Verbs that a clause of a procedure begins with.
 pub(super) const VERBS: &[&str] = &[
     "expand",
     "right-click",
@@ -97,7 +97,7 @@ pub(super) const VERBS: &[&str] = &[
     "leave",
 ];
 
-/// The sentences of a paragraph.
+/// Returns the sentences of a paragraph.
 pub(super) fn sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
@@ -118,11 +118,11 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
     found
 }
 
-/// The clauses of a sentence: what stands before its first verb, if anything does, and then one for
-/// each verb.
+/// Returns the clauses of a sentence: the text before its first verb, if there is any, and then one
+/// for each verb.
 pub(super) fn clauses(sentence: &str) -> Vec<String> {
     let sentence = sentence.trim_end_matches(['.', ';', '!']).trim();
-    // Nobody tells another one what to do in so long a sentence.
+    // A sentence as long as this is not an instruction.
     if sentence.len() > 2_000 {
         return vec![sentence.to_owned()];
     }
@@ -149,8 +149,8 @@ pub(super) fn clauses(sentence: &str) -> Vec<String> {
     found
 }
 
-/// The next place at which two clauses may be joined: where the first ends, and where the second
-/// begins.
+/// Returns the next place at which two clauses may be joined: the end of the first, and the
+/// beginning of the second.
 fn joint(sentence: &str, from: usize) -> Option<(usize, usize)> {
     const JOINTS: [&str; 9] = [
         ", and then ",
@@ -174,8 +174,8 @@ fn joint(sentence: &str, from: usize) -> Option<(usize, usize)> {
         })
 }
 
-/// "the files that you copy and rename" tells of files: no new clause begins within what a relative
-/// word opened.
+/// Returns whether a relative clause is still open, within which no new clause begins: "the files
+/// that you copy and rename" describes files.
 fn is_purpose(before: &str) -> bool {
     let last = before.rsplit([',', ';']).next().unwrap_or_default();
     [" that you ", " which you ", " you must ", " so that "]
@@ -184,7 +184,8 @@ fn is_purpose(before: &str) -> bool {
         && !before.contains("click")
 }
 
-/// "Run A, and when it has finished" waits, and every step waits for the one before it anyway.
+/// Removes a wait, as in "Run A, and when it has finished": every step waits for the one before it
+/// anyway.
 fn without_wait(clause: &str) -> &str {
     let Some((before, after)) = clause.rsplit_once(" and ") else {
         return clause;
@@ -203,7 +204,8 @@ fn without_wait(clause: &str) -> &str {
     }
 }
 
-/// "Stop and then start the X service": the first verb has the object of the second.
+/// Gives a verb without an object the object of the next one, as in "Stop and then start the X
+/// service".
 fn lend_objects(clauses: &mut [String]) {
     for at in (1..clauses.len()).rev() {
         let bare = verb(&clauses[at - 1]).is_some_and(|(verb, rest)| {
@@ -216,7 +218,7 @@ fn lend_objects(clauses: &mut [String]) {
     }
 }
 
-/// The verb that a text begins with, and the rest.
+/// Returns the verb that a text begins with, and the rest.
 pub(super) fn verb(text: &str) -> Option<(&'static str, &str)> {
     let fits = |verb: &&&'static str| {
         text.get(..verb.len())

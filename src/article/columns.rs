@@ -1,6 +1,6 @@
-//! The columns of a file table, told by the words of its head.
+//! Columns of a file table, recognized by the words of its head.
 
-/// What a column holds.
+/// Content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Name,
@@ -11,11 +11,11 @@ pub(super) enum Column {
     /// Date and time in one.
     Modified,
     Platform,
-    /// A column that a manifest has no place for.
+    /// Column that has no counterpart in a manifest.
     Other,
 }
 
-/// The titles that vendors give, longer ones before those that they begin with.
+/// Titles that vendors use, longer ones before those that they begin with.
 const TITLES: &[(&str, Column)] = &[
     ("sp requirement", Column::Other),
     ("service branch", Column::Other),
@@ -63,7 +63,7 @@ const TITLES: &[(&str, Column)] = &[
     ("name", Column::Name),
 ];
 
-/// The columns that a line names, if it is the head of a file table.
+/// Returns the columns that a line names, if it is the head of a file table.
 pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<Column>> {
     let columns = if cells.len() >= 2 {
         cells
@@ -76,15 +76,15 @@ pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<Column>> {
     is_table(&columns).then_some(columns)
 }
 
-/// Whether a line is the head of a file table.
+/// Returns whether a line is the head of a file table.
 pub(super) fn is_head(text: &str, cells: &[String]) -> bool {
-    // Most lines are longer than any head, or do not say what every head says.
+    // Most lines are longer than any head, or lack the words that every head has.
     text.len() <= 300
         && text.to_lowercase().contains("name") | text.to_lowercase().contains("file")
         && head(text, cells).is_some()
 }
 
-/// The column of a title that stands alone.
+/// Returns the column that a single title names.
 pub(super) fn title(cell: &str) -> Option<Column> {
     let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
     TITLES
@@ -93,8 +93,8 @@ pub(super) fn title(cell: &str) -> Option<Column> {
         .map(|(_, column)| *column)
 }
 
-/// Whether these are the columns of a file table: one name, and something that is documented of the
-/// file.
+/// Returns whether these are the columns of a file table: one name, and something that is
+/// documented of the file.
 pub(super) fn is_table(columns: &[Column]) -> bool {
     let once = |column| columns.iter().filter(|found| **found == column).count();
     let single = [
@@ -118,7 +118,7 @@ pub(super) fn is_table(columns: &[Column]) -> bool {
         .any(|column| once(*column) == 1)
 }
 
-/// Titles without anything between them, or with single spaces.
+/// Reads titles without anything between them, or with single spaces.
 fn glued(text: &str) -> Option<Vec<Column>> {
     let mut rest = text.trim().to_lowercase();
     let mut columns = Vec::new();

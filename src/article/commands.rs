@@ -1,13 +1,13 @@
-//! Clauses to commands: what one verb and its object ask for.
+//! Conversion of clauses to commands: what one verb and its object ask for.
 
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
 use crate::manifest::ServiceVerb;
 
-/// What a clause asks for.
+/// Command that a clause gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Command {
-    /// Where or when: "On the X servers", "In the tool".
+    /// Place or time: "On the X servers", "In the tool".
     Context(Context),
     /// Opens nodes of the console, one below the other.
     Expand(Vec<String>),
@@ -15,7 +15,7 @@ pub(super) enum Command {
     Point(Targets),
     /// Chooses from a menu, or clicks what is on the screen.
     Choose(String),
-    /// Queues what a right-click would.
+    /// Queues targets, as a right-click would.
     Queue(Queued, Targets),
     Service {
         verb: ServiceVerb,
@@ -31,7 +31,7 @@ pub(super) enum Command {
         files: Files,
         on: On,
     },
-    /// What is done below is done for each of these.
+    /// Does what follows below for each of these.
     ForEach(Vec<String>),
     /// Types a value into a box, which may be named before.
     Type {
@@ -40,18 +40,18 @@ pub(super) enum Command {
     },
     /// Opens a node that is named by its kind only.
     ExpandAnyone,
-    /// All that was said once more on other servers.
+    /// Repeats all instructions so far on other servers.
     Repeat {
         on: On,
     },
-    /// Somebody goes to these servers, and they are meant from here on.
+    /// Goes to these servers, which are meant from here on.
     Visit(On),
-    /// Nothing that needs a step, and why.
+    /// Needs no step, for this reason.
     Needless(&'static str),
     Unknown,
 }
 
-/// What the console puts into its queue.
+/// Action that the console puts into its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Queued {
     Uninstall,
@@ -59,33 +59,33 @@ pub(super) enum Queued {
     Initialize,
 }
 
-/// Which services.
+/// Services that a command is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Services {
     Named(Vec<String>),
     Following,
 }
 
-/// Which files.
+/// Files that a command is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Files {
     Named(Vec<String>),
     Following,
     /// The other, the remaining, or all.
     Others,
-    /// The others without these.
+    /// All others except these.
     OthersBut(Vec<String>),
     /// All with this extension.
     Ending(String),
 }
 
-/// On which servers.
+/// Servers that a command is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct On {
     pub(super) role: Option<String>,
     /// Only those of this platform.
     pub(super) platform: Option<&'static str>,
-    /// Servers are named, but no role can be made of them.
+    /// True if servers are named, but no role can be made of them.
     pub(super) unclear: bool,
 }
 
@@ -109,20 +109,20 @@ impl On {
     }
 }
 
-/// What stands before the verb.
+/// Words before the verb.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Context {
     /// Servers that are meant from here on.
     Servers(On),
     /// A tool, so the console's tree begins at its root.
     Tool,
-    /// A node that the next one stands below.
+    /// Node that contains the next one.
     Under(String),
     /// A box of a dialog.
     Box(String),
-    /// What follows tells how to do what was asked for before.
+    /// Introduction of how to do what was asked for before.
     How,
-    /// A message that may come up; what is clicked then is no step.
+    /// Message that may appear; the click that answers it is not a step.
     Message,
     /// A condition that only a person can judge.
     If,
@@ -136,7 +136,7 @@ const UNPACKED: &str = "the payload is given to rollup unpacked";
 const LEFT: &str = "it leaves things as they are";
 const WAITS: &str = "rollup waits for each step itself";
 
-/// The commands of a sentence.
+/// Returns the commands of a sentence.
 pub(super) fn commands(sentence: &str) -> Vec<Command> {
     clauses(sentence)
         .iter()
@@ -144,7 +144,7 @@ pub(super) fn commands(sentence: &str) -> Vec<Command> {
         .collect()
 }
 
-/// Whether a text begins with a command of the console.
+/// Returns whether a text begins with a command of the console.
 pub(super) fn is_command(text: &str) -> bool {
     clauses(text)
         .iter()
@@ -238,7 +238,7 @@ fn command(clause: &str) -> Command {
     }
 }
 
-/// The servers in "go to the X servers", "log on to each X server".
+/// Returns the servers in "go to the X servers", "log on to each X server".
 fn visited(object: &str) -> Option<On> {
     let object = object.strip_prefix("to ").unwrap_or(object);
     let whom = ["the ", "each ", "every ", "all ", "both ", "one "]
@@ -248,8 +248,8 @@ fn visited(object: &str) -> Option<On> {
     (whom && on.role.is_some()).then_some(on)
 }
 
-/// "the unpacked download": it is brought to a place of the person's own, and no part of the
-/// product.
+/// Returns whether an object is the download, as in "the unpacked download": it goes to a place of
+/// the operator's choice, and is not a part of the product.
 fn is_download(lower: &str) -> bool {
     let what = lower.split(" to ").next().unwrap_or_default();
     let whole = ["download", "rollup", "update", "package"]
@@ -262,7 +262,7 @@ fn is_download(lower: &str) -> bool {
             .any(|word| lower.contains(word))
 }
 
-/// "the present versions of the files"
+/// Returns whether an object is the current files, as in "the present versions of the files".
 fn is_put_aside(lower: &str) -> bool {
     let what = lower.split(" to ").next().unwrap_or_default();
     ["present ", "current ", "existing ", "old "]
@@ -273,12 +273,12 @@ fn is_put_aside(lower: &str) -> bool {
             .any(|word| what.contains(word))
 }
 
-/// Words before the verb.
+/// Reads the words before the verb.
 fn context(clause: &str) -> Command {
     let lower = clause.to_lowercase();
     let first = lower.split(' ').next().unwrap_or_default();
     let on = On::of(&format!("on {}", after_word(clause)));
-    // What has the name of an old file is replaced by every copy.
+    // Every copy replaces a file of the same name.
     if lower.contains("same name") && lower.contains("overwritten") {
         return Command::Needless(KEPT);
     }
@@ -312,7 +312,7 @@ fn after_word(text: &str) -> &str {
     text.split_once(' ').map_or("", |(_, rest)| rest)
 }
 
-/// Nodes one below the other: "A, B, and C", `A > B`, `A\B`.
+/// Returns nodes one below the other: "A, B, and C", `A > B`, `A\B`.
 fn path(object: &str) -> Vec<String> {
     let object = without_ways(object);
     for separator in [" -> ", " > ", "\\"] {
@@ -327,7 +327,7 @@ fn path(object: &str) -> Vec<String> {
     targets::names(object)
 }
 
-/// An object without the words that say where it is on the screen.
+/// Returns an object without the words that locate it on the screen.
 fn without_ways(object: &str) -> &str {
     [" in the ", " under the "]
         .iter()
@@ -343,7 +343,7 @@ fn without_ways(object: &str) -> &str {
         })
 }
 
-/// The words of a menu, without those that say that it is one.
+/// Returns the words of a menu, without those for its kind.
 fn menu(object: &str) -> String {
     let name = object.trim_end_matches(['.', ':']).trim();
     let name = name.strip_prefix("the ").unwrap_or(name);
@@ -354,7 +354,7 @@ fn menu(object: &str) -> String {
     name.trim_matches(['"', '\'', '*', ' ']).to_owned()
 }
 
-/// Whether a menu has it in this console.
+/// Returns whether a menu of this console has such a command.
 fn is_command_name(lower: &str) -> bool {
     ["uninstall", "install", "execute", "start deployment"]
         .iter()
@@ -367,7 +367,7 @@ fn is_package(lower: &str) -> bool {
         || lower.contains("following package")
 }
 
-/// Whether "start X" only opens a tool.
+/// Returns whether "start X" only opens a tool.
 fn opens_tool(object: &str) -> bool {
     let lower = targets::without_role(object)
         .trim_end_matches('.')
@@ -439,7 +439,7 @@ fn service(verb: ServiceVerb, object: &str) -> Command {
     }
 }
 
-/// Such as `w3svc`.
+/// Returns whether a name is a short one, such as `w3svc`.
 fn is_short_name(name: &str) -> bool {
     !name.contains(' ') && name.bytes().any(|byte| byte.is_ascii_digit())
 }
@@ -544,7 +544,7 @@ fn copy(object: &str) -> Command {
         (Some(Files::Others), Some(left_out)) if !left_out.is_empty() => {
             Some(Files::OthersBut(left_out))
         }
-        // What is left out of a list, or by words, only a person can tell.
+        // Only a person can decide what is left out of a list, or what a description leaves out.
         (_, Some(_)) => None,
         (files, None) => files,
     };
@@ -554,7 +554,7 @@ fn copy(object: &str) -> Command {
     }
 }
 
-/// Which files an object means.
+/// Returns the files that an object means.
 fn files(what: &str) -> Option<Files> {
     let lower = what.to_lowercase();
     let listed = [
@@ -591,7 +591,7 @@ fn files(what: &str) -> Option<Files> {
         .then_some(Files::Others)
 }
 
-/// Every word that is the name of a file.
+/// Returns every word that is the name of a file.
 fn named_files(text: &str) -> Vec<String> {
     text.split([',', ' ', '"', ';'])
         .map(|word| word.trim_matches(['(', ')', '\'']))
@@ -603,10 +603,10 @@ fn named_files(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A folder by its words or its path: `share` for the installer share.
+/// Returns a directory by its words or its path: `share` for the installer share.
 fn folder(to: &str) -> Option<String> {
     let to = to.trim_end_matches(['.', ':', ',']).trim();
-    // What stands behind a comma says what the folder is for.
+    // The words after a comma describe the purpose of the directory.
     let to = to.split_once(", ").map_or(to, |(to, _)| to);
     let to = ["the ", "folder ", "directory "]
         .iter()
@@ -622,7 +622,8 @@ fn folder(to: &str) -> Option<String> {
     {
         return Some("share".to_owned());
     }
-    // A drive and what stands for the system's own folders say nothing below `Files`.
+    // A drive is dropped and a variable for a system directory refused: neither means anything
+    // below `Files`.
     let path = to
         .split_once(":\\")
         .map_or(to, |(_, path)| path)
@@ -648,7 +649,7 @@ fn run(object: &str) -> Command {
     }
 }
 
-/// What is typed at a prompt, or run.
+/// Reads a command that is typed at a prompt, or run.
 fn typed(verb: &str, object: &str) -> Command {
     let on = On::of(object);
     let line = targets::without_role(object)
@@ -681,7 +682,7 @@ fn typed(verb: &str, object: &str) -> Command {
         "restart-service" => service(ServiceVerb::Restart, rest),
         "stop-service" => service(ServiceVerb::Stop, rest),
         "start-service" => service(ServiceVerb::Start, rest),
-        // The window of the Start menu that takes a command.
+        // These open a window when typed into the Run box of the Start menu.
         "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => {
             Command::Needless(NAVIGATES)
         }
@@ -691,7 +692,7 @@ fn typed(verb: &str, object: &str) -> Command {
     }
 }
 
-/// The names in "the following for A and for B".
+/// Returns the names in "the following for A and for B".
 fn each_of(object: &str) -> Option<Vec<String>> {
     const STARTS: [&str; 4] = [
         "the following for ",
@@ -722,7 +723,7 @@ fn box_name(text: &str) -> String {
         .to_owned()
 }
 
-/// A value that is typed as it stands: one word, or words in quotation marks.
+/// Reads a value that is typed literally: one word, or words in quotation marks.
 fn into_box(object: &str) -> Command {
     let (value, into) = match object
         .split_once(" in the ")
@@ -737,7 +738,7 @@ fn into_box(object: &str) -> Command {
         .strip_prefix('"')
         .and_then(|value| value.strip_suffix('"'));
     let literal = bare.unwrap_or(value.trim());
-    // "<name of your server>" is no value.
+    // "<name of your server>" is not a value.
     let known = !literal.is_empty()
         && !literal.contains(['<', '>', '"'])
         && (bare.is_some() || !literal.contains(' '));
@@ -750,7 +751,7 @@ fn into_box(object: &str) -> Command {
     }
 }
 
-/// A name as the article spells it.
+/// Returns a name as the article spells it.
 fn spelled(object: &str, lower: &str) -> String {
     let at = object.to_lowercase().find(lower);
     let name = at

@@ -1,42 +1,42 @@
-//! Where the procedure stands in the console's tree.
+//! Position of the procedure in the console's tree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::Folded;
 
-/// A console has no more levels.
+/// Largest number of levels in a console.
 const DEEPEST: usize = 32;
 
-/// The nodes that were expanded, and where items were met before.
+/// Nodes that were expanded, and the groups in which items were met before.
 #[derive(Debug, Default)]
 pub(super) struct Console {
     path: Vec<String>,
-    /// Something was done since the last node was expanded.
+    /// True if something was done since the last node was expanded.
     acted: bool,
-    /// Names from which a walk began.
+    /// Names at which a walk began.
     roots: BTreeSet<Folded>,
-    /// The groups in which items were met.
+    /// Groups in which items were met.
     met: BTreeMap<Folded, String>,
-    /// The walk at hand opened several nodes in one sentence.
+    /// True if the current walk opened several nodes in one sentence.
     at_once: bool,
-    /// The paths at which nodes were expanded; nothing where one name stands at several.
+    /// Paths at which nodes were expanded; nothing if one name occurs at several.
     nodes: BTreeMap<Folded, Option<String>>,
 }
 
 impl Console {
-    /// A new part of the procedure looks at the whole tree again.
+    /// Leaves the current node: a new part of the procedure is about the whole tree again.
     pub(super) fn leave(&mut self) {
         self.path.clear();
         self.acted = false;
     }
 
-    /// Several nodes in one sentence start at the root. A single one goes one deeper, or stands
-    /// beside the last one where something was done there. Tells the last one where nothing says
-    /// whether the new one stands beside it.
+    /// Expands nodes. Several nodes in one sentence start at the root. A single one goes one
+    /// deeper, or beside the last one if something was done there. Returns the last one if nothing
+    /// shows that the new one is beside it.
     pub(super) fn expand(&mut self, names: &[String], from_root: bool) -> Option<String> {
         let first = names.first()?;
         let mut unlike = None;
-        // No console is as deep as a text that was made to hurt.
+        // A hostile text may name more levels than any console has.
         let names = &names[..names.len().min(DEEPEST)];
         if self.path.len() >= DEEPEST {
             self.path.clear();
@@ -48,7 +48,8 @@ impl Console {
             && self.at_once
             && !is_like(&last, first)
         {
-            // A sentence that opened all nodes at once may be followed by one that begins anew.
+            // After a sentence that opened all nodes at once, the next one may start at the root
+            // again.
             self.path.clear();
             unlike = Some(last);
         }
@@ -71,7 +72,7 @@ impl Console {
         unlike
     }
 
-    /// Goes back to a node above.
+    /// Goes back to a node above, or expands it if there is none of that name.
     pub(super) fn under(&mut self, name: &str) {
         match self
             .path
@@ -89,12 +90,12 @@ impl Console {
         self.acted = true;
     }
 
-    /// The node that was expanded last.
+    /// Returns the node that was expanded last.
     pub(super) fn last(&self) -> Option<&String> {
         self.path.last()
     }
 
-    /// The group that an item stands in: the expanded nodes, or where it was met before.
+    /// Returns the group that an item is in: the expanded nodes, or where it was met before.
     pub(super) fn group_of(&mut self, item: &str) -> Option<String> {
         let folded = Folded::of(item);
         let above = match self.path.iter().position(|part| Folded::of(part) == folded) {
@@ -109,12 +110,12 @@ impl Console {
         Some(group)
     }
 
-    /// The path of a group that is named by its last part.
+    /// Returns the path of a group that is named by its last part.
     pub(super) fn group(&self, name: &str) -> String {
         let folded = Folded::of(name);
         let above = match self.path.iter().position(|part| Folded::of(part) == folded) {
             Some(at) => &self.path[..at],
-            // What began a walk stands at the root wherever the last walk ended.
+            // A node at which a walk began is at the root, wherever the last walk ended.
             None if self.roots.contains(&folded) => &[],
             None if self.path.is_empty() => match self.nodes.get(&folded) {
                 Some(Some(path)) => return path.clone(),
@@ -131,7 +132,8 @@ impl Console {
     }
 }
 
-/// Nodes of one kind have a word in common, such as "A Web Service" and "B Web Service".
+/// Returns whether nodes are of one kind: they have a word in common, such as "A Web Service" and
+/// "B Web Service".
 fn is_like(one: &str, other: &str) -> bool {
     one.split(' ').any(|word| {
         other

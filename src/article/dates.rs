@@ -1,6 +1,6 @@
 //! Days and times as articles write them.
 
-/// A day, or the two that a text of digits alone may mean.
+/// Day, or the two days that a text of digits alone may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Day {
     Known(String),
@@ -23,7 +23,7 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// The day at the beginning of a text, and how many bytes it takes.
+/// Returns the day at the beginning of a text, and its length in bytes.
 pub(super) fn day(text: &str) -> Option<(Day, usize)> {
     let mut scan = Scan { text, at: 0 };
     let first = scan.at_digits();
@@ -39,7 +39,7 @@ pub(super) fn day(text: &str) -> Option<(Day, usize)> {
     Some(found)
 }
 
-/// The first day that stands anywhere in a text.
+/// Returns the first day anywhere in a text.
 pub(super) fn day_in(text: &str) -> Option<Day> {
     let starts = text.char_indices().filter(|(at, c)| {
         c.is_ascii_alphanumeric() && !text[..*at].ends_with(|before: char| before.is_alphanumeric())
@@ -50,7 +50,7 @@ pub(super) fn day_in(text: &str) -> Option<Day> {
         .next()
 }
 
-/// `18:32`, `6:32 PM`, `18:32:00 UTC`, to the minute, and how many bytes it takes.
+/// Returns the time in `18:32`, `6:32 PM`, `18:32:00 UTC`, to the minute, and its length in bytes.
 pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
     let mut scan = Scan { text, at: 0 };
     let hour = scan.number(1, 2)?;
@@ -73,7 +73,7 @@ pub(super) fn time(text: &str) -> Option<((u8, u8), usize)> {
     (hour < 24 && minute < 60).then_some(((hour as u8, minute as u8), scan.at))
 }
 
-/// `2008-03-31`.
+/// Reads `2008-03-31`.
 fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let year = scan.number(4, 4)?;
     let separator = scan.one(&['-', '/', '.'])?;
@@ -83,7 +83,7 @@ fn iso(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     Some((Day::Known(checked(year, month, day)?), scan.at))
 }
 
-/// `31-Mar-2008`, `31 March 2008`.
+/// Reads `31-Mar-2008`, `31 March 2008`.
 fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let day = scan.number(1, 2)?;
     scan.ordinal();
@@ -94,7 +94,7 @@ fn day_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     Some((Day::Known(checked(year, month, day)?), scan.at))
 }
 
-/// `March 31, 2008`, `Mar-31-2008`.
+/// Reads `March 31, 2008`, `Mar-31-2008`.
 fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let month = scan.month()?;
     scan.gap();
@@ -105,7 +105,7 @@ fn month_first(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     Some((Day::Known(checked(year, month, day)?), scan.at))
 }
 
-/// `3/31/2008`: the day that cannot be a month tells which is which.
+/// Reads `3/31/2008`: a number that cannot be a month shows which one is the day.
 fn slashes(scan: &mut Scan<'_>) -> Option<(Day, usize)> {
     let first = scan.number(1, 2)?;
     let separator = scan.one(&['/', '.', '-'])?;
@@ -148,7 +148,7 @@ impl<'t> Scan<'t> {
         self.rest().bytes().take_while(u8::is_ascii_digit).count()
     }
 
-    /// A number of so many digits; of more, the first so many.
+    /// Reads a number of `least` to `most` digits; of more, the first `most`.
     fn number(&mut self, least: usize, most: usize) -> Option<u32> {
         let digits = self.at_digits().min(most);
         let number = self.rest()[..digits]
@@ -178,7 +178,7 @@ impl<'t> Scan<'t> {
             .count();
     }
 
-    /// `1st`, `2nd`, `3rd of`.
+    /// Skips the ending of `1st`, `2nd`, `3rd of`.
     fn ordinal(&mut self) {
         for ends in [&["st", "nd", "rd", "th"][..], &[" of "]] {
             let found = ends.iter().find(|end| self.rest().starts_with(**end));

@@ -1,19 +1,20 @@
-//! Bytes to text, whatever the browser or the editor made of them.
+//! Conversion of bytes to text, in any encoding that a browser or an editor writes.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::NoArticle;
 
-/// The largest article that is read; the longest that vendors publish have some hundred kilobytes.
+/// Size of the largest article that is read, in bytes; the longest that vendors publish have some
+/// hundred kilobytes.
 pub const LARGEST: usize = 4 << 20;
 
-/// The text, with line feeds only and without a byte order mark.
+/// Returns the text, with line feeds only and without a byte order mark.
 pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
     if bytes.len() > LARGEST {
         return Err(NoArticle::TooLarge);
     }
     let text = match Encoding::for_bom(bytes) {
-        // An editor may have put the mark of UTF-8 before bytes that are none.
+        // An editor may have put the mark of UTF-8 before bytes that are not UTF-8.
         Some((encoding, mark)) if std::ptr::eq(encoding, UTF_8) => {
             plain(bytes)?;
             mixed(&bytes[mark..])
@@ -41,7 +42,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-/// A text of single bytes, or UTF-8.
+/// Decodes a text of single bytes, or UTF-8.
 fn narrow(bytes: &[u8]) -> Result<String, NoArticle> {
     plain(bytes)?;
     Ok(match std::str::from_utf8(bytes) {
@@ -53,8 +54,8 @@ fn narrow(bytes: &[u8]) -> Result<String, NoArticle> {
     })
 }
 
-/// UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and every
-/// unit is text.
+/// Decodes UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and
+/// every unit is text.
 fn unmarked(bytes: &[u8]) -> Option<String> {
     let zeros = |which: usize| {
         bytes
@@ -73,8 +74,8 @@ fn unmarked(bytes: &[u8]) -> Option<String> {
     plain(text.as_bytes()).is_ok().then(|| text.into_owned())
 }
 
-/// A text that several programs have written into: what is UTF-8 is read as that, since hardly
-/// anything else looks like it, and the bytes between are Windows-1252.
+/// Decodes a text that several programs have written into: valid UTF-8 is read as that, since
+/// hardly anything else looks like it, and the bytes between are Windows-1252.
 fn mixed(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     for chunk in bytes.utf8_chunks() {
@@ -84,8 +85,8 @@ fn mixed(bytes: &[u8]) -> String {
     text
 }
 
-/// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or holds what no text
-/// does: the first byte of the first such unit is told.
+/// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or has a character that
+/// no text contains. The error names the first byte of the first such unit.
 fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut at = 0;
@@ -96,18 +97,18 @@ fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
             Err(_) => break,
         }
     }
-    // Half a unit is left where the text is cut.
+    // Half a unit is left if the text is cut.
     bytes
         .get(at)
         .map_or(Ok(()), |&byte| Err(NoArticle::Binary { byte, at }))
 }
 
-/// Whether a text can have this byte, or the character of this number.
+/// Returns whether a text can have this byte, or the character of this number.
 fn in_text(byte: u8) -> bool {
     byte >= 0x20 || matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | 0x1a)
 }
 
-/// Refuses what no text holds: the first byte of that kind is told.
+/// Refuses bytes that no text contains. The error names the first of them.
 fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
     match bytes.iter().position(|&byte| !in_text(byte)) {
         Some(at) => Err(NoArticle::Binary {
@@ -118,7 +119,7 @@ fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
     }
 }
 
-/// The encoding that a saved page declares in its head.
+/// Returns the encoding that a saved page declares in its head.
 fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes[..bytes.len().min(2048)].to_ascii_lowercase();
     let at = head.windows(8).position(|window| window == b"charset=")? + 8;
@@ -128,7 +129,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
         .skip_while(|byte| matches!(byte, b'"' | b'\''))
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         .collect();
-    // A page that declares UTF-8 and is not: the older encoding loses nothing.
+    // If a page declares UTF-8 and is not, the older encoding loses nothing.
     Encoding::for_label(&label).filter(|encoding| !std::ptr::eq(*encoding, UTF_8))
 }
 

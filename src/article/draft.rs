@@ -1,7 +1,6 @@
-//! The manifest's text, in the layout of a manifest that a person wrote.
+//! Text of the manifest, in the layout of a manifest that a person wrote.
 //!
-//! What is not known stands as a `TODO`: a comment where the key may be left out, a value where it
-//! may not.
+//! An unknown value is a `TODO`: a comment if the key may be left out, a value if it may not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -17,9 +16,9 @@ use super::walk::Walked;
 use super::{Found, Imported, Open, Said};
 use crate::names::{Folded, grouped};
 
-/// All that the other stages found.
+/// Results of all other stages.
 pub(super) struct Parts {
-    /// Where a page hides all the rest of itself.
+    /// Line at which a page begins to hide the rest of itself.
     pub(super) breaks_off: Option<u32>,
     pub(super) identity: Identity,
     pub(super) relations: Relations,
@@ -72,7 +71,7 @@ pub(super) fn write(parts: Parts) -> Imported {
     }
 }
 
-/// The text, and for each of its lines the line of the article.
+/// Text, and for each of its lines the line of the article.
 #[derive(Default)]
 struct Page {
     text: String,
@@ -91,7 +90,7 @@ impl Page {
         self.line("", None);
     }
 
-    /// A comment that says what to decide, and its entry in the report.
+    /// Adds a comment that describes what to decide, and its entry in the report.
     fn todo(&mut self, what: &str, line: Option<u32>) {
         let place = line
             .map(|line| format!(" (article, line {line})"))
@@ -110,7 +109,7 @@ impl Page {
         );
     }
 
-    /// A key that has to be there.
+    /// Adds a key that is required.
     fn required(&mut self, key: &str, value: Option<&Said<String>>, what: &str) {
         match value {
             Some(value) => self.key(key, value),
@@ -242,7 +241,8 @@ impl Page {
                 Some(url.line),
             ),
             Some(url) => self.key("url", url),
-            // The key may be left out, and nobody can decide what the article does not tell.
+            // The key may be left out, and an address that the article does not give cannot be
+            // decided.
             None => {}
         }
         match &identity.revision {
@@ -576,16 +576,16 @@ impl Page {
     }
 }
 
-/// What the steps do with a row of the file table.
+/// Use of a row of the file table by the steps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Used,
     InNoStep,
-    /// A step that takes all others says that it does not take this one.
+    /// Excluded by a step that takes all others.
     LeftOut,
 }
 
-/// Folded names of what a step leaves out, and none else takes.
+/// Returns folded names of the files that a step leaves out and no other step takes.
 fn left_out(steps: &[Step]) -> BTreeSet<Folded> {
     let files = || {
         steps.iter().filter_map(|step| match &step.does {
@@ -609,7 +609,7 @@ fn left_out(steps: &[Step]) -> BTreeSet<Folded> {
     names
 }
 
-/// Folded names of what steps copy or run; nothing where a step takes all others.
+/// Returns folded names of the files that steps copy or run; nothing if a step takes all others.
 fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
     let mut names = BTreeSet::new();
     for step in steps {
@@ -634,7 +634,7 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
     Some(names)
 }
 
-/// Where to look, and what stands there.
+/// Returns the text of a manual step: the lines of the article to look at, and their content.
 fn instructions(lines: &[Said<String>]) -> String {
     let (first, last) = (
         lines.first().map_or(0, |line| line.line),
@@ -649,7 +649,7 @@ fn instructions(lines: &[Said<String>]) -> String {
     format!("Article, {place}: {}", texts.join(" / "))
 }
 
-/// A key as TOML has it: bare where it can be.
+/// Returns a key as TOML writes it: bare if it can be.
 fn key(name: &str) -> String {
     let bare = !name.is_empty()
         && name
@@ -658,7 +658,7 @@ fn key(name: &str) -> String {
     if bare { name.to_owned() } else { quoted(name) }
 }
 
-/// A text as TOML has it.
+/// Returns a text as TOML writes it.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -675,7 +675,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A comment ends where its line does.
+/// Replaces control characters by spaces, since a comment ends with its line.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -1,33 +1,32 @@
-//! Commands that belong together, and what they come to: what is pointed at, and what is chosen
-//! then.
+//! Effects of commands that belong together: what is pointed at, and what is chosen then.
 
 use super::commands::{Command, Context, Files, On, Queued, Services};
 use super::targets::{self, Targets};
 use crate::manifest::ServiceVerb;
 
-/// Why a click on something that is no command needs no step.
+/// Reason why a click on something that is not a command needs no step.
 pub(super) const LEADS: &str = "it only opens what is on the screen";
 
 const WHERE_REMOVED: &str = "only the servers from which it was removed are meant, and `items` takes all that it is assigned to; \
                              where these differ, write `removed_by`";
 
-/// What an instruction does to the walker.
+/// Effect of an instruction on the walker.
 pub(super) enum Effect {
-    /// The tool's whole tree is meant.
+    /// Whole tree of the tool.
     Root,
     Servers(On),
     Under(String),
     Expand(Vec<String>),
     Point(Targets),
     Needless(&'static str),
-    /// What stands below is done for each of these.
+    /// Names that the lines below are done for.
     ForEach(Vec<String>),
-    /// A value for the procedure that was queued last.
+    /// Value for the procedure that was queued last.
     Parameter {
         name: String,
         value: String,
     },
-    /// Something that a person has to look at.
+    /// Something that a person has to check.
     Doubt(&'static str),
     Queue {
         kind: Queued,
@@ -52,39 +51,40 @@ pub(super) enum Effect {
     },
 }
 
-/// Commands of the console that belong together: what is pointed at, and what is chosen then.
+/// Reader of commands of the console that belong together: what is pointed at, and what is chosen
+/// then.
 pub(super) struct EffectReader {
     pub(super) pointed: Option<Targets>,
     pub(super) found: Vec<Effect>,
-    /// Whether a list stands below the instruction.
+    /// True if a list follows the instruction.
     pub(super) members: bool,
-    /// The role that is meant where none is named.
+    /// Role that is meant if none is named.
     pub(super) role: Option<String>,
-    /// What a word for a kind of node stands for.
+    /// Names that a word for a kind of node refers to.
     pub(super) each: Option<Vec<String>>,
-    /// Whether a procedure was queued last.
+    /// True if a procedure was queued last.
     pub(super) procedure: bool,
 }
 
-/// What the commands of one sentence leave for those behind them.
+/// State that the commands of one sentence leave for those after them.
 #[derive(Default)]
 struct Sentence {
     /// Nodes that were opened one after the other.
     expanded: Vec<String>,
-    /// Something was pointed at.
+    /// True if something was pointed at.
     here: bool,
-    /// The second menu of a command may follow.
+    /// True if the second menu of a command may follow.
     submenu: bool,
-    /// A message that may come up is answered.
+    /// True if a message that may appear is answered.
     message: bool,
-    /// The box that a value is for.
+    /// Box that a value is for.
     into: Option<String>,
-    /// Where what only tells how begins.
+    /// Index of the first effect in `found` that only describes how to do the ones before it.
     how: Option<usize>,
 }
 
 impl EffectReader {
-    /// Takes a sentence; nothing where a command of it is not understood.
+    /// Takes a sentence; returns nothing if one of its commands is not understood.
     pub(super) fn sentence(&mut self, commands: Vec<Command>) -> Option<()> {
         let mut sentence = Sentence::default();
         for command in commands {
@@ -149,13 +149,13 @@ impl EffectReader {
         Some(())
     }
 
-    /// A value in a box, which is a parameter of the one procedure that was chosen last.
+    /// Takes a value in a box, which is a parameter of the one procedure that was chosen last.
     fn typed(&mut self, value: String, name: String) -> Option<()> {
         let one = matches!(&self.pointed, Some(Targets::Named(names)) if names.len() == 1);
         (self.procedure && one).then(|| self.found.push(Effect::Parameter { name, value }))
     }
 
-    /// A command that needs no other one to be understood.
+    /// Takes a command that needs no other one to be understood.
     fn act(&mut self, command: Command) -> Option<()> {
         let effect = match command {
             Command::ForEach(names) => {
@@ -190,7 +190,7 @@ impl EffectReader {
             Command::Service { verb, services, on } => Effect::Service { verb, services, on },
             Command::Copy { files, to, on } => Effect::Copy { files, to, on },
             Command::Run { files, on } => Effect::Run { files, on },
-            // What is done on servers of one kind is not yet done on those of another.
+            // A step that was done on servers of one role is not done yet on those of another.
             Command::Repeat { on }
                 if on.role.is_some() && self.role.is_some() && on.role != self.role =>
             {
@@ -221,9 +221,9 @@ impl EffectReader {
         });
     }
 
-    /// "Restart IIS. To do this, type iisreset" asks for one restart: what tells how to change a
-    /// service is no change more, and what tells how to queue an item knows better where the item
-    /// is.
+    /// Drops effects that are asked for twice: "Restart IIS. To do this, type iisreset" asks for
+    /// one restart. A description of how to change a service is not another change, and a
+    /// description of how to queue an item gives its position more exactly.
     fn tell_once(&mut self, from: usize) {
         let mut hows = self.found.split_off(from);
         let changed: Vec<&Services> = self
@@ -249,7 +249,7 @@ impl EffectReader {
         self.found.push(Effect::Servers(on));
     }
 
-    /// A command of a menu; tells whether its second menu may follow.
+    /// Takes a command of a menu; returns whether its second menu may follow.
     fn choose(&mut self, command: &str, here: bool) -> Option<bool> {
         let lower = command.to_lowercase();
         let targets = self.pointed.clone();
@@ -290,7 +290,7 @@ impl EffectReader {
         } else if is_button(&lower)
             || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
         {
-            // A node, a menu or a button. What is clicked may be what the next command is for.
+            // A node, a menu or a button; the next command may be for what is clicked.
             if !is_button(&lower) {
                 self.pointed = Some(Targets::Named(vec![command.to_owned()]));
                 self.found

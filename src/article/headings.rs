@@ -1,9 +1,9 @@
-//! What headings mean, told by their words.
+//! Meaning of headings, recognized by their words.
 
 use super::outline::Section;
 
-/// What a heading of these words opens. Whole words count, and the narrow meaning before the wide
-/// one.
+/// Returns the section that a heading of these words opens. Whole words count, and the narrow
+/// meaning comes before the wide one.
 pub(super) fn by_words(words: &[&str], text: &str) -> Option<Section> {
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(word));
     let only = |wanted: &[&str]| words.iter().all(|word| wanted.contains(word));

@@ -1,23 +1,23 @@
-//! A saved page to the same lines that its text would have.
+//! Conversion of a saved page to the same lines that its text would have.
 //!
-//! The tokenizer tells where everything stands; what is a block, a list or a table is told here,
-//! and tags that are never closed do no harm.
+//! The tokenizer reports the position of everything; this module decides what is a block, a list or
+//! a table. Tags that are never closed do no harm.
 
 use html5gum::emitters::default::{DefaultEmitter, Token};
 use html5gum::{Error, HtmlString, Tokenizer};
 
 use super::lines::{Line, Marker, line, plain, spaced};
 
-/// Lists within lists are counted no deeper.
+/// Deepest nesting of lists, and of elements that are not read, that is tracked.
 const DEEPEST: usize = 64;
 
-/// A cell that spans more rows or columns spans none.
+/// Largest span of a cell in rows or columns; a cell with a larger one spans none.
 const WIDEST: usize = 200;
 
-/// What all cells that span others may add to a page, in bytes.
+/// Size of all cells, in bytes, beyond which cells no longer span others.
 const REPEATED: usize = 1 << 20;
 
-/// Whether a text is the source of a page.
+/// Returns whether a text is the source of a page.
 pub(super) fn is_html(text: &str) -> bool {
     let mut end = text.len().min(64 << 10);
     while !text.is_char_boundary(end) {
@@ -39,12 +39,11 @@ pub(super) fn is_html(text: &str) -> bool {
     .any(|tag| head.contains(tag))
 }
 
-/// What is read of a page.
+/// Result of reading a page.
 pub(super) struct Page {
-    /// A block, an entry of a list or a row of a table each.
+    /// Lines of the page: one for each block, list entry and table row.
     pub(super) lines: Vec<Line>,
-    /// The line of a comment, a script or the like that is never closed, and hides all that
-    /// follows.
+    /// Line of a comment, a script or the like that is never closed, and hides everything after it.
     pub(super) breaks_off: Option<u32>,
 }
 
@@ -56,7 +55,7 @@ pub(super) fn page(page: &str) -> Page {
     let mut writer = Writer::default();
     let tokens = Tokenizer::new_with_emitter(page, {
         let mut emitter = DefaultEmitter::<usize>::new_with_span();
-        // Scripts and styles are no text.
+        // Scripts and styles are not text.
         emitter.naively_switch_states(true);
         emitter
     });
@@ -109,7 +108,7 @@ pub(super) fn page(page: &str) -> Page {
         }
     }
     writer.flush();
-    // What stands within a script or a template is hidden by that, comments too.
+    // An unclosed script or template hides everything in it, comments too, so its line comes first.
     let hidden = writer
         .unread
         .first()
@@ -122,7 +121,7 @@ pub(super) fn page(page: &str) -> Page {
     }
 }
 
-/// How many rows or columns a cell says that it takes.
+/// Returns the number of rows or columns that a cell claims.
 fn span(text: &str) -> usize {
     text.parse()
         .ok()
@@ -137,28 +136,28 @@ fn name(name: &HtmlString) -> String {
 #[derive(Default)]
 struct Writer {
     lines: Vec<Line>,
-    /// What was read of the block at hand.
+    /// Text of the current block so far.
     text: String,
-    /// Where that begins.
+    /// Line on which that text begins.
     number: u32,
-    /// The lists around it: whether they are numbered.
+    /// Lists around it: true for a numbered one.
     lists: Vec<bool>,
-    /// The entry of a list that has no text yet.
+    /// Marker of a list entry that has no text yet.
     marker: Option<Marker>,
     heading: bool,
-    /// The open elements whose text nobody reads, each with its line.
+    /// Open elements whose text is not read, each with its line.
     unread: Vec<(String, usize)>,
-    /// In `pre`, where line breaks are line breaks.
+    /// Number of open `pre` and `textarea` elements, in which line breaks are line breaks.
     kept: usize,
-    /// The cells of the row at hand.
+    /// Cells of the current row.
     row: Option<Vec<String>>,
-    /// Within a cell of it, which may be an empty one.
+    /// True within a cell of that row, which may be an empty one.
     cell: bool,
-    /// How many columns and rows that cell takes; 0 is 1.
+    /// Columns and rows that the cell takes; 0 counts as 1.
     span: (usize, usize),
-    /// For each column the cell from above that reaches down into it, and how many rows further.
+    /// For each column, how many further rows the cell from above spans, and its text.
     above: Vec<(usize, String)>,
-    /// How many bytes the cells that span others have added.
+    /// Bytes of all cells so far, with 32 added for each.
     repeated: usize,
 }
 
@@ -211,7 +210,7 @@ impl Writer {
         }
     }
 
-    /// Begins what nobody reads. Of these elements only templates stand within each other.
+    /// Begins an element whose text is not read. Of these elements only templates can be nested.
     fn hide(&mut self, tag: &str, line: usize) {
         let unread = matches!(tag, "script" | "style" | "title" | "noscript" | "template");
         let again = tag != "template" && self.unread.iter().any(|(open, _)| open == tag);
@@ -220,14 +219,14 @@ impl Writer {
         }
     }
 
-    /// Ends it, with all that was left open within it.
+    /// Ends such an element, with all that was left open within it.
     fn show(&mut self, tag: &str) {
         if let Some(at) = self.unread.iter().rposition(|(open, _)| open == tag) {
             self.unread.truncate(at);
         }
     }
 
-    /// The address that a page gives itself stands in it as a line.
+    /// Adds the address that a page gives itself as a line.
     fn address(&mut self, address: Option<String>, number: u32) {
         let Some(address) =
             address.filter(|address| address.starts_with("http") && address.len() <= 500)
@@ -285,7 +284,7 @@ impl Writer {
         }
     }
 
-    /// The end of a block; within a cell, blocks are parts of its text.
+    /// Ends a block; within a cell, blocks are parts of its text.
     fn end_block(&mut self) {
         match self.row {
             Some(_) => self.text.push(' '),
@@ -315,7 +314,7 @@ impl Writer {
         }
     }
 
-    /// Adds a cell, and keeps it for the rows below that it reaches.
+    /// Adds a cell, and keeps it for the rows below that it spans.
     fn push(&mut self, row: &mut Vec<String>, text: String, rows: usize) {
         self.repeated += text.len() + 32;
         let at = row.len();
@@ -327,8 +326,8 @@ impl Writer {
         row.push(text);
     }
 
-    /// Takes the cells from above that stand here, and at the end of a row those of all columns
-    /// behind it.
+    /// Adds the cells from above that span into the next columns; with `to_the_end`, fills all
+    /// columns that are left.
     fn reach_down(&mut self, row: &mut Vec<String>, to_the_end: bool) {
         while let Some((rows, text)) = self.above.get_mut(row.len()) {
             if *rows == 0 && !to_the_end {
@@ -341,7 +340,8 @@ impl Writer {
         }
     }
 
-    /// Headings and lists stand in no file table: such a row only lays out the page.
+    /// Turns the cells of the current row into blocks. A file table contains neither headings nor
+    /// lists, so a row with one only lays out the page.
     fn leave_row(&mut self) {
         self.cell = false;
         for cell in self.row.take().unwrap_or_default() {
@@ -387,7 +387,7 @@ impl Writer {
         }
         line.depth = self.lists.len();
         line.heading = self.heading;
-        // The first block of an entry has its marker; what follows in it belongs to it without one.
+        // The first block of an entry has its marker; the blocks after it belong to it without one.
         line.marker = self.marker.take().or(line.marker);
         line.apart = line.marker.is_none() && self.lists.is_empty();
         line.cells = vec![line.text.clone()];

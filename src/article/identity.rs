@@ -1,4 +1,4 @@
-//! Which rollup it is: number, title, product and versions, days.
+//! Identity of a rollup: number, title, product and versions, days.
 
 use super::dates::{self, Day};
 use super::lines::Line;
@@ -7,7 +7,7 @@ use super::outline::{Placed, Section};
 use super::{Open, Said, clauses};
 use crate::names::{Kb, Version};
 
-/// What the article says about itself.
+/// Description that the article gives of itself.
 #[derive(Debug, Default)]
 pub(super) struct Identity {
     pub(super) kb: Option<Said<Kb>>,
@@ -17,17 +17,17 @@ pub(super) struct Identity {
     pub(super) scope: Option<Said<String>>,
     pub(super) released: Option<Said<String>>,
     pub(super) url: Option<Said<String>>,
-    /// Whether the address is not in the article but made as those of others in it are.
+    /// True if the address is not in the article but made like those of other articles in it.
     pub(super) url_is_derived: bool,
     pub(super) revision: Option<Said<Version>>,
     pub(super) reviewed: Option<Said<String>>,
     pub(super) open: Vec<Open>,
 }
 
-/// The head of an article is no longer than this.
+/// Largest number of lines in the head of an article.
 const HEAD: usize = 40;
 
-/// Reads what the article says about itself.
+/// Reads the description that the article gives of itself.
 pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
     let mut found = Identity {
         kb: own_number(outline),
@@ -113,8 +113,9 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
         .and_then(of)
 }
 
-/// `X Knowledge Base - Article 612345`, `Article 612345 Revision 1.0`: no sentence, and
-/// nothing but the page's own name before the word.
+/// Returns whether a text is a banner, such as `Article 612345 Revision 1.0` or
+/// `X Knowledge Base - Article 612345`: not a sentence, and nothing but the page's own name before
+/// the word.
 fn is_banner(text: &str) -> bool {
     const LABEL: &str = "article ";
     let lower = text.to_lowercase();
@@ -133,7 +134,7 @@ fn is_banner(text: &str) -> bool {
         && numbers(text).len() == 1
 }
 
-/// The days that stand behind their labels.
+/// Reads the days that follow their labels.
 fn days(line: &Line, found: &mut Identity) {
     let lower = line.text.to_lowercase();
     let mut take = |labels: &[&str], into: &mut Option<Said<String>>| {
@@ -149,7 +150,7 @@ fn days(line: &Line, found: &mut Identity) {
             return;
         };
         let rest = line.text.get(at..).unwrap_or_default();
-        // The day follows its label at once, not somewhere in the sentence.
+        // The day follows its label directly, not somewhere later in the sentence.
         let rest: String = rest.chars().take(40).collect();
         match dates::day_in(&rest) {
             Some(Day::Known(day)) => *into = Some(Said::new(day, line.number)),
@@ -211,8 +212,8 @@ fn days(line: &Line, found: &mut Identity) {
     }
 }
 
-/// "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup and day of one
-/// sentence, which tells of no other article.
+/// Returns the day in "X released Update Rollup 7 for its services on 3 June 2011": verb, rollup
+/// and day are in one sentence, which mentions no other article.
 fn released(sentence: &str) -> Option<String> {
     let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -233,7 +234,7 @@ fn released(sentence: &str) -> Option<String> {
         })
 }
 
-/// "… for the X services", "applies only to the X components".
+/// Returns the scope in "… for the X services", "applies only to the X components".
 fn scope(text: &str) -> Option<String> {
     const STARTS: [&str; 6] = [
         "applies only to the ",
@@ -260,7 +261,7 @@ fn scope(text: &str) -> Option<String> {
     (is_name && !scope.contains([',', '.', ':'])).then(|| scope.to_owned())
 }
 
-/// Products with their versions, from the list of what the article applies to.
+/// Reads products with their versions from the list of what the article applies to.
 fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
     let mut entries = Vec::new();
     for Placed { line, heading, .. } in outline
@@ -277,7 +278,7 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
             None if *heading => "",
             None => line.text.as_str(),
         };
-        // What follows the list is the page's own matter.
+        // The text after the list belongs to the page itself.
         if lower.starts_with("keyword")
             || is_imprint(&lower)
             || text.split(' ').any(|word| word.starts_with("kb"))
@@ -317,7 +318,7 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
     }
 }
 
-/// What stands at the foot of a page, such as its copyright.
+/// Returns whether a line belongs to the foot of a page, such as its copyright.
 fn is_imprint(lower: &str) -> bool {
     lower.ends_with(['.', '?', '!'])
         || ["©", "(c)", "copyright"]
@@ -334,7 +335,7 @@ fn is_imprint(lower: &str) -> bool {
         .any(|mark| lower.contains(mark))
 }
 
-/// The products of a line; a comma parts them only where each has a version of its own.
+/// Returns the products of a line; a comma separates them only if each has a version of its own.
 fn products(text: &str) -> Vec<&str> {
     let parts: Vec<&str> = text
         .split([',', ';'])
@@ -355,7 +356,8 @@ fn products(text: &str) -> Vec<&str> {
     }
 }
 
-/// `Product 4.0 Provider Edition` and `Product 4.0 for Resellers` are editions of `Product 4.0`.
+/// Removes an edition: `Product 4.0 Provider Edition` and `Product 4.0 for Resellers` are editions
+/// of `Product 4.0`.
 fn without_edition(text: &str) -> &str {
     let edition = |rest: &str| {
         let rest = rest.to_lowercase();
@@ -373,14 +375,15 @@ fn without_edition(text: &str) -> &str {
     found.unwrap_or(text)
 }
 
-/// Without the signs that a name is protected.
+/// Removes the signs that a name is protected.
 fn without_marks(text: &str) -> String {
     ["®", "™", "℠", "(R)", "(TM)", "(tm)"]
         .iter()
         .fold(text.to_owned(), |text, mark| text.replace(mark, ""))
 }
 
-/// `Product 4.0` as product and version; a version has a dot, or a `v` or `version` before it.
+/// Splits `Product 4.0` into product and version; a version has a dot, or a `v` or `version` before
+/// it.
 fn versioned(text: &str) -> (&str, Option<&str>) {
     let text = text.trim_end_matches(['.', ',', ';']);
     let Some((before, last)) = text.rsplit_once(' ') else {
@@ -455,8 +458,8 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
     {
         title = before.trim_end();
     }
-    // A product that the list names is recognized in the title; without a list the title's end is
-    // the only word.
+    // A product from the list is recognized in the title; without a list, the end of the title is
+    // the only source.
     let (in_title, rest) = match &found.product {
         Some(product) => (title.find(&product.value), product.value.clone()),
         None => (None, String::new()),
@@ -490,8 +493,8 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
     found.title = (!title.is_empty()).then(|| Said::new(title.to_owned(), line.number));
 }
 
-/// "Rollup 3 for the X": what is left of a title, when the product is off, tells the part that is
-/// updated.
+/// Returns the updated part that is left of a title without its product, as in "Rollup 3 for the
+/// X".
 fn part(title: &str) -> Option<&str> {
     let (_, part) = title.split_once(" for the ")?;
     let is_name = part.split(' ').count() <= 5
@@ -501,7 +504,8 @@ fn part(title: &str) -> Option<&str> {
     (is_name && !part.contains([',', '.', ':'])).then_some(part)
 }
 
-/// "Rollup 3 for the X services in Product 4.0", where nothing else names the product.
+/// Takes the product from a title such as "Rollup 3 for the X services in Product 4.0" if nothing
+/// else names it, and returns the rest.
 fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t str {
     let Some((before, product)) = title
         .rsplit_once(" in ")
@@ -520,7 +524,7 @@ fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t 
     before
 }
 
-/// The article's own address, or one made like those of the articles that it mentions.
+/// Finds the article's own address, or makes one like those of the articles that it mentions.
 fn url(outline: &[Placed<'_>], found: &mut Identity) {
     let Some(kb) = &found.kb else { return };
     let digits = kb.value.to_string()[2..].to_owned();

@@ -1,4 +1,4 @@
-//! What the rollup mends, and what an operator should know.
+//! Faults that the rollup fixes, and notes for the operator.
 
 use super::lines::Marker;
 use super::outline::{Placed, Section};
@@ -11,12 +11,12 @@ pub(super) struct Issues {
     pub(super) notes: Vec<Said<String>>,
 }
 
-/// The bullets below "fixes the following issues", and the remarks beside them.
+/// Reads the bullets below "fixes the following issues", and the remarks beside them.
 pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     let mut found = Issues::default();
-    // Whether the list at hand is one of faults, and how far its entries are indented.
+    // True while the current list is one of faults, and the indentation of its entries.
     let (mut listing, mut depth) = (false, 0);
-    // Whether the section at hand has lost its bullets, so that each line is an entry.
+    // True if the current section has lost its bullets, so that each line is an entry.
     let mut bare = false;
     for (
         at,
@@ -65,7 +65,7 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
             }
             depth = depth.min(line.depth);
             match found.fixes.last_mut().filter(|_| line.depth > depth) {
-                // What stands below an entry belongs to it.
+                // Lines below an entry belong to it.
                 Some(fix) => {
                     fix.value
                         .push_str(if fix.value.ends_with([':', '.', '!', '?']) {
@@ -93,8 +93,8 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     found
 }
 
-/// Whether the section below a heading is a list without its bullets: there are none, and every
-/// line is a sentence.
+/// Returns whether the section below a heading is a list without its bullets: there are none, and
+/// every line is a sentence.
 fn has_no_bullets(below: &[Placed<'_>]) -> bool {
     let lines = || {
         below
@@ -105,7 +105,7 @@ fn has_no_bullets(below: &[Placed<'_>]) -> bool {
     lines().all(|line| line.marker.is_none() && line.text.ends_with(['.', ':', '!', '?', ')', '"']))
 }
 
-/// Whether a line only introduces a list, or tells what the rollup is.
+/// Returns whether a line only introduces a list, or describes the rollup.
 fn introduces(text: &str) -> bool {
     let lower = text.to_lowercase();
     let about = [
@@ -122,7 +122,7 @@ fn introduces(text: &str) -> bool {
         || about.iter().any(|start| lower.starts_with(start))
 }
 
-/// The sentences that say that the rollup stays once it is installed.
+/// Returns the sentences by which the rollup cannot be removed once it is installed.
 fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
     clauses::sentences(text).into_iter().filter(|sentence| {
         let lower = sentence.to_lowercase();
@@ -135,7 +135,7 @@ fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words of a remark, such as `Note …` and `Important: …`.
+/// Returns the words of a remark, such as `Note …` and `Important: …`.
 pub(super) fn remark(text: &str) -> Option<&str> {
     let rest = [
         "Notes",

@@ -1,26 +1,26 @@
-//! Text to numbered lines: markers off, white space and quotes in one form, wrapped lines whole
-//! again.
+//! Numbered lines of a text: without markers, with white space and quotes in one form, and with
+//! wrapped lines joined again.
 
 /// A line of the article.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line {
-    /// Its number, from 1; that of its first line where it was wrapped.
+    /// Number from 1; that of its first line if it was wrapped.
     pub(super) number: u32,
-    /// How far it is indented: columns in a text, lists around it in a page.
+    /// Indentation: columns in a text, number of lists around it in a page.
     pub(super) depth: usize,
-    /// What it begins with, if it belongs to a list.
+    /// Marker that it begins with, if it belongs to a list.
     pub(super) marker: Option<Marker>,
-    /// Whether the page has it as a heading.
+    /// True if the page has it as a heading.
     pub(super) heading: bool,
-    /// Whether a blank line (or the edge of a block) stands before it.
+    /// True if a blank line (or the edge of a block) precedes it.
     pub(super) apart: bool,
-    /// What stands there, without the marker, with single spaces.
+    /// Text without the marker, with single spaces.
     pub(super) text: String,
-    /// The same by columns, where tabs, wide gaps or a table part it.
+    /// The same text by columns, if tabs, wide gaps or a table separate it.
     pub(super) cells: Vec<String>,
 }
 
-/// What a line of a list begins with.
+/// Marker that a line of a list begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
     Bullet,
@@ -32,7 +32,7 @@ pub(super) enum Marker {
     Step(u32),
 }
 
-/// The lines of a text that are not blank.
+/// Returns the lines of a text that are not blank.
 pub(super) fn lines(text: &str) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let width = wrapping(text);
@@ -81,7 +81,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         }
         last_length = length;
     }
-    // Only a whole line is worth copying.
+    // A joined line gets its one cell here, when it is complete and copied only once.
     lines
         .iter_mut()
         .filter(|line| line.cells.is_empty())
@@ -89,7 +89,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
     lines
 }
 
-/// A line from text that stands for itself, such as a block of a page.
+/// Makes a line from text that is complete in itself, such as a block of a page.
 pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
     let indented = raw.trim_end();
     let body = indented.trim_start();
@@ -110,7 +110,7 @@ pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
     })
 }
 
-/// A text without what nobody sees, and with one form for each quote, space, digit and ligature.
+/// Removes characters that are invisible, and gives each quote, space, digit and ligature one form.
 pub(super) fn plain(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     for c in raw.chars() {
@@ -138,7 +138,7 @@ pub(super) fn plain(raw: &str) -> String {
     text
 }
 
-/// With single spaces, and none at the ends.
+/// Reduces white space to single spaces, with none at the ends.
 pub(super) fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -151,7 +151,7 @@ fn cells(text: &str) -> Vec<String> {
         text.split("  ").collect()
     };
     let cells = parts.into_iter().map(spaced);
-    // An empty cell between two tabs is one; a wide gap is one gap, however wide.
+    // Two tabs in a row enclose an empty cell; a wide gap is one gap, however wide.
     if tabs {
         cells.collect()
     } else {
@@ -159,8 +159,8 @@ fn cells(text: &str) -> Vec<String> {
     }
 }
 
-/// Saved as text, nested lists lose their indentation, and only the kinds of their bullets tell
-/// them apart.
+/// Returns the depth that the kind of a bullet shows. A list saved as text loses its indentation,
+/// and only the kinds of the bullets distinguish nested lists.
 fn level(body: &str, marker: Option<Marker>) -> usize {
     match (marker, body.chars().next()) {
         (Some(Marker::Bullet), Some('o' | '○' | '◦')) => 1,
@@ -201,7 +201,7 @@ fn marker(body: &str) -> (Option<Marker>, &str) {
     if is_bullet {
         return (Some(Marker::Bullet), after.trim_start());
     }
-    // These stand in words too, so they need a space; a single `o` needs a wide one.
+    // These occur in words too, so they need a space; a single `o` needs a wide one.
     let gap = after.starts_with([' ', '\t']) || after.is_empty();
     if matches!(first, '-' | '–' | '—' | '*' | '+' | '>') && gap {
         return (Some(Marker::Bullet), after.trim_start());
@@ -214,7 +214,7 @@ fn marker(body: &str) -> (Option<Marker>, &str) {
         .map_or((None, body), |(marker, rest)| (Some(marker), rest))
 }
 
-/// `Step 1: …`, `STEP 1 - …`, `Step 1` alone.
+/// Reads `Step 1: …`, `STEP 1 - …`, or `Step 1` alone.
 fn step(body: &str) -> Option<(Marker, &str)> {
     let word = body
         .get(..4)
@@ -229,7 +229,7 @@ fn step(body: &str) -> Option<(Marker, &str)> {
     Some((Marker::Step(number), tail.trim_start()))
 }
 
-/// `1.`, `1)`, `(1)`, `1.2.`, `a.`, `iv)`; a space has to follow.
+/// Reads `1.`, `1)`, `(1)`, `1.2.`, `a.` or `iv)`; a space has to follow.
 fn numbered(body: &str) -> Option<(Marker, &str)> {
     let open = body.strip_prefix('(');
     let label = open.unwrap_or(body);
@@ -259,7 +259,8 @@ fn numbered(body: &str) -> Option<(Marker, &str)> {
     ((digits || letter || roman) && gap).then(|| (marker, rest.trim_start()))
 }
 
-/// The width at which a text was wrapped, if it was: its longest lines end near the same column.
+/// Returns the width at which a text was wrapped, if it was: its longest lines end near the same
+/// column.
 fn wrapping(text: &str) -> Option<usize> {
     let lengths: Vec<usize> = text
         .lines()
@@ -273,7 +274,7 @@ fn wrapping(text: &str) -> Option<usize> {
     ((50..=110).contains(&width) && full >= 4).then_some(width)
 }
 
-/// Whether a line can be the rest of the one before it, were that one full.
+/// Returns whether a line can be the rest of the one before it, if that one is full.
 fn continues(last: &Line, line: &Line) -> bool {
     let row = |line: &Line| line.cells.len() > 1 || starts_with_file(&line.text);
     line.marker.is_none()
@@ -283,7 +284,7 @@ fn continues(last: &Line, line: &Line) -> bool {
         && !last.text.ends_with(':')
 }
 
-/// Whether a text begins with the name of a file, as the rows of a file table do.
+/// Returns whether a text begins with the name of a file, as the rows of a file table do.
 pub(super) fn starts_with_file(text: &str) -> bool {
     let word = text.split(' ').next().unwrap_or_default();
     word.find('.').is_some_and(|dot| {

@@ -9,7 +9,7 @@ use super::outline::Placed;
 use super::parts::is_title;
 use super::steps::Listed;
 
-/// The list below an instruction, if it announces one.
+/// Returns the list below an instruction, if it announces one.
 pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     let line = rest[0].line;
     let lower = line.text.to_lowercase();
@@ -34,7 +34,7 @@ pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     let is_member = |line: &&Line| {
         let listed = match line.marker {
             Some(Marker::Bullet) => true,
-            // A list that lost its bullets: names of files or items, and no sentences.
+            // A list that lost its bullets has names of files or items, and not sentences.
             None => {
                 !line.heading
                     && (starts_with_file(&line.text) && !line.text.contains(' ') || is_name(line))
@@ -69,10 +69,10 @@ fn is_name(line: &Line) -> bool {
         )
 }
 
-/// The files of a step, and what is to decide about them.
+/// Returns the files of a step, and what is left to decide about them.
 pub(super) fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, Vec<Said<String>>) {
     let mut todo = Vec::new();
-    // The name of a part of the list, with files one deeper below it.
+    // The name of a part of the list has files one level deeper below it.
     let is_heading = |at: usize| {
         members
             .get(at + 1)

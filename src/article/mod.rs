@@ -1,14 +1,14 @@
-//! A vendor's support article, and the manifest draft that its text comes to.
+//! Import of a vendor's support article as the draft of a manifest.
 //!
-//! Vendors write such articles by hand, people save them as they can, and what stands in them
+//! Vendors write such articles by hand, people save them in whatever form they can, and their text
 //! decides what is removed at night. So nothing here guesses silently: every value knows the line
-//! that it came from, what could not be known is a `TODO` in the draft, and every line of the
+//! that it comes from, an unknown value is a `TODO` in the draft, and every line of the
 //! installation section is accounted for. The stages, in reading order: bytes become text, text
 //! becomes numbered lines, lines get sections, sections give facts, numbered steps become steps of
 //! a manifest, and all of it becomes the draft.
 //!
-//! What is known here is the grammar of these articles and of the console that they talk about, and
-//! no product.
+//! The code knows the grammar of these articles and of the console that they describe, and no
+//! product.
 
 mod clauses;
 mod columns;
@@ -40,11 +40,11 @@ pub use decode::LARGEST;
 
 use serde::Serialize;
 
-/// A value, and the line of the article that says it.
+/// Value, and the line of the article that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said<T> {
     pub(crate) value: T,
-    /// From 1.
+    /// Counted from 1.
     pub(crate) line: u32,
 }
 
@@ -54,31 +54,31 @@ impl<T> Said<T> {
     }
 }
 
-/// What became of an article.
+/// Result of an import.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The manifest's text. It always is TOML; with a `TODO` in a required value it is no valid
+    /// Text of the manifest. It is always TOML; with a `TODO` in a required value it is not a valid
     /// manifest yet.
     pub draft: String,
-    /// What is left to decide, in the order of the draft.
+    /// Decisions that are left, in the order of the draft.
     pub open: Vec<Open>,
-    /// Every line of the installation section, with what became of it.
+    /// Every line of the installation section, with its outcome.
     pub accounted: Vec<Accounted>,
-    /// How much was found.
+    /// Summary of what was found.
     pub found: Found,
-    /// For each line of the draft the line of the article that it comes from.
+    /// For each line of the draft, the line of the article that it comes from.
     origins: Vec<Option<u32>>,
 }
 
 impl Imported {
-    /// The line of the article that a line of the draft comes from; both from 1.
+    /// Returns the line of the article that a line of the draft comes from; both from 1.
     pub fn article_line(&self, draft_line: u32) -> Option<u32> {
         let at = usize::try_from(draft_line).ok()?.checked_sub(1)?;
         self.origins.get(at).copied().flatten()
     }
 
-    /// Every line of the draft that comes from the article: its number, its text, and the line it
-    /// comes from.
+    /// Returns every line of the draft that comes from the article: its number, its text, and the
+    /// line it comes from.
     pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
         let lines = self.draft.lines().zip(&self.origins).zip(1..);
         lines.filter_map(|((text, line), draft_line)| {
@@ -91,79 +91,80 @@ impl Imported {
     }
 }
 
-/// How much of an article was found.
+/// Summary of what was found in an article.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Found {
-    /// The KB number, if the article tells its own.
+    /// KB number, if the article gives its own.
     pub kb: Option<String>,
-    /// Steps of the manifest.
+    /// Number of steps of the manifest.
     pub steps: usize,
-    /// Of those, the ones that are left to a person.
+    /// Number of manual steps among them.
     pub manual: usize,
-    /// Rows of the file table.
+    /// Number of rows of the file table.
     pub files: usize,
-    /// Prerequisites.
+    /// Number of prerequisites.
     pub prerequisites: usize,
-    /// Faults that the rollup mends.
+    /// Number of faults that the rollup fixes.
     pub fixes: usize,
 }
 
-/// A line of the draft, and where it comes from.
+/// Line of the draft, and the line of the article that it comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Value<'i> {
-    /// In the draft, from 1.
+    /// Line of the draft, from 1.
     pub draft_line: u32,
-    /// What stands there: a key with its value, a name of a list, a row of the file table.
+    /// Text of that line: a key with its value, a name of a list, or a row of the file table.
     pub text: &'i str,
-    /// The line of the article, from 1.
+    /// Line of the article, from 1.
     pub line: u32,
 }
 
-/// Something that a person has to decide before the draft is a manifest.
+/// Decision that a person has to make before the draft is a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Open {
-    /// The line of the article it is about, from 1; none where the article does not say it at all.
+    /// Line of the article that it is about, from 1; none if the article does not mention it at
+    /// all.
     pub line: Option<u32>,
-    /// What to decide.
+    /// Description of the decision.
     pub what: String,
 }
 
-/// A line of the installation section.
+/// Line of the installation section, and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Accounted {
-    /// From 1.
+    /// Counted from 1.
     pub line: u32,
-    /// What stands there, without its marker.
+    /// Text of the line, without its marker.
     pub text: String,
-    /// What became of it.
+    /// Outcome of the line.
     #[serde(flatten)]
     pub became: Became,
 }
 
-/// What became of a line of the installation section.
+/// Outcome of a line of the installation section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "became")]
 pub enum Became {
-    /// It names a part of the procedure.
+    /// Name of a part of the procedure.
     Heading,
-    /// Steps came from it.
+    /// Source of steps.
     Understood {
-        /// Their ids.
+        /// Ids of the steps.
         steps: Vec<String>,
     },
-    /// It needs no step.
+    /// Line that needs no step.
     Needless {
-        /// Why.
+        /// Reason why it needs none.
         why: String,
     },
-    /// It was not understood, and is kept as a manual step.
+    /// Line that was not understood, and is kept as a manual step.
     Manual {
-        /// Its id.
+        /// Id of the step.
         step: String,
     },
 }
 
-/// Why a text is no article that could be imported.
+/// Reason why a text is not an article that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoArticle {
     /// Larger than any article.
@@ -174,12 +175,12 @@ pub enum NoArticle {
         "it is not a text: byte 0x{byte:02X} at offset {at} stands in none that was saved from a browser"
     )]
     Binary {
-        /// The byte that stands in no text.
+        /// Byte that no text contains.
         byte: u8,
-        /// Where, from 0.
+        /// Offset of the byte, from 0.
         at: usize,
     },
-    /// A text, and not an article about an update rollup.
+    /// Text that is not an article about an update rollup.
     #[error(
         "it is no article about an update rollup: it has no KB number, no installation steps and no file table"
     )]

@@ -2,11 +2,11 @@
 
 use crate::names::Kb;
 
-/// No sentence names more articles; a text that does is none about a rollup.
+/// Largest number of articles in one text; a text that names more is not about a rollup.
 const MOST: usize = 100;
 
-/// The numbers of articles in a text, in its order. `KB12345` is one anywhere; digits alone are one
-/// where there are six or seven of them and no year, size or version is around.
+/// Returns the numbers of articles in a text, in its order. `KB12345` is one anywhere; digits alone
+/// are one only if there are six or seven of them that do not belong to a year, size or version.
 pub(super) fn numbers(text: &str) -> Vec<Kb> {
     let mut found: Vec<Kb> = Vec::new();
     let bytes = text.as_bytes();
@@ -53,7 +53,8 @@ trait Tail {
 }
 
 impl Tail for str {
-    /// The last few characters, since a line may be long and have many numbers.
+    /// Returns the last few characters in lower case. The whole text is not converted, since a line
+    /// may be long and have many numbers.
     fn to_ascii_lowercase_tail(&self) -> String {
         let from = self.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
         self[from..].to_ascii_lowercase()

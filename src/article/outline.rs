@@ -1,19 +1,19 @@
-//! The sections of an article, told by the words of their headings and by how those look.
+//! Sections of an article, recognized by the words and the look of their headings.
 
 use super::headings::by_words;
 use super::lines::{Line, Marker};
 
-/// What a part of the article is about.
+/// Subject of a part of the article.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
-    /// Above the first heading.
+    /// Lines above the first heading.
     Head,
     Summary,
-    /// What is mended.
+    /// Faults that the rollup fixes.
     Fixes,
     Prerequisites,
     Installation,
-    /// How to take the rollup off again.
+    /// Instructions to remove the rollup.
     Removal,
     Restart,
     Replacement,
@@ -23,16 +23,16 @@ pub(super) enum Section {
     Other,
 }
 
-/// A line, and the section that it stands in.
+/// Line, and the section that it is in.
 #[derive(Debug)]
 pub(super) struct Placed<'l> {
     pub(super) line: &'l Line,
     pub(super) section: Section,
-    /// Whether it is the heading of that section.
+    /// True if it is the heading of that section.
     pub(super) heading: bool,
 }
 
-/// All lines with their sections.
+/// Returns all lines with their sections.
 pub(super) fn outline(lines: &[Line]) -> Vec<Placed<'_>> {
     let mut section = Section::Head;
     let mut placed = Vec::with_capacity(lines.len());
@@ -40,7 +40,7 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Placed<'_>> {
         let found = heading(line, section).or_else(|| opened(line, section));
         let heading = found.is_some_and(|(_, heading)| heading);
         section = found.map_or(section, |(section, _)| section);
-        // The columns of a table name themselves.
+        // A table needs no heading: its columns show what it is.
         if !heading && is_table_head(line) && section != Section::Installation {
             section = Section::Files;
         }
@@ -76,7 +76,7 @@ fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
         return None;
     }
     let known = by_words(&words, &text);
-    // A numbered line is a heading only where it is nothing else, such as `3. Prerequisites`.
+    // A numbered line is a heading only if it can be nothing else, such as `3. Prerequisites`.
     if line.marker == Some(Marker::Number) && !line.heading {
         return known
             .filter(|_| words.len() <= 3 && now != Section::Installation && now != Section::Fixes)
@@ -85,13 +85,14 @@ fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
     let inside = now == Section::Installation && known.is_none();
     match known {
         Some(known) => Some((known, true)),
-        // A heading that nobody knows is a part of the procedure, and ends every other section.
+        // An unknown heading is a part of the procedure, and ends every section but the
+        // installation.
         None if line.heading && !inside && now != Section::Head => Some((Section::Other, true)),
         None => None,
     }
 }
 
-/// What a sentence opens that is no heading.
+/// Returns the section that a sentence opens although it is not a heading.
 fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
     let text = line.text.to_lowercase();
     let rollup = ["update", "rollup", "hotfix", "package", "fix"]
@@ -135,8 +136,8 @@ fn is_table_head(line: &Line) -> bool {
     super::columns::is_head(&line.text, &line.cells)
 }
 
-/// An article that has no heading above its steps: they begin with the first numbered command of
-/// the console.
+/// Finds the steps of an article that has no heading above them: they begin with the first numbered
+/// command of the console.
 fn without_heading(placed: &mut [Placed<'_>]) {
     if placed
         .iter()

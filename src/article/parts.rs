@@ -5,11 +5,11 @@ use super::commands::{self, Command};
 use super::lines::{Line, Marker};
 use super::outline::Placed;
 
-/// Whether a line only names a part of the procedure.
+/// Returns whether a line only names a part of the procedure.
 pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
     let line = rest[0].line;
     let next = rest.get(1).map(|placed| placed.line);
-    // What is done for each of several names stands below the line that has them.
+    // A line with several names is an instruction: the lines below it are done for each of them.
     if commands::commands(&line.text)
         .iter()
         .any(|command| matches!(command, Command::ForEach(_)))
@@ -18,14 +18,14 @@ pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
     }
     let works = clauses::clauses(&line.text).first().is_some_and(|clause| {
         let navigates = ["expand", "right-click", "click", "type", "double-click"];
-        // A title may begin so too, and has no full stop.
+        // A title may begin with these verbs too, but has no full stop.
         let may = ["open", "select"];
         verb(clause).is_some_and(|(verb, _)| {
             navigates.contains(&verb) || may.contains(&verb) && !is_title(line)
         })
     });
     match line.marker {
-        // `Step 1:` is a part where numbered lines stand below it, else an instruction of its own.
+        // `Step 1:` is a part if numbered lines follow it, and an instruction of its own otherwise.
         Some(Marker::Step(_)) => {
             !works
                 && next.is_some_and(|next| {
@@ -51,7 +51,7 @@ pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
     }
 }
 
-/// The number of a part, where it has one.
+/// Returns the number of a part, if it has one.
 pub(super) fn part_number(line: &Line) -> Option<u32> {
     if let Some(Marker::Step(number)) = line.marker {
         return Some(number);
@@ -60,7 +60,7 @@ pub(super) fn part_number(line: &Line) -> Option<u32> {
     line.text.split([' ', ':', '.']).nth(1)?.parse().ok()
 }
 
-/// The title in "Part 2 – Copy the files", "Phase B: …".
+/// Returns the title in "Part 2 – Copy the files", "Phase B: …".
 pub(super) fn part_name(text: &str) -> Option<&str> {
     let (word, rest) = text.split_once(' ')?;
     let part = ["part", "phase", "stage", "task", "procedure", "section"];
@@ -78,7 +78,7 @@ pub(super) fn part_name(text: &str) -> Option<&str> {
         .then(|| dashed.unwrap_or(name).trim_start())
 }
 
-/// Short, and no sentence.
+/// Returns whether a line is short and not a sentence.
 pub(super) fn is_title(line: &Line) -> bool {
     line.text.chars().count() <= 90
         && !line.text.ends_with(['.', ',', ';'])

@@ -1,4 +1,4 @@
-//! What must be so before the rollup is installed.
+//! Conditions for an installation of the rollup.
 
 use super::lines::Line;
 use super::numbers::numbers;
@@ -28,7 +28,7 @@ pub(super) struct Prerequisites {
     pub(super) open: Vec<Open>,
 }
 
-/// A text with more of them asks for something else.
+/// Largest number of prerequisites; a text with more of them is about something else.
 const MOST: usize = 200;
 
 /// Reads every sentence about prerequisites.
@@ -40,7 +40,8 @@ pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
     for Placed { line, .. } in lines {
         found.paragraph(line);
     }
-    // Outside of their section, only what names a service pack is one beyond doubt.
+    // Outside of their section, only a sentence that names a service pack is certainly a
+    // prerequisite.
     let elsewhere = outline.iter().filter(|placed| {
         !placed.heading
             && matches!(
@@ -71,7 +72,7 @@ impl Prerequisites {
         let mut rest = Vec::new();
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
-            // A sentence that introduces a list says nothing by itself; its entries do. Other
+            // A sentence that introduces a list asks for nothing by itself; its entries do. Other
             // rollups are relations.
             let nothing = lower.starts_with("there are no")
                 || lower.starts_with("no prerequisites")
@@ -84,8 +85,8 @@ impl Prerequisites {
                 rest.push(sentence);
             }
         }
-        // What is left is one question, from where it begins to ask: the sentences explain each
-        // other.
+        // The remaining sentences are one question, from the first that asks for something: they
+        // explain each other.
         let first = if line.marker.is_some() {
             Some(0)
         } else {
@@ -110,8 +111,8 @@ impl Prerequisites {
             },
             line.number,
         ));
-        // A person is asked in any case; only what looks as if it could be checked is worth a
-        // second thought.
+        // The question is asked in any case; only one that looks as if it could be checked is worth
+        // a second thought.
         let lower = text.to_lowercase();
         if ["install", "deploy", "version", "running"]
             .iter()
@@ -176,7 +177,7 @@ impl Prerequisites {
     }
 }
 
-/// Whether a sentence asks for something.
+/// Returns whether a sentence asks for something.
 fn asks(sentence: &str) -> bool {
     const WORDS: [&str; 13] = [
         "must",
@@ -197,7 +198,8 @@ fn asks(sentence: &str) -> bool {
     WORDS.iter().any(|word| lower.contains(word))
 }
 
-/// A question's text without the words that every question has, which tell nothing in its id.
+/// Returns a question's text without the words that every question has, which add nothing to its
+/// id.
 fn without_opening(text: &str) -> &str {
     const OPENINGS: [&str; 8] = [
         "make sure that you have ",
@@ -216,8 +218,8 @@ fn without_opening(text: &str) -> &str {
     opening.map_or(text, |opening| &text[opening.len()..])
 }
 
-/// `The component X must be deployed`: deployed are items alone, installed is anything, unless
-/// its kind is told.
+/// Returns the item in `The component X must be deployed`. Only items are deployed, but anything
+/// can be installed, so `installed` counts only if the sentence names the kind.
 fn item(sentence: &str) -> Option<&str> {
     let text = sentence.trim_end_matches('.');
     let subject = ["must be", "must already be", "has to be"]
@@ -257,7 +259,7 @@ fn item(sentence: &str) -> Option<&str> {
     .then_some(name)
 }
 
-/// `All Gear servers must be at …`: the servers that a sentence is about.
+/// Returns the role of the servers that a sentence is about, as in `All Gear servers must be at …`.
 fn subject(sentence: &str) -> Option<String> {
     let verbs = [" must ", " need ", " require ", " have to ", " should "];
     let end = verbs.iter().filter_map(|verb| sentence.find(verb)).min()?;
@@ -268,7 +270,7 @@ fn subject(sentence: &str) -> Option<String> {
     servers.then(|| role(&format!("on {subject}"))).flatten()
 }
 
-/// A text without the words between a product and its service pack.
+/// Returns a text without the words between a product and its service pack.
 fn without_joint(text: &str) -> &str {
     const JOINTS: [&str; 11] = [
         " with",
@@ -291,7 +293,7 @@ fn without_joint(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// `… install Product 2007 Service Pack 1 (SP1) on …`.
+/// Returns product and service pack in `… install Product 2007 Service Pack 1 (SP1) on …`.
 fn product(sentence: &str) -> Option<(String, u32)> {
     let lower = sentence.to_lowercase();
     if lower.len() != sentence.len() {

@@ -1,11 +1,11 @@
-//! Which other rollups it includes, replaces and requires.
+//! Other rollups that a rollup includes, replaces and requires.
 
 use super::numbers::numbers;
 use super::outline::{Placed, Section};
 use super::{Said, clauses};
 use crate::names::Kb;
 
-/// The relations that the article tells.
+/// Relations that the article states.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
     pub(super) includes: Vec<Said<Kb>>,
@@ -20,7 +20,7 @@ enum Relation {
     Requires,
 }
 
-/// A rollup has no more relations than this of one kind.
+/// Largest number of relations of one kind.
 const MOST: usize = 500;
 
 /// Reads every sentence that relates this rollup to another, and the list below it.
@@ -65,7 +65,7 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
     found
 }
 
-/// What the sentences of a line say about other rollups, each with the numbers that it names.
+/// Returns the relations that the sentences of a line state, each with the numbers that it names.
 fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
     let lower = text.to_lowercase();
     let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"]
@@ -77,8 +77,8 @@ fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
     let mut told = Vec::new();
     for sentence in clauses::sentences(text) {
         let found = relations_of(sentence, section);
-        // "It includes all of X and replaces Y": each verb has its own; "… and replaces it" has
-        // that of the other.
+        // In "It includes all of X and replaces Y" each verb has its own number; in "… and replaces
+        // it" the second verb shares that of the first.
         let ends = found
             .iter()
             .skip(1)
@@ -163,7 +163,7 @@ const MUST: &[&str] = &[
     "must also install",
 ];
 
-/// What a sentence says about other rollups, in its order, and where.
+/// Returns the relations that a sentence states, in its order, each with its offset.
 fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -181,7 +181,8 @@ fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     }
     let first = |words: &[&str]| words.iter().filter_map(|word| lower.find(word)).min();
     let mut found = Vec::new();
-    // In a procedure, files are replaced and components included.
+    // In a procedure, these words are about files that are replaced and components that are
+    // included.
     if section != Section::Installation {
         found.extend(first(REPLACES).map(|at| (Relation::Replaces, at)));
         found.extend(first(INCLUDES).map(|at| (Relation::Includes, at)));
@@ -201,7 +202,7 @@ fn relations_of(sentence: &str, section: Section) -> Vec<(Relation, usize)> {
     found
 }
 
-/// Whether a line of a list is about the number that it begins with.
+/// Returns whether a line of a list is about the number that it begins with.
 fn leads(text: &str, named: &[Kb]) -> bool {
     let Some(first) = named.first() else {
         return false;
@@ -228,7 +229,7 @@ fn leads(text: &str, named: &[Kb]) -> bool {
         .all(|word| word.is_empty() || LABELS.contains(&word))
 }
 
-/// Without the addresses, which repeat the numbers or have others.
+/// Removes the addresses, which repeat the numbers or have others.
 fn without_addresses(text: &str) -> String {
     text.split(' ')
         .filter(|word| !word.contains("://"))

@@ -1,37 +1,37 @@
-//! A row of the file table, taken apart by what each column can hold.
+//! Rows of the file table, split by what each column can hold.
 //!
-//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So all ways are
-//! tried in which the columns can follow each other, and a row is known only where one is left.
+//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So every way is
+//! tried in which the columns can follow each other, and a row is known only if one is left.
 
 use super::columns::Column;
 use super::dates::{self, Day};
 use super::lines::spaced;
 
-/// No row has more ways than this that are worth telling.
+/// Largest number of ways to read a row; more are not worth reporting.
 const WAYS: usize = 64;
 
-/// Tries for one row; a row that takes more is none.
+/// Largest number of attempts for one row; a text that takes more is not a row.
 const TRIES: usize = 1_000;
 
-/// Rows are no longer than this.
+/// Length of the longest row, in bytes.
 const LONGEST: usize = 400;
 
-/// What one row documents, as far as it is known.
+/// Values that one row documents, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) name: String,
     pub(super) version: Option<String>,
     pub(super) size: Option<u64>,
-    /// Whether something stands between the thousands of the size.
+    /// True if a separator groups the thousands of the size.
     pub(super) grouped: bool,
     pub(super) date: Option<String>,
     pub(super) time: Option<(u8, u8)>,
     pub(super) platform: Option<String>,
-    /// What is in doubt though the row is not: a day that may be two.
+    /// Doubt about a value of a row that is otherwise clear, such as a day that may be two.
     pub(super) doubt: Option<String>,
 }
 
-/// All ways in which a row can be read; none where it is no row.
+/// Returns all ways in which a row can be read; none if it is not a row.
 pub(super) fn ways(text: &str, cells: &[String], columns: &[Column]) -> Vec<Fields> {
     if cells.len() == columns.len()
         && let Some(fields) = by_cells(cells, columns)
@@ -67,7 +67,7 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
             .rfind(|end| *end == cell.len());
         match whole {
             Some(end) => fields.take(*column, &cell[..end])?,
-            // A wrong cell loses itself and not its row.
+            // A wrong cell loses its own value and not its row.
             None if *column != Column::Name => fields.doubt(format!("`{cell}` is not understood")),
             None => return None,
         }
@@ -86,7 +86,8 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
     (!fields.name.is_empty()).then_some(fields)
 }
 
-/// Whether a cell can hardly be anything but a version: numbers joined by two dots at least.
+/// Returns whether a cell can hardly be anything but a version: numbers joined by at least two
+/// dots.
 fn is_version(cell: &str) -> bool {
     let mut ends = Vec::new();
     versions(cell, &mut ends);
@@ -124,7 +125,7 @@ impl Search<'_> {
 }
 
 impl Fields {
-    /// Takes what stands in a column; nothing where it does not fit after all.
+    /// Takes the text of a column; returns nothing if it does not fit after all.
     fn take(&mut self, column: Column, text: &str) -> Option<()> {
         if is_nothing(text) && column != Column::Name {
             return Some(());
@@ -165,7 +166,7 @@ impl Fields {
     }
 }
 
-/// Where a value of the column can end that begins here.
+/// Returns the offsets at which a value of the column that begins here can end.
 fn endings(text: &str, column: Column) -> Vec<usize> {
     if column == Column::Name {
         return names(text);
@@ -207,12 +208,12 @@ const NOTHING: [&str; 8] = [
     "—",
 ];
 
-/// Whether a cell says that there is nothing to say.
+/// Returns whether a cell states that there is no value.
 fn is_nothing(cell: &str) -> bool {
     cell.is_empty() || NOTHING.contains(&cell.to_lowercase().as_str())
 }
 
-/// The length of the words at the beginning that say so.
+/// Returns the length of the words at the beginning that state so.
 fn nothing(text: &str) -> Option<usize> {
     NOTHING
         .iter()
@@ -223,7 +224,7 @@ fn nothing(text: &str) -> Option<usize> {
         .map(|word| word.len())
 }
 
-/// A name with an extension of letters: after a dot, two to five of them.
+/// Returns the ends of names with an extension of letters: after a dot, two to six of them.
 fn names(text: &str) -> Vec<usize> {
     let mut ends = Vec::new();
     for (dot, _) in text.match_indices('.').filter(|(dot, _)| *dot > 0) {
@@ -231,8 +232,8 @@ fn names(text: &str) -> Vec<usize> {
             .bytes()
             .take_while(u8::is_ascii_alphabetic)
             .count();
-        // Case tells where an extension ends before it, such as `msiNot` and `dllx86` do not end
-        // in.
+        // The next value may follow an extension directly, as in `msiNot` and `dllx86`, so each
+        // length counts.
         ends.extend((2..=letters.min(6)).map(|length| dot + 1 + length));
         let known = ["7z", "mp3", "ps1"]
             .iter()
@@ -244,7 +245,7 @@ fn names(text: &str) -> Vec<usize> {
             && !text[..*end].contains("  ")
     };
     ends.retain(named);
-    // Where an extension that everybody knows can end, no other is meant.
+    // If a well-known extension can end here, no other is meant.
     let known = |end: &usize| {
         let name = &text[..*end];
         name.rfind('.')
@@ -262,7 +263,8 @@ const EXTENSIONS: [&str; 34] = [
     "asp", "htm", "html", "css", "sys", "ocx", "tlb", "chm",
 ];
 
-/// Numbers joined by dots, two to four of them; every length that can be, since a size may follow.
+/// Adds the ends of two to four numbers joined by dots, at every possible length, since a size may
+/// follow.
 fn versions(text: &str, ends: &mut Vec<usize>) {
     let mut parts = 1;
     let mut before = None;
@@ -277,7 +279,7 @@ fn versions(text: &str, ends: &mut Vec<usize>) {
     }
 }
 
-/// Digits in groups of three, or without groups; every length that can be.
+/// Adds the ends of digits in groups of three or without groups, at every possible length.
 fn sizes(text: &str, ends: &mut Vec<usize>) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count().min(15);
     ends.extend(1..=digits);
@@ -316,7 +318,7 @@ fn size(text: &str) -> Option<u64> {
         .flatten()
 }
 
-/// The day at the beginning, and where its year can end.
+/// Adds the end of the day at the beginning.
 fn days(text: &str, ends: &mut Vec<usize>) {
     ends.extend(dates::day(text).map(|(_, length)| length));
 }

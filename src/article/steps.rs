@@ -1,4 +1,4 @@
-//! The steps of the manifest, as they come out of the procedure.
+//! Steps of the manifest, as the procedure yields them.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::names::Folded;
 /// A step of the manifest.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// Made last, when all steps are known.
+    /// Assigned last, when all steps are known.
     pub(super) id: String,
     pub(super) title: Option<String>,
     pub(super) does: Does,
-    /// The line of the article that it comes from.
+    /// Line of the article that it comes from.
     pub(super) line: u32,
-    /// What is left to decide about it.
+    /// Decisions about it that are left.
     pub(super) todo: Vec<Said<String>>,
 }
 
@@ -28,12 +28,12 @@ pub(super) struct Servers {
     pub(super) platform: Option<&'static str>,
 }
 
-/// What a step does.
+/// Action of a step.
 #[derive(Debug)]
 pub(super) enum Does {
     Batch(Queued, Selection),
-    /// What an earlier uninstall step removed, by its place among the steps; none where no step is
-    /// the one that is meant.
+    /// Installs what an earlier uninstall step removed, given as the index of that step; none if no
+    /// step is known to be the one that is meant.
     Reinstall(Option<usize>),
     Copy {
         files: Listed,
@@ -52,18 +52,18 @@ pub(super) enum Does {
     Manual(ByHand),
 }
 
-/// What a person does, in the article's words.
+/// Manual work, in the article's words.
 #[derive(Debug, Default)]
 pub(super) struct ByHand {
     pub(super) lines: Vec<Said<String>>,
-    /// How it is taken back.
+    /// Instructions to roll it back.
     pub(super) undo: Option<Said<String>>,
-    /// Not everybody who installs the rollup has to do it.
+    /// True if only some who install the rollup have to do it.
     pub(super) optional: bool,
 }
 
 impl ByHand {
-    /// The role whose servers the lines name, if they name but one.
+    /// Returns the role whose servers the lines name, if they name only one.
     pub(super) fn role(&self) -> Option<Said<String>> {
         let mut roles = self
             .lines
@@ -79,9 +79,9 @@ impl ByHand {
 pub(super) enum Listed {
     Named(Vec<Said<String>>),
     Others,
-    /// The others without these.
+    /// All others except these.
     OthersBut(Vec<String>),
-    /// All with this extension; the file table tells which.
+    /// All with this extension; the file table shows which.
     Ending(String),
 }
 
@@ -105,13 +105,13 @@ pub(super) struct Selection {
     /// In the order in which the article first names them.
     pub(super) items: Vec<(Said<String>, Vec<Said<String>>)>,
     pub(super) groups: Vec<Said<String>>,
-    /// Where each group and each item of it is, so that long lists stay cheap.
+    /// Index into `items` for each group and each item of it, so that long lists stay cheap.
     known: BTreeMap<(Folded, Option<Folded>), usize>,
     /// In the order in which the article gives them.
     pub(super) parameters: Vec<Parameter>,
 }
 
-/// What a procedure is given.
+/// Parameter of a procedure.
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) procedure: String,
@@ -139,7 +139,7 @@ impl Selection {
         }
     }
 
-    /// Gives a procedure a parameter; the last value is the one that stays in the box.
+    /// Gives a procedure a parameter; a later value replaces an earlier one, as in the box.
     pub(super) fn parameter(&mut self, given: Parameter) {
         self.parameters
             .retain(|known| (&known.procedure, &known.name) != (&given.procedure, &given.name));
@@ -147,7 +147,7 @@ impl Selection {
     }
 
     pub(super) fn group(&mut self, group: Said<String>) {
-        // The empty name is that of no item.
+        // No item has the empty name, so it marks the group itself.
         let key = (Folded::of(&group.value), Some(Folded::of("")));
         if self.known.insert(key, 0).is_none() {
             self.groups.push(group);
@@ -163,7 +163,7 @@ fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
         .collect()
 }
 
-/// Gives every step a short id that no other has: its action, and its target where that says more.
+/// Gives every step a short unique id: its action, and its target if that adds information.
 pub(super) fn name(steps: &mut [Step]) {
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     for step in steps {
@@ -176,7 +176,7 @@ pub(super) fn name(steps: &mut [Step]) {
             } else {
                 format!("{id}-{count}")
             };
-            // A name that ends in a number may already be another one's.
+            // A name that ends in a number may already belong to another step.
             let numbered = step.id.clone();
             if numbered == id || taken.insert(numbered, 1).is_none() {
                 break;

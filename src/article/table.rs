@@ -9,20 +9,20 @@ use super::rows::{self, Fields};
 use super::{Open, Said};
 use crate::names::{FileName, Folded};
 
-/// Windows Installer packages are compound files of sectors of this size.
+/// Size of a sector, in bytes. Windows Installer packages are compound files of such sectors.
 const SECTOR: u64 = 512;
 
-/// So many lines below the head of a table are no rows, and then there is none.
+/// Number of lines below the head of a table that are not rows at which the table is given up.
 const MISSES: usize = 2_000;
 
-/// What the article documents of the files.
+/// Files as the article documents them.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) rows: Vec<Said<Row>>,
     pub(super) open: Vec<Open>,
-    /// The line of its head.
+    /// Line of its head.
     pub(super) head: Option<u32>,
-    /// Whether there are rows, and no head that says what they hold.
+    /// True if there are rows, but no head that names their columns.
     pub(super) headless: bool,
 }
 
@@ -31,17 +31,17 @@ pub(super) struct Table {
 pub(super) struct Row {
     pub(super) name: String,
     pub(super) size: Option<u64>,
-    /// As TOML has it.
+    /// Timestamp as TOML writes it.
     pub(super) modified: Option<String>,
     pub(super) platform: Option<String>,
     pub(super) version: Option<String>,
-    /// What could not be known of it.
+    /// Values that could not be determined.
     pub(super) todo: Option<String>,
-    /// How a doubt was settled.
+    /// Reason that settled a doubt.
     pub(super) settled: Option<String>,
 }
 
-/// Every row that stands below the head of a table.
+/// Reads every row below the head of a table.
 pub(super) fn table(outline: &[Placed<'_>]) -> Table {
     let mut reader = Reader::default();
     let mut at = 0;
@@ -54,17 +54,17 @@ pub(super) fn table(outline: &[Placed<'_>]) -> Table {
 #[derive(Default)]
 struct Reader {
     columns: Option<Vec<Column>>,
-    /// With the line and all ways to read it.
+    /// Rows, each with its line and all ways to read it.
     found: Vec<Said<Vec<Fields>>>,
-    /// How many lines did not fit the columns.
+    /// Number of lines that did not fit the columns.
     misses: usize,
-    /// The lines of rows without a head above them.
+    /// Lines of rows without a head above them.
     headless: Vec<u32>,
     table: Table,
 }
 
 impl Reader {
-    /// Takes what stands here, and tells how many lines that was.
+    /// Takes the lines at this position, and returns how many they were.
     fn take(&mut self, rest: &[Placed<'_>]) -> usize {
         let Placed { line, section, .. } = rest[0];
         if let Some(columns) = columns::is_head(&line.text, &line.cells)
@@ -104,7 +104,7 @@ impl Reader {
                 line,
                 "looks like a row of the file table and does not fit its columns",
             ),
-            // The table is over where its section is.
+            // The table ends with its section.
             false if section != Section::Files => self.columns = None,
             false => {}
         }
@@ -124,7 +124,7 @@ impl Reader {
         });
     }
 
-    /// What is missing is one line, so one point tells of all rows below it.
+    /// Reports rows without a head: one line is missing, so one point covers all rows below it.
     fn tell_headless(&mut self) {
         let (Some(first), Some(last)) = (self.headless.first(), self.headless.last()) else {
             return;
@@ -140,7 +140,8 @@ impl Reader {
         self.table.headless = true;
     }
 
-    /// Rows with one reading first: they tell which of several another row means.
+    /// Builds the rows. Rows with one reading come first: they show which of several another row
+    /// means.
     fn finish(mut self) -> Table {
         self.tell_headless();
         let sure = self.found.iter().filter(|found| found.value.len() == 1);
@@ -177,7 +178,7 @@ impl Reader {
     }
 }
 
-/// A head whose cells stand below each other, and its height.
+/// Returns a head whose cells are below each other, and its height.
 fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
     let titles = rest
         .iter()
@@ -187,13 +188,13 @@ fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
     if titles.len() < 3 || !columns::is_table(&titles) {
         return None;
     }
-    // A row cannot begin with a title.
+    // A row cannot begin with a title, so all of these belong to the head.
     titles.truncate(10);
     let height = titles.len();
     Some((titles, height))
 }
 
-/// A row whose cells stand below each other.
+/// Returns a row whose cells are below each other, and its height.
 fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, usize)> {
     if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
         return None;
@@ -216,13 +217,13 @@ fn looks_like_row(line: &Line) -> bool {
         || starts_with_file(&line.text) && line.cells.len() >= 3
 }
 
-/// Whether a line can be nothing but a row, also below a heading in another language.
+/// Returns whether a line can be nothing but a row, also below a heading in another language.
 fn is_dated_row(line: &Line) -> bool {
     line.cells.len() >= 4 && looks_like_row(line) && super::dates::day_in(&line.text).is_some()
 }
 
-/// Whether a line begins as a row does and has the digits of a size and a day, however they run
-/// into each other.
+/// Returns whether a line begins as a row does and has the digits of a size and a day, however they
+/// run into each other.
 fn is_glued(line: &Line) -> bool {
     starts_with_file(&line.text)
         && line.text.len() <= 400
@@ -235,15 +236,15 @@ fn moment(fields: &Fields) -> Moment {
     (fields.date.clone(), fields.time)
 }
 
-/// Whether the table writes all its thousands in groups: some row has no other reading, and none
-/// has only others.
+/// Returns whether the table writes all its thousands in groups: some row has only grouped
+/// readings, and none has only ungrouped ones.
 fn groups_thousands(found: &[Said<Vec<Fields>>]) -> bool {
     let large = |way: &Fields| way.size.is_some_and(|size| size >= 1_000);
     let each = |fits: &dyn Fn(&Fields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
     each(&|way| large(way) && way.grouped) && !each(&|way| large(way) && !way.grouped)
 }
 
-/// One row from all ways to read it.
+/// Makes one row from all ways to read it.
 fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row {
     let mut settled = None;
     let mut narrow = |ways: &mut Vec<Fields>, why: &str, fits: &dyn Fn(&Fields) -> bool| {
@@ -337,7 +338,7 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row 
     }
 }
 
-/// As much of a line as a message has room for.
+/// Returns as much of a line as a message has room for.
 pub(super) fn short(text: &str) -> String {
     const MOST: usize = 100;
     match text.char_indices().nth(MOST) {

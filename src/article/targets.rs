@@ -1,25 +1,25 @@
-//! What a clause is about: names in the console, servers of a kind, files.
+//! Objects of a clause: names in the console, servers of a kind, files.
 
 use super::lines::spaced;
 
-/// What a clause points at in the console.
+/// Objects in the console that a clause points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Targets {
     Named(Vec<String>),
     /// The list below the sentence.
     Following,
-    /// Each server below an item; below the one that was expanded last where none is named.
+    /// Each server below an item; below the one that was expanded last if none is named.
     Servers(Option<String>),
-    /// What an earlier part of the procedure removed, with the number of that part where the text
-    /// tells it.
+    /// Objects that an earlier part of the procedure removed, with the number of that part if the
+    /// text gives it.
     Removed(Option<u32>),
-    /// A word for a kind of node, which stands for each of those that were named before.
+    /// Word for a kind of node, which refers to each of those that were named before.
     Anyone,
-    /// What the sentence before was about.
+    /// Objects of the sentence before.
     Same,
 }
 
-/// What begins the words for all servers below an item.
+/// Words that begin a phrase for all servers below an item.
 const SERVERS: [&str; 7] = [
     "each server",
     "every server",
@@ -30,7 +30,7 @@ const SERVERS: [&str; 7] = [
     "each computer",
 ];
 
-/// What stands between the servers and their item.
+/// Words between the servers and their item.
 const BELOW: [&str; 9] = [
     " under ",
     " below ",
@@ -43,7 +43,7 @@ const BELOW: [&str; 9] = [
     " that hosts ",
 ];
 
-/// Reads what stands behind "right-click" or "uninstall".
+/// Reads the words after "right-click" or "uninstall".
 pub(super) fn targets(text: &str) -> Targets {
     let text = text
         .strip_prefix("on ")
@@ -95,7 +95,7 @@ pub(super) fn targets(text: &str) -> Targets {
     Targets::Named(names(text))
 }
 
-/// The number in "in step 2", "in part 2".
+/// Returns the number in "in step 2", "in part 2".
 fn part_after(lower: &str) -> Option<u32> {
     let rest = [" in step ", " in part "]
         .iter()
@@ -107,8 +107,8 @@ fn part_after(lower: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
-/// Words for a kind of node, which name none: "the Web service" is the one that the sentence before
-/// spoke of.
+/// Returns whether a text only has words for a kind of node, which name none: "the Web service" is
+/// the one that the sentence before was about.
 pub(super) fn is_anyone(text: &str) -> bool {
     const KINDS: [&str; 12] = [
         "web",
@@ -132,10 +132,10 @@ pub(super) fn is_anyone(text: &str) -> bool {
     words.is_some_and(|words| words.split_whitespace().all(|word| KINDS.contains(&word)))
 }
 
-/// Names that are parted by commas, of which the last may have an "and".
+/// Returns names that are separated by commas, of which the last may have an "and".
 pub(super) fn names(text: &str) -> Vec<String> {
     let quoted: Vec<&str> = text.split('"').collect();
-    // Quotation marks say where names begin and end.
+    // Quotation marks show where names begin and end.
     if quoted.len() >= 5 {
         return quoted
             .iter()
@@ -173,9 +173,9 @@ pub(super) fn names(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The platform that a text about servers narrows them to.
+/// Returns the platform that a text about servers narrows them to.
 pub(super) fn platform(text: &str) -> Option<&'static str> {
-    // An installer's name may have the word too, but never as one of its own.
+    // An installer's name may contain the word too, but never as a word of its own.
     let words = || text.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
     let has = |wanted: &[&str]| {
         words().any(|word| {
@@ -191,7 +191,7 @@ pub(super) fn platform(text: &str) -> Option<&'static str> {
     }
 }
 
-/// A name without its article, its quotation marks, and the word for what it is.
+/// Returns a name without its article, its quotation marks, and the word for its kind.
 pub(super) fn name(text: &str) -> String {
     let mut name = text.trim().trim_end_matches(['.', ',', ':', ';']).trim();
     for article in ["the ", "The ", "each ", "every "] {
@@ -215,7 +215,7 @@ pub(super) fn name(text: &str) -> String {
         " in the tree",
         " in the tool",
     ];
-    // Only in small letters: `Front End Component` is a name.
+    // Only in lower case: `Front End Component` is a name.
     for word in WORDS {
         name = name.strip_suffix(word).unwrap_or(name);
     }
@@ -225,7 +225,7 @@ pub(super) fn name(text: &str) -> String {
     spaced(name.trim_matches(['"', '\'', '`', '*', ' ']))
 }
 
-/// A service's name, without the words for what it is.
+/// Returns a service's name, without the words for its kind.
 pub(super) fn service(text: &str) -> String {
     let name = name(text);
     let lower = name.to_lowercase();
@@ -251,7 +251,7 @@ pub(super) fn service(text: &str) -> String {
     spaced(name.trim_matches(['"', '\'', ' ']))
 }
 
-/// The names of services: "the A service", "the A and B services".
+/// Returns the names of services: "the A service", "the A and B services".
 pub(super) fn services(text: &str) -> Vec<String> {
     let plural = text.trim_end_matches(['.', ':']).to_lowercase();
     let plural = ["services", "applications"]
@@ -270,7 +270,7 @@ pub(super) fn services(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The role in "on the X servers", "on each server that runs X"; nothing where all servers are
+/// Returns the role in "on the X servers", "on each server that runs X"; nothing if all servers are
 /// meant.
 pub(super) fn role(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
@@ -312,12 +312,12 @@ fn role_after(text: &str) -> Option<String> {
     None
 }
 
-/// "… server that runs the X"
+/// Returns the role in "… server that runs the X".
 fn hosted(words: Vec<&str>) -> Option<String> {
     let mut words = words
         .into_iter()
         .skip_while(|word| ["that", "which", "where", "with", "is", "are"].contains(word));
-    // What a server merely has is no role: "all servers that have components of X".
+    // Something that a server merely has is not a role: "all servers that have components of X".
     let runs = [
         "runs", "run", "running", "hosts", "host", "hosting", "holds", "hold",
     ];
@@ -333,7 +333,7 @@ fn hosted(words: Vec<&str>) -> Option<String> {
     (!rest.is_empty()).then(|| slug(&rest.join(" "), 3))
 }
 
-/// Where a word stands that is a whole one.
+/// Returns the position of a word that is not part of another one.
 fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
     text.get(from..)?
         .match_indices(word)
@@ -344,7 +344,7 @@ fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
         })
 }
 
-/// A text without its words about servers, from where they begin to its end.
+/// Returns a text without its words about servers, from where they begin to its end.
 pub(super) fn without_role(text: &str) -> &str {
     let lower = text.to_lowercase();
     if lower.len() != text.len() {
@@ -365,7 +365,7 @@ pub(super) fn without_role(text: &str) -> &str {
     text
 }
 
-/// Whether a text says that something is done on several or all servers.
+/// Returns whether a text is about something that is done on several or all servers.
 pub(super) fn is_about_servers(text: &str) -> bool {
     let lower = text.to_lowercase();
     find_word(&lower, "on", 0).is_some_and(|at| {
@@ -377,7 +377,7 @@ pub(super) fn is_about_servers(text: &str) -> bool {
     })
 }
 
-/// The first words of a text as a role or an id: small letters, digits and `-`.
+/// Returns the first words of a text as a role or an id: lower-case letters, digits and `-`.
 pub(super) fn slug(text: &str, most: usize) -> String {
     let words = text
         .split(|c: char| !c.is_alphanumeric())

@@ -1,10 +1,10 @@
-//! Sentences that tell something and ask for nothing.
+//! Sentences that inform and ask for nothing.
 
 use super::clauses::verb;
 use super::commands::Command;
 
-/// The words of a way back, such as "To return to the former state, restore the database", without
-/// those that lead to it.
+/// Returns the instructions of a rollback, such as "To return to the former state, restore the
+/// database", without the words that introduce them.
 pub(super) fn way_back(text: &str) -> Option<String> {
     const LEADS: [&str; 8] = [
         "to return to the former state",
@@ -24,10 +24,11 @@ pub(super) fn way_back(text: &str) -> Option<String> {
     Some(first.to_uppercase().chain(letters).collect())
 }
 
-/// Such as "If your site also uses X": only some who install the rollup have to do it.
+/// Returns whether only some who install the rollup have to do it, such as "If your site also uses
+/// X".
 pub(super) fn is_optional(text: &str) -> bool {
     let lower = text.to_lowercase();
-    // "If you have not made a backup, make one" is for everybody.
+    // "If you have not made a backup, make one" applies to everyone.
     if ["if you have not ", "if you did not ", "if you do not "]
         .iter()
         .any(|start| lower.starts_with(start))
@@ -46,7 +47,7 @@ pub(super) fn is_optional(text: &str) -> bool {
         || lower.contains("(optional)")
 }
 
-/// Whether a sentence only tells something.
+/// Returns whether a sentence only informs.
 pub(super) fn tells(sentence: &str, commands: &[Command]) -> bool {
     let lower = sentence.to_lowercase();
     commands
@@ -55,7 +56,8 @@ pub(super) fn tells(sentence: &str, commands: &[Command]) -> bool {
         && (is_telling(&lower) || prepares(&lower))
 }
 
-/// What a person has at hand before the window, such as time, a password or an account.
+/// Returns whether a sentence names what to have ready before the maintenance window, such as time,
+/// a password or an account.
 fn prepares(lower: &str) -> bool {
     let ready = [" at hand", " ready", " available"]
         .iter()
@@ -72,8 +74,9 @@ fn prepares(lower: &str) -> bool {
         || lower.starts_with("have ") && ready
 }
 
-/// Such as "Rating servers with a 32-bit edition keep their engine": it begins with what it is
-/// about. An order begins with a verb, and that has no such ending.
+/// Returns whether a sentence begins with its subject, such as "Rating servers with a 32-bit
+/// edition keep their engine", or with a participle. An instruction begins with a verb, and only
+/// those in `NOT_DONE` end in `ed`.
 fn is_statement(lower: &str) -> bool {
     const NOT_DONE: [&str; 7] = ["need", "embed", "feed", "proceed", "seed", "shed", "speed"];
     let first = lower.split(' ').next().unwrap_or_default();
@@ -100,7 +103,7 @@ fn is_statement(lower: &str) -> bool {
         && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))
 }
 
-/// Whether a line that has no command only tells something.
+/// Returns whether a line without a command only informs.
 fn is_telling(lower: &str) -> bool {
     let starts = [
         "this ",

@@ -58,7 +58,7 @@ fn parsed(draft: &str) -> Manifest {
     manifest.unwrap_or_else(|| panic!("{findings:#?}\n{draft}"))
 }
 
-/// What holds of every draft, whatever it was made from.
+/// Checks what holds of every draft, whatever it was made from.
 fn is_sound(bytes: &[u8]) {
     let Ok(imported) = import(bytes) else { return };
     let parsed: Result<toml::Table, _> = toml::from_str(&imported.draft);
@@ -112,7 +112,7 @@ fn an_article_becomes_a_manifest() {
     assert_eq!(manifest.rollup.reviewed.as_deref(), Some("2010-11-06"));
 }
 
-/// The steps of a procedure, as their actions with what they are about.
+/// Returns the steps of a procedure, as their actions with their targets.
 fn steps(procedure: &str) -> Vec<String> {
     let text = format!("Article ID: 612345\n\nInstallation information\n\n{procedure}");
     let draft = import(text.as_bytes()).expect("it is one").draft;
@@ -369,7 +369,7 @@ fn the_same_article_means_the_same_in_every_encoding() {
     }
 }
 
-/// Texts made to hurt are read in the time that their size takes.
+/// Checks that hostile texts are read in time proportional to their size.
 #[test]
 fn long_texts_take_no_longer_than_their_length() {
     let begun = std::time::Instant::now();

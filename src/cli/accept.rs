@@ -1,4 +1,4 @@
-//! `accept`: what lies on disk is taken for true. It moves no installed file.
+//! `accept`: accepts drift, so that the records match what is on disk. Moves no installed file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use crate::run::{
     standing, unusable,
 };
 
-/// `rollup accept`.
+/// Runs `rollup accept`.
 pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     out::say(format_args!(
@@ -60,12 +60,12 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     }
 }
 
-/// Who accepts, and why.
+/// Returns the user who accepts, and the reason they gave.
 fn said(args: &args::Accept) -> (String, String) {
     (user(), args.reason.clone())
 }
 
-/// A run is closed, or set aside, as a whole.
+/// Refuses named items: a run is closed or quarantined only as a whole.
 fn without_items(args: &args::Accept, what: String, next: &Next<'_>) -> Result<(), Failure> {
     match args.items.is_empty() {
         true => Ok(()),
@@ -78,7 +78,7 @@ fn without_items(args: &args::Accept, what: String, next: &Next<'_>) -> Result<(
     }
 }
 
-/// Sets the folders of runs aside that nobody can go on with.
+/// Quarantines the directories of runs that can be neither resumed nor undone.
 fn aside(
     disk: &LockedDeployment,
     unusable: &[Unusable],
@@ -128,7 +128,7 @@ fn aside(
     Ok(Exit::Ok)
 }
 
-/// Closes the unfinished run as it stands.
+/// Closes the unfinished run in its current state.
 fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
     let folder = disk.tree().path().to_owned();
     let next = Next(&folder);
@@ -193,7 +193,8 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
     Ok(Exit::Ok)
 }
 
-/// Which swaps are done, between and not begun, what stands in the way, and what is empty now.
+/// Shows which swaps are done, between and not begun, which files conflict, and which paths are
+/// empty now.
 fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
     let examined = examine(tree, run, plan).map_err(|error| inputs::disk(&error))?;
     let number = |wanted: SwapProgress| {
@@ -238,7 +239,7 @@ fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What lies in the slots of a run whose plan says nothing.
+/// Shows what the slots of a run hold whose plan cannot be read.
 fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     let slots = run.join("slots").expect("a plain name");
     let mut all: Vec<String> = Vec::new();
@@ -259,7 +260,7 @@ fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes for true whatever drifted, or the chosen instances.
+/// Accepts all drift, or that of the chosen instances.
 fn drift(
     site: &Site,
     mut disk: LockedDeployment,
@@ -340,7 +341,7 @@ fn found(
         Snapshot::read(tree, site.description.clone(), interest)
             .map_err(|error| inputs::disk(&error))
     };
-    // The records say what is to be hashed.
+    // The records determine which files have to be hashed.
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
     let snapshot = read(&interest)?;
     let accepting = plan::accept(&snapshot, &expectation, chosen, reason);
@@ -366,7 +367,7 @@ fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath,
     let width = out::width();
     let told = |path: &RelPath, what: &str| {
         let path = format!("  `{}`", Shown(path.as_str()));
-        // A path stays in one piece; what is told about it goes below where the line would be too
+        // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
         let gap = if path.chars().count() + 1 + what.chars().count() <= width {
             " "
@@ -398,7 +399,7 @@ fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath,
     out::line("no installed file is moved or changed");
 }
 
-/// What has to be mended by hand.
+/// Lists the paths that have to be fixed by hand.
 fn not_acceptable(left: &BTreeMap<RelPath, String>) -> Failure {
     let mut failure = Failure::new(Exit::Mismatch, "");
     failure.reasons = left
@@ -408,7 +409,7 @@ fn not_acceptable(left: &BTreeMap<RelPath, String>) -> Failure {
     failure.next("mend what is named by hand, or put it back from a backup")
 }
 
-/// The instances that were named; `None` where none was. All mistakes are told at once.
+/// Returns the named instances, or `None` if none is named. Reports all mistakes at once.
 fn chosen(site: &Description, named: &[String]) -> Result<Option<BTreeSet<Instance>>, Failure> {
     if named.is_empty() {
         return Ok(None);
@@ -431,15 +432,15 @@ fn chosen(site: &Description, named: &[String]) -> Result<Option<BTreeSet<Instan
     }
 }
 
-/// A name that nothing has.
+/// Name that no item has, with help.
 struct Unknown {
     what: String,
     help: String,
 }
 
-/// What a name stands for: everything, or what is on the server behind an `@`.
+/// Returns the instances that a name refers to: all of them, or those on the server after an `@`.
 fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> {
-    // A name may itself hold an `@`.
+    // A name may itself contain an `@`.
     let (name, server) = match (items(site, named), named.rsplit_once('@')) {
         (None, Some((name, server))) => (name, Some(server)),
         _ => (named, None),
@@ -474,7 +475,7 @@ fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> 
     })
 }
 
-/// An item by name, alias or path, or everything below a group.
+/// Returns an item by name, alias or path, or every item below a group.
 fn items(site: &Description, name: &str) -> Option<Vec<ItemId>> {
     let by_path = || {
         let (group, name) = name.rsplit_once('/')?;

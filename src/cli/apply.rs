@@ -1,4 +1,4 @@
-//! `apply`: both halves of a run, or the second one of what lies staged.
+//! `apply`: both halves of a run, or only the second one if the run is already staged.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::events::Began;
 use crate::plan::{Plan, Planned};
 use crate::run::{self, Asked, BackedUp, Ended, Place, preflight};
 
-/// `rollup apply`.
+/// Runs `rollup apply`.
 pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
     job.needs_payload()?;
@@ -55,7 +55,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     run_job(&job, &asking, wishes)
 }
 
-/// What is typed to do the same once more.
+/// Returns the command that does the same again.
 fn again(job: &Job, args: &args::Apply) -> String {
     let mut command = job.apply_again();
     if let Some(step) = &args.stop_before {
@@ -73,7 +73,7 @@ fn again(job: &Job, args: &args::Apply) -> String {
     command
 }
 
-/// A step that the manifest has.
+/// Checks that the manifest has the named step.
 fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
     let steps = &job.loaded.manifest.steps;
     if steps.iter().any(|step| step.id.eq_ignore_ascii_case(named)) {
@@ -151,7 +151,7 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<
     )
 }
 
-/// Stages, backs up and commits; or the rest of it, where the run lies staged.
+/// Stages, backs up and commits; or only backs up and commits if the run is already staged.
 fn both_halves(
     job: &Job,
     begun: &Begun,
@@ -192,7 +192,7 @@ fn both_halves(
     run::commit(disk, plan, staged, progress).map_err(|error| inputs::not_begun(&error))
 }
 
-/// Tells how a run ended, and chooses the exit code.
+/// Reports how a run ended, and chooses the exit code.
 fn conclude(
     job: &Job,
     plan: &Plan,

@@ -1,4 +1,4 @@
-//! `apply --backup-dir`: the files that will be replaced go to another place first.
+//! `apply --backup-dir`: copies the files that will be replaced to another directory first.
 
 use std::path::Path;
 
@@ -14,16 +14,16 @@ use crate::names::{Shown, chain};
 use crate::plan::{Plan, What};
 use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
 
-/// A backup that was asked for and can be made.
+/// Backup that was asked for and can be made.
 pub(super) struct Backup {
     place: Place,
-    /// The run's name.
+    /// Name of the run.
     run: String,
-    /// What came of it.
+    /// Finished backup, if it was made.
     pub(super) made: Option<BackedUp>,
 }
 
-/// The directory that was given, which is outside of every deployment and of the payload.
+/// Finds the given directory, and refuses one inside a deployment or the payload.
 pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
     let place = Place::find(folder, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
@@ -36,7 +36,7 @@ pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
 }
 
 impl Backup {
-    /// Finds out whether the backup can be made, and says what it will hold, before anybody is
+    /// Checks that the backup can be made, and reports what it will hold, before any question is
     /// asked.
     pub(super) fn ready(folder: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
         let deployment = job.tree();
@@ -55,7 +55,7 @@ impl Backup {
         })
     }
 
-    /// Makes it.
+    /// Makes the backup.
     pub(super) fn make(
         &mut self,
         deployment: &Tree,
@@ -66,9 +66,9 @@ impl Backup {
         Ok(())
     }
 
-    /// Removes it where nothing was replaced after all: it would be in the way of the next one.
+    /// Removes the backup if nothing was replaced after all: it would conflict with the next one.
     pub(super) fn take_away(&mut self, deployment: &Tree) {
-        // The record that a commit begins may be written, though that could not be brought to disk.
+        // The record that begins a commit may be written even if it could not be synced to disk.
         let is_ours =
             |run: &Run| run.name() == self.run && matches!(run.state(), RunState::Unfinished(_));
         if runs(deployment).map_or(true, |runs| runs.iter().any(is_ours)) {
@@ -86,7 +86,7 @@ impl Backup {
     }
 }
 
-/// What a dry run tells of a backup.
+/// Reports in a dry run what a backup would hold, or why it would be refused.
 pub(super) fn told_ahead(place: &Place, deployment: &Tree, plan: &Plan) -> Result<(), Failure> {
     let run = name(deployment, plan)?;
     match place.check(deployment, plan, &run, StagedYet::No) {
@@ -118,7 +118,7 @@ fn announce(place: &Place, run: &str, plan: &Plan) {
     ));
 }
 
-/// Where a backup is, and how large.
+/// Describes where a backup is, and how large.
 pub(super) fn backed_up(backup: &BackedUp) -> String {
     let files = count(backup.files, "replaced file", "replaced files");
     let folder = backup.folder.display().to_string();
@@ -129,7 +129,7 @@ pub(super) fn backed_up(backup: &BackedUp) -> String {
     )
 }
 
-/// Without its backup a run is not begun, and what was staged for it goes.
+/// Describes a failed backup: the run is not begun without it, and what was staged is removed.
 pub(super) fn failed(
     error: &BackupError,
     thrown: Result<(), DiskError>,
@@ -143,7 +143,7 @@ pub(super) fn failed(
     }
 }
 
-/// The same, where the run had been staged before.
+/// Describes a failed backup of a run that was staged by an earlier command, and stays staged.
 pub(super) fn failed_beside(error: &BackupError, staged: &Run) -> Failure {
     failure(error).now(format!(
         "nothing of the deployment has changed; run {} still lies staged",

@@ -1,4 +1,4 @@
-//! `rehearse --crash-everywhere`: the processes that are killed, and the table of what came of it.
+//! `rehearse --crash-everywhere`: the processes that are killed, and the table of the results.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -21,7 +21,7 @@ use crate::rehearse::{
     CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, Way, crash_everywhere,
 };
 
-/// How many failing points are told one by one.
+/// Number of failing points that are listed one by one.
 const TOLD: usize = 20;
 
 /// Kills at every point, and shows the table.
@@ -83,7 +83,7 @@ pub(super) fn everywhere(
     }
 }
 
-/// What every `apply` is given, as it would be typed.
+/// Returns the arguments that every `apply` gets, as they would be typed.
 fn arguments(args: &Rehearse, lab: &Lab, confirmed: &[String]) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec![
         args.manifest.clone().into(),
@@ -110,7 +110,7 @@ fn arguments(args: &Rehearse, lab: &Lab, confirmed: &[String]) -> Vec<OsString> 
     words
 }
 
-/// A bar on a terminal; elsewhere a line for each row of the table.
+/// Progress bar on a terminal; elsewhere a line for each row of the table.
 #[derive(Default)]
 struct Progress(Mutex<Option<ProgressBar>>);
 
@@ -183,7 +183,7 @@ fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
     )
 }
 
-/// The rows under their headings; fits a screen of 80 columns.
+/// Formats the rows under their headings, to fit a screen of 80 columns.
 fn table(report: &Report) -> String {
     let mut lines = vec![
         format!(
@@ -310,7 +310,7 @@ mod tests {
     use super::*;
     use crate::rehearse::Stood;
 
-    /// Many points each, none of which recovers.
+    /// Returns a report with many points in each row, none of which recovers.
     fn report() -> Report {
         let row = |place| Row {
             place,

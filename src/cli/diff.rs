@@ -1,4 +1,4 @@
-//! `rollup diff`: what one manifest changes against another.
+//! `rollup diff`: the differences between two manifests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,10 @@ use super::saved::Saved;
 use crate::manifest::{Difference, Kind, Place, Value, compare};
 use crate::names::Shown;
 
-/// Where what a difference is about begins.
+/// Column in which the text of a difference begins.
 const INDENT: usize = 14;
 
-/// `rollup diff`.
+/// Runs `rollup diff`.
 pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
     let (old, new) = both(&args.old, &args.new)?;
     let differences = compare(&old.manifest, &new.manifest);
@@ -42,7 +42,7 @@ pub(super) fn diff(args: &Diff) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Both manifests; what keeps one of them from being read hides nothing of the other.
+/// Reads both manifests; an error in one does not hide the errors of the other.
 fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
     for path in [old, new] {
         if Saved::read(path).is_ok_and(|saved| saved.is_some()) {
@@ -61,7 +61,7 @@ fn both(old: &Path, new: &Path) -> Result<(Loaded, Loaded), Failure> {
     }
 }
 
-/// Two failures as one, with the code of the graver.
+/// Combines two failures into one, with the exit code of the more serious one.
 fn together(mut one: Failure, other: Failure) -> Failure {
     let grave = [Exit::Invalid, Exit::NoInput];
     let rank = |exit: Exit| {
@@ -91,7 +91,7 @@ fn together(mut one: Failure, other: Failure) -> Failure {
     one
 }
 
-/// A difference as programs read it.
+/// Returns a difference as JSON, for programs.
 fn record(difference: &Difference) -> serde_json::Value {
     let Difference {
         place,
@@ -107,7 +107,7 @@ fn record(difference: &Difference) -> serde_json::Value {
             "old_line": old_line, "new_line": new_line })
 }
 
-/// The differences line by line, below the tables that they belong to.
+/// Formats the differences line by line, below the tables that they belong to.
 fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
     let width = out::width();
     let names = (old.source.name(), new.source.name());
@@ -138,7 +138,7 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
         .into();
     let mut heading = None;
     for difference in differences {
-        // Steps are tables of their own; the prerequisites and the rows share a heading.
+        // Each step is a table of its own; the prerequisites and the rows share a heading.
         let of = difference
             .of
             .as_deref()
@@ -169,7 +169,7 @@ fn header(place: Place) -> &'static str {
     }
 }
 
-/// The sign, the word and the colour of what became of something.
+/// Returns the sign, the word and the colour of a kind of difference.
 fn became(kind: Kind) -> (char, &'static str, Style) {
     match kind {
         Kind::Added => ('+', "added", out::GOOD),
@@ -179,21 +179,21 @@ fn became(kind: Kind) -> (char, &'static str, Style) {
     }
 }
 
-/// Where a difference stands, on the sides on which it has a line.
+/// Returns the file and line of a difference, for each side on which it has a line.
 fn places(difference: &Difference, (old, new): (&str, &str)) -> Vec<String> {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
     let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Shown(file), line?));
     sides.into_iter().filter_map(place).collect()
 }
 
-/// A difference in words.
+/// Difference in words.
 struct Told {
     kind: Kind,
-    /// What it is about, and what became of it if that is short.
+    /// Subject of the difference, with its values if they are short.
     text: String,
-    /// What the two sides say, if it is long.
+    /// Values of the two sides, for a changed value.
     sides: Option<(String, String)>,
-    /// What belongs to a whole step, a line each.
+    /// Keys of a whole step, a line each.
     details: Vec<String>,
 }
 
@@ -241,7 +241,7 @@ impl Told {
             }
             (Kind::Changed, ..) => {
                 let (mut old, new) = (shown(old), shown(new));
-                // The unit stands once.
+                // Write the unit only once.
                 if let Some(bare) = old.strip_suffix(" bytes").filter(|_| what == "size") {
                     old = bare.to_owned();
                 }
@@ -260,7 +260,7 @@ impl Told {
         told
     }
 
-    /// A step with a line for each key; a prerequisite or a row in one.
+    /// Describes a step with a line for each key; a prerequisite or a row in one line.
     fn whole(&mut self, difference: &Difference, whole: &[(String, Value)]) {
         let entry =
             |(key, value): &(String, Value)| format!("{}: {}", Shown(key), value_text(key, value));
@@ -276,7 +276,7 @@ impl Told {
             self.text = format!("{}{stands}", difference.what);
             self.details = told.map(entry).collect();
         } else {
-            // The first key is what it is known by, or next to it.
+            // The first key is the one that identifies the part, or the one next to it.
             let subject = difference.of.as_deref().unwrap_or_default();
             let known = |value: &Value| matches!(value, Value::Text(text) if text == subject);
             let kind = match difference.place {
@@ -292,7 +292,7 @@ impl Told {
         }
     }
 
-    /// The lines of the screen. Long texts of two sides stand below each other.
+    /// Returns the lines for the screen. Long texts of two sides go below each other.
     fn lines(self, places: &[String], width: usize) -> Vec<String> {
         let (sign, word, style) = became(self.kind);
         let indent = " ".repeat(INDENT);
@@ -312,7 +312,7 @@ impl Told {
         };
         let text = wrapped(&text, width.saturating_sub(INDENT), "");
         let mut texts: Vec<String> = text.lines().map(str::to_owned).collect();
-        // Beside the first words if there is room, else below them.
+        // The places go beside the text if there is room, else below it.
         let place = places.join(", ");
         let used = INDENT + texts.last().map_or(0, |line| line.chars().count());
         match texts.last_mut() {
@@ -339,7 +339,7 @@ impl Told {
     }
 }
 
-/// Beside which other step or file something stands.
+/// Describes the position of a step or file by its neighbour.
 fn stands(whole: &[(String, Value)]) -> String {
     let beside = whole
         .iter()
@@ -351,9 +351,9 @@ fn stands(whole: &[(String, Value)]) -> String {
 
 fn value_text(key: &str, value: &Value) -> String {
     match value {
-        // Twelve digits tell two hashes apart; the whole ones are for programs.
+        // Twelve digits are enough to distinguish two hashes; the full ones are for programs.
         Value::Text(text) if key == "sha256" => text.chars().take(12).collect(),
-        // A line break is no control character to be shown; the text is folded anew anyway.
+        // A line break is not a control character to be escaped; the text is wrapped again anyway.
         Value::Text(text) => text
             .lines()
             .map(|line| Shown(line).to_string())

@@ -19,7 +19,7 @@ use crate::manifest::{self, Manifest};
 use crate::names::{Digest, FileName, Shown, chain, same_name};
 use crate::payload::{PayloadFacts, compare};
 
-/// `rollup inspect`.
+/// Runs `rollup inspect`.
 pub(super) fn inspect(args: &Inspect) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     let mut documents = Vec::new();
@@ -130,7 +130,7 @@ fn tell_contents(contents: &Contents) {
         .iter()
         .map(|file| Shown(file.path.as_str()).to_string().chars().count())
         .max();
-    // As much of the hashes as the screen has room for; JSON has the whole of them.
+    // Show as much of the hashes as the screen has room for; JSON has them in full.
     let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
         true => 64,
         false => 12,
@@ -145,7 +145,7 @@ fn tell_contents(contents: &Contents) {
     }
 }
 
-/// What lies in the folder of a package, whatever the case of its name.
+/// Files in the directory of a package, found without regard to case.
 struct BesideFile<'a>(&'a Path);
 
 impl Beside for BesideFile<'_> {
@@ -170,7 +170,7 @@ impl Beside for BesideFile<'_> {
     }
 }
 
-/// `rollup seal`.
+/// Runs `rollup seal`.
 pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     let description = match &args.deployment {
         Some(path) => Some(inputs::site(Some(path))?.description),
@@ -202,7 +202,7 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Ok);
     }
-    // Somebody may have saved the file while the payload was read.
+    // The file may have been changed while the payload was read.
     if inputs::source(&args.manifest)?.text() != text {
         return Err(Failure::new(
             Exit::StalePlan,
@@ -223,7 +223,8 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Only what agrees with name, size and product of the table is pinned; all reasons at once.
+/// Returns pins only for files that match name, size and product of the table; reports all reasons
+/// at once.
 fn pins(
     manifest: &Manifest,
     description: Option<&Description>,
@@ -240,7 +241,7 @@ fn pins(
     }
     for difference in compare(&manifest.file_table(), description, facts) {
         match difference.code {
-            // Every row is pinned, so every row has to be there; that was told above.
+            // Every row is pinned, so every file has to exist; missing ones are reported above.
             Code::MissingFile | Code::NotAFile | Code::ExtraFile => {}
             Code::WrongDate => out::warn(&difference.message),
             _ => reasons.push(difference.message),

@@ -1,4 +1,4 @@
-//! The exit codes, and what a failing command says.
+//! The exit codes, and the report of a failing command.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -6,27 +6,27 @@ use std::process::ExitCode;
 use crate::names::chain;
 use crate::plan::ReasonKind;
 
-/// What a command came to, for the shell. No code is ever given another meaning.
+/// Outcome of a command, for the shell. No code ever changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Exit {
     /// Done, or nothing to do.
     Ok = 0,
-    /// Anything not below: treat it as a defect.
+    /// Any failure that is not below: treat it as a defect.
     Failed = 1,
-    /// There is something to do; only where it is asked for in so much detail.
+    /// Something to do, or a difference; only with `--detailed-exitcode`.
     Changes = 2,
-    /// A begun commit failed and was put back.
+    /// Commit that had begun, failed and was rolled back.
     Undone = 10,
-    /// The deployment is between states and could not be put back.
+    /// Deployment that is between states and could not be rolled back.
     NeedsAttention = 11,
-    /// This command leaves a run open.
+    /// Run that this command leaves open.
     Stopped = 12,
     /// Files do not match their table, pin or record.
     Mismatch = 13,
-    /// The plan no longer fits.
+    /// Plan that no longer matches the deployment.
     StalePlan = 14,
-    /// A prerequisite or readiness check failed, or an open run is in the way.
+    /// A prerequisite or readiness check that failed, or a conflict with an open run.
     NotReady = 15,
     /// Superseded, wrong product or version.
     NotApplicable = 16,
@@ -38,9 +38,9 @@ pub(super) enum Exit {
     NoInput = 66,
     /// Input or output failed, nothing begun.
     Io = 74,
-    /// Another process is at work.
+    /// Another process that holds the lock.
     Locked = 75,
-    /// Stopped by the person, nothing open.
+    /// Stopped by the operator, with no run open.
     Interrupted = 130,
 }
 
@@ -65,7 +65,7 @@ impl Exit {
         Exit::Interrupted,
     ];
 
-    /// What it means, in a few words.
+    /// Returns its meaning, in a few words.
     pub(super) fn meaning(self) -> &'static str {
         match self {
             Exit::Ok => "done, or nothing to do",
@@ -89,7 +89,7 @@ impl Exit {
         }
     }
 
-    /// What is true after it, and what to do.
+    /// Explains what is true after it, and what to do.
     pub(super) fn explanation(self) -> &'static str {
         match self {
             Exit::Ok => {
@@ -159,7 +159,7 @@ impl Exit {
         }
     }
 
-    /// Its name, as documents and the manual have it.
+    /// Returns its name, as documents and the manual spell it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Exit::Ok => "ok",
@@ -200,25 +200,24 @@ impl From<ReasonKind> for Exit {
     }
 }
 
-/// Why a command failed: what is wrong, what is true now, and what to type next.
+/// Description of a failed command: what is wrong, what is true now, and what to type next.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// For the shell.
     pub(super) exit: Exit,
     /// Errors of a document, each shown at its place; printed before everything else.
     pub(super) findings: Option<String>,
-    /// What is wrong; several where there are several reasons.
+    /// Reasons of the failure, each printed as an `error:` or `stopped:` line.
     pub(super) reasons: Vec<String>,
-    /// Whether something was changed before it failed.
+    /// True if the command changed something before it failed.
     pub(super) changed: bool,
-    /// What is true now.
+    /// Current state, printed as the `now:` line.
     pub(super) now: Option<String>,
-    /// What to do or to type next.
+    /// Actions or commands to take next, each printed as a `next:` line.
     pub(super) next: Vec<String>,
 }
 
 impl Failure {
-    /// A failure with one reason.
+    /// Returns a failure with one reason.
     pub(super) fn new(exit: Exit, reason: impl fmt::Display) -> Self {
         Self {
             exit,
@@ -230,25 +229,25 @@ impl Failure {
         }
     }
 
-    /// A failure whose reason is an error with its causes.
+    /// Returns a failure whose reason is an error with its causes.
     pub(super) fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
         Self::new(exit, chain(error))
     }
 
-    /// Says what is true now.
+    /// Sets the `now:` line.
     pub(super) fn now(mut self, now: impl Into<String>) -> Self {
         self.now = Some(now.into());
         self
     }
 
-    /// As a document, for programs.
+    /// Returns the failure as a JSON document, for programs.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "schema": 1, "outcome": self.exit.name(), "exit_code": self.exit as u8, "changed": self.changed,
             "reasons": self.reasons, "now": self.now, "next": self.next })
     }
 
-    /// Says what to type next.
+    /// Adds a `next:` line.
     pub(super) fn next(mut self, next: impl Into<String>) -> Self {
         self.next.push(next.into());
         self

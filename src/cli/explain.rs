@@ -1,4 +1,4 @@
-//! `rollup explain`: what a finding or an exit code means, and the page with all of them.
+//! `rollup explain`: the meaning of a finding or an exit code, and the page with all of them.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::out::{self, BOLD, styled};
 use crate::document::{Code, Level, nearest};
 
-/// `rollup explain`.
+/// Runs `rollup explain`.
 pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
     let topics = match &args.code {
         Some(code) => vec![Topic::named(code)?],
@@ -42,7 +42,7 @@ pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What can be explained.
+/// Finding or exit code that can be explained.
 #[derive(Clone, Copy)]
 enum Topic {
     Finding(Code),
@@ -50,7 +50,7 @@ enum Topic {
 }
 
 impl Topic {
-    /// A finding by its code; an exit code by its number or name.
+    /// Finds a finding by its code or name, or an exit code by its number or name.
     fn named(wanted: &str) -> Result<Self, Failure> {
         let exit = |exit: &Exit| {
             exit.name().eq_ignore_ascii_case(wanted) || (*exit as u8).to_string() == wanted
@@ -133,7 +133,7 @@ impl Topic {
     }
 }
 
-/// A text whose paragraphs fill the screen's width; what is indented is an example and stays.
+/// Wraps the paragraphs of a text to the screen's width; indented ones are examples and stay.
 fn fitted(text: &str) -> String {
     let width = out::width().min(100);
     let paragraph = |part: &str| match part.starts_with("    ") {
@@ -146,7 +146,7 @@ fn fitted(text: &str) -> String {
         .join("\n\n")
 }
 
-/// One line for each.
+/// Lists the topics, one line each.
 fn list(topics: &[Topic]) {
     for topic in topics {
         match topic {
@@ -172,7 +172,7 @@ fn list(topics: &[Topic]) {
     out::say("`rollup explain CODE` tells more about one of them");
 }
 
-/// The families of findings, by the first two digits of their codes.
+/// Families of findings, by the first two digits of their codes.
 const FAMILIES: [(&str, &str); 9] = [
     ("RU00", "The text itself"),
     ("RU01", "Keys and values"),
@@ -185,7 +185,7 @@ const FAMILIES: [(&str, &str); 9] = [
     ("RU08", "A manifest against its article"),
 ];
 
-/// The page of the manual with everything that can be explained.
+/// Returns the page of the manual with everything that can be explained.
 fn page(topics: &[Topic]) -> String {
     let mut page = String::from(
         "# Findings and exit codes\n\n\

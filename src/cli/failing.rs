@@ -1,4 +1,4 @@
-//! `rehearse --inject-failure`: one operation fails, and everything is put back.
+//! `rehearse --inject-failure`: one operation fails, and everything is rolled back.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::names::Shown;
 use crate::plan::{Operation, Plan, Planned};
 use crate::rehearse::{FailingSwap, LabError, Picture, Times};
 
-/// Whether the manifest has such a step; a number is compared with the plan, once there is one.
+/// Checks that the manifest has the named step; a number is checked against the plan later.
 pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
     let ids: Vec<&str> = manifest.steps.iter().map(|step| step.id.as_str()).collect();
     if ids.iter().any(|id| id.eq_ignore_ascii_case(named)) || named.parse::<usize>().is_ok() {
@@ -34,7 +34,7 @@ pub(super) fn check(named: &str, manifest: &Manifest) -> Result<(), Failure> {
     )))
 }
 
-/// Applies in the lab with one operation failing, and compares what stands then with what stood
+/// Applies in the lab with one operation failing, and compares the tree after it with the tree
 /// before.
 pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exit, Failure> {
     let plan = match preview_of(job)? {
@@ -105,7 +105,7 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     }
 }
 
-/// The first operation of a step, or the Nth of all; with its number.
+/// Finds the first operation of a step, or the Nth of all; returns it with its number.
 fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failure> {
     let usage = |reason: String| {
         Failure::new(Exit::Usage, reason).now("the lab is in the state before the rollup")

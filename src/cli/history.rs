@@ -1,4 +1,4 @@
-//! `history`: the runs of a deployment, or all that is recorded of one.
+//! `history`: the runs of a deployment, or everything recorded of one.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::names::Shown;
 use crate::plan::{Plan, PlannedRollup};
 use crate::run::{kept, load_plan, no_return, standing};
 
-/// `rollup history`.
+/// Runs `rollup history`.
 pub(super) fn history(args: &History) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     site.warn();
@@ -122,7 +122,7 @@ fn style(run: &Run) -> anstyle::Style {
     }
 }
 
-/// What a run is of, in words.
+/// Describes the subject of a run.
 fn about(about: Option<&About>) -> String {
     match about {
         Some(About::Rollup(PlannedRollup {
@@ -138,7 +138,7 @@ fn about(about: Option<&About>) -> String {
     }
 }
 
-/// What was said when the run was closed as it stood.
+/// Returns the acceptance that closed the run in its current state, if one did.
 fn accepted(run: &Run) -> Option<&Accepted> {
     match run.journal.last()? {
         Record::Closed { accepted, .. } => accepted.as_ref(),
@@ -146,7 +146,7 @@ fn accepted(run: &Run) -> Option<&Accepted> {
     }
 }
 
-/// Whether there is something of a run to undo.
+/// Returns whether a run has something to undo.
 fn can_be_undone(run: &Run) -> bool {
     !matches!(
         run.state(),
@@ -180,21 +180,21 @@ fn aside_json(name: &str, said: Option<&Aside>) -> Value {
             "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
 
-/// Everything that is recorded of one run.
+/// Everything recorded of one run.
 struct One<'a> {
     tree: &'a Tree,
     run: &'a Run,
     no_return: Option<&'a String>,
-    /// Its plan; or why that cannot be used.
+    /// Plan of the run, or why it cannot be used.
     plan: Result<Plan, String>,
-    /// Bytes of the old objects that it keeps.
+    /// Bytes of the old objects that the run keeps.
     kept: Option<u64>,
 }
 
 impl<'a> One<'a> {
     fn of(tree: &'a Tree, run: &'a Run, no_return: Option<&'a String>) -> Result<Self, Failure> {
         let plan = load_plan(tree, &run.folder).map_err(|error| error.to_string());
-        // What an open run keeps is still on its way.
+        // The slots of an open run are still changing.
         let kept = match run.is_open() {
             true => None,
             false => kept(tree, run).map_err(|error| inputs::disk(&error))?,
@@ -208,7 +208,7 @@ impl<'a> One<'a> {
         })
     }
 
-    /// A file of the run's folder, as it is found on disk.
+    /// Returns the path of a file in the run's directory, as found on disk.
     fn at(&self, name: &str) -> String {
         self.tree.shown(self.run.folder.join(name).ok().as_ref())
     }
@@ -309,8 +309,7 @@ impl<'a> One<'a> {
             .iter()
             .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
         if let Some(bytes) = self.kept {
-            // Going back, the old objects return to their places, and the new ones go into the
-            // slots.
+            // A rollback restores the old objects and moves the new ones into the slots.
             let what = if run.state() == RunState::Closed(Outcome::Undone) {
                 "what was taken back"
             } else {
@@ -326,7 +325,7 @@ impl<'a> One<'a> {
     }
 }
 
-/// A line of what is told of one run.
+/// Prints a line of the description of a run.
 fn line(text: &str) {
     if !text.is_empty() {
         out::line(format_args!(
@@ -336,7 +335,7 @@ fn line(text: &str) {
     }
 }
 
-/// A record in words.
+/// Describes a record.
 fn record(entry: &Entry) -> String {
     match &entry.record {
         Record::Opened(_) => "opened".to_owned(),

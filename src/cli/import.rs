@@ -12,16 +12,16 @@ use super::output::{Existing, OutputFile};
 use crate::article::{self, Became, Imported, NoArticle, Open};
 use crate::names::Shown;
 
-/// As many open points stand below a draft; the report has all of them.
+/// Number of open points that are listed below a draft; the report has all of them.
 const BRIEF: usize = 12;
 
-/// Reads an article that was typed on the command line.
+/// Reads an article named on the command line.
 pub(super) fn imported(path: &Path) -> Result<Imported, Failure> {
     let bytes = inputs::bytes(path, article::LARGEST as u64 + 1)?;
     article::import(&bytes).map_err(|error| no_article(path, &error))
 }
 
-/// `rollup import`.
+/// Runs `rollup import`.
 pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
     let existing = if args.force {
         Existing::Replaced
@@ -67,7 +67,7 @@ fn no_article(path: &Path, error: &NoArticle) -> Failure {
     }
 }
 
-/// What is left to decide, briefly.
+/// Summarizes the draft and what is left to decide.
 fn brief(args: &Import, imported: &Imported) -> Vec<String> {
     let mut lines = vec![summary(imported)];
     if let Some(path) = args
@@ -133,8 +133,8 @@ fn open_line(article: &Path, open: &Open) -> String {
     )
 }
 
-/// Everything: what was found, what is open, what became of every line of the installation section,
-/// and where every value comes from.
+/// Reports everything: what was found, what is open, what every line of the installation section
+/// resulted in, and where every value comes from.
 fn report(args: &Import, imported: &Imported) -> Vec<String> {
     let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
     lines.push(styled(BOLD, "Left to decide"));

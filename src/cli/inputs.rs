@@ -1,4 +1,4 @@
-//! Finding and reading what a command works on: the deployment, the manifest, the payload.
+//! Finds and reads what a command works on: the deployment, the manifest, the payload.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,41 +20,41 @@ use crate::names::{Kb, escaped};
 use crate::payload::Payload;
 use crate::run::{RunError, standing, untouched};
 
-/// How often a reader looks again when a writer moved in between.
+/// Number of attempts of a reader before it reports that a writer keeps changing the journals.
 const LOOKS: usize = 5;
 
-/// An opened deployment.
+/// Opened deployment.
 pub(super) struct Site {
     pub(super) tree: Tree,
     pub(super) description: Description,
-    /// How it was found, in words.
+    /// Description of how it was found.
     pub(super) how: &'static str,
 }
 
-/// A manifest without errors, with its text.
+/// Manifest without errors, with its text.
 pub(super) struct Loaded {
     pub(super) manifest: Manifest,
     pub(super) source: Source,
 }
 
-/// A deployment for a command that works from the records of its runs.
+/// Deployment for a command that works from the records of its runs.
 ///
 /// Recovery must not depend on a file that people edit, so `deployment.toml` may be damaged or
 /// missing.
 pub(super) struct RunSite {
     pub(super) tree: Tree,
-    /// What `deployment.toml` says; or why it cannot be used.
+    /// Description in `deployment.toml`, or why it cannot be used.
     pub(super) description: Result<Description, Failure>,
-    /// How it was found, in words.
+    /// Description of how it was found.
     pub(super) how: &'static str,
 }
 
 impl RunSite {
-    /// The deployment with its description, for a command that needs it.
+    /// Returns the deployment with its description, for a command that needs it.
     ///
     /// # Errors
     ///
-    /// The description cannot be used; an open run is named then.
+    /// The description cannot be used; the failure then names an open run.
     pub(super) fn described(self) -> Result<Site, Failure> {
         let Self {
             tree,
@@ -71,7 +71,7 @@ impl RunSite {
         }
     }
 
-    /// Warns if `deployment.toml` cannot be used, which changes nothing of what the command does.
+    /// Warns if `deployment.toml` cannot be used, which does not affect the command.
     pub(super) fn warn(&self) {
         if let Err(failure) = &self.description {
             let reason = failure.reasons.join("; ");
@@ -82,11 +82,11 @@ impl RunSite {
     }
 }
 
-/// Opens the deployment that was given, or the nearest one among the parent directories.
+/// Opens the given deployment, or the nearest one among the parent directories.
 ///
 /// # Errors
 ///
-/// No deployment is there, its `deployment.toml` is not valid, or its `.rollup` is of a later
+/// No deployment exists there, its `deployment.toml` is not valid, or its `.rollup` is of a later
 /// version.
 pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
     run_site(given)?.described()
@@ -96,7 +96,7 @@ pub(super) fn site(given: Option<&Path>) -> Result<Site, Failure> {
 ///
 /// # Errors
 ///
-/// No deployment is there, or its `.rollup` is of a later version.
+/// No deployment exists there, or its `.rollup` is of a later version.
 pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     let (path, how) = match given {
         Some(path) => (path.to_owned(), "as given"),
@@ -117,8 +117,8 @@ pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     }
 }
 
-/// Adds what a failure must not hide: a run is open, and the commands that go on with it work all
-/// the same.
+/// Adds what a failure must not hide: a run is open, and the commands that continue it work without
+/// the description.
 fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
     let Some(open) = runs(tree)
         .ok()
@@ -178,7 +178,7 @@ fn description(tree: &Tree) -> Result<Description, Failure> {
     description.ok_or_else(|| invalid(&source, findings))
 }
 
-/// A description that lies somewhere by itself, with its text.
+/// Reads a description outside of a deployment, with its text.
 pub(super) fn described(path: &Path) -> Result<(Description, String), Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
@@ -188,7 +188,7 @@ pub(super) fn described(path: &Path) -> Result<(Description, String), Failure> {
     }
 }
 
-/// The text of a deployment's `deployment.toml`.
+/// Reads the text of a deployment's `deployment.toml`.
 pub(super) fn description_source(deployment: &Path) -> Result<Source, Failure> {
     text_of_description(&open(deployment)?)
 }
@@ -213,7 +213,7 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
     Ok(Source::from_bytes(shown, bytes))
 }
 
-/// Reads a document that was typed on the command line; no more of it than a document can have.
+/// Reads a document named on the command line; no more of it than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
     Ok(Source::from_bytes(
         escaped(path),
@@ -221,8 +221,8 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
     ))
 }
 
-/// Reads a file that was typed on the command line, up to so many bytes. Anything but a file is
-/// refused without waiting for it.
+/// Reads a file named on the command line, at most `most` bytes. Anything but a file is refused
+/// without waiting for it.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let shown = escaped(path);
     let fail = |error: io::Error| match error.kind() {
@@ -231,7 +231,7 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
         }
         _ => Failure::new(Exit::Io, format_args!("cannot read `{shown}`: {error}")),
     };
-    // What a shell hands over, such as `<(…)`, has a writer at its other end.
+    // A path that a shell passes, such as `<(…)`, is a stream with a writer at its other end.
     let stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
         .iter()
         .any(|place| path.starts_with(place));
@@ -256,7 +256,7 @@ pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Reads a manifest, and checks it against the deployment it is meant for.
+/// Reads a manifest, and checks it against the deployment that it is meant for.
 pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<Loaded, Failure> {
     let source = source(path)?;
     let mut findings = Findings::default();
@@ -267,11 +267,11 @@ pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<
     }
 }
 
-/// A failure that shows the errors among the findings; the rest is for `rollup validate`.
+/// Returns a failure that shows the errors among the findings; the rest is for `rollup validate`.
 fn invalid(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == crate::document::Level::Error);
     let shown = findings.text(source, &look()).trim_end().to_owned();
-    // A manifest that asks for too much is still a valid one.
+    // A manifest that removes what is not removable is still a valid one.
     let exit = match findings
         .sorted()
         .iter()
@@ -293,7 +293,7 @@ fn invalid(source: &Source, mut findings: Findings) -> Failure {
     }
 }
 
-/// How findings are drawn on standard error.
+/// Returns the layout of findings on standard error.
 pub(super) fn look() -> Look {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     Look {
@@ -303,7 +303,8 @@ pub(super) fn look() -> Look {
     }
 }
 
-/// The payload that was given, or the folder beside the manifest that is named like its KB number.
+/// Returns the given payload, or the directory beside the manifest that is named like its KB
+/// number.
 pub(super) fn payload_folder(
     given: Option<&Path>,
     manifest: &Path,
@@ -331,7 +332,7 @@ pub(super) fn payload_folder(
     Ok(found.into_iter().next())
 }
 
-/// A payload folder that was typed on the command line.
+/// Checks a payload directory named on the command line.
 pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     match given.is_dir() {
         true => Ok(given.to_owned()),
@@ -349,12 +350,13 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Opens a payload folder.
+/// Opens a payload directory.
 pub(super) fn payload(folder: &Path) -> Result<Payload, Failure> {
     Payload::open(folder).map_err(|error| disk(&error))
 }
 
-/// Reads while others may write: looks at the journals before and after, and again when they moved.
+/// Reads while another process may write: compares the journals before and after, and reads again
+/// if they changed.
 pub(super) fn quietly<T>(
     tree: &Tree,
     mut read: impl FnMut() -> Result<T, Failure>,
@@ -369,7 +371,7 @@ pub(super) fn quietly<T>(
     Err(busy(tree))
 }
 
-/// All runs, where the slots of none of them tell of more than its journal does.
+/// Returns all runs. Fails if the slots of one show more progress than its journal records.
 pub(super) fn sound_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     let runs = runs(tree).map_err(|fault| journal(&fault))?;
     runs.iter()
@@ -378,7 +380,7 @@ pub(super) fn sound_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     Ok(runs)
 }
 
-/// What a writer changes first and last: the number of records of every run.
+/// Returns what a writer changes first and last: the number of records of every run.
 fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
     let runs = runs(tree).map_err(|fault| journal(&fault))?;
     Ok(runs
@@ -387,12 +389,12 @@ fn marks(tree: &Tree) -> Result<Vec<(u32, usize)>, Failure> {
         .collect())
 }
 
-/// Somebody is at work: who.
+/// Describes the process that holds the lock.
 pub(super) fn busy(tree: &Tree) -> Failure {
     locked(&held(tree))
 }
 
-/// A failure of the lock.
+/// Describes a failure of the lock.
 pub(super) fn locked(error: &LockError) -> Failure {
     match error {
         LockError::Held { .. } => Failure::new(Exit::Locked, error)
@@ -403,12 +405,12 @@ pub(super) fn locked(error: &LockError) -> Failure {
     }
 }
 
-/// A failure of the disk before anything was begun.
+/// Describes a failure of the disk before anything was begun.
 pub(super) fn disk(error: &DiskError) -> Failure {
     from_disk(error).now("this command changed nothing")
 }
 
-/// A failure of the disk; a mount that is in the way can be unmounted.
+/// Describes a failure of the disk; a mount point in the tree can be unmounted.
 pub(super) fn from_disk(error: &DiskError) -> Failure {
     if is_mount_point(&error.source) {
         let umount = format!("umount {}", out::typed(Path::new(&error.path)));
@@ -418,7 +420,7 @@ pub(super) fn from_disk(error: &DiskError) -> Failure {
     Failure::caused(Exit::Io, error)
 }
 
-/// A journal that cannot be used.
+/// Describes a journal that cannot be used.
 pub(super) fn journal(fault: &JournalFault) -> Failure {
     match fault {
         JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
@@ -432,7 +434,7 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
     }
 }
 
-/// A failure of a run before its commit began.
+/// Describes a failure of a run before its commit began.
 pub(super) fn not_begun(error: &RunError) -> Failure {
     let now = "nothing of the deployment has changed";
     match error {

@@ -1,5 +1,5 @@
-//! What `plan`, `stage` and `apply` share: everything a plan is made from, and the way to a
-//! confirmed one.
+//! The part that `plan`, `stage` and `apply` share: everything a plan is made from, and the path to
+//! a confirmed one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,59 +48,59 @@ impl From<Choices> for Options {
     }
 }
 
-/// Everything a plan is made from.
+/// Everything that a plan is made from.
 pub(super) struct Job {
     pub(super) loaded: Loaded,
     pub(super) site: Site,
     pub(super) payload: Option<PathBuf>,
     pub(super) options: Options,
-    /// The manifest or the saved plan as it was typed, for the commands that messages name.
+    /// Manifest or saved plan as it was typed, for the commands that messages name.
     pub(super) typed: PathBuf,
     pub(super) choices: Choices,
-    /// The manifest of a saved plan.
+    /// Manifest of a saved plan, if one was given.
     manifest_of_plan: Option<PathBuf>,
     approved: Approved,
 }
 
-/// What is asked before anything is written.
+/// Question asked before anything is written, with its options.
 pub(super) struct Asking<'a> {
-    /// The command, as it is typed.
+    /// Command, as it is typed.
     pub(super) command: &'static str,
-    /// What is asked for, as a question begins: `Apply`.
+    /// Verb that begins the question: `Apply`.
     pub(super) verb: &'static str,
-    /// What is told when the answer is no: `not applied`.
+    /// Message if the answer is no: `not applied`.
     pub(super) declined: &'static str,
     pub(super) yes: bool,
     pub(super) confirm: &'a [String],
     pub(super) preview: Preview,
-    /// What is typed to do the same once more, but for what a person has to confirm.
+    /// Command that does the same again, without the prerequisites that a person has to confirm.
     pub(super) again: String,
-    /// How long to wait for the lock.
+    /// Time to wait for the lock.
     pub(super) wait: Duration,
-    /// Who sees every change of the disk before it is made: nobody, but in a rehearsal.
+    /// Observer of every change of the disk before it is made; only in a rehearsal.
     pub(super) watch: Option<Arc<dyn Watch>>,
 }
 
-/// Whether the plan is shown before it is run.
+/// Display of the plan before it is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Preview {
     Shown,
     LeftOut,
 }
 
-/// A plan for a deployment that nobody else changes now.
+/// Plan for a deployment that is locked, so that no other process changes it.
 pub(super) struct Begun {
     pub(super) disk: LockedDeployment,
-    /// What this process does, for whoever waits for it.
+    /// Description of what this process does, for processes that wait for the lock.
     pub(super) doing: String,
     pub(super) payload: Option<Payload>,
     pub(super) plan: Box<Plan>,
-    /// The run that lies staged with this very plan.
+    /// Run that is already staged with the same plan.
     pub(super) staged: Option<Run>,
 }
 
 impl Job {
-    /// From a manifest, or from a saved plan, which then has to be what comes out again.
+    /// Reads a manifest, or a saved plan, which planning again then has to reproduce.
     pub(super) fn asked(args: &Planning) -> Result<Self, Failure> {
         let Planning {
             manifest,
@@ -132,13 +132,13 @@ impl Job {
         })
     }
 
-    /// Whatever plan comes out has to be this one, too.
+    /// Requires that the plan has this digest.
     pub(super) fn expecting(mut self, approval: Option<&Digest>) -> Result<Self, Failure> {
         let Some(approval) = approval else {
             return Ok(self);
         };
         match &self.approved {
-            // What comes out has to be the saved one, so that one has to be the approved one.
+            // The plan has to be the saved one, so the saved one has to be the approved one.
             Approved::Saved(saved) => saved::is_approved(saved, approval, &self)?,
             _ => self.approved = Approved::Digest(*approval),
         }
@@ -172,7 +172,7 @@ impl Job {
         &self.site.tree
     }
 
-    /// The first line: what a command works on.
+    /// Prints the first line: the deployment and the payload that a command works on.
     pub(super) fn announce(&self) {
         let payload = match &self.payload {
             Some(payload) => format!("payload {}", payload.display()),
@@ -202,7 +202,7 @@ impl Job {
         let mut snapshot = snapshot.map_err(|error| inputs::disk(&error))?;
         snapshot.past = run::past(self.tree(), manifest.rollup.kb)
             .map_err(|error| inputs::not_begun(&error))?;
-        // What lies staged has its place on disk already.
+        // Staged objects occupy their space on disk already.
         if snapshot
             .past
             .open
@@ -230,8 +230,8 @@ impl Job {
         }
     }
 
-    /// Another plan than this one lies staged: what has moved since, where it is a plan of the same
-    /// manifest.
+    /// Describes a run that is staged with another plan. If it is a plan of the same manifest,
+    /// names what has changed since.
     fn another_is_staged(&self, plan: &Plan, open: &OpenRun) -> Failure {
         let next = Next(self.tree().path());
         let again = format!(
@@ -272,7 +272,7 @@ impl Job {
             .next(again)
     }
 
-    /// Whatever writes has to know what it writes.
+    /// Refuses to continue without a payload: a command that writes has to know what it writes.
     pub(super) fn needs_payload(&self) -> Result<(), Failure> {
         let name = self.loaded.manifest.rollup.kb;
         match self.payload {
@@ -287,11 +287,11 @@ impl Job {
         }
     }
 
-    /// Takes the lock, clears the way, and plans. `None` where there is nothing to do, which is
-    /// told.
+    /// Takes the lock, clears runs that died while staging, and plans. Returns `None` if there is
+    /// nothing to do, after reporting that.
     pub(super) fn begin(&self, verb: &str, asking: &Asking<'_>) -> Result<Option<Begun>, Failure> {
         let doing = format!("{verb} {}", self.loaded.manifest.rollup.kb);
-        // Before the prompt, so that what is confirmed is what runs.
+        // Lock before the prompt, so that what is confirmed is what runs.
         let tree = self.tree().again().map_err(|error| inputs::disk(&error))?;
         let disk = LockedDeployment::lock(tree, &doing, asking.wait)
             .map_err(|error| inputs::locked(&error))?;
@@ -363,12 +363,12 @@ impl Job {
         Ok(confirmed)
     }
 
-    /// The command line that does the same once more, as far as it decides the plan.
+    /// Returns the command line that does the same again, as far as it decides the plan.
     pub(super) fn apply_again(&self) -> String {
         self.again("apply")
     }
 
-    /// The same with another verb.
+    /// Returns the same command line with another verb.
     pub(super) fn again(&self, verb: &str) -> String {
         let what = self.typed.clone();
         if self.manifest_of_plan.is_some() {
@@ -381,19 +381,19 @@ impl Job {
         self.again_with(&what, verb)
     }
 
-    /// Whether a saved plan was typed, and not a manifest.
+    /// Returns whether a saved plan was typed, and not a manifest.
     pub(super) fn is_of_a_saved_plan(&self) -> bool {
         self.manifest_of_plan.is_some()
     }
 
-    /// The manifest, also where a plan was typed.
+    /// Returns the manifest, even if a saved plan was typed.
     pub(super) fn typed_manifest(&self) -> PathBuf {
         self.manifest_of_plan
             .clone()
             .unwrap_or_else(|| self.typed.clone())
     }
 
-    /// The command line for a manifest, with everything that decides the plan.
+    /// Returns the command line for a manifest, with everything that decides the plan.
     pub(super) fn again_with(&self, manifest: &Path, verb: &str) -> String {
         let mut command = format!(
             "rollup {verb} {} -d {}",
@@ -420,7 +420,7 @@ impl Job {
     }
 }
 
-/// All reasons, with the first one's kind as exit code.
+/// Describes a refusal with all its reasons, and the first one's kind as exit code.
 fn refused(refusal: &Refusal) -> Failure {
     let mut failure = Failure::new(refusal.kind().into(), "");
     failure.reasons = refusal
@@ -440,7 +440,8 @@ fn refused(refusal: &Refusal) -> Failure {
     failure.now("nothing of the deployment has changed")
 }
 
-/// An open run decides what is true now, and what comes first.
+/// Adds the state of the open run to a failure, and the commands that finish it or roll it back
+/// first.
 fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
     let mut failure = failure.now(format!(
         "this command changed nothing; run {} is {}",
@@ -455,7 +456,7 @@ fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
     failure
 }
 
-/// `rollup plan`.
+/// Runs `rollup plan`.
 pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
     let job = Job::asked(&args.planning)?;
@@ -519,7 +520,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Plans without a lock. A run that somebody is working on is told as such, not as left behind.
+/// Plans without a lock. Reports a run that a process is working on as locked, not as left behind.
 pub(super) fn preview_of(job: &Job) -> Result<Planned, Failure> {
     let payload = job.open_payload()?;
     let facts = payload.as_ref().map(|(_, facts)| facts);
@@ -548,7 +549,8 @@ pub(super) fn told_nothing(nothing: &Nothing, format: Format) {
     }
 }
 
-/// `confirm` prerequisites: answered by `--confirm ID`, else asked; `--yes` never answers them.
+/// Collects the answers to `confirm` prerequisites: given by `--confirm ID`, else asked; `--yes`
+/// never answers them.
 pub(super) fn confirmations(
     plan: &Plan,
     given: &[String],

@@ -1,21 +1,21 @@
-//! Markdown, piece by piece: for the tickets in which changes are approved and closed.
+//! Builds Markdown piece by piece, for the tickets in which changes are approved and closed.
 
 use crate::names::Shown;
 
-/// A page of Markdown.
+/// Page of Markdown.
 #[derive(Default)]
 pub(super) struct Page {
     text: String,
 }
 
 impl Page {
-    /// A line, and an empty one behind it.
+    /// Adds a line, and an empty one after it.
     pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push_str("\n\n");
     }
 
-    /// What a person types or reads, line by line as the author wrote it.
+    /// Adds a text that a person types or reads, line by line as the author wrote it.
     pub(super) fn verbatim(&mut self, text: &str) {
         let longest = text
             .split(|c| c != '`')
@@ -31,7 +31,7 @@ impl Page {
         self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
     }
 
-    /// A table; its cells are Markdown already.
+    /// Adds a table; its cells are Markdown already.
     pub(super) fn table(&mut self, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
         let mut row = |cells: &[String]| {
             self.text.push_str(&format!("| {} |\n", cells.join(" | ")));
@@ -45,7 +45,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A list; its lines are Markdown already.
+    /// Adds a list; its lines are Markdown already.
     pub(super) fn list(&mut self, lines: impl IntoIterator<Item = String>) {
         lines
             .into_iter()
@@ -53,7 +53,7 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// A list under a title, where there is something to list.
+    /// Adds a list under a title, if there is something to list.
     pub(super) fn section(&mut self, title: &str, lines: impl IntoIterator<Item = String>) {
         let lines: Vec<String> = lines.into_iter().collect();
         if !lines.is_empty() {
@@ -62,13 +62,13 @@ impl Page {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub(super) fn into_text(self) -> String {
         format!("{}\n", self.text.trim_end())
     }
 }
 
-/// A text that means nothing to Markdown, on one line.
+/// Escapes a text so that Markdown takes nothing in it as markup, and joins it to one line.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text
@@ -77,7 +77,7 @@ pub(super) fn plain(text: &str) -> String {
         .join(" ")
         .chars()
     {
-        // A sign that begins a list means something only at the beginning.
+        // A sign that begins a list has a meaning only at the beginning.
         let begins = plain.is_empty() && matches!(c, '-' | '+' | '>' | '~' | '=');
         if begins
             || matches!(

@@ -1,7 +1,7 @@
-//! Words in, words out: arguments, messages, progress, exit codes.
+//! The command line: arguments, messages, progress, exit codes.
 //!
 //! Results go to standard output; messages, progress and prompts to standard error. Every failure
-//! says what is wrong, what is true now, and what to type next.
+//! reports what is wrong, what is true now, and what to type next.
 
 mod accept;
 mod apply;
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
-            // What cannot be written is dropped, as everywhere.
+            // Output that cannot be written is dropped, as everywhere.
             let _ = error.print();
             return match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
@@ -64,7 +64,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(&cli.command) {
-        // A document that a program is to read is the whole point of the command.
+        // The output is the whole purpose of such a command, so losing it is an error.
         Ok(exit)
             if (is_for_its_output(&cli.command, exit) || wants_json(&cli.command))
                 && out::is_lost() =>
@@ -83,8 +83,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Returns the definition of the command line, without the variables that are set to nothing:
-/// scripts clear them so.
+/// Returns the definition of the command line, without environment variables that are set to an
+/// empty value: scripts clear them like that.
 fn command_line() -> clap::Command {
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     Cli::command().mut_subcommands(|command| {
@@ -95,7 +95,7 @@ fn command_line() -> clap::Command {
     })
 }
 
-/// Whether a program reads the answer: it gets a document for a failure too.
+/// Returns whether a program reads the answer: it gets a document for a failure too.
 fn wants_json(command: &Command) -> bool {
     let format = match command {
         Command::Validate(args) => return args.format == Report::Json && args.output.is_none(),
@@ -113,8 +113,8 @@ fn wants_json(command: &Command) -> bool {
     format == Format::Json
 }
 
-/// Whether a command did all of its work on standard output: it found nothing wrong, or it wrote
-/// for a program.
+/// Returns whether a command did all of its work on standard output: it found nothing wrong, or it
+/// wrote for a program.
 fn is_for_its_output(command: &Command, exit: Exit) -> bool {
     if matches!(command, Command::Validate(args) if args.format == Report::Sarif) {
         return true;

@@ -1,20 +1,20 @@
-//! Which run somebody means: by its number, its rollup, its name, or `last`.
+//! Selection of a run by its number, its rollup, its name, or `last`.
 
 use super::exit::{Exit, Failure};
 use crate::document::nearest;
 use crate::journal::{Outcome, Run, RunState};
 use crate::names::{Kb, Shown};
 
-/// Which runs `last` and a rollup stand for.
+/// Run that `last` or a rollup refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Newest {
-    /// The newest finished one: what is to be taken back.
+    /// Newest finished one, for a rollback.
     Finished,
-    /// The newest one, however it ended: what is to be told.
+    /// Newest one, however it ended, for a report.
     Any,
 }
 
-/// The run that was named.
+/// Finds the run that was named.
 pub(super) fn choose<'a>(runs: &'a [Run], named: &str, newest: Newest) -> Result<&'a Run, Failure> {
     let is_wanted =
         |run: &&Run| newest == Newest::Any || run.state() == RunState::Closed(Outcome::Applied);

@@ -1,4 +1,4 @@
-//! Writing to the terminal. A closed or full one never fails a run, so no `print!` macros: what
+//! Writes to the terminal. A closed or full one never fails a run, so no `print!` macros: what
 //! cannot be written is dropped.
 
 use std::fmt::Display;
@@ -13,47 +13,47 @@ use super::exit::{Exit, Failure};
 pub(super) use crate::names::wrapped;
 use crate::names::{Shown, grouped};
 
-/// What goes wrong.
+/// Style of errors.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What deserves a look.
+/// Style of warnings.
 pub(super) const WARN: Style = AnsiColor::Yellow.on_default().bold();
-/// What is well.
+/// Style of good results.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What leads the eye.
+/// Style of headings.
 pub(super) const BOLD: Style = Style::new().bold();
-/// What may be passed over.
+/// Style of less important text.
 pub(super) const DIM: Style = Style::new().dimmed();
 
-/// A text in a style; `NO_COLOR` and pipes take the style off again.
+/// Formats a text in a style; `NO_COLOR` and pipes remove the style again.
 pub(super) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Whether a result could not be written.
+/// True if a result could not be written.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// A line of result, to standard output. What cannot be written never stops a command.
+/// Writes a line of result to standard output. What cannot be written never stops a command.
 pub(super) fn line(text: impl Display) {
     match writeln!(anstream::stdout().lock(), "{text}") {
-        // Whoever stopped reading has seen enough.
+        // A reader that closed the pipe has seen enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => LOST.store(true, Ordering::Relaxed),
         _ => {}
     }
 }
 
-/// Whether a part of the result never got to standard output.
+/// Returns whether a part of the result could not be written to standard output.
 pub(super) fn is_lost() -> bool {
     let flushed = anstream::stdout().lock().flush();
     LOST.load(Ordering::Relaxed)
         || flushed.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe)
 }
 
-/// A line of message, to standard error.
+/// Writes a line of message to standard error.
 pub(super) fn say(text: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
-/// A warning, to standard error.
+/// Writes a warning to standard error.
 pub(super) fn warn(text: impl Display) {
     say(format_args!(
         "{}: {}",
@@ -62,12 +62,12 @@ pub(super) fn warn(text: impl Display) {
     ));
 }
 
-/// A failure, to standard error.
+/// Writes a failure to standard error.
 pub(super) fn fail(failure: &Failure) {
     if let Some(findings) = &failure.findings {
         say(findings);
     }
-    // To be asked to stop is no error.
+    // A requested stop is not an error.
     let label = if failure.exit == Exit::Stopped {
         styled(WARN, "stopped")
     } else {
@@ -84,7 +84,7 @@ pub(super) fn fail(failure: &Failure) {
     }
 }
 
-/// Whether somebody can be asked: both ends of the conversation are a terminal.
+/// Returns whether a prompt is possible: standard input and standard error are terminals.
 pub(super) fn can_ask() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
@@ -96,7 +96,7 @@ pub(super) fn ask(question: &str) -> String {
     answer()
 }
 
-/// The same, but nobody waits for an answer any more once `given_up` says so.
+/// Asks a question as [`ask`] does, but returns an empty answer as soon as `given_up` returns true.
 pub(super) fn ask_unless(question: &str, given_up: impl Fn() -> bool) -> String {
     let _ = write!(anstream::stderr().lock(), "{question} ");
     let _ = anstream::stderr().flush();
@@ -122,17 +122,17 @@ fn answer() -> String {
     answer.trim().to_owned()
 }
 
-/// Whether an answer means yes.
+/// Returns whether an answer means yes.
 pub(super) fn is_yes(answer: &str) -> bool {
     matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
-/// Columns of the screen that results go to; 100 where it is no terminal.
+/// Returns the columns of the screen that results go to; 100 if it is not a terminal.
 pub(super) fn width() -> usize {
     columns().unwrap_or(100).clamp(40, 400)
 }
 
-/// Whether results go to a screen of a known width.
+/// Returns whether results go to a screen of a known width.
 pub(super) fn is_screen() -> bool {
     columns().is_some()
 }
@@ -147,7 +147,7 @@ fn screen() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// A path to be typed: in quotes where a shell would take it apart.
+/// Formats a path as it is typed: in quotes if a shell would split or expand it.
 pub(super) fn typed(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
@@ -157,12 +157,12 @@ pub(super) fn typed(path: &Path) -> String {
     }
 }
 
-/// A number with separators between the thousands.
+/// Formats a number with separators between the thousands.
 pub(super) fn number(number: u64) -> String {
     grouped(number, ',')
 }
 
-/// `1 file`, `2 files`.
+/// Formats a number with its noun: `1 file`, `2 files`.
 pub(super) fn count(count: usize, one: &str, many: &str) -> String {
     format!(
         "{} {}",

@@ -1,9 +1,9 @@
-//! The one writer of files that people name: `-o`, `--save`, drafts and pins.
+//! The only writer of files that people name: `-o`, `--save`, drafts and pins.
 //!
-//! A file is there completely or not at all: it is written under a random name beside its place,
-//! brought to disk and renamed. It replaces nothing that matters: no file of a deployment or of the
-//! payload in use, and nothing that the command reads. Of a file that it replaces it keeps mode,
-//! owner and attributes, and a link stays a link.
+//! Writing is atomic: a file is written under a random name in the same directory, synced to disk
+//! and renamed. It replaces nothing that matters: no file of a deployment or of the payload in use,
+//! and nothing that the command reads. It keeps mode, owner and attributes of a file that it
+//! replaces, and a link stays a link.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
@@ -18,36 +18,36 @@ use super::exit::{Exit, Failure};
 use super::out::{self, typed};
 use crate::deployment::enclosing::enclosing_deployment;
 
-/// The most links that are followed to the file that they stand for, as Linux has it.
+/// Largest number of links that are followed to their target, as on Linux.
 const MOST_LINKS: usize = 40;
-/// Permission bits that a file may keep with other contents: not those that lend the owner's
+/// Permission bits that a file may keep with other contents: not those that grant the owner's
 /// rights.
 const KEPT_MODE: u32 = 0o1777;
 
-/// What happens to a file that exists already.
+/// Treatment of a file that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
-    /// It is replaced: a report or a plan can be made again.
+    /// The file is replaced: a report or a plan can be made again.
     Replaced,
-    /// It stays, and the command is refused: people edit such files.
+    /// The file stays, and the command is refused: people edit such files.
     Kept,
 }
 
-/// A file that a command may write.
+/// File that a command may write.
 #[derive(Debug)]
 pub(super) struct OutputFile {
-    /// As it was typed.
+    /// Path as it was typed.
     typed: PathBuf,
     place: Place,
     existing: Existing,
 }
 
-/// Where the bytes go.
+/// Target of the bytes.
 #[derive(Debug)]
 enum Place {
-    /// A regular file, by its path without links.
+    /// Regular file, by its path without links.
     File(PathBuf),
-    /// A device, a pipe, or an open file of this process: written to as it is.
+    /// Device, pipe, or open file of this process: written to as it is.
     Stream,
 }
 
@@ -90,7 +90,7 @@ impl OutputFile {
         })
     }
 
-    /// Whether two outputs of one command are the same file.
+    /// Returns whether two outputs of one command are the same file.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         matches!((&self.place, &other.place), (Place::File(one), Place::File(other)) if one == other)
     }
@@ -99,7 +99,7 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// What the system refuses: 74. A regular file is as it was then.
+    /// The system refuses the write: 74. A regular file is then unchanged.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let text = format!("{}\n", text.trim_end());
         let written = match &self.place {
@@ -125,7 +125,7 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
     Ok(())
 }
 
-/// Follows links to the file that they stand for, which may not exist yet.
+/// Follows links to their target, which may not exist yet.
 fn resolve(path: &Path) -> io::Result<Place> {
     let mut at = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -139,7 +139,7 @@ fn resolve(path: &Path) -> io::Result<Place> {
             .unwrap_or(Path::new("."));
         let parent = parent.canonicalize()?;
         at = parent.join(name);
-        // What is there are open files of processes, and no file has its place there.
+        // Below `/proc` are open files of processes, and a regular file cannot be created there.
         if parent.starts_with("/proc") {
             return Ok(Place::Stream);
         }
@@ -218,7 +218,7 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
             return Err(io::Error::other("it is not a regular file any more"));
         }
         Ok(old) => {
-            // A rename would pass by the protection of a file that nobody may write to.
+            // A rename would bypass the protection of a read-only file.
             accessat(CWD, at, Access::WRITE_OK, AtFlags::EACCESS)?;
             Some(old)
         }
@@ -255,7 +255,7 @@ fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
             io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
         })?;
     }
-    // None of those that give rights to a program for what it was, such as capabilities.
+    // Not those that grant rights to a program because of its old contents, such as capabilities.
     let is_kept = |name: &OsString| {
         name.to_str()
             .is_some_and(|name| name.starts_with("user.") || name == "system.posix_acl_access")
@@ -268,7 +268,8 @@ fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
     new.set_permissions(Permissions::from_mode(old.mode() & KEPT_MODE))
 }
 
-/// The names of a file's extended attributes; none if the file system has no such thing.
+/// Returns the names of a file's extended attributes; none if the file system does not support
+/// them.
 fn attribute_names(at: &Path) -> io::Result<Vec<OsString>> {
     match xattr::list(at) {
         Ok(names) => Ok(names.collect()),

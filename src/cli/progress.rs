@@ -1,5 +1,5 @@
-//! What a run tells while it is under way: bars on a terminal, a line per finished operation
-//! elsewhere, and `events.ndjson` in the run's folder.
+//! Progress of a run: bars on a terminal, a line per finished operation elsewhere, and
+//! `events.ndjson` in the run's directory.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ use crate::names::Shown;
 use crate::plan::{Operation, PlannedStep};
 use crate::run::{Event, Listener, OnFailure, Question, Reply};
 
-/// Who answers at a manual step.
+/// Source of the answer at a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum ManualSteps {
-    /// A person.
+    /// The operator, at a prompt.
     #[default]
     Asked,
-    /// Nobody: in a rehearsal each counts as done, or as taken back.
+    /// No prompt: in a rehearsal each step counts as done, or as rolled back.
     Done,
 }
 
@@ -40,33 +40,33 @@ impl From<Rehearsing> for ManualSteps {
     }
 }
 
-/// Tells a run's events to the operator, and asks in front of manual steps.
+/// Report of a run's events to the operator, with the prompts at manual steps.
 pub(super) struct Progress {
-    /// Where the events of the run are written.
+    /// Deployment that the events of the run are written to.
     tree: Option<Tree>,
     wishes: Wishes,
     begun: Instant,
     bar: Option<ProgressBar>,
     operations: u64,
-    /// The first line of the events, but for the run's name.
+    /// First line of the events, without the run's name.
     began: Began,
     events: Option<events::Writer>,
-    /// When the first rename was due.
+    /// Time when the commit began, just before the first rename.
     pub(super) committing: Option<Instant>,
-    /// The run's name.
+    /// Name of the run.
     pub(super) run: Option<String>,
 }
 
-/// What the operator wants of a run beyond its plan.
+/// Wishes of the operator for a run beyond its plan.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     /// Steps that were confirmed on the command line.
     pub(super) confirmed: Vec<String>,
     pub(super) manual_steps: ManualSteps,
-    /// The step before which the run stops.
+    /// Step before which the run stops.
     pub(super) stop_before: Option<String>,
     pub(super) on_failure: OnFailure,
-    /// Where the files that will be replaced are backed up first.
+    /// Directory into which the files that will be replaced are backed up first.
     pub(super) backup: Option<PathBuf>,
     pub(super) signals: Signals,
 }
@@ -86,7 +86,7 @@ impl Progress {
         }
     }
 
-    /// Writes the events of this run from now on, and says where they are.
+    /// Writes the events of this run from now on, and reports where they are.
     pub(super) fn reopen(&mut self, run: &str) {
         self.run = Some(run.to_owned());
         let Some(tree) = &self.tree else { return };
@@ -138,14 +138,14 @@ impl Progress {
         }
     }
 
-    /// Events are never needed: what cannot be written is dropped.
+    /// Records an event. Events are never needed: what cannot be written is dropped.
     fn record(&mut self, event: &Event<'_>) {
         if let (Some(events), Some(happened)) = (&mut self.events, Happened::of(event)) {
             events.write(happened);
         }
     }
 
-    /// The last line of the events: how the command ended.
+    /// Writes the last line of the events: how the command ended.
     pub(super) fn end<T>(&mut self, result: &Result<T, Failure>) {
         self.finish_bar();
         let exit = result
@@ -193,7 +193,7 @@ impl Listener for Progress {
         if let Event::Opened { run, .. } = event {
             self.reopen(run);
         }
-        // First, so that a slow terminal is no part of what was measured.
+        // Record first, so that a slow terminal is not part of what is measured.
         self.record(event);
         match event {
             Event::Opened { run, bytes } => {
@@ -325,7 +325,7 @@ impl Listener for Progress {
             {
                 "y" | "yes" => return Reply::Done,
                 "skip" if question.optional => return Reply::Skip,
-                // The end of input is nobody's yes.
+                // The end of input does not count as a yes.
                 "stop" | "n" | "no" | "" => return Reply::Stop,
                 _ => {}
             }
@@ -333,7 +333,7 @@ impl Listener for Progress {
     }
 }
 
-/// A finished operation, in words.
+/// Describes a finished operation.
 fn done(operation: &Operation, back: bool) -> String {
     let on = operation
         .server

@@ -1,4 +1,4 @@
-//! `prune`: clears what old runs keep, and says what can no longer be undone.
+//! `prune`: clears what old runs keep, and reports what can no longer be undone.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,22 +16,22 @@ use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Shown;
 use crate::run::{self, Lost, clear_the_way, kept, lost, no_return, refuse_mounted, standing};
 
-/// What a prune clears, and what it leaves.
+/// Runs that a prune clears, and runs that it leaves.
 struct Clearing {
     old: Vec<Old>,
     /// Finished runs that can still be undone afterwards, oldest first.
     undoable: Vec<String>,
-    /// Runs that are staged or unfinished, and where they stand.
+    /// Runs that are staged or unfinished, and their state.
     open: Vec<(String, &'static str)>,
 }
 
-/// A run whose slots go.
+/// Run whose slots are cleared.
 struct Old {
     run: Run,
     bytes: u64,
-    /// It could still be undone.
+    /// True if the run could be undone before the prune.
     was_undoable: bool,
-    /// What nothing brings back; or why nobody can tell.
+    /// Files that nothing restores, or why they cannot be determined.
     lost: Result<Vec<Lost>, String>,
 }
 
@@ -48,7 +48,8 @@ impl Clearing {
             .iter()
             .map(|run| (run.name().to_owned(), standing(run)))
             .collect();
-        // What was undone or closed since has its place among the finished runs that are kept.
+        // A run that was undone or closed is kept if it is newer than the oldest applied run that
+        // is kept.
         let applied = finished
             .iter()
             .enumerate()
@@ -87,7 +88,7 @@ impl Clearing {
         self.old.iter().map(|old| old.bytes).sum()
     }
 
-    /// The runs that cannot be undone any more afterwards, and could before.
+    /// Returns the runs that cannot be undone any more afterwards, and could before.
     fn given_up(&self) -> Vec<&str> {
         self.old
             .iter()
@@ -96,7 +97,7 @@ impl Clearing {
             .collect()
     }
 
-    /// Says what goes, and loudly what nothing brings back.
+    /// Shows what is cleared, and warns of what nothing restores.
     fn show(&self, deployment: &Path, line: fn(&str)) {
         for (name, standing) in &self.open {
             line(&format!("left alone: run {name}, which is {standing}"));
@@ -199,7 +200,7 @@ fn reversed(names: &[impl AsRef<str>]) -> String {
         .join(", ")
 }
 
-/// `rollup prune`.
+/// Runs `rollup prune`.
 pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     out::say(format_args!(
@@ -209,7 +210,8 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
     ));
     site.warn();
     let folder = site.tree.path().to_owned();
-    // Programs get the document alone; people see what goes all the same.
+    // Standard output has the document alone if a program reads it; people still see what is
+    // cleared.
     let line: fn(&str) = match args.format {
         Format::Text => |text| out::line(text),
         Format::Json => |text| out::say(text),
@@ -261,7 +263,7 @@ fn told_if_nothing(clearing: &Clearing, line: impl Fn(&str)) -> bool {
     clearing.old.is_empty()
 }
 
-/// A prune that did not get to its end: which runs lost their slots is seen on disk.
+/// Describes a prune that did not finish: the disk shows which runs lost their slots.
 fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
     let is_gone = |old: &&Old| {
         let slots = old.run.folder.join("slots").expect("a plain name");

@@ -23,7 +23,7 @@ fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
     inputs::sound_runs(tree)
 }
 
-/// `rollup tree`.
+/// Runs `rollup tree`.
 pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let (snapshot, touched) = inputs::quietly(&site.tree, || {
@@ -59,7 +59,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Live paths of the open run, if there is one.
+/// Returns the live paths of the open run, if there is one.
 fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
     let open = all_runs(tree)?
         .into_iter()
@@ -81,12 +81,13 @@ impl View<'_> {
         &self.snapshot.description
     }
 
-    /// Only what passed is called verified: while its run is open, an item is not.
+    /// Returns the state of an instance. An item that its open run touches does not count as
+    /// verified.
     fn state(&self, instance: Instance) -> State {
         let record = self.snapshot.item(instance).map(|record| record.state);
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
-        // Its record at least, if not the whole folder.
+        // A run that touches an item touches at least its record, if not its whole directory.
         let record = self.site().folder(instance).with(&path("state.toml"));
         if record.lies_in(&self.touched) && state == State::Verified {
             State::Unverified
@@ -168,7 +169,7 @@ impl View<'_> {
     }
 }
 
-/// `rollup verify`.
+/// Runs `rollup verify`.
 pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     let site = inputs::site(args.deployment.deployment.as_deref())?;
     let (verified, open) = inputs::quietly(&site.tree, || {
@@ -223,7 +224,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
     });
     for drift in by_folder.into_values().flatten() {
         let path = format!("`{}`", Shown(drift.path.as_str()));
-        // A path stays in one piece; what is told about it goes below where the line would be too
+        // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
         let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
         let gap = if fits { " " } else { "\n       " };

@@ -1,4 +1,4 @@
-//! `resume` and `undo`, and how any run is told to have ended.
+//! `resume` and `undo`, and the report of how any run ended.
 
 use std::path::Path;
 use std::time::Duration;
@@ -29,16 +29,16 @@ impl From<args::OnFailure> for OnFailure {
     }
 }
 
-/// Which way a run is taken.
+/// Direction of a recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// To its end.
+    /// Finishes the run.
     Forward,
-    /// To the state before.
+    /// Rolls back to the state before the run.
     Back,
 }
 
-/// What to type next, for one deployment.
+/// Commands to type next, for one deployment.
 pub(super) struct Next<'a>(pub(super) &'a Path);
 
 impl Next<'_> {
@@ -58,7 +58,7 @@ impl Next<'_> {
         self.command("undo")
     }
 
-    /// Takes back this run, which has to be named when it is finished.
+    /// Returns the command that undoes this run, which has to be named if it is finished.
     fn undo_run(&self, run: &Run) -> String {
         match run.is_open() {
             true => self.undo(),
@@ -75,7 +75,7 @@ impl Next<'_> {
     }
 }
 
-/// `rollup resume`.
+/// Runs `rollup resume`.
 pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     let (disk, cleared) = locked(
         &args.deployment,
@@ -116,7 +116,7 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
     result
 }
 
-/// `rollup undo`.
+/// Runs `rollup undo`.
 pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let (disk, cleared) = locked(
         &args.deployment,
@@ -219,7 +219,7 @@ pub(super) fn known_answers(
     })
 }
 
-/// The manual steps of a plan, for what is confirmed on the command line.
+/// Returns the manual steps of a plan, for what is confirmed on the command line.
 fn manual_steps(plan: &Plan) -> Vec<&str> {
     plan.steps
         .iter()
@@ -228,7 +228,7 @@ fn manual_steps(plan: &Plan) -> Vec<&str> {
         .collect()
 }
 
-/// Takes the lock for a recovery, and clears away what died while staging.
+/// Takes the lock for a recovery, and clears runs that died while staging.
 fn locked(
     deployment: &Deployment,
     yes: bool,
@@ -258,7 +258,7 @@ fn locked(
     Ok((disk, cleared))
 }
 
-/// Nobody is asked without a terminal.
+/// Refuses to prompt without a terminal.
 pub(super) fn can_be_asked(otherwise: &str) -> Result<(), Failure> {
     match out::can_ask() {
         true => Ok(()),
@@ -275,7 +275,7 @@ pub(super) fn all_runs(disk: &LockedDeployment) -> Result<Vec<Run>, Failure> {
     runs(disk.tree()).map_err(|fault| inputs::journal(&fault))
 }
 
-/// From here on a signal stops the run where that is safe.
+/// Handles signals from here on: they stop the run at a safe point.
 pub(super) fn heeded() -> Result<Signals, Failure> {
     Signals::heeded()
         .map_err(|error| Failure::new(Exit::Io, format_args!("cannot heed signals: {error}")))
@@ -291,7 +291,7 @@ fn nothing_open(cleared: &Cleared, besides: &str) -> Exit {
     Exit::Ok
 }
 
-/// How the newest finished run is taken back, for whoever meant that one.
+/// Describes how to undo the newest finished run, in case that one was meant.
 fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<String, Failure> {
     let no_return = no_return(disk.tree(), runs).map_err(|error| inputs::not_begun(&error))?;
     let last = runs
@@ -322,7 +322,7 @@ fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
     ))
 }
 
-/// Says what a recovery will do, operation by operation.
+/// Shows what a recovery will do, operation by operation.
 fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result<(), Failure> {
     let examined = examine(disk.tree(), &run.folder, plan).map_err(|error| inputs::disk(&error))?;
     out::line(format_args!("run {} is {}", run.name(), standing(run)));
@@ -360,7 +360,7 @@ fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<E
     Ok(Exit::Ok)
 }
 
-/// The run as its journal has it now: a walk that failed may have begun, or not.
+/// Reads the run again from its journal: a recovery that failed may have begun, or not.
 fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
     let now = all_runs(disk)?
         .into_iter()
@@ -373,7 +373,7 @@ fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
     })
 }
 
-/// A walk that could not begin leaves the run as it was.
+/// Describes a recovery that could not begin, which leaves the run as it was.
 pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
     let now = format!("run {} is as it was: {}", run.name(), standing(run));
@@ -387,7 +387,7 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
     );
     match (run.state(), error) {
         (_, RunError::Journal(_)) => failure,
-        // Planning again is no way out of an open run.
+        // Planning again does not close an open run.
         (RunState::Staged, RunError::Stale { .. }) => {
             without(failure).next(format!("`{}` throws away what was staged; then plan and apply anew", next.undo()))
         }
@@ -435,7 +435,7 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
     }
 }
 
-/// Says which dead runs were cleared away.
+/// Reports which dead runs were cleared.
 pub(super) fn told_cleared(cleared: &Cleared) {
     for name in cleared {
         out::say(format_args!(
@@ -444,8 +444,8 @@ pub(super) fn told_cleared(cleared: &Cleared) {
     }
 }
 
-/// The last line of every apply: how the result compares with the preview. Files of others beside
-/// ours change nothing of it, but are told.
+/// Prints the last line of every apply: how the result compares with the expected state. Unmanaged
+/// files beside managed ones do not affect the comparison, but are reported.
 pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
     for path in came {
         let path = Shown(path.as_str());
@@ -462,7 +462,8 @@ pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
     }
 }
 
-/// What was measured of a run that arrived; every other end is a failure of the command.
+/// Returns the measured digest of an applied run, and the unmanaged files that appeared during it;
+/// every other outcome is a failure of the command.
 pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelPath>), Failure> {
     match ended {
         Ended::Applied { measured, came } => Ok((measured, came)),
@@ -510,7 +511,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
     }
 }
 
-/// What to type at a manual step, which depends on the way the run was going.
+/// Returns what to type at a manual step, which depends on the direction of the run.
 fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
     Some(match error {
         RunError::Waiting { step, back: false } => format!(

@@ -1,5 +1,4 @@
-//! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and what becomes
-//! of them.
+//! `rehearse`: a lab, the apply in it for real, and a verification; or failures, and their outcome.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use crate::rehearse::{
 };
 use crate::run::standing;
 
-/// `rollup rehearse`.
+/// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     let (description, text) = match &args.deployment {
         Some(own) if own.is_file() => inputs::described(own)?,
@@ -144,7 +143,7 @@ fn apply_command(manifest: &Path, lab: &Lab) -> String {
     )
 }
 
-/// What is typed to rehearse the same once more.
+/// Returns the command that rehearses the same again.
 pub(super) fn again(args: &Rehearse) -> String {
     let mut command = format!(
         "rollup rehearse {} --lab {} --replace",
@@ -165,7 +164,7 @@ pub(super) fn again(args: &Rehearse) -> String {
     command
 }
 
-/// Nobody sits in front of a rehearsal.
+/// Returns the wishes for a rehearsal, which has no operator to prompt.
 pub(super) fn rehearsed() -> Wishes {
     Wishes {
         manual_steps: ManualSteps::Done,
@@ -173,7 +172,8 @@ pub(super) fn rehearsed() -> Wishes {
     }
 }
 
-/// A copy of a deployment between states would rehearse nothing that is ever applied.
+/// Refuses a deployment with an unfinished run: a copy of a state between two states would rehearse
+/// nothing that is ever applied.
 fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
     let runs = runs(&site.tree).map_err(|fault| inputs::journal(&fault))?;
     match runs
@@ -197,7 +197,7 @@ fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
     }
 }
 
-/// The path of a directory without links; it and those above it may not exist yet.
+/// Returns the path of a directory without links; it and its parent directories may not exist yet.
 fn without_links(directory: &Path) -> Result<PathBuf, Failure> {
     let fail = |error| {
         Failure::new(
@@ -221,10 +221,10 @@ fn sample() -> Result<Description, Failure> {
         .ok_or_else(|| Failure::new(Exit::Failed, "the sample has an error"))
 }
 
-/// How many objects that no rehearsal made are named.
+/// Number of objects not made by a rehearsal that are listed.
 const NAMED: usize = 8;
 
-/// Says what is in the lab's directory, from what is on disk at this moment.
+/// Describes what is in the lab's directory, from what is on disk at this moment.
 pub(super) fn lab_now(directory: &Path) -> String {
     let shown = directory.display();
     match LabState::of(directory) {

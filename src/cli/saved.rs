@@ -1,4 +1,4 @@
-//! Plans that were saved: written for a review, shown again, and held to when they are applied.
+//! Saved plans: written for a review, shown again, and compared when they are applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -20,23 +20,22 @@ use crate::plan::{
 };
 use crate::run::moved;
 
-/// The largest plan that is read, in bytes. One of ten thousand instances has some tens of
-/// megabytes.
+/// Largest plan that is read, in bytes. One of ten thousand instances has some tens of megabytes.
 const LARGEST: u64 = 1 << 30;
 
-/// More operations than this that came or went are counted and not named.
+/// Largest number of different operations that are listed; more are counted.
 const NAMED: usize = 8;
 
-/// A plan that was read from a file.
+/// Plan that was read from a file.
 #[derive(Debug, Clone)]
 pub(super) struct Saved {
     pub(super) plan: Box<Plan>,
-    /// The plan of a run's folder has none: the manifest lies beside it.
+    /// Origin of the plan. The plan in a run's directory has none: the manifest is beside it.
     made_from: Option<MadeFrom>,
 }
 
 impl Saved {
-    /// A saved plan, or `None` where the file is something else, which a manifest would be.
+    /// Reads a saved plan, or returns `None` if the file is something else, as a manifest is.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let fail = |error| {
             Failure::new(
@@ -51,7 +50,7 @@ impl Saved {
                     .now("nothing was begun")
                     .next("let whoever runs this read it"));
             }
-            // A manifest that is not there is told of by whoever reads manifests.
+            // A missing manifest is reported by the code that reads manifests.
             Err(_) => return Ok(None),
         };
         let mut text = Vec::new();
@@ -90,7 +89,7 @@ impl Saved {
         }))
     }
 
-    /// The manifest, the payload and the choices that the plan was made from.
+    /// Returns the manifest, the payload and the choices that the plan was made from.
     pub(super) fn origin(&self, path: &Path) -> Result<(PathBuf, PathBuf, Choices), Failure> {
         let Some(made_from) = &self.made_from else {
             return Err(Failure::new(
@@ -116,7 +115,7 @@ impl Saved {
     }
 }
 
-/// Writes a plan for a review. It replaces an older file of that name only when it is whole.
+/// Writes a plan for a review. It replaces an older file of that name atomically.
 pub(super) fn save(
     job: &Job,
     plan: &Plan,
@@ -147,7 +146,7 @@ pub(super) fn save(
     Ok(())
 }
 
-/// `rollup show`.
+/// Runs `rollup show`.
 pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     preview::sensible(&args.showing)?;
     let output = OutputFile::of(args.showing.output.as_deref(), &[&args.plan])?;
@@ -181,20 +180,20 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What a plan has to be to be run.
+/// Condition that a plan has to meet to be run.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Approved {
-    /// Whatever it is now.
+    /// Any plan.
     #[default]
     Any,
-    /// The one with this digest.
+    /// The plan with this digest.
     Digest(Digest),
-    /// The one that was saved.
+    /// The plan that was saved.
     Saved(Box<Plan>),
 }
 
 impl Approved {
-    /// Refuses any other plan than the approved one.
+    /// Refuses any plan but the approved one.
     pub(super) fn check(&self, plan: &Plan, job: &Job) -> Result<(), Failure> {
         match self {
             Approved::Any => Ok(()),
@@ -218,7 +217,7 @@ impl Approved {
         }
     }
 
-    /// A refusal of a saved plan whose ground has moved is told as that.
+    /// Reports the refusal of a saved plan as a stale plan if what it depends on has changed.
     pub(super) fn refused(&self, refusal: &Refusal, failure: Failure, job: &Job) -> Failure {
         let Approved::Saved(saved) = self else {
             return failure;
@@ -272,7 +271,7 @@ fn stale(saved: &Plan, mut reasons: Vec<String>, job: &Job) -> Failure {
         .next(format!("`{now}` makes a plan of what is true now"))
 }
 
-/// What the plan touches and is not any more as it saw it.
+/// Describes what the plan touches and has changed since the plan saw it.
 fn touched(saved: &Plan, tree: &Tree) -> Vec<String> {
     moved(tree, saved)
         .unwrap_or_default()
@@ -281,7 +280,8 @@ fn touched(saved: &Plan, tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// What else decides a plan: the manifest, the payload, the level, and which operations there are.
+/// Describes what else decides a plan and is different: the manifest, the payload, unmanaged files,
+/// the applied rollups, and the operations.
 fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
     let mut reasons = Vec::new();
     if saved.rollup().map(|rollup| rollup.manifest) != now.rollup().map(|rollup| rollup.manifest) {
@@ -382,7 +382,7 @@ fn some<'a>(operations: impl Iterator<Item = &'a String>, what: &str) -> Vec<Str
     )
 }
 
-/// The first few, and how many more there are.
+/// Returns the first few, and how many more there are.
 fn bounded(mut all: Vec<String>) -> Vec<String> {
     let more = all.len().saturating_sub(NAMED);
     all.truncate(NAMED);

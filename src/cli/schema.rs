@@ -1,4 +1,4 @@
-//! `rollup schema`.
+//! `rollup schema`: prints the JSON schemas.
 
 use super::args::{Language, Schema};
 use super::exit::{Exit, Failure};
@@ -9,7 +9,7 @@ use crate::document::json_schema;
 use crate::events::Line;
 use crate::manifest::MANIFEST;
 
-/// `rollup schema`.
+/// Runs `rollup schema`.
 pub(super) fn schema(args: &Schema) -> Result<Exit, Failure> {
     let output = OutputFile::of(args.output.as_deref(), &[])?;
     let text = match args.name {

@@ -10,21 +10,21 @@ use signal_hook::flag;
 
 use super::exit::Exit;
 
-/// Whether somebody wants this process to stop.
+/// Request to stop this process, set by a signal.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Signals(Arc<AtomicBool>);
 
 impl Signals {
-    /// Heeds the signals from now on. Before that, while nothing is open, they end the process as
+    /// Handles the signals from now on. Before that, while nothing is open, they end the process as
     /// usual.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system refuses to register a handler.
     pub(super) fn heeded() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // Whoever started us with `nohup`, or in the background, wants them to be of no effect.
+            // A process started with `nohup`, or in the background, should keep ignoring them.
             if is_ignored(signal) {
                 continue;
             }
@@ -38,22 +38,24 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Whether one came.
+    /// Returns whether a signal was received.
     pub(super) fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Lets a write beyond a limit of the file size fail with an error, as one to a full disk does,
-/// instead of killing the process. To a closed pipe it does so already, since Rust ignores SIGPIPE.
+/// instead of killing the process. A write to a closed pipe does so already, since Rust ignores
+/// SIGPIPE.
 ///
 /// A handler and not `SIG_IGN`: a process that is started from this one gets the default again.
 pub(super) fn survive_limits() {
-    // It fails only for signals that nothing can catch.
+    // This fails only for signals that cannot be caught.
     let _ = flag::register(rustix::process::Signal::XFSZ.as_raw(), Arc::default());
 }
 
-/// Whether the process was started with this signal ignored, as far as the system tells.
+/// Returns whether the process was started with this signal ignored, as far as the system reports
+/// it.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

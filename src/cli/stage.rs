@@ -11,7 +11,7 @@ use super::{inputs, out};
 use crate::events::Began;
 use crate::run::{self, Asked};
 
-/// `rollup stage`.
+/// Runs `rollup stage`.
 pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
     let job = Job::asked(&args.planning)?.expecting(args.expect_plan.as_ref())?;
     job.needs_payload()?;

@@ -1,4 +1,4 @@
-//! `status`: at rest, interrupted and where, or in need of attention and why.
+//! `status`: clean, interrupted and at which operation, or in need of attention and why.
 
 use serde_json::{Value, json};
 
@@ -15,31 +15,31 @@ use crate::names::{Shown, chain};
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
 
-/// How many troubles are told one by one.
+/// Number of problems that are listed one by one.
 const TOLD: usize = 5;
 
-/// Everything that `status` tells.
+/// Everything that `status` reports.
 struct Status {
     tree: Tree,
-    /// The deployment's name, if its description or the open run says it.
+    /// Name of the deployment, if its description or the open run has it.
     name: Option<String>,
-    /// The rollups in force; unknown only while a run is open.
+    /// Applied rollups; unknown only while a run is open.
     level: Option<Level>,
     holder: Option<Holder>,
     open: Option<Open>,
     slots: Slots,
 }
 
-/// The run that is neither finished nor undone.
+/// Run that is neither finished nor undone.
 struct Open {
     run: Run,
-    /// How far it is; absent where nothing has begun.
+    /// Progress of the run; absent if nothing has begun.
     progress: Option<(Plan, Examined)>,
-    /// What keeps it from going on either way.
+    /// Problems that keep the run from continuing in either direction.
     troubles: Vec<String>,
 }
 
-/// What the slots of finished runs keep.
+/// Old objects that the slots of finished runs keep.
 #[derive(Default)]
 struct Slots {
     runs: usize,
@@ -47,7 +47,8 @@ struct Slots {
 }
 
 impl Status {
-    /// An open run is reported from its own records, whatever else cannot be read.
+    /// Reads the status. An open run is reported from its own records, whatever else cannot be
+    /// read.
     fn read(site: RunSite) -> Result<Self, Failure> {
         let (level, runs) = inputs::quietly(&site.tree, || {
             Ok((level(&site), inputs::sound_runs(&site.tree)?))
@@ -113,7 +114,7 @@ impl Open {
         let mut examined =
             examine(tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
         let troubles = std::mem::take(&mut examined.troubles);
-        // Between two renames of somebody who is at work everything may look wrong.
+        // Between two renames of a process that is running, everything may look wrong.
         let troubles = if at_work { Vec::new() } else { troubles };
         Ok(Self {
             run,
@@ -122,8 +123,8 @@ impl Open {
         })
     }
 
-    /// The operation that comes next: forward the first one that is not done, back the last one
-    /// that is not taken back.
+    /// Returns the next operation: forward the first one that is not done, backward the last one
+    /// that is not rolled back.
     fn at(&self) -> Option<(&PlannedStep, &Operation)> {
         let (plan, examined) = self.progress.as_ref()?;
         let mut operations = plan
@@ -138,7 +139,7 @@ impl Open {
         }
     }
 
-    /// The manual step that the run waits at, with its text; on the way back the one to be taken
+    /// Returns the manual step that the run waits at, with its text; backward the one to be rolled
     /// back.
     fn waits_at(&self) -> Option<(&PlannedStep, &str)> {
         let (plan, examined) = self.progress.as_ref()?;
@@ -168,7 +169,7 @@ impl Open {
         None
     }
 
-    /// The manual step that was done, and that nobody can take back.
+    /// Returns the manual step that was done, and that cannot be rolled back.
     fn no_way_back(&self) -> Option<&PlannedStep> {
         let (plan, _) = self.progress.as_ref()?;
         plan.steps.iter().find(|step| {
@@ -178,7 +179,8 @@ impl Open {
     }
 }
 
-/// What a file of the deployment says; while a run is open its faults are warnings.
+/// Returns what was read from a file of the deployment; while a run is open its faults are
+/// warnings.
 fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, Failure> {
     match read {
         Err(failure) if is_open => {
@@ -189,7 +191,7 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
     }
 }
 
-/// The rollups in force, by `level.toml`, or before the first run by the description.
+/// Reads the applied rollups from `level.toml`, or before the first run from the description.
 fn level(site: &RunSite) -> Result<Option<Level>, Failure> {
     let at = rel("level.toml");
     let text = site
@@ -227,7 +229,7 @@ fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
     Ok(slots)
 }
 
-/// `rollup status`.
+/// Runs `rollup status`.
 pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
     let status = Status::read(inputs::run_site(args.deployment.deployment.as_deref())?)?;
     match args.format {
@@ -316,7 +318,7 @@ fn level_lines(level: &Level) {
     }
 }
 
-/// How far an open run is, and what to type.
+/// Prints how far an open run is, and what to type.
 fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     let label = match (open.run.state(), at_work) {
         (RunState::Unfinished(_), false) if open.waits_at().is_none() => "interrupted",
@@ -417,7 +419,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
                 None => Some(format!("{undo}      {back}")),
             };
             let ways = [Some(resume), undo].into_iter().flatten();
-            // First the way that the run is going.
+            // The direction of the run comes first.
             let ways: Vec<String> = if is_back {
                 ways.rev().collect()
             } else {
@@ -439,7 +441,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     }
 }
 
-/// What of a step is done, and what is not.
+/// Describes how much of a step is done.
 pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
     if step.gate.is_some() {
         let how = match run.journal.confirmed(&step.id) {

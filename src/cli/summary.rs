@@ -1,4 +1,4 @@
-//! What a finished run did, in a few lines.
+//! Summary of what a finished run did, in a few lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::out::count;
 use crate::names::Shown;
 use crate::plan::{Operation, OperationKind, Plan, Side};
 
-/// One line for every kind of thing that was done.
+/// Returns one line for every kind of thing that was done.
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
     let operations: Vec<&Operation> = plan.operations().collect();
     let mut lines = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Items, and in how many places where that is another number.
+/// Counts items, and their instances if there are servers.
 fn items(
     operations: &[&Operation],
     word: &str,
@@ -110,7 +110,8 @@ fn files(operations: &[&Operation]) -> Option<String> {
     }
 }
 
-/// A stop and a start of one service on one server are its restart.
+/// Describes the changes of services; a stop and a start of one service on one server are its
+/// restart.
 fn services(operations: &[&Operation]) -> Vec<String> {
     let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<OperationKind>>> = BTreeMap::new();
     let of_service = operations
@@ -153,7 +154,7 @@ fn words(kinds: &[OperationKind]) -> String {
     }
 }
 
-/// The word for something that was done.
+/// Returns the word for an operation that was done.
 pub(super) fn past(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Uninstall => "uninstalled",

@@ -21,7 +21,7 @@ use crate::validation::{
     Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of,
 };
 
-/// `rollup validate`.
+/// Runs `rollup validate`.
 pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let levels = levels(args)?;
     let code_host = matches!(args.format, Report::Sarif | Report::Github);
@@ -82,7 +82,7 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// How many paths that could not be read are listed.
+/// Number of paths that could not be read that are listed.
 const LISTED: usize = 20;
 
 /// Reports what was not read.
@@ -111,7 +111,7 @@ fn tell_unread(links: &[String], failures: &[(String, Failure)]) {
     }
 }
 
-/// The article that the manifest is held against.
+/// Reads the article that the manifest is compared with.
 fn article(file: &Path) -> Result<Article, Failure> {
     let name = file.display().to_string();
     Article::new(&name, imported(file)?).map_err(|incomplete| {
@@ -147,7 +147,7 @@ fn levels(args: &Validate) -> Result<Levels, Failure> {
     })
 }
 
-/// Writes the report where it was asked for. The summary for people goes beside it.
+/// Writes the report to standard output or its file. The summary for people goes beside it.
 fn tell(
     validation: &Validation,
     args: &Validate,
@@ -186,7 +186,7 @@ fn tell(
     Ok(())
 }
 
-/// What it came to, in one line, and where to read on.
+/// Describes the result in one line, and where to read on.
 fn summary(validation: &Validation) -> String {
     let Counts {
         errors,
@@ -238,25 +238,25 @@ fn look(into_file: bool) -> Look {
     }
 }
 
-/// The documents that the command line stands for, in its order.
+/// Documents that the command line names, in its order.
 #[derive(Default)]
 struct Gathered {
-    /// The folder below which documents are named relative to it, as code hosts want them.
+    /// Directory below which documents are named relative to it, as code hosts want them.
     here: Option<PathBuf>,
     documents: Vec<(Source, Kind)>,
-    /// What could not be read: it keeps nobody from hearing about the others.
+    /// Paths that could not be read. They do not keep the others from being reported.
     failures: Vec<(String, Failure)>,
     /// Links that were found and not followed.
     links: Vec<String>,
     /// Files that were read already, by their true paths.
     seen: BTreeSet<PathBuf>,
-    /// TOML files of folders that are neither manifest nor deployment.
+    /// TOML files in directories that are neither manifest nor deployment.
     passed_over: Vec<String>,
     read_standard_input: bool,
 }
 
 impl Gathered {
-    /// A file, a folder with documents in and below it, a pattern, or standard input.
+    /// Takes a file, a directory with documents in and below it, a pattern, or standard input.
     fn take(&mut self, given: &Path) {
         if given == Path::new("-") {
             return self.standard_input();
@@ -292,7 +292,7 @@ impl Gathered {
         inputs::source(path).map(|source| self.named(source, path))
     }
 
-    /// A document under the name that the report needs.
+    /// Names a document as the report needs it.
     fn named(&self, source: Source, path: &Path) -> Source {
         match self
             .here
@@ -304,7 +304,8 @@ impl Gathered {
         }
     }
 
-    /// Nothing that a folder may hold beside documents is a mistake.
+    /// Takes a file found in a directory, which may hold other files beside documents. Returns
+    /// whether it counts as a document.
     fn found(&mut self, path: &Path) -> bool {
         if !self.is_new(path) {
             return true;
@@ -312,8 +313,8 @@ impl Gathered {
         match self.source(path) {
             Ok(source) => match kind_of(&source) {
                 Some(kind) => self.documents.push((source, kind)),
-                // What cannot even be read as a text may be a manifest that was saved in a wrong
-                // way.
+                // A file that cannot even be read as text may be a manifest that was saved in a
+                // wrong way.
                 None if source.is_unreadable() => self.documents.push((source, Kind::Manifest)),
                 None => {
                     self.passed_over.push(source.name().to_owned());
@@ -402,8 +403,8 @@ impl Gathered {
         }
     }
 
-    /// The description that manifests are checked against. Its own mistakes are told with theirs,
-    /// and then the manifests are checked without it.
+    /// Reads the description that manifests are checked against. Its own mistakes are reported with
+    /// theirs, and then the manifests are checked without it.
     fn deployment(&mut self, folder: &Path) -> Result<Option<Description>, Failure> {
         let source = inputs::description_source(folder)?;
         let mut findings = Findings::default();

@@ -1,8 +1,8 @@
-//! Finding documents: one walk for directories and for patterns.
+//! Finds documents: one walk for directories and for patterns.
 //!
 //! It follows no link below its root, and entries and depth are bounded, so that no directory makes
-//! it hang. Names need not be UTF-8: they are compared as bytes, and what is wrong with one entry
-//! hides no other.
+//! it hang. Names need not be UTF-8: they are compared as bytes, and an error in one entry does not
+//! hide the others.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -13,39 +13,39 @@ use walkdir::{DirEntry, WalkDir};
 use super::exit::{Exit, Failure};
 use crate::names::{Shown, grouped};
 
-/// Entries that one walk looks at.
+/// Largest number of entries that one walk looks at.
 const MOST: usize = 1_000_000;
 
-/// Directories within each other that a walk enters.
+/// Largest depth of nested directories that a walk enters.
 const DEEPEST: usize = 64;
 
-/// The longest pattern, as long as the longest path.
+/// Longest pattern, in bytes: as long as the longest path.
 const LONGEST: usize = 4096;
 
-/// What makes a path a pattern.
+/// Characters that make a path a pattern.
 pub(super) const WILDCARDS: [char; 4] = ['*', '?', '[', '{'];
 
-/// One entry that may be a document.
+/// Entry that may be a document.
 pub(super) enum Found {
-    /// A file.
+    /// File.
     File(PathBuf),
-    /// A link, which is not followed.
+    /// Link, which is not followed.
     Link(PathBuf),
-    /// What cannot be looked at, and why.
+    /// Entry that cannot be read, and why.
     Unread(PathBuf, String),
 }
 
-/// A walk through a directory.
+/// Walk through a directory.
 pub(super) struct Walk {
     root: PathBuf,
     depth: usize,
-    /// None: every TOML file.
+    /// Pattern to match; `None` for every TOML file.
     pattern: Option<Pattern>,
 }
 
 struct Pattern {
     whole: GlobSet,
-    /// The parts that begin with a dot: only these match hidden names.
+    /// Parts that begin with a dot: only these match hidden names.
     hidden: GlobSet,
 }
 
@@ -94,7 +94,7 @@ impl Walk {
         })
     }
 
-    /// Hands over what it finds, in the order of the names.
+    /// Passes what it finds to `take`, in the order of the names.
     pub(super) fn for_each(&self, mut take: impl FnMut(Found)) {
         let root = if self.root.as_os_str().is_empty() {
             Path::new(".")
@@ -138,7 +138,7 @@ impl Walk {
         }
     }
 
-    /// A path as the pattern or the directory was typed.
+    /// Returns a path in the form in which the pattern or the directory was typed.
     fn typed(&self, entry: &DirEntry) -> PathBuf {
         if self.root.as_os_str().is_empty() {
             below(entry).to_owned()
@@ -147,7 +147,7 @@ impl Walk {
         }
     }
 
-    /// Wildcards do not match hidden names.
+    /// Returns whether the walk enters an entry: wildcards do not match hidden names.
     fn enters(&self, entry: &DirEntry) -> bool {
         let name = entry.file_name();
         let hidden = entry.depth() > 0 && name.as_encoded_bytes().starts_with(b".");
@@ -180,7 +180,7 @@ fn matcher<'p>(patterns: impl Iterator<Item = &'p str>) -> Result<GlobSet, globs
     set.build()
 }
 
-/// The part of an entry's path below the root of the walk.
+/// Returns the part of an entry's path below the root of the walk.
 fn below(entry: &DirEntry) -> &Path {
     let mut parts = entry.path().components();
     let all = parts.clone().count();

@@ -9,26 +9,26 @@ use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Placed, Span, Table, slip};
 use crate::names::{FileName, Folded, RelPath};
 
-/// Longer paths are more than many Windows programs can open, once a drive and a program's own
-/// folders stand around them.
+/// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
+/// once a drive and the program's own directories are added.
 const LONG_PATH: usize = 240;
 
-/// How deep groups may stand in each other, and how many there may be with those that only a longer
-/// path mentions: each has its whole path in memory.
+/// Greatest depth of nested groups and, as [`MOST_GROUPS`], greatest number of groups, including
+/// those that only a longer path mentions: each has its whole path in memory.
 const DEEPEST: usize = 32;
 const MOST_GROUPS: usize = 1_000_000;
 
-/// Stands for the installer of an item whose own could not be read.
+/// Placeholder for an installer name that could not be read.
 const NO_INSTALLER: &str = "-";
 
-/// The console while it is read.
+/// Console tree that is being read.
 pub(super) struct Console<'r, 's> {
     site: Site<'r, 's>,
-    /// Groups that have a `[[groups]]` of their own, and on which line.
+    /// Groups that have their own `[[groups]]`, with its line.
     described: BTreeMap<GroupId, u32>,
-    /// Where each item's name stands.
+    /// Position of each item's name in the source.
     places: Vec<Span>,
-    /// An item's name could not be read, so that a name which seems unknown may be that one.
+    /// True if an item's name could not be read: a name that seems unknown may be that one.
     nameless: bool,
 }
 
@@ -64,7 +64,7 @@ impl<'r, 's> Console<'r, 's> {
         self.shared_installers();
     }
 
-    /// Reads what speaks of items by name, and gives the site back.
+    /// Reads the tables that refer to items by name, and returns the site.
     pub(super) fn finish(mut self, top: &Table<'_>) -> (Site<'r, 's>, Vec<ItemId>) {
         self.requires(top);
         self.parameters(top);
@@ -89,7 +89,7 @@ impl<'r, 's> Console<'r, 's> {
         if let Some(group) = group {
             self.group_aliases(group, aliases);
         }
-        // Members of a group without a readable path are read all the same, for their own faults.
+        // Members of a group without a readable path are still read, to report their own errors.
         self.nameless |= group.is_none();
         let inherited = Inherited {
             group: group.unwrap_or(GroupId(usize::MAX)),
@@ -99,7 +99,7 @@ impl<'r, 's> Console<'r, 's> {
         self.members(table, &inherited);
     }
 
-    /// The group of a path, made with every group above it where they are new.
+    /// Returns the group of a path. Creates it and every group above it that is new.
     fn path(&mut self, path: Placed<String>) -> Option<GroupId> {
         let path = self
             .site
@@ -172,7 +172,7 @@ impl<'r, 's> Console<'r, 's> {
         Some(group)
     }
 
-    /// One node of a path: known already, in whatever spelling, or new.
+    /// Returns one node of a path: a known one, in any spelling, or a new one.
     fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> GroupId {
         let made = &mut self.site.made;
         let key = (above, name.value.folded());
@@ -331,7 +331,7 @@ impl<'r, 's> Console<'r, 's> {
             .and_then(|product| self.site.file_name(product));
         let removable = self.site.reader.flag(table, "removable");
         let name = || name.map(|name| name.value.clone());
-        // A missing name or installer is an error already, so the stand-in is never seen.
+        // A missing name or installer is an error already, so the placeholder is never shown.
         let stand_in = || FileName::parse(NO_INSTALLER).expect("an ordinary name");
         let product = product
             .map(|product| product.value)
@@ -359,7 +359,7 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
-    /// The folder of an item is replaced as a whole, so no group may live in it.
+    /// Refuses a group inside the directory of an item, which is replaced as a whole.
     fn overlaps(&mut self) {
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
             let key = (Some(item.group), item.name.folded());
@@ -414,18 +414,19 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
-    /// An installer holds one product, and an item is one product.
+    /// Reports items that share an installer: an installer holds one product, and an item is one
+    /// product.
     fn shared_installers(&mut self) {
         let mut first: BTreeMap<Folded, &str> = BTreeMap::new();
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
             let ItemKind::Component { installer, .. } = &item.kind else {
                 continue;
             };
-            // The stand-in of an installer that could not be read.
+            // The placeholder of an installer that could not be read.
             if installer.as_str() == NO_INSTALLER {
                 continue;
             }
-            // Two items of one name are told by that.
+            // Two items with one name are reported for their name.
             if let Some(other) = first.insert(installer.folded(), item.name.as_str())
                 && Folded::of(other) != item.name.folded()
             {
@@ -443,12 +444,13 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
-    /// An item or procedure that must be in the console, by name or alias.
+    /// Finds an item or procedure by name or alias, and reports a name that is not in the console.
     fn item(&mut self, wanted: &Placed<String>) -> Option<ItemId> {
         self.known(wanted, "item")
     }
 
-    /// The same, where only a procedure will do; what else has the name comes back as well.
+    /// Finds an entry as `item` does, with `kind` in the report. For the kind "procedure" only
+    /// procedures are suggested, but an item with the name is returned as well.
     fn known(&mut self, wanted: &Placed<String>, kind: &str) -> Option<ItemId> {
         let found = self.site.made.item(&wanted.value);
         if found.is_none() && !self.nameless {
@@ -468,7 +470,8 @@ impl<'r, 's> Console<'r, 's> {
         found
     }
 
-    /// Items that can be installed, each once.
+    /// Returns the items with these names, each once, and reports procedures, which are never
+    /// installed.
     fn installable(&mut self, names: Vec<Placed<String>>) -> Vec<ItemId> {
         let mut seen: BTreeMap<ItemId, String> = BTreeMap::new();
         for name in names {
@@ -564,8 +567,8 @@ impl<'r, 's> Console<'r, 's> {
         let items = &self.site.made.items;
         let mut done = vec![false; items.len()];
         let mut at: Vec<Option<usize>> = vec![None; items.len()];
-        // A circle is kept if no other shares an item with it. For every item of the path, this is
-        // where the last one at or before it stands that a circle has already.
+        // A cycle is kept if no other one shares an item with it. For every item of the path, this
+        // is the position of the last item at or before it that is already in a cycle.
         let mut taken: Vec<Option<usize>> = Vec::new();
         let mut in_circle = vec![false; items.len()];
         let mut found: Vec<Vec<ItemId>> = Vec::new();
@@ -616,7 +619,7 @@ impl<'r, 's> Console<'r, 's> {
         self.tell_cycles(found, keys);
     }
 
-    /// One finding for each circle.
+    /// Adds one finding for each cycle.
     fn tell_cycles(&mut self, found: Vec<Vec<ItemId>>, keys: &BTreeMap<ItemId, Span>) {
         for circle in found {
             let name = |item: &ItemId| format!("`{}`", self.site.made.items[item.0].name);
@@ -636,8 +639,8 @@ impl<'r, 's> Console<'r, 's> {
         }
     }
 
-    /// Answers to what nothing asks for are allowed, unless they are spelled almost like what a
-    /// procedure needs.
+    /// Reports stored answers whose names are almost those that a procedure needs. Other answers
+    /// that nothing asks for are allowed.
     fn near_parameters(&mut self, item: ItemId, given: &Table<'_>) {
         let item = &self.site.made.items[item.0];
         let ItemKind::Procedure { needs, .. } = &item.kind else {

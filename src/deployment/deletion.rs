@@ -1,11 +1,11 @@
-//! Removing a directory with everything in it: the only place where more than a single name is
-//! deleted at once.
+//! Removal of a directory with everything in it: the only place where more than one name is deleted
+//! at once.
 //!
-//! Everything goes by handles, without following links. A mount anywhere below is found before
-//! anything is removed: what is mounted there belongs to somebody else, and a bind mount of the
+//! Every access goes by handles, without following links. A mount anywhere below is found before
+//! anything is removed: what is mounted there does not belong to the tree, and a bind mount of the
 //! same device looks like any other directory. Only one directory is open at a time, so that
-//! neither a deep tree nor a path that is too long for the system is in the way: the way back up
-//! goes through `..`, and is compared with the directory that the way down came from.
+//! neither a deep tree nor a path that is too long for the system makes the removal fail: the walk
+//! goes back up through `..`, and checks that this is the directory from which it came down.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -19,13 +19,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatxFlags, openat, statx, unl
 use super::tree::{DiskError, Tree};
 use crate::names::RelPath;
 
-/// Asked before every single removal, which is not made if it fails.
+/// Function that is called before every single removal, which is not made if it fails.
 pub type BeforeEach<'a> = &'a dyn Fn() -> io::Result<()>;
 
-/// Sees the path of an entry, as people know it, its kind, and the size of a file.
+/// Function that receives the path of an entry as shown to people, its kind, and the size of a
+/// file.
 pub type Seen<'a> = &'a dyn Fn(&Path, FileType, u64);
 
-/// Something is mounted at a path that would be removed.
+/// Error: something is mounted at a path that would be removed.
 #[derive(Debug, thiserror::Error)]
 #[error("something is mounted there")]
 pub struct MountPoint;
@@ -50,7 +51,7 @@ pub fn remove_tree(
     removed.map_err(|e| failed("remove", shown, e))
 }
 
-/// Removes a directory of the machine, by its path; one that does not exist is removed already.
+/// Removes a directory of the machine, by its path; does nothing if it does not exist.
 ///
 /// # Errors
 ///
@@ -79,22 +80,22 @@ pub fn remove_path(path: &Path) -> Result<(), DiskError> {
 ///
 /// # Errors
 ///
-/// The first mount point, by name, or what cannot be read.
+/// The first mount point, by name, or an entry that cannot be read.
 pub fn refuse_mounts(tree: &Tree, at: &RelPath) -> Result<(), DiskError> {
     below(tree, at, Pass::Check)
 }
 
-/// Shows everything below a directory that would be removed with it. What is mounted there is left
-/// out.
+/// Passes everything below a directory that would be removed with it to `seen`. What is mounted
+/// there is left out.
 ///
 /// # Errors
 ///
-/// What cannot be read.
+/// An entry that cannot be read.
 pub fn list(tree: &Tree, at: &RelPath, seen: Seen<'_>) -> Result<(), DiskError> {
     below(tree, at, Pass::List(seen))
 }
 
-/// Refuses what is mounted below a directory that is open already.
+/// Refuses mounts below a directory that is open already.
 ///
 /// # Errors
 ///
@@ -107,7 +108,7 @@ pub fn refuse_mounts_in(directory: &Dir, shown: &Path) -> Result<(), DiskError> 
     )
 }
 
-/// Shows everything below a directory that is open already.
+/// Passes everything below a directory that is open already to `seen`.
 ///
 /// # Errors
 ///
@@ -120,25 +121,25 @@ pub fn list_in(directory: &Dir, shown: &Path, seen: Seen<'_>) -> Result<(), Disk
     )
 }
 
-/// Whether a removal was refused because of a mount.
+/// Returns whether a removal was refused because of a mount.
 pub fn is_mount_point(error: &io::Error) -> bool {
     error
         .get_ref()
         .is_some_and(|inner| inner.is::<MountPoint>())
 }
 
-/// What a walk is made for.
+/// Purpose of a walk.
 #[derive(Clone, Copy)]
 enum Pass<'a> {
-    /// To find mounts.
+    /// Search for mounts.
     Check,
-    /// To see what is there.
+    /// Listing of everything below.
     List(Seen<'a>),
-    /// To remove everything below.
+    /// Removal of everything below.
     Remove(BeforeEach<'a>),
 }
 
-/// A directory on the way down.
+/// Directory on the path from the top to the current directory of a walk.
 struct Level {
     /// Its name in the directory above it; empty for the first one.
     name: OsString,
@@ -147,7 +148,7 @@ struct Level {
     left: Vec<OsString>,
 }
 
-/// Where something is: its mount, if the kernel tells, its device and its inode.
+/// Identity of an entry: its mount, if the kernel reports it, its device and its inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Place {
     mount: Option<u64>,
@@ -155,14 +156,14 @@ struct Place {
     inode: u64,
 }
 
-/// What the system tells of an entry.
+/// Metadata of an entry.
 struct Entry {
     place: Place,
     kind: FileType,
     size: u64,
 }
 
-/// Goes through everything below a directory.
+/// Walks through everything below a directory.
 fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
     let mut here = open(top, OsStr::new("."), shown)?;
     let mut shown = shown.to_owned();
@@ -213,7 +214,8 @@ fn below(tree: &Tree, at: &RelPath, pass: Pass<'_>) -> Result<(), DiskError> {
     }
 }
 
-/// Lists a directory, and does with everything but its directories what the walk is made for.
+/// Lists a directory and handles its entries as the pass requires. Its directories are not removed
+/// yet, but returned as still to be entered.
 fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result<Level, DiskError> {
     let place = look(here, OsStr::new(""), shown)?.place;
     let mut left = Vec::new();
@@ -224,7 +226,8 @@ fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result
             found => found?,
         };
         let is_directory = found.kind == FileType::Directory;
-        // Before the directory is opened, which would let the system mount something there.
+        // Checked before the directory is opened, which could make the system mount something
+        // there.
         match (refuse_other(place, found.place, is_directory, &shown), pass) {
             (Err(_), Pass::List(_)) => continue,
             (refused, _) => refused?,
@@ -246,7 +249,8 @@ fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result
     Ok(Level { name, place, left })
 }
 
-/// All names are read first: a directory that changes while it is read may leave some out.
+/// Returns all names in a directory. They are read first, because a directory that changes while it
+/// is read may leave some out.
 fn names(here: &OwnedFd) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(here)? {
@@ -277,13 +281,13 @@ fn open(parent: impl AsFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, DiskEr
         .map_err(|e| failed("open the directory", shown, e.into()))
 }
 
-/// Looks at an entry of a directory, or at the directory itself if the name is empty.
+/// Reads the metadata of an entry of a directory, or of the directory itself if the name is empty.
 fn look(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MNT_ID;
     let found =
         statx(&directory, name, flags, wanted).map_err(|e| failed("look at", shown, e.into()))?;
-    // Before Linux 5.8 the device has to be enough.
+    // Linux before 5.8 does not report the mount; the device has to be enough.
     let mount = (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id);
     let place = Place {
         mount,
@@ -297,8 +301,10 @@ fn look(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskE
     })
 }
 
-/// A file may have another device than its directory without a mount (overlayfs); a directory has
-/// not.
+/// Refuses an entry on another mount than its directory.
+///
+/// Without a mount, a file may have another device than its directory (overlayfs); a directory
+/// cannot.
 fn refuse_other(
     outside: Place,
     inside: Place,

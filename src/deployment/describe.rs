@@ -14,7 +14,8 @@ use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Findings, Placed, Reader, Source, Span, Table, read};
 use crate::names::{FileName, Folded, Kb};
 
-/// Names that stand at the root of a deployment or in the folder of an item.
+/// Names that are reserved at the root of a deployment: those in use there or in the directory of
+/// an item.
 const AT_THE_ROOT: &[&str] = &[
     ".rollup",
     "Servers",
@@ -24,10 +25,10 @@ const AT_THE_ROOT: &[&str] = &[
     "state.toml",
 ];
 
-/// Names that stand in the folder of an item.
+/// Names that are reserved in the directory of an item.
 const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
 
-/// Reads and checks a `deployment.toml`. Nothing comes back if there was an error.
+/// Reads and checks a `deployment.toml`. Returns `None` if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
     let before = findings.errors();
     let described = read(source, &DEPLOYMENT, findings, |reader, top| {
@@ -36,13 +37,13 @@ pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
     described.filter(|_| findings.errors() == before)
 }
 
-/// What is described so far. `nameless` says that an entry's name could not be read, so that a name
-/// which seems unknown may be that one.
+/// Description that is being read. `nameless` records that an entry's name could not be read: a
+/// name that seems unknown may be that one.
 pub(super) struct Site<'r, 's> {
     pub(super) reader: &'r mut Reader<'s>,
     pub(super) made: Description,
     nameless: Nameless,
-    /// Where each name was given first, by kind.
+    /// Line on which each name was given first, by kind.
     lines: BTreeMap<(&'static str, Folded), u32>,
 }
 
@@ -255,7 +256,7 @@ impl<'r, 's> Site<'r, 's> {
         }
     }
 
-    /// A role that must be described, by name or alias.
+    /// Finds a role by name or alias, and reports one that is not described.
     pub(super) fn role(&mut self, wanted: &Placed<String>) -> Option<RoleId> {
         let found = self.made.role(&wanted.value);
         if found.is_none() && !self.nameless.roles {
@@ -280,7 +281,7 @@ impl<'r, 's> Site<'r, 's> {
         found
     }
 
-    /// Says that a name stands for nothing.
+    /// Reports that a name is unknown.
     pub(super) fn unknown(
         &mut self,
         wanted: &Placed<String>,
@@ -299,17 +300,17 @@ impl<'r, 's> Site<'r, 's> {
         };
     }
 
-    /// A list of other names, in the document's order.
+    /// Reads the aliases, in the document's order.
     pub(super) fn aliases(&mut self, table: &Table<'_>) -> Vec<Placed<String>> {
         self.reader.texts_or_none(table, "aliases")
     }
 
-    /// A name that is safe on disk, or a finding.
+    /// Parses a name that is safe on disk, or adds a finding.
     pub(super) fn file_name(&mut self, text: Placed<String>) -> Option<Placed<FileName>> {
         self.reader.parsed(text, Code::BadName, FileName::parse)
     }
 
-    /// Refuses the name of something that stands at a deployment's root.
+    /// Refuses a name that is reserved at the root of a deployment.
     pub(super) fn refuse_at_root(&mut self, name: &str, span: &Span) {
         self.refuse_reserved(name, span, AT_THE_ROOT);
         if Folded::of(name) == self.made.share.folded() {
@@ -322,7 +323,7 @@ impl<'r, 's> Site<'r, 's> {
         }
     }
 
-    /// Refuses the name of something that stands in an item's folder.
+    /// Refuses a name that is reserved in the directory of an item.
     pub(super) fn refuse_in_folder(&mut self, name: &str, span: &Span) {
         self.refuse_reserved(name, span, IN_A_FOLDER);
     }
@@ -341,8 +342,8 @@ impl<'r, 's> Site<'r, 's> {
         }
     }
 
-    /// Notes that a name stands for the thing with this number, and says so if it is taken by that
-    /// or by another.
+    /// Records that a name belongs to the entry with this number, and reports it if this entry or
+    /// another one already has the name.
     pub(super) fn claim(
         &mut self,
         name: &Placed<impl ToString>,
@@ -380,7 +381,7 @@ impl<'r, 's> Site<'r, 's> {
             .help("remove or rename one");
     }
 
-    /// What the names of a list stand for, each once; what is repeated is told.
+    /// Resolves the names of a list, each entry once, and reports repetitions.
     pub(super) fn each_once<T: Copy + Ord>(
         &mut self,
         names: Vec<Placed<String>>,
@@ -404,7 +405,7 @@ impl<'r, 's> Site<'r, 's> {
         found
     }
 
-    /// Says that a list has something twice.
+    /// Reports that a list has something twice.
     pub(super) fn repeated(&mut self, name: &Placed<String>, key: &str, first: &str) {
         let message = match Folded::of(first) == Folded::of(&name.value) {
             true => format!("`{key}` lists `{}` twice", name.value),
@@ -419,18 +420,18 @@ impl<'r, 's> Site<'r, 's> {
             .help("remove one");
     }
 
-    /// Whether a list has entries that are no tables, so that their names are unknown.
+    /// Returns whether a list has entries that are not tables, so that their names are unknown.
     pub(super) fn entries_lost(&self, top: &Table<'_>, key: &str) -> bool {
         top.has(key) && self.reader.list_length(top, key) != top.tables_in(key)
     }
 }
 
-/// The values without their places.
+/// Returns the values without their positions.
 pub(super) fn values(placed: Vec<Placed<String>>) -> Vec<String> {
     placed.into_iter().map(|placed| placed.value).collect()
 }
 
-/// The stored answers of a procedure, to be filled in once all procedures are known.
+/// Returns the stored answers of a procedure, to be filled in once all procedures are known.
 pub(super) fn answers(kind: &mut ItemKind) -> Option<&mut BTreeMap<String, String>> {
     match kind {
         ItemKind::Procedure { parameters, .. } => Some(parameters),
@@ -456,7 +457,7 @@ mod tests {
         findings.sorted().iter().map(shown).collect()
     }
 
-    /// A small site with more below it; lines of `rest` count from 7.
+    /// Returns the findings of a small site with `rest` below it; `rest` begins on line 8.
     fn site(rest: &str) -> Vec<String> {
         found(&format!(
             "schema = 1\nname = \"a\"\nproduct = \"b\"\nproduct_version = \"1\"\nshare = \"Share\"\n\

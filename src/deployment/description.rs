@@ -1,4 +1,5 @@
-//! `deployment.toml`: what exists, whether installed or not. Written by people, only read by us.
+//! `deployment.toml`: everything that a deployment has, installed or not. People write it; rollup
+//! only reads it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +7,7 @@ pub use super::describe::parse;
 use crate::document::nearest;
 use crate::names::{FileName, Folded, Kb, RelPath};
 
-/// The platform of a server that names none.
+/// Platform of a server that names none.
 pub const DEFAULT_PLATFORM: &str = "x86";
 
 /// A checked `deployment.toml`.
@@ -15,15 +16,15 @@ pub const DEFAULT_PLATFORM: &str = "x86";
 /// Look-ups fold case and know the aliases.
 #[derive(Debug, Clone)]
 pub struct Description {
-    /// The site's name, for people.
+    /// Name of the site, for people.
     pub name: String,
-    /// The product of the deployment.
+    /// Product of the deployment.
     pub product: String,
-    /// Its version.
+    /// Version of the product.
     pub product_version: String,
-    /// The folder of the installer share, at the root.
+    /// Directory of the installer share, at the root.
     pub share: FileName,
-    /// Rollups applied before rollup kept the record, oldest first.
+    /// Rollups applied before rollup kept records, oldest first.
     pub level: Vec<Kb>,
     /// Every role the product knows.
     pub roles: Vec<Role>,
@@ -31,14 +32,14 @@ pub struct Description {
     pub servers: Vec<Server>,
     /// Other products on the servers.
     pub products: Vec<Product>,
-    /// What can be started.
+    /// Services: anything that can be started.
     pub services: Vec<Service>,
     /// Every group: those of `[[groups]]` and every prefix of their paths, in the order of first
     /// mention.
     pub groups: Vec<Group>,
     /// Items and procedures of all groups, in the document's order.
     pub items: Vec<Item>,
-    /// What the `rehearse` command leaves not installed.
+    /// Items that `rollup rehearse` leaves not installed.
     pub rehearsal_not_installed: Vec<ItemId>,
     pub(super) index: Index,
 }
@@ -73,22 +74,22 @@ pub struct Role {
 /// A server.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Its name; also the name of its folders.
+    /// Its name; also the name of its directories.
     pub name: FileName,
     /// The roles it holds.
     pub roles: Vec<RoleId>,
-    /// Such as `x64`; [`DEFAULT_PLATFORM`] where none is named.
+    /// Platform, such as `x64`; [`DEFAULT_PLATFORM`] if none is named.
     pub platform: String,
 }
 
-/// Another product, only asked about.
+/// Another product, which only prerequisites ask about.
 #[derive(Debug, Clone)]
 pub struct Product {
-    /// Its name. The same product may stand in several entries, with other servers.
+    /// Its name. Several entries may name the same product, with other servers.
     pub name: String,
     /// The service pack installed; 0 for none.
     pub service_pack: u32,
-    /// Where it is.
+    /// Servers that have it.
     pub servers: Vec<ServerId>,
 }
 
@@ -106,9 +107,9 @@ pub struct Service {
 /// A node of the console tree that holds items or groups.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// Its path, which is also its folder.
+    /// Its path, which is also its directory.
     pub path: RelPath,
-    /// Names that may stand for the last part of the path.
+    /// Names that may replace the last part of the path.
     pub aliases: Vec<String>,
     /// The groups directly below it.
     pub groups: Vec<GroupId>,
@@ -125,33 +126,35 @@ pub struct Item {
     pub aliases: Vec<String>,
     /// The group it is a direct member of.
     pub group: GroupId,
-    /// With a role, one instance on each of its servers; without, one instance.
+    /// Role that has one instance of the item on each of its servers; without a role there is one
+    /// instance.
     pub on: Option<RoleId>,
     /// Component or procedure.
     pub kind: ItemKind,
-    /// What must be installed for it; procedures can require, but nothing requires a procedure.
+    /// Items that must be installed for it. A procedure can require items, but nothing requires a
+    /// procedure.
     pub requires: Vec<ItemId>,
     /// The line in `deployment.toml`, from 1.
     pub line: u32,
 }
 
-/// What an entry of the console is.
+/// Kind of a console entry.
 #[derive(Debug, Clone)]
 pub enum ItemKind {
     /// Something that an installer installs.
     Component {
         /// Its installer's name in the share.
         installer: FileName,
-        /// What the installer's ProductName must be.
+        /// ProductName that the installer must have.
         product: String,
-        /// Whether it may be uninstalled.
+        /// True if it may be uninstalled.
         removable: bool,
     },
     /// A procedure that can be run.
     Procedure {
-        /// Names of the parameters it cannot do without.
+        /// Names of the parameters that it requires.
         needs: Vec<String>,
-        /// The stored answers.
+        /// Stored answers, by name of the parameter.
         parameters: BTreeMap<String, String>,
     },
 }
@@ -162,38 +165,38 @@ pub(super) struct Index {
     pub(super) roles: BTreeMap<Folded, RoleId>,
     pub(super) servers: BTreeMap<Folded, ServerId>,
     pub(super) services: BTreeMap<Folded, ServiceId>,
-    /// By the group above and one part of a path, which may be an alias. Whole paths would be as
-    /// many as the aliases of all parts multiplied.
+    /// Groups by parent group and one part of a path, which may be an alias. Keys of whole paths
+    /// would be as many as the aliases of all parts multiplied.
     pub(super) groups: BTreeMap<(Option<GroupId>, Folded), GroupId>,
     pub(super) items: HashMap<Folded, ItemId>,
 }
 
-/// One place where an item can be: the item itself, or the item on one server.
+/// Item on one server, or the item itself if it has no role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instance {
     /// The item or procedure.
     pub item: ItemId,
-    /// The server, where the item has a role.
+    /// The server, if the item has a role.
     pub server: Option<ServerId>,
 }
 
 impl Description {
-    /// A role by name or alias.
+    /// Returns a role by name or alias.
     pub fn role(&self, name: &str) -> Option<RoleId> {
         self.index.roles.get(&Folded::of(name)).copied()
     }
 
-    /// A server by name.
+    /// Returns a server by name.
     pub fn server(&self, name: &str) -> Option<ServerId> {
         self.index.servers.get(&Folded::of(name)).copied()
     }
 
-    /// A service by name or alias.
+    /// Returns a service by name or alias.
     pub fn service(&self, name: &str) -> Option<ServiceId> {
         self.index.services.get(&Folded::of(name)).copied()
     }
 
-    /// A group by its path; each part may be an alias of the group it stands for.
+    /// Returns a group by its path; each part may be an alias of its group.
     pub fn group(&self, path: &str) -> Option<GroupId> {
         let mut found = None;
         for part in path.split('/') {
@@ -202,38 +205,38 @@ impl Description {
         found
     }
 
-    /// An item or procedure by name or alias.
+    /// Returns an item or procedure by name or alias.
     pub fn item(&self, name: &str) -> Option<ItemId> {
         self.index.items.get(&Folded::of(name)).copied()
     }
 
-    /// Every name and alias of a role.
+    /// Returns every name and alias of all roles.
     pub fn role_names(&self) -> impl Iterator<Item = &str> {
         self.roles
             .iter()
             .flat_map(|role| named(&role.name, &role.aliases))
     }
 
-    /// Every name and alias of a service.
+    /// Returns every name and alias of all services.
     pub fn service_names(&self) -> impl Iterator<Item = &str> {
         self.services
             .iter()
             .flat_map(|service| named(service.name.as_str(), &service.aliases))
     }
 
-    /// Every name and alias of an item or procedure.
+    /// Returns every name and alias of all items and procedures.
     pub fn item_names(&self) -> impl Iterator<Item = &str> {
         self.items
             .iter()
             .flat_map(|item| named(item.name.as_str(), &item.aliases))
     }
 
-    /// The paths of all groups.
+    /// Returns the paths of all groups.
     pub fn group_paths(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().map(|group| group.path.as_str())
     }
 
-    /// The path of the first group whose last part this is.
+    /// Returns the path of the first group that has this last part.
     pub fn group_ending(&self, last: &str) -> Option<&str> {
         let ending = |group: &&Group| crate::names::same_name(group.path.name(), last);
         self.groups
@@ -242,18 +245,19 @@ impl Description {
             .map(|group| group.path.as_str())
     }
 
-    /// The path of the group that may have been meant; a last part alone finds its whole path.
+    /// Returns the path of the group that may have been meant; a last part alone finds its whole
+    /// path.
     pub fn nearest_group(&self, wanted: &str) -> Option<&str> {
         self.group_ending(wanted)
             .or_else(|| nearest(wanted, self.group_paths()))
     }
 
-    /// The item or procedure that may have been meant.
+    /// Returns the name of the item or procedure that may have been meant.
     pub fn nearest_item(&self, wanted: &str) -> Option<&str> {
         nearest(wanted, self.item_names())
     }
 
-    /// The procedure that may have been meant.
+    /// Returns the name of the procedure that may have been meant.
     pub fn nearest_procedure(&self, wanted: &str) -> Option<&str> {
         let procedures = self
             .items
@@ -265,7 +269,7 @@ impl Description {
         )
     }
 
-    /// Everything in a group and below it, in the document's order.
+    /// Returns everything in a group and below it, in the document's order.
     pub fn items_below(&self, group: GroupId) -> Vec<ItemId> {
         let mut found = Vec::new();
         let mut left = vec![group];
@@ -277,7 +281,7 @@ impl Description {
         found
     }
 
-    /// Every place where an item can be, in the order of the servers.
+    /// Returns every instance of an item, in the order of the servers.
     pub fn instances(&self, item: ItemId) -> Vec<Instance> {
         match self.items[item.0].on {
             None => vec![Instance { item, server: None }],
@@ -292,7 +296,7 @@ impl Description {
         }
     }
 
-    /// The folder of an instance, in the spelling of `deployment.toml`.
+    /// Returns the directory of an instance, in the spelling of `deployment.toml`.
     pub fn folder(&self, instance: Instance) -> RelPath {
         let item = &self.items[instance.item.0];
         let mut path = format!("{}/{}", self.groups[item.group.0].path, item.name);
@@ -302,7 +306,7 @@ impl Description {
         RelPath::parse(&path).expect("groups, items and servers are checked names")
     }
 
-    /// The file that holds a service's state on a server.
+    /// Returns the file that holds a service's state on a server.
     pub fn service_file(&self, service: ServiceId, server: ServerId) -> RelPath {
         let path = format!(
             "Servers/{}/Services/{}.toml",
@@ -311,12 +315,12 @@ impl Description {
         RelPath::parse(&path).expect("servers and services are checked names")
     }
 
-    /// Every place of every item and procedure, in the document's order.
+    /// Returns every instance of every item and procedure, in the document's order.
     pub fn all_instances(&self) -> impl Iterator<Item = Instance> + '_ {
         (0..self.items.len()).flat_map(|item| self.instances(ItemId(item)))
     }
 
-    /// Every service on every server that has it, in the document's order.
+    /// Returns every service on every server that has it, in the document's order.
     pub fn all_services(&self) -> Vec<(ServiceId, ServerId)> {
         let services = self.services.iter().enumerate();
         let on = |role: RoleId| self.roles[role.0].servers.iter().copied();
@@ -325,7 +329,7 @@ impl Description {
             .collect()
     }
 
-    /// An instance as people name it: the item, and its server where it has one.
+    /// Formats an instance for people: the item, and its server if it has one.
     pub fn shown(&self, instance: Instance) -> String {
         let item = &self.items[instance.item.0].name;
         match instance.server {
@@ -335,7 +339,7 @@ impl Description {
     }
 }
 
-/// A name, then its aliases.
+/// Returns a name, then its aliases.
 pub(super) fn named<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = &'a str> {
     std::iter::once(name).chain(aliases.iter().map(String::as_str))
 }

@@ -1,17 +1,18 @@
-//! Finding the deployment that a path of the machine is in, for commands that must not write there.
+//! Search for the deployment that a path of the machine is in, for commands that must not write
+//! there.
 
 use std::path::Path;
 
 use toml::de::DeTable;
 
-/// The most that is read of a description to find the name of its share, in bytes.
+/// Longest description that is read to find the name of its share, in bytes.
 const LONGEST: u64 = 16 << 20;
 
 /// Returns the directory among this one and its parents that is a deployment, the nearest first.
 ///
 /// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
 /// or a `deployment.toml` beside `level.toml`, `applied`, `Servers` or the share that the
-/// description names. A description alone makes none: repositories of manifests keep one, too.
+/// description names. A description alone is not enough: repositories of manifests keep one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
     directory
         .ancestors()
@@ -28,7 +29,7 @@ fn is_deployment(directory: &Path) -> bool {
             || share(&directory.join("deployment.toml")).is_some_and(|share| has(&share)))
 }
 
-/// The share that a description names, also if the description has errors.
+/// Returns the share that a description names, also if the description has errors.
 fn share(description: &Path) -> Option<String> {
     let size = description
         .metadata()

@@ -1,7 +1,7 @@
-//! Who may change a deployment, and who is at it.
+//! Lock of a deployment: one process at a time may change it, and others can see which.
 //!
-//! The lock is the operating system's, so it frees itself when the process dies. It is taken on
-//! the deployment's own folder until `.rollup` exists, and on `.rollup/lock` from then on.
+//! The lock is the operating system's, so it is released when the process dies. It is taken on the
+//! deployment's own directory until `.rollup` exists, and on `.rollup/lock` from then on.
 
 use std::fs::{File, TryLockError};
 
@@ -11,29 +11,30 @@ use serde::{Deserialize, Serialize};
 use super::tree::{DiskError, Tree, path, readable};
 use crate::names::{RelPath, Shown};
 
-/// The version of everything below `.rollup`.
+/// Format version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
-/// Who holds a lock, for the one who waits.
+/// Description of the process that holds a lock, for the process that waits for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Name of the user.
     pub user: String,
     /// Name of the machine.
     pub host: String,
-    /// Number of the process.
+    /// Process id.
     pub process: u32,
-    /// What it does, such as `apply KB952076`.
+    /// Command that it runs, such as `apply KB952076`.
     pub doing: String,
-    /// Since when, UTC.
+    /// Start time, UTC.
     pub since: String,
 }
 
-/// The process that holds a lock, with what it said of itself.
+/// Process that holds a lock, with its own description if it left one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Number of the process.
+    /// Process id.
     pub process: u32,
-    /// What it left word of; before the first run there is no place for it.
+    /// Description from `.rollup/lock.owner`; `None` if the file describes another process or does
+    /// not exist, as before the first run.
     pub owner: Option<Owner>,
 }
 
@@ -62,25 +63,25 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// Why the lock was not had.
+/// Reason why the lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else has it.
+    /// Lock that another process holds.
     #[error("{} is at work on this deployment", .holder.as_ref().map_or("another process".to_owned(), Holder::to_string))]
     Held {
-        /// Who, where it is known.
+        /// Holder, if known.
         holder: Option<Holder>,
     },
-    /// What lies in `.rollup` was written by a later rollup.
+    /// A `.rollup` that a later version of rollup wrote.
     #[error("`.rollup` has format {0}; this rollup understands format {FORMAT}")]
     TooNew(String),
-    /// The disk refused.
+    /// Error of the disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-/// The file of the lock; made again where somebody removed it, since an empty file must keep nobody
-/// out.
+/// Opens the lock file, and creates it again if it was removed: the loss of an empty file must not
+/// lock everyone out.
 fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
     match tree.file(at) {
         Err(error) if error.is_missing() => {
@@ -94,7 +95,7 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
     }
 }
 
-/// Takes the lock, and opens what barriers go by.
+/// Takes the lock, and opens the root directory for `syncfs`.
 pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
     let lock_path = path(".rollup/lock");
     let kept = tree.look(&path(".rollup"))?.is_some();
@@ -111,7 +112,7 @@ pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
             );
         }
     }
-    // Somebody made `.rollup` between the look and the lock: theirs counts now.
+    // Another process created `.rollup` between the check and the lock: its lock file counts now.
     if !kept && tree.look(&path(".rollup"))?.is_some() {
         return Err(held(tree));
     }
@@ -132,7 +133,7 @@ impl Owner {
     }
 }
 
-/// The name of whoever runs us, for records that people read.
+/// Returns the name of the user who runs rollup, for records that people read.
 pub fn user() -> String {
     let mut named = ["USER", "LOGNAME"]
         .iter()
@@ -141,7 +142,7 @@ pub fn user() -> String {
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
-/// The name of this machine, for records that people read.
+/// Returns the name of this machine, for records that people read.
 pub fn host() -> String {
     rustix::system::uname()
         .nodename()
@@ -149,7 +150,7 @@ pub fn host() -> String {
         .into_owned()
 }
 
-/// Refuses what a later rollup wrote.
+/// Refuses a `.rollup` whose format is not [`FORMAT`], because a later version of rollup wrote it.
 pub fn check_format(tree: &Tree) -> Result<(), LockError> {
     match tree.text(&path(".rollup/format"), 64)? {
         None => Ok(()),
@@ -158,8 +159,10 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
     }
 }
 
-/// Who holds the lock of a deployment at this moment, if anybody does. Takes no lock itself, which
-/// could turn a writer away; the system's own table of locks tells.
+/// Returns the process that holds the lock of a deployment at this moment, if there is one.
+///
+/// Reads the system's own table of locks instead of trying the lock, which could turn a writer
+/// away.
 pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
     let (device, inode) = match tree.look(&path(".rollup/lock"))? {
         Some(look) => look.identity,
@@ -173,7 +176,7 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
         rustix::fs::minor(device)
     );
     let signed = read_owner(tree);
-    // Without such a table (it is Linux's) nobody is seen at work; the lock still keeps writers
+    // Without this table, which only Linux has, no holder is found; the lock still keeps writers
     // apart.
     let table = std::fs::read_to_string("/proc/locks").unwrap_or_default();
     let found = table.lines().find_map(|line| {
@@ -182,7 +185,7 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
             return None;
         };
         let process: u32 = process.parse().ok()?;
-        // Some file systems (btrfs) tell another device here than a look at the file does.
+        // Some file systems (btrfs) show another device here than in the metadata of the file.
         let is_signer = signed
             .as_ref()
             .is_some_and(|owner| owner.process == process);
@@ -195,13 +198,13 @@ pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
     }))
 }
 
-/// Who signed last; he may have finished since.
+/// Reads the description of the last owner, which may have finished since.
 fn read_owner(tree: &Tree) -> Option<Owner> {
     let text = tree.text(&path(".rollup/lock.owner"), 4096).ok()??;
     toml::from_str(&text).ok()
 }
 
-/// That the lock is held, and by whom as far as that can be told.
+/// Returns the error for a held lock, with its holder if one can be found.
 pub fn held(tree: &Tree) -> LockError {
     LockError::Held {
         holder: holder(tree).unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The only way to change a deployment: whoever holds its lock.
+//! Changes of a deployment, possible only for the process that holds its lock.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -18,24 +18,25 @@ use super::tree::{BRING_TO_DISK, DiskError, Found, Kind, Tree, path, readable};
 use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
-/// How the name of `.rollup` begins while it is made; 16 random digits follow.
+/// Prefix of the name of `.rollup` while it is made; 16 random digits follow.
 const UNFINISHED: &str = ".rollup-";
-/// More than the first record of a journal.
+/// Longest journal that is read in an unfinished `.rollup`, in bytes: more than a first record.
 const LONGEST_OPENING: u64 = 1 << 20;
 
-/// A deployment that this process alone may change.
+/// Deployment that only this process may change.
 pub struct LockedDeployment {
     tree: Tree,
-    /// Opened before the first write: a barrier reports the write errors since then.
+    /// Handle for `syncfs`, opened before the first write: a sync reports the write errors since
+    /// then.
     barrier: File,
     lock: File,
     watched: Watched,
 }
 
 impl LockedDeployment {
-    /// Takes the lock, waiting for it as long as `wait` says.
+    /// Takes the lock, waiting for at most `wait`.
     pub fn lock(tree: Tree, doing: &str, wait: Duration) -> Result<Self, LockError> {
-        // A time too far off to be told is no limit.
+        // A deadline too far in the future to be represented is not a limit.
         let deadline = Instant::now().checked_add(wait);
         loop {
             match acquire(&tree) {
@@ -60,7 +61,8 @@ impl LockedDeployment {
         }
     }
 
-    /// Leaves word of who is at work. Never a reason to fail: the lock itself is the truth.
+    /// Writes to `.rollup/lock.owner` which process is at work. A failed write is ignored: only the
+    /// lock itself counts.
     fn sign(&self, doing: &str) -> Result<(), LockError> {
         if self.is_kept()? {
             let owner = toml::to_string(&Owner::current(doing)).unwrap_or_default();
@@ -69,35 +71,35 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Lets every change pass by `watch` from now on.
+    /// Announces every change to `watch` from now on.
     pub fn watched(mut self, watch: Arc<dyn Watch>) -> Self {
         self.watched = Watched::by(watch);
         self
     }
 
-    /// Whether somebody sees every change: he needs them in the same order each time.
+    /// Returns whether a watch receives every change: it needs them in the same order each time.
     pub fn is_watched(&self) -> bool {
         self.watched.is_somebody()
     }
 
-    /// The tree, for reading.
+    /// Returns the tree, for reading.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// Whether `.rollup` exists.
+    /// Returns whether `.rollup` exists.
     pub fn is_kept(&self) -> Result<bool, DiskError> {
         Ok(self.tree.look(&path(".rollup"))?.is_some())
     }
 
-    /// Makes `.rollup`, whole at once, where it is not there yet.
+    /// Creates `.rollup` atomically, if it does not exist yet.
     pub fn keep(&mut self, doing: &str) -> Result<(), DiskError> {
         if self.is_kept()? {
             return Ok(());
         }
         self.clear_unfinished()?;
         if let Err(error) = self.make() {
-            // What remains is cleared away by the next command.
+            // The next command removes what remains.
             let _ = self.clear_unfinished();
             return Err(error);
         }
@@ -133,16 +135,16 @@ impl LockedDeployment {
         lock.file
             .try_lock()
             .map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
-        // Whole before it has its name: half of it would keep every later command out.
+        // Synced before it has its name: a half-made `.rollup` would block every later command.
         self.barrier()?;
         self.rename(&raw, &path(".rollup"))?;
         self.lock = lock.file;
         Ok(())
     }
 
-    /// Clears away a `.rollup` that a death left half made.
+    /// Removes the half-made `.rollup` of a process that died.
     ///
-    /// Recognized by its content, since anybody may have given a directory such a name: one with
+    /// It is recognized by its content, since an unmanaged directory may have such a name: one with
     /// anything in it that [`keep`](Self::keep) does not make is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
@@ -156,8 +158,8 @@ impl LockedDeployment {
         Ok(())
     }
 
-    /// Whether a directory contains nothing but what [`keep`](Self::keep) makes, and runs that died
-    /// while staging: a power cut may take back the rename to `.rollup`, but not what came after
+    /// Returns whether a directory contains only what [`keep`](Self::keep) makes, and runs that
+    /// died while staging: a power cut may lose the rename to `.rollup`, but not the changes after
     /// it.
     fn is_half_made(&self, at: &RelPath) -> Result<bool, DiskError> {
         let listing = self.tree.walk(Some(at))?;
@@ -204,7 +206,7 @@ impl LockedDeployment {
             .announce(change, action, &self.tree.shown(Some(at)))
     }
 
-    /// Makes one folder; its parent is there.
+    /// Creates a directory; its parent must exist.
     pub fn make_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
         self.announce(Change::MakeFolder(at), "make the folder", at)?;
         let fail = |e: io::Error| DiskError::new("make the folder", self.tree.shown(Some(at)), e);
@@ -214,7 +216,7 @@ impl LockedDeployment {
         set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
     }
 
-    /// Gives a folder that is there these permission bits and this owner.
+    /// Sets the permission bits and the owner of an existing directory.
     pub fn set_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
         let fail =
             |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
@@ -223,7 +225,7 @@ impl LockedDeployment {
         set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
     }
 
-    /// Makes a file that is not there yet, for writing.
+    /// Creates a file that does not exist yet, for writing.
     pub fn create(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
         self.announce(Change::MakeFile(at), "make", at)?;
         let mut options = OpenOptions::new();
@@ -234,7 +236,7 @@ impl LockedDeployment {
         self.open(at, "make", &options)
     }
 
-    /// Opens a file that is there for writing; nothing of it is lost.
+    /// Opens an existing file for writing, without truncating it.
     pub fn reopen(&self, at: &RelPath) -> Result<OwnFile, DiskError> {
         let mut options = OpenOptions::new();
         let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
@@ -265,7 +267,7 @@ impl LockedDeployment {
         }
     }
 
-    /// Makes a file with these bytes.
+    /// Creates a file with these bytes.
     pub fn write(
         &self,
         at: &RelPath,
@@ -291,21 +293,22 @@ impl LockedDeployment {
         parent.open_with(at.name(), &options)?.write_all(bytes)
     }
 
-    /// Gives an object another name; never over something that is there.
+    /// Renames an object; never replaces an existing one.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), DiskError> {
         let source = self.tree.folder(from.parent().as_ref())?;
         let target = self.tree.folder(to.parent().as_ref())?;
         self.rename_in((&source, from), (&target, to))
     }
 
-    /// The same, where the folders that both paths lie in are open already.
+    /// Renames an object like [`rename`](Self::rename), with the parent directories of both paths
+    /// open already.
     pub fn rename_in(
         &self,
         (source, from): (&Dir, &RelPath),
         (target, to): (&Dir, &RelPath),
     ) -> Result<(), DiskError> {
         self.announce(Change::Rename(from, to), "rename", from)?;
-        // Never a plain rename: it would replace a stranger's file without a word.
+        // Never a plain rename, which would silently replace an unexpected file.
         rustix::fs::renameat_with(
             source,
             from.name(),
@@ -326,7 +329,7 @@ impl LockedDeployment {
         })
     }
 
-    /// Takes one name of a file away.
+    /// Removes one name of a file.
     pub fn remove_file(&self, at: &RelPath) -> Result<(), DiskError> {
         self.announce(Change::Remove(at), "remove", at)?;
         let parent = self.tree.folder(at.parent().as_ref())?;
@@ -347,15 +350,15 @@ impl LockedDeployment {
         )
     }
 
-    /// Throws a folder of ours away: into the trash first, so that it is gone at once or not at
-    /// all. That is on disk before anything in it goes.
+    /// Removes a managed directory atomically: moves it into the trash first, which is on disk
+    /// before anything in it is removed.
     pub fn discard(&self, at: &RelPath) -> Result<(), DiskError> {
         refuse_mounts(&self.tree, at)?;
         let trash = self.put_in_trash(at)?;
         self.remove_tree(&trash)
     }
 
-    /// Puts a folder of ours into the trash for good, and says under which name it lies there.
+    /// Moves a managed directory into the trash, syncs the move, and returns the path in the trash.
     pub fn put_in_trash(&self, at: &RelPath) -> Result<RelPath, DiskError> {
         let mut trash = path(".rollup/trash")
             .join(at.name())
@@ -372,8 +375,8 @@ impl LockedDeployment {
         Ok(trash)
     }
 
-    /// Clears what an earlier death left in the trash. What cannot be removed keeps nothing else
-    /// there.
+    /// Empties the trash of what a process that died left there. An entry that cannot be removed
+    /// does not keep the others there.
     pub fn empty_trash(&self) -> Result<(), DiskError> {
         let trash = path(".rollup/trash");
         let left = self.tree.names(&trash)?;
@@ -392,8 +395,8 @@ impl LockedDeployment {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Brings everything written so far to disk. Never tried again when it fails: the system tells
-    /// of a lost write only once.
+    /// Syncs everything written so far to disk. Never tried again when it fails: the system reports
+    /// a lost write only once.
     pub fn barrier(&self) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
         self.watched.before(Change::Barrier).map_err(fail)?;
@@ -401,7 +404,7 @@ impl LockedDeployment {
     }
 }
 
-/// A name that nothing has yet: `mkdir` refuses it otherwise.
+/// Returns a name that nothing has yet; if something has it, `mkdir` refuses it.
 fn unfinished_name() -> RelPath {
     path(&format!(
         "{UNFINISHED}{:016x}",
@@ -409,7 +412,8 @@ fn unfinished_name() -> RelPath {
     ))
 }
 
-/// Whether `.rollup` may have this name while it is made. It is no proof: anybody may give it.
+/// Returns whether `.rollup` may have this name while it is made. It is not a proof: any directory
+/// may have such a name.
 pub fn is_unfinished(name: &str) -> bool {
     let is_random = |digits: &str| {
         digits
@@ -420,7 +424,8 @@ pub fn is_unfinished(name: &str) -> bool {
         .is_some_and(|digits| digits.len() == 16 && is_random(digits))
 }
 
-/// Opens the file beside a run's journal that nobody needs: never a reason to fail, so never told.
+/// Opens the optional file beside a run's journal. A failure is ignored and not reported, because
+/// nothing needs the file.
 pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
     let mut options = OpenOptions::new();
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();

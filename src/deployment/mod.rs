@@ -1,4 +1,4 @@
-//! The tree on disk, and the one folder that changes it.
+//! Tree on disk, and the only module that changes it.
 
 mod console;
 pub mod deletion;

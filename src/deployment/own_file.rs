@@ -1,4 +1,5 @@
-//! Files of ours while they are written, and what new objects take over from old ones.
+//! Managed files while they are written, and the attributes that new objects take over from old
+//! ones.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek, SeekFrom, Write};
@@ -10,10 +11,10 @@ use super::tree::{BRING_TO_DISK, DiskError, Look};
 use super::watch::{Change, Watched};
 use crate::names::RelPath;
 
-/// How much is read at once where the kernel does not copy by itself.
+/// Bytes that are read at once if the kernel does not copy by itself.
 const CHUNK: usize = 256 * 1024;
 
-/// Permission bits and owner of something new, taken from something old.
+/// Permission bits and owner of a new object, taken from an old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
     /// Permission bits.
@@ -23,7 +24,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Those of the same path.
+    /// Returns the attributes of an existing object.
     pub fn same(look: &Look) -> Self {
         Self {
             mode: look.mode,
@@ -32,7 +33,7 @@ impl Attributes {
     }
 }
 
-/// A file that this process writes. Every call that changes it passes by the watch.
+/// File that this process writes. Every call that changes it is announced to the watch.
 pub struct OwnFile {
     pub(super) at: RelPath,
     pub(super) shown: String,
@@ -41,13 +42,14 @@ pub struct OwnFile {
 }
 
 impl OwnFile {
-    /// Writes all of this.
+    /// Writes all of the bytes.
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         self.write_all(bytes)
             .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Copies another file from its start; the kernel does it, by a clone where it can.
+    /// Copies another file from its start, and returns the number of bytes. The kernel copies, by a
+    /// clone if it can.
     pub fn copy_from(&mut self, source: &mut File) -> io::Result<u64> {
         let length = source.metadata()?.len();
         let mut copied = 0;
@@ -55,12 +57,12 @@ impl OwnFile {
             self.watched.before(Change::Write(&self.at))?;
             let most = usize::try_from(length - copied).unwrap_or(usize::MAX);
             match copy_file_range(&*source, None, &self.file, None, most) {
-                // Somebody cut the source meanwhile.
+                // The source was truncated during the copy.
                 Ok(0) => break,
                 Ok(more) => copied += more as u64,
                 Err(Errno::INTR) => {}
-                // Not every file system can do it, and none between any two; what fails for another
-                // reason fails again.
+                // Not every file system supports this call, nor does every pair of them; an error
+                // for another reason occurs again in the plain copy.
                 Err(_) if copied == 0 => {
                     return io::copy(&mut BufReader::with_capacity(CHUNK, source), self);
                 }
@@ -70,7 +72,7 @@ impl OwnFile {
         Ok(copied)
     }
 
-    /// Cuts off what stands behind `length` bytes, and goes on writing there.
+    /// Truncates the file to `length` bytes, and continues to write there.
     pub fn cut(&mut self, length: u64) -> Result<(), DiskError> {
         let mut cut = || {
             if self.file.metadata()?.len() != length {
@@ -84,10 +86,11 @@ impl OwnFile {
             .map_err(|error| DiskError::new("write", self.shown.as_str(), error))
     }
 
-    /// Asks the system to begin bringing the file to disk, and waits for nothing: the less is left
-    /// to the barrier. A hint, so its failure is none.
+    /// Asks the system to begin bringing the file to disk, without waiting, so that less is left to
+    /// the sync. It is a hint, so a failure is ignored.
     pub fn begin_sync(&self) {
-        // That its bytes are not needed in memory has a system write out what it must not drop yet.
+        // Advice that the bytes are not needed in memory makes the system write out those that it
+        // cannot drop yet.
         let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
     }
 
@@ -100,8 +103,8 @@ impl OwnFile {
             .map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))
     }
 
-    /// Gives the file its permission bits, its owner and, where one is given, its time of change in
-    /// seconds since 1970.
+    /// Sets the permission bits, the owner and, if one is given, the modification time in seconds
+    /// since 1970.
     pub fn finish(&self, attributes: Attributes, modified: Option<i64>) -> Result<(), DiskError> {
         let finished =
             set_attributes(&self.file, attributes, &self.at, &self.watched).and_then(|()| {
@@ -136,7 +139,8 @@ impl Write for OwnFile {
     }
 }
 
-/// Sets what differs. The owner comes first: a change of it takes rights away.
+/// Sets the attributes that differ. The owner comes first, because changing it clears permission
+/// bits.
 pub(super) fn set_attributes(
     object: impl rustix::fd::AsFd,
     attributes: Attributes,
@@ -154,8 +158,8 @@ pub(super) fn set_attributes(
             Some(Uid::from_raw(user)),
             Some(Gid::from_raw(group)),
         ) {
-            // Only root can give files away. What somebody else runs is his, and then never with
-            // the right to act as the owner it was meant for.
+            // Only root can change the owner of a file. Any other user keeps the file as their own,
+            // and then without setuid and setgid, which were meant for another owner.
             Err(Errno::PERM) => mode &= 0o1777,
             changed => changed?,
         }

@@ -1,25 +1,26 @@
-//! Platforms are free text, so none is wrong; but one that is almost spelled like another one is
-//! mostly meant to be it.
+//! Check for misspelled platforms. They are free text, so none is wrong; but one that is spelled
+//! almost like a known one is probably meant to be that one.
 
 use std::collections::BTreeSet;
 
 use super::description::Description;
 use crate::document::{Code, Placed, Reader};
 
-/// Platforms that everybody knows.
+/// Common platforms.
 pub const COMMON: [&str; 3] = ["x86", "x64", "ia64"];
 
-/// The common platforms and those that a deployment's servers have.
+/// Returns the common platforms and those of a deployment's servers.
 pub fn known(deployment: Option<&Description>) -> Vec<&str> {
     let own = deployment
         .into_iter()
         .flat_map(|deployment| &deployment.servers);
     let own: BTreeSet<&str> = own.map(|server| server.platform.as_str()).collect();
-    // A site has few. Were there many, each would be compared with every row of the file table.
+    // A site has few. The limit bounds the work, since each is compared with every row of the file
+    // table.
     COMMON.into_iter().chain(own.into_iter().take(50)).collect()
 }
 
-/// Tells a platform that is almost one of those that are known.
+/// Reports a platform that is almost one of the known ones.
 pub fn check(reader: &mut Reader<'_>, platform: &Placed<String>, known: &[&str]) {
     if let Some(near) = misspelled(&platform.value, known) {
         let message = format!("the platform `{}` is unknown", platform.value);
@@ -32,11 +33,11 @@ pub fn check(reader: &mut Reader<'_>, platform: &Placed<String>, known: &[&str])
     }
 }
 
-/// The platform that is one wrong letter away.
+/// Returns the known platform that is one wrong letter away.
 pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
     let platform = platform.to_lowercase();
-    // Longer ones are none of the short words that are known here; comparing takes time by their
-    // length.
+    // The known platforms are short words, so a longer text is none of them; and comparing takes
+    // time by length.
     if platform.len() > 40 || known.iter().any(|known| known.to_lowercase() == platform) {
         return None;
     }
@@ -44,7 +45,7 @@ pub fn misspelled<'a>(platform: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known
         .iter()
         .filter(|known| known.len() > 2 && known.len() <= 40 && wrong(known) == 1);
-    // Two letters in the wrong order are likelier than a wrong one.
+    // Two swapped letters are likelier than a wrong one.
     near.copied()
         .min_by_key(|known| letters(known) != letters(&platform))
 }

@@ -1,6 +1,6 @@
-//! The small TOML files that say what is: `state.toml` of items and procedures, a service's file,
-//! and `level.toml`. They hold no clock times, so the same plan on the same tree always gives the
-//! same bytes.
+//! Small TOML files that record the current state: `state.toml` of items and procedures, a
+//! service's file, and `level.toml`. They hold no clock times, so the same plan on the same tree
+//! always gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,9 +12,9 @@ use toml_edit::{Key, Value};
 use super::tree::FileFacts;
 use crate::names::{Digest, FileName, Kb, RelPath, Version};
 
-/// The format of every file here.
+/// Schema version of every file here.
 pub const SCHEMA: u32 = 1;
-/// The longest record that is read, in bytes.
+/// Length of the longest record that is read, in bytes.
 pub const LONGEST_RECORD: u64 = 64 * 1024 * 1024;
 
 /// The state of an instance, as the console names it. A run writes only the first and the last.
@@ -36,7 +36,7 @@ pub enum State {
 }
 
 impl State {
-    /// Unverified, verify-failed and verified count as installed.
+    /// Returns whether the state counts as installed: unverified, verify-failed and verified do.
     pub fn is_installed(self) -> bool {
         matches!(
             self,
@@ -44,7 +44,7 @@ impl State {
         )
     }
 
-    /// As it is written in the files and shown to people.
+    /// Returns the state as it is written in the files and shown to people.
     pub fn as_str(self) -> &'static str {
         match self {
             State::NotInstalled => "not-installed",
@@ -57,31 +57,31 @@ impl State {
     }
 }
 
-/// Why a record cannot be used.
+/// Reason why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordFault {
-    /// Not the TOML it should be.
+    /// Text that is not the TOML of a record.
     #[error("it is not a record of rollup: {0}")]
     NotARecord(String),
-    /// Written by a later version.
+    /// Record of a later version.
     #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
     TooNew(u32),
 }
 
-/// `state.toml` of an item or of what a step ran on a server.
+/// `state.toml` of an item, or of a program that a step ran on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRecord {
-    /// What is.
+    /// State of the instance.
     pub state: State,
-    /// The rollup that brought it here, or took it away.
+    /// Rollup that installed or removed it.
     pub kb: Option<Kb>,
     /// The article revision of that rollup.
     pub revision: Option<Version>,
-    /// What is installed, where something is.
+    /// Installed product, if there is one.
     pub installed: Option<Installed>,
 }
 
-/// What an installed item's record tells of it.
+/// Record of an installed product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installed {
     /// ProductName of the installer.
@@ -92,13 +92,13 @@ pub struct Installed {
     pub product_code: String,
     /// UpgradeCode, with braces.
     pub upgrade_code: Option<String>,
-    /// The installer it came from.
+    /// Installer that it was installed from.
     pub installer: InstallerRecord,
-    /// What it laid down, by path below `files/`.
+    /// Files that it installed, by path below `files/`.
     pub files: BTreeMap<RelPath, FileRecord>,
 }
 
-/// Which installer something came from.
+/// Installer that something was installed from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallerRecord {
     /// Its name.
@@ -107,7 +107,7 @@ pub struct InstallerRecord {
     pub sha256: Digest,
 }
 
-/// One file that an installer laid down.
+/// File that an installer installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Size in bytes.
@@ -125,7 +125,7 @@ impl From<FileRecord> for FileFacts {
     }
 }
 
-/// The keys of an item's file, as they stand there.
+/// Keys of an item's file, as they are written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenItem {
@@ -144,7 +144,7 @@ struct WrittenItem {
 }
 
 impl ItemRecord {
-    /// The record of something that this rollup removed.
+    /// Returns the record of something that this rollup removed.
     pub fn removed(kb: Kb, revision: Version) -> Self {
         Self {
             state: State::NotInstalled,
@@ -154,7 +154,8 @@ impl ItemRecord {
         }
     }
 
-    /// The record of something installed; `brought` is the rollup that did it, if one did.
+    /// Returns the record of something installed; `brought` is the rollup that installed it, if one
+    /// did.
     pub fn installed(brought: Option<(Kb, Version)>, installed: Installed) -> Self {
         let (kb, revision) = brought.unzip();
         Self {
@@ -208,7 +209,7 @@ impl ItemRecord {
         })
     }
 
-    /// The bytes of the file.
+    /// Formats the record as the text of its file.
     pub fn to_toml(&self) -> String {
         let mut text = head(self.state, self.kb, self.revision.as_ref());
         if let Some(installed) = &self.installed {
@@ -244,19 +245,19 @@ impl ItemRecord {
 #[serde(deny_unknown_fields)]
 pub struct ProcedureRecord {
     schema: u32,
-    /// Verified once it ran.
+    /// State of the procedure: verified once it ran.
     pub state: State,
     /// The rollup that ran it.
     pub kb: Option<Kb>,
     /// The article revision of that rollup.
     pub revision: Option<Version>,
-    /// What it was given.
+    /// Parameters that it ran with.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
 }
 
 impl ProcedureRecord {
-    /// The record of a procedure that ran.
+    /// Returns the record of a procedure that ran.
     pub fn ran(brought: Option<(Kb, Version)>, parameters: BTreeMap<String, String>) -> Self {
         let (kb, revision) = brought.unzip();
         Self {
@@ -273,7 +274,7 @@ impl ProcedureRecord {
         parse(text)
     }
 
-    /// The bytes of the file.
+    /// Formats the record as the text of its file.
     pub fn to_toml(&self) -> String {
         let mut text = head(self.state, self.kb, self.revision.as_ref());
         if !self.parameters.is_empty() {
@@ -290,13 +291,13 @@ impl ProcedureRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRecord {
-    /// [`SCHEMA`].
+    /// Schema version, [`SCHEMA`].
     pub schema: u32,
-    /// Whether it runs.
+    /// True if it runs.
     pub running: bool,
-    /// Whether it may be started.
+    /// True if it may be started.
     pub enabled: bool,
-    /// How often it was started.
+    /// Number of times it was started.
     pub starts: u64,
 }
 
@@ -317,7 +318,7 @@ impl ServiceRecord {
         parse(text)
     }
 
-    /// The bytes of the file.
+    /// Formats the record as the text of its file.
     pub fn to_toml(&self) -> String {
         let Self {
             schema,
@@ -328,7 +329,7 @@ impl ServiceRecord {
         format!("schema = {schema}\nrunning = {running}\nenabled = {enabled}\nstarts = {starts}\n")
     }
 
-    /// In words.
+    /// Returns the state in words.
     pub fn shown(&self) -> &'static str {
         match (self.running, self.enabled) {
             (true, true) => "running",
@@ -339,32 +340,32 @@ impl ServiceRecord {
     }
 }
 
-/// `level.toml`: what was applied and not undone, oldest first.
+/// `level.toml`: rollups that were applied and not undone, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
     schema: u32,
-    /// Oldest first.
+    /// Applied rollups, oldest first.
     #[serde(default)]
     pub rollups: Vec<LevelEntry>,
 }
 
-/// One rollup of the level.
+/// Applied rollup in `level.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LevelEntry {
-    /// Which.
+    /// KB number.
     pub kb: Kb,
-    /// The article revision; unknown for what was applied before rollup kept the record.
+    /// Article revision; unknown for a rollup that was applied before rollup kept records.
     pub revision: Option<Version>,
-    /// SHA-256 of the manifest; unknown likewise.
+    /// SHA-256 of the manifest; unknown in the same case.
     pub manifest: Option<Digest>,
-    /// The rollup that includes or replaces it: it is in force no more.
+    /// Rollup that includes or replaces it, if it is superseded.
     pub superseded_by: Option<Kb>,
 }
 
 impl LevelEntry {
-    /// A rollup that was applied before rollup kept the record.
+    /// Returns the entry of a rollup that was applied before rollup kept records.
     pub fn before_records(kb: Kb) -> Self {
         Self {
             kb,
@@ -376,7 +377,7 @@ impl LevelEntry {
 }
 
 impl Level {
-    /// A level of these rollups, oldest first.
+    /// Returns the record of these applied rollups, oldest first.
     pub fn new(rollups: Vec<LevelEntry>) -> Self {
         Self {
             schema: SCHEMA,
@@ -384,7 +385,7 @@ impl Level {
         }
     }
 
-    /// Those in force, oldest first.
+    /// Returns the rollups that are not superseded, oldest first.
     pub fn in_force(&self) -> impl Iterator<Item = &LevelEntry> {
         self.rollups
             .iter()
@@ -396,7 +397,7 @@ impl Level {
         parse(text)
     }
 
-    /// The bytes of the file.
+    /// Formats the record as the text of its file.
     pub fn to_toml(&self) -> String {
         let mut text = format!("schema = {}\n", self.schema);
         for entry in &self.rollups {
@@ -418,7 +419,8 @@ impl Level {
     }
 }
 
-/// The schema is judged first, so that a later format is named instead of its unknown keys.
+/// Parses a record. The schema is checked first, so that a later format is reported instead of its
+/// unknown keys.
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordFault> {
     #[derive(Deserialize)]
     struct Schema {

@@ -1,7 +1,7 @@
-//! The language of `deployment.toml`: every table, every key, and what each of them says.
+//! Language of `deployment.toml`: every table and key, with its description.
 //!
-//! The reader and the JSON Schema of `rollup schema deployment` both come from here. What holds
-//! between places, such as a role that nothing describes, is for the reader.
+//! The reader and the JSON Schema of `rollup schema deployment` both come from here. Rules between
+//! several places, such as that every role must be described, are checked by the reader.
 
 use crate::document::{Form, Key, Kind, Shape, TOP};
 

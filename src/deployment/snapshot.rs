@@ -1,4 +1,4 @@
-//! Everything a plan needs to know about a deployment, read once.
+//! Everything that a plan needs to know about a deployment, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 
-/// What a plan may touch, so that only this is hashed and opened.
+/// Parts of a deployment that a plan may touch: only these are hashed and opened.
 #[derive(Debug, Clone, Default)]
 pub struct Interest {
     /// Items and procedures.
     pub instances: BTreeSet<Instance>,
     /// Files of the share that may be replaced or read.
     pub share: BTreeSet<Folded>,
-    /// Those of them that may be installed from as they are.
+    /// Files of the share that may be installed from as they are.
     pub packages: BTreeSet<Folded>,
     /// Servers on which something may be run.
     pub programs_on: BTreeSet<ServerId>,
@@ -30,24 +30,25 @@ pub struct Interest {
     pub files: BTreeSet<RelPath>,
 }
 
-/// What stands in a deployment. Look-ups fold case; paths come back in the spelling on disk.
+/// Contents of a deployment. Look-ups fold case; paths are returned in the spelling on disk.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// What exists, whether installed or not.
+    /// Description of everything that exists, installed or not.
     pub description: Description,
-    /// Entries that differ only in case from another one: both.
+    /// Pairs of entries that differ only in case.
     pub clashes: Vec<(RelPath, RelPath)>,
-    /// Names on disk that are not UTF-8, made readable.
+    /// Names on disk that are not UTF-8, escaped.
     pub unreadable: Vec<String>,
     /// Records that cannot be used, with the reason.
     pub faults: Vec<(RelPath, String)>,
-    /// `level.toml`, where it exists.
+    /// Contents of `level.toml`, if it exists.
     pub level: Option<Level>,
-    /// What is free on the file system; `None` where it does not tell.
+    /// Free space on the file system; `None` if it is not reported.
     pub free: Option<Free>,
-    /// What the finished and unfinished runs tell; filled in by whoever read the journals.
+    /// Facts from the journals of finished and unfinished runs; the caller that reads the journals
+    /// fills it in.
     pub past: Past,
-    /// The second of each of the clashes.
+    /// Second entry of each of the clashes.
     beside: BTreeSet<RelPath>,
     nodes: BTreeMap<Folded, Found>,
     facts: BTreeMap<RelPath, FileFacts>,
@@ -58,18 +59,19 @@ pub struct Snapshot {
     packages: BTreeMap<Folded, Result<Contents, String>>,
 }
 
-/// What is free on a file system, for whoever runs us.
+/// Free space on a file system, for the user who runs rollup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Free {
-    /// Bytes.
+    /// Free bytes.
     pub bytes: u64,
-    /// Files and folders; the largest number where the file system does not count them.
+    /// Free inodes, for files and directories; the largest number if the file system does not count
+    /// them.
     pub inodes: u64,
-    /// Bytes in one block: every file takes whole ones.
+    /// Bytes in one block: every file takes whole blocks.
     pub block: u64,
 }
 
-/// What is free on the file system of a folder; `None` where it does not tell.
+/// Returns the free space on the file system of a directory; `None` if it is not reported.
 pub fn free(tree: &Tree) -> Option<Free> {
     let status = rustix::fs::fstatvfs(tree.root())
         .ok()
@@ -86,26 +88,26 @@ pub fn free(tree: &Tree) -> Option<Free> {
     })
 }
 
-/// What earlier runs left behind, as far as a plan has to know it.
+/// Facts about earlier runs that a plan has to know.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
     /// Finished runs that applied a rollup, oldest first.
     pub applied: Vec<PastRun>,
-    /// The run in the way of another one, named, and how it is ended.
+    /// Run that must be ended before another one can start.
     pub open: Option<OpenRun>,
-    /// What differs from the state that the run of the rollup at hand left; `None` where no such
-    /// run is known.
+    /// Differences from the state that the run of the rollup at hand left; `None` if no such run is
+    /// known.
     pub drift: Option<Vec<String>>,
 }
 
 /// A run that is neither finished nor undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRun {
-    /// Such as `0012-KB952076`.
+    /// Its name, such as `0012-KB952076`.
     pub name: String,
-    /// Where it stands, in words.
+    /// Its state, in words.
     pub standing: String,
-    /// The digest of its plan, where it is staged and not begun: the same plan commits it.
+    /// Digest of its plan, if it is staged and not begun: the same plan commits it.
     pub staged: Option<Digest>,
 }
 
@@ -118,9 +120,9 @@ pub struct PastRun {
     pub kb: Kb,
     /// Its article revision.
     pub revision: Version,
-    /// What the rollup includes.
+    /// Rollups that it includes.
     pub includes: Vec<Kb>,
-    /// What it replaces.
+    /// Rollups that it replaces.
     pub replaces: Vec<Kb>,
 }
 
@@ -207,7 +209,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What steps ran on servers stands at `Servers/SERVER/Programs/PRODUCT/state.toml`.
+    /// Reads the records of programs that steps ran, `Servers/SERVER/Programs/PRODUCT/state.toml`.
     fn read_programs(&mut self, tree: &Tree) -> Result<(), DiskError> {
         let servers = path("Servers");
         let programs = self.below(&servers).filter(|found| {
@@ -232,7 +234,7 @@ impl Snapshot {
     fn text(&self, tree: &Tree, file: &RelPath) -> Result<Option<String>, DiskError> {
         match self.node(file) {
             Some(found) if found.kind == Kind::File => tree.text(&found.path, LONGEST_RECORD),
-            // A link or a folder in its place is refused by the plan, where it matters.
+            // The plan refuses a link or a directory at this path, if it matters.
             _ => Ok(None),
         }
     }
@@ -289,7 +291,7 @@ impl Snapshot {
         interest.files.iter().for_each(&mut want);
         want(&path("level.toml"));
         for name in &interest.share {
-            // Anything but a file is refused by the plan, by name.
+            // The plan refuses anything but a file, by name.
             if let Some(found) = self
                 .share_file(name)
                 .filter(|found| found.kind == Kind::File)
@@ -325,12 +327,12 @@ impl Snapshot {
         Ok(())
     }
 
-    /// What stands at a path, whatever its case.
+    /// Returns the entry at a path, regardless of case.
     pub fn node(&self, path: &RelPath) -> Option<&Found> {
         self.nodes.get(&path.folded())
     }
 
-    /// Everything below a folder, sorted by folded path.
+    /// Returns everything below a directory, sorted by folded path.
     pub fn below(&self, folder: &RelPath) -> impl Iterator<Item = &Found> {
         let prefix = format!("{}/", folder.folded().as_str());
         let from = Folded::of(&prefix);
@@ -339,7 +341,7 @@ impl Snapshot {
             .map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
     }
 
-    /// A path in the spelling on disk, as far as it exists.
+    /// Returns a path in the spelling on disk, as far as it exists.
     pub fn actual(&self, wanted: &RelPath) -> RelPath {
         if let Some(found) = self.node(wanted) {
             return found.path.clone();
@@ -353,8 +355,8 @@ impl Snapshot {
         }
     }
 
-    /// A path as it is spelled, where it stands beside another spelling of the same name; else in
-    /// the spelling on disk.
+    /// Returns a path as it is spelled if it exists beside another spelling of the same name; else
+    /// in the spelling on disk.
     pub fn exact(&self, wanted: &RelPath) -> RelPath {
         match self.beside.contains(wanted) {
             true => wanted.clone(),
@@ -362,8 +364,8 @@ impl Snapshot {
         }
     }
 
-    /// What looks like something that was never installed, and is not: a record that is no file, or
-    /// files without one. Where that is, and what is wrong with it.
+    /// Returns the path and the fault of an item that only looks as if it was never installed: its
+    /// record is not a file, or it has files without a record.
     pub fn hidden(&self, folder: &RelPath) -> Option<(RelPath, String)> {
         let record = self.node(&folder.with(&path("state.toml")));
         if let Some(found) = record.filter(|found| found.kind != Kind::File) {
@@ -382,7 +384,7 @@ impl Snapshot {
         })
     }
 
-    /// A file of the share, by folded name.
+    /// Returns a file of the share, by folded name.
     pub fn share_file(&self, name: &Folded) -> Option<&Found> {
         let path = format!(
             "{}/{}",
@@ -392,28 +394,28 @@ impl Snapshot {
         self.nodes.get(&Folded::of(&path))
     }
 
-    /// Where the share has, or would have, an installer of this name.
+    /// Returns the path at which the share has, or would have, an installer with this name.
     pub fn share_path(&self, name: &FileName) -> RelPath {
         let path = format!("{}/{name}", self.description.share);
         RelPath::parse(&path).expect("a checked name in a checked folder")
     }
 
-    /// Size and hash of a file of interest, by its path on disk.
+    /// Returns size and hash of a file in the [`Interest`], by its path on disk.
     pub fn facts(&self, path: &RelPath) -> Option<FileFacts> {
         self.facts.get(path).copied()
     }
 
-    /// The record of an item's instance.
+    /// Returns the record of an item's instance.
     pub fn item(&self, instance: Instance) -> Option<&ItemRecord> {
         self.items.get(&instance)
     }
 
-    /// The record of a procedure's instance.
+    /// Returns the record of a procedure's instance.
     pub fn procedure(&self, instance: Instance) -> Option<&ProcedureRecord> {
         self.procedures.get(&instance)
     }
 
-    /// The state of a service on a server; without a file it is running and enabled.
+    /// Returns the state of a service on a server; without a file it is running and enabled.
     pub fn service(&self, service: ServiceId, server: ServerId) -> ServiceRecord {
         self.services
             .get(&(service, server))
@@ -421,24 +423,25 @@ impl Snapshot {
             .unwrap_or_default()
     }
 
-    /// The record of what a step ran, by its folder.
+    /// Returns the record of a program that a step ran, by its directory.
     pub fn program(&self, folder: &RelPath) -> Option<&ItemRecord> {
         self.programs.get(&folder.folded())
     }
 
-    /// All records of what steps ran: the folder on disk and the record.
+    /// Returns all records of programs that steps ran: the directory on disk and the record.
     pub fn programs(&self) -> impl Iterator<Item = (&RelPath, &ItemRecord)> {
         self.programs
             .iter()
             .filter_map(|(folder, record)| Some((&self.nodes.get(folder)?.path, record)))
     }
 
-    /// What is in a package of the share, by folded name, or why it cannot be used.
+    /// Returns the contents of a package of the share, by folded name, or why it cannot be used.
     pub fn package(&self, name: &Folded) -> Option<&Result<Contents, String>> {
         self.packages.get(name)
     }
 
-    /// The level: `level.toml`, or before the first run what `deployment.toml` lists.
+    /// Returns the applied rollups: those of `level.toml` or, before the first run, those that
+    /// `deployment.toml` lists.
     pub fn level(&self) -> Level {
         self.level.clone().unwrap_or_else(|| {
             let before = self.description.level.iter().copied();
@@ -451,7 +454,7 @@ impl Snapshot {
     }
 }
 
-/// The place of an installed file below its instance's folder.
+/// Returns the path of an installed file below its instance's directory.
 pub fn in_files(folder: &RelPath, file: &RelPath) -> RelPath {
     folder.with(&path("files")).with(file)
 }

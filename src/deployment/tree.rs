@@ -1,8 +1,8 @@
-//! Reading a folder without ever leaving it.
+//! Reading of a directory without ever leaving it.
 //!
 //! Every open and every look starts at the handle of the root and goes down without following
-//! links: in one call where the kernel can be told so, else one component at a time. `walkdir`
-//! supplies names only.
+//! links: in one call if the kernel supports it, else one component at a time. `walkdir` supplies
+//! names only.
 
 use std::borrow::Borrow;
 use std::fs::File;
@@ -17,31 +17,31 @@ use walkdir::WalkDir;
 
 use crate::names::{Digest, Hasher, RelPath, Shown, escaped};
 
-/// The most entries that a walk takes in.
+/// Greatest number of entries that a walk takes in.
 const MOST_ENTRIES: usize = 50_000_000;
-/// How much is read at once when a file is hashed or copied.
+/// Bytes that are read at once when a file is hashed or copied.
 const CHUNK: usize = 256 * 1024;
-/// The same for a file that is small, or whose size nobody knows.
+/// The same for a file that is small or of unknown size.
 const LEAST_CHUNK: usize = 8 * 1024;
 
-/// The action of a barrier, or of bringing one file to disk: when it fails, something was lost.
+/// Action of a sync, of everything or of one file: when it fails, something was lost.
 pub const BRING_TO_DISK: &str = "bring to disk what was written to";
 
-/// Something the disk refused.
+/// Error of the disk.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`", Shown(.path))]
 pub struct DiskError {
-    /// What was tried, such as `open`.
+    /// Action that failed, such as `open`.
     pub action: &'static str,
-    /// Where, as people know it.
+    /// Path as shown to people.
     pub path: String,
-    /// What the system said.
+    /// Error of the system.
     #[source]
     pub source: io::Error,
 }
 
 impl DiskError {
-    /// Ties an error of the system to what was tried and where.
+    /// Adds the action and the path to an error of the system.
     pub fn new(
         action: &'static str,
         path: impl Into<String>,
@@ -54,28 +54,28 @@ impl DiskError {
         }
     }
 
-    /// Whether something that was written may be lost.
+    /// Returns whether something that was written may be lost.
     pub fn is_lost_write(&self) -> bool {
         self.action == BRING_TO_DISK
     }
 
-    /// Whether nothing is there.
+    /// Returns whether the path does not exist.
     pub fn is_missing(&self) -> bool {
         self.source.kind() == io::ErrorKind::NotFound
     }
 }
 
-/// A folder, opened once: a deployment, a payload, or the share.
+/// Directory that is opened once: a deployment, a payload, or the share.
 #[derive(Debug)]
 pub struct Tree {
     root: Dir,
     path: PathBuf,
 }
 
-/// What kind of thing stands at a path.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A folder.
+    /// A directory.
     Folder,
     /// A regular file.
     File,
@@ -85,7 +85,7 @@ pub enum Kind {
     Other(&'static str),
 }
 
-/// What a look at one path shows.
+/// Metadata of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     /// Its kind.
@@ -105,18 +105,18 @@ pub struct Look {
 /// One entry found by a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Where, below the root of the tree.
+    /// Path below the root of the tree.
     pub path: RelPath,
-    /// What.
+    /// Kind of the entry.
     pub kind: Kind,
 }
 
-/// What a walk found.
+/// Result of a walk.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// Everything with a name that can be told, sorted by path bytes within each folder.
+    /// Every entry whose path is a valid [`RelPath`], sorted by path bytes within each directory.
     pub found: Vec<Found>,
-    /// Names that are not UTF-8, made readable: their folder and name.
+    /// Directory and name of entries that are not UTF-8, escaped.
     pub unreadable: Vec<String>,
 }
 
@@ -130,7 +130,7 @@ pub struct FileFacts {
 }
 
 impl Tree {
-    /// Opens a folder of the machine.
+    /// Opens a directory of the machine.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let root = Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|source| {
             DiskError::new("open the folder", path.display().to_string(), source)
@@ -141,17 +141,17 @@ impl Tree {
         })
     }
 
-    /// Where the folder is, as it was named.
+    /// Returns the path of the directory, as it was named.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The handle of the folder itself.
+    /// Returns the handle of the directory itself.
     pub fn root(&self) -> &Dir {
         &self.root
     }
 
-    /// Another handle on the same folder.
+    /// Returns another handle on the same directory.
     pub fn again(&self) -> Result<Self, DiskError> {
         let root = self
             .root
@@ -163,7 +163,7 @@ impl Tree {
         })
     }
 
-    /// A path in this tree as people know it.
+    /// Returns a path in this tree as shown to people.
     pub fn shown(&self, path: Option<&RelPath>) -> String {
         match path {
             None => self.path.display().to_string(),
@@ -171,7 +171,7 @@ impl Tree {
         }
     }
 
-    /// Opens a folder below the root, or the root itself.
+    /// Opens a directory below the root, or the root itself.
     pub fn folder(&self, path: Option<&RelPath>) -> Result<Dir, DiskError> {
         let fail = |source| DiskError::new("open the folder", self.shown(path), source);
         let Some(path) = path else {
@@ -180,8 +180,8 @@ impl Tree {
         match beneath(&self.root, path) {
             Ok(folder) => return Ok(folder),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(fail(error)),
-            // A kernel, or a guard around it, that does not know the call; and what is in the way
-            // is told by the component that it is.
+            // The kernel, or a sandbox around it, may not support the call. For any other error,
+            // opening one component at a time shows which one is the obstacle.
             Err(_) => {}
         }
         let mut parts = path.parts();
@@ -193,7 +193,7 @@ impl Tree {
         Ok(folder)
     }
 
-    /// What stands at a path; `None` where nothing does. Links are seen, not followed.
+    /// Reads the metadata of a path; `None` if nothing exists there. Links are not followed.
     pub fn look(&self, path: &RelPath) -> Result<Option<Look>, DiskError> {
         match self.folder(path.parent().as_ref()) {
             Ok(folder) => self.look_in(&folder, path),
@@ -202,7 +202,7 @@ impl Tree {
         }
     }
 
-    /// The same, where the folder that the path lies in is open already.
+    /// Reads the metadata of a path whose parent directory is open already.
     pub fn look_in(&self, folder: &Dir, path: &RelPath) -> Result<Option<Look>, DiskError> {
         match folder.symlink_metadata(path.name()) {
             Ok(metadata) => Ok(Some(look(&metadata))),
@@ -231,7 +231,7 @@ impl Tree {
         }
     }
 
-    /// Reads a text of at most `limit` bytes; `None` where nothing is.
+    /// Reads a text of at most `limit` bytes; `None` if the file does not exist.
     pub fn text(&self, path: &RelPath, limit: u64) -> Result<Option<String>, DiskError> {
         let fail = |source| DiskError::new("read", self.shown(Some(path)), source);
         let file = match self.file(path) {
@@ -257,13 +257,13 @@ impl Tree {
             .map_err(|source| DiskError::new("read", self.shown(Some(path)), source))
     }
 
-    /// The names directly in a folder, sorted; a folder that is not there holds none. Names that
-    /// are not UTF-8 are left out: nothing of ours has one.
+    /// Lists the names directly in a directory, sorted; one that does not exist has none. Names
+    /// that are not UTF-8 are left out: nothing managed has one.
     pub fn names(&self, at: &RelPath) -> Result<Vec<(String, Kind)>, DiskError> {
         self.names_in(Some(at))
     }
 
-    /// The names directly in the root, sorted.
+    /// Lists the names directly in the root, sorted.
     pub fn top(&self) -> Result<Vec<(String, Kind)>, DiskError> {
         self.names_in(None)
     }
@@ -286,8 +286,8 @@ impl Tree {
         Ok(names)
     }
 
-    /// Lists everything below a folder (or the root), names only. `.rollup` is left out, and
-    /// nothing else that is named like it. A folder that is not there holds nothing.
+    /// Lists everything below a directory (or the root), names only. `.rollup` at the root is left
+    /// out, and nothing else with that name. A directory that does not exist has no entries.
     pub fn walk(&self, below: Option<&RelPath>) -> Result<Listing, DiskError> {
         let start = match below {
             None => self.path.clone(),
@@ -335,20 +335,20 @@ impl Tree {
     }
 }
 
-/// Looks at one path after another. The folder of the last one stays open, so that paths in order
-/// open each folder once.
+/// Reader of the metadata of one path after another. The directory of the last one stays open, so
+/// that paths in order open each directory once.
 pub struct Looker<'t> {
     tree: &'t Tree,
     last: Option<(Option<RelPath>, Dir)>,
 }
 
 impl<'t> Looker<'t> {
-    /// At nothing so far.
+    /// Creates a reader that has no directory open yet.
     pub fn new(tree: &'t Tree) -> Self {
         Self { tree, last: None }
     }
 
-    /// What stands at a path, like [`Tree::look`].
+    /// Reads the metadata of a path, like [`Tree::look`].
     pub fn look(&mut self, path: &RelPath) -> Result<Option<Look>, DiskError> {
         let parent = path.parent();
         match &self.last {
@@ -366,7 +366,7 @@ impl<'t> Looker<'t> {
 }
 
 impl Kind {
-    /// With its article, for messages.
+    /// Returns the kind with its article, for messages.
     pub fn named(self) -> &'static str {
         match self {
             Kind::Folder => "a folder",
@@ -377,7 +377,7 @@ impl Kind {
     }
 }
 
-/// Opens a folder below another one in a single call, which refuses links wherever they stand and
+/// Opens a directory below another one in a single call, which refuses links in every component and
 /// never leaves `root`. A deployment is as deep as its console: one call for each component was
 /// most of the work of a run.
 #[cfg(target_os = "linux")]
@@ -395,13 +395,13 @@ fn beneath(_root: &Dir, _path: &RelPath) -> io::Result<Dir> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// A path that is known to be well-formed, such as `.rollup/trash`.
+/// Returns a path that is known to be well-formed, such as `.rollup/trash`.
 pub fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("a path written in the source")
 }
 
-/// A buffer for a file of about this size: large for a large one, and nothing to be cleared in vain
-/// for a small one.
+/// Returns a buffer for a file of about this size: large for a large one, and small for a small
+/// one, so that no memory is cleared in vain.
 pub fn chunk_for(size: u64) -> Vec<u8> {
     vec![
         0;
@@ -411,7 +411,7 @@ pub fn chunk_for(size: u64) -> Vec<u8> {
     ]
 }
 
-/// Size and SHA-256 of everything that is left to read of a file.
+/// Returns size and SHA-256 of everything that is left to read of a file.
 pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     let mut hasher = Hasher::new();
     let mut chunk = chunk_for(file.borrow().metadata()?.len());
@@ -462,7 +462,7 @@ impl From<FileType> for Kind {
     }
 }
 
-/// What a listing tells of an entry without a look at it.
+/// Returns the kind that a listing shows for an entry, without reading its metadata.
 fn listed_kind(file_type: std::fs::FileType) -> Kind {
     if file_type.is_dir() {
         Kind::Folder
@@ -479,8 +479,8 @@ fn listed_kind(file_type: std::fs::FileType) -> Kind {
     }
 }
 
-/// A folder opened so that it can be locked, synced and changed, which the handles of `cap-std`,
-/// mere paths on Linux, cannot be.
+/// Opens a directory so that it can be locked, synced and changed, which is not possible with the
+/// handles of `cap-std`: on Linux they are mere paths.
 pub(super) fn readable(parent: &Dir, name: &str) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(

@@ -1,8 +1,8 @@
-//! Every change of the disk, seen before it is made.
+//! Fault injection: every change of the disk is announced before it is made.
 //!
-//! One [`Change`] is one call of the system that changes something, so that whoever stops a
-//! process, lets a call fail or cuts the power at any of them has tried every state that a disk can
-//! be left in.
+//! One [`Change`] is one system call that changes something. A watch that stops the process, fails
+//! the call or cuts the power at each of them in turn has tested every state that a disk can be
+//! left in.
 
 use std::io;
 use std::sync::Arc;
@@ -10,34 +10,35 @@ use std::sync::Arc;
 use super::tree::DiskError;
 use crate::names::RelPath;
 
-/// Sees every change before it is made, and may forbid it; for rehearsing failures and deaths.
+/// Observer of every change before it is made, which may forbid it; for rehearsing failures and
+/// crashes.
 pub trait Watch: Send + Sync {
-    /// An error here is treated like one of the system's, and the change is not made.
+    /// Receives a change. An error is treated like one of the system's, and the change is not made.
     fn before(&self, change: Change<'_>) -> io::Result<()>;
 }
 
 /// One change of the disk that is about to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// A folder is made.
+    /// Creation of a directory.
     MakeFolder(&'a RelPath),
-    /// An empty file is made.
+    /// Creation of an empty file.
     MakeFile(&'a RelPath),
-    /// Bytes are written to a file of ours, or cut off it.
+    /// Write to a managed file, or truncation of it.
     Write(&'a RelPath),
-    /// Permissions, owner or time of something of ours are set.
+    /// Change of permissions, owner or time of a managed object.
     SetAttributes(&'a RelPath),
-    /// An object gets another name.
+    /// Rename of an object, from the first path to the second.
     Rename(&'a RelPath, &'a RelPath),
-    /// A name of a file, or an empty folder, is taken away.
+    /// Removal of a name of a file, or of an empty directory.
     Remove(&'a RelPath),
-    /// Everything written so far goes to disk.
+    /// Sync of everything written so far.
     Barrier,
-    /// One file goes to disk.
+    /// Sync of one file.
     Sync(&'a RelPath),
 }
 
-/// Somebody who watches, or nobody.
+/// Watch, if one is attached.
 #[derive(Clone, Default)]
 pub(super) struct Watched(Option<Arc<dyn Watch>>);
 
@@ -54,7 +55,7 @@ impl Watched {
         self.0.as_ref().map_or(Ok(()), |watch| watch.before(change))
     }
 
-    /// The same, tied to what is tried and where.
+    /// Calls `before`, and adds the action and the path to its error.
     pub(super) fn announce(
         &self,
         change: Change<'_>,

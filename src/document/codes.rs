@@ -1,7 +1,7 @@
-//! The catalogue: every kind of finding once, with what `rollup explain` tells about it.
+//! The catalogue: every kind of finding once, with the text that `rollup explain` prints.
 //!
-//! A code is never given a second meaning and never used again once it is gone, since the build
-//! scripts of others name it.
+//! A code never gets a second meaning and is never reused once it is gone, since the build scripts
+//! of others name it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,27 +20,27 @@ macro_rules! catalogue {
             /// Every code, in the order of their numbers.
             pub const ALL: &[Code] = &[$(Code::$name,)*];
 
-            /// The number that is printed and that `rollup explain` takes.
+            /// Returns the number that is printed and that `rollup explain` takes.
             pub fn number(self) -> &'static str {
                 match self { $(Code::$name => $number,)* }
             }
 
-            /// Its name in one word, such as `NotListed`.
+            /// Returns the name as one word, such as `NotListed`.
             pub fn name(self) -> &'static str {
                 match self { $(Code::$name => stringify!($name),)* }
             }
 
-            /// What it is about, in a few words.
+            /// Returns the title: a few words on what the finding is about.
             pub fn title(self) -> &'static str {
                 match self { $(Code::$name => $title,)* }
             }
 
-            /// How much it weighs where nobody says otherwise.
+            /// Returns the level that a finding has by default.
             pub fn level(self) -> Level {
                 match self { $(Code::$name => Level::$level,)* }
             }
 
-            /// What it means, with an example and the way out.
+            /// Returns the explanation: the meaning, an example and the fix.
             pub fn explanation(self) -> &'static str {
                 match self { $(Code::$name => $explanation,)* }
             }
@@ -456,7 +456,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// A text is no code of the catalogue.
+/// A text that is not a code of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no finding `{0}`; codes look like `RU0201`")]
 pub struct NoSuchCode(String);

@@ -1,4 +1,4 @@
-//! What was found, collected until all of it is known.
+//! Findings of a document, collected until all of them are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,13 +12,13 @@ use crate::names::Shown;
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
 
-/// How much a finding weighs.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The document cannot be used.
     Error,
-    /// It can, and somebody should look first.
+    /// The document can be used, but should be looked at first.
     Warning,
     /// Worth knowing.
     Note,
@@ -37,26 +37,26 @@ impl fmt::Display for Level {
 /// One thing found at one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What kind of thing.
+    /// Kind of finding.
     pub code: Code,
-    /// How much it weighs; mostly what the code's catalogue entry says.
+    /// Severity; mostly the default of the code's catalogue entry.
     pub level: Level,
-    /// The finding itself, a lower-case phrase that names the thing.
+    /// Message, a lower-case phrase that names the thing.
     pub message: String,
-    /// Where it stands.
+    /// Position in the document.
     pub span: Span,
-    /// A short word at the carets.
+    /// Short text at the carets.
     pub label: Option<String>,
     /// More facts.
     pub notes: Vec<String>,
-    /// The way out.
+    /// Advice on how to fix it.
     pub help: Option<String>,
-    /// What the author most likely meant to write at this place, without quotes.
+    /// Text that the author most likely meant to write at this place, without quotes.
     pub meant: Option<String>,
 }
 
 impl Finding {
-    /// A finding at the level that its code has by default.
+    /// Returns a finding at the level that its code has by default.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
         Self {
@@ -71,13 +71,14 @@ impl Finding {
         }
     }
 
-    /// The finding with a way out.
+    /// Returns the finding with advice on how to fix it.
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help(help);
         self
     }
 
-    /// The finding in words alone, one thing a line, for where nothing can be drawn.
+    /// Returns the finding as plain text, one thing a line, for output in which nothing can be
+    /// drawn.
     pub fn told(&self) -> String {
         let mut lines = vec![Shown(&self.message).to_string()];
         lines.extend(self.label.iter().map(|label| Shown(label).to_string()));
@@ -94,8 +95,8 @@ impl Finding {
         lines.join("\n")
     }
 
-    /// What would stand at its place if the author meant what seems likely, with quotes where they
-    /// are needed.
+    /// Returns the text that would replace the one at its place if the author meant what seems
+    /// likely, with quotes if they are needed.
     pub fn replacement(&self, source: &Source) -> Option<String> {
         let meant = self.meant.as_ref()?;
         let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -111,7 +112,7 @@ impl Finding {
         })
     }
 
-    /// Puts a word at the carets.
+    /// Sets the text at the carets.
     pub fn label(&mut self, label: impl Into<String>) -> &mut Self {
         self.label = Some(bounded(label.into()));
         self
@@ -123,13 +124,13 @@ impl Finding {
         self
     }
 
-    /// Says the way out.
+    /// Sets the advice on how to fix it.
     pub fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(bounded(help.into()));
         self
     }
 
-    /// Puts `did you mean …?` at the carets where a near spelling is known.
+    /// Puts `did you mean …?` at the carets if a near spelling is known.
     pub fn did_you_mean(&mut self, near: Option<&str>) -> &mut Self {
         if let Some(near) = near {
             self.label = Some(format!("did you mean `{near}`?"));
@@ -138,7 +139,7 @@ impl Finding {
         self
     }
 
-    /// Gives it another weight than its code has by default.
+    /// Sets another level than the default of its code.
     pub fn level(&mut self, level: Level) -> &mut Self {
         self.level = level;
         self
@@ -150,27 +151,27 @@ impl Finding {
 pub struct Findings {
     list: Vec<Finding>,
     errors: usize,
-    /// How many of each kind there are, also those that are not kept, and at which level these
-    /// count.
+    /// Number of findings of each kind, including those that are not kept, and the level at which
+    /// the latter count.
     kinds: BTreeMap<Code, (usize, Level)>,
     /// The last finding that was not kept.
     dropped: Option<Finding>,
 }
 
-/// How many findings of one kind are kept. A document that has more is wrong in one way all over,
-/// and listing it would take more memory than the document.
+/// Number of findings of one kind that are kept. A document that has more is wrong in one way all
+/// over, and listing it would take more memory than the document.
 const KEPT: usize = 10_000;
 
 impl Findings {
-    /// Adds a finding at its default level; the rest of it is said on what comes back.
+    /// Adds a finding at its default level; the caller completes it through the returned reference.
     ///
-    /// For [`Findings::errors`] it counts as what its code is; a level that is changed afterwards
-    /// is seen by [`Findings::counts`] and in what is shown.
+    /// [`Findings::errors`] counts it by the default level of its code; a level that is changed
+    /// afterwards shows in [`Findings::counts`] and in the output.
     pub fn add(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Finding {
         self.push(Finding::new(code, span, message))
     }
 
-    /// Adds a finding that is already made. Beyond ten thousand of one kind they are only counted.
+    /// Adds a finished finding. Beyond ten thousand of one kind, findings are only counted.
     pub fn push(&mut self, finding: Finding) -> &mut Finding {
         self.errors += usize::from(finding.level == Level::Error);
         let (count, _) = self
@@ -185,13 +186,14 @@ impl Findings {
         self.list.last_mut().expect("pushed just now")
     }
 
-    /// How many errors were added so far, in constant time, to see whether one more came.
+    /// Returns the number of errors added so far, in constant time, so that a caller can see
+    /// whether another one was added.
     pub fn errors(&self) -> usize {
         self.errors
     }
 
-    /// How many errors, warnings and notes there are now, each counted once; those that are not
-    /// kept count as their kind does.
+    /// Returns the current numbers of errors, warnings and notes, each finding counted once; those
+    /// that are not kept count as their kind does.
     pub fn counts(&self) -> [usize; 3] {
         let mut counts = [0; 3];
         for finding in self.sorted() {
@@ -203,8 +205,8 @@ impl Findings {
         counts
     }
 
-    /// Kinds of which some findings were only counted: the level at which these count, and how many
-    /// they are.
+    /// Returns the kinds of which some findings were only counted, with the level at which these
+    /// count and their number.
     pub fn not_kept(&self) -> impl Iterator<Item = (Code, Level, usize)> + '_ {
         let more = |(code, (count, level)): (&Code, &(usize, Level))| {
             (*code, *level, count.saturating_sub(KEPT))
@@ -212,12 +214,12 @@ impl Findings {
         self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
     }
 
-    /// Whether nothing was found.
+    /// Returns whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Everything, by position and then by code; what was found twice stands once.
+    /// Returns all findings without duplicates, sorted by position and then by code.
     pub fn sorted(&self) -> Vec<&Finding> {
         let mut list: Vec<_> = self.list.iter().collect();
         list.sort_by(|a, b| key(a).cmp(&key(b)));
@@ -225,7 +227,7 @@ impl Findings {
         list
     }
 
-    /// Gives findings another level, or forgets them where there is none.
+    /// Changes the level of findings, and removes those for which `level` returns `None`.
     pub fn weigh(&mut self, level: impl Fn(Code, Level) -> Option<Level>) {
         self.list
             .retain_mut(|finding| match level(finding.code, finding.level) {
@@ -246,7 +248,7 @@ impl Findings {
         self.count_errors();
     }
 
-    /// Takes in what was found by another look at the same document.
+    /// Adds the findings of another pass over the same document.
     pub fn append(&mut self, others: Findings) {
         let not_kept: Vec<_> = others.not_kept().collect();
         for finding in others.list {
@@ -258,8 +260,8 @@ impl Findings {
         self.count_errors();
     }
 
-    /// Where a finding of a kind explains another one at the same place, it becomes that one's
-    /// note.
+    /// Turns a finding of a kind that explains another one at the same place into a note of that
+    /// one.
     pub fn explain_by(&mut self, code: Code) {
         let explains = |finding: &Finding| finding.code == code;
         let why: BTreeMap<(usize, usize), String> = self
@@ -286,7 +288,7 @@ impl Findings {
         });
     }
 
-    /// Forgets the findings that `keep` refuses.
+    /// Removes the findings that `keep` refuses.
     pub fn retain(&mut self, keep: impl FnMut(&Finding) -> bool) {
         self.list.retain(keep);
         self.count_errors();
@@ -307,11 +309,11 @@ impl Findings {
     }
 }
 
-/// The longest message that is kept whole, in bytes; more than that is a document that wants to
-/// fill the screen.
+/// Length of the longest message that is kept whole, in bytes. A longer one comes from a document
+/// that tries to fill the screen.
 const LONGEST: usize = 4_000;
 
-/// A text that is bounded, whatever name of the document stands in it.
+/// Returns a text of bounded length, whatever name of the document it contains.
 fn bounded(mut text: String) -> String {
     if text.len() > LONGEST {
         text.truncate(text.floor_char_boundary(LONGEST));
@@ -321,8 +323,8 @@ fn bounded(mut text: String) -> String {
     text
 }
 
-/// The beginning of a name that stands in the message of each of many findings, which may be as
-/// many as the name is long.
+/// Returns the beginning of a name that is part of the message of each of many findings, which may
+/// be as many as the name is long.
 pub(crate) fn brief(name: &str) -> &str {
     &name[..name.floor_char_boundary(LONGEST / 10)]
 }

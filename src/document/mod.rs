@@ -1,9 +1,9 @@
 //! A TOML file as its author wrote it.
 //!
-//! Manifests and deployments are written by people, and a person wants every mistake at once, each
-//! at its place and with a way out. So a document is walked as spanned tables and not handed to
-//! serde, which would stop at the first fault. This folder knows TOML, places and messages, and
-//! nothing about rollups but the catalogue of [`Code`]s, which names each finding exactly once.
+//! People write manifests and deployments, and a person wants every mistake at once, each at its
+//! place and with a fix. So a document is walked as spanned tables and not handed to serde, which
+//! would stop at the first fault. This module knows TOML, places and messages, and nothing about
+//! rollups but the catalogue of [`Code`]s, which names each finding exactly once.
 
 mod codes;
 mod findings;

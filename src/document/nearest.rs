@@ -1,9 +1,10 @@
-//! What the author may have meant.
+//! Spellings that the author may have meant.
 
-/// Longer texts are no slips of the pen, and the comparison is quadratic in their length.
+/// Length of the longest text that is compared, in bytes. Longer texts are not typing mistakes, and
+/// the comparison is quadratic in their length.
 const LONGEST: usize = 200;
 
-/// What it costs to compare two texts, in steps of a fraction of a microsecond.
+/// Returns the cost of comparing two texts, in steps of a fraction of a microsecond.
 pub(super) fn trouble(a: &str, b: &str) -> usize {
     let (short, long) = (a.len().min(b.len()), a.len().max(b.len()));
     if long > LONGEST || short * 2 < long {
@@ -13,7 +14,7 @@ pub(super) fn trouble(a: &str, b: &str) -> usize {
     }
 }
 
-/// The candidate that is spelled most like `wanted`, if one is near enough to be meant.
+/// Returns the candidate that is spelled most like `wanted`, if one is near enough to be meant.
 ///
 /// Case does not count. Of equally near ones the first wins, so the answer is the same every time.
 pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -24,7 +25,7 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     let mut best: Option<(f64, &str)> = None;
     for candidate in among.filter(|candidate| candidate.len() <= LONGEST) {
         let other = candidate.to_lowercase();
-        // That two files have one extension says nothing about which one was meant.
+        // A common extension does not show which of two files was meant.
         let near = match (folded.rsplit_once('.'), other.rsplit_once('.')) {
             (Some((a, ending)), Some((b, same))) if ending == same => likeness(a, b),
             _ => likeness(&folded, &other),
@@ -36,9 +37,10 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     best.map(|(_, candidate)| candidate)
 }
 
-/// The candidate that `wanted` is almost spelled like, where names are free and others than the
-/// candidates may be meant as well: one wrong letter for every eight, or the case. Names that only
-/// count otherwise, such as `dc1` and `dc2`, are others.
+/// Returns the candidate of which `wanted` is a misspelling, for names that are free, so that
+/// others than the candidates may be meant as well. Tolerated are one wrong letter for every eight,
+/// or the case. Names that differ only in their numbers, such as `dc1` and `dc2`, are different
+/// names.
 pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let uncounted = |name: &str| {
         name.chars()
@@ -53,10 +55,11 @@ pub fn slip<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option<&'
     slipped.then_some(near)
 }
 
-/// From 0 to 1. Edits count against the length; a longer name that contains the shorter one whole
-/// is near too, so that `rollup` finds `rollups` and `MPS Web` finds `MPS Web Services`.
+/// Returns the likeness of two names, from 0 to 1. Edits count against the length; a longer name
+/// that contains the shorter one whole is near too, so that `rollup` finds `rollups` and `MPS Web`
+/// finds `MPS Web Services`.
 fn likeness(a: &str, b: &str) -> f64 {
-    // A length that differs by more than half cannot reach the bar by edits.
+    // Edits cannot reach the threshold if the lengths differ by more than half.
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let contained = short.len() >= 4 && long.contains(short);
     let by_parts = if contained {

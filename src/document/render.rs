@@ -18,20 +18,20 @@ const NOTES_DRAWN: usize = 3;
 /// More findings of one kind than this are not even listed.
 const LISTED: usize = 200;
 
-/// How wide a drawing may be, and whether it may use colour. Both are the caller's to know.
+/// Properties of the output that only the caller can know.
 #[derive(Debug, Clone, Copy)]
 pub struct Look {
     /// Columns of the screen; source lines are cut to fit.
     pub width: usize,
-    /// Whether escape sequences for colour may be written.
+    /// True if escape sequences for colour may be written.
     pub color: bool,
-    /// Whether messages are folded to the width, too. In a file or a log each stays on its line,
-    /// where it is searched for.
+    /// True if messages are folded to the width, too. In a file or a log each stays on one line, so
+    /// that a search finds it.
     pub folds: bool,
 }
 
 impl Look {
-    /// The look of a text that no screen shows.
+    /// Look of a text that is not shown on a screen.
     pub const PLAIN: Self = Self {
         width: 100,
         color: false,
@@ -44,35 +44,35 @@ impl Look {
 pub struct FindingRecord<'a> {
     /// The document's name.
     pub file: &'a str,
-    /// Where it begins, from 1.
+    /// Line on which it begins, from 1.
     pub line: u32,
-    /// Where it begins in its line, in characters from 1.
+    /// Column at which it begins, in characters from 1.
     pub column: u32,
     /// The line on which it ends.
     pub end_line: u32,
     /// The column behind its last character.
     pub end_column: u32,
-    /// Such as `RU0201`.
+    /// Number of its code, such as `RU0201`.
     pub code: &'static str,
-    /// Its weight.
+    /// Its severity.
     pub level: Level,
-    /// The finding itself; here and below nothing of a document is told raw that nobody would see.
+    /// Message; here and below, characters of the document that cannot be seen are escaped.
     pub message: String,
-    /// The word at the carets.
+    /// Text at the carets.
     pub label: Option<String>,
     /// More facts.
     pub notes: Vec<String>,
-    /// The way out.
+    /// Advice on how to fix it.
     pub help: Option<String>,
-    /// What would stand at the place if the author meant what seems likely.
+    /// Text that would be at the place if the author meant what seems likely.
     pub replacement: Option<String>,
 }
 
 impl Findings {
-    /// Everything found, drawn as `rustc` draws it; one empty line between two findings.
+    /// Returns all findings, drawn as `rustc` draws them, with one empty line between two findings.
     ///
-    /// Where many of one kind stand in a document, the first are drawn, and the places of the
-    /// others are listed below.
+    /// If a document has many of one kind, the first are drawn, and the places of the others are
+    /// listed below.
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let sorted = self.sorted();
         let mut crowds: BTreeMap<(Code, Level), Crowd> = BTreeMap::new();
@@ -108,7 +108,7 @@ impl Findings {
         parts.join("\n")
     }
 
-    /// Everything found, in the form that programs read.
+    /// Returns all findings, in the form that programs read.
     pub fn records<'a>(&'a self, source: &'a Source) -> Vec<FindingRecord<'a>> {
         self.sorted()
             .into_iter()
@@ -123,12 +123,12 @@ struct Crowd {
     size: usize,
     not_kept: usize,
     told: usize,
-    /// Which part of the text the last one that was drawn is.
+    /// Index of the part of the text that shows the last finding drawn.
     part: usize,
 }
 
 impl Crowd {
-    /// How many of it are drawn.
+    /// Returns the number of findings that are drawn.
     fn drawn(&self, level: Level) -> usize {
         if level == Level::Note && self.size > NOTES_DRAWN {
             1
@@ -139,8 +139,8 @@ impl Crowd {
 }
 
 impl Finding {
-    /// One finding, drawn as `rustc` draws it. Whatever the document contains, no control character
-    /// of it reaches the terminal.
+    /// Returns one finding, drawn as `rustc` draws it. Whatever the document contains, no control
+    /// character of it reaches the terminal.
     pub fn text(&self, source: &Source, look: &Look) -> String {
         let (line, column) = source.place(self.span.start);
         let excerpt = Excerpt::of(self, source, line, look.width.max(40) - MARGIN);
@@ -196,7 +196,7 @@ impl Finding {
         )
     }
 
-    /// The finding in the form that programs read.
+    /// Returns the finding in the form that programs read.
     pub fn record<'a>(&'a self, source: &'a Source) -> FindingRecord<'a> {
         let (line, column) = source.place(self.span.start);
         let (end_line, end_column) = source.place(self.span.end.max(self.span.start));
@@ -221,7 +221,7 @@ fn shown(text: &str) -> String {
     Shown(text).to_string()
 }
 
-/// A text folded to a width, but for what stands in backticks: that is to be copied.
+/// Folds a text to a width, except for parts in backticks, which are to be copied.
 fn folded(text: &str, width: usize) -> String {
     // No control character is left in a text that is shown.
     const GLUE: char = '\u{1f}';
@@ -246,7 +246,7 @@ fn also(finding: &Finding, source: &Source) -> String {
     format!("  also {line}:{column}: {}\n", Shown(&finding.message))
 }
 
-/// The source line of a finding, made safe and cut to the part around it; the span moves along.
+/// Source line of a finding, made safe and cut to the part around it; the span moves along.
 struct Excerpt {
     text: String,
     span: std::ops::Range<usize>,
@@ -259,7 +259,8 @@ const MARGIN: usize = 16;
 const KEPT: usize = 400;
 
 impl Excerpt {
-    /// A marked part that is longer than `most` characters is cut: no screen could show its end.
+    /// Returns the excerpt of a finding. A marked part that is longer than `most` characters is
+    /// cut: no screen could show its end.
     fn of(finding: &Finding, source: &Source, line: u32, most: usize) -> Self {
         let whole = source.line_span(line);
         let start = source
@@ -287,7 +288,7 @@ impl Excerpt {
         }
     }
 
-    /// Columns up to the end of the carets, a tab counting as four.
+    /// Returns the columns up to the end of the carets, with a tab counted as four.
     fn columns_to_end(&self) -> usize {
         self.text[..self.span.end]
             .chars()
@@ -296,8 +297,8 @@ impl Excerpt {
     }
 }
 
-/// Tabs stay, since the renderer lays them out; the byte order mark is not part of what the author
-/// sees.
+/// Escapes a line for display. Tabs stay, since the renderer lays them out; the byte order mark
+/// goes, since the author does not see it.
 fn safe_line(text: &str) -> String {
     let parts: Vec<_> = text
         .trim_start_matches('\u{feff}')
@@ -307,7 +308,7 @@ fn safe_line(text: &str) -> String {
     parts.join("\t")
 }
 
-/// The drawing with the true place: the renderer only saw an excerpt, and would print names
+/// Puts the true place into a drawing: the renderer only saw an excerpt, and would print names
 /// unescaped.
 fn placed(drawing: &str, place: &str) -> String {
     let mut lines: Vec<String> = drawing.lines().map(str::to_owned).collect();

@@ -1,16 +1,16 @@
-//! A language as JSON Schema, from the shapes that its reader goes by.
+//! JSON Schema of a language, from the shapes that its reader uses.
 //!
-//! A document that the reader takes always conforms; one that conforms may still have faults that
-//! only the reader sees: what holds between places, and forms that a pattern cannot tell. It is
-//! draft 07, the one that editors of TOML know, without references: no shape stands in two places,
-//! and simple readers of schemas show a text only where it stands.
+//! A document that the reader accepts always conforms; one that conforms may still have faults that
+//! only the reader sees: rules between places, and forms that a pattern cannot express. The schema
+//! is draft 07, the one that editors of TOML know, without references: no shape is used in two
+//! places, and simple readers of schemas show a text only at the place where it is written.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::shape::{Case, Cases, Form, Key, Keys, Kind, List, Rule, Shape};
 
-/// The JSON Schema of a language, given the shape of its documents' top.
+/// Returns the JSON Schema of a language, given the shape of its documents' top.
 pub fn json_schema(title: &str, top: &'static Shape) -> String {
     let mut schema = Object::default();
     schema
@@ -45,7 +45,7 @@ impl From<Vec<Object>> for Node {
     }
 }
 
-/// Whatever JSON has without order.
+/// Implements `From` for JSON values that need no order.
 macro_rules! values {
     ($($kind:ty),*) => {
         $(impl From<$kind> for Node {
@@ -69,7 +69,7 @@ impl Object {
         self
     }
 
-    /// The same, unless there is nothing to put.
+    /// Puts a list, unless it is empty.
     fn put_list(&mut self, name: &str, list: Vec<Object>) {
         if !list.is_empty() {
             self.put(name, list);
@@ -128,7 +128,7 @@ fn table(schema: &mut Object, shape: &'static Shape) {
     cases(schema, shape);
 }
 
-/// The cases between which this key decides.
+/// Returns the cases between which this key decides.
 fn deciding(shape: &'static Shape, by: &Key) -> &'static [Case] {
     match &shape.cases {
         Cases::Of { key, cases, .. } if *key == by.name => cases,
@@ -147,8 +147,8 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             let names: Vec<&str> = cases.iter().map(|case| case.name).collect();
             let abouts: Vec<&str> = cases.iter().map(|case| case.about).collect();
             schema.put("enum", names);
-            // Not of the standard: where taplo and the editors that build on it find a text for
-            // each.
+            // Not part of the standard: taplo and the editors that build on it find a text for each
+            // value here.
             schema.put("x-taplo", json!({ "docs": { "enumValues": abouts } }));
         }
         Kind::Text(form) => {
@@ -170,7 +170,7 @@ fn value(key: &'static Key, cases: &[Case]) -> Object {
             typed(&mut schema, "integer");
             schema.put("const", number);
         }
-        // Programs that check TOML by a schema hand dates and times over as texts; some go by the
+        // Programs that check TOML by a schema pass dates and times as texts; some check the
         // format.
         Kind::Day => {
             typed(&mut schema, "string");
@@ -205,24 +205,25 @@ fn texts(schema: &mut Object, list: List) {
     }
 }
 
-/// Some programs write UTC as an offset of zero, and put a `T` where the author has a blank.
+/// Pattern of a moment. Some programs write UTC as an offset of zero, and a `T` instead of the
+/// author's blank.
 const TIME: &str =
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:00(?:\\.0+)?(?:[Zz]|\\+00:00)$";
 
-/// What a text must look like that is a value: these are not blank.
+/// Returns the schema of a text that is a value, which must not be blank.
 fn filled(form: Form) -> Object {
     let mut schema = text(form);
-    // Every other form tells so by itself.
+    // Every other form of a value excludes blanks by itself.
     if form == Form::Path {
         schema.put("not", Object::of("pattern", "^[^\\S\\uFEFF]*$"));
     }
     schema
 }
 
-/// What a text must look like. No pattern refuses what the reader takes; `\uFEFF` is a blank to
-/// patterns only.
+/// Returns the schema of a text. No pattern refuses a text that the reader accepts; `\uFEFF` is a
+/// blank to patterns only.
 fn text(form: Form) -> Object {
-    // A dot, a slash or the end stands behind the stem of a name.
+    // A dot, a slash or the end follows the stem of a name.
     const DEVICES: &str = "(?:[Cc][Oo][Nn](?:[Ii][Nn]\\$|[Oo][Uu][Tt]\\$)?|[Pp][Rr][Nn]|[Aa][Uu][Xx]|[Nn][Uu][Ll]\
                            |(?:[Cc][Oo][Mm]|[Ll][Pp][Tt])[0-9\u{b9}\u{b2}\u{b3}]) *(?:[./]|$)";
     const REFUSED: &str = r#"/\\<>:"|?*\x00-\x1F\x7F-\x9F"#;
@@ -238,7 +239,7 @@ fn text(form: Form) -> Object {
             version
         }
         Form::Sha256 => pattern("^[0-9A-Fa-f]{64}$".to_owned()),
-        // Letters and digits are those of every script, which no pattern tells alike everywhere.
+        // Letters and digits are those of every script, which no pattern matches alike everywhere.
         Form::Id => pattern(
             "^(?:[0-9A-Za-z_.]|[^\\x00-\\x7F])(?:[0-9A-Za-z_.-]|[^\\x00-\\x7F])*$".to_owned(),
         ),
@@ -282,14 +283,14 @@ fn cases(schema: &mut Object, shape: &'static Shape) {
     schema.put_list("allOf", conditions);
 }
 
-/// The condition that a key is there with this text.
+/// Returns the condition that a key is present with this text.
 fn is(key: &str, text: &str) -> Object {
     let mut condition = Object::of("required", vec![key]);
     condition.put("properties", Object::of(key, Object::of("const", text)));
     condition
 }
 
-/// What a case asks for, if it asks for anything.
+/// Returns the requirements of a case, if it has any.
 fn consequences(shape: &'static Shape, case: &Case) -> Option<Object> {
     let mut required = Vec::new();
     let mut properties = Object::default();
@@ -336,7 +337,7 @@ fn consequences(shape: &'static Shape, case: &Case) -> Option<Object> {
     (!then.0.is_empty()).then_some(then)
 }
 
-/// Properties that must not be there.
+/// Returns the schema that forbids these properties.
 fn none_of(keys: &[&str]) -> Object {
     let mut properties = Object::default();
     for key in keys {
@@ -345,7 +346,8 @@ fn none_of(keys: &[&str]) -> Object {
     properties
 }
 
-/// At least one of these, and a table among them not empty.
+/// Returns the schema that requires at least one of these keys, and a table among them not to be
+/// empty.
 fn targets(shape: &'static Shape, keys: &[&str]) -> Object {
     let one = |key: &&str| {
         let mut there = Object::of("required", vec![*key]);
@@ -370,7 +372,7 @@ mod tests {
     use crate::deployment::shapes::DEPLOYMENT;
     use crate::manifest::MANIFEST;
 
-    /// Else it would be written out twice, and could not contain itself.
+    /// A shape in two places would be written out twice, and a shape could not contain itself.
     #[test]
     fn no_shape_stands_in_two_places() {
         for top in [&MANIFEST, &DEPLOYMENT] {

@@ -1,22 +1,22 @@
-//! What the tables of a language look like.
+//! Shapes of the tables of a language.
 //!
-//! One description serves two: the reader, which walks a document by it, and the JSON Schema, from
-//! which editors complete keys and show what they mean. So what people are told while they write is
-//! what the reader then takes.
+//! One description serves two purposes: the reader walks a document by it, and the JSON Schema is
+//! made from it, with which editors complete keys and show what they mean. So the advice that
+//! people get while they write agrees with what the reader accepts.
 
-/// The title of the shape of a document's top.
+/// Title of the shape of a document's top.
 pub const TOP: &str = "the top of the document";
 
-/// One table of a language: what it is called and which keys it has.
+/// One table of a language: its name and its keys.
 #[derive(Debug)]
 pub struct Shape {
-    /// The header, such as `[rollup]`; for a table that has none, what people call it.
+    /// Header, such as `[rollup]`; for a table without one, its common name.
     pub title: &'static str,
-    /// What it is for, in a sentence.
+    /// Purpose, in a sentence.
     pub about: &'static str,
     /// The keys.
     pub keys: Keys,
-    /// What more holds, depending on what the table is about.
+    /// Further rules, which depend on the case of the table.
     pub cases: Cases,
 }
 
@@ -25,24 +25,24 @@ pub struct Shape {
 pub enum Keys {
     /// Every key that means something.
     Named(&'static [Key]),
-    /// Names that the author chooses, of a form, each with a value like this key's.
+    /// Names of a form that the author chooses, each with a value like this key's.
     Free(Form, Key),
 }
 
-/// A key and what it may have.
+/// A key and the value that it may have.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name; of free keys, what stands there.
+    /// Name; for free keys, a placeholder for the names.
     pub name: &'static str,
-    /// The value.
+    /// Kind of the value.
     pub kind: Kind,
-    /// For a key that must be there, a line that would do.
+    /// Example of a line, if the key is required.
     pub required: Option<&'static str>,
-    /// What it says, with its unit, in a sentence or two.
+    /// Meaning, with the unit, in a sentence or two.
     pub about: &'static str,
 }
 
-/// What a key may have.
+/// Kind of value that a key may have.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// A text that is not empty.
@@ -53,7 +53,7 @@ pub enum Kind {
     Texts(List),
     /// `true` or `false`.
     Flag,
-    /// `true`; `false` would say nothing.
+    /// `true`; `false` would mean nothing.
     Yes,
     /// A whole number from zero up to this one.
     Number(u64),
@@ -74,18 +74,18 @@ pub enum Kind {
 /// A list of texts.
 #[derive(Debug, Clone, Copy)]
 pub struct List {
-    /// The form of each.
+    /// Form of each text.
     pub form: Form,
-    /// Whether it must hold something.
+    /// True if the list must not be empty.
     pub filled: bool,
-    /// Whether each may stand in it only once.
+    /// True if no text may be in it twice.
     pub unique: bool,
 }
 
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// What people read and nothing looks up; not empty.
+    /// Text that people read and nothing looks up; not empty.
     Prose,
     /// Anything that is not empty.
     Words,
@@ -99,13 +99,13 @@ pub enum Form {
     Sha256,
     /// A name that is typed on the command line.
     Id,
-    /// A name that Windows takes for a file, too.
+    /// A name that Windows accepts for a file, too.
     FileName,
-    /// A path that cannot leave its folder, with `/` between its parts.
+    /// A path that cannot leave its directory, with `/` between its parts.
     Path,
-    /// The same, of parts that are file names.
+    /// A path like [`Form::Path`] whose parts are file names.
     FilePath,
-    /// The same, or `.` for the folder itself.
+    /// A path like [`Form::FilePath`], or `.` for the directory itself.
     Folder,
     /// One part of a path.
     Part,
@@ -113,12 +113,12 @@ pub enum Form {
     WebAddress,
 }
 
-/// What depends on what a table is about.
+/// Rules that depend on the case of a table.
 #[derive(Debug)]
 pub enum Cases {
-    /// Nothing does.
+    /// No cases.
     None,
-    /// The text of a key decides; it has the name of one of the cases.
+    /// Cases named by the possible texts of a key.
     Of {
         /// The key.
         key: &'static str,
@@ -127,43 +127,43 @@ pub enum Cases {
         /// The cases.
         cases: &'static [Case],
     },
-    /// Exactly one of the keys that give the cases their names is there.
+    /// Cases named by keys, of which exactly one is present.
     Either(&'static [Case]),
 }
 
 /// One of the things that a table may be about.
 #[derive(Debug)]
 pub struct Case {
-    /// The text or the key that says so.
+    /// Text or key that selects the case.
     pub name: &'static str,
-    /// What it means, in a sentence.
+    /// Meaning, in a sentence.
     pub about: &'static str,
     /// The keys that go with it.
     pub keys: &'static [&'static str],
-    /// What holds among them.
+    /// Rules among the keys.
     pub rules: &'static [Rule],
 }
 
-/// What holds among the keys of a table.
+/// Rule among the keys of a table.
 #[derive(Debug, Clone, Copy)]
 pub enum Rule {
-    /// The key must be there; the line would do.
+    /// The key is required; the second text is an example of a line.
     Needs(&'static str, &'static str),
-    /// The first key needs the second one; the line would do.
+    /// The first key needs the second one; the third text is an example of a line.
     With(&'static str, &'static str, &'static str),
-    /// At least one of these says to what it is done.
+    /// At least one of these keys names the targets.
     Targets(&'static [&'static str]),
     /// The first key goes with none of the others.
     Alone(&'static str, &'static [&'static str]),
     /// The files of this key are installer packages.
     Packages(&'static str),
-    /// The key is this text, and goes with none of the others; or any other text, and needs the
-    /// first of them.
+    /// The key has this text, and goes with none of the others; or it has any other text, and needs
+    /// the first of them.
     Place(&'static str, &'static str, &'static [&'static str]),
 }
 
 impl Shape {
-    /// A table with keys of its own.
+    /// Returns a table with keys of its own.
     pub const fn new(title: &'static str, about: &'static str, keys: &'static [Key]) -> Self {
         Self {
             title,
@@ -173,7 +173,7 @@ impl Shape {
         }
     }
 
-    /// A table whose keys the author chooses.
+    /// Returns a table whose keys the author chooses.
     pub const fn free(title: &'static str, about: &'static str, form: Form, key: Key) -> Self {
         Self {
             title,
@@ -183,7 +183,7 @@ impl Shape {
         }
     }
 
-    /// What more holds.
+    /// Returns the shape with further rules.
     pub const fn with(self, cases: Cases) -> Self {
         Self {
             title: self.title,
@@ -193,7 +193,7 @@ impl Shape {
         }
     }
 
-    /// What stands below a key, if it means something here.
+    /// Returns the description of a key, if it means something here.
     pub fn key(&'static self, name: &str) -> Option<&'static Key> {
         match &self.keys {
             Keys::Named(keys) => keys.iter().find(|key| key.name == name),
@@ -201,12 +201,12 @@ impl Shape {
         }
     }
 
-    /// Whether one of its own keys has this name.
+    /// Returns whether one of its own keys has this name.
     pub fn takes(&self, name: &str) -> bool {
         matches!(&self.keys, Keys::Named(keys) if keys.iter().any(|key| key.name == name))
     }
 
-    /// The keys that have names.
+    /// Returns the keys that have names.
     pub fn named(&self) -> &'static [Key] {
         match self.keys {
             Keys::Named(keys) => keys,
@@ -214,12 +214,12 @@ impl Shape {
         }
     }
 
-    /// The case of a name.
+    /// Returns the case of a name.
     pub fn case(&'static self, name: &str) -> Option<&'static Case> {
         self.cases().iter().find(|case| case.name == name)
     }
 
-    /// Everything that it may be about.
+    /// Returns every case of the table.
     pub fn cases(&'static self) -> &'static [Case] {
         match &self.cases {
             Cases::None => &[],
@@ -227,7 +227,7 @@ impl Shape {
         }
     }
 
-    /// Whether a key may stand there in this case.
+    /// Returns whether a key is allowed in this case.
     pub fn goes_with(&self, case: &Case, key: &str) -> bool {
         let always = match &self.cases {
             Cases::Of { always, .. } => *always,
@@ -236,7 +236,7 @@ impl Shape {
         case.keys.contains(&key) || always.contains(&key)
     }
 
-    /// This shape and all below it, each before those below it.
+    /// Returns this shape and all below it, each before those below it.
     pub fn all(&'static self) -> Vec<&'static Shape> {
         let keys = match &self.keys {
             Keys::Named(keys) => keys,
@@ -251,7 +251,7 @@ impl Shape {
 }
 
 impl Key {
-    /// A key that may be left out.
+    /// Returns an optional key.
     pub const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
         Self {
             name,
@@ -261,7 +261,7 @@ impl Key {
         }
     }
 
-    /// A key that must be there, with a line that would do.
+    /// Returns a required key, with an example of a line.
     pub const fn required(
         name: &'static str,
         kind: Kind,
@@ -278,7 +278,7 @@ impl Key {
 }
 
 impl Kind {
-    /// A list of texts that may repeat each other.
+    /// Returns a list of texts that may repeat each other.
     pub const fn texts(form: Form) -> Self {
         Self::Texts(List {
             form,
@@ -287,7 +287,7 @@ impl Kind {
         })
     }
 
-    /// A list of texts of which each stands there once.
+    /// Returns a list of texts, each at most once.
     pub const fn names(form: Form) -> Self {
         Self::Texts(List {
             form,
@@ -296,7 +296,7 @@ impl Kind {
         })
     }
 
-    /// The same, with at least one.
+    /// Returns a list of at least one text, each at most once.
     pub const fn some_names(form: Form) -> Self {
         Self::Texts(List {
             form,
@@ -305,7 +305,7 @@ impl Kind {
         })
     }
 
-    /// The shape of the tables below.
+    /// Returns the shape of the tables below.
     pub fn shape(self) -> Option<&'static Shape> {
         match self {
             Self::Table(shape) | Self::Tables(shape) | Self::Headers(shape) => Some(shape),

@@ -1,8 +1,8 @@
-//! What an author did where the text stops being TOML, in the author's words and not in the
-//! parser's.
+//! Mistakes of an author at the place where the text stops being TOML, in the author's words and
+//! not in the parser's.
 //!
-//! The parser says what it expected at one offset. That is seldom the way out: behind a curly quote
-//! it expects quotes, which the author sees there. So the line is looked at once more.
+//! The parser reports what it expected at one offset. That seldom shows the fix: behind a curly
+//! quote it expects quotes, which the author sees there. So the line is examined again.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,13 @@ use super::findings::brief;
 use super::syntax::string_end;
 use super::{Source, Span};
 
-/// A syntax error with its way out.
+/// A syntax error with its fix.
 #[derive(Debug)]
 pub(super) struct Slip {
-    /// Where it stands: in its line while it is looked for, in the document once it is handed out.
+    /// Position: within its line during the search, within the document once it is returned.
     pub(super) span: Span,
-    /// What is wrong.
     pub(super) message: String,
-    /// What to write instead.
+    /// Advice on what to write instead.
     pub(super) help: String,
 }
 
@@ -31,7 +30,7 @@ impl Slip {
     }
 }
 
-/// What the parser says of a line.
+/// Parser's message about a line.
 struct Said<'l> {
     message: &'l str,
     line: &'l str,
@@ -43,23 +42,23 @@ impl Said<'_> {
         starts.iter().any(|start| self.message.starts_with(start))
     }
 
-    /// What stands at the error's place.
+    /// Returns the text at the error's place.
     fn raw(&self) -> &str {
         self.line.get(self.span.clone()).unwrap_or_default().trim()
     }
 
-    /// What stands on the line from there on.
+    /// Returns the rest of the line from the error on.
     fn rest(&self) -> &str {
         self.line.get(self.span.start..).unwrap_or_default()
     }
 
-    /// What stands on the line before it.
+    /// Returns the part of the line before the error.
     fn before(&self) -> &str {
         self.line.get(..self.span.start).unwrap_or_default()
     }
 }
 
-/// What is wrong on the line of an error, as far as that can be seen.
+/// Returns the mistake on the line of an error, as far as it can be recognized.
 pub(super) fn slip(source: &Source, message: &str, span: &Span) -> Slip {
     let line = source.line_span(source.line(span.start));
     let inside = |at: usize| at.clamp(line.start, line.end) - line.start;
@@ -111,7 +110,7 @@ fn way_out(said: &Said<'_>) -> &'static str {
     }
 }
 
-/// The ends of lines as very old systems wrote them.
+/// Recognizes the line ends of very old systems.
 fn lone_return(said: &Said<'_>) -> Option<Slip> {
     let at = said
         .line
@@ -125,7 +124,7 @@ fn lone_return(said: &Said<'_>) -> Option<Slip> {
     ))
 }
 
-/// A backslash that begins none of the escapes, mostly that of a path.
+/// Recognizes a backslash that begins none of the escapes, mostly that of a path.
 fn escape(said: &Said<'_>) -> Option<Slip> {
     let no_character = said.is(&["invalid value, expected unicode"]);
     if !no_character && !said.is(&["missing escaped value", "too few unicode value digits"]) {
@@ -149,7 +148,7 @@ fn escape(said: &Said<'_>) -> Option<Slip> {
 
 const BACKSLASHES: &str = r"double each backslash, or put the text in single quotes: `'C:\…'`";
 
-/// What a version control system wrote into the document.
+/// Recognizes lines that a version control system wrote into the document.
 fn marker(said: &Said<'_>) -> Option<Slip> {
     let found = MARKERS
         .iter()
@@ -157,15 +156,15 @@ fn marker(said: &Said<'_>) -> Option<Slip> {
     Some(Slip::new(0..found.len(), CONFLICT, SOLVE))
 }
 
-/// How the lines of an unresolved merge conflict begin.
+/// Beginnings of the lines of an unresolved merge conflict.
 pub(super) const MARKERS: [&str; 4] = ["<<<<<<<", "|||||||", "=======", ">>>>>>>"];
-/// What such a line is.
+/// Message for such a line.
 pub(super) const CONFLICT: &str = "an unresolved merge conflict";
-/// The way out of it.
+/// Advice for such a line.
 pub(super) const SOLVE: &str =
     "keep what should stand there, and remove the lines of `<<<<<<<`, `=======` and `>>>>>>>`";
 
-/// Quotes that a word processor wrote, and blanks that TOML does not take for such.
+/// Recognizes quotes that a word processor wrote, and blanks that TOML does not accept as such.
 fn stranger(said: &Said<'_>) -> Option<Slip> {
     let (at, c) = match scan(said.line) {
         (Some((at, c)), _) if (said.span.start..=said.span.end).contains(&at) => (at, c),
@@ -213,15 +212,15 @@ fn stranger(said: &Said<'_>) -> Option<Slip> {
     Some(Slip::new(span, message, help))
 }
 
-/// How the parser begins when a text of one line is wrong.
+/// Beginnings of the parser's messages about a wrong text of one line.
 const TEXTS: [&str; 2] = ["invalid basic string", "invalid literal string"];
 
 fn is_curly(c: char) -> bool {
     matches!(c, '\u{2018}'..='\u{201f}' | '«' | '»' | '´' | '`')
 }
 
-/// The first character outside of texts and comments that only looks like one of TOML, and the
-/// quote of a text that its line does not close.
+/// Returns the first character outside of texts and comments that only looks like one of TOML, and
+/// the quote of a text that its line does not close.
 fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     let mut at = 0;
     let mut found = None;
@@ -280,7 +279,7 @@ fn unseen_in_text(said: &Said<'_>) -> Option<Slip> {
     ))
 }
 
-/// Comments as other languages have them.
+/// Recognizes comments as other languages have them.
 fn comment(said: &Said<'_>) -> Option<Slip> {
     let help = "a comment begins with `#`";
     let begins = |rest: &str| {
@@ -322,7 +321,7 @@ fn comment(said: &Said<'_>) -> Option<Slip> {
     ))
 }
 
-/// What stands where a value belongs and is none.
+/// Recognizes a text in the place of a value that is not one.
 fn value(said: &Said<'_>) -> Option<Slip> {
     let with = |message: &str, help: &str| Some(Slip::new(said.span.clone(), message, help));
     let raw = said.raw();
@@ -469,14 +468,14 @@ fn header(said: &Said<'_>) -> Option<Slip> {
     ))
 }
 
-/// For each line whose key or header stands above already, the line on which it does.
+/// Returns, for each line that repeats a key or a header, the line on which it is first.
 ///
-/// The parser keeps the first one and does not say where it is.
+/// The parser keeps the first one and does not report its place.
 pub(super) fn repeated(source: &Source) -> BTreeMap<u32, u32> {
     let text = source.text();
     let mut firsts: BTreeMap<(usize, String), u32> = BTreeMap::new();
     let mut repeated = BTreeMap::new();
-    // Where the table began to which keys belong now, and the last header with two brackets.
+    // Start of the table to which keys belong now, and the last header with two brackets.
     let (mut table, mut element) = (0, (0, String::new()));
     let mut at = 0;
     while at < text.len() {
@@ -523,7 +522,7 @@ fn note(
     }
 }
 
-/// The end of the line on which a key's value or a header ends.
+/// Returns the end of the line on which a key's value or a header ends.
 fn entry_end(text: &str, start: usize) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (start, 0_usize);
@@ -556,7 +555,8 @@ fn entry_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
-/// The paths that a key or a header goes through, up to the whole of it: `a`, `a.b` and `a.b.c`.
+/// Returns the paths that a key or a header goes through, up to the whole of it: `a`, `a.b` and
+/// `a.b.c`.
 fn names_of(entry: &str) -> Vec<String> {
     let bytes = entry.as_bytes();
     let (mut at, mut path, mut paths) = (0, String::new(), Vec::new());

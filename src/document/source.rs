@@ -1,4 +1,4 @@
-//! The text of a document, and where in it something stands.
+//! Text of a document, and the places in it.
 
 use super::{Code, Finding};
 
@@ -9,9 +9,9 @@ pub struct Source {
     text: String,
     /// Byte offset of the first byte of every line.
     lines: Vec<usize>,
-    /// How many characters begin before every [`STRIDE`]th byte.
+    /// Number of characters that begin before every [`STRIDE`]th byte.
     characters: Vec<usize>,
-    /// Why the bytes cannot be read as a document at all.
+    /// Reason why the bytes cannot be read as a document at all.
     fault: Option<Finding>,
 }
 
@@ -20,11 +20,11 @@ pub struct Source {
 const STRIDE: usize = 4096;
 
 impl Source {
-    /// The largest document that is read. A manifest of twenty thousand pinned rows fits; the
-    /// parser may need eighty times the size of a document that is made to hurt.
+    /// Size of the largest document that is read, in bytes. A manifest of twenty thousand pinned
+    /// rows fits; the parser may need eighty times the size of a hostile document.
     pub const LARGEST: usize = 4 << 20;
 
-    /// A text at hand, with the name under which it is shown.
+    /// Returns a document with a given text, and the name under which it is shown.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let fault = unreadable(&text);
@@ -37,8 +37,8 @@ impl Source {
         }
     }
 
-    /// The bytes of a file. What cannot be a document becomes the one finding of any attempt to
-    /// parse it.
+    /// Returns a document with the bytes of a file. Bytes that cannot be a document become the one
+    /// finding of any attempt to parse them.
     pub fn from_bytes(name: impl Into<String>, bytes: Vec<u8>) -> Self {
         if bytes.len() > Self::LARGEST {
             return Self {
@@ -77,7 +77,7 @@ impl Source {
         }
     }
 
-    /// The same text under another name.
+    /// Returns the same text under another name.
     pub fn named(self, name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -85,44 +85,44 @@ impl Source {
         }
     }
 
-    /// Whether it cannot be a document at all, whatever one looks for in it.
+    /// Returns whether it cannot be a document at all, whatever is expected in it.
     pub fn is_unreadable(&self) -> bool {
         self.fault.is_some()
     }
 
-    /// The name under which it is shown, mostly the path as it was typed.
+    /// Returns the name under which it is shown, mostly the path as it was typed.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The line of a byte offset, from 1.
+    /// Returns the line of a byte offset, from 1.
     pub fn line(&self, offset: usize) -> u32 {
         let line = self.lines.partition_point(|&start| start <= offset);
         u32::try_from(line).unwrap_or(u32::MAX)
     }
 
-    /// Line and column of a byte offset, both from 1; columns count characters.
+    /// Returns line and column of a byte offset, both from 1; columns count characters.
     pub fn place(&self, offset: usize) -> (u32, u32) {
         let offset = self.floor(offset);
         let line = self.line(offset);
         let start = self.line_start(line);
-        // Nobody sees a byte order mark.
+        // A byte order mark is invisible.
         let unseen = usize::from(start == 0 && offset > 0 && self.text.starts_with('\u{feff}'));
         let column = self.characters_before(offset) - self.characters_before(start) - unseen + 1;
         (line, u32::try_from(column).unwrap_or(u32::MAX))
     }
 
-    /// The text of a line, without its end.
+    /// Returns the text of a line, without its end.
     pub fn line_text(&self, line: u32) -> &str {
         &self.text[self.line_span(line)]
     }
 
-    /// The byte offsets between which a line stands, without its end.
+    /// Returns the byte offsets of a line, without its end.
     pub(crate) fn line_span(&self, line: u32) -> std::ops::Range<usize> {
         let start = self.line_start(line);
         let end = self
@@ -130,8 +130,8 @@ impl Source {
             .get(line as usize)
             .copied()
             .unwrap_or(self.text.len());
-        // One line end and no more: a line may consist of carriage returns, and be asked for with
-        // each of them.
+        // Only one line end is removed: a line may consist of carriage returns, and be asked for
+        // with each of them.
         let line = &self.text[start..end];
         let kept = line
             .strip_suffix('\n')
@@ -139,18 +139,18 @@ impl Source {
         start..start + kept.len()
     }
 
-    /// The nearest character boundary at or before an offset.
+    /// Returns the nearest character boundary at or before an offset.
     pub(super) fn floor(&self, offset: usize) -> usize {
         self.text.floor_char_boundary(offset.min(self.text.len()))
     }
 
-    /// How many characters stand before a character boundary.
+    /// Returns the number of characters before a character boundary.
     fn characters_before(&self, offset: usize) -> usize {
         let known = offset / STRIDE;
         self.characters[known] + count(&self.text.as_bytes()[known * STRIDE..offset])
     }
 
-    /// Why the bytes cannot be a document, if they cannot.
+    /// Returns the reason why the bytes cannot be a document, if there is one.
     pub(super) fn fault(&self) -> Option<&Finding> {
         self.fault.as_ref()
     }
@@ -203,7 +203,7 @@ fn characters(text: &str) -> Vec<usize> {
     before
 }
 
-/// How many characters begin in some bytes of a text.
+/// Returns the number of characters that begin in some bytes of a text.
 fn count(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
 }

@@ -1,4 +1,4 @@
-//! What can be said about a document before anybody knows what it is about.
+//! Checks of a document that need no knowledge of its subject.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -12,23 +12,23 @@ use toml_parser::{ErrorSink, Expected};
 use super::slips::{self, Slip, slip};
 use super::{Code, Finding, Findings, Source, Span};
 
-/// How deep brackets may nest, and how many dots a key may have.
+/// Largest depth of brackets, and largest number of dots in a key.
 ///
 /// toml's own limit is 80 for each, and 80 times 80 is more than the stack of a thread holds: its
 /// tables are built and dropped by recursion.
 const DEEPEST: usize = 16;
 
-/// How many lines and values a document may have, a table counted as [`TABLE`] of them. A hundred
-/// thousand files with their pins, or as many items, need a third of it.
+/// Largest number of lines and values in a document, a table counted as [`TABLE`] of them. A
+/// hundred thousand files with their pins, or as many items, need a third of it.
 ///
 /// To the parser a table of one entry is more than a kilobyte: 4 MiB of `{a=1},` would be one
 /// gigabyte.
 const MOST: usize = 1_000_000;
 
-/// What a table, a list or a part of a dotted key counts.
+/// Number of values that a table, a list or a part of a dotted key counts as.
 const TABLE: usize = 3;
 
-/// Refuses what must not even be parsed.
+/// Refuses a document that must not even be parsed.
 pub(super) fn refuse(source: &Source) -> Option<Finding> {
     if let Some(fault) = source.fault() {
         return Some(fault.clone());
@@ -51,7 +51,7 @@ pub(super) fn refuse(source: &Source) -> Option<Finding> {
     )
 }
 
-/// A byte order mark is skipped, and said.
+/// Reports a byte order mark, which is skipped.
 pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
     if source.text().starts_with('\u{feff}') {
         let finding = findings.add(
@@ -63,21 +63,21 @@ pub(super) fn byte_order_mark(source: &Source, findings: &mut Findings) {
     }
 }
 
-/// How often a text is read again without the lines that were broken.
+/// Number of times that a text is read again without the lines that were broken.
 const ROUNDS: usize = 8;
 
-/// How many syntax errors are shown; a text with more is not TOML at all.
+/// Number of syntax errors that are shown; a text with more is not TOML at all.
 const SHOWN: usize = 20;
 
-/// How many errors the parser may report for one text, many of them for one fault. Beyond it the
-/// text is not read: each of them takes more memory than the byte that it is about.
+/// Number of errors that the parser may report for one text, many of them for one fault. Beyond it
+/// the text is not read: each of them takes more memory than the byte that it is about.
 const MOST_ERRORS: usize = 10_000;
 
 /// Syntax errors that are found before any table is made, and so in little memory.
 pub(super) struct Survey {
-    /// The first on each of the first lines that have one.
+    /// First error on each of the first lines that have one.
     first: Vec<Fault>,
-    /// Where the parser gave up, if there are too many.
+    /// Offset at which the parser gave up, if there are too many errors.
     gave_up: Option<usize>,
 }
 
@@ -113,7 +113,7 @@ impl Fault {
     }
 }
 
-/// Decodes keys and values, which finds what is wrong inside of them, and keeps nothing.
+/// Decoder of keys and values, which finds the faults inside of them and keeps nothing.
 struct Decode<'s>(toml_parser::Source<'s>);
 
 impl EventReceiver for Decode<'_> {
@@ -146,7 +146,7 @@ impl EventReceiver for Decode<'_> {
     }
 }
 
-/// Looks for errors without making tables.
+/// Collects syntax errors without making tables.
 pub(super) fn survey(source: &Source) -> Survey {
     let text = toml_parser::Source::new(source.text());
     let (mut first, mut count, mut gave_up, mut line) = (Vec::new(), 0_usize, None, 0);
@@ -170,7 +170,7 @@ pub(super) fn survey(source: &Source) -> Survey {
 }
 
 impl Survey {
-    /// Whether the text has so many errors that nothing else in it can be read.
+    /// Returns whether the text has so many errors that nothing else in it can be read.
     pub(super) fn is_hopeless(&self) -> bool {
         self.gave_up.is_some()
     }
@@ -194,8 +194,8 @@ impl Survey {
     }
 }
 
-/// Reports the first syntax errors, and how many more lines are broken. Gives the text in which the
-/// broken lines are blank, and where they were, if there were any.
+/// Reports the first syntax errors, and the number of other broken lines. Returns the text with the
+/// broken lines blanked, and the places of these lines, if there are any.
 ///
 /// After some errors the parser leaves out everything below them. Reading again without those lines
 /// finds the rest, and blanks keep every offset as it was.
@@ -210,7 +210,7 @@ pub(super) fn mend(
     let mut own = Findings::default();
     let mended = read_again(source, errors, &mut own);
     let all = own.sorted();
-    // Beyond the first of them only places are known, of one line each.
+    // Beyond the first errors only places are known, of one line each.
     let more = mended.1.len().max(all.len()) - all.len().min(SHOWN);
     for finding in all.iter().take(SHOWN) {
         findings.push((*finding).clone());
@@ -258,8 +258,8 @@ fn read_again(
     (text, broken)
 }
 
-/// Tells the merge conflicts, each once, and blanks one side of each: both together are keys that
-/// stand twice.
+/// Reports the merge conflicts, each once, and blanks one side of each: together both sides repeat
+/// keys.
 fn conflicts(
     source: &Source,
     text: &mut String,
@@ -282,7 +282,7 @@ fn conflicts(
         return told;
     };
     at = source.line_span(source.line(at)).start;
-    // A text of several lines may have such lines; then the parser finds nothing wrong with them.
+    // A text of several lines may have such lines; then the parser finds no fault in them.
     while let Some(last) = source.text()[at..]
         .find(&format!("\n{end}"))
         .map(|last| at + last + 1)
@@ -309,7 +309,7 @@ fn conflicts(
     told
 }
 
-/// Tells the errors of one reading that are not known yet, and blanks their lines.
+/// Reports the errors of one reading that are not known yet, and blanks their lines.
 fn one_round(
     source: &Source,
     text: &mut String,
@@ -368,7 +368,7 @@ fn one_round(
     new
 }
 
-/// Blanks a part of the text, all but the ends of its lines.
+/// Blanks a part of the text, except the ends of its lines.
 fn blank(text: &mut String, part: Span) {
     let blanks = text[part.clone()]
         .bytes()
@@ -377,11 +377,11 @@ fn blank(text: &mut String, part: Span) {
     text.replace_range(part, &blanks);
 }
 
-/// The first bracket that is never closed, or closed by one of the other kind, or the quotes of
-/// several lines that nothing closes.
+/// Returns the first bracket that is never closed, or closed by one of the other kind, or the
+/// quotes of several lines that are never closed.
 ///
-/// What is unclosed swallows the lines below it, and to the parser each of them is an error of its
-/// own.
+/// An unclosed bracket or quote swallows the lines below it, and to the parser each of them is an
+/// error of its own.
 fn never_closed(text: &str) -> Option<Unclosed> {
     let bytes = text.as_bytes();
     let mut open: Vec<usize> = Vec::new();
@@ -418,10 +418,10 @@ fn never_closed(text: &str) -> Option<Unclosed> {
                 in_header = if open.is_empty() { blank } else { in_header };
                 open.push(at);
             }
-            // A header ends with its line; its own errors are the parser's to tell.
+            // A header ends with its line; the parser reports its errors.
             b'\n' if in_header => open.clear(),
             b']' | b'}' => match open.pop() {
-                // In ASCII each closing bracket stands two behind its opening one.
+                // In ASCII the code of a closing bracket is two more than that of its opening one.
                 Some(opening) if bytes[opening] + 2 != byte => {
                     return Some(unclosed(opening, &torn));
                 }
@@ -435,23 +435,24 @@ fn never_closed(text: &str) -> Option<Unclosed> {
     open.first().map(|&at| unclosed(at, &torn))
 }
 
-/// What is never closed.
+/// A bracket or quotes that are never closed.
 #[derive(Clone, Copy)]
 struct Unclosed {
-    /// Where it was opened.
+    /// Offset at which it was opened.
     at: usize,
-    /// A text behind it that its line does not close, and that swallowed the bracket which would.
+    /// Offset of a text behind it that its line does not close, and that swallowed the closing
+    /// bracket.
     torn: Option<usize>,
 }
 
-/// Where the next line begins that looks like a header.
+/// Returns the start of the next line that looks like a header.
 fn next_header(text: &str, at: usize) -> usize {
     text[at..]
         .find("\n[")
         .map_or(text.len(), |line| at + line + 1)
 }
 
-/// Where the next line begins that looks like a header or like a key with its value.
+/// Returns the start of the next line that looks like a header or like a key with its value.
 fn next_entry(text: &str, at: usize) -> usize {
     let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let entry = |line: &str| {
@@ -507,7 +508,7 @@ fn new_errors(
     spans
 }
 
-/// A key or a header that stands there already.
+/// Returns the mistake of a key or a header that exists already.
 fn twice(line: &str, span: Span, first: Option<u32>) -> Slip {
     let header = line.starts_with('[');
     let what = if header { "table" } else { "key" };
@@ -529,7 +530,7 @@ fn span_of(error: &Error, source: &Source) -> Span {
         .unwrap_or(source.text().len()..source.text().len())
 }
 
-/// Why a text is not parsed.
+/// Reason why a text is not parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unbearable {
     /// Brackets or the dots of a key go deeper than allowed.
@@ -538,7 +539,7 @@ enum Unbearable {
     Amount,
 }
 
-/// The first place where brackets and dots are too deep or too many.
+/// Returns the first place at which brackets and dots are too deep or too many.
 fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
     let bytes = text.as_bytes();
     let (mut brackets, mut dots, mut all, mut at) = (0_usize, 0_usize, 0_usize, 0);
@@ -574,8 +575,8 @@ fn unbearable(text: &str) -> Option<(usize, Unbearable)> {
     None
 }
 
-/// The offset behind a string that begins at `at`; an unclosed one is an error, and ends with its
-/// line or the text.
+/// Returns the offset behind a string that begins at `at`; an unclosed one is an error, and ends
+/// with its line or the text.
 pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     let quote = bytes[at];
     let long = bytes[at..].starts_with(&[quote; 3]);
@@ -598,7 +599,7 @@ pub(super) fn string_end(bytes: &[u8], at: usize) -> Result<usize, usize> {
     Err(at)
 }
 
-/// Finds what TOML 1.0 does not have.
+/// Reports syntax that TOML 1.0 does not have.
 pub(super) fn newer_than_1_0(source: &Source, root: &DeTable<'_>, findings: &mut Findings) {
     let text = source.text();
     let mut tables = vec![root];
@@ -691,7 +692,7 @@ fn over_lines(span: Span, findings: &mut Findings) {
     finding.help("write it on one line, or as a table with a header of its own");
 }
 
-/// Where the values of an inline table stand, those of dotted keys included.
+/// Returns the places of the values of an inline table, including those of dotted keys.
 fn leaves(text: &str, table: &DeTable<'_>) -> Vec<Span> {
     let mut found = Vec::new();
     let mut left = vec![table];
@@ -738,7 +739,7 @@ mod tests {
         ));
     }
 
-    /// Looked at anew for each of these lines, the one of the bracket would take hours.
+    /// Examining the line of the bracket again for each of these lines would take hours.
     #[test]
     fn the_line_of_an_unclosed_bracket_is_looked_at_once() {
         let text = format!("\"{}\" = [\n{}", "k".repeat(2 << 20), "\n".repeat(2 << 20));

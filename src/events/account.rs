@@ -1,4 +1,4 @@
-//! The account of a run: what happened, when, and how long it took.
+//! Summary of a run: what happened, when, and how long it took.
 
 use serde::Serialize;
 
@@ -8,266 +8,267 @@ use super::{About, Began, Events, Happened, Kind, Line, Operation, Records, Step
 use crate::journal::{Answer, Outcome, RunState};
 use crate::names::{Digest, RelPath, Shown};
 
-/// What happened to a run.
+/// Summary of what happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// Such as `0012-KB952076`.
+    /// Name of the run, such as `0012-KB952076`.
     pub run: String,
-    /// What it is of, where anything still says so.
+    /// Subject of the run, if any record still shows it.
     pub about: Option<About>,
     /// Name of the deployment.
     pub deployment: Option<String>,
-    /// Who began it.
+    /// User who began the run.
     pub user: Option<String>,
-    /// On which machine.
+    /// Machine on which the run was begun.
     pub host: Option<String>,
-    /// When its folder was made.
+    /// Time at which the run's directory was made.
     pub opened: Option<String>,
-    /// When it came to rest, the last time.
+    /// Time at which the run was closed, the last time.
     pub closed: Option<String>,
     /// Digest of the plan.
     pub plan: Option<Digest>,
-    /// Digest of what the plan predicts.
+    /// Digest of the state that the plan expects.
     pub predicted: Option<Digest>,
-    /// Where it stands: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone`
+    /// State of the run: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone`
     /// or `accepted`.
     #[serde(serialize_with = "state_word")]
     pub state: RunState,
-    /// How the last command ended that did something to the run.
+    /// Exit code of the last command that did something to the run.
     pub exit_code: Option<u8>,
-    /// The name of that exit code.
+    /// Name of that exit code.
     pub exit: Option<String>,
-    /// The steps of the plan.
+    /// Steps of the plan.
     pub steps: Vec<Step>,
-    /// Every command that worked on it, in order.
+    /// Every command that worked on the run, in order.
     pub commands: Vec<Session>,
-    /// Its ways from rest to rest, in order: the apply with every resume, an undo of what was
-    /// finished.
+    /// Attempts of the run in order, each from one clean state to the next: the apply with every
+    /// resume, an undo of a finished run.
     pub passages: Vec<Passage>,
-    /// What this account does not know, in words.
+    /// Gaps in this summary, in words.
     pub missing: Vec<String>,
 }
 
-/// A time on the clock of the account, which began with the first line of the events.
+/// Period on the clock of the summary, which starts when the command of the first line began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// From, in microseconds.
+    /// Start, in microseconds.
     pub from_us: u64,
-    /// To, in microseconds.
+    /// End, in microseconds.
     pub to_us: u64,
-    /// It was measured by the wall clock: it begins in one command and ends in another one.
+    /// True if it was measured by the wall clock, because it begins in one command and ends in
+    /// another.
     pub by_wall_clock: bool,
 }
 
 /// One command that worked on the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Session {
-    /// The command, where its first line is there.
+    /// Name of the command, if its `began` line is present.
     pub command: Option<String>,
-    /// Who typed it.
+    /// User who typed the command.
     pub user: Option<String>,
-    /// Where.
+    /// Machine on which it ran.
     pub host: Option<String>,
     /// Version of the program.
     pub tool: Option<String>,
-    /// When its first line was written.
+    /// Time at which its first line was written.
     pub at: String,
-    /// From its beginning to its last line.
+    /// Period from its start to its last line.
     pub span: Span,
-    /// Its exit code; none where it died, or is still at work.
+    /// Exit code; `None` if the command died or is still running.
     pub exit_code: Option<u8>,
-    /// The name of the exit code.
+    /// Name of the exit code.
     pub exit: Option<String>,
-    /// Why it did not do what it was asked for.
+    /// Reasons why it did not do what was asked for.
     pub reasons: Vec<String>,
 }
 
-/// A run's way from rest to rest.
+/// Attempt of a run, from one clean state to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Passage {
-    /// How it ended; none where it has not.
+    /// Outcome; `None` if the attempt has not ended.
     pub outcome: Option<Outcome>,
-    /// When its first line was written.
+    /// Time at which its first line was written.
     pub at: String,
-    /// From its first line to its last.
+    /// Period from its first line to its last.
     pub span: Span,
-    /// From the command's beginning until staging was whole.
+    /// Period from the start of the command until staging was complete.
     pub staged: Option<Span>,
     /// Bytes that were staged.
     pub bytes: Option<u64>,
-    /// Where a copy of what was replaced is.
+    /// Directory with a copy of the replaced files.
     pub backup: Option<String>,
-    /// From when the first rename was due until everything was compared and closed.
+    /// Period from the start of the commit until everything was compared and the run was closed.
     pub committed: Option<Span>,
-    /// From before the first rename until behind the last one.
+    /// Outage of the deployment: from before the first rename until after the last one.
     pub window: Option<Span>,
-    /// What the window was spent on.
+    /// Breakdown of that outage.
     pub spent: Spent,
-    /// Not all of its swaps are told, so that times are too short.
+    /// True if some of its swaps are not recorded, so that times are too short.
     pub partial: bool,
-    /// Its steps, in the order in which they were taken, forward and back.
+    /// Steps in the order in which they were taken, forward and back.
     pub steps: Vec<StepTaken>,
-    /// The same by server.
+    /// Work done on each server.
     pub servers: Vec<ServerTaken>,
-    /// Services and items that were away meanwhile, the longest first.
+    /// Outages of services and items during the attempt: ongoing ones first, then the longest.
     pub away: Vec<Away>,
     /// Manual steps.
     pub waits: Vec<Waited>,
-    /// Why it went the other way.
+    /// Changes of its direction, with the reasons.
     pub turns: Vec<Turned>,
-    /// Services whose file went back, and which did not notice.
+    /// Services whose old file was restored and which did not notice: a restart is required.
     pub restarts: Vec<Restart>,
-    /// What the operator should know.
+    /// Information for the operator.
     pub notices: Vec<String>,
-    /// Comparison with the preview, or with the state before.
+    /// Comparison with the expected state, or after a rollback with the state before.
     pub compared: Option<Compared>,
-    /// Who closed it as it stood, and why.
+    /// User who closed the run in the state it was in, and the reason.
     pub accepted: Option<(String, String)>,
-    /// Every swap; programs find them among the events.
+    /// Every swap. Not serialized, because programs find the swaps among the events.
     #[serde(skip)]
     pub moves: Vec<Move>,
 }
 
-/// What a window was spent on, in microseconds. Together they are the window.
+/// Breakdown of an outage, in microseconds. The parts add up to the outage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Spent {
     /// Renames, with the checks around each.
     pub renaming_us: u64,
-    /// Bringing what was moved to disk.
+    /// Syncs of what was moved to disk.
     pub barriers_us: u64,
     /// Waiting for people.
     pub waiting_us: u64,
-    /// Between two commands, when nobody was at work.
+    /// Time between two commands, when none was running.
     pub between_us: u64,
     /// Everything else.
     pub else_us: u64,
 }
 
-/// A step as it was taken, in one direction.
+/// Step as it was taken in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepTaken {
-    /// Its id; none is the level.
+    /// Id of the step; `None` for the record of the applied rollups.
     pub id: Option<String>,
-    /// For people.
+    /// Title for people.
     pub title: Option<String>,
-    /// It was taken back.
+    /// True if the step was rolled back.
     pub back: bool,
-    /// From its beginning until it was on disk.
+    /// Period from its start until it was synced to disk.
     pub span: Span,
-    /// Operations that were done.
+    /// Number of operations that were done.
     pub operations: u64,
-    /// Swaps that were done.
+    /// Number of swaps that were done.
     pub swaps: u64,
-    /// How long its renames took.
+    /// Duration of its renames, in microseconds.
     pub renaming_us: u64,
-    /// Its barriers; several where it was interrupted.
+    /// Syncs of the step; several if it was interrupted.
     pub barriers: Vec<Span>,
-    /// The same by server.
+    /// Work done on each server.
     pub servers: Vec<ServerTaken>,
 }
 
-/// What was done on one server.
+/// Work that was done on one server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerTaken {
-    /// Its name; none is what the servers share.
+    /// Name of the server; `None` for what the servers share.
     pub server: Option<String>,
-    /// From before the first rename until behind the last one.
+    /// Period from before the first rename until after the last one.
     pub span: Span,
-    /// Operations that were done or taken back there.
+    /// Number of operations that were done or rolled back there.
     pub operations: u64,
-    /// How long its renames took.
+    /// Duration of its renames, in microseconds.
     pub renaming_us: u64,
 }
 
-/// A service or an item that was not there for those who use it.
+/// Outages of one service or item: the times at which its users could not use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Away {
-    /// An item or a service.
+    /// Kind of the target: an item or a service.
     pub of: Kind,
-    /// Its name.
+    /// Name of the target.
     pub target: String,
-    /// The server, where there is one.
+    /// Server, if there is one.
     pub server: Option<String>,
-    /// From before it went until it stood again.
+    /// Outages that ended, each from before the target went down until it was up again.
     pub spans: Vec<Span>,
-    /// When it went for good, or for as long as this account goes.
+    /// Start of an outage that is permanent, or that lasts until the end of this summary.
     pub since_us: Option<u64>,
-    /// How long it was away in all, as far as it came back.
+    /// Total length of the outages that ended, in microseconds.
     pub total_us: u64,
 }
 
-/// A manual step.
+/// Wait for the answer to a manual step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waited {
-    /// The step's id.
+    /// Id of the step.
     pub step: String,
-    /// It was to be taken back.
+    /// True if the step was to be rolled back.
     pub back: bool,
-    /// From the question to the answer, or to the last line.
+    /// Period from the question to the answer, or to the last line.
     pub span: Span,
-    /// The answer; none where there was none.
+    /// Answer, if there was one.
     pub answer: Option<Answer>,
-    /// Who gave it.
+    /// Person who gave the answer.
     pub by: Option<String>,
 }
 
-/// The run went the other way.
+/// Change of a run's direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Turned {
-    /// Going back from then on.
+    /// True if the run goes back from then on.
     pub back: bool,
-    /// Why.
+    /// Reason for the change.
     pub why: String,
-    /// When.
+    /// Time of the change, in microseconds on the clock of the summary.
     pub at_us: u64,
 }
 
-/// A restart that is due.
+/// Restart that is required.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Restart {
-    /// The service.
+    /// Name of the service.
     pub service: String,
-    /// Where.
+    /// Servers on which it has to be restarted.
     pub servers: Vec<String>,
 }
 
-/// How what stands compares with what should.
+/// Comparison of the current state with the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Compared {
-    /// With the state before, and not with the preview.
+    /// True if compared with the state before, and not with the plan's expected state.
     pub back: bool,
-    /// Digest of what should stand.
+    /// Digest of the state that is expected.
     pub expected: Option<Digest>,
-    /// Digest of what does.
+    /// Digest of the current state.
     pub measured: Option<Digest>,
-    /// What of ours differs.
+    /// Managed objects that differ, in words.
     pub differs: Vec<String>,
-    /// An operator's files, which came meanwhile.
+    /// Unmanaged files that appeared during the run.
     pub came: Vec<RelPath>,
 }
 
-/// A swap in time.
+/// Swap with the time it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
-    /// The step's id; none is the level.
+    /// Id of the step; `None` for the record of the applied rollups.
     pub step: Option<String>,
-    /// It was taken back.
+    /// True if the swap was rolled back.
     pub back: bool,
-    /// From before its first rename until behind its last one.
+    /// Period from before its first rename until after its last one.
     pub span: Span,
-    /// What it did.
+    /// Operations that it did.
     pub operations: Vec<Operation>,
-    /// Which command did it.
+    /// Index of the command that did it.
     pub(super) session: usize,
 }
 
 impl Span {
-    /// How long it is, in microseconds.
+    /// Returns its length in microseconds.
     pub fn us(&self) -> u64 {
         self.to_us.saturating_sub(self.from_us)
     }
 
-    /// The part of it that lies in another one, in microseconds.
+    /// Returns the length of the part that is inside another span, in microseconds.
     pub fn within(&self, other: &Span) -> u64 {
         self.to_us
             .min(other.to_us)
@@ -276,14 +277,15 @@ impl Span {
 }
 
 impl Compared {
-    /// Everything is as it should be, an operator's files included.
+    /// Returns whether everything is as expected, unmanaged files included.
     pub fn is_same(&self) -> bool {
         self.differs.is_empty() && self.expected.is_some() && self.expected == self.measured
     }
 }
 
 impl Account {
-    /// What the events of a run tell, and the run's own records where the events do not.
+    /// Summarizes a run from its events, and from the run's own records if the events lack
+    /// something.
     pub fn of(run: &str, events: &Events, records: &Records<'_>) -> Self {
         let mut missing = incomplete(events);
         let synthetic;
@@ -368,7 +370,7 @@ impl Account {
     }
 }
 
-/// Where the events alone say that a run stands.
+/// Returns the state of a run according to its events alone.
 fn told_state(lines: &[Line]) -> RunState {
     use crate::journal::Direction::{Back, Forward};
     lines
@@ -384,7 +386,7 @@ fn told_state(lines: &[Line]) -> RunState {
         })
 }
 
-/// What cannot be read of the events, in words.
+/// Lists what cannot be read of the events, in words.
 fn incomplete(events: &Events) -> Vec<String> {
     let lines = |number: u64, one: &str, many: &str| match number {
         1 => format!("1 line of the events {one}"),

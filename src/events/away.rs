@@ -1,10 +1,10 @@
-//! Services and items that were away while a run was under way, told by its swaps alone.
+//! Outages of services and items during a run, derived from its swaps alone.
 //!
-//! An item goes when it is uninstalled or when its install is taken back, and stands again when it
-//! is installed or when its uninstall is taken back; a service goes when it is stopped and comes
-//! when it is started. Going back its file gets its old bytes, which the service itself does not
-//! notice: what was stopped stays so until somebody restarts it. What is replaced in one swap is
-//! away for that swap.
+//! An item goes down when it is uninstalled or when its install is rolled back, and is up again
+//! when it is installed or when its uninstall is rolled back. A service goes down when it is
+//! stopped and is up again when it is started. A rollback restores the old file of a service, which
+//! the service itself does not notice: a stopped service stays stopped until an operator restarts
+//! it. What is replaced in one swap is down for that swap.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use super::{Kind, Stand};
 use crate::journal::Outcome;
 use crate::plan::OperationKind;
 
-/// What was away during these swaps, the longest first.
+/// Returns the outages during these swaps: ongoing ones first, then the longest.
 pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     let mut all: BTreeMap<(Kind, &str, Option<&str>), Away> = BTreeMap::new();
-    // In which command something went.
+    // Index of the command in which something went down.
     let mut went: BTreeMap<_, usize> = BTreeMap::new();
     for step in moves {
         for operation in &step.operations {
@@ -30,7 +30,7 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
             if step.back && operation.of == Kind::Service {
                 continue;
             }
-            // Whether a service may be started, and what a record says, takes nothing away.
+            // The permission to start a service, and a change of a record, take nothing down.
             if matches!(
                 operation.kind,
                 OperationKind::Enable | OperationKind::Disable | OperationKind::Accept
@@ -69,7 +69,7 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     }
     let mut all: Vec<Away> = all.into_values().collect();
     for away in &mut all {
-        // What was not there before the run is as it was.
+        // After a rollback, an item that was down before the run is as it was: no outage.
         if outcome == Some(Outcome::Undone) && away.of != Kind::Service {
             away.since_us = None;
         }
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// Its spans, and since when it is gone.
+    /// Returns the outages that ended, and the start of the first one if it did not end.
     fn times(moves: &[Move], outcome: Option<Outcome>) -> (Vec<(u64, u64)>, Option<u64>) {
         let all = away(moves, outcome);
         let spans = all

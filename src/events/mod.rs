@@ -1,9 +1,9 @@
-//! What every command that worked on a run told, line by line, and the account that can be given of
-//! the run from it.
+//! Event log of a run, and the summary of the run that is made from it.
 //!
-//! The commands write `events.ndjson` in the run's folder: what happened and when, so that a report
-//! can be made from this file alone. Nothing ever depends on it. It is never synced, what cannot be
-//! written is dropped, and what cannot be read is left out and said to be missing.
+//! Every command that works on a run appends lines to `events.ndjson` in the run's directory: what
+//! happened and when, so that a report can be made from this file alone. Nothing ever depends on
+//! it. It is never synced, lines that cannot be written are dropped, and lines that cannot be read
+//! are left out and reported as missing.
 //!
 //! Each line is one JSON object, a [`Line`]; `rollup schema event` prints its schema. Every line
 //! has:
@@ -11,32 +11,32 @@
 //! | key | is |
 //! | --- | --- |
 //! | `at` | when it was written, by the wall clock, UTC |
-//! | `elapsed_us` | microseconds since the command began, by a clock that nobody sets |
+//! | `elapsed_us` | microseconds since the command began, by the monotonic clock |
 //! | `event` | what happened; the other keys depend on it |
 //!
 //! A command that works on the run begins with `began` and ends with `ended`, which carries the
-//! exit code. Where there is no `ended`, the command died. The next command appends to the same
-//! file, so the clock of `elapsed_us` begins anew at every `began`; between two commands only the
-//! wall clock tells.
+//! exit code. If `ended` is missing, the command died. The next command appends to the same file,
+//! so `elapsed_us` starts again from zero at every `began`; the time between two commands is known
+//! from the wall clock only.
 //!
 //! | event | when |
 //! | --- | --- |
-//! | `began` | first line of a command: who, what, of which plan, with which steps |
-//! | `opened`, `staged` | the run's folder was made; staging is whole |
-//! | `backed-up` | what will be replaced was copied elsewhere |
-//! | `committing` | the first rename is due |
-//! | `step` | a step begins; `null` is the level |
-//! | `swap` | an object was swapped in or back, with the operations that this does |
-//! | `barrier` | what a step moved is on disk |
+//! | `began` | first line of a command: the user, the command, the plan and its steps |
+//! | `opened`, `staged` | the run's directory was made; staging is complete |
+//! | `backed-up` | the files that will be replaced were copied elsewhere |
+//! | `committing` | the first rename is next |
+//! | `step` | a step begins; `null` is the record of the applied rollups |
+//! | `swap` | an object was swapped in or rolled back, with the operations that this does |
+//! | `barrier` | what a step moved is synced to disk |
 //! | `asked`, `answered` | a manual step waits for a person; the answer |
-//! | `turned` | the run goes the other way from here on |
-//! | `restart-due` | the file of a service went back to its old bytes; the service itself did not notice |
-//! | `notice` | what the operator should know, and stops nothing |
-//! | `compared` | what stands was compared with the preview, or going back with the state before |
-//! | `closed` | the run is at rest |
+//! | `turned` | the run changes its direction |
+//! | `restart-due` | the old file of a service was restored; the service itself did not notice |
+//! | `notice` | information for the operator that stops nothing |
+//! | `compared` | the tree was compared with the plan, or after a rollback with the state before |
+//! | `closed` | the run is closed |
 //! | `ended` | last line of a command |
 //!
-//! Within one `schema` keys and events may be added; a reader passes over what it does not know.
+//! Within one `schema` keys and events may be added; a reader skips what it does not know.
 
 mod account;
 mod away;
@@ -63,7 +63,7 @@ pub use reader::{Events, read};
 pub use records::Records;
 pub use writer::{Lost, Writer, path_of};
 
-/// The version of the lines.
+/// Version of the format of the lines.
 pub const SCHEMA: u32 = 1;
 
 /// One line of the `events.ndjson` of a run. Keys and events may be added in later versions.
@@ -330,7 +330,8 @@ pub enum Stand {
 }
 
 impl Began {
-    /// The first line of a command that works on a run of this plan; the run has no name yet.
+    /// Returns the first line of a command that works on a run of this plan; the run has no name
+    /// yet.
     pub fn of(plan: &Plan, command: &str) -> Self {
         Self {
             schema: SCHEMA,
@@ -350,7 +351,7 @@ impl Began {
 }
 
 impl Step {
-    /// The steps of a plan.
+    /// Returns the steps of a plan.
     fn all(plan: &Plan) -> Vec<Self> {
         let steps = plan.steps.iter().map(|step| Self {
             id: step.id.clone(),
@@ -391,7 +392,8 @@ impl Operation {
     }
 }
 
-/// What an operation is done to, and whether that is there before and afterwards.
+/// Returns the kind of an operation's target, and whether the target is up before and after the
+/// operation.
 fn stands(was: &Side, becomes: &Side) -> (Kind, Option<Stand>, Option<Stand>) {
     let stand = |up: bool| if up { Stand::Up } else { Stand::Down };
     let item = |side: &Side| match side {

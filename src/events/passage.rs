@@ -1,5 +1,5 @@
-//! A run's ways from rest to rest: an apply with every resume, then an undo of what was finished,
-//! and so on.
+//! Attempts of a run, each from one clean state to the next: an apply with every resume, then an
+//! undo of the finished run, and so on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::timeline::{Moment, Timeline};
 use super::{Happened, Kind, Step, Swapped};
 use crate::journal::{Outcome, RunState};
 
-/// Tells the ways of a run apart, and what happened on each.
+/// Splits the events of a run into its attempts, and collects what happened in each.
 pub(super) fn passages(
     all: &Timeline<'_>,
     steps: &[Step],
@@ -23,7 +23,7 @@ pub(super) fn passages(
     let mut before = 0;
     for moment in &all.moments {
         let last = std::mem::replace(&mut before, moment.us);
-        // A command that was refused, or that only looked, is on no way.
+        // A command that was refused, or that only read, belongs to no attempt.
         if matches!(
             moment.line.happened,
             Happened::Began(_) | Happened::Ended { .. }
@@ -37,7 +37,7 @@ pub(super) fn passages(
         way.before = last;
         way.take_in(moment);
     }
-    // The journal may know of an end that nobody came to tell.
+    // The journal may record an end for which no event was written, because the command died.
     if let (RunState::Closed(outcome), Some(last)) = (state, ways.last_mut()) {
         last.passage.outcome.get_or_insert(outcome);
     }
@@ -46,25 +46,25 @@ pub(super) fn passages(
         .collect()
 }
 
-/// A passage while its lines are read.
+/// Attempt while its lines are read.
 struct Way<'a> {
     all: &'a Timeline<'a>,
     steps: &'a [Step],
     passage: Passage,
     first_session: usize,
-    /// Where the steps stand, by id and direction.
+    /// Index of each step in `passage.steps`, by id and direction.
     known: BTreeMap<(Option<String>, bool), usize>,
-    /// Manual steps that wait: when the question came, and in which command.
+    /// Manual step that waits: its index in `passage.waits`, and the command that asked.
     asked: Option<(usize, usize)>,
-    /// When the question was put the last time.
+    /// Time at which the question was last asked.
     asked_us: u64,
-    /// Since when, and in which command, it commits.
+    /// Time at which the commit began, and in which command.
     committing: Option<(u64, usize)>,
-    /// The commands of the first and last rename.
+    /// Commands of the first and last rename.
     renamed_in: Option<(usize, usize)>,
     forward: BTreeSet<u32>,
     back: BTreeSet<u32>,
-    /// When the line before was written: whatever took time began after it.
+    /// Time of the line before: whatever took time began after it.
     before: u64,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Way<'a> {
                 by,
                 waited_us,
             } => {
-                // What nobody had to be asked for is an answer all the same.
+                // An answer counts even if no question was asked for it.
                 if self
                     .asked
                     .is_none_or(|(at, _)| self.passage.waits[at].step != *step)
@@ -161,7 +161,7 @@ impl<'a> Way<'a> {
                 }
                 let (at, asked_in) = self.asked.take().expect("it was asked");
                 let wait = &mut self.passage.waits[at];
-                // What comes behind the answer is its record.
+                // The time after the answer was spent on recording it.
                 wait.span.to_us = us
                     .min(self.asked_us.saturating_add(*waited_us))
                     .max(wait.span.from_us);
@@ -174,7 +174,7 @@ impl<'a> Way<'a> {
             Happened::Turned { back, why } => {
                 self.committing.get_or_insert((us, session));
                 self.wait_until(us, session);
-                // Whoever goes on in the same direction takes the question up again.
+                // A run that continues in the same direction asks the same question again.
                 self.asked = self
                     .asked
                     .filter(|(at, _)| self.passage.waits[*at].back == *back);
@@ -231,7 +231,7 @@ impl<'a> Way<'a> {
         self.wait_until(us, session);
     }
 
-    /// Nobody has answered yet: it waits as long as this account goes.
+    /// Extends the wait for an answer that has not come yet, as far as the summary goes.
     fn wait_until(&mut self, us: u64, session: usize) {
         if let Some((at, asked_in)) = self.asked {
             let wait = &mut self.passage.waits[at];
@@ -242,7 +242,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// What took so long until now.
+    /// Returns the period of something that took this long and ended now.
     fn took(&self, took_us: u64, us: u64) -> Span {
         Span {
             from_us: us.saturating_sub(took_us).max(self.before),
@@ -251,7 +251,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The step as it is taken in this direction.
+    /// Returns the step as it is taken in this direction; adds it if it is new.
     fn step(&mut self, id: Option<&String>, back: bool, us: u64) -> &mut StepTaken {
         let steps = &mut self.passage.steps;
         let at = *self.known.entry((id.cloned(), back)).or_insert_with(|| {
@@ -324,7 +324,7 @@ impl<'a> Way<'a> {
 
     fn asked(&mut self, step: &str, back: bool, us: u64, session: usize) {
         self.asked_us = us;
-        // The same question again, in a later command, goes on waiting.
+        // The same question in a later command continues the wait.
         if let Some((at, _)) = self.asked
             && self.passage.waits[at].step == step
             && self.passage.waits[at].back == back
@@ -353,14 +353,15 @@ impl<'a> Way<'a> {
         let passage = &mut self.passage;
         let due = match passage.outcome {
             Some(Outcome::Applied) => Some(self.forward.len()),
-            // The way back of a failed apply is as long as its way forward was.
+            // A failed apply rolls back only the swaps that it made, so their number is not the
+            // plan's.
             Some(Outcome::Undone) if self.forward.is_empty() => Some(self.back.len()),
             _ => None,
         };
         let untold = due
             .zip(swaps)
             .is_some_and(|(told, swaps)| (told as u64) < swaps);
-        // A swap that failed was begun and not done, so going back tells of it alone.
+        // A swap that failed was begun and not done, so it has an event for its rollback alone.
         let failed = passage
             .turns
             .iter()
@@ -368,7 +369,7 @@ impl<'a> Way<'a> {
             .count();
         let only_back = self.back.difference(&self.forward).count();
         let unmatched = !self.forward.is_empty() && only_back > failed;
-        // A command that died before it told its first swap may have done a part of it.
+        // A command that died before it recorded its first swap may have done a part of it.
         let begun = self
             .committing
             .zip(passage.window.as_mut())
@@ -418,8 +419,9 @@ fn by_server(servers: &mut Vec<ServerTaken>, swapped: &Swapped, span: Span) {
     }
 }
 
-/// The restarts that are due when everything is back. Each command tells those of the services that
-/// it took back itself; what an interrupted one took back before is due as well.
+/// Returns the restarts that are required after everything was rolled back. Each command reports
+/// those of the services that it rolled back itself; the services that an interrupted command
+/// rolled back before require one as well.
 fn restarts(passage: &Passage) -> Vec<Restart> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for told in &passage.restarts {
@@ -444,7 +446,7 @@ fn restarts(passage: &Passage) -> Vec<Restart> {
     due.into_iter().map(restart).collect()
 }
 
-/// What the window was spent on. Nothing counts twice, and the parts together are the whole.
+/// Breaks an outage down. Nothing counts twice, and the parts add up to the whole.
 fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
     let sum =
         |spans: &mut dyn Iterator<Item = Span>| spans.map(|span| span.within(window)).sum::<u64>();
@@ -454,7 +456,7 @@ fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
         to_us: two[1].span.from_us,
         by_wall_clock: true,
     });
-    // A question that waits over the end of its command is waiting, not idleness.
+    // A question that outlasts its command counts as waiting, not as idle time.
     let idle = gaps.map(|gap| {
         let asked: u64 = passage
             .waits
@@ -588,8 +590,8 @@ mod tests {
 
     #[test]
     fn what_a_command_may_have_done_before_it_died_belongs_to_the_window() {
-        // It died before it told its first swap, and another command went on: its clock begins
-        // anew.
+        // It died before it recorded its first swap, and another command continued: its clock
+        // starts again.
         let lines = [line(50, Happened::Committing), swap(20, 10)];
         let passage = only(&lines);
         assert!(passage.partial);

@@ -1,4 +1,4 @@
-//! Reading the lines, whatever became of them.
+//! Reader of the lines, which accepts a file in any condition.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 use super::{Happened, Line, SCHEMA, path_of};
 use crate::deployment::tree::Tree;
 
-/// The longest file that is read, in bytes; what follows is said to be missing.
+/// Longest file that is read, in bytes; the rest is reported as missing.
 const LONGEST: u64 = 128 * 1024 * 1024;
-/// The longest line, in bytes.
+/// Longest line, in bytes.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
-/// The events of a run as far as they can be read, and what of them cannot.
+/// Events of a run as far as they can be read, and the extent of what cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Events {
-    /// What is understood, in order.
+    /// Lines that are understood, in order.
     #[serde(skip)]
     pub lines: Vec<Line>,
-    /// There is no such file, or it cannot be read; why.
+    /// Reason why the file does not exist or cannot be read.
     pub absent: Option<String>,
-    /// The file does not end with a whole line.
+    /// True if the file does not end with a complete line.
     pub torn: bool,
-    /// How many lines are no lines of events.
+    /// Number of lines that are not event lines.
     pub damaged: u64,
-    /// How many lines are of a later version, or tell of what this version does not know.
+    /// Number of lines of a later version, or with an event that this version does not know.
     pub unknown: u64,
-    /// How many lines are of the form that had no `began`.
+    /// Number of lines in the older form, which had no `began`.
     pub older: u64,
-    /// The file is longer than what is read of it.
+    /// True if the file is longer than what is read of it.
     pub cut: bool,
 }
 
-/// Reads the events of a run. Nothing that they hold makes it fail.
+/// Reads the events of a run. Nothing in their contents makes it fail.
 pub fn read(tree: &Tree, run: &str) -> Events {
     let absent = |why: String| Events {
         absent: Some(why),
@@ -56,7 +56,7 @@ impl Events {
         let mut line = Vec::new();
         loop {
             line.clear();
-            // A line that is too long is read on in pieces, each of which is damaged for itself.
+            // A line that is too long is read in pieces, each of which counts as damaged.
             match text
                 .by_ref()
                 .take(LONGEST_LINE)
@@ -94,14 +94,14 @@ impl Events {
 
 enum Sorted {
     Line(Box<Line>),
-    /// Of the form before `began`; a line of it that still says the same is kept.
+    /// Line in the form before `began`; kept if it still has the same meaning.
     Older(Option<Box<Line>>),
     Unknown,
     Damaged,
 }
 
 fn sort(line: &[u8]) -> Sorted {
-    /// What every line has, in any version.
+    /// Keys that every line has, in any version.
     #[derive(Deserialize)]
     struct Any {
         event: String,

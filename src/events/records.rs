@@ -1,5 +1,4 @@
-//! What a run's own records still say where its events do not: the journal and the plan in its
-//! folder.
+//! Records of a run that complete its events: the journal and the plan in its directory.
 
 use jiff::Timestamp;
 
@@ -8,12 +7,12 @@ use crate::journal::{self, Direction, Opened, Outcome, Record, Run, RunState};
 use crate::names::Digest;
 use crate::plan::Plan;
 
-/// The records of a run, as far as there are any.
+/// Journal and plan of a run, as far as they exist.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Records<'a> {
-    /// The run with its journal.
+    /// Run with its journal.
     pub run: Option<&'a Run>,
-    /// Its plan.
+    /// Plan of the run.
     pub plan: Option<&'a Plan>,
 }
 
@@ -22,7 +21,7 @@ impl Records<'_> {
         self.run?.journal.opened()
     }
 
-    /// Where the run stands; a journal without a record says nothing.
+    /// Returns the state of the run, or `None` if the journal has no record.
     pub(super) fn state(&self) -> Option<RunState> {
         self.opened().and(self.run).map(Run::state)
     }
@@ -53,7 +52,8 @@ impl Records<'_> {
         Some(self.plan?.prediction.as_ref()?.digest)
     }
 
-    /// The journal as lines of events: when the run was opened, staged, begun, turned and closed.
+    /// Returns the journal as event lines: when the run was opened, staged, begun, turned and
+    /// closed.
     pub(super) fn lines(&self) -> Vec<Line> {
         let Some(run) = self.run else {
             return Vec::new();
@@ -66,7 +66,7 @@ impl Records<'_> {
         let bytes = self.plan.map(crate::run::bytes_to_stage);
         let mut lines = Vec::new();
         for entry in &run.journal.entries {
-            // A run is only closed as applied when nothing of ours differs from the prediction.
+            // A run is closed as applied only if nothing managed differs from the expected state.
             if let Record::Closed {
                 outcome: Outcome::Applied,
                 measured,

@@ -1,32 +1,32 @@
-//! One clock for the lines of all commands.
+//! Common clock for the lines of all commands.
 //!
-//! Within a command the clock that nobody sets counts. It begins anew with every command, so that
-//! the time between two of them is the wall clock's; where that one went back, the next command
-//! begins when the last one ended.
+//! Within a command the monotonic clock counts. It starts again with every command, so the time
+//! between two commands is measured by the wall clock; if the wall clock went back, the next
+//! command begins when the last one ended.
 
 use jiff::Timestamp;
 
 use super::account::{Session, Span};
 use super::{Happened, Line};
 
-/// The lines on one clock, and the commands that wrote them.
+/// Lines on one clock, and the commands that wrote them.
 pub(super) struct Timeline<'a> {
     pub(super) moments: Vec<Moment<'a>>,
     pub(super) sessions: Vec<Session>,
-    /// The last command that did something to the run.
+    /// Index of the last command that did something to the run.
     pub(super) last_at_work: Option<usize>,
 }
 
-/// A line on the clock.
+/// Line with its time on the common clock.
 pub(super) struct Moment<'a> {
-    /// Microseconds since the first line's command began.
+    /// Microseconds since the command of the first line began.
     pub(super) us: u64,
-    /// Which command wrote it.
+    /// Index of the command that wrote it.
     pub(super) session: usize,
     pub(super) line: &'a Line,
 }
 
-/// Puts lines on one clock.
+/// Converts the times of lines to one clock.
 pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Timeline<'a> {
     let mut all = Timeline {
         moments: Vec::with_capacity(lines.len()),
@@ -91,7 +91,7 @@ pub(super) fn timeline<'a>(lines: &'a [Line], missing: &mut Vec<String>) -> Time
     all
 }
 
-/// When the command of a line began, by the wall clock.
+/// Returns when the command of a line began, by the wall clock.
 fn begin_of(line: &Line) -> Option<Timestamp> {
     let at: Timestamp = line.at.parse().ok()?;
     let us = at
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn within_a_command_the_clock_that_nobody_sets_counts() {
-        // Somebody set the wall clock back meanwhile.
+        // The wall clock was set back during the command.
         let lines = [
             line(30, 5, Happened::Committing),
             line(10, 900, Happened::Committing),

@@ -1,4 +1,4 @@
-//! What a run tells, as lines.
+//! Conversion of a run's events to lines.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::names::Shown;
 use crate::run::{Comparison, Event};
 
 impl Happened {
-    /// The line for an event; none where it is not kept.
+    /// Returns the line for an event, or `None` if the event is not kept.
     pub fn of(event: &Event<'_>) -> Option<Self> {
         let id = |step: &crate::plan::PlannedStep| step.id.clone();
         Some(match event {
@@ -15,7 +15,7 @@ impl Happened {
                 run: (*run).to_owned(),
                 bytes: *bytes,
             },
-            // Too many to keep; the bytes stand in `opened`.
+            // Too many to keep; `opened` has the number of bytes.
             Event::Wrote { .. } => return None,
             Event::Staged { bytes } => Self::Staged { bytes: *bytes },
             Event::BackedUp(backup) => Self::BackedUp {
@@ -101,7 +101,7 @@ impl Happened {
     }
 }
 
-/// Whole microseconds.
+/// Returns a duration in whole microseconds, at most [`u64::MAX`].
 pub(super) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

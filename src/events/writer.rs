@@ -1,4 +1,4 @@
-//! Writing the lines: one write each, never synced, and never a reason to fail.
+//! Writer of the lines: one write for each, never synced, and never a reason to fail.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -14,21 +14,21 @@ use crate::names::RelPath;
 pub struct Writer {
     file: File,
     begun: Instant,
-    /// The last line is not whole: of an earlier command, or because the disk was full.
+    /// True if the last line is incomplete, from an earlier command or because the disk was full.
     torn: bool,
     lost: Option<Lost>,
 }
 
-/// What of the events could not be written.
+/// Lines that could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// How many lines.
+    /// Number of lines.
     pub lines: u64,
-    /// Why the first of them was not.
+    /// Reason why the first of them could not be written.
     pub why: String,
 }
 
-/// Where the events of a run are, below the deployment.
+/// Returns the path of the events of a run, below the deployment.
 pub fn path_of(run: &str) -> Option<RelPath> {
     path(".rollup/runs")
         .join(run)
@@ -38,7 +38,8 @@ pub fn path_of(run: &str) -> Option<RelPath> {
 }
 
 impl Writer {
-    /// Opens the events of a run; none where that cannot be. The clock of its lines began then.
+    /// Opens the events of a run, or returns `None` if that is not possible. The clock of its lines
+    /// started at `begun`.
     pub fn open(tree: &Tree, run: &str, begun: Instant) -> Option<Self> {
         let at = path_of(run)?;
         let torn = is_torn(tree, &at);
@@ -63,7 +64,7 @@ impl Writer {
         let Ok(json) = serde_json::to_string(&line) else {
             return;
         };
-        // A new line after a torn one, so that only that one is lost.
+        // Start a new line after a torn one, so that only the torn one is lost.
         let text = format!("{}{json}\n", if self.torn { "\n" } else { "" });
         let written = self.file.write_all(text.as_bytes());
         self.torn = written.is_err();

@@ -1,4 +1,4 @@
-//! What a cabinet says it holds: folders, each a run of compressed blocks, and files in them.
+//! Directory of a cabinet: folders, each a run of compressed blocks, and files in them.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -18,18 +18,18 @@ const NAME_IS_UTF8: u16 = 0x80;
 /// The directory of a cabinet.
 pub(super) struct Cabinet<R> {
     pub(super) reader: BufReader<R>,
-    /// How messages call it.
+    /// Name of the cabinet in messages.
     pub(super) place: String,
     pub(super) folders: Vec<Folder>,
     pub(super) entries: Vec<Entry>,
-    /// Bytes at the start of each block that mean nothing to us.
+    /// Number of bytes at the start of each block that are ignored.
     pub(super) block_reserve: u8,
 }
 
 /// A run of compressed blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Folder {
-    /// Where its first block starts.
+    /// Offset of its first block.
     pub(super) start: u32,
     pub(super) blocks: u16,
     /// The number of its compression, which matters only if a file is wanted from it.
@@ -40,7 +40,7 @@ pub(super) struct Folder {
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) folder: usize,
-    /// Where it starts in the folder's unpacked bytes.
+    /// Offset of the file in the folder's unpacked bytes.
     pub(super) start: u32,
     pub(super) size: u32,
     /// Seconds since 1970, the cabinet's time read as UTC.
@@ -176,7 +176,7 @@ fn entry<R: Read>(
     })
 }
 
-/// Seconds since 1970, or `None` where the cabinet has no date that exists.
+/// Returns the seconds since 1970, or `None` if the cabinet has no date that exists.
 fn seconds(date: u16, time: u16) -> Option<i64> {
     let part = |bits: u16, shift: u16, mask: u16| i8::try_from(bits >> shift & mask).ok();
     let year = 1980 + i16::try_from(date >> 9).ok()?;
@@ -195,7 +195,7 @@ fn seconds(date: u16, time: u16) -> Option<i64> {
     )
 }
 
-/// A text that ends with a zero byte.
+/// Reads a text that ends with a zero byte.
 fn text<R: Read>(reader: &mut R, place: &str) -> Result<Vec<u8>, InstallerError> {
     let mut bytes = Vec::new();
     let mut byte = [0];

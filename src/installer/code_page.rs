@@ -1,8 +1,8 @@
-//! The texts of a package are bytes in the code page that its database names.
+//! Code pages: the texts of a package are bytes in the one that its database names.
 
 use encoding_rs::Encoding;
 
-/// How the bytes of a text become characters.
+/// Conversion of the bytes of a text into characters.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum CodePage {
     /// Code page 0, which promises nothing beyond ASCII.
@@ -33,7 +33,7 @@ impl CodePage {
         })
     }
 
-    /// The text, or `None` where the bytes mean nothing in this code page.
+    /// Returns the text, or `None` if the bytes mean nothing in this code page.
     pub(super) fn decode(self, bytes: &[u8]) -> Option<String> {
         match self {
             Self::Ascii => bytes
@@ -45,7 +45,7 @@ impl CodePage {
         }
     }
 
-    /// The text for showing, with marks where the bytes mean nothing.
+    /// Returns the text for display, with marks in place of bytes that mean nothing.
     pub(super) fn decode_for_showing(self, bytes: &[u8]) -> String {
         self.decode(bytes)
             .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())

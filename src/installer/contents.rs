@@ -1,4 +1,4 @@
-//! Everything a package would lay down, with hashes: what a plan needs to know of it.
+//! Everything that a package installs, with hashes: the facts that a plan needs about it.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
@@ -9,31 +9,31 @@ use super::{
 };
 use crate::names::{Digest, FileName, Hasher, RelPath};
 
-/// Everything a package would lay down.
+/// Everything that a package installs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Contents {
-    /// Which package it is.
+    /// Identity of the package.
     pub identity: Identity,
     /// Its files, sorted by the bytes of their paths.
     pub files: Vec<UnpackedFile>,
-    /// The cabinets that must lie beside it, in the package's order.
+    /// The cabinets that must be beside it, in the package's order.
     pub external_cabinets: Vec<ExternalCabinet>,
 }
 
-/// One file that a package would lay down.
+/// One file that a package installs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnpackedFile {
-    /// Where it goes, below the target folder.
+    /// Path below the target directory.
     pub path: RelPath,
     /// Its size in bytes.
     pub size: u64,
     /// The hash of its bytes.
     pub sha256: Digest,
-    /// Seconds since 1970, the cabinet's time read as UTC; `None` where that is no date.
+    /// Seconds since 1970, the cabinet's time read as UTC; `None` if that is not a date.
     pub modified: Option<i64>,
 }
 
-/// One cabinet that lies beside a package and belongs to it.
+/// One cabinet that is beside a package and belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalCabinet {
     /// Its name as the package spells it.
@@ -79,7 +79,7 @@ impl Hashing {
         self.done
     }
 
-    /// A file is complete when the next one begins.
+    /// Completes the current file, once the next one begins.
     fn complete(&mut self) {
         if let Some((PackagedFile { path, size }, modified, hasher)) = self.current.take() {
             self.done.push(UnpackedFile {
@@ -117,7 +117,7 @@ impl Write for Hashed<'_> {
     }
 }
 
-/// Hashes each cabinet beside the package before it is read.
+/// Access to the cabinets beside the package that hashes each one before it is read.
 struct Witness<'a> {
     beside: &'a mut dyn Beside,
     seen: Vec<ExternalCabinet>,

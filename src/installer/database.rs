@@ -1,7 +1,7 @@
 //! The tables of a package: a pool of texts, and one stream of columns for each table.
 //!
-//! A reader of our own, because a damaged package must neither stop the program nor make it
-//! allocate what a number in the package asks for. Whatever is read has a limit first.
+//! A custom reader, because a damaged package must neither stop the program nor make it allocate
+//! what a number in the package asks for. Whatever is read has a limit first.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,22 +11,22 @@ use super::InstallerError;
 use super::code_page::CodePage;
 use crate::names::Shown;
 
-/// The most texts we follow, far beyond the largest packages seen.
+/// Largest number of texts that are read, far beyond the largest packages seen.
 const MOST_TEXTS: usize = 1 << 20;
 /// The most bytes of all texts together.
 const MOST_TEXT_BYTES: u64 = 16 << 20;
 /// The most bytes of one table.
 const MOST_TABLE_BYTES: u64 = 16 << 20;
-/// The most rows of a table that we walk.
+/// Largest number of rows of a table that are read.
 const MOST_ROWS: usize = 100_000;
 /// The most columns of a table; the format itself allows 31.
 const MOST_COLUMNS: usize = 32;
-/// The longest text that can be a name or a property that we read, in bytes.
+/// Length of the longest text that can be a name or a property that is read, in bytes.
 const LONGEST_TEXT: usize = 2048;
 /// The most bytes of text that are read out of cells: many cells can name one long text.
 const MOST_BYTES_READ: usize = 64 << 20;
 
-/// The number that says which texts are referred to by three bytes.
+/// Bit that marks references to texts as three bytes long.
 const LONG_REFERENCES: u32 = 0x8000_0000;
 
 type Compound<R> = cfb::CompoundFile<R>;
@@ -38,7 +38,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Reads the texts, and where the columns of the tables named here are.
+    /// Reads the texts, and the columns of the tables named here.
     pub(super) fn open<R: Read + Seek>(
         compound: &mut Compound<R>,
         tables: &[&'static str],
@@ -56,7 +56,8 @@ impl Database {
         self.columns.contains_key(table)
     }
 
-    /// The named columns of a table, in the order asked for; no rows where there is no such table.
+    /// Returns the named columns of a table, in the order asked for; no rows if there is no such
+    /// table.
     pub(super) fn table<R: Read + Seek, const N: usize>(
         &self,
         compound: &mut Compound<R>,
@@ -106,7 +107,7 @@ fn check_rows(table: &str, rows: usize) -> Result<(), InstallerError> {
     }
 }
 
-/// Where a column starts and how wide its cells are: a table is stored column after column.
+/// Returns the start of a column and the width of its cells: a table is stored column after column.
 fn place_of(columns: &[Column], rows: usize, wanted: &str) -> Option<(usize, usize)> {
     let at = columns.iter().position(|column| column.name == wanted)?;
     let before: usize = columns.iter().take(at).map(|column| column.width).sum();
@@ -135,7 +136,7 @@ pub(super) struct Row<'t, 'a, const N: usize> {
 }
 
 impl<const N: usize> Row<'_, '_, N> {
-    /// The text of a column, `None` where the cell is empty.
+    /// Returns the text of a column, `None` if the cell is empty.
     pub(super) fn text(&self, column: usize) -> Result<Option<String>, InstallerError> {
         let (number, _) = self.cell(column)?;
         match number {
@@ -149,15 +150,15 @@ impl<const N: usize> Row<'_, '_, N> {
         }
     }
 
-    /// The text of a column that cannot be empty.
+    /// Returns the text of a column that cannot be empty.
     pub(super) fn key(&self, column: usize) -> Result<String, InstallerError> {
         self.text(column)?
             .ok_or_else(|| self.damaged("a key is missing"))
     }
 
-    /// The number of a column, `None` where the cell is empty.
+    /// Returns the number of a column, `None` if the cell is empty.
     pub(super) fn number(&self, column: usize) -> Result<Option<i32>, InstallerError> {
-        // Numbers are stored with their sign turned round, so that 0 is left for an empty cell.
+        // Numbers are stored with their sign bit inverted, so that 0 is left for an empty cell.
         Ok(match self.cell(column)? {
             (0, _) => None,
             (number, 2) => Some(number as i32 - 0x8000),
@@ -165,7 +166,7 @@ impl<const N: usize> Row<'_, '_, N> {
         })
     }
 
-    /// A fault of this very row.
+    /// Returns the error for a fault of this row.
     pub(super) fn damaged(&self, what: impl AsRef<str>) -> InstallerError {
         InstallerError::table(
             self.table.name,
@@ -252,7 +253,7 @@ fn in_order(table: &str, columns: BTreeMap<i32, Column>) -> Result<Vec<Column>, 
     Ok(columns.into_values().collect())
 }
 
-/// How many bytes a cell takes, by the kind of its column.
+/// Returns the number of bytes in a cell, by the kind of its column.
 fn width(kind: i32, reference: usize) -> Option<usize> {
     const TEXT: i32 = 0x0800;
     const BINARY: i32 = 0x0900;
@@ -270,12 +271,12 @@ fn width(kind: i32, reference: usize) -> Option<usize> {
 /// Every text of the package, once.
 struct Pool {
     code_page: CodePage,
-    /// How many bytes a reference to a text takes.
+    /// Number of bytes in a reference to a text.
     reference: usize,
-    /// Where each text starts and ends.
+    /// Start and end of each text.
     spans: Vec<(u32, u32)>,
     bytes: Vec<u8>,
-    /// How many bytes of text may still be read out.
+    /// Number of bytes of text that may still be read out.
     left: Cell<usize>,
 }
 
@@ -330,7 +331,7 @@ impl Pool {
         })
     }
 
-    /// The text of a number, which counts from 1.
+    /// Returns the text of a number, which counts from 1.
     fn text(&self, number: usize) -> Result<String, String> {
         let span = number.checked_sub(1).and_then(|at| self.spans.get(at));
         let bytes = span.and_then(|(start, end)| self.bytes.get(*start as usize..*end as usize));
@@ -368,14 +369,15 @@ fn little_endian(bytes: &[u8]) -> u32 {
         .fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Whether a stream holds a table or a file.
+/// Content of a stream: a table or a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Table,
     File,
 }
 
-/// The name of a stream in the compound file: two characters of the common sixty-four become one.
+/// Returns the name of a stream in the compound file: two characters of the common sixty-four
+/// become one.
 pub(super) fn encoded(name: &str, kind: Kind) -> String {
     let mut encoded = String::new();
     if kind == Kind::Table {
@@ -408,7 +410,7 @@ fn digit(c: char) -> Option<u32> {
     })
 }
 
-/// All bytes of a stream, if it is there.
+/// Reads all bytes of a stream, if it exists.
 fn stream<R: Read + Seek>(
     compound: &mut Compound<R>,
     name: &str,

@@ -1,4 +1,4 @@
-//! Where the folders of a package lie: each names its parent and itself.
+//! Directories of a package: each names its parent and itself.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -7,11 +7,11 @@ use super::InstallerError;
 use super::database::Database;
 use crate::names::FileName;
 
-/// The deepest folder we follow.
+/// Largest depth of a directory that is read.
 const DEEPEST: usize = 100;
-/// The longest path we follow, in bytes.
+/// Length of the longest path that is read, in bytes.
 pub(super) const LONGEST_PATH: usize = 1024;
-/// The folder that an administrator chooses; everything lies below it.
+/// The directory that an administrator chooses; everything is below it.
 const TARGET: &str = "TARGETDIR";
 
 /// The table of directories.
@@ -19,7 +19,7 @@ pub(super) struct Directories(BTreeMap<String, Directory>);
 
 struct Directory {
     parent: Option<String>,
-    /// What the folder adds to the path of its parent, if anything.
+    /// Name that the directory adds to the path of its parent, if any.
     name: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Directories {
         let mut rows = BTreeMap::new();
         for row in table.rows() {
             let key = row.key(0)?;
-            // A folder that is its own parent is a root, like one without a parent.
+            // A directory that is its own parent is a root, like one without a parent.
             let parent = row.text(1)?.filter(|parent| *parent != key);
             let name = added(&key, parent.is_none(), &row.text(2)?.unwrap_or_default());
             if rows.insert(key, Directory { parent, name }).is_some() {
@@ -46,7 +46,7 @@ impl Directories {
         Ok(Self(rows))
     }
 
-    /// The path of a folder below the target, empty for the target itself.
+    /// Returns the path of a directory below the target, empty for the target itself.
     pub(super) fn path(&self, key: &str) -> Result<String, InstallerError> {
         let mut names = Vec::new();
         let mut at = Some(key);
@@ -59,7 +59,7 @@ impl Directories {
                     names.extend(directory.name.as_deref());
                     at = directory.parent.as_deref();
                 }
-                // The system's own folders need no row.
+                // The system's own directories need no row.
                 None => {
                     names.push(key);
                     at = None;
@@ -73,7 +73,7 @@ impl Directories {
     }
 }
 
-/// The names of a walk, innermost first, as a path.
+/// Joins the names of a walk, innermost first, to a path.
 fn joined(names: &[&str]) -> Result<String, InstallerError> {
     let mut path = String::new();
     for name in names.iter().rev() {
@@ -88,16 +88,16 @@ fn joined(names: &[&str]) -> Result<String, InstallerError> {
     }
 }
 
-/// What a row adds to the path: the target's long name, nothing for `.`.
+/// Returns the name that a row adds to the path: the target's long name, nothing for `.`.
 fn added(key: &str, root: bool, default: &str) -> Option<String> {
     let (target, source) = default.split_once(':').unwrap_or((default, ""));
-    // Where the files once lay is of no concern, but a path of any kind is not to be cut in two
-    // and taken for a name: kept whole, it is refused when a file wants to go there.
+    // The source directory of the files is of no concern, but a path of any kind must not be cut in
+    // two and taken for a name: kept whole, it is refused when a file wants to go there.
     if source.contains([':', '/', '\\']) {
         return Some(default.to_owned());
     }
     match long(target) {
-        // Many tools give the system's folders no name. This one has the same name everywhere.
+        // Many tools give the system's directories no name. This one has the same name everywhere.
         "." if key == "ProgramFilesFolder" => Some("Program Files".to_owned()),
         "." => None,
         "SourceDir" if root => None,
@@ -105,12 +105,12 @@ fn added(key: &str, root: bool, default: &str) -> Option<String> {
     }
 }
 
-/// The long one of `short|long`.
+/// Returns the long name of `short|long`.
 pub(super) fn long(name: &str) -> &str {
     name.split_once('|').map_or(name, |(_short, long)| long)
 }
 
-/// A name that may become a file or a folder on every system.
+/// Checks a name that may become a file or a directory on every system.
 pub(super) fn checked(name: &str) -> Result<String, InstallerError> {
     FileName::parse(name)
         .map(String::from)

@@ -1,13 +1,13 @@
-//! What can be wrong with a package.
+//! Faults of a package.
 
 use std::io;
 
 use crate::names::{FileName, RelPath, Shown};
 
-/// Why a package cannot be read. The caller says which package it is.
+/// Reason why a package cannot be read. The caller names the package.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallerError {
-    /// The file is something else.
+    /// The file is not a package.
     #[error("this is no Windows Installer package: {0}")]
     NotAPackage(&'static str),
     /// It is a package, but its parts contradict each other or end too early.
@@ -15,27 +15,27 @@ pub enum InstallerError {
     Damaged {
         /// The part of the package, such as ``the table `File` ``.
         place: String,
-        /// What is wrong there.
+        /// Fault of that part.
         what: String,
     },
-    /// It may be in order, but it needs something that we do not do.
+    /// It may be in order, but it needs something that is not supported.
     #[error("{0} is not supported")]
     Unsupported(String),
-    /// A cabinet that belongs to the package does not lie beside it.
+    /// A cabinet that belongs to the package is not beside it.
     #[error("the cabinet `{}` does not lie beside it", Shown(.0.as_str()))]
     MissingCabinet(FileName),
-    /// A name that could leave the target folder, or that some system would take for another.
+    /// A name that could leave the target directory, or that some system would take for another.
     #[error("`{}` must not be laid down: {why}", Shown(.name))]
     Unsafe {
         /// The name or path as the package has it.
         name: String,
-        /// Why it is refused.
+        /// Reason why it is refused.
         why: String,
     },
     /// The system failed, not the package.
     #[error("cannot {doing}")]
     Io {
-        /// What was being done.
+        /// Action that failed.
         doing: String,
         /// The system's reason.
         source: io::Error,
@@ -61,8 +61,8 @@ impl InstallerError {
         }
     }
 
-    /// A read that failed: a part that contradicts itself or ends too early is the package's
-    /// fault, anything else the system's.
+    /// Returns the error of a failed read: a part that contradicts itself or ends too early is the
+    /// package's fault, anything else the system's.
     pub(super) fn reading(place: &str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::UnexpectedEof => Self::damaged(place, "it ends too early"),

@@ -13,7 +13,7 @@ use super::cabinet::{Fields, Folder};
 /// The most bytes that a block unpacks to.
 const LARGEST_BLOCK: usize = 32 * 1024;
 
-/// How the blocks of a folder are packed.
+/// Compression of the blocks of a folder.
 #[derive(Clone, Copy)]
 enum Compression {
     Stored,
@@ -43,7 +43,7 @@ impl Compression {
     }
 }
 
-/// The windows that a cabinet may have, from 32 KiB to 2 MiB.
+/// Returns the window of a size that a cabinet may have, from 32 KiB to 2 MiB.
 fn window(bits: u16) -> Option<WindowSize> {
     Some(match bits {
         15 => WindowSize::KB32,
@@ -64,12 +64,12 @@ pub(super) struct Blocks<'a, R> {
     reserve: u8,
     left: u16,
     unpacker: Unpacker,
-    /// The block as it lies in the cabinet.
+    /// The block as it is in the cabinet.
     packed: Vec<u8>,
-    /// What the block unpacks to, and how much of it was taken.
+    /// Unpacked bytes of the block, and the number of them that were taken.
     block: Vec<u8>,
     taken: usize,
-    /// How many bytes of the cabinet were read.
+    /// Number of bytes of the cabinet that were read.
     pub(super) consumed: u64,
 }
 
@@ -80,7 +80,7 @@ enum Unpacker {
 }
 
 impl<'a, R: Read> Blocks<'a, R> {
-    /// The blocks of a folder; the reader stands at the first.
+    /// Returns the blocks of a folder; the reader must be at the first.
     pub(super) fn new(
         reader: &'a mut R,
         place: &'a str,
@@ -167,7 +167,7 @@ impl<'a, R: Read> Blocks<'a, R> {
             packed: head.u16(),
             unpacked: head.u16(),
         };
-        // Two bytes of length, so at most 64 KiB whatever they say.
+        // Two bytes of length, so at most 64 KiB whatever their value.
         self.packed
             .resize(usize::from(self.reserve) + usize::from(sizes.packed), 0);
         self.reader.read_exact(&mut self.packed)?;
@@ -175,7 +175,7 @@ impl<'a, R: Read> Blocks<'a, R> {
         Ok(sizes)
     }
 
-    /// Over the block's data, then its sizes and what is reserved.
+    /// Returns the checksum over the block's data, then its sizes and what is reserved.
     fn checksum(&self, unpacked: usize) -> u32 {
         let (reserved, data) = self
             .packed
@@ -198,7 +198,8 @@ struct Sizes {
     unpacked: u16,
 }
 
-/// Four bytes at a time, the lowest first; those left over have the highest first.
+/// Returns the checksum, four bytes at a time, the lowest first; those left over have the highest
+/// first.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let (words, rest) = bytes.as_chunks();
     let rest = rest.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
@@ -229,7 +230,7 @@ fn unpack(
     }
 }
 
-/// A block of MSZIP is a deflate stream of its own that may look back into the blocks before it.
+/// Unpacks a block of MSZIP, a deflate stream of its own that may refer to the blocks before it.
 fn inflate(
     history: &mut Vec<u8>,
     packed: &[u8],

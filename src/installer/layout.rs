@@ -1,4 +1,5 @@
-//! What the tables say: who the package is, which files it brings, and where their bytes are.
+//! Facts in the tables: the identity of the package, the files it brings, and the places of their
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -9,7 +10,7 @@ use super::directories::{Directories, LONGEST_PATH, checked, long};
 use super::{Identity, InstallerError, PackagedFile};
 use crate::names::{FileName, Folded, RelPath, Shown};
 
-/// The tables that we read; others are of no concern.
+/// The tables that are read; others are of no concern.
 const TABLES: [&str; 7] = [
     "Property",
     "Directory",
@@ -33,13 +34,13 @@ pub(super) struct Layout {
     pub(super) cabinets: Vec<Cabinet>,
 }
 
-/// A cabinet, and what the package takes from it.
+/// A cabinet, and the files that the package takes from it.
 pub(super) struct Cabinet {
     pub(super) source: Source,
     pub(super) wanted: BTreeMap<String, Wanted>,
 }
 
-/// Where a cabinet is.
+/// Location of a cabinet.
 pub(super) enum Source {
     /// In a stream of the package; its name as shown, and as stored.
     Embedded { name: String, stream: String },
@@ -47,16 +48,16 @@ pub(super) enum Source {
     Beside(FileName),
 }
 
-/// One file of a cabinet that the package lays down.
+/// One file of a cabinet that the package installs.
 pub(super) struct Wanted {
-    /// Which of [`Layout::files`] it is.
+    /// Index in [`Layout::files`].
     pub(super) file: usize,
-    /// Its MD5, where the package tells it.
+    /// MD5 of the file, if the package has one.
     pub(super) md5: Option<[u8; 16]>,
 }
 
 impl Layout {
-    /// Reads the tables, and tells the code page of the package's texts too.
+    /// Reads the tables, and returns the code page of the package's texts too.
     pub(super) fn read<R: Read + Seek>(
         compound: &mut cfb::CompoundFile<R>,
     ) -> Result<(Self, CodePage), InstallerError> {
@@ -242,7 +243,7 @@ fn below(folder: &str, name: &str) -> Result<RelPath, InstallerError> {
     RelPath::parse(&path).map_err(|fault| InstallerError::refused(&path, fault.to_string()))
 }
 
-/// The folder of each component.
+/// Returns the directory of each component.
 fn components<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
@@ -257,9 +258,10 @@ fn components<R: Read + Seek>(
     Ok(components)
 }
 
-/// Refuses two names in one folder that are equal, or equal but for case.
+/// Refuses two names in one directory that are equal, or equal but for case.
 ///
-/// The rows are sorted, but neighbours alone do not tell: `a/x` and `A/y` need not be neighbours.
+/// The rows are sorted, but comparing neighbours is not enough: `a/x` and `A/y` need not be
+/// neighbours.
 fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
     struct Entry<'a> {
         number: usize,
@@ -304,7 +306,7 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
     Ok(())
 }
 
-/// The MD5 of the files whose hash the package tells.
+/// Returns the MD5 of the files for which the package has a hash.
 fn hashes<R: Read + Seek>(
     database: &Database,
     compound: &mut cfb::CompoundFile<R>,
@@ -325,7 +327,7 @@ fn hashes<R: Read + Seek>(
 
 /// The table of media: each row takes the files up to its last sequence.
 struct Cabinets {
-    /// By last sequence: which of `all`, `None` for files in no cabinet.
+    /// By last sequence: the index in `all`, `None` for files in no cabinet.
     media: Vec<(i32, Option<usize>)>,
     all: Vec<Cabinet>,
 }
@@ -412,7 +414,7 @@ impl Cabinets {
         Ok(())
     }
 
-    /// The cabinets that files come from.
+    /// Returns the cabinets that files come from.
     fn in_use(self) -> Vec<Cabinet> {
         self.all
             .into_iter()
@@ -421,7 +423,8 @@ impl Cabinets {
     }
 }
 
-/// A stream of the root; a separator would lead the reader of compound files elsewhere.
+/// Returns the name of a stream of the root; a separator would lead the reader of compound files
+/// elsewhere.
 fn stream_name(name: &str) -> Result<String, InstallerError> {
     match name.is_empty() || name.contains(['/', '\\']) || name == "." || name == ".." {
         false => Ok(encoded(name, Kind::File)),

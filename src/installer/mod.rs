@@ -1,9 +1,9 @@
-//! What is inside an installer package, and how those of a rehearsal are made.
+//! Contents of installer packages, and the making of those of a rehearsal.
 //!
-//! A plan must know which files an installer would lay down before anything changes, and a run
-//! lays down exactly those, so packages are read here and never executed. A package is a compound
+//! A plan must know which files an installer would install before anything changes, and a run
+//! installs exactly those, so packages are read here and never executed. A package is a compound
 //! file with the tables of a database and, inside it or beside it, cabinets with the files. It
-//! comes from somebody else: every name in it is checked before it becomes a path, every count and
+//! comes from a third party: every name in it is checked before it becomes a path, every count and
 //! length has a limit before it is trusted, and memory stays small whatever the package claims.
 
 mod build;
@@ -42,10 +42,10 @@ pub struct Installer<R> {
     external_cabinets: Vec<FileName>,
 }
 
-/// Which package it is.
+/// Identity of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The name of the product; never empty, but whatever else its vendor likes.
+    /// The name of the product; never empty, but otherwise anything that its vendor likes.
     pub product: String,
     /// The version of the product.
     pub version: Version,
@@ -53,31 +53,31 @@ pub struct Identity {
     pub product_code: String,
     /// The GUID that all versions of the product share, in braces.
     pub upgrade_code: Option<String>,
-    /// Who made the product.
+    /// Manufacturer of the product.
     pub manufacturer: Option<String>,
 }
 
-/// A file that a package would lay down, as its tables tell it.
+/// A file that a package installs, as its tables describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackagedFile {
-    /// Where it goes, below the target folder.
+    /// Path below the target directory.
     pub path: RelPath,
     /// Its size in bytes.
     pub size: u64,
 }
 
-/// Anything that is read from any place in it.
+/// A reader that can begin at any place.
 pub trait ReadSeek: Read + Seek {}
 
 impl<T: Read + Seek + ?Sized> ReadSeek for T {}
 
-/// Opens what lies beside the package.
+/// Access to the files beside the package.
 pub trait Beside {
-    /// Opens a file by its name, compared without regard to case; `None` where it is not there.
+    /// Opens a file by its name, compared without regard to case; `None` if it does not exist.
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>>;
 }
 
-/// For a package that is looked at alone.
+/// No files beside the package, for one that is looked at alone.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NothingBeside;
 
@@ -87,23 +87,22 @@ impl Beside for NothingBeside {
     }
 }
 
-/// What becomes of the MD5 that a package may tell of each of its files.
+/// Use of the MD5 that a package may have for each of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileHashes {
     /// Every file is compared with it.
     Compare,
-    /// It is passed over: this very package was unpacked and compared before, known by its own
-    /// hash.
+    /// It is ignored: this very package was unpacked and compared before, known by its own hash.
     Known,
 }
 
-/// Takes the files of a package.
+/// Receiver of the files of a package.
 pub trait Sink {
     /// Begins a file; its bytes are written to what this returns, which is flushed at their end.
     ///
-    /// `modified` is in seconds since 1970, the cabinet's time read as UTC; `None` where that is no
-    /// date. What was written counts only when the whole package was unpacked without an error:
-    /// that a hash is wrong shows at the end of a file.
+    /// `modified` is in seconds since 1970, the cabinet's time read as UTC; `None` if that is not a
+    /// date. The written files count only when the whole package was unpacked without an error: a
+    /// wrong hash shows at the end of a file.
     fn file<'a>(
         &'a mut self,
         file: &PackagedFile,
@@ -138,17 +137,17 @@ impl<R: Read + Seek> Installer<R> {
         })
     }
 
-    /// Which package it is.
+    /// Returns the identity of the package.
     pub fn identity(&self) -> &Identity {
         &self.layout.identity
     }
 
-    /// The files it would lay down, sorted by the bytes of their paths.
+    /// Returns the files that it installs, sorted by the bytes of their paths.
     pub fn files(&self) -> &[PackagedFile] {
         &self.layout.files
     }
 
-    /// The cabinets that must lie beside the package.
+    /// Returns the cabinets that must be beside the package.
     pub fn external_cabinets(&self) -> &[FileName] {
         &self.external_cabinets
     }
@@ -173,7 +172,8 @@ impl<R: Read + Seek> Installer<R> {
     }
 }
 
-/// The length of a file that begins like a compound file and is not larger than any package.
+/// Returns the length of a file that begins like a compound file and is not larger than any
+/// package.
 fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
     let system = |source| InstallerError::Io {
@@ -196,7 +196,7 @@ fn check_start<R: Read + Seek>(file: &mut R) -> Result<u64, InstallerError> {
     }
 }
 
-/// Whether the compound file says of itself that it is an installer package.
+/// Checks that the compound file identifies itself as an installer package.
 fn check_kind<R>(compound: &cfb::CompoundFile<R>) -> Result<(), InstallerError> {
     const PACKAGE: u128 = 0x000c1084_0000_0000_c000_000000000046;
     const TRANSFORM: u128 = 0x000c1082_0000_0000_c000_000000000046;

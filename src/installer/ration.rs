@@ -1,8 +1,8 @@
 //! A limit on what opening a compound file may read.
 //!
 //! The library keeps the map of sectors and the directory of the compound file in memory, and a
-//! hostile file can be one large directory. What is read while it is opened is rationed by the
-//! size of the file; afterwards its streams are read piece by piece and need no ration.
+//! hostile file can be one large directory. Reading while it is opened is limited by the size of
+//! the file; afterwards its streams are read piece by piece and need no limit.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
@@ -11,17 +11,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Enough for every directory seen, thousands of streams.
 const DIRECTORY: u64 = 4 << 20;
 
-/// A reader with a ration.
+/// A reader with a read limit.
 pub(super) struct Rationed<R> {
     inner: R,
     ration: Arc<AtomicU64>,
 }
 
-/// Ends the ration of a reader that was given away.
+/// Handle that ends the read limit of a reader that was given away.
 pub(super) struct Ration(Arc<AtomicU64>);
 
 impl<R> Rationed<R> {
-    /// A ration for opening a compound file of this length: its map of sectors takes a 128th.
+    /// Returns a reader with a limit for opening a compound file of this length: its map of sectors
+    /// takes a 128th.
     pub(super) fn new(inner: R, length: u64) -> (Self, Ration) {
         let ration = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
         (

@@ -12,7 +12,7 @@ use super::layout::{self, Source, Wanted};
 use super::{Beside, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
 use crate::names::{FileName, Shown};
 
-/// One pass: what the package takes from one of its cabinets.
+/// One pass: the files that the package takes from one of its cabinets.
 pub(super) struct Pass<'a> {
     pub(super) code_page: CodePage,
     pub(super) cabinet: &'a layout::Cabinet,
@@ -135,14 +135,14 @@ fn open_beside(
     }
 }
 
-/// A file of the cabinet that the package lays down.
+/// A file of the cabinet that the package installs.
 struct Delivery<'a> {
     entry: Entry,
     file: &'a PackagedFile,
     md5: Option<[u8; 16]>,
 }
 
-/// Delivers the files of one folder and returns where its area ends, as far as it was read.
+/// Delivers the files of one folder and returns the end of its area, as far as it was read.
 fn deliver_folder<R: Read + Seek>(
     cabinet: &mut Cabinet<R>,
     number: usize,
@@ -168,7 +168,7 @@ fn deliver_folder<R: Read + Seek>(
     for delivery in &deliveries {
         let gap = u64::from(delivery.entry.start).checked_sub(at);
         match (gap, delivery.file.size) {
-            // A file without bytes may stand anywhere.
+            // A file without bytes may be anywhere.
             (_, 0) => deliver_file(&mut blocks, delivery, sink)?,
             (None, _) => return Err(InstallerError::damaged(place, "two files share bytes")),
             (Some(gap), size) => {
@@ -198,7 +198,7 @@ fn deliver_file<R: Read>(
     })?;
     target.flush().map_err(writing)?;
     let found = hash.map(|hash| <[u8; 16]>::from(hash.finalize()));
-    // Some tools tell no hash, but zeros, for a file without bytes.
+    // Some tools give no hash, but zeros, for a file without bytes.
     match file.size == 0 || found == *md5 {
         true => Ok(()),
         false => {

@@ -1,17 +1,18 @@
-//! The few records of a run, safe across a crash.
+//! Journal of a run: its few records, safe across a crash.
 //!
-//! A journal is a text file in the run's folder, only ever appended to. Each record is one line:
+//! A journal is a text file in the run's directory, only ever appended to. Each record is one line:
 //!
 //! ```text
 //! <number, from 1> <checksum, 16 hexadecimal digits> <record, one line of JSON>
 //! ```
 //!
 //! The checksum is the beginning of the SHA-256 over the checksum of the line before, the number
-//! and the JSON, so a line can neither change nor move unseen. At most the last line can be torn
-//! by a death; it is then as if it had not been written. Anything else that does not check is
-//! damage, which is told and never guessed at.
+//! and the JSON, so a line can neither change nor move unseen. At most the last line can be torn by
+//! a crash; it is then as if it had not been written. Anything else that does not check is damage,
+//! which is reported and never guessed at.
 //!
-//! The journal says *that* a run is due in a direction. How far it got, only the slots say.
+//! The journal records *that* a run has to be finished, and in which direction. Only the slots show
+//! how far it got.
 
 mod state;
 mod writer;
@@ -28,102 +29,102 @@ use crate::plan::PlannedRollup;
 pub use state::{Aside, Damaged, Run, RunState, aside, next_number, runs, sound_and_damaged};
 pub use writer::{RESERVE, Writer};
 
-/// The version of the journal's format.
+/// Version of the journal's format.
 pub const FORMAT: u32 = 1;
-/// The longest journal that is read, in bytes.
+/// Length of the longest journal that is read, in bytes.
 const LONGEST: u64 = 64 * 1024 * 1024;
 
-/// What one line of the journal says, with the time it was written.
+/// Record in one line of the journal, with the time at which it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When, UTC.
+    /// Time, UTC.
     pub at: String,
-    /// What.
+    /// The record.
     #[serde(flatten)]
     pub record: Record,
 }
 
-/// One record.
+/// Record of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
-    /// This folder is a run.
+    /// First record: the directory is a run.
     Opened(Box<Opened>),
-    /// Staging is whole: everything is on disk and was read back.
+    /// End of staging: everything is on disk and was read back.
     Staged {
         /// SHA-256 over all `new` objects as they were staged.
         new: Digest,
     },
-    /// From here on `resume` and `undo` are due.
+    /// Start of the commit: from here on `resume` or `undo` is required.
     Committing,
-    /// A person did a manual step.
+    /// Answer to a manual step.
     Confirmed {
         /// The step's id.
         step: String,
-        /// Who said so.
+        /// Person who answered.
         by: String,
-        /// What was said.
+        /// The answer.
         answer: Answer,
     },
-    /// An unfinished run goes in this direction from here on.
+    /// New direction of an unfinished run from here on.
     Turned {
-        /// Where to.
+        /// The direction.
         direction: Direction,
-        /// Why.
+        /// Reason.
         why: String,
     },
-    /// A finished run goes back.
+    /// Start of the rollback of a finished run.
     Reopened {
-        /// Why.
+        /// Reason.
         why: String,
-        /// The operator's files that will move along, as they were found then.
+        /// Unmanaged files that will move along, as they were found then.
         travellers: Vec<RelPath>,
     },
-    /// At rest.
+    /// End of the run: clean.
     Closed {
-        /// How it ended.
+        /// Outcome of the run.
         outcome: Outcome,
-        /// The measured digest of what stands at the live paths.
+        /// Measured digest of the objects at the live paths.
         measured: Digest,
-        /// Where it was closed as it stood: who did, and why.
+        /// Person and reason, if it was closed in its current state.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         accepted: Option<Accepted>,
     },
 }
 
-/// Who took what stands for true, and why.
+/// Person who accepted the current state, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
-    /// Who.
+    /// Person.
     pub by: String,
-    /// Why, in their words.
+    /// Reason, in their words.
     pub reason: String,
     /// The live paths that the run left empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub empty: Vec<Emptied>,
 }
 
-/// A live path at which a run set something aside, and at which nothing stood any more.
+/// Live path whose object a run moved to its slot, and at which nothing existed any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Emptied {
     /// The live path.
     pub live: RelPath,
-    /// Where its slot keeps what stood there.
+    /// Path in the slot at which the object is kept.
     pub kept: RelPath,
 }
 
 /// The first record of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// [`FORMAT`].
+    /// Format version, [`FORMAT`].
     pub format: u32,
     /// Version of the program.
     pub tool: String,
-    /// Who.
+    /// User who started the run.
     pub user: String,
-    /// Where from.
+    /// Machine on which it was started.
     pub host: String,
-    /// What the run is of: enough for later runs, without this one's plan.
+    /// Subject of the run: enough for later runs, without this one's plan.
     #[serde(flatten)]
     pub about: About,
     /// Digest of the plan.
@@ -132,20 +133,20 @@ pub struct Opened {
     pub confirmed: Vec<String>,
 }
 
-/// What a run is of.
+/// Subject of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum About {
     /// A rollup.
     Rollup(PlannedRollup),
-    /// What lies on disk is taken for true.
+    /// Accepted drift: the state on disk counts as correct.
     Accept {
-        /// Why.
+        /// Reason.
         reason: String,
     },
 }
 
-/// Which way a run goes.
+/// Direction of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
@@ -179,33 +180,33 @@ pub enum Outcome {
     Accepted,
 }
 
-/// Why a journal cannot be used.
+/// Reason why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalFault {
-    /// Something in it was changed, lost or moved.
+    /// Damage: a line was changed, lost or moved.
     #[error("the journal `{path}` is damaged in line {line}: {what}")]
     Damaged {
-        /// Which journal.
+        /// Path of the journal.
         path: String,
         /// The line, from 1.
         line: usize,
-        /// What does not check.
+        /// Description of the damage.
         what: &'static str,
     },
-    /// Written by a later version.
+    /// Journal of a later version.
     #[error("the journal `{path}` has format {format}; this rollup understands format {FORMAT}")]
     TooNew {
-        /// Which journal.
+        /// Path of the journal.
         path: String,
         /// Its format.
         format: u32,
     },
-    /// The disk refused.
+    /// Error of the disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-/// A journal as it was read: the good records, and where they end.
+/// Journal as it was read: the good records, and where they end.
 #[derive(Debug, Default)]
 pub struct Journal {
     /// The records, oldest first.
@@ -217,7 +218,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Reads the journal of a run; one that is not there is empty.
+    /// Reads the journal of a run; one that does not exist is empty.
     pub fn read(tree: &Tree, at: &RelPath) -> Result<Self, JournalFault> {
         let text = match tree.file(at) {
             Err(error) if error.is_missing() => return Ok(Self::default()),
@@ -277,12 +278,12 @@ impl Journal {
         Ok(())
     }
 
-    /// The last good record.
+    /// Returns the last good record.
     pub fn last(&self) -> Option<&Record> {
         self.entries.last().map(|entry| &entry.record)
     }
 
-    /// Whether a manual step stands as done (or skipped) at this point.
+    /// Returns the latest answer to a manual step, if there is one.
     pub fn confirmed(&self, step: &str) -> Option<Answer> {
         self.entries
             .iter()
@@ -297,7 +298,7 @@ impl Journal {
             })
     }
 
-    /// The rollup that the run is of, where it is of one.
+    /// Returns the rollup that the run is of; `None` for a run that accepts drift.
     pub fn rollup(&self) -> Option<&PlannedRollup> {
         match &self.opened()?.about {
             About::Rollup(rollup) => Some(rollup),
@@ -305,7 +306,7 @@ impl Journal {
         }
     }
 
-    /// The record that opened the run.
+    /// Returns the record that opened the run.
     pub fn opened(&self) -> Option<&Opened> {
         match &self.entries.first()?.record {
             Record::Opened(opened) => Some(opened),
@@ -314,7 +315,8 @@ impl Journal {
     }
 }
 
-/// A format later than ours, before the rest of the record is looked at.
+/// Returns the format of a record if it is later than [`FORMAT`], without reading the rest of the
+/// record.
 fn later_format(json: &str) -> Option<u32> {
     #[derive(Deserialize)]
     struct Format {

@@ -1,4 +1,4 @@
-//! What the runs of a deployment came to, told by their journals.
+//! States of the runs of a deployment, read from their journals.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,34 +7,34 @@ use crate::deployment::tree::{DiskError, Kind, Tree, path};
 use crate::names::{Kb, RelPath};
 use crate::plan::ACCEPT;
 
-/// A run's folder and its journal.
+/// Directory of a run, and its journal.
 #[derive(Debug)]
 pub struct Run {
     /// The run's number.
     pub number: u32,
-    /// The rollup that the folder is named for; a run that accepts has none.
+    /// Rollup that the directory is named for; `None` for a run that accepts drift.
     pub kb: Option<Kb>,
-    /// The folder, below the deployment.
+    /// Its directory, below the deployment.
     pub folder: RelPath,
-    /// What its journal says.
+    /// Contents of its journal.
     pub journal: Journal,
 }
 
-/// Where a run stands, by the last good record of its journal.
+/// State of a run, by the last good record of its journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
-    /// It died while staging, or is staging now; nothing of the deployment has changed.
+    /// Staging in progress, or cut off by a crash; nothing of the deployment has changed.
     Staging,
-    /// Staged whole and not begun.
+    /// Staged completely and not begun.
     Staged,
-    /// Begun, and due in this direction.
+    /// Begun, and to be finished in this direction.
     Unfinished(Direction),
-    /// At rest.
+    /// Clean: ended with this outcome.
     Closed(Outcome),
 }
 
 impl RunState {
-    /// The word for it, in documents.
+    /// Returns the word for the state, in documents.
     pub fn word(self) -> &'static str {
         match self {
             RunState::Staging => "staging",
@@ -49,12 +49,12 @@ impl RunState {
 }
 
 impl Run {
-    /// As people name it: `0012-KB952076`.
+    /// Returns the name as shown to people, such as `0012-KB952076`.
     pub fn name(&self) -> &str {
         self.folder.name()
     }
 
-    /// Where it stands.
+    /// Returns the state of the run.
     pub fn state(&self) -> RunState {
         match self.journal.last() {
             None | Some(Record::Opened(_)) => RunState::Staging,
@@ -64,7 +64,7 @@ impl Run {
         }
     }
 
-    /// The run stands in the way of another one.
+    /// Returns whether the run must be ended before another one can start.
     pub fn is_open(&self) -> bool {
         !matches!(self.state(), RunState::Closed(_))
     }
@@ -84,16 +84,16 @@ impl Run {
     }
 }
 
-/// A run whose journal is damaged: it says nothing that can be relied on.
+/// Run whose journal is damaged: nothing in it can be relied on.
 #[derive(Debug)]
 pub struct Damaged {
-    /// The folder, below the deployment.
+    /// Its directory, below the deployment.
     pub folder: RelPath,
-    /// What does not check.
+    /// Damage in its journal.
     pub fault: JournalFault,
 }
 
-/// All runs of a deployment, oldest first.
+/// Returns all runs of a deployment, oldest first.
 pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
     let (runs, damaged) = sound_and_damaged(tree)?;
     match damaged.into_iter().next() {
@@ -102,7 +102,7 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
     }
 }
 
-/// All runs of a deployment, oldest first, and those whose journal is damaged.
+/// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
 pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalFault> {
     let folder = runs_folder();
     let mut runs = Vec::new();
@@ -132,7 +132,7 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
     Ok((runs, damaged))
 }
 
-/// The number of the next run: no folder had it yet, not even one that was set aside.
+/// Returns the number of the next run: no directory had it yet, not even a quarantined one.
 pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
     let names = tree.names(&runs_folder())?;
     let numbers = names
@@ -145,29 +145,28 @@ fn runs_folder() -> RelPath {
     path(".rollup/runs")
 }
 
-/// What was said when the folder of a run was set aside: it is no run any more.
+/// Note on the quarantined directory of a run: it is not a run any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Aside {
-    /// When, UTC.
+    /// Time, UTC.
     pub at: String,
-    /// Who.
+    /// Person who quarantined it.
     pub by: String,
-    /// Why, in their words.
+    /// Reason, in their words.
     pub reason: String,
-    /// What made the run unusable.
+    /// Fault that made the run unusable.
     pub because: String,
 }
 
 impl Aside {
-    /// The file in the folder that says it.
+    /// Name of the file in the directory that holds the note.
     pub const FILE: &str = "aside.toml";
-    /// What follows the run's name in the name of its folder.
+    /// Text that follows the run's name in the name of its directory.
     pub const SUFFIX: &str = ".aside";
     const LONGEST: u64 = 1024 * 1024;
 }
 
-/// The folders of runs that were set aside, by name, and what was said then, as far as it was
-/// written.
+/// Returns the names of the quarantined run directories, each with its note if one can be read.
 pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
     let folder = runs_folder();
     let mut aside = Vec::new();

@@ -13,11 +13,11 @@ pub struct Writer {
     at: RelPath,
     file: OwnFile,
     journal: Journal,
-    /// The path of the file that is given up when the disk is full.
+    /// Path of the reserve file, which is truncated when the disk is full.
     reserve: RelPath,
 }
 
-/// Bytes kept aside so that the journal can be ended on a full disk.
+/// Bytes reserved so that the journal can be ended on a full disk.
 pub const RESERVE: usize = 64 * 1024;
 
 impl Writer {
@@ -34,7 +34,7 @@ impl Writer {
         })
     }
 
-    /// Goes on with a journal that was read; the first record written cuts a torn line off.
+    /// Continues a journal that was read; the first record written cuts off a torn line.
     pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalFault> {
         let (at, reserve) = names(run);
         let journal = Journal::read(disk.tree(), &at)?;
@@ -47,12 +47,13 @@ impl Writer {
         })
     }
 
-    /// What stands in the journal so far.
+    /// Returns the journal so far.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Writes a record and brings it to disk, but for `opened`, which the barrier of staging does.
+    /// Writes a record and brings it to disk, except `opened`, which the sync of staging brings to
+    /// disk.
     pub fn write(&mut self, disk: &LockedDeployment, record: Record) -> Result<(), DiskError> {
         let synced = !matches!(record, Record::Opened(_));
         let at = jiff::Timestamp::now()
@@ -79,8 +80,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes behind the last good line, whatever an earlier failure left there. A full disk gets
-    /// back what was kept aside, and the line is written again from its start.
+    /// Writes after the last good line, regardless of what an earlier failure left there. On a full
+    /// disk the reserve is freed, and the line is written again from its start.
     fn append(&mut self, disk: &LockedDeployment, line: &[u8]) -> Result<(), DiskError> {
         let good = self.journal.good;
         self.file.cut(good)?;

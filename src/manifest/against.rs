@@ -1,4 +1,5 @@
-//! Whether a manifest fits a deployment: its names exist there, and its steps touch what they may.
+//! Checks of a manifest against a deployment: its names exist there, and its steps touch only what
+//! they may.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,11 +63,12 @@ struct Fit<'r, 's, 'd> {
     deployment: &'d Description,
     products: BTreeSet<Folded>,
     platforms: Vec<&'d str>,
-    /// Whether no server holds both roles.
+    /// Cache of `apart`: true if no server holds both roles.
     apart: BTreeMap<(RoleId, RoleId), bool>,
 }
 
-/// Whether no server holds both roles. One that nobody holds is told by itself.
+/// Returns true if no server holds both roles, but false if no server holds `one`: that has a
+/// finding of its own.
 fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
     let (ones, others) = (
         &deployment.roles[one.0].servers,
@@ -86,10 +88,10 @@ fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
     !ones.is_empty() && !fewer.iter().any(holds)
 }
 
-/// A name and the number of the list where it stands.
+/// Name, with the number of the list it is in.
 type InList<'d> = (usize, &'d Placed<String>);
 
-/// Names that mean the same as an earlier one, each with that one.
+/// Returns the names that mean the same as an earlier one, each after that one.
 fn repeated<'d, T: Ord>(
     names: impl Iterator<Item = (InList<'d>, T)>,
 ) -> Vec<(InList<'d>, InList<'d>)> {
@@ -105,7 +107,7 @@ fn repeated<'d, T: Ord>(
 }
 
 impl Fit<'_, '_, '_> {
-    /// Whether the rollup is for what stands here.
+    /// Checks that the rollup is for the product and version of the deployment.
     fn site(&mut self, rollup: &RollupDraft) {
         let deployment = self.deployment;
         if let Some(product) = rollup
@@ -151,7 +153,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    /// An item that can be installed, which a procedure cannot.
+    /// Checks that an item exists and can be installed, which a procedure cannot.
     fn installable(&mut self, wanted: &Placed<String>) {
         let Some(item) = self.item(wanted, self.deployment.item(&wanted.value)) else {
             return;
@@ -204,7 +206,7 @@ impl Fit<'_, '_, '_> {
                 self.member(step, *known_group, (name, *known), procedures);
             }
         }
-        // An action without groups has its finding already.
+        // An action that takes no groups has its finding already.
         let takes_groups = matches!(step.verb, Some(Verb::Uninstall | Verb::Install) | None);
         for (group, known) in step
             .groups
@@ -251,7 +253,7 @@ impl Fit<'_, '_, '_> {
         self.unknown(Code::NoSuchRole, "role", wanted, near);
     }
 
-    /// Whether any server of this deployment is meant by what the step says.
+    /// Checks that some server of the deployment is selected by the step's role and platform.
     fn nothing_there(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let named = step
@@ -278,7 +280,7 @@ impl Fit<'_, '_, '_> {
             _ if role.servers.is_empty() => {
                 format!("no server of `{site}` holds the role `{name}`")
             }
-            // A misspelled one is told by itself.
+            // A misspelled platform has a finding of its own.
             Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
                 return;
             }
@@ -295,7 +297,8 @@ impl Fit<'_, '_, '_> {
         finding.help("the step does nothing there");
     }
 
-    /// Whether any server has both the step's role and that of what the step is about.
+    /// Checks that some server holds both the step's role and the role of each service or item it
+    /// names.
     fn elsewhere(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let Some(on) = &step.on else { return };
@@ -343,7 +346,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    /// Groups and items under two of their names, and items beside a group that holds them.
+    /// Finds groups and items that a step names twice, by the same name or by two of their names.
     fn named_twice(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let groups = step.groups.iter().zip(&step.known.groups);
@@ -356,7 +359,7 @@ impl Fit<'_, '_, '_> {
                     .iter()
                     .zip(known)
                     .filter_map(|(name, item)| Some((name, (*item)?)));
-                // One that is in another group has its finding already.
+                // An item that is in another group has its finding already.
                 let members =
                     members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
                 members.map(move |(name, item)| ((list, name), item))
@@ -366,7 +369,7 @@ impl Fit<'_, '_, '_> {
         told.extend(repeated(items));
         for ((list, first), (other, second)) in told {
             let same = Folded::of(&first.value) == Folded::of(&second.value);
-            // Where the list is read, it is told that one word stands in it twice.
+            // One word twice in one list is reported when the list is read.
             if same && list == other {
                 continue;
             }
@@ -426,7 +429,7 @@ impl Fit<'_, '_, '_> {
         Some(group)
     }
 
-    /// A procedure, or whatever else has the name.
+    /// Returns the procedure, or any other item, of that name; reports a name that does not exist.
     fn procedure(&mut self, wanted: &Placed<String>, found: Option<ItemId>) -> Option<ItemId> {
         if found.is_none() {
             let near = self.reader.suggestion(self.deployment.items.len(), || {
@@ -572,7 +575,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    /// Every parameter that a procedure needs is stored or given.
+    /// Checks that every parameter that a procedure needs is stored or given.
     fn answers(&mut self, step: &StepDraft) {
         if step.verb != Some(Verb::Initialize) {
             return;
@@ -645,7 +648,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    /// Whole groups that hold more than what earlier steps removed.
+    /// Finds whole groups to install that hold more than what earlier steps removed.
     fn wider(&mut self, draft: &Draft) {
         let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
@@ -656,7 +659,7 @@ impl Fit<'_, '_, '_> {
             }
             let mut seen = BTreeSet::new();
             for (named, group) in step.groups.iter().zip(&step.known.groups) {
-                // The same group under two names is told by itself.
+                // The same group under two names has a finding of its own.
                 let Some(group) = group.filter(|group| seen.insert(*group)) else {
                     continue;
                 };
@@ -686,7 +689,7 @@ impl Fit<'_, '_, '_> {
         }
     }
 
-    /// Items on servers of a role, where no service of that role restarts afterwards.
+    /// Finds items that are replaced on servers of a role of which no service restarts afterwards.
     fn hosts(&mut self, draft: &Draft) {
         let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();

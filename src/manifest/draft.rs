@@ -1,5 +1,6 @@
-//! A manifest as far as it could be read, every value with its place. What is missing or could not
-//! be read is `None` and has its finding already, so the checks look only at what is there.
+//! A manifest as far as it could be read, every value with its place. A value that is missing or
+//! could not be read is `None` and has its finding already, so the checks look only at what is
+//! there.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ pub(super) struct Draft {
     pub(super) prerequisites: Vec<PrerequisiteDraft>,
     pub(super) steps: Vec<StepDraft>,
     pub(super) payload: TableDraft,
-    /// What the names of all steps come to in the deployment.
+    /// Summary of the names of all steps, looked up in the deployment.
     pub(super) known: AllKnown,
 }
 
@@ -33,11 +34,11 @@ pub(super) struct RollupDraft {
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
     pub(super) reviewed: Option<Placed<String>>,
-    /// Where each key stands.
+    /// Place of each key.
     pub(super) keys: KeySpans,
 }
 
-/// Where the keys of a table stand.
+/// Places of the keys of a table.
 pub(super) type KeySpans = BTreeMap<&'static str, Span>;
 
 pub(super) struct PrerequisiteDraft {
@@ -60,7 +61,7 @@ pub(super) enum ConditionDraft {
     },
 }
 
-/// What a step does, by its name.
+/// Action of a step, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Uninstall,
@@ -81,10 +82,10 @@ pub(super) type Members = Vec<(Named, Vec<Named>)>;
 /// Answers by procedure and name; each with the place of its name.
 pub(super) type Answers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)>;
 
-/// A step with every key that any action has; which of them it may have was checked while reading.
+/// Step with every key that any action has; which of them it may have was checked while reading.
 pub(super) struct StepDraft {
     pub(super) header: Span,
-    /// Where each key stands.
+    /// Place of each key.
     pub(super) keys: KeySpans,
     pub(super) id: Option<Placed<String>>,
     pub(super) title: Option<String>,
@@ -94,7 +95,7 @@ pub(super) struct StepDraft {
     pub(super) removed_by: Option<Placed<String>>,
     pub(super) files: Vec<Placed<FileName>>,
     pub(super) others: Option<Span>,
-    /// Worked out by the checks of the file table.
+    /// Filled in by the checks of the file table.
     pub(super) other_names: Vec<FileName>,
     pub(super) to: Option<To>,
     pub(super) parameters: Answers,
@@ -105,20 +106,20 @@ pub(super) struct StepDraft {
     pub(super) undo: Option<String>,
     pub(super) optional: bool,
     pub(super) torn: Torn,
-    /// What its names stand for in the deployment, looked up before the checks.
+    /// Objects of the deployment that its names refer to, looked up before the checks.
     pub(super) known: Known,
 }
 
-/// What of a step could not be read. A check is silent only about what this could bear upon.
+/// Parts of a step that could not be read. A check is silent only about what these could affect.
 #[derive(Default)]
 pub(super) struct Torn {
-    /// Its items, groups or `removed_by`, or on which servers they are meant.
+    /// Its items, groups or `removed_by`, or the servers they are meant for.
     pub(super) targets: bool,
     /// A file's name.
     pub(super) files: bool,
-    /// Its service, or on which servers it is meant.
+    /// Its service, or the servers it is meant for.
     pub(super) service: bool,
-    /// How a person takes it back.
+    /// Instructions to undo it.
     pub(super) undo: bool,
 }
 
@@ -133,7 +134,7 @@ pub(super) struct TableDraft {
     /// `[payload]`, if there is one.
     pub(super) header: Option<Span>,
     pub(super) rows: Vec<RowDraft>,
-    /// A row's name could not be read.
+    /// True if the name of a row could not be read.
     pub(super) nameless: bool,
     /// `[payload.sha256]`, if there is one.
     pub(super) pins_header: Option<Span>,
@@ -148,37 +149,37 @@ pub(super) struct RowDraft {
     pub(super) platform: Option<Placed<String>>,
     pub(super) version: Option<String>,
     pub(super) unused: Option<Placed<String>>,
-    /// Something of it could not be read, so nothing is said about what it lacks.
+    /// True if part of it could not be read, so nothing is reported as missing from it.
     pub(super) torn: bool,
 }
 
 impl StepDraft {
-    /// Where to point when the whole step is meant: its id, else its header.
+    /// Returns the place of a finding about the whole step: its id, else its header.
     pub(super) fn place(&self) -> Span {
         self.id
             .as_ref()
             .map_or_else(|| self.header.clone(), |id| id.span.clone())
     }
 
-    /// What to call it in a message, of which there may be one for each of its items.
+    /// Returns its short name for a message, of which there may be one for each of its items.
     pub(super) fn name(&self) -> &str {
         self.id.as_ref().map_or("this step", |id| brief(&id.value))
     }
 
-    /// What to call it at the beginning of a sentence: its id in quotes, where it has one.
+    /// Returns its name for the beginning of a sentence: its id in quotes, if it has one.
     pub(super) fn shown(&self) -> String {
         self.id
             .as_ref()
             .map_or_else(|| "this step".to_owned(), |id| format!("`{}`", id.value))
     }
 
-    /// Whether it may select items that could not be read.
+    /// Returns whether it may select items that could not be read.
     pub(super) fn hides_targets(&self) -> bool {
         self.torn.targets
             || (self.verb.is_none() && self.service.is_none() && self.files.is_empty())
     }
 
-    /// Whether it may be about a service that could not be read.
+    /// Returns whether it may be about a service that could not be read.
     pub(super) fn hides_service(&self) -> bool {
         self.torn.service || (self.verb.is_none() && !self.names_items() && self.files.is_empty())
     }
@@ -189,7 +190,7 @@ impl StepDraft {
 }
 
 impl Draft {
-    /// The manifest, if nothing is missing.
+    /// Returns the manifest, if nothing is missing.
     pub(super) fn finish(mut self, source: &Source) -> Option<Manifest> {
         self.spell_references();
         let line = |span: &Span| source.line(span.start);
@@ -217,7 +218,7 @@ impl Draft {
 }
 
 impl Draft {
-    /// The file table, as far as it could be read.
+    /// Returns the file table, as far as it could be read.
     pub(super) fn file_table(self, source: &Source) -> FileTable<'static> {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {
@@ -240,7 +241,7 @@ impl Draft {
         }
     }
 
-    /// `removed_by` names a step in the spelling of that step.
+    /// Gives each `removed_by` the spelling of the step that it names.
     fn spell_references(&mut self) {
         let ids: BTreeMap<Folded, String> = self
             .steps
@@ -261,7 +262,7 @@ impl Draft {
 }
 
 impl RollupDraft {
-    /// The article's revision; 1.0 where it names none.
+    /// Returns the article's revision; 1.0 if it names none.
     pub(super) fn revision(&self) -> Version {
         self.revision
             .clone()
@@ -412,7 +413,7 @@ impl StepDraft {
             .map(|platform| platform.value.clone())
     }
 
-    /// The platform where no role stands beside it.
+    /// Returns the platform, unless the step also names a role.
     fn free_platform(&self) -> Option<String> {
         self.platform().filter(|_| self.on.is_none())
     }

@@ -1,4 +1,5 @@
-//! Checks of what items go through: what goes should come back, once, and after what it requires.
+//! Checks of items through all steps: what is removed should be installed again, once, and after
+//! what it requires.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +9,12 @@ use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
 use crate::names::Folded;
 
-/// What a deployment's aliases bear upon; without one, only what the words themselves prove.
+/// Checks the selections. The aliases of a deployment count; without a deployment, only what the
+/// words themselves prove is reported.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     if selections_known(draft) {
         match deployment {
-            // Names that the deployment does not have are told first; what they would prove is
+            // Names that the deployment does not have are reported first; what they would prove is
             // unknown.
             Some(deployment) if draft.known.whole => resolved_flow(reader, draft, deployment),
             Some(_) => {}
@@ -23,12 +25,13 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
     }
 }
 
-/// Whether every selection could be read; one that could not may be the one that puts things back.
+/// Returns whether every selection could be read; one that could not may be the one that installs
+/// things again.
 pub(super) fn selections_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_targets)
 }
 
-/// With a deployment the selections are sets of items, and the answer is exact.
+/// Checks the selections as sets of items; the deployment makes this exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<Folded, usize> = ids
@@ -71,8 +74,8 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
     }
 }
 
-/// What a manifest's own words say. A group may be called by an alias, and then the words prove
-/// nothing.
+/// Checks the selections by the manifest's own words. A group may be named by an alias, and then
+/// the words prove nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     let mut later = Words::default();
     let mut referred: BTreeSet<Folded> = BTreeSet::new();
@@ -126,7 +129,8 @@ impl Words {
         words
     }
 
-    /// With `prefixes`, every group above a named one or above a named item counts as well.
+    /// Adds the selection of a step. With `prefixes`, every group above a named one or above a
+    /// named item counts as well.
     fn add(&mut self, step: &StepDraft, prefixes: bool) {
         self.groups
             .extend(step.groups.iter().map(|group| Folded::of(&group.value)));
@@ -150,7 +154,7 @@ impl Words {
         self.groups.is_subset(&other.groups)
     }
 
-    /// What a step selects and these words do not.
+    /// Returns what a step selects and these words do not.
     fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
         let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
         let groups = step
@@ -173,7 +177,7 @@ impl Words {
     }
 }
 
-/// A path and every path above it.
+/// Returns a path and every path above it.
 fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
     let cuts = path
         .match_indices('/')
@@ -213,7 +217,7 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
     }
 }
 
-/// Steps that put back what an earlier one put back, where nothing was removed in between.
+/// Finds steps that reinstall what an earlier one reinstalled, if nothing was removed in between.
 fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut back: BTreeMap<Folded, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
@@ -238,8 +242,9 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// Items that are uninstalled although they are gone. A step for some servers only says nothing
-/// about the others, and an `install` that is not understood may have brought everything back.
+/// Finds items that are uninstalled although they are gone. A step for only some servers proves
+/// nothing about the others, and an `install` that is not understood may have reinstalled
+/// everything.
 fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut gone: BTreeMap<Result<ItemId, Folded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
@@ -247,8 +252,8 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
         match step.verb {
             Some(Verb::Uninstall) if everywhere => {
                 for (item, known) in step.named_items() {
-                    // What the deployment does not know by its aliases is the same where the word
-                    // is.
+                    // An item that the deployment does not know, not even by an alias, is the same
+                    // if the word is the same.
                     if let Some(by) = gone.insert(known.ok_or_else(|| Folded::of(&item.value)), at)
                         && by != at
                     {

@@ -1,5 +1,5 @@
-//! Checks of what comes into the share, against what is installed from there: an item is installed
-//! from the file that lies in the share at that step.
+//! Checks of what is copied to the share against what is installed from there: an item is installed
+//! from the file that is in the share at that step.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,8 @@ use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{FileName, Folded};
 
-/// What a manifest does with items, seen from the share. Every name is known to the deployment.
+/// Checks what a manifest does with items, from the view of the share. The deployment knows every
+/// name.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step that could not be read may be the one that installs.
     if !selections_known(draft) {
@@ -49,7 +50,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     }
 }
 
-/// The files that a step copies, each with the place to point at.
+/// Returns the files that a step copies, each with the place to point at.
 fn copied(step: &StepDraft) -> Vec<Placed<FileName>> {
     let others = step.others.iter().flat_map(|span| {
         step.other_names.iter().map(move |name| Placed {
@@ -70,7 +71,7 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>>
     from
 }
 
-/// The first and the last step that installs an item. Of a whole group a step installs what the run
+/// First and last step that installs each item. Of a whole group, a step installs what the run
 /// removed before.
 struct Installed(BTreeMap<ItemId, (usize, usize)>);
 
@@ -91,7 +92,7 @@ impl Installed {
     }
 }
 
-/// The steps by their ids; of two with one id the first.
+/// Returns the steps by their ids; of two with one id the first.
 fn ids(draft: &Draft) -> BTreeMap<Folded, &StepDraft> {
     draft
         .steps
@@ -117,7 +118,7 @@ fn put_back<'d>(
     Cow::Owned(items)
 }
 
-/// A new installer lies in the share: its item is installed from it later, or not.
+/// Reports a new installer in the share if its item is not installed from it later.
 fn arrived(
     reader: &mut Reader<'_>,
     draft: &Draft,
@@ -178,9 +179,10 @@ fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<
         .help("correct the name here, or the item's `installer` in `deployment.toml`");
 }
 
-/// Whatever is installed or run finds in place what it requires, or it comes in the same batch.
+/// Checks that everything that is installed or run finds its requirements in place or in the same
+/// batch.
 fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
-    // A step for some servers only says nothing about the others.
+    // A step for only some servers proves nothing about the others.
     let narrowed = |step: &StepDraft| step.on.is_some() || step.platform.is_some();
     if draft
         .steps

@@ -1,37 +1,37 @@
-//! What the names of the steps stand for in the deployment that a manifest is checked against.
+//! Objects that the names of the steps refer to, in the deployment that a manifest is checked
+//! against.
 //!
-//! Most checks of what items go through ask for the same names again, so each is looked up once,
-//! before them.
+//! Most checks of the items need the same names, so each is looked up once, before them.
 
 use std::collections::BTreeSet;
 
 use super::draft::*;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind};
 
-/// How many items all steps together may select, what these require counted in: every check of what
-/// items go through walks them all, step by step. A hundred thousand items that are taken out and
-/// put back are a tenth of it.
+/// Maximum number of items that all steps together may select, including what these require: every
+/// check of the items walks them all, step by step. Removing a hundred thousand items and
+/// installing them again takes a tenth of it.
 const MOST_SELECTED: usize = 4_000_000;
 
-/// What the names of a step stand for; `None` where the deployment has nothing of that name, or
-/// none is at hand.
+/// Objects that the names of a step refer to; `None` if the deployment has nothing of that name, or
+/// if there is no deployment.
 #[derive(Default)]
 pub(super) struct Known {
-    /// Beside the step's groups.
+    /// Parallel to the step's groups.
     pub(super) groups: Vec<Option<GroupId>>,
-    /// Beside the step's items: the group of each list, and its members.
+    /// Parallel to the step's items: the group of each list, and its members.
     pub(super) items: Vec<(Option<GroupId>, Vec<Option<ItemId>>)>,
-    /// The components that the step names, one by one or by their groups; none where the steps
-    /// select too many.
+    /// Components that the step names, one by one or by their groups; none if the steps select too
+    /// many.
     pub(super) selected: BTreeSet<ItemId>,
 }
 
-/// What the names of all steps come to.
+/// Summary of the names of all steps.
 #[derive(Default)]
 pub(super) struct AllKnown {
-    /// The position of the step at which the steps have selected more items than anybody can run.
+    /// Position of the step at which the steps have selected more items than can be checked.
     pub(super) too_many_at: Option<usize>,
-    /// Whether the deployment has every item and group that steps install or uninstall, and not too
+    /// True if the deployment has every item and group that steps install or uninstall, and not too
     /// many of them are selected.
     pub(super) whole: bool,
 }
@@ -79,7 +79,7 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
         };
         1 + item.requires.len() + needs
     };
-    // A group stands behind the one above it.
+    // A group comes after its parent in the list.
     let mut below: Vec<usize> = vec![0; deployment.groups.len()];
     for (at, group) in deployment.groups.iter().enumerate().rev() {
         let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
@@ -113,7 +113,7 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
 }
 
 impl Known {
-    /// The items and procedures that the step names one by one.
+    /// Returns the items and procedures that the step names one by one.
     pub(super) fn named(&self) -> impl Iterator<Item = ItemId> {
         self.items
             .iter()
@@ -144,7 +144,7 @@ impl Known {
 }
 
 impl StepDraft {
-    /// The components that the step takes away.
+    /// Returns the components that the step removes.
     pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
         static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
         match self.verb {
@@ -153,7 +153,7 @@ impl StepDraft {
         }
     }
 
-    /// The names of items that the step gives, each with what it stands for.
+    /// Returns the names of items that the step gives, each with the item it refers to.
     pub(super) fn named_items(&self) -> impl Iterator<Item = (&Named, Option<ItemId>)> {
         let lists = self.items.iter().zip(&self.known.items);
         lists.flat_map(|((_, names), (_, known))| names.iter().zip(known.iter().copied()))

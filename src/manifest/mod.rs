@@ -1,8 +1,9 @@
-//! What the author wrote, and what we may rely on once it is checked.
+//! The manifest as the author wrote it, and the facts that other modules may rely on once it is
+//! checked.
 //!
-//! A manifest is the TOML file of one rollup. It has two shapes: the spanned table, where every
-//! mistake is found and shown at its place, and [`Manifest`], which is what survives the checks.
-//! Later stages ask nothing again; they only resolve names against a deployment.
+//! A manifest is the TOML file of one rollup. It has two shapes: the spanned table, in which every
+//! mistake is found and shown at its place, and [`Manifest`], which exists only after the checks.
+//! Later stages check nothing again; they only resolve names against a deployment.
 
 mod against;
 mod compare;
@@ -33,13 +34,13 @@ use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
 pub struct Manifest {
     /// Identity and relations.
     pub rollup: Rollup,
-    /// What must be so before anything is staged, in the document's order.
+    /// Conditions that must hold before anything is staged, in the document's order.
     pub prerequisites: Vec<Prerequisite>,
     /// The actions, in the document's order, which is the order of the run.
     pub steps: Vec<Step>,
     /// The file table with its pins, in the document's order.
     pub files: Vec<PayloadFile>,
-    /// Where `[payload]` stands in the document.
+    /// Place of `[payload]` in the document.
     pub payload: Span,
     /// SHA-256 of the manifest's bytes.
     pub digest: Digest,
@@ -48,9 +49,9 @@ pub struct Manifest {
 /// `[rollup]` and `[article]`: what the rollup is, and how it relates to others.
 #[derive(Debug, Clone)]
 pub struct Rollup {
-    /// Identifies the rollup, together with the revision.
+    /// KB number, which identifies the rollup together with the revision.
     pub kb: Kb,
-    /// The article's revision; `1.0` where the manifest gives none.
+    /// The article's revision; `1.0` if the manifest gives none.
     pub revision: Version,
     /// A label for people.
     pub title: String,
@@ -62,37 +63,37 @@ pub struct Rollup {
     pub scope: Option<String>,
     /// The day of release, `YYYY-MM-DD`.
     pub released: Option<String>,
-    /// Where the article is.
+    /// Address of the article.
     pub url: Option<String>,
     /// The day the article was last reviewed, `YYYY-MM-DD`.
     pub reviewed: Option<String>,
-    /// Rollups all of which is in this one.
+    /// Rollups that are completely contained in this one.
     pub includes: Vec<Kb>,
     /// Rollups that must not be applied any more.
     pub replaces: Vec<Kb>,
-    /// Rollups that must be in force, or included by one in force.
+    /// Rollups that must be applied, or included by an applied one.
     pub requires: Vec<Kb>,
-    /// What it mends, for preview and report.
+    /// Faults that it fixes, for preview and report.
     pub fixes: Vec<String>,
-    /// What the operator should know, for preview and report.
+    /// Notes to the operator, for preview and report.
     pub notes: Vec<String>,
-    /// The line of each key of `[rollup]` and `[article]` that is there, from 1.
+    /// Line of each key of `[rollup]` and `[article]` that is there, from 1.
     pub lines: KeyLines,
 }
 
-/// On which lines the keys of a table stand, from 1.
+/// Lines of the keys of a table, from 1.
 pub type KeyLines = BTreeMap<&'static str, u32>;
 
-/// A condition on the deployment, with the line it stands on.
+/// Condition on the deployment, with its line.
 #[derive(Debug, Clone)]
 pub struct Prerequisite {
     /// The line in the manifest, from 1.
     pub line: u32,
-    /// What is asked.
+    /// Condition that must hold.
     pub condition: Condition,
 }
 
-/// What a prerequisite asks.
+/// Conditions that a prerequisite can ask for.
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// Another product, at least at this service pack on every server that has it; with `on`, every
@@ -100,7 +101,7 @@ pub enum Condition {
     Product {
         /// The product's name.
         product: String,
-        /// The lowest service pack that will do; 0 where none is named.
+        /// The lowest service pack that is accepted; 0 if none is named.
         service_pack: u32,
         /// The role whose servers must all have it.
         on: Option<String>,
@@ -110,9 +111,9 @@ pub enum Condition {
         /// The item's name or alias.
         item: String,
     },
-    /// What only a person can check; asked before anything is staged.
+    /// A question that only a person can answer; asked before anything is staged.
     Confirm {
-        /// What `--confirm ID` names.
+        /// Id that `--confirm ID` names.
         id: String,
         /// The question.
         question: String,
@@ -124,40 +125,40 @@ pub enum Condition {
 pub struct Step {
     /// The author's name for it; unique without regard to case.
     pub id: String,
-    /// What it is for, in the author's words; the id where there is none.
+    /// Purpose, in the author's words; the id if there is none.
     pub title: String,
     /// The line in the manifest on which the step begins, from 1.
     pub line: u32,
-    /// The line of each of its keys that is there, from 1.
+    /// Line of each of its keys that is there, from 1.
     pub lines: KeyLines,
-    /// What it does.
+    /// Action of the step.
     pub action: Action,
 }
 
-/// What a step does.
+/// Actions that a step can have.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Removes items as one batch.
     Uninstall(Selection),
-    /// Puts items in place as one batch.
+    /// Installs items as one batch.
     Install(InstallTargets),
-    /// Puts payload files somewhere.
+    /// Copies payload files.
     Copy {
-        /// Which ones.
+        /// Files to copy.
         files: CopyFiles,
-        /// Where to.
+        /// Target of the copy.
         to: CopyTarget,
     },
     /// Runs installer packages on every server of a role, outside the console.
     Run {
         /// The packages, in order.
         files: Vec<Listed>,
-        /// Where.
+        /// Servers to run them on.
         on: Servers,
     },
     /// Runs procedures as one batch.
     Initialize {
-        /// Which ones.
+        /// Procedures to run.
         items: Selection,
         /// Parameters given here, by procedure as the author wrote its name; they win over stored
         /// ones.
@@ -165,30 +166,30 @@ pub enum Action {
     },
     /// Changes a service on one server after another.
     Service {
-        /// How.
+        /// Change to the service.
         verb: ServiceVerb,
         /// The service's name or alias.
         service: String,
-        /// The role; the service's own where the step names none.
+        /// The role; the service's own if the step names none.
         on: Option<Servers>,
-        /// Narrows to the servers of this platform where there is no `on` either.
+        /// Platform to which the servers are narrowed if there is no `on` either.
         platform: Option<String>,
     },
-    /// What only a person can do: the run waits.
+    /// A task for a person; the run waits for it.
     Manual {
-        /// What to do.
+        /// Task to do.
         instructions: String,
-        /// How to take it back; without it the step is a point of no return.
+        /// Instructions to roll it back; without them the step is a point of no return.
         undo: Option<String>,
-        /// Whether it may be skipped.
+        /// True if it may be skipped.
         optional: bool,
-        /// Whose servers are shown with the instructions.
+        /// Servers that are shown with the instructions.
         on: Option<Servers>,
     },
 }
 
 impl Action {
-    /// The word that the language has for it, such as `uninstall`.
+    /// Returns the keyword of the language, such as `uninstall`.
     pub fn keyword(&self) -> &'static str {
         match self {
             Action::Uninstall(_) => "uninstall",
@@ -211,7 +212,7 @@ impl Action {
 /// `start`, `stop`, `restart`, `enable` or `disable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceVerb {
-    /// Makes it run; refused where it is disabled.
+    /// Makes it run; refused if it is disabled.
     Start,
     /// Makes it not run.
     Stop,
@@ -219,7 +220,7 @@ pub enum ServiceVerb {
     Restart,
     /// Lets it be started.
     Enable,
-    /// Keeps it from being started; what runs goes on.
+    /// Keeps it from being started; if it runs, it goes on.
     Disable,
 }
 
@@ -239,9 +240,9 @@ pub struct Selection {
     pub items: Vec<GroupItems>,
     /// `groups = [...]`: everything below.
     pub groups: Vec<Listed>,
-    /// Only instances on servers of this role, where the step has `on` or `platform`.
+    /// Servers whose instances are selected, if the step has `on`, maybe narrowed by `platform`.
     pub on: Option<Servers>,
-    /// Only instances on servers of this platform, where the step has no `on`.
+    /// Platform of the servers whose instances are selected, if the step has no `on`.
     pub platform: Option<String>,
 }
 
@@ -254,21 +255,21 @@ pub struct GroupItems {
     pub names: Vec<Listed>,
 }
 
-/// A name in a list, with the line it stands on.
+/// Name in a list, with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// As the author spelled it.
+    /// Name as the author spelled it.
     pub name: String,
     /// The line in the manifest, from 1.
     pub line: u32,
 }
 
-/// What an `install` step puts in place.
+/// Targets of an `install` step.
 #[derive(Debug, Clone)]
 pub enum InstallTargets {
-    /// These.
+    /// Named items and groups.
     Chosen(Selection),
-    /// Exactly what an earlier step removed, where it was.
+    /// Exactly what an earlier step removed, at its former place.
     RemovedBy {
         /// The id of that step, in the spelling of that step.
         step: String,
@@ -277,30 +278,30 @@ pub enum InstallTargets {
     },
 }
 
-/// What a `copy` step copies.
+/// Files of a `copy` step.
 #[derive(Debug, Clone)]
 pub enum CopyFiles {
-    /// These; each stands in the file table.
+    /// Named files; each is in the file table.
     Named(Vec<Listed>),
     /// The rows that no other step copies or runs and that are not `unused`.
     Others {
-        /// Their names in the table's spelling, already worked out.
+        /// Names in the table's spelling, already resolved.
         names: Vec<FileName>,
         /// The line of the key.
         line: u32,
     },
 }
 
-/// Where a `copy` step copies to.
+/// Target of a `copy` step.
 #[derive(Debug, Clone)]
 pub enum CopyTarget {
     /// The installer share.
     Share,
-    /// A folder below `Files/` of every server of a role.
+    /// A directory below `Files/` of every server of a role.
     Servers {
-        /// Which servers.
+        /// Servers to copy to.
         on: Servers,
-        /// The folder below `Files`; `None` is `Files` itself (`to = "."`).
+        /// Directory below `Files`; `None` is `Files` itself (`to = "."`).
         folder: Option<RelPath>,
     },
 }
@@ -310,31 +311,31 @@ pub enum CopyTarget {
 pub struct PayloadFile {
     /// The name in the table's spelling; unique without regard to case.
     pub name: FileName,
-    /// Size in bytes, where documented.
+    /// Size in bytes, if documented.
     pub size: Option<u64>,
-    /// Time of the last change, UTC, to the minute, in seconds since 1970, where documented.
+    /// Time of the last change, UTC, to the minute, in seconds since 1970, if documented.
     pub modified: Option<i64>,
-    /// Such as `x86`, where documented.
+    /// Platform, such as `x86`, if documented.
     pub platform: Option<String>,
-    /// The file's version, where documented.
+    /// The file's version, if documented.
     pub version: Option<String>,
-    /// Why no step deploys it.
+    /// Reason why no step deploys it.
     pub unused: Option<String>,
     /// The pinned SHA-256.
     pub sha256: Option<Digest>,
     /// The line of the row, from 1.
     pub line: u32,
-    /// Where its name stands in the document.
+    /// Place of its name in the document.
     pub span: Span,
 }
 
-/// The file table and what the steps do with its files: all that a payload is compared with. Of a
-/// manifest with mistakes it holds what could be read.
+/// File table and what the steps do with its files: everything that a payload is compared with. For
+/// a manifest with errors it holds what could be read.
 #[derive(Debug, Clone)]
 pub struct FileTable<'m> {
     /// The rows, in the document's order.
     pub rows: Cow<'m, [PayloadFile]>,
-    /// Where the table stands in the document.
+    /// Place of the table in the document.
     pub span: Span,
     /// Folded names of the files that steps copy or run.
     pub deployed: BTreeSet<Folded>,
@@ -343,7 +344,7 @@ pub struct FileTable<'m> {
 }
 
 impl Manifest {
-    /// All rows by their folded name.
+    /// Returns all rows by their folded name.
     pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
         self.files
             .iter()
@@ -351,7 +352,7 @@ impl Manifest {
             .collect()
     }
 
-    /// The file table, with what the steps do with it.
+    /// Returns the file table, with what the steps do with it.
     pub fn file_table(&self) -> FileTable<'_> {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {

@@ -1,4 +1,4 @@
-//! What several manifests, validated together, say about each other.
+//! Relations among several manifests that are validated together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,17 +7,17 @@ use super::parse::rollup_of;
 use crate::document::{Code, Findings, Placed, Source};
 use crate::names::{Kb, Version};
 
-/// The manifests of each rollup: there may be several revisions.
+/// Manifests of each rollup: there may be several revisions.
 type ByKb = BTreeMap<Kb, Vec<usize>>;
 
-/// One rollup names another one.
+/// Reference from one rollup to another.
 struct Link<'r> {
     word: &'static str,
     to: usize,
     place: &'r Placed<Kb>,
 }
 
-/// Checks the relations among the given manifests; the findings go to each one's own.
+/// Checks the relations among the given manifests; each finding goes to the manifest it is about.
 ///
 /// A manifest speaks for itself only, and what is not given here is not guessed.
 pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
@@ -34,7 +34,7 @@ pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
     same(given, &rollups);
 }
 
-/// Two manifests of one rollup: KB number and revision identify it.
+/// Reports two manifests of one rollup: KB number and revision identify it.
 fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
     let mut first: BTreeMap<(Kb, Version), usize> = BTreeMap::new();
     for (at, rollup) in rollups.iter().enumerate() {
@@ -57,7 +57,7 @@ fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
     }
 }
 
-/// Everything that a rollup requires, replaces or includes: it comes after each of them.
+/// Returns everything that a rollup requires, replaces or includes: it comes after each of them.
 fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r>> {
     let rollup = &rollups[at];
     let own = rollup.kb.as_ref().map(|kb| kb.value);
@@ -68,7 +68,7 @@ fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r
     ];
     let mut links = Vec::new();
     for (word, list) in lists {
-        // A rollup that names itself is told when it is read alone.
+        // A rollup that names itself is reported when it is read alone.
         for place in list.iter().filter(|kb| Some(kb.value) != own) {
             let known = by_kb.get(&place.value).into_iter().flatten();
             links.extend(known.map(|&to| Link { word, to, place }));
@@ -77,7 +77,7 @@ fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r
     links
 }
 
-/// Tells every circle once, at the first of its links; of circles that share a rollup only the
+/// Reports every circle once, at the first of its links; of circles that share a rollup only the
 /// first.
 fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
     let links: Vec<Vec<Link<'_>>> = (0..rollups.len())
@@ -101,7 +101,7 @@ fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_k
         let mut step_of: BTreeMap<usize, usize> = BTreeMap::new();
         let mut last = start;
         let from = loop {
-            // Whatever is left leads to something that is left.
+            // Every rollup that is left links to one that is left.
             let Some(link) = links[last].iter().find(|link| left[link.to]) else {
                 break None;
             };
@@ -129,8 +129,8 @@ fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_k
     }
 }
 
-/// Which nodes are in a circle or lead to one: what is left when everything that ends is taken
-/// away.
+/// Returns which nodes are in a circle or lead to one: those left after repeatedly removing nodes
+/// that link to no other node that is left.
 fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
     let to: Vec<Vec<usize>> = (0..count).map(links).collect();
     let mut open: Vec<usize> = to.iter().map(Vec::len).collect();
@@ -152,11 +152,11 @@ fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
     left
 }
 
-/// How many rollups are looked at to find what is included through others.
+/// Maximum number of rollups that are visited to find what is included through others.
 const PATIENCE: usize = 1_000_000;
 
-/// What an included rollup includes is in the including one too, however many lie between, and is
-/// not guessed: it must be listed.
+/// Reports rollups that `includes` leaves out. What an included rollup includes is in the including
+/// one too, however many rollups are between, and is not guessed: it must be listed.
 fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
     let mut patience = PATIENCE;
     for (at, rollup) in rollups.iter().enumerate() {

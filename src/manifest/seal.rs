@@ -1,7 +1,7 @@
-//! Writing the pins into a manifest, and touching nothing else in it.
+//! Writing of the pins into a manifest, without touching anything else in it.
 //!
 //! The text is spliced at the places that the parser gives. An editor of TOML documents writes the
-//! whole text anew, and with it every line's end.
+//! whole text again, and with it every line ending.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,31 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Digest, FileName, Folded};
 
-/// A manifest could not be sealed.
+/// Reasons why a manifest could not be pinned.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// It is not TOML, which validation tells in full.
+    /// The manifest is not TOML, which validation reports in full.
     #[error("the manifest is not TOML: {0}")]
     Unreadable(String),
-    /// It has no file table, so there is nothing to pin.
+    /// The manifest has no file table, so there is nothing to pin.
     #[error("the manifest has no `[payload]` with a list of files")]
     NoTable,
-    /// Its tables are written in a way that leaves no room for the pins.
+    /// The tables are written in a way that leaves no room for the pins.
     #[error(
         "the pins need a table of their own; write `[payload]` and `[payload.sha256]` as headers"
     )]
     NoRoom,
-    /// A pin is of a file that the table does not have.
+    /// A pin is for a file that the table does not have.
     #[error("`{0}` is not in the file table")]
     NotListed(FileName),
 }
 
-/// The manifest's text with `[payload.sha256]`: one line for every pin, in the order of the file
-/// table.
+/// Returns the manifest's text with `[payload.sha256]`: one line for every pin, in the order of the
+/// file table.
 ///
-/// Everything else stays as it is to the byte: comments, spacing, the ends of lines. A pin that is
-/// there already is changed in its place, and one that is not named here is kept. Sealing again
-/// with the same pins changes nothing.
+/// Everything else stays as it is to the byte: comments, spacing, line endings. A pin that is there
+/// already is changed in its place, and one that is not named here is kept. Writing the same pins
+/// again changes nothing.
 pub fn seal(text: &str, pins: &[(FileName, Digest)]) -> Result<String, SealError> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
@@ -51,14 +51,15 @@ pub fn seal(text: &str, pins: &[(FileName, Digest)]) -> Result<String, SealError
         None => appended(text, &wanted, end),
         Some(table) => spliced(text, table, &wanted, end)?,
     };
-    // The header of a table is refused below some ways of writing `payload`.
+    // A table header is invalid after some ways of writing `payload`.
     match DeTable::parse(&sealed) {
         Ok(_) => Ok(sealed),
         Err(_) => Err(SealError::NoRoom),
     }
 }
 
-/// A pin to be written, or, without a digest, a row that has none to write but may mark the place.
+/// Pins to write, by name; a row without a new pin has no digest, but its old pin may mark the
+/// place.
 type Wanted<'t> = Vec<(&'t str, Option<Digest>)>;
 
 fn in_table_order<'t>(
@@ -107,7 +108,7 @@ fn appended(text: &str, wanted: &Wanted<'_>, end: &str) -> String {
     sealed
 }
 
-/// Changes the values that differ, and inserts each new line behind that of the row before.
+/// Changes the values that differ, and inserts each new line after that of the row before.
 fn spliced(
     text: &str,
     table: &Spanned<DeValue<'_>>,
@@ -141,7 +142,7 @@ fn spliced(
             (None, None) => {}
         }
     }
-    // Stable, so lines that go to one place keep the order of the file table.
+    // The sort is stable, so lines that go to one place keep the order of the file table.
     edits.sort_by_key(|(range, _)| range.start);
     let mut sealed = String::with_capacity(text.len() + wanted.len() * 100);
     let mut from = 0;
@@ -157,7 +158,7 @@ fn spliced(
     Ok(sealed)
 }
 
-/// The offset behind the line on which `at` stands.
+/// Returns the offset after the line that contains `at`.
 fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |end| at + end + 1)
 }

@@ -1,4 +1,5 @@
-//! Checks of what services go through: what stops should start again, and what is disabled cannot.
+//! Checks of services through all steps: what is stopped should start again, and what is disabled
+//! cannot start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use crate::deployment::description::{Description, ServiceId};
 use crate::document::{Code, Reader};
 use crate::names::Folded;
 
-/// With a deployment, a service may be named by its aliases.
+/// Checks the services. With a deployment, they may be named by their aliases.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     if services_known(draft) {
         stops(reader, draft, deployment);
@@ -17,13 +18,13 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&
     }
 }
 
-/// Whether every service could be read; a step where it could not may be the one that takes another
-/// back.
+/// Returns whether every service could be read; a step whose service could not be read may be the
+/// one that reverses another.
 pub(super) fn services_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_service)
 }
 
-/// A service by what it is, or by its name where no deployment is at hand.
+/// Identity of a service, or its name if there is no deployment.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Which {
     Known(ServiceId),
@@ -75,7 +76,7 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
     }
 }
 
-/// A service that is started while an earlier step has it disabled, on the same servers.
+/// Reports a service that is started while an earlier step has it disabled, on the same servers.
 fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let mut disabled: BTreeMap<Which, BTreeMap<String, &StepDraft>> = BTreeMap::new();
     for step in &draft.steps {
@@ -90,7 +91,7 @@ fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Descriptio
                     .or_default()
                     .insert(servers_of(step), step),
             ),
-            // One that is enabled elsewhere may be this one under the name of another role.
+            // A service enabled elsewhere may be this one under the name of another role.
             ServiceVerb::Enable => drop(disabled.remove(&which)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {

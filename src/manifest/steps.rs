@@ -1,4 +1,4 @@
-//! Checks of the steps among each other: what they refer to, and what they do twice or for good.
+//! Checks of the steps among each other: references, repetitions, and steps that cannot be undone.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Opti
     odd_platforms(reader, draft, deployment);
 }
 
-/// Another step, as a sentence about this one calls it.
+/// Returns the name of another step, for a sentence about this one.
 pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
     match &step.id {
         Some(id) => format!("the step `{}`", id.value),
@@ -26,7 +26,7 @@ pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
     }
 }
 
-/// Platforms of steps and of the file table that are spelled almost like those that are known.
+/// Checks platforms of steps and of the file table that are spelled almost like known ones.
 fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let known = platforms::known(deployment);
     let steps = draft.steps.iter().filter_map(|step| step.platform.as_ref());
@@ -41,7 +41,7 @@ fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Des
     }
 }
 
-/// A file that several steps put into one place.
+/// Reports a file that several steps copy to one place.
 fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen: BTreeMap<(Folded, usize), usize> = BTreeMap::new();
@@ -77,7 +77,7 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// The servers that a step is narrowed to, in words that can be compared.
+/// Returns the servers that a step is narrowed to, as a text that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
     let on = step.on.as_ref().map(|on| Folded::of(&on.value));
     let platform = step
@@ -111,7 +111,8 @@ fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// A misspelled reference counts as what it may have meant, so that one mistake is told once.
+/// Checks the references. A misspelled one counts as what it may have meant, so that one mistake is
+/// reported once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<Folded, usize> = ids

@@ -11,15 +11,15 @@ use super::steps::told;
 use crate::document::{Code, Finding, Level, Reader, some_of};
 use crate::names::{Digest, Folded};
 
-/// The sectors that an installer package is made of.
+/// Size in bytes of the sectors that an installer package consists of.
 const SECTOR: u64 = 512;
 
-/// What the names of a file table stand for. A name is looked up once; from then on rows and pins
-/// are numbers.
+/// Rows and pins that the names of a file table refer to. A name is looked up once; from then on
+/// rows and pins are numbers.
 struct Rows {
     /// The first row of each name.
     by_name: HashMap<Folded, usize>,
-    /// Whether a row is the first of its name; another one has its finding already.
+    /// True if a row is the first of its name; any other has its finding already.
     first: Vec<bool>,
     /// The pin of each row, if it has one.
     pin: Vec<Option<usize>>,
@@ -28,7 +28,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// The hash that a row is pinned with, where it could be read.
+    /// Returns the hash that a row is pinned with, if it could be read.
     fn hash(&self, table: &TableDraft, row: usize) -> Option<Digest> {
         table.pins[self.pin[row]?].1
     }
@@ -73,8 +73,8 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
     }
 }
 
-/// Which rows the steps name. A row that a misspelled name may have meant counts, so that one
-/// mistake is told once.
+/// Returns which rows the steps name. A row that a misspelled name may have meant counts, so that
+/// one mistake is reported once.
 fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
     let table = &draft.payload;
     let mut used = vec![false; table.rows.len()];
@@ -136,12 +136,12 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
     used
 }
 
-/// Works out what `others = true` stands for, and counts it as used.
+/// Resolves `others = true` to names, and marks their rows as used.
 fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
     let torn = draft.steps.iter().any(|step| step.torn.files) || draft.payload.nameless;
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
-        // Beside `files` it has its finding already.
+        // Together with `files` it has its finding already.
         let Some(span) = step.others.clone().filter(|_| step.files.is_empty()) else {
             continue;
         };
@@ -184,7 +184,7 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
     }
 }
 
-/// Whether the file table is only missing since its header is misspelled.
+/// Returns whether the file table is missing only because its header is misspelled.
 fn is_astray(reader: &Reader<'_>) -> bool {
     reader.is_stray(&(0..0), MANIFEST.title, "payload")
 }
@@ -292,7 +292,7 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     }
 }
 
-/// No file is younger than its rollup. Where all of them seem to be, the day of the release is the
+/// Checks that no file is newer than its rollup. If all of them seem to be, the release day is the
 /// wrong one.
 fn dates(reader: &mut Reader<'_>, draft: &Draft) {
     let Some(released) = &draft.rollup.released else {
@@ -331,17 +331,17 @@ fn dates(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// When a day is over everywhere on earth, in seconds since 1970.
+/// Returns the time when a day is over everywhere on earth, in seconds since 1970.
 fn behind(day: Date) -> Option<i64> {
     let midnight = day.to_zoned(TimeZone::UTC).ok()?;
     Some(midnight.timestamp().as_second() + (24 + 12) * 3600)
 }
 
-/// Rows that are pinned with the hash of another one: told at each pin but the first.
+/// Reports rows that are pinned with the hash of another one, at each pin but the first.
 fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     let size = |row: usize| table.rows[row].size.as_ref().map(|size| size.value);
     let mut first: HashMap<Digest, usize> = HashMap::with_capacity(table.pins.len());
-    // A pin of nothing has its finding already.
+    // A pin without a row has its finding already.
     for ((name, _), row) in table.pins.iter().zip(&rows.row_of_pin) {
         let Some((row, hash)) = row.and_then(|row| Some((row, rows.hash(table, row)?))) else {
             continue;
@@ -368,7 +368,7 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     }
 }
 
-/// Rows that a swap could hide behind, once for each group of them.
+/// Reports rows whose files could be exchanged unnoticed, once for each group of them.
 fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     let mut alike: BTreeMap<(u64, Option<i64>), Vec<usize>> = BTreeMap::new();
     let mut pinned = HashSet::new();
@@ -412,7 +412,7 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
 }
 
 fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
-    // A second row of one name counts as the first one does.
+    // Rows of one name count once, by the first.
     let files: Vec<usize> = (0..table.rows.len()).filter(|&at| rows.first[at]).collect();
     let open = files.iter().filter(|&&at| rows.pin[at].is_none());
     let open: Vec<_> = open.map(|&at| table.rows[at].name.value.as_str()).collect();

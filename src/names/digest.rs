@@ -14,39 +14,39 @@ use sha2::{Digest as _, Sha256};
 #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
 pub struct Digest([u8; 32]);
 
-/// A text is not 64 hexadecimal digits.
+/// Error: a text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits, `{0}` has not")]
 pub struct NotADigest(String);
 
 impl Digest {
-    /// The digest of some bytes at hand.
+    /// Returns the digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The first twelve digits, enough to tell two plans apart on a screen.
+    /// Returns the first twelve digits, enough to distinguish two plans on a screen.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
 }
 
-/// Bytes on their way into a [`Digest`].
+/// Incremental computation of a [`Digest`].
 #[derive(Clone, Default)]
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Nothing hashed yet.
+    /// Creates a hasher that has no bytes yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes more bytes.
+    /// Adds more bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of everything taken.
+    /// Returns the digest of all bytes added.
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
     }

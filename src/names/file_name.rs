@@ -1,4 +1,4 @@
-//! One name in a folder, such as a manifest, an installer or a vendor may give it.
+//! Name in a directory, such as a manifest, an installer or a vendor may give.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Folded;
 
-/// The longest name that NTFS stores, in UTF-16 units.
+/// Length of the longest name that NTFS stores, in UTF-16 units.
 const LONGEST_NAME: usize = 255;
 
 /// The name of one file or folder that Windows would accept too, whatever system runs us.
@@ -20,10 +20,10 @@ const LONGEST_NAME: usize = 255;
 #[serde(try_from = "String", into = "String")]
 pub struct FileName(String);
 
-/// Why a text is no [`FileName`].
+/// Reason why a text is not a [`FileName`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameFault {
-    /// Nothing there.
+    /// Empty text.
     #[error("a name cannot be empty")]
     Empty,
     /// `.` or `..`.
@@ -47,7 +47,7 @@ pub enum NameFault {
 }
 
 impl FileName {
-    /// Takes a name, or says what is wrong with it.
+    /// Parses a name, or returns what is wrong with it.
     pub fn parse(name: &str) -> Result<Self, NameFault> {
         match fault(name) {
             None => Ok(Self(name.to_owned())),
@@ -55,17 +55,17 @@ impl FileName {
         }
     }
 
-    /// The name as it was spelled.
+    /// Returns the name as it was spelled.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name for comparing.
+    /// Returns the name for comparing.
     pub fn folded(&self) -> Folded {
         Folded::of(&self.0)
     }
 
-    /// Whether the name ends in `.msi`, in any case.
+    /// Returns whether the name ends in `.msi`, regardless of case.
     pub fn is_msi(&self) -> bool {
         let name = self.0.as_bytes();
         name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b".msi")
@@ -97,7 +97,8 @@ fn fault(name: &str) -> Option<NameFault> {
     (length > LONGEST_NAME).then_some(NameFault::TooLong(length))
 }
 
-/// Device names count with any extension and with spaces before it: `nul.txt`, `COM1 .log`.
+/// Returns whether a name is that of a device. Device names count with any extension and with
+/// spaces before it: `nul.txt`, `COM1 .log`.
 fn is_device(name: &str) -> bool {
     let stem = name
         .split('.')

@@ -1,22 +1,22 @@
-//! Comparing names without regard to case, as the file systems of the field do.
+//! Comparison of names without regard to case, as the file systems of the field do it.
 
 use std::fmt;
 
-/// A name made comparable: two spellings of one name fold to the same value.
+/// Name made comparable: two spellings of one name fold to the same value.
 ///
-/// Each character is upper-cased by itself, as NTFS does: a character whose upper case is more
-/// than one character (`ß`) or that lies outside the Basic Multilingual Plane stays as it is.
-/// Never shown to people; the spelling that was written or found is kept beside it.
+/// Each character is upper-cased by itself, as NTFS does: a character whose upper case is more than
+/// one character (`ß`) or that is outside the Basic Multilingual Plane stays as it is. Never shown
+/// to people; the spelling that was written or found is kept beside it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Folded(String);
 
 impl Folded {
-    /// The folded form of a name or of a whole path (`/` folds to itself).
+    /// Returns the folded form of a name or of a whole path (`/` folds to itself).
     pub fn of(name: &str) -> Self {
         Self(name.chars().map(upper).collect())
     }
 
-    /// The folded text, for prefix searches in ordered maps.
+    /// Returns the folded text, for prefix searches in ordered maps.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -28,7 +28,7 @@ impl fmt::Debug for Folded {
     }
 }
 
-/// Whether two spellings are one name.
+/// Returns whether two spellings are one name.
 pub fn same_name(a: &str, b: &str) -> bool {
     let mut left = a.chars().map(upper);
     let mut right = b.chars().map(upper);

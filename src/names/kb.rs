@@ -1,4 +1,4 @@
-//! What identifies a rollup: its KB number and the revision of its article.
+//! Identity of a rollup: its KB number and the revision of its article.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[schemars(extend("pattern" = "^KB[0-9]+$"))]
 pub struct Kb(u32);
 
-/// A text is no KB number.
+/// Error: a text is not a KB number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no KB number; write it like `KB952076`")]
 pub struct NotAKb(String);
@@ -73,13 +73,13 @@ impl From<Kb> for String {
 #[schemars(extend("pattern" = r"^[0-9]+(\.[0-9]+)*$"))]
 pub struct Version(String);
 
-/// A text is not numbers joined by dots.
+/// Error: a text is not numbers joined by dots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not numbers joined by dots, such as `1.0`")]
 pub struct NotAVersion(String);
 
 impl Version {
-    /// The version as it was written.
+    /// Returns the version as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! The words everyone shares: names, paths, digests, and what identifies a rollup.
+//! Basic types that all modules share: names, paths, digests, and the identity of a rollup.
 //!
-//! Each is made by parsing only, so that the stages after it need not ask again.
+//! Each is made by parsing only, so that the stages after it need not check again.
 
 mod digest;
 mod file_name;

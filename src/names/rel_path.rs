@@ -1,4 +1,4 @@
-//! A place inside a deployment, a package or a run folder.
+//! Path inside a deployment, a package or the directory of a run.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Folded;
 
-/// The deepest path we follow; far beyond what Windows can open.
+/// Greatest number of parts in a path; far beyond what Windows can open.
 const DEEPEST: usize = 128;
 
 /// A path below some folder, its parts joined by `/`; it cannot leave that folder.
@@ -24,81 +24,81 @@ const DEEPEST: usize = 128;
 #[serde(try_from = "String", into = "String")]
 pub struct RelPath(String);
 
-/// Why a text is no [`RelPath`].
+/// Reason why a text is not a [`RelPath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathFault {
-    /// Nothing there.
+    /// Empty text.
     #[error("a path cannot be empty")]
     Empty,
-    /// It starts at the root, or has two separators in a row, or one at its end.
+    /// Path that starts at the root, or has two separators in a row, or one at its end.
     #[error("`{0}` has an empty part")]
     EmptyPart(String),
-    /// It could leave its folder.
+    /// Part that could leave the directory.
     #[error("`{0}` leads to another folder by `.` or `..`")]
     Dots(String),
     /// A NUL byte, which no system takes.
     #[error("a path cannot contain a NUL byte")]
     Nul,
-    /// More parts than we follow.
+    /// More parts than the limit.
     #[error("a path has at most {DEEPEST} parts")]
     TooDeep,
 }
 
 impl RelPath {
-    /// Takes a path whose parts are joined by `/`, or says what is wrong with it.
+    /// Parses a path whose parts are joined by `/`, or returns what is wrong with it.
     pub fn parse(path: &str) -> Result<Self, PathFault> {
         Self::try_from(path.to_owned())
     }
 
-    /// The path with one more part, or several joined by `/`.
+    /// Returns the path with one more part, or several joined by `/`.
     pub fn join(&self, below: &str) -> Result<Self, PathFault> {
         Self::try_from(format!("{}/{below}", self.0))
     }
 
-    /// The path that leads to `below`, seen from this folder.
+    /// Returns the path of `below`, which is relative to this directory.
     pub fn with(&self, below: &RelPath) -> Self {
         Self(format!("{}/{}", self.0, below.0))
     }
 
-    /// As it is written, parts joined by `/`.
+    /// Returns the path as it is written, parts joined by `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The parts, outermost first.
+    /// Returns the parts, outermost first.
     pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.split('/')
     }
 
-    /// The last part.
+    /// Returns the last part.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
-    /// The folder it lies in, if that is not the root itself.
+    /// Returns the directory that the path is in, if that is not the root itself.
     pub fn parent(&self) -> Option<Self> {
         self.0
             .rsplit_once('/')
             .map(|(parent, _)| Self(parent.to_owned()))
     }
 
-    /// Every folder on the way, outermost first, without the path itself.
+    /// Returns every parent directory, outermost first, without the path itself.
     pub fn ancestors(&self) -> impl Iterator<Item = RelPath> + '_ {
         self.0
             .match_indices('/')
             .map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 
-    /// The rest of this path below `folder`, if it lies there. Spelling counts.
+    /// Returns the rest of this path below `folder`, if it is there. Spelling counts.
     pub fn below(&self, folder: &RelPath) -> Option<RelPath> {
         let rest = self.0.strip_prefix(&folder.0)?.strip_prefix('/')?;
         Some(Self(rest.to_owned()))
     }
 
-    /// Takes this path and everything below it out of a map.
+    /// Removes this path and everything below it from a map.
     pub fn take_out_of<P: Borrow<RelPath> + Ord + Clone, T>(&self, map: &mut BTreeMap<P, T>) {
         map.remove(self);
-        // What lies below stands together, between the separator and the character after it.
+        // Paths below this one are contiguous: between the separator and the character after it.
         let below = Self(format!("{}/", self.0))..Self(format!("{}0", self.0));
         let below: Vec<P> = map.range(below).map(|(path, _)| path.clone()).collect();
         below
@@ -106,17 +106,17 @@ impl RelPath {
             .for_each(|path| drop(map.remove(path.borrow())));
     }
 
-    /// Whether this path, or a folder on the way to it, is one of these. Spelling counts.
+    /// Returns whether this path, or a parent directory of it, is one of these. Spelling counts.
     pub fn lies_in(&self, places: &BTreeSet<&RelPath>) -> bool {
         places.contains(self) || self.ancestors().any(|folder| places.contains(&folder))
     }
 
-    /// The path for comparing without regard to case.
+    /// Returns the path for comparing without regard to case.
     pub fn folded(&self) -> Folded {
         Folded::of(&self.0)
     }
 
-    /// The path in the form that the standard library takes.
+    /// Returns the path in the form that the standard library takes.
     pub fn to_path(&self) -> PathBuf {
         self.parts().collect()
     }

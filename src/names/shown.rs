@@ -1,11 +1,11 @@
-//! Showing names that somebody else chose.
+//! Display of texts that come from outside, such as names.
 
 use std::fmt;
 use std::path::Path;
 
-/// A text from a vendor or an operator, safe for a terminal: control characters and the marks that
-/// turn the direction of writing are shown as escapes, and so are characters that nobody sees or
-/// takes for something else than a space.
+/// Text from a vendor or an operator, safe for a terminal: control characters and the marks that
+/// change the direction of writing are shown as escapes, and so are invisible characters and
+/// whitespace that is not a space.
 pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -24,7 +24,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two
-/// names stay two.
+/// different names stay different.
 pub fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -37,7 +37,7 @@ pub fn escaped(path: &Path) -> String {
     text
 }
 
-/// A number with something between the thousands: `,` for people, `_` in TOML.
+/// Formats a number with a separator between the thousands: `,` for people, `_` in TOML.
 pub fn grouped(number: u64, between: char) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -50,7 +50,7 @@ pub fn grouped(number: u64, between: char) -> String {
     text
 }
 
-/// A text broken into lines of at most `width` columns, each after the first with `indent` before
+/// Breaks a text into lines of at most `width` columns, each after the first with `indent` before
 /// it.
 pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines: Vec<String> = vec![String::new()];
@@ -69,7 +69,7 @@ pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
     lines.join(&format!("\n{indent}"))
 }
 
-/// An error and its causes, in one line.
+/// Returns an error and its causes, in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

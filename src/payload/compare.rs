@@ -1,4 +1,4 @@
-//! Whether the payload is what the file table says and what the steps need.
+//! Comparison of the payload with the file table and with the needs of the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +9,28 @@ use crate::document::{Code, Level, Span};
 use crate::manifest::{FileTable, PayloadFile};
 use crate::names::{Digest, FileName, Folded, Shown};
 
-/// How far a date may be off and still be told as another time zone, in seconds.
+/// Largest difference of a date that is reported as another time zone, in seconds.
 const LARGEST_ZONE: i64 = 14 * 3600;
 
 const AGAIN: &str = "unpack the vendor's download again";
 
-/// One way in which a payload is not what its manifest says.
+/// Difference between a payload and its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What kind of difference.
+    /// Kind of difference.
     pub code: Code,
-    /// An error where the rollup cannot be applied with it.
+    /// Severity: an error if the rollup cannot be applied with it.
     pub level: Level,
-    /// The row of the file table that it is about, or the table.
+    /// Row of the file table that it is about, or the table.
     pub span: Span,
-    /// The difference itself, naming the file.
+    /// Message about the difference, naming the file.
     pub message: String,
-    /// The way out.
+    /// Advice on how to resolve it.
     pub help: Option<&'static str>,
 }
 
-/// Compares every file with its row, its pin and, where a deployment is known, the item it is for.
-/// The differences come in the order of the file table; those of no row are last.
+/// Compares every file with its row, its pin and, if a deployment is known, the item it is for. The
+/// differences come in the order of the file table; those without a row are last.
 pub fn compare(
     table: &FileTable<'_>,
     site: Option<&Description>,
@@ -81,7 +81,7 @@ pub fn compare(
 struct Comparison<'t> {
     table: &'t FileTable<'t>,
     products: BTreeMap<Folded, ForItem>,
-    /// Which row has a pin.
+    /// Names of the rows that have a pin, by hash.
     pinned: BTreeMap<Digest, &'t FileName>,
     /// Names that two files of the payload have.
     clashes: BTreeSet<Folded>,
@@ -94,7 +94,7 @@ struct ForItem {
     product: String,
 }
 
-/// The product that a file must hold, and the item that is installed from it.
+/// Returns the product that each file must hold, and the item that is installed from it.
 fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
     let named = site.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component {
@@ -113,11 +113,11 @@ fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
 
 impl Comparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
-        // What no step deploys cannot spoil the run.
-        // Which of two files is meant was told as one fault.
+        // The clash of the two files is reported as one difference.
         if self.clashes.contains(&row.name.folded()) {
             return;
         }
+        // A file that no step deploys cannot spoil the run.
         let level = match self.table.deployed.contains(&row.name.folded()) {
             true => Level::Error,
             false => Level::Warning,
@@ -145,7 +145,8 @@ impl Comparison<'_> {
         self.found.last_mut().expect("pushed just now")
     }
 
-    /// The first way in which a file differs from its row, or cannot be used for what it is for.
+    /// Returns the first difference of a file from its row, or why it cannot be used for its
+    /// purpose.
     fn wrong(&self, row: &PayloadFile, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
         let name = &row.name;
         let FileFacts { size, sha256 } = match &fact.facts {
@@ -195,7 +196,7 @@ impl Comparison<'_> {
         self.unusable(row, fact)
     }
 
-    /// Why a file with the right size and hash still cannot be used for what it is for.
+    /// Returns why a file with the right size and hash still cannot be used for its purpose.
     fn unusable(
         &self,
         row: &PayloadFile,
@@ -235,11 +236,11 @@ impl Comparison<'_> {
         }
     }
 
-    /// A wrong date is worth a word, since another edition has one too; but copying changes it, and
-    /// where the hash is pinned it says next to nothing.
+    /// Reports a wrong date, since another edition of the file has one, too. But copying changes
+    /// it, and beside a pinned hash it says next to nothing.
     fn date(&mut self, row: &PayloadFile, fact: &PayloadFact) {
         let Some(wanted) = row.modified else { return };
-        // The table tells minutes.
+        // The table has no seconds.
         let off = fact.modified.div_euclid(60) * 60 - wanted;
         if off == 0 {
             return;

@@ -1,7 +1,7 @@
-//! The folder with the rollup's files, as unpacked from the vendor's download.
+//! Directory with the rollup's files, as unpacked from the vendor's download.
 //!
 //! Its files are matched with the file table without regard to case, read once each, hashed on all
-//! cores, and opened where they are installers.
+//! cores, and opened if they are installers.
 
 mod compare;
 
@@ -20,48 +20,48 @@ use crate::names::{FileName, Folded, RelPath};
 
 pub use compare::{Difference, compare};
 
-/// A payload folder that was opened and listed.
+/// Payload directory that was opened and listed.
 pub struct Payload {
     tree: Tree,
     files: BTreeMap<Folded, Found>,
     clashes: Vec<(RelPath, RelPath)>,
 }
 
-/// What the files of a payload are.
+/// Facts about the files of a payload.
 #[derive(Debug, Clone, Default)]
 pub struct PayloadFacts {
-    /// Files of the table that are there, by folded name.
+    /// Files of the table that exist, by folded name.
     pub files: BTreeMap<Folded, PayloadFact>,
-    /// What is there and in no row, as spelled on disk.
+    /// Entries without a row in the table, as spelled on disk.
     pub extra: Vec<String>,
-    /// Two entries that differ only in case.
+    /// Pairs of entries that differ only in case.
     pub clashes: Vec<(String, String)>,
 }
 
 /// One file of a payload.
 #[derive(Debug, Clone)]
 pub struct PayloadFact {
-    /// As spelled on disk.
+    /// Name as spelled on disk.
     pub name: String,
-    /// Size and hash; or what stands there instead of a file.
+    /// Size and hash, or why it cannot be read as a file.
     pub facts: Result<FileFacts, String>,
     /// Time of the last change, in seconds since 1970.
     pub modified: i64,
-    /// What is in it, where it is an installer; or why it is none.
+    /// Contents of the installer, or why the file cannot be installed from.
     pub package: Result<Contents, PackageFault>,
 }
 
-/// Why a file cannot be installed from.
+/// Reason why a file cannot be installed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageFault {
-    /// It is something else.
+    /// File that is not an installer.
     NotAPackage(String),
-    /// It is one, but damaged, unsafe or of a kind that cannot be used.
+    /// Installer that is damaged, unsafe or of a kind that cannot be used.
     Unusable(String),
 }
 
 impl PackageFault {
-    /// The reason, in words.
+    /// Returns the reason, in words.
     pub fn why(&self) -> &str {
         match self {
             PackageFault::NotAPackage(why) | PackageFault::Unusable(why) => why,
@@ -70,7 +70,7 @@ impl PackageFault {
 }
 
 impl Payload {
-    /// Opens a payload folder. Its files lie directly in it.
+    /// Opens a payload directory, which has its files directly in it.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let tree = Tree::open(path)?;
         let mut files: BTreeMap<Folded, Found> = BTreeMap::new();
@@ -93,17 +93,17 @@ impl Payload {
         })
     }
 
-    /// The folder.
+    /// Returns the payload directory.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// The path of a file in the folder, whatever its case.
+    /// Returns the path of a file in the directory, regardless of case.
     pub fn path_of(&self, name: &FileName) -> Option<&RelPath> {
         self.files.get(&name.folded()).map(|found| &found.path)
     }
 
-    /// Reads every file of the table that is there.
+    /// Reads every file of the table that exists.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
         let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
         let mut wanted: Vec<_> = self
@@ -111,8 +111,8 @@ impl Payload {
             .iter()
             .filter(|(name, _)| rows.contains(name))
             .collect();
-        // The largest files first: none should be left to one core at the end. One that cannot be
-        // looked at is told when it is read.
+        // The largest files come first, so that none is left to one core at the end. One whose
+        // metadata cannot be read is reported when it is read.
         let size = |found: &Found| {
             self.tree
                 .look(&found.path)
@@ -132,7 +132,7 @@ impl Payload {
         }
     }
 
-    /// A file that cannot be read is one fact among the others.
+    /// Reads one file; one that cannot be read is a fact among the others.
     fn fact(&self, found: &Found) -> PayloadFact {
         let name = found.path.to_string();
         let read = match found.kind {
@@ -178,7 +178,7 @@ impl Payload {
     }
 }
 
-/// Cabinets that lie beside a package of the payload.
+/// Cabinets beside a package of the payload.
 struct BesideInPayload<'a>(&'a Payload);
 
 impl Beside for BesideInPayload<'_> {

@@ -1,8 +1,8 @@
-//! What lies on disk is taken for true: which records are written anew, and what is only noted.
+//! Acceptance of what is on disk: which records are rewritten, and what is only noted.
 //!
-//! A file that an installer laid down has a record, the `state.toml` of its item, which is written
-//! anew. What else runs left has none: the plan itself says what of it is there now and what is
-//! gone, and whoever asks the runs what they left hears of it.
+//! A file that an installer brought has a record, the `state.toml` of its item, which is rewritten.
+//! Other files that runs left have none: the plan itself states which of them are there now and
+//! which are gone, and later queries for what the runs left take it into account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,29 +19,29 @@ use crate::deployment::snapshot::{Interest, Snapshot, in_files};
 use crate::deployment::tree::{FileFacts, Kind, path};
 use crate::names::{Folded, RelPath, Shown};
 
-/// What earlier runs say should stand.
+/// State that earlier runs left.
 #[derive(Debug, Default)]
 pub struct Expectation {
-    /// What they left, by path.
+    /// Entries that they left, by path.
     pub there: BTreeMap<RelPath, What>,
-    /// What was taken for gone already.
+    /// Paths that were accepted as gone already.
     pub gone: BTreeSet<RelPath>,
-    /// Live paths that a run left empty when it was closed as it stood.
+    /// Live paths that a run left empty when it was closed in the state it was in.
     pub emptied: BTreeSet<RelPath>,
 }
 
-/// What accepting comes to.
+/// Result of accepting.
 #[derive(Debug)]
 pub struct Accepting {
-    /// How it is done; `None` where nothing drifted that can be taken for true.
+    /// Plan that accepts what drifted; `None` if nothing drifted that can be accepted.
     pub plan: Option<Box<Plan>>,
-    /// What is taken for true, in words.
+    /// Differences that are accepted, in words.
     pub taken: BTreeMap<RelPath, String>,
-    /// What nobody can take for true, in words.
+    /// Differences that cannot be accepted, in words.
     pub left: BTreeMap<RelPath, String>,
 }
 
-/// What has to be hashed for it. `first` is a snapshot that has read the records.
+/// Returns what has to be hashed before accepting. `first` is a snapshot that has read the records.
 pub fn accept_interest(
     first: &Snapshot,
     expectation: &Expectation,
@@ -79,8 +79,8 @@ pub fn accept_interest(
     }
 }
 
-/// Plans to take for true what lies on disk: everything that drifted, or of the chosen instances
-/// only.
+/// Plans to accept what is on disk: everything that drifted, or only what belongs to the chosen
+/// instances.
 ///
 /// A chosen instance that is installed also becomes verified, whatever its state is.
 ///
@@ -100,35 +100,34 @@ pub fn accept(
     acceptor.finish(reason)
 }
 
-/// What stands where something should.
+/// Object that is at an expected path.
 enum Standing {
     Gone,
     File(RelPath, FileFacts),
     Folder(RelPath),
-    /// Something that no file or folder of ours is, in words.
+    /// Neither a managed file nor a managed directory; described in words.
     Strange(String),
-    /// It was told already that nobody knows what it should be.
+    /// Already reported as something whose expected state is unknown.
     Told,
 }
 
-/// An installed item, or what a step ran.
+/// Installed item, or the program that a step ran.
 struct Recorded<'a> {
     folder: &'a RelPath,
     record: &'a ItemRecord,
     target: String,
     server: Option<String>,
-    /// Named by whoever accepts.
+    /// True if the operator named it.
     is_chosen: bool,
     came: Came,
 }
 
-/// What an installed thing came from.
+/// Origin of something that is installed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Came {
-    /// The installer of an item lies in the share.
+    /// The share, where the installer of an item is.
     FromShare,
-    /// What a step ran came from its payload; a file of that name in the share is none of its
-    /// business.
+    /// The payload, from which a step ran it; a file of that name in the share is unrelated.
     FromPayload,
 }
 
@@ -136,9 +135,9 @@ struct Acceptor<'a> {
     snapshot: &'a Snapshot,
     expectation: &'a Expectation,
     chosen: Option<&'a BTreeSet<Instance>>,
-    /// The folders of the chosen instances, and the files in the share that they come from.
+    /// Directories of the chosen instances, and the files in the share that they come from.
     scope: BTreeSet<Folded>,
-    /// Of what stands here or below, nobody knows what it should be.
+    /// Paths at and below which the expected state is unknown.
     shut: BTreeSet<Folded>,
     operations: Vec<Operation>,
     swaps: Vec<Swap>,
@@ -181,7 +180,8 @@ impl<'a> Acceptor<'a> {
         self.chosen.is_none() || lies_in(path, &self.scope)
     }
 
-    /// Two names that differ only in case, records that cannot be read, files without a record.
+    /// Lists what cannot be accepted: two names that differ only in case, records that cannot be
+    /// read, files without a record.
     fn name_what_is_left(&mut self) {
         for (first, second) in &self.snapshot.clashes {
             let what = format!("and `{}` differ only in case", Shown(first.as_str()));
@@ -290,7 +290,7 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Writes a record anew where the files that it names, or the installer, are not as it says.
+    /// Rewrites a record if the files that it names, or the installer, differ from it.
     fn item(&mut self, of: &Recorded<'_>) {
         let Some(was) = installed(of.record) else {
             return;
@@ -330,7 +330,7 @@ impl<'a> Acceptor<'a> {
         );
     }
 
-    /// The files of an item as they lie there now.
+    /// Returns the files of an item as they are now.
     fn files(&mut self, folder: &RelPath, was: &Installed) -> BTreeMap<RelPath, FileRecord> {
         let mut files = was.files.clone();
         for (file, recorded) in &was.files {
@@ -354,8 +354,8 @@ impl<'a> Acceptor<'a> {
         files
     }
 
-    /// The installer as it lies in the share, unless a run brought that one: it came after the
-    /// item.
+    /// Records the installer as it is in the share, unless a run brought that one: it came after
+    /// the item.
     fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
         match self.standing(&at) {
@@ -379,7 +379,8 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Procedures have no files; only their state can be forced.
+    /// Forces the state of a procedure. Procedures have no files, so there is nothing else to
+    /// accept.
     fn procedure(
         &mut self,
         folder: &RelPath,
@@ -449,7 +450,7 @@ impl<'a> Acceptor<'a> {
         });
     }
 
-    /// Whatever runs left that stands otherwise now, and is no record that is written anew.
+    /// Compares what runs left with what is there now, except for records that are rewritten.
     fn left_by_runs(&mut self) {
         let rewritten: BTreeSet<Folded> =
             self.swaps.iter().map(|swap| swap.live.folded()).collect();
@@ -603,7 +604,7 @@ fn record_of(folder: &RelPath) -> RelPath {
     folder.with(&path("state.toml"))
 }
 
-/// What a record says is installed, where something is.
+/// Returns the installation that a record states, if there is one.
 fn installed(record: &ItemRecord) -> Option<&Installed> {
     record
         .installed
@@ -630,7 +631,7 @@ fn is_below(path: &Folded, folder: &Folded) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether a path, or a folder on the way to it, is one of these, whatever the case.
+/// Returns whether a path, or one of its parent directories, is one of these, whatever the case.
 fn lies_in(path: &RelPath, places: &BTreeSet<Folded>) -> bool {
     places.contains(&path.folded())
         || path

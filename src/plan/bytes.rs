@@ -1,16 +1,16 @@
-//! Whether the disk is large enough.
+//! Check that the disk is large enough.
 
 use super::refusal::{Reason, ReasonKind};
 use super::{Context, NewWhat, Source, Swap};
 use crate::deployment::snapshot::Free;
 
-/// What a run keeps beside its slots (journal, reserve, events), generously.
+/// Bytes that a run keeps beside its slots (journal, reserve, events), generously.
 const OVERHEAD_BYTES: u64 = 4 * 1024 * 1024;
-/// Files and folders beside its slots.
+/// Number of files and directories beside its slots.
 const OVERHEAD_INODES: u64 = 16;
 
-/// Refuses a plan whose new objects, staged beside the old ones, do not fit. Sources count once
-/// more: installers are unpacked from verified copies.
+/// Refuses a plan whose new objects, staged beside the old ones, do not fit. Sources count a second
+/// time: installers are unpacked from verified copies.
 pub(super) fn too_much(
     swaps: &[Swap],
     sources: &[Source],
@@ -21,7 +21,7 @@ pub(super) fn too_much(
     let blocks = |size: u64| size.div_ceil(free.block) * free.block;
     let (mut bytes, mut inodes) = (OVERHEAD_BYTES, OVERHEAD_INODES);
     for swap in swaps {
-        // The slot itself is a folder.
+        // The slot itself is a directory.
         bytes += free.block;
         inodes += 1 + swap.new.len() as u64;
         for entry in &swap.new {

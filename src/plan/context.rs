@@ -1,4 +1,4 @@
-//! What a reader of a plan wants to know besides what it does.
+//! Facts for readers of a plan, beyond what it does.
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ pub struct Stands {
 }
 
 impl Context {
-    /// What is known without a manifest.
+    /// Returns what is known without a manifest.
     pub(super) fn of_site(snapshot: &Snapshot) -> Self {
         let site = &snapshot.description;
         let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
@@ -126,7 +126,7 @@ impl Context {
 }
 
 impl Planner<'_> {
-    /// Everything that a reader wants to know besides.
+    /// Returns everything for readers of this plan.
     pub(super) fn context(&self) -> Context {
         let rollup = &self.manifest.rollup;
         let product = format!("{} {}", rollup.product, rollup.product_versions.join(", "));
@@ -140,7 +140,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The prerequisites, once nothing is refused for them.
+    /// Returns the prerequisites as checked; valid only if none of them is refused.
     fn checked(&self) -> Vec<Checked> {
         let site = &self.snapshot.description;
         let conditions = self

@@ -9,7 +9,7 @@ use super::{
 use crate::names::{Digest, Hasher, Kb, RelPath, Version};
 
 impl Plan {
-    /// The canonical text: what stands in a run's folder.
+    /// Returns the canonical text, as it is in a run's directory.
     pub fn to_json(&self) -> String {
         let mut text =
             serde_json::to_string_pretty(self).expect("a plan holds nothing that JSON cannot");
@@ -17,8 +17,8 @@ impl Plan {
         text
     }
 
-    /// Covers what the run does, not how it is told: neither titles nor reasons, which a later
-    /// version may word differently, nor absolute paths or numbers of runs.
+    /// Returns a digest of what the run does, not how it is described: it covers neither titles nor
+    /// reasons, which a later version may word differently, nor absolute paths or numbers of runs.
     pub(super) fn decided(&self) -> Digest {
         #[derive(Serialize)]
         struct Decided<'a> {
@@ -82,14 +82,15 @@ impl Plan {
 }
 
 impl Plan {
-    /// Gives a whole plan its digest and its seal.
+    /// Gives a complete plan its digest and its seal.
     pub(super) fn bind(&mut self) {
         self.digest = Some(self.decided());
         self.seal = None;
         self.seal = Some(self.worded());
     }
 
-    /// Covers everything that is written, words included; to be asked while there is no seal.
+    /// Returns a digest of everything that is written, words included; to be called while there is
+    /// no seal.
     fn worded(&self) -> Digest {
         let mut hasher = Hasher::new();
         serde_json::to_writer(&mut hasher, self).expect("a plan holds nothing that JSON cannot");
@@ -97,19 +98,19 @@ impl Plan {
     }
 }
 
-/// Why a `plan.json` cannot be used.
+/// Reasons why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanFault {
-    /// There is none.
+    /// The file does not exist.
     #[error("it is gone")]
     Gone,
-    /// Not JSON of a plan.
+    /// The text is not JSON of a plan.
     #[error("it is not a plan: {0}")]
     NotAPlan(String),
     /// Written by a later version.
     #[error("it has schema {0}; this rollup understands schema {SCHEMA}")]
     TooNew(u32),
-    /// Its digest does not fit its contents.
+    /// The digests do not match the contents.
     #[error("its digests do not fit its contents: it was changed by hand or damaged")]
     Changed,
 }
@@ -129,7 +130,7 @@ pub fn parse(text: &str) -> Result<Plan, PlanFault> {
     let seal = plan.seal.take();
     let whole = match seal {
         Some(seal) => plan.worded() == seal,
-        // Only earlier versions, which had no context either, left it out.
+        // Only earlier versions, which had no context either, left the seal out.
         None => plan.context == Context::default(),
     };
     if !whole || plan.digest != Some(plan.decided()) {

@@ -1,5 +1,4 @@
-//! What stands in the way on disk: no swap goes by a link, or by two names that differ only in
-//! case.
+//! Conflicts on disk: no swap goes through a link, or through two names that differ only in case.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +8,8 @@ use crate::deployment::tree::{Kind, path};
 use crate::names::{Folded, RelPath, Shown};
 
 impl Planner<'_> {
-    /// Refuses what no swap can go by: a link, FIFO, device or socket, two names that differ only
-    /// in case, a name that is not UTF-8, a file where a folder must be.
+    /// Refuses what no swap can go through: a link, FIFO, device or socket, two names that differ
+    /// only in case, a name that is not UTF-8, a file where a directory must be.
     pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
         if !self.inspected.insert(live.folded()) {
             return;
@@ -30,7 +29,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Every folder on the way to a path must be one.
+    /// Checks that every parent of a path that exists is a directory.
     fn inspect_way(&mut self, path: &RelPath) {
         let ancestors = path
             .ancestors()
@@ -41,7 +40,7 @@ impl Planner<'_> {
     }
 
     /// Refuses what hides the record of an instance: behind a link or the like, an installed item
-    /// would be taken for one that is not, and left as it is.
+    /// would count as not installed, and be left as it is.
     pub(super) fn inspect_record(&mut self, live: &RelPath) {
         let record = live.with(&path("state.toml"));
         self.inspect_way(&record);
@@ -112,7 +111,7 @@ impl Planner<'_> {
     }
 }
 
-/// Something that no swap can go by.
+/// Returns the reason for something that no swap can go through.
 fn strange(path: &RelPath, kind: Kind) -> Reason {
     let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
     Reason::new(ReasonKind::NotReady, message)

@@ -1,8 +1,8 @@
-//! Manifest, snapshot and payload facts in, operations out. No disk, no clock.
+//! Planning: manifest, snapshot and payload facts in, operations out. No disk, no clock.
 //!
-//! The manifest says "the whole group, on every server"; the plan says which ones. It says exactly
-//! what will be written, so it also predicts what stands at and below every live path afterwards.
-//! The executor chooses nothing: it stages the new objects of the swaps and renames them in order.
+//! The manifest asks for "the whole group, on every server"; the plan lists which ones. It states
+//! exactly what will be written, and thus also the expected state at and below every live path. The
+//! executor chooses nothing: it stages the new objects of the swaps and renames them in order.
 
 mod accept;
 mod actions;
@@ -36,9 +36,9 @@ pub use planner::{Downgrade, IncludeMissing, Nothing, Options, Planned, Reapply,
 pub use refusal::{Reason, ReasonKind, Refusal};
 pub use resolve::interest;
 
-/// The format of `plan.json`.
+/// Version of the format of `plan.json`.
 pub const SCHEMA: u32 = 1;
-/// What a run that accepts is named for, in place of a KB number.
+/// Name of a run that accepts, in place of a KB number.
 pub const ACCEPT: &str = "accept";
 
 /// The ordered operations for one manifest, deployment and payload; a file that can be reviewed.
@@ -247,7 +247,7 @@ pub enum OperationKind {
 }
 
 impl std::fmt::Display for Subject {
-    /// As the folders of runs are named for it.
+    /// Writes the name that the directories of its runs have.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Subject::Rollup(rollup) => rollup.kb.fmt(f),
@@ -257,7 +257,7 @@ impl std::fmt::Display for Subject {
 }
 
 impl OperationKind {
-    /// The word for it.
+    /// Returns the word for it.
     pub fn word(self) -> &'static str {
         match self {
             OperationKind::Uninstall => "uninstall",
@@ -275,7 +275,7 @@ impl OperationKind {
         }
     }
 
-    /// The sign before it in a preview.
+    /// Returns the sign before it in a preview.
     pub fn sign(self) -> char {
         match self {
             OperationKind::Uninstall => '-',
@@ -380,12 +380,12 @@ pub struct Swap {
 }
 
 impl Swap {
-    /// Whether something stands at the live path before.
+    /// Returns whether something is at the live path before.
     pub fn has_old(&self) -> bool {
         !self.old.is_empty()
     }
 
-    /// Bytes of the new object, which are staged.
+    /// Returns the bytes of the new object, which are staged.
     pub fn new_bytes(&self) -> u64 {
         let size = |entry: &NewEntry| match entry.what {
             NewWhat::File { size, .. } => size,
@@ -394,7 +394,7 @@ impl Swap {
         self.new.iter().map(size).sum()
     }
 
-    /// Bytes of the old object, which the run keeps.
+    /// Returns the bytes of the old object, which the run keeps.
     pub fn old_bytes(&self) -> u64 {
         let size = |entry: &Entry| match entry.what {
             What::File { size, .. } => size,
@@ -481,7 +481,7 @@ pub struct Member {
 }
 
 impl NewEntry {
-    /// The entry without its origin.
+    /// Returns the entry without its origin.
     pub fn entry(&self) -> Entry {
         let what = match self.what {
             NewWhat::Folder => What::Folder,
@@ -503,8 +503,8 @@ pub struct Prediction {
     pub entries: Vec<Entry>,
 }
 
-/// SHA-256 over one line for every entry, in the order given: path, kind, size and SHA-256,
-/// parted by NUL bytes, which no path contains. A traveller counts by name only.
+/// Returns SHA-256 over one line for every entry, in the order given: path, kind, size and SHA-256,
+/// separated by NUL bytes, which no path contains. An unmanaged file counts by name only.
 pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
     let mut hasher = Hasher::new();
     for Entry { path, what } in entries {
@@ -519,7 +519,7 @@ pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
 }
 
 impl Plan {
-    /// The rollup, where it is a plan of one.
+    /// Returns the rollup, if it is a plan of one.
     pub fn rollup(&self) -> Option<&PlannedRollup> {
         match &self.subject {
             Subject::Rollup(rollup) => Some(rollup),
@@ -527,7 +527,7 @@ impl Plan {
         }
     }
 
-    /// All live paths, each once, sorted.
+    /// Returns all live paths, each once, sorted.
     pub fn live_paths(&self) -> Vec<&RelPath> {
         let mut paths: Vec<_> = self.swaps.iter().map(|swap| &swap.live).collect();
         paths.sort();
@@ -535,7 +535,7 @@ impl Plan {
         paths
     }
 
-    /// The swaps of one step.
+    /// Returns the swaps of one step.
     pub fn swaps_of<'a>(
         &'a self,
         step: Option<&'a str>,
@@ -545,12 +545,12 @@ impl Plan {
             .filter(move |swap| swap.step.as_deref() == step)
     }
 
-    /// Whether anything changes but the level.
+    /// Returns the operations of all steps, in order.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.steps.iter().flat_map(|step| &step.operations)
     }
 
-    /// The first step behind which there is no way back, if there is one.
+    /// Returns the first step after which the run cannot be rolled back, if there is one.
     pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
         self.steps
             .iter()

@@ -1,4 +1,4 @@
-//! What is down while a run is under way: from which step to which.
+//! Outages during a run: from which step to which something is down.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use super::{Operation, OperationKind, Plan, Side};
 /// Something that does not run, or is not there, between two steps of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage<'p> {
-    /// What, as people name it.
+    /// Name of the target, as people name it.
     pub target: &'p str,
-    /// The server, where there is one.
+    /// Server, if there is one.
     pub server: Option<&'p str>,
-    /// Whether it is a service, which is stopped; an item is removed.
+    /// True for a service, which is stopped; an item is removed.
     pub service: bool,
-    /// The step that takes it away, by position.
+    /// Position of the step that takes it away.
     pub from: usize,
-    /// The step that brings it back, by position; `None` where none does.
+    /// Position of the step that brings it back; `None` if no step does.
     pub to: Option<usize>,
 }
 
 impl Plan {
-    /// What is down meanwhile, in the order in which it goes. What is down before and what comes
-    /// for the first time is not among it.
+    /// Returns what is down during the run, in the order in which it goes down. It omits what is
+    /// down before the run and what is installed for the first time.
     pub fn outages(&self) -> Vec<Outage<'_>> {
         let mut outages: Vec<Outage<'_>> = Vec::new();
-        // What is away now, by where it stands.
+        // Outages that have not ended yet, by the path of their target.
         let mut away: BTreeMap<&str, usize> = BTreeMap::new();
         let steps = self.steps.iter().enumerate();
         for (at, operation) in
@@ -55,7 +55,7 @@ fn goes(operation: &Operation) -> bool {
     match operation.kind {
         OperationKind::Uninstall | OperationKind::Restart => true,
         OperationKind::Stop => matches!(operation.was, Side::Service { running: true, .. }),
-        // The old one goes and the new one comes, in one change.
+        // The old item is removed and the new one installed in one change.
         OperationKind::Replace | OperationKind::Run => matches!(operation.was, Side::Item { .. }),
         _ => false,
     }

@@ -1,4 +1,4 @@
-//! The walk over the manifest that makes a plan.
+//! Walk over the manifest that makes a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,38 +22,38 @@ use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{Digest, FileName, Folded, RelPath};
 use crate::payload::{PayloadFacts, compare};
 
-/// What the operator chose.
+/// Choices of the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
-    /// Whether the install of a group also takes in what was never installed.
+    /// Choice whether the install of a group also includes what was never installed.
     pub include_missing: IncludeMissing,
-    /// Whether a rollup in force is applied anew.
+    /// Choice whether an applied rollup is applied again.
     pub reapply: Reapply,
-    /// Whether an older product version may replace a newer one.
+    /// Choice whether an older product version may replace a newer one.
     pub downgrade: Downgrade,
 }
 
-/// What the install of a group does with members that were not installed before.
+/// Treatment of members of a group that were not installed before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IncludeMissing {
     /// They are listed and left out.
     #[default]
     No,
-    /// They are installed too, as the article literally has it.
+    /// They are installed too, as the article literally demands.
     Yes,
 }
 
-/// What is done with a rollup that is in force.
+/// Treatment of a rollup that is applied already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reapply {
-    /// Nothing.
+    /// Nothing is done.
     #[default]
     No,
-    /// All its steps anew.
+    /// All its steps are done again.
     Yes,
 }
 
-/// What is done when an older version would replace a newer one.
+/// Treatment of an older version that would replace a newer one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Downgrade {
     /// It is refused.
@@ -63,27 +63,27 @@ pub enum Downgrade {
     Allow,
 }
 
-/// What planning came to.
+/// Result of planning.
 #[derive(Debug, Clone)]
 pub enum Planned {
     /// There is something to do.
     Plan(Box<Plan>),
-    /// There is not.
+    /// There is nothing to do.
     Nothing(Nothing),
 }
 
-/// Why there is nothing to do.
+/// Reason why there is nothing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nothing {
-    /// In words.
+    /// Reason in words.
     pub why: String,
-    /// What the operator should know besides.
+    /// Further note to the operator.
     pub note: Option<String>,
 }
 
 /// Makes the plan of a manifest for a deployment.
 ///
-/// Without payload facts it is a preview: it has neither digest nor prediction, and no swaps.
+/// Without payload facts it is a preview: it has neither digest nor expected state, and no swaps.
 ///
 /// # Errors
 ///
@@ -99,7 +99,7 @@ pub fn plan(
         Standing::Nothing(nothing) if reasons.is_empty() => return Ok(Planned::Nothing(nothing)),
         Standing::Nothing(_) | Standing::Apply => {}
         Standing::Refused(refused) => {
-            // What a rollup lacks besides is of no interest where it is not to be applied at all.
+            // If the rollup must not be applied at all, what it lacks besides is of no interest.
             let lacks_only = refused
                 .iter()
                 .all(|reason| reason.kind == ReasonKind::NotReady);
@@ -126,7 +126,7 @@ pub fn plan(
         .map(|plan| Planned::Plan(Box::new(plan)))
 }
 
-/// What makes any plan impossible.
+/// Returns the reasons that make any plan impossible.
 fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     let fault = |(file, why): &(RelPath, String)| {
         let message = format!("`{file}` cannot be used: {why}");
@@ -134,7 +134,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
         Reason::new(ReasonKind::Invalid, message).help(help)
     };
     let mut reasons: Vec<_> = snapshot.faults.iter().map(fault).collect();
-    // The plan may be the very one that lies staged.
+    // The plan may be the very one that is staged.
     if let Some(open) = snapshot
         .past
         .open
@@ -147,7 +147,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
     reasons
 }
 
-/// A file of the share as it is at some step.
+/// File of the share as it is at some step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shared {
     pub(super) at: SourceAt,
@@ -155,7 +155,7 @@ pub(super) struct Shared {
     pub(super) sha256: Digest,
 }
 
-/// What can be said about an installer of the share at some step.
+/// Knowledge about an installer of the share at some step.
 pub(super) enum Package<'a> {
     Known(&'a Contents, Shared),
     /// There is no payload to look into.
@@ -164,7 +164,7 @@ pub(super) enum Package<'a> {
     Unusable(String),
 }
 
-/// A new object for a live path, before it becomes a swap.
+/// New object for a live path, before it becomes a swap.
 pub(super) struct Put {
     pub(super) live: RelPath,
     pub(super) new: Vec<NewEntry>,
@@ -182,22 +182,22 @@ pub(super) struct Planner<'a> {
     pub(super) world: World<'a>,
     pub(super) reasons: Vec<Reason>,
     pub(super) warnings: Vec<String>,
-    /// Items as the plan left them so far; what is not here is as the snapshot has it.
+    /// Items as the plan left them so far; all others are as in the snapshot.
     pub(super) items: BTreeMap<Instance, ItemRecord>,
     pub(super) programs: BTreeMap<Folded, ItemRecord>,
     pub(super) services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
-    /// Files of the share that a step replaced; `None` where no payload tells by what.
+    /// Files of the share that a step replaced; `None` without a payload to read the new one from.
     pub(super) share: BTreeMap<Folded, Option<Shared>>,
     pub(super) removed_by: BTreeMap<Folded, Vec<Instance>>,
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
     pub(super) puts: Vec<Put>,
-    /// Where packages were laid down in this step.
+    /// Directories to which packages were installed in this step.
     pub(super) laid_down: BTreeSet<RelPath>,
     sources: Vec<Source>,
     source_of: BTreeMap<SourceAt, usize>,
     pub(super) swaps: Vec<Swap>,
-    /// Live paths whose surroundings were looked at already.
+    /// Live paths whose surroundings were inspected already.
     pub(super) inspected: BTreeSet<Folded>,
 }
 
@@ -247,7 +247,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// The record of an item as it is at this step.
+    /// Returns the record of an item as it is at this step.
     pub(super) fn item_now(&self, instance: Instance) -> Option<&ItemRecord> {
         self.items
             .get(&instance)
@@ -259,7 +259,7 @@ impl<'a> Planner<'a> {
             .is_some_and(|record| record.state.is_installed())
     }
 
-    /// What the share holds under this name at this step.
+    /// Returns what the share holds under this name at this step.
     pub(super) fn package(&self, name: &FileName) -> Package<'a> {
         let folded = name.folded();
         match self.share.get(&folded) {
@@ -304,7 +304,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The position of a source, taken in where it is new.
+    /// Returns the position of a source, and adds it if it is new.
     pub(super) fn source(&mut self, shared: &Shared) -> usize {
         if let Some(&at) = self.source_of.get(&shared.at) {
             return at;
@@ -325,13 +325,13 @@ impl<'a> Planner<'a> {
         at
     }
 
-    /// Says which cabinets lie beside an installer.
+    /// Records which cabinets are beside an installer.
     pub(super) fn beside(&mut self, installer: usize, cabinets: Vec<usize>) {
         self.sources[installer].beside = cabinets;
     }
 
-    /// What is wrong with files that steps deploy refuses the plan; of the rest only what bears
-    /// upon this run is told.
+    /// Compares the payload. Errors in files that steps deploy refuse the plan; of the rest, only
+    /// what affects this run becomes a warning.
     fn payload(&mut self, payload: &PayloadFacts) {
         let table = self.manifest.file_table();
         for difference in compare(&table, Some(&self.snapshot.description), payload) {
@@ -446,7 +446,8 @@ impl<'a> Planner<'a> {
         Ok(plan)
     }
 
-    /// From the first run on, `deployment.toml`'s `level` is only compared.
+    /// Warns about rollups that only `deployment.toml` lists: from the first run on, its `level` is
+    /// only compared.
     fn compare_level(&mut self) {
         let Some(level) = &self.snapshot.level else {
             return;

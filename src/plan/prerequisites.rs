@@ -1,4 +1,4 @@
-//! What must be so before anything is staged.
+//! Conditions that must hold before anything is staged.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The servers that have a product, with its service pack there.
+    /// Returns the servers that have a product, with its service pack there.
     pub(super) fn service_packs(&self, product: &str) -> BTreeMap<ServerId, u32> {
         let products = &self.snapshot.description.products;
         let entries = products
@@ -96,7 +96,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether an instance was installed (a procedure: ran) before the run.
+    /// Returns whether an instance was installed (a procedure: ran) before the run.
     pub(super) fn installed_before(&self, instance: Instance) -> bool {
         let item = self.snapshot.item(instance).map(|record| record.state);
         let state = item.or_else(|| self.snapshot.procedure(instance).map(|record| record.state));

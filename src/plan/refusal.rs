@@ -1,8 +1,8 @@
-//! Why there is no plan. All reasons are told at once.
+//! Reasons why there is no plan. All of them are reported at once.
 
 use std::fmt;
 
-/// What kind of reason it is; the order is the order in which they decide the exit code.
+/// Kinds of reasons, in the order in which they decide the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReasonKind {
     /// The manifest, the deployment's description or a record is not valid.
@@ -11,20 +11,20 @@ pub enum ReasonKind {
     NotApplicable,
     /// The plan no longer fits.
     Stale,
-    /// A prerequisite or readiness check failed, or an open run is in the way.
+    /// A prerequisite or readiness check failed, or there is an open run.
     NotReady,
     /// Files do not match their table, pin or record.
     Mismatch,
 }
 
-/// One reason, with a way out where there is one.
+/// One reason, with advice if there is any.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
     /// Its kind.
     pub kind: ReasonKind,
-    /// What is wrong, naming the culprit.
+    /// Description of the fault, naming the culprit.
     pub message: String,
-    /// What to do about it.
+    /// Advice on how to fix it.
     pub help: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub struct Refusal {
 }
 
 impl Reason {
-    /// A reason without advice.
+    /// Creates a reason without advice.
     pub fn new(kind: ReasonKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -45,7 +45,7 @@ impl Reason {
         }
     }
 
-    /// With a way out.
+    /// Adds advice.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -53,7 +53,7 @@ impl Reason {
 }
 
 impl Refusal {
-    /// Puts reasons in order; `Ok` where there are none.
+    /// Sorts the reasons and drops duplicates; `Ok` if there are none.
     pub fn unless_empty(mut reasons: Vec<Reason>) -> Result<(), Self> {
         if reasons.is_empty() {
             return Ok(());
@@ -64,7 +64,7 @@ impl Refusal {
         Err(Self { reasons })
     }
 
-    /// The kind that decides the exit code.
+    /// Returns the kind that decides the exit code.
     pub fn kind(&self) -> ReasonKind {
         self.reasons
             .iter()

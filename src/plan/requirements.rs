@@ -1,4 +1,4 @@
-//! What requires what, once the run is over and while it is under way.
+//! Requirements between items, at the end of the run and during it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::refusal::{Reason, ReasonKind};
 use crate::deployment::description::{Description, Instance, ItemId, ItemKind};
 use crate::deployment::snapshot::Snapshot;
 
-/// Who requires an item, by item.
+/// Items that require an item, by that item.
 pub(super) struct Dependents(Vec<Vec<ItemId>>);
 
 impl Dependents {
@@ -21,8 +21,8 @@ impl Dependents {
         Self(dependents)
     }
 
-    /// The instances that require this one: those on the same server where both items are of one
-    /// role, else all.
+    /// Returns the instances that require this one: those on the same server if both items are of
+    /// one role, else all.
     pub(super) fn instances(&self, description: &Description, required: Instance) -> Vec<Instance> {
         let role = description.items[required.item.0].on;
         let of_item = |&item: &ItemId| {
@@ -34,8 +34,8 @@ impl Dependents {
     }
 }
 
-/// What a run takes away, each time: the step that does, and the step that brings it back, by
-/// position.
+/// Removals by a run: for each, the step that removes the instance and the step that brings it
+/// back, by position.
 pub(super) type Absences = BTreeMap<Instance, Vec<(usize, Option<usize>)>>;
 
 /// Refuses what would be gone at the end while something that stays requires it.
@@ -71,7 +71,7 @@ pub(super) fn check_end(
 }
 
 /// Names what the run installs although something it requires is not installed. Only what the run
-/// itself takes away is a reason to refuse; the rest is told.
+/// itself removes is a reason to refuse; the rest is a warning.
 pub(super) fn lacking(
     snapshot: &Snapshot,
     came: impl Iterator<Item = Instance>,
@@ -96,7 +96,7 @@ pub(super) fn lacking(
     told.into_iter().collect()
 }
 
-/// Names what stays installed all the time and is meanwhile without something it requires.
+/// Names what stays installed all the time and lacks something it requires during the run.
 pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]) -> Vec<Lacking> {
     let description = &snapshot.description;
     let dependents = Dependents::of(description);

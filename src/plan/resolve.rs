@@ -18,20 +18,20 @@ pub(super) struct Target {
     pub(super) instance: Instance,
     /// The manifest line that names it or its group.
     pub(super) line: u32,
-    /// Named by a group only, not by its own name.
+    /// True if it is named by a group only, not by its own name.
     pub(super) by_group: bool,
 }
 
-/// The servers that a step is narrowed to.
+/// Servers that a step is narrowed to.
 struct Chosen<'a> {
     on: Option<BTreeSet<ServerId>>,
     platform: Option<&'a str>,
 }
 
-/// Resolves names; what does not exist goes into `reasons`.
+/// Resolver of names; those that do not exist go into `reasons`.
 pub(super) struct Resolver<'a> {
     description: &'a Description,
-    /// Where each item stands in the order of dependencies.
+    /// Position of each item in the order of dependencies.
     rank: Vec<usize>,
     pub(super) reasons: Vec<Reason>,
 }
@@ -45,7 +45,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The place of an item in the order of dependencies.
+    /// Returns the position of an item in the order of dependencies.
     pub(super) fn rank(&self, item: ItemId) -> usize {
         self.rank[item.0]
     }
@@ -60,8 +60,8 @@ impl<'a> Resolver<'a> {
             .push(Reason::new(ReasonKind::Invalid, message).help(help));
     }
 
-    /// The instances of a selection, each once, in the order of dependencies, then of the servers.
-    /// A procedure of a group is passed over by components and the reverse.
+    /// Returns the instances of a selection, each once, in the order of dependencies, then of the
+    /// servers. Of a group, components skip its procedures and procedures skip its components.
     pub(super) fn instances(
         &mut self,
         step: &Step,
@@ -171,7 +171,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The servers of a role, narrowed by platform, in the description's order.
+    /// Returns the servers of a role, narrowed by platform, in the description's order.
     pub(super) fn servers(&mut self, step: &Step, on: &Servers) -> Vec<ServerId> {
         match self.description.role(&on.role) {
             Some(role) => self.of_role(role, on.platform.as_deref()),
@@ -189,8 +189,8 @@ impl<'a> Resolver<'a> {
             .collect()
     }
 
-    /// A service and its servers: those of the service's role, which hold the step's role too where
-    /// it names one.
+    /// Returns a service and its servers: those of the service's role, which also hold the step's
+    /// role if it names one.
     pub(super) fn service(
         &mut self,
         step: &Step,
@@ -224,8 +224,8 @@ fn verb(step: &Step) -> &'static str {
     }
 }
 
-/// The place of every item in the order of dependencies: what is required comes first; what nothing
-/// orders stays in the order of the document.
+/// Returns the position of every item in the order of dependencies: what is required comes first;
+/// items without an order between them stay in the order of the document.
 fn ranks(description: &Description) -> Vec<usize> {
     let items = &description.items;
     let mut missing: Vec<usize> = items.iter().map(|item| item.requires.len()).collect();
@@ -251,7 +251,7 @@ fn ranks(description: &Description) -> Vec<usize> {
     ranks
 }
 
-/// What a plan of this manifest may touch in this deployment, so that only this is hashed.
+/// Returns what a plan of this manifest may touch in this deployment, so that only this is hashed.
 pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
     let mut resolver = Resolver::new(description);
     let mut interest = Interest::default();
@@ -298,8 +298,8 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
     interest
 }
 
-/// The installers that the items so far may be installed from: those that no earlier step copied
-/// are taken from the share as they are.
+/// Adds the installers that the items so far may be installed from: those that no earlier step
+/// copied are taken from the share as they are.
 fn installers(interest: &mut Interest, description: &Description) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
@@ -339,7 +339,7 @@ fn copies(
     }
 }
 
-/// The place of a copied file on a server, as `deployment.toml` and the step spell it.
+/// Returns the path of a copied file on a server, as `deployment.toml` and the step spell it.
 pub(super) fn server_file(
     description: &Description,
     server: ServerId,

@@ -1,4 +1,4 @@
-//! How the rollup at hand stands to those in force.
+//! Relation of the rollup at hand to the applied ones.
 
 use super::planner::{Nothing, Reapply};
 use super::refusal::{Reason, ReasonKind};
@@ -7,11 +7,11 @@ use crate::deployment::snapshot::{PastRun, Snapshot};
 use crate::manifest::Manifest;
 use crate::names::Kb;
 
-/// What follows from the level.
+/// Consequence of the applied rollups for the one at hand.
 pub(super) enum Standing {
     /// There is something to do.
     Apply,
-    /// It is in force already.
+    /// It is applied already.
     Nothing(Nothing),
     /// It cannot be applied.
     Refused(Vec<Reason>),
@@ -110,7 +110,7 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
     })
 }
 
-/// A rollup in force includes or replaces the one at hand.
+/// Returns a reason if an applied rollup includes or replaces the one at hand.
 fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
     let kb = manifest.rollup.kb;
     let told = level
@@ -134,8 +134,7 @@ fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option
     Some(Reason::new(ReasonKind::NotApplicable, message).help(help))
 }
 
-/// The rollup in force that stands in the place of this one, through all that superseded each
-/// other.
+/// Returns the applied rollup that superseded this one, through all that superseded each other.
 fn successor(kb: Kb, level: &Level) -> Option<Kb> {
     let by = |kb: Kb| {
         level
@@ -146,7 +145,7 @@ fn successor(kb: Kb, level: &Level) -> Option<Kb> {
             .superseded_by
     };
     let mut last = by(kb)?;
-    // A level is no longer than this, so a circle in it ends too.
+    // A chain has no more rollups than the list, so a circle in it ends too.
     for _ in &level.rollups {
         match by(last) {
             Some(next) => last = next,
@@ -156,12 +155,12 @@ fn successor(kb: Kb, level: &Level) -> Option<Kb> {
     None
 }
 
-/// The last finished run that applied a rollup.
+/// Returns the last finished run that applied a rollup.
 fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
     snapshot.past.applied.iter().rev().find(|run| run.kb == kb)
 }
 
-/// A required rollup is neither in force nor included by one in force.
+/// Returns a reason if a required rollup is neither applied nor included by an applied one.
 fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
     let included =
         |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
@@ -182,7 +181,8 @@ fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
     Some(Reason::new(ReasonKind::NotReady, message).help(help))
 }
 
-/// The level after this rollup: it stands last, and what it includes or replaces is superseded.
+/// Returns the applied rollups after this one: it comes last, and what it includes or replaces is
+/// superseded.
 pub(super) fn level_after(manifest: &Manifest, before: &Level) -> Level {
     let rollup = &manifest.rollup;
     let mut rollups: Vec<_> = before

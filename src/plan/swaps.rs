@@ -1,4 +1,4 @@
-//! From the puts of a step to its swaps.
+//! Swaps of a step, made from its puts.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use crate::deployment::tree::Kind;
 use crate::names::{Digest, Folded, RelPath};
 
 impl Planner<'_> {
-    /// Makes the swaps of the step that was just walked, and says which one each put became.
+    /// Makes the swaps of the step that was just walked, and returns which one each put became.
     ///
-    /// Where the parent of a live path is missing, the path is raised to the topmost missing
-    /// folder, and all that the step puts below it is one object.
+    /// If the parent of a live path is missing, the path is raised to the topmost missing
+    /// directory, and all that the step puts below it is one object.
     pub(super) fn close_step(&mut self, step: Option<&str>) -> Vec<u32> {
         let puts = std::mem::take(&mut self.puts);
         self.laid_down.clear();
@@ -51,7 +51,7 @@ impl Planner<'_> {
             travellers,
         } = object;
         new.sort_by(|a, b| a.path.cmp(&b.path));
-        // Two puts below one new folder both bring the folders on their way.
+        // Two puts below one new directory both bring its parent directories.
         new.dedup_by(|a, b| a.path == b.path);
         let old: Vec<Entry> = self.world.object(&live);
         self.world.replace(&live, &new, &travellers);
@@ -80,7 +80,7 @@ impl Planner<'_> {
     }
 }
 
-/// An entry whose bytes the plan itself holds.
+/// Returns an entry whose bytes the plan itself holds.
 pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
     let (size, sha256) = (text.len() as u64, Digest::of(text.as_bytes()));
     NewEntry {
@@ -93,7 +93,7 @@ pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
     }
 }
 
-/// The folders from a topmost missing one down to the parent of a live path.
+/// Returns the directories from a topmost missing one down to the parent of a live path.
 fn missing_folders(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
     let depth = top.parts().count();
     let folders = live

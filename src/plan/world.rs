@@ -1,4 +1,5 @@
-//! The deployment as it will be, step by step: the snapshot, and over it what the plan changes.
+//! The deployment as it will be, step by step: the snapshot, and the changes of the plan on top of
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +11,18 @@ use crate::names::{Folded, RelPath};
 /// The simulated tree.
 pub(super) struct World<'a> {
     snapshot: &'a Snapshot,
-    /// Entries of every object that was touched, and of what was made; `None` where one went.
+    /// Entries of every object that was touched or made; `None` if an entry was removed.
     changed: BTreeMap<Folded, Option<Entry>>,
-    /// Live paths whose object was taken over from the snapshot.
+    /// Live paths whose object was loaded from the snapshot.
     loaded: BTreeSet<Folded>,
 }
 
-/// What a new object takes over from the one it replaces.
+/// Parts that a new object takes over from the one it replaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// The operator's folders, and those that lead to his files.
+    /// Unmanaged directories, and those that lead to unmanaged files.
     pub(super) folders: Vec<RelPath>,
-    /// The operator's files.
+    /// Unmanaged files.
     pub(super) travellers: Vec<RelPath>,
 }
 
@@ -34,7 +35,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What stands at a path by now.
+    /// Returns the kind of the object that is at a path by now.
     pub(super) fn kind(&self, path: &RelPath) -> Option<Kind> {
         match self.changed.get(&path.folded()) {
             Some(None) => None,
@@ -46,7 +47,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The path in the spelling that stands by now, as far as it exists.
+    /// Returns the path in its current spelling, as far as it exists.
     pub(super) fn actual(&self, wanted: &RelPath) -> RelPath {
         match self.changed.get(&wanted.folded()) {
             Some(Some(entry)) => return entry.path.clone(),
@@ -66,13 +67,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The topmost folder on the way to a path that does not exist yet, if its parent does not.
+    /// Returns the topmost directory on the way to a path that does not exist yet, if its parent
+    /// does not.
     pub(super) fn topmost_missing(&self, path: &RelPath) -> Option<RelPath> {
         path.ancestors().find(|folder| self.kind(folder).is_none())
     }
 
-    /// Takes over the object at a live path from the snapshot, once. `ours` are the paths of our
-    /// files in it; every other file is an operator's. Says whether this was the first time.
+    /// Loads the object at a live path from the snapshot, once. `ours` are the paths of the managed
+    /// files in it; every other file is unmanaged. Returns whether this was the first time.
     pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<Folded>) -> bool {
         if !self.loaded.insert(live.folded()) || self.changed.contains_key(&live.folded()) {
             return false;
@@ -101,7 +103,7 @@ impl<'a> World<'a> {
         true
     }
 
-    /// What stands at and below a live path that was loaded or made, itself first.
+    /// Returns what is at and below a live path that was loaded or made, itself first.
     pub(super) fn object(&self, live: &RelPath) -> Vec<Entry> {
         let folded = live.folded();
         let prefix = Folded::of(&format!("{}/", folded.as_str()));
@@ -115,7 +117,8 @@ impl<'a> World<'a> {
         entries
     }
 
-    /// What of an object is the operator's, given the folders that only our files need.
+    /// Returns the unmanaged parts of an object, without the directories that only managed files
+    /// need.
     pub(super) fn kept(&self, live: &RelPath) -> Kept {
         let object = self.object(live);
         let travellers: Vec<RelPath> = object
@@ -153,7 +156,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Puts a new object in place of the old one; travellers stay where they are.
+    /// Replaces the old object by a new one; unmanaged files stay where they are.
     pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], travellers: &[RelPath]) {
         for entry in self.object(live) {
             self.changed.insert(entry.path.folded(), None);
@@ -173,8 +176,9 @@ impl<'a> World<'a> {
     }
 }
 
-/// Gives new entries the spelling of what they meet: a folder that stays, or a file that is
-/// replaced. The first traveller that a new entry would stand in place of is returned.
+/// Gives new entries the spelling of what they meet: a directory that stays, or a file that is
+/// replaced. Fails with the first new entry that would take the place of an unmanaged one, and with
+/// that one.
 pub(super) fn respell(
     new: &mut Vec<NewEntry>,
     old: &[Entry],
@@ -283,7 +287,7 @@ mod tests {
     fn an_operators_file_is_never_stood_in_place_of() {
         let clash = |new: NewEntry, kept: Kept| respell(&mut vec![new], &[], &kept);
         assert!(clash(file("Item/A.DLL"), kept(&[], &["Item/a.dll"])).is_err());
-        // His file stands where our folder should be, and the reverse.
+        // An unmanaged file where a managed directory should be, and the reverse.
         assert!(clash(file("Item/a/b.dll"), kept(&[], &["Item/A"])).is_err());
         assert!(clash(file("Item/a"), kept(&["Item/A"], &[])).is_err());
         assert!(clash(file("Item/a.dll"), kept(&[], &["Item/b.dll"])).is_ok());

@@ -1,4 +1,4 @@
-//! This program as a child process: the very commands that an operator would type, and one of them
+//! This program as a child process: the same commands that an operator would type, and one of them
 //! killed.
 
 use std::ffi::{OsStr, OsString};
@@ -34,7 +34,7 @@ impl fmt::Display for Verb {
     }
 }
 
-/// Whether a child is killed.
+/// Fate of a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// Nothing disturbs it.
@@ -45,26 +45,26 @@ pub(super) enum Fate {
     DiesAt(u64),
 }
 
-/// The program, and what every `apply` of it is given.
+/// Program, and the arguments of each `apply`.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The executable.
+    /// Path of the executable.
     pub path: PathBuf,
-    /// The manifest, the payload and the choices, as arguments of `apply`.
+    /// Manifest, payload and choices, as arguments of `apply`.
     pub apply: Vec<OsString>,
 }
 
-/// A child process that is over.
+/// Child process that has ended.
 #[derive(Debug, Clone)]
 pub(super) struct Ran {
-    /// What was typed, so to speak.
+    /// Command line, as it would be typed.
     pub(super) line: String,
     status: ExitStatus,
     said: String,
 }
 
 impl Program {
-    /// Runs one command on a deployment, as if nobody sat in front of it.
+    /// Runs one command on a deployment, without a terminal and without questions.
     pub(super) fn run(&self, verb: Verb, deployment: &Path, fate: Fate) -> Result<Ran, LabError> {
         let mut words: Vec<OsString> = verb.to_string().split(' ').map(OsString::from).collect();
         if verb == Verb::Apply {
@@ -88,7 +88,7 @@ impl Program {
             .stdin(Stdio::null())
             .env("NO_COLOR", "1")
             .env_remove("CLICOLOR_FORCE");
-        // Ctrl-C is for the rehearsal, which stops behind the point that it is at.
+        // Ctrl-C is for the rehearsal, which stops after the current point.
         command.process_group(0);
         let output = command.output().map_err(disk("run", &self.path))?;
         let said = [output.stdout, output.stderr]
@@ -113,17 +113,17 @@ fn quoted(word: &OsStr) -> String {
 }
 
 impl Ran {
-    /// It died by the signal that nobody survives.
+    /// Returns whether it was ended by SIGKILL, the signal that no process survives.
     pub(super) fn was_killed(&self) -> bool {
         self.status.signal() == Some(rustix::process::Signal::KILL.as_raw())
     }
 
-    /// Its exit code, if it came to one.
+    /// Returns its exit code, if it has one.
     pub(super) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// The number of changes that it made, where it was to count them and outlived them all.
+    /// Returns the number of changes that it made, if it had to count them and outlived them all.
     pub(super) fn changes(&self) -> Option<u64> {
         self.said
             .lines()
@@ -131,7 +131,7 @@ impl Ran {
             .find_map(|line| line.strip_prefix(OUTLIVED)?.parse().ok())
     }
 
-    /// How it ended, in words.
+    /// Describes how it ended, in words.
     pub(super) fn ending(&self) -> String {
         match (self.status.code(), self.status.signal()) {
             (Some(code), _) => format!("ended with {code}"),
@@ -140,7 +140,7 @@ impl Ran {
         }
     }
 
-    /// What it said that tells why it failed.
+    /// Returns the errors that it printed.
     pub(super) fn reasons(&self) -> Vec<String> {
         let errors = self
             .said

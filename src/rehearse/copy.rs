@@ -1,4 +1,4 @@
-//! Copying a deployment whole: names, bytes, permissions, owners and times.
+//! Copies of a whole deployment: names, bytes, permissions, owners and times.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::making::Making;
 use super::{LabError, disk};
 
-/// Every entry of a deployment but what rollup keeps in it, a folder before what is in it.
+/// Lists every entry of a deployment but what rollup keeps in it, a directory before its contents.
 pub(super) fn entries(deployment: &Path) -> impl Iterator<Item = Result<DirEntry, LabError>> {
     let ours = |entry: &DirEntry| entry.depth() == 1 && entry.file_name() == ".rollup";
     let entries = WalkDir::new(deployment)
@@ -67,10 +67,9 @@ fn copy(
                 take_over(&file, &metadata)
             })?;
         }
-        // A FIFO or a socket holds nothing that could be copied.
+        // A FIFO or a socket contains nothing that could be copied.
     }
-    // The innermost first, when they are full: nothing can be put into a directory that is
-    // read-only.
+    // The innermost first, when they are full: nothing can be added to a read-only directory.
     for (directory, was) in directories.iter().rev() {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         making.change(directory, |parent, name| {
@@ -80,7 +79,7 @@ fn copy(
     Ok(())
 }
 
-/// Opens a file, and nothing that took its place since it was listed.
+/// Opens a file, and refuses what took its place since it was listed.
 fn open(file: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = OpenOptions::new()
@@ -125,7 +124,8 @@ fn take_over(to: &File, was: &Metadata) -> io::Result<()> {
     Ok(futimens(to, &times(was))?)
 }
 
-/// Only root can give files away; for other users a copy is their own.
+/// Ignores a denied change of owner: only root can give files to others, so for other users a copy
+/// is their own.
 fn unless_denied(given: io::Result<()>) -> io::Result<()> {
     match given {
         Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),

@@ -1,5 +1,5 @@
-//! What a rehearsal does to a process: it dies at a change of the disk, or one of its renames
-//! fails.
+//! Faults that a rehearsal injects into a process: it dies at a change of the disk, or one of its
+//! renames fails.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,17 +9,18 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use crate::deployment::watch::{Change, Watch};
 
-/// What a process that outlived its [`Death`] says last, with the number of changes it made.
+/// Beginning of the last line that a process prints if it outlives its [`Death`]; the number of
+/// changes it made follows.
 pub(super) const OUTLIVED: &str = "changes of the disk: ";
 
-/// Kills its own process right before a change: no handler runs, nothing is cleaned up.
+/// Fault that kills its own process right before a change: no handler runs, nothing is cleaned up.
 pub struct Death {
     at: u64,
     seen: AtomicU64,
 }
 
 impl Death {
-    /// Before this change, counted from 1.
+    /// Returns a fault that kills the process before this change, counted from 1.
     pub fn at(change: u64) -> Self {
         Self {
             at: change,
@@ -34,7 +35,7 @@ impl Watch for Death {
             false => Ok(()),
             true => {
                 kill_process(getpid(), Signal::KILL)?;
-                // Nobody gets here.
+                // Never reached: the signal has ended the process.
                 Err(io::Error::other("the process is dead"))
             }
         }
@@ -51,7 +52,7 @@ impl Drop for Death {
     }
 }
 
-/// Lets the rename fail by which a swap puts its new object in place.
+/// Fault that makes a rename fail: the one by which a swap moves its new object to the live path.
 #[derive(Debug)]
 pub struct FailingSwap(pub u32);
 

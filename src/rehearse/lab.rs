@@ -1,9 +1,9 @@
-//! The directory of a lab: made, marked, recognized and replaced.
+//! Directory of a lab: made, marked, recognized and replaced.
 //!
-//! Whoever rehearses may do so as root, in a directory that others can write to. So a lab is a
-//! directory of the caller, everything in it is made by handle, and `--replace` removes it only if
-//! all of it is accounted for: by the listing in its mark, or by the plans of the runs that its
-//! deployments have had since.
+//! You may rehearse as root, in a directory that others can write to. So a lab is a directory of
+//! the caller, everything in it is made by handle, and `--replace` removes it only if all of it is
+//! accounted for: by the listing in its mark, or by the plans of the runs that its deployments have
+//! had since.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -30,22 +30,22 @@ use crate::manifest::Manifest;
 use crate::names::{Folded, RelPath};
 use crate::plan::{self, NewWhat, Plan, What};
 
-/// More than the plan of any run.
+/// Longest plan that is read, in bytes: more than the plan of any run.
 const LONGEST_PLAN: u64 = 1 << 30;
-/// What rollup makes at the top of `.rollup`.
+/// Names that rollup makes at the top of `.rollup`.
 const KEPT: [&str; 5] = ["format", "lock", "lock.owner", "runs", "trash"];
 
-/// A lab, ready. As long as it is there, no other process replaces it.
+/// Lab that is ready. As long as this value exists, no other process replaces the lab.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// The deployment.
+    /// Path of the deployment.
     pub deployment: PathBuf,
-    /// The payload.
+    /// Path of the payload.
     pub payload: PathBuf,
     listing: Arc<Listing>,
 }
 
-/// What the deployment of a lab comes from.
+/// Origin of the deployment of a lab.
 #[derive(Debug, Clone, Copy)]
 pub enum Origin<'a> {
     /// Built in its state before the rollup, from the text of a `deployment.toml`.
@@ -54,7 +54,7 @@ pub enum Origin<'a> {
     Copied(&'a Path),
 }
 
-/// What is done with a lab that is there already.
+/// Treatment of a lab that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnExisting {
     /// It is left alone.
@@ -63,23 +63,23 @@ pub enum OnExisting {
     Replace,
 }
 
-/// What is found where a lab is to be made.
+/// State of the directory in which a lab is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabState {
     /// Nothing.
     Absent,
     /// An empty directory.
     Empty,
-    /// A lab that was made to its end.
+    /// A lab that was finished.
     Complete,
-    /// A lab that was not.
+    /// A lab that was not finished.
     Incomplete,
     /// Anything else.
     Other,
 }
 
 impl LabState {
-    /// Looks at what is there now.
+    /// Determines the state of a directory.
     pub fn of(directory: &Path) -> Self {
         match (directory.symlink_metadata(), completeness(directory)) {
             (Err(error), _) if error.kind() == io::ErrorKind::NotFound => Self::Absent,
@@ -93,7 +93,7 @@ impl LabState {
     }
 }
 
-/// What goes into a lab.
+/// Contents of the deployment of a lab.
 enum Contents<'a> {
     Built(BuiltTree),
     Copied(&'a Path),
@@ -104,8 +104,8 @@ enum Contents<'a> {
 ///
 /// # Errors
 ///
-/// Whatever was in the way. Everything but the disk is asked before anything is removed or made,
-/// and what was made until then is removed.
+/// Returns the first obstacle. Everything but the disk is checked before anything is removed or
+/// made, and what was made until then is removed.
 pub fn prepare(
     manifest: &Manifest,
     description: &Description,
@@ -140,7 +140,7 @@ pub fn prepare(
         }),
         Err(error) => {
             drop(listing);
-            // What stays is seen by whoever looks, and reported from there.
+            // A lab that cannot be removed remains incomplete, and is reported as such.
             let _ = place.take_back();
             Err(error)
         }
@@ -175,7 +175,7 @@ impl Lab {
 struct LabPlace {
     root: Dir,
     shown: PathBuf,
-    /// The directories that were made for it, innermost first.
+    /// Directories that were made for it, innermost first.
     made: Vec<PathBuf>,
 }
 
@@ -186,7 +186,7 @@ impl LabPlace {
         let made = match shown.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => make(shown)?,
             Err(error) => return Err(disk("look at", shown)(error)),
-            // Its owner may let the link lead elsewhere at any time.
+            // The owner of the link may let it lead elsewhere at any time.
             Ok(link) if link.is_symlink() && link.uid() != me() => {
                 return Err(LabError::NotYours(shown.to_owned()));
             }
@@ -230,7 +230,7 @@ impl LabPlace {
         Ok(place)
     }
 
-    /// Removes the lab that is there. One that was never made to its end is no loss to anybody.
+    /// Removes the existing lab. An incomplete one is no loss, so it is removed in any case.
     fn replace(&self, existing: OnExisting) -> Result<(), LabError> {
         let mark = match Mark::read(&self.root) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -271,7 +271,7 @@ impl LabPlace {
             });
         }
         // A death from here on leaves less than what the plans account for, and maybe not the
-        // plans. On a full disk that cannot be said ahead.
+        // plans, so note the objects in the listing first. On a full disk that is not possible.
         let unlisted = ours.iter().filter(|(path, kind)| !listed.has(*kind, path));
         let _ = unlisted
             .into_iter()
@@ -305,7 +305,7 @@ impl LabPlace {
         Ok(found)
     }
 
-    /// Marks the directory as a lab. From here on everything in it is this rehearsal's.
+    /// Marks the directory as a lab. From here on everything in it belongs to this rehearsal.
     fn begin(&self) -> Result<Listing, LabError> {
         Listing::create(&self.root).map_err(|error| {
             let _ = self.remove_directories();
@@ -366,10 +366,10 @@ fn make(directory: &Path) -> Result<Vec<PathBuf>, LabError> {
         .collect();
     let mut made = Vec::new();
     for path in missing.into_iter().rev() {
-        // Never for others to write to, whatever the umask says.
+        // Never writable by others, whatever the umask is.
         match fs::DirBuilder::new().mode(0o755).create(&path) {
             Ok(()) => made.insert(0, path),
-            // As `a/..` does, once `a` was made.
+            // Happens for `a/..`, once `a` was made.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.ends_with("..") => {}
             Err(error) => {
                 let _ = made.iter().try_for_each(fs::remove_dir);
@@ -384,19 +384,19 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// What runs brought: whether it is a directory, and its path.
+/// Objects that runs wrote: true for a directory, and the path.
 type Brought = BTreeSet<(bool, Folded)>;
 
-/// What accounts for the objects of a lab.
+/// Records that account for the objects of a lab.
 struct Accounts<'a> {
     lab: &'a Path,
     listed: &'a Listed,
-    /// What the runs of a deployment brought, by the deployment.
+    /// Objects that the runs of a deployment wrote, with the deployment.
     plans: RefCell<Vec<(PathBuf, Brought)>>,
 }
 
 impl Accounts<'_> {
-    /// Whether a rehearsal, or a command in its deployments, made an object.
+    /// Returns whether a rehearsal, or a command in one of its deployments, made an object.
     fn have(&self, path: &Path, kind: Kind) -> bool {
         if path == Path::new(MARK) || self.listed.has(kind, path) {
             return true;
@@ -417,14 +417,15 @@ impl Accounts<'_> {
         if self.is_half_made(path, &below, kind) {
             return true;
         }
-        // A copy is a copy of the lab's own deployment.
+        // The other deployments are copies of the lab's own, so its listing accounts for them as
+        // well.
         below.as_os_str().is_empty()
             || self.listed.has(kind, &Path::new("deployment").join(&below))
             || self.is_brought(&deployment, &below, kind)
     }
 
-    /// Whether an object is in a `.rollup` that a death left under its temporary name, and has
-    /// nothing to lose.
+    /// Returns whether an object belongs to a `.rollup` that a dead process left under its
+    /// temporary name, and contains nothing that could be lost.
     fn is_half_made(&self, path: &Path, below: &Path, kind: Kind) -> bool {
         let parts: Vec<&str> = below
             .iter()
@@ -502,7 +503,7 @@ fn brought(deployment: &Path) -> Brought {
     brought
 }
 
-/// Everything that a plan may write, and the directories above it.
+/// Returns everything that a plan may write, and all parent directories.
 fn written(plan: &Plan) -> BTreeSet<(Kind, RelPath)> {
     let mut written = BTreeSet::new();
     for swap in &plan.swaps {
@@ -527,7 +528,7 @@ fn written(plan: &Plan) -> BTreeSet<(Kind, RelPath)> {
     written
 }
 
-/// A text without its first line where that tells editors where the schema is: a lab may stand
+/// Returns a text without its first line if that line points editors to the schema: a lab may be
 /// anywhere.
 fn by_itself(text: &str) -> &str {
     match text.split_once('\n') {
@@ -536,7 +537,8 @@ fn by_itself(text: &str) -> &str {
     }
 }
 
-/// Making a lab anew must not remove what it is made from.
+/// Refuses a lab directory that contains what the lab is made from, because replacing the lab would
+/// remove it.
 pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
     let (Ok(folder), Ok(source)) = (folder.canonicalize(), source.canonicalize()) else {
         return Ok(());
@@ -547,11 +549,12 @@ pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
     }
 }
 
-/// A copy into itself would never end, and would stand in a deployment where nobody expects it.
+/// Refuses a lab inside the deployment that is copied into it. The copy would never end, and would
+/// be in a deployment that is not meant to contain it.
 fn refuse_inside(folder: &Path, own: &Path) -> Result<(), LabError> {
     let own = own.canonicalize().map_err(disk("find the way to", own))?;
     let here = std::path::absolute(folder).map_err(disk("find the way to", folder))?;
-    // The lab itself may not exist yet; the nearest folder that does decides.
+    // The lab itself may not exist yet; the nearest directory that exists decides.
     let nearest = here
         .ancestors()
         .find_map(|folder| folder.canonicalize().ok());

@@ -1,9 +1,10 @@
-//! The mark of a lab: what the rehearsal made in it, so that `--replace` removes nothing else.
+//! Mark of a lab: the list of what the rehearsal made in it, so that `--replace` removes nothing
+//! else.
 //!
 //! `.rollup-lab` begins with a line for its format. A line for each object follows, written before
 //! the object is made: a letter for its kind, a blank, and its path with everything but printable
-//! ASCII escaped. `complete` is the last line of a lab that was made to its end. Whoever holds the
-//! lock of the file is at work in the lab.
+//! ASCII escaped. `complete` is the last line of a lab that was finished. The process that holds
+//! the lock of the file works in the lab.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,32 +18,32 @@ use rustix::fs::OFlags;
 
 use crate::deployment::tree::Kind;
 
-/// The name of the mark.
+/// Name of the mark.
 pub(super) const MARK: &str = ".rollup-lab";
 const FORMAT: &str = "rollup lab 1";
 const COMPLETE: &str = "complete";
-/// How the mark began before it listed anything.
+/// Beginning of the mark in versions that listed nothing.
 const WITHOUT_LISTING: &str = "made by `rollup rehearse`";
-/// More than a listing of a million long paths.
+/// Longest mark that is read, in bytes: more than a listing of a million long paths.
 const LONGEST: u64 = 1 << 30;
 
 /// The mark of a lab that is being made, or used; locked until it is dropped.
 #[derive(Debug)]
 pub(super) struct Listing(File);
 
-/// What the mark of a lab says.
+/// Lines of the mark of a lab.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     lines: BTreeSet<String>,
 }
 
-/// What is found under the name of the mark.
+/// Object that is found under the name of the mark.
 pub(super) enum Mark {
     /// The listing of a lab.
     Listing(Listing, Listed),
     /// The mark of a lab that an older rollup made.
     WithoutListing,
-    /// Nothing, or nothing of rollup's.
+    /// Nothing, or something that rollup did not make.
     None,
 }
 
@@ -60,17 +61,17 @@ impl Listing {
         let listing = Self(file);
         match listing.line(FORMAT) {
             Ok(()) => Ok(listing),
-            // Nobody knows it without that line.
+            // Without that line the mark is not recognized.
             Err(error) => lab.remove_file(MARK).and(Err(error)),
         }
     }
 
-    /// Says that an object is about to be made.
+    /// Notes that an object is about to be made.
     pub(super) fn note(&self, kind: Kind, path: &Path) -> io::Result<()> {
         self.line(&line(kind, path))
     }
 
-    /// Says that all of the lab was made.
+    /// Notes that all of the lab was made.
     pub(super) fn complete(&self) -> io::Result<()> {
         self.line(COMPLETE)
     }
@@ -112,25 +113,25 @@ impl Mark {
             lines: lines.map(str::to_owned).collect(),
         };
         file.try_lock()?;
-        // A death may have left half a line.
+        // A process that died may have left half a line.
         (&file).write_all(if text.ends_with('\n') { b"" } else { b"\n" })?;
         Ok(Self::Listing(Listing(file), listed))
     }
 }
 
 impl Listed {
-    /// Whether the lab was made to its end.
+    /// Returns whether the lab was finished.
     pub(super) fn is_complete(&self) -> bool {
         self.lines.contains(COMPLETE)
     }
 
-    /// Whether an object of this kind was to be made at a path.
+    /// Returns whether an object of this kind was noted at a path.
     pub(super) fn has(&self, kind: Kind, path: &Path) -> bool {
         self.lines.contains(&line(kind, path))
     }
 }
 
-/// Whether a complete lab is marked; takes no lock.
+/// Returns whether the marked lab is complete, or `None` if there is no mark; takes no lock.
 pub(super) fn completeness(lab: &Path) -> Option<bool> {
     std::fs::symlink_metadata(lab.join(MARK))
         .ok()

@@ -1,4 +1,5 @@
-//! Making the objects of a lab: each one new, by a handle of the lab, and never through a link.
+//! Creation of the objects of a lab: each one new, by a handle of the lab, and never through a
+//! link.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ pub(super) struct Built {
 /// A tree that was built in memory, by paths: directories, and files with their contents.
 pub(super) type BuiltTree = BTreeMap<PathBuf, Option<Built>>;
 
-/// A directory in which everything is made.
+/// Directory in which everything is made.
 pub(super) struct Making<'a> {
     root: Dir,
     shown: PathBuf,
@@ -34,7 +35,7 @@ pub(super) struct Making<'a> {
 }
 
 impl<'a> Making<'a> {
-    /// Makes everything in a lab, and says so in its listing first.
+    /// Returns the maker of a lab, which lists each object before it makes it.
     pub(super) fn listed(
         root: Dir,
         shown: &Path,
@@ -50,7 +51,7 @@ impl<'a> Making<'a> {
         }
     }
 
-    /// Makes everything in a directory of the machine.
+    /// Returns the maker of any directory of the machine, which keeps no list.
     pub(super) fn at(shown: &Path) -> Result<Making<'static>, LabError> {
         let root = Dir::open_ambient_dir(shown, ambient_authority())
             .map_err(disk("open the directory", shown))?;
@@ -103,7 +104,7 @@ impl<'a> Making<'a> {
         Ok(())
     }
 
-    /// Makes a file, which is filled by a function.
+    /// Makes a file, and has a function fill it.
     pub(super) fn file(
         &self,
         path: &Path,
@@ -130,7 +131,7 @@ impl<'a> Making<'a> {
             .map_err(disk("make the link", &self.shown.join(path)))
     }
 
-    /// Does something to an object that was made, by the directory that it is in.
+    /// Changes an object that was made, by a handle of the directory that it is in.
     pub(super) fn change(
         &self,
         path: &Path,

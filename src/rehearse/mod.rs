@@ -1,11 +1,10 @@
-//! A sample deployment to try it all on.
+//! Sample deployment on which every command can be tried.
 //!
-//! A *lab* is a folder with a `deployment` and a `payload`, made from a manifest. The deployment is
-//! the sample that is compiled into the program, or a copy of an operator's own. The payload is
-//! built: genuine installer packages of exactly the documented sizes and dates, or the operator's
-//! real one.
+//! A *lab* is a directory with a `deployment` and a `payload`, made from a manifest. The deployment
+//! is the sample that is compiled into the program, or a copy of your own. The payload is your real
+//! one, or is built: genuine installer packages of exactly the documented sizes and dates.
 //!
-//! In a lab failures can be rehearsed, too: a process that is killed at every change of the disk in
+//! Failures can be rehearsed in a lab, too: a process that is killed at every change of the disk in
 //! turn, and an operation that fails.
 
 mod child;
@@ -36,47 +35,47 @@ pub use payload::build as build_payload;
 pub use picture::{Picture, Times};
 pub use site::build as build_site;
 
-/// `deployment.toml` of the sample.
+/// Text of the sample's `deployment.toml`.
 pub const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");
-/// The name under which [`SAMPLE`] is shown.
+/// Name under which [`SAMPLE`] is shown.
 pub const SAMPLE_NAME: &str = "the sample's deployment.toml";
 
-/// Why a lab could not be made.
+/// Reason why a lab could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    /// Something stands there already.
+    /// A complete lab exists there already.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
-    /// Something else is there.
+    /// Something that is not a lab exists there.
     #[error("`{}` was not made by `rollup rehearse`, so it is not replaced", .0.display())]
     NotALab(PathBuf),
-    /// The lab does not say what was made in it.
+    /// The mark of the lab does not list what was made in it.
     #[error("`{}` was made by another version of rollup, which did not list what it made there", .0.display())]
     WithoutListing(PathBuf),
-    /// There is something in the lab that no rehearsal made.
+    /// The lab contains something that no rehearsal made.
     #[error("`{}` contains what `rollup rehearse` did not make", .directory.display())]
     Foreign {
-        /// The lab.
+        /// Path of the lab.
         directory: PathBuf,
-        /// All of it.
+        /// Paths of everything that no rehearsal made.
         paths: Vec<PathBuf>,
     },
     /// The directory, or the link that leads to it, belongs to another user.
     #[error("`{}` belongs to another user, who could replace what is made there", .0.display())]
     NotYours(PathBuf),
-    /// Everybody may make or replace something in the directory.
+    /// All users may make or replace something in the directory.
     #[error("`{}` is writable by all users", .0.display())]
     WritableByAll(PathBuf),
-    /// Another rehearsal is at work there.
+    /// Another rehearsal is using the lab.
     #[error("another process is at work in `{}`", .0.display())]
     Busy(PathBuf),
-    /// A signal asked for it.
+    /// A signal requested the stop.
     #[error("stopped by a signal")]
     Interrupted,
     /// Making the lab would remove what it is to be made from.
     #[error("`{}` lies in the folder that the lab would replace", .0.display())]
     WouldBeLost(PathBuf),
-    /// The lab would lie in the deployment that is copied into it.
+    /// The lab would be inside the deployment that is copied into it.
     #[error("`{}` lies in the deployment that is to be copied", .0.display())]
     Inside(PathBuf),
     /// A file of the table cannot be built as documented.
@@ -87,21 +86,21 @@ pub enum LabError {
         "the manifest pins a real payload: `{name}` is pinned as {pinned}, and would be built as {built}"
     )]
     PinsOfARealPayload {
-        /// The first such file.
+        /// Name of the first such file.
         name: FileName,
-        /// Its pin.
+        /// Digest that the manifest pins.
         pinned: Digest,
-        /// What is built under its name.
+        /// Digest of what is built under this name.
         built: Digest,
     },
-    /// The disk refused.
+    /// The disk reported an error.
     #[error("cannot {action} `{}`", path.display())]
     Disk {
-        /// What was tried.
+        /// Action that was tried.
         action: &'static str,
-        /// Where.
+        /// Path on which it was tried.
         path: PathBuf,
-        /// What the system said.
+        /// Error that the system reported.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Building the payload of a rehearsal: what the file table documents, and nothing of a vendor's.
+//! Payload of a rehearsal, built as the file table documents it, with nothing of a vendor's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,11 +11,11 @@ use crate::installer::{Recipe, build_package, build_program};
 use crate::manifest::{Manifest, PayloadFile};
 use crate::names::{Digest, FileName, RelPath, Version};
 
-/// The version of every new package whose row documents none.
+/// Version of every new package whose row documents none.
 const NEW_VERSION: &str = "4.0.300";
-/// The version of every package of the state before.
+/// Version of every package of the state before.
 pub(super) const OLD_VERSION: &str = "4.0.200";
-/// The time of files that document none: the first day of 2008.
+/// Time of files that document none, in seconds since 1970: the first day of 2008.
 pub(super) const SOME_TIME: i64 = 1_199_145_600;
 
 /// Builds the payload of a manifest in a directory that does not exist yet.
@@ -74,7 +74,7 @@ pub(super) fn contents(
     manifest.files.iter().map(build).collect()
 }
 
-/// What to build for an installer: a library, its description, and a page to read.
+/// Returns what to build for an installer: a library, its description, and a page to read.
 pub(super) fn recipe(
     name: &FileName,
     product: &str,
@@ -108,7 +108,7 @@ pub(super) fn recipe(
         ),
     ];
     if was {
-        // Gone in the new version: an update is more than replacing files.
+        // The new version does not have it: an update is more than replacing files.
         files.push(file(
             "Documentation/Known issues.txt".to_owned(),
             format!("{product}: see the next version\n"),
@@ -144,7 +144,7 @@ fn stem(name: &FileName) -> String {
         .to_owned()
 }
 
-/// A file without a format: its name over and over.
+/// Returns the contents of a file without a format: its name over and over.
 fn plain(name: &FileName, size: u64) -> Vec<u8> {
     let line = format!("{name}\n");
     line.bytes()

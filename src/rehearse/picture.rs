@@ -1,4 +1,4 @@
-//! A picture of a whole deployment, to be compared with another one.
+//! Snapshot of the tree of a whole deployment, for a comparison with another one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -14,7 +14,7 @@ use crate::names::{Digest, Shown};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture(BTreeMap<PathBuf, Entry>);
 
-/// What is promised of an entry. The times of folders are not.
+/// Properties of an entry that a recovery promises. The times of directories are not among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     what: What,
@@ -35,17 +35,17 @@ enum What {
     Other,
 }
 
-/// Whether the times of files are compared.
+/// Rule for comparing the times of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
-    /// The very objects of the state before come back.
+    /// Times are compared: the very objects of the state before are restored.
     Compared,
-    /// Two runs of one plan write their files at different times.
+    /// Times are left out: two runs of one plan write their files at different times.
     LeftOut,
 }
 
 impl Picture {
-    /// Looks at everything, and reads every file.
+    /// Takes a snapshot of a deployment: lists everything, and reads every file.
     ///
     /// # Errors
     ///
@@ -66,12 +66,12 @@ impl Picture {
         Ok(Self(taken.collect::<Result<_, LabError>>()?))
     }
 
-    /// How many files and folders it shows, the deployment's own folder included.
+    /// Returns the number of files and directories in it, the deployment's own directory included.
     pub fn entries(&self) -> usize {
         self.0.len()
     }
 
-    /// Everything that is not the same in another picture, in words.
+    /// Lists everything that is not the same in another snapshot, in words.
     pub fn differences(&self, found: &Self, times: Times) -> Vec<String> {
         let mut differences = Vec::new();
         let others = found.0.keys().filter(|path| !self.0.contains_key(*path));
@@ -217,7 +217,7 @@ mod tests {
             before,
             Picture::of(folder.path()).expect("a readable folder")
         );
-        // What is only named like it may be anybody's.
+        // Only the name begins the same: it may be unmanaged.
         fs::create_dir(folder.path().join(".rollup-backup")).expect("made");
         assert_ne!(
             before,

@@ -1,4 +1,4 @@
-//! Building a deployment in its state before the rollup: older packages installed, files and all.
+//! Deployment in its state before the rollup: older packages installed, with all their files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -75,7 +75,7 @@ impl Site<'_> {
         self.file(PathBuf::from(path), text.as_bytes().to_owned(), None);
     }
 
-    /// Puts the old package into the share, and installs it if the item was installed before.
+    /// Adds the old package to the share, and installs it if the item was installed before.
     fn component(&mut self, at: usize, item: &Item, share: &Path) -> Result<(), LabError> {
         let ItemKind::Component {
             installer, product, ..
@@ -149,7 +149,7 @@ fn record(contents: &Contents, installer: &FileName, package: &[u8]) -> ItemReco
     ItemRecord::installed(None, installed)
 }
 
-/// The files of a package, below a directory.
+/// Returns the files of a package, below a directory.
 fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, LabError> {
     let mut sink = InMemory {
         directory,
@@ -162,7 +162,7 @@ fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>,
     Ok(sink.files)
 }
 
-/// Keeps the files of a package, with their paths below a directory.
+/// Sink that keeps the files of a package, with their paths below a directory.
 struct InMemory<'a> {
     directory: &'a Path,
     files: Vec<(PathBuf, Vec<u8>)>,

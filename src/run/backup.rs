@@ -1,9 +1,9 @@
-//! A verified copy of the files that a run will replace, in another place.
+//! Verified copy, in another place, of the files that a run will replace.
 //!
-//! The slots are the way back of rollup; this copy is for people, and for a disk that dies. Below
-//! `DIR/<run>` every file lies under its path in the deployment, with its time of change and its
-//! permission bits. It is made between staging and the first rename, and has its name only when it
-//! is whole: copied, hashed on the way, brought to disk, and read back.
+//! Rollback uses the slots; this copy is for people, and for a disk that dies. Below `DIR/<run>`
+//! every file has its path in the deployment, its modification time and its permission bits. The
+//! copy is made between staging and the first rename, and gets its name only when it is complete:
+//! copied, hashed on the way, synced to disk, and read back.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -26,101 +26,101 @@ use crate::deployment::tree::{BRING_TO_DISK, DiskError, Tree};
 use crate::names::{Hasher, RelPath};
 use crate::plan::{Entry, NewWhat, Plan, What};
 
-/// How much is read at once.
+/// Number of bytes that are read at once.
 const CHUNK: usize = 256 * 1024;
 
-/// A folder that backups can go to.
+/// Directory that backups can go to.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Where it is, without links and `..`.
+    /// Path of the directory, without links and `..`.
     folder: PathBuf,
-    /// It has to be made; its parent is there.
+    /// True if the directory has to be made; its parent exists.
     is_missing: bool,
 }
 
-/// A backup that is whole.
+/// Complete backup.
 #[derive(Debug, Clone)]
 pub struct BackedUp {
-    /// Its folder.
+    /// Directory of the backup.
     pub folder: PathBuf,
-    /// How many files it holds.
+    /// Number of files in it.
     pub files: usize,
-    /// How many bytes they have.
+    /// Size of the files in bytes.
     pub bytes: u64,
-    /// The folder around it was made for it.
+    /// True if the directory around it was made for it.
     made: bool,
 }
 
-/// Whether a run has its new objects on disk already.
+/// State of staging when room for the backup is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StagedYet {
-    /// They are there.
+    /// The new objects are on disk already.
     Yes,
-    /// They will take their room first.
+    /// The new objects will take their room first.
     No,
 }
 
-/// Why there is no backup.
+/// Reason for a missing backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Its place cannot be made.
+    /// Place for backups that cannot be made: its parent does not exist.
     #[error("there is no folder to make `{}` in", .0.display())]
     NoParent(PathBuf),
-    /// Something else stands there.
+    /// Place for backups that is not a directory.
     #[error("`{}` is not a folder", .0.display())]
     NotAFolder(PathBuf),
-    /// It would be a part of what it is to save.
+    /// Place for backups inside the deployment that is to be saved.
     #[error("`{}` lies inside the deployment", .0.display())]
     Inside(PathBuf),
-    /// There is a backup of this name, or what a death left of one.
+    /// Existing backup of this name, or the rest of one that a crash left.
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
-    /// It does not fit.
+    /// Place for backups that is too small.
     #[error("`{}` is too small for the backup: {needed} {unit} are needed, {free} are free", .folder.display())]
     TooSmall {
-        /// The place.
+        /// Place for the backups.
         folder: PathBuf,
-        /// What is needed.
+        /// Amount that is needed.
         needed: u64,
-        /// What is there.
+        /// Amount that is free.
         free: u64,
-        /// Of what.
+        /// Unit of both amounts.
         unit: &'static str,
     },
-    /// A file is not what the plan saw.
+    /// File that is not what the plan saw.
     #[error("`{path}` is not what the plan saw: {what}")]
     Stale {
-        /// Where it is.
+        /// Path of the file.
         path: String,
-        /// What differs.
+        /// Difference from the plan.
         what: String,
     },
-    /// What was written does not come back.
+    /// Copy that does not read back as it was written.
     #[error("the copy `{path}` is not what was written: it {what}")]
     Unfaithful {
-        /// Where it is.
+        /// Path of the copy.
         path: String,
-        /// What differs.
+        /// Difference from what was written.
         what: String,
     },
-    /// Somebody wanted it to stop.
+    /// Request to stop.
     #[error("stopped by a signal")]
     Interrupted,
-    /// The disk refused.
+    /// Failed disk operation.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A part of it stays behind.
+    /// Failed backup of which a part cannot be removed.
     #[error("{error}; what was copied so far is still in `{}`, and cannot be removed", .folder.display())]
     Left {
-        /// Why there is no backup.
+        /// Reason for the missing backup.
         error: Box<BackupError>,
-        /// What stays.
+        /// Directory that stays.
         folder: PathBuf,
     },
 }
 
-/// The files of ours that a run will set aside, as they stand before it. What it makes itself and
-/// replaces again is none of them.
+/// Returns the managed files that a run will move into its slots, as they are before it. Files that
+/// the run makes itself and replaces again are not among them.
 pub fn replaced(plan: &Plan) -> Vec<Entry> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut files: Vec<Entry> = Vec::new();
@@ -139,7 +139,8 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
 }
 
 impl Place {
-    /// Finds out where a folder is, and that it is outside of the deployment. It is made later.
+    /// Resolves a directory and checks that it is outside the deployment. If missing, it is made
+    /// later.
     pub fn find(folder: &Path, deployment: &Tree) -> Result<Self, BackupError> {
         let look = |e: io::Error| DiskError::new("look at", folder.display().to_string(), e);
         let place = match fs::canonicalize(folder) {
@@ -174,7 +175,7 @@ impl Place {
             Err(error) => return Err(look(error).into()),
         };
         let root = metadata(deployment)?;
-        // By what they are, not by their names: the deployment may be mounted elsewhere, too.
+        // By device and inode, not by name: the deployment may be mounted elsewhere, too.
         let is_root = |above: &Path| {
             fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()))
         };
@@ -184,12 +185,12 @@ impl Place {
         }
     }
 
-    /// Where the backup of a run will be.
+    /// Returns the path of a run's backup.
     pub fn of_run(&self, run: &str) -> PathBuf {
         self.folder.join(run)
     }
 
-    /// Finds out whether there is room for the backup of a run, and none of its name.
+    /// Checks that there is room for the backup of a run, and that its name is free.
     pub fn check(
         &self,
         tree: &Tree,
@@ -224,18 +225,18 @@ impl Place {
         if bytes > free.bytes {
             return Err(too_small(bytes, free.bytes, "bytes"));
         }
-        // Some file systems count no inodes.
+        // Some file systems do not count inodes.
         match free.inodes != u64::MAX && inodes > free.inodes {
             true => Err(too_small(inodes, free.inodes, "files and folders")),
             false => Ok(()),
         }
     }
 
-    /// Copies what a run will replace.
+    /// Copies the files that a run will replace.
     ///
     /// # Errors
     ///
-    /// Whatever failed; what was made so far is removed then.
+    /// Any failure; what was made so far is removed then.
     pub fn back_up(
         &self,
         tree: &Tree,
@@ -254,8 +255,8 @@ impl Place {
             made,
         };
         let home = self.handle().and_then(|home| {
-            // Nobody else looks in before the folders have the permissions of those they are copies
-            // of.
+            // Only the user who runs rollup can look inside until the directories have the
+            // permissions of their originals.
             let made = make_folder(&home, &unfinished);
             made.map_err(|e| {
                 DiskError::new("make the folder", backup.folder.display().to_string(), e)
@@ -286,7 +287,7 @@ impl Place {
         Ok(backup)
     }
 
-    /// Makes the folder where it is missing, and says whether that was so.
+    /// Makes the directory if it is missing, and returns whether it was.
     fn make(&self) -> Result<bool, DiskError> {
         match fs::create_dir(&self.folder) {
             Ok(()) => Ok(true),
@@ -297,7 +298,7 @@ impl Place {
 
     fn unmake(&self, made: bool) {
         if made {
-            // Somebody may have put something there meanwhile.
+            // Fails if another process has put something there, which then stays.
             let _ = fs::remove_dir(&self.folder);
         }
     }
@@ -307,7 +308,7 @@ impl Place {
             .map_err(|e| self.failed("open the folder", e))
     }
 
-    /// Copies the files into a new folder, brings them to disk and reads them back.
+    /// Copies the files into a new directory, syncs them to disk and reads them back.
     fn copy(
         &self,
         tree: &Tree,
@@ -316,7 +317,7 @@ impl Place {
         name: &str,
         listener: &dyn Listener,
     ) -> Result<u64, BackupError> {
-        // Opened before the first write, so that it reports the errors since then.
+        // Opened before the first write, so that the sync reports all errors since then.
         let place = File::open(&self.folder).map_err(|e| self.failed("open the folder", e))?;
         let copy = Tree::open(&self.folder.join(name))?;
         let folders = folders_of(files);
@@ -335,7 +336,7 @@ impl Place {
         read_back(&copy, files)?;
         let failed =
             |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
-        // The innermost first: its parent may let nobody in afterwards.
+        // The innermost first: its parent may deny access afterwards.
         for folder in folders.iter().rev() {
             if let Some(look) = tree.look(folder)? {
                 set_folder(
@@ -355,8 +356,8 @@ impl Place {
         Ok(bytes)
     }
 
-    /// Gives the whole backup its name. Not every file system that backups lie on can rename
-    /// without replacing; an empty folder is the most that could be lost here.
+    /// Gives the complete backup its name. Not every file system that holds backups can rename
+    /// without replacing; an empty directory is the most that could be lost here.
     fn name(&self, from: &Path, to: &Path) -> Result<(), BackupError> {
         if fs::symlink_metadata(to).is_ok() {
             return Err(BackupError::Exists(to.to_owned()));
@@ -365,7 +366,7 @@ impl Place {
             .map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
         let synced = File::open(&self.folder).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
         synced.map_err(|e| {
-            // Taken away under the name that it had.
+            // The caller removes it under the name that it had.
             let _ = fs::rename(to, from);
             self.failed(BRING_TO_DISK, e).into()
         })
@@ -377,18 +378,18 @@ impl Place {
 }
 
 impl BackedUp {
-    /// Removes it again, because nothing was replaced after all.
+    /// Removes the backup again, because nothing was replaced after all.
     pub fn take_away(&self) -> Result<(), DiskError> {
         remove_path(&self.folder)?;
         if let (true, Some(place)) = (self.made, self.folder.parent()) {
-            // Somebody may have put something beside it.
+            // Fails if another process has put something beside it, which then stays.
             let _ = fs::remove_dir(place);
         }
         Ok(())
     }
 }
 
-/// Bytes and inodes that a backup takes.
+/// Returns the bytes and inodes that a backup takes.
 fn room(plan: &Plan, free: &Free) -> (u64, u64) {
     let files = replaced(plan);
     let folders = folders_of(&files);
@@ -403,7 +404,7 @@ fn room(plan: &Plan, free: &Free) -> (u64, u64) {
     )
 }
 
-/// Bytes and inodes that staging takes first.
+/// Returns the bytes and inodes that staging takes first.
 fn staging(plan: &Plan, free: &Free) -> (u64, u64) {
     let new = plan.swaps.iter().flat_map(|swap| &swap.new);
     let sizes = new.clone().map(|entry| match entry.what {
@@ -417,7 +418,7 @@ fn blocks(size: u64, free: &Free) -> u64 {
     size.div_ceil(free.block) * free.block
 }
 
-/// The folders that lead to some files, outermost first.
+/// Returns the parent directories of some files, outermost first.
 fn folders_of(files: &[Entry]) -> BTreeSet<RelPath> {
     files
         .iter()
@@ -431,14 +432,14 @@ fn metadata(tree: &Tree) -> Result<Metadata, DiskError> {
         .map_err(|e| DiskError::new("look at", tree.shown(None), e))
 }
 
-/// A folder that only whoever runs us can look into.
+/// Makes a directory that only the user who runs rollup can look into.
 fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {
     Ok(rustix::fs::mkdirat(parent, name, Mode::RWXU)?)
 }
 
 fn set_folder(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()> {
     let (user, group) = attributes.owner;
-    // Only root can give folders away.
+    // Only root can give directories away.
     let given = rustix::fs::chownat(
         parent,
         name,
@@ -459,7 +460,7 @@ fn set_folder(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()
     )?)
 }
 
-/// Copies and hashes in one pass; a file that is not the plan's is refused.
+/// Copies and hashes a file in one pass; refuses a file that differs from the plan.
 fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError> {
     let What::File {
         size: wanted_size,
@@ -514,7 +515,7 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
     Ok(size)
 }
 
-/// Permission bits and time of change, and the owner where we may give files away.
+/// Copies permission bits and modification time, and the owner if the process may give files away.
 fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
     let was = from.metadata()?;
     let given = rustix::fs::fchown(
@@ -522,7 +523,8 @@ fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
         Some(Uid::from_raw(was.uid())),
         Some(Gid::from_raw(was.gid())),
     );
-    // What is somebody else's never gets the right to act as the owner it was meant for.
+    // If the owner differs, drop the set-ID bits: they would act for an owner they were not meant
+    // for.
     let mode = if given.is_ok() {
         was.mode() & 0o7777
     } else {

@@ -1,5 +1,5 @@
-//! Before the first rename in a direction: is everything that it still needs there, as it was
-//! written?
+//! Checks before the first rename in a direction: everything that it still needs exists, as it was
+//! written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,25 +10,25 @@ use crate::deployment::locked::LockedDeployment;
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, Swap, What};
 
-/// What was found at the live paths when they were compared with the plan: by swap, and then by
-/// entry of the old object, which file it was and when it was changed. Only compared within one
+/// State of the live paths when they were compared with the plan: by swap, and then by entry of the
+/// old object, the identity of the file and its modification time. Only compared within one
 /// process.
 pub(super) type Witness = BTreeMap<u32, Vec<Option<Seen>>>;
 
-/// Which file an entry is, and when its contents were last changed.
+/// Identity of an entry's file, and the time when its contents were last changed.
 pub(super) type Seen = ((u64, u64), (i64, i64));
 
-/// What is known of the new objects.
+/// State of knowledge about the new objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum New {
-    /// They have lain there since an earlier command.
+    /// An earlier command has staged them.
     Found,
     /// This process, which holds the lock, has staged them and read them back from disk.
     ReadBack,
 }
 
-/// Going forward: every `new` still to be used is whole, and the first unfinished swap of every
-/// path meets what the plan saw.
+/// Checks before going forward that every `new` still to be used is intact, and that the first
+/// unfinished swap of every path meets what the plan saw.
 pub(super) fn forward(
     disk: &LockedDeployment,
     plan: &Plan,
@@ -37,12 +37,12 @@ pub(super) fn forward(
 ) -> Result<Witness, RunError> {
     let mut witness = Witness::new();
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
-    // What is compared at the end, by all cores at once: the new objects, and what the plan saw.
+    // Compared at the end, by all cores at once: the new objects, and what the plan saw.
     let (mut new, mut old): (Vec<Entry>, Vec<Entry>) = Default::default();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
         if slot.progress()? != Progress::Done && !waiting.contains(&swap.live) {
-            // What a power cut left under two names would look like a stranger at the live path.
+            // A file that a power cut left under two names would look unexpected at the live path.
             slot.mend_names()?;
         }
         let progress = slot.progress()?;
@@ -53,8 +53,8 @@ pub(super) fn forward(
             let staged: Vec<Entry> = swap.new.iter().map(|entry| entry.entry()).collect();
             new.extend(moved_to(&staged, &swap.live, &slot.new_path()));
         }
-        // What an earlier swap will bring is not there yet, be it this object or the folder it lies
-        // in.
+        // An object that an earlier swap will install does not exist yet, be it this object or its
+        // parent directory.
         let in_a_new_folder = swap
             .live
             .ancestors()
@@ -65,15 +65,15 @@ pub(super) fn forward(
         }
         if progress == Progress::NotBegun && is_first {
             nothing_new(disk, &swap.live, &swap.old)?;
-            // An operator's files may come and go: whatever is there travels.
+            // Unmanaged files may come and go: those that exist move along.
             old.extend(
                 swap.old
                     .iter()
                     .filter(|entry| entry.what != What::Traveller)
                     .cloned(),
             );
-            // Before it is compared: what changes behind this look is found by that, or by the next
-            // one.
+            // Looked at before the comparison: a later change is found by the comparison, or by the
+            // next look.
             let seen = |entry: &Entry| {
                 Ok(disk
                     .tree()
@@ -89,8 +89,8 @@ pub(super) fn forward(
     Ok(witness)
 }
 
-/// Going back: every `old` still to be used is whole, and no file of an operator's stands where it
-/// will bring one of ours.
+/// Checks before going backward that every `old` still to be used is intact, and that no unmanaged
+/// file is at a path to which it will restore a managed one.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
     let mut ours: BTreeMap<&RelPath, BTreeSet<Folded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
@@ -135,7 +135,7 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
     Ok(())
 }
 
-/// What the run has put in place so far still is as it put it there.
+/// Checks that everything the run has put in place so far is still as it put it there.
 pub(super) fn unchanged(
     disk: &LockedDeployment,
     plan: &Plan,
@@ -147,7 +147,7 @@ pub(super) fn unchanged(
         if progress == Progress::NotBegun {
             continue;
         }
-        // Whatever an earlier swap brought there is in this one's slot now.
+        // Objects that an earlier swap put there are in this one's slot now.
         swap.live.take_out_of(&mut expected);
         if progress == Progress::Done {
             let new = swap.new.iter().map(NewEntry::entry);
@@ -164,7 +164,7 @@ pub(super) fn unchanged(
     }
 }
 
-/// Entries of an object, as they stand while the object is in a slot.
+/// Returns the entries of an object, with their paths while the object is in a slot.
 pub(super) fn moved_to(entries: &[Entry], live: &RelPath, slot: &RelPath) -> Vec<Entry> {
     let moved = |entry: &Entry| {
         let path = entry

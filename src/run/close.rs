@@ -1,4 +1,4 @@
-//! The ways out of a run that cannot go on: it is closed as it stands, or its folder is set aside.
+//! Ways out of a run that cannot go on: close it in its current state, or move its directory away.
 
 use super::executor::{load_plan, untouched};
 use super::measure::measure;
@@ -11,22 +11,22 @@ use crate::journal::{
 use crate::names::{Digest, RelPath};
 use crate::plan::{Plan, PlanFault};
 
-/// A run that keeps every command from going on, because nobody can tell what it did or what it was
+/// Run that keeps every command from going on, because it cannot be determined what it did or was
 /// to do.
 #[derive(Debug)]
 pub struct Unusable {
-    /// Its folder, below the deployment.
+    /// Directory of the run, below the deployment.
     pub folder: RelPath,
-    /// What is wrong.
+    /// Error that makes the run unusable.
     pub why: RunError,
 }
 
-/// Closes an unfinished run where it is; who does, and why, is kept. No installed file moves, and
-/// its slots keep what they hold.
+/// Closes an unfinished run in its current state, and records the user and the reason. No installed
+/// file moves, and the slots keep what they hold.
 ///
 /// # Errors
 ///
-/// Whatever failed: the run is open as it was, unless only bringing the last record to disk did.
+/// Any failure: the run is open as it was, unless only syncing the last record to disk failed.
 pub fn close_as_it_stands(
     disk: &LockedDeployment,
     run: &Run,
@@ -34,7 +34,7 @@ pub fn close_as_it_stands(
     (by, reason): (String, String),
     listener: &mut dyn Listener,
 ) -> Result<Digest, RunError> {
-    // What the dead process did goes to disk before the run is called closed.
+    // The changes of the dead process go to disk before the run counts as closed.
     disk.barrier()?;
     let known = plan
         .prediction
@@ -65,12 +65,12 @@ pub fn close_as_it_stands(
     Ok(measured)
 }
 
-/// The runs that stand in everybody's way: their journal is damaged, or the plan that is needed of
-/// them cannot be used.
+/// Returns the runs that block every command: their journal is damaged, or their plan is needed and
+/// cannot be used.
 ///
 /// # Errors
 ///
-/// What is no damage: the disk refused, or a later version wrote it.
+/// Errors that are not damage: a failed disk operation, or records of a later version.
 pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
     let (runs, damaged) = sound_and_damaged(disk.tree())?;
     let damaged = damaged.into_iter().map(|damaged| Unusable {
@@ -106,12 +106,12 @@ fn is_damage(error: &RunError) -> bool {
     }
 }
 
-/// Gives the folder of a run a name that is no run's; nothing in it is deleted. Returns that name's
-/// path.
+/// Renames the directory of a run so that it no longer counts as a run; nothing in it is deleted.
+/// Returns its new path.
 ///
 /// # Errors
 ///
-/// Whatever failed. Once the folder has its new name, only the word about it may be missing.
+/// Any failure. Once the directory has its new name, only the note about it may be missing.
 pub fn set_aside(
     disk: &LockedDeployment,
     run: &Unusable,

@@ -1,14 +1,13 @@
-//! Many files at once, told by one thread.
+//! Parallel work on many files, reported by one thread.
 //!
-//! What is staged is seen by nobody yet: no file of it depends on another one, and the one barrier
-//! behind all of it is the only order that the disk has to keep. So all cores write, the largest
-//! files first, for none of them should be left to one core at the end; and what they wrote is told
-//! by the thread that called.
+//! Staged files are not visible to anything yet: none depends on another one, and the one sync
+//! after all of them is the only order that the disk has to keep. So all cores write, the largest
+//! files first, so that none of these is left to a single core at the end. The calling thread
+//! reports what was written.
 //!
-//! Whoever watches the changes of the disk, to let a process die at every one of them in turn, has
-//! to meet the same changes in the same order each time. Before him everything is done one after
-//! another, in the order of the plan, by the same code. What he proves holds for any other order
-//! too: a run that dies while it is staged is thrown away whole, whatever lies in its folder.
+//! With a fault injector attached, the same code works sequentially in plan order, so that change N
+//! on disk is the same change every time. What such a test proves holds for any other order too: a
+//! run that dies during staging is discarded with everything in its directory.
 
 use std::cmp::Reverse;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,14 +20,14 @@ use super::executor::go_on;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 
-/// How soon a wish to stop is heard while nothing is written.
+/// Longest time until a request to stop is noticed while nothing is written.
 const HEARING: Duration = Duration::from_millis(50);
 
-/// Takes how many bytes were written just now.
+/// Callback that receives the number of bytes that were just written.
 pub(super) type Tell<'t> = &'t mut dyn FnMut(u64);
 
-/// Does `part` for each of these, which depend on nothing of each other. The first failure keeps
-/// what has not begun from beginning, and so does a wish to stop.
+/// Calls `part` for each item of `work`; the items do not depend on each other. The first failure
+/// keeps further items from beginning, and so does a request to stop.
 pub(super) fn all_of<T: Send + Sync>(
     disk: &LockedDeployment,
     mut work: Vec<T>,
@@ -50,7 +49,7 @@ pub(super) fn all_of<T: Send + Sync>(
     rayon::in_place_scope(|scope| {
         let (stopped, done, part) = (&stopped, &mut done, &part);
         scope.spawn(move |_| {
-            // A bridge hands out one after another, in this order, to whoever is free.
+            // A bridge hands out one item after another, in this order, to the next free thread.
             *done = work
                 .into_iter()
                 .par_bridge()
@@ -58,7 +57,7 @@ pub(super) fn all_of<T: Send + Sync>(
                     match stopped.load(Ordering::Relaxed) {
                         true => Err(RunError::Interrupted),
                         false => part(&one, &mut |bytes| {
-                            // Nobody hears it any more when the calling thread has panicked.
+                            // Sending fails only if the calling thread has panicked.
                             let _ = sender.send(bytes);
                         }),
                     }

@@ -1,4 +1,4 @@
-//! A look at an open run that changes nothing: how far it is, and what stands in its way.
+//! Read-only look at an open run: its progress, and what blocks it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,22 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Entry, Plan, Swap, What};
 
-/// How far a run is. A run that goes on meanwhile is further than this says.
+/// Progress of a run. A run that is still going on is further than this.
 #[derive(Debug, Default)]
 pub struct Examined {
-    /// How far each swap got, by its number; one without both of its objects is left out.
+    /// Progress of each swap, by its number; a swap whose objects are both gone is left out.
     pub swaps: BTreeMap<u32, Progress>,
-    /// What keeps the run from going on either way, in words.
+    /// Problems that keep the run from going on in either direction, in words.
     pub troubles: Vec<String>,
 }
 
 impl Examined {
-    /// Whether a swap is in place.
+    /// Returns whether a swap is in place.
     pub fn is_done(&self, swap: u32) -> bool {
         self.swaps.get(&swap) == Some(&Progress::Done)
     }
 
-    /// How many swaps are in place.
+    /// Returns the number of swaps that are in place.
     pub fn done(&self) -> usize {
         self.swaps
             .values()
@@ -32,10 +32,10 @@ impl Examined {
     }
 }
 
-/// Looks at the names in the slots and at the live paths; contents are not read.
+/// Looks at the names in the slots and at the live paths; does not read contents.
 pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, DiskError> {
     let mut examined = Examined::default();
-    // Live paths at which a swap has still to be made, and those at which the last one is in place.
+    // Live paths that still wait for a swap, and live paths at which the last swap is in place.
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     let mut arrived: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
@@ -53,7 +53,8 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         examined.swaps.insert(swap.number, found);
         match found {
             Progress::Done => {
-                // What an earlier swap put there is in this one's slot, or in what it made.
+                // An object that an earlier swap put there is in this one's slot, or in what it
+                // made.
                 swap.live.take_out_of(&mut arrived);
                 arrived.insert(&swap.live, swap);
                 continue;
@@ -78,7 +79,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
                 .is_some_and(|(here, live)| here.identity == live.identity))
         };
         match (found, live.is_some()) {
-            // After a power cut a file may stand under two names; the walk mends that.
+            // After a power cut a file may have two names; the walk repairs that.
             (Progress::Between, true) if !is_ours("old")? && !is_ours("new")? => {
                 examined.troubles.push(trouble(TAKEN));
             }
@@ -103,7 +104,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     Ok(examined)
 }
 
-/// What is not any more as the plan of a staged run saw it, in words.
+/// Returns what is no longer as the plan of a staged run saw it, in words.
 pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut moved = Vec::new();

@@ -15,43 +15,43 @@ use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Wr
 use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::{Entry, Plan, PlanFault, Side, What, digest_of, parse};
 
-/// The longest plan that is read back, in bytes.
+/// Size in bytes of the largest plan that is read back.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
 
-/// How a run came to rest, or why it did not.
+/// Result of a run, or the reason that it did not finish.
 #[derive(Debug)]
 pub enum Ended {
-    /// The planned state stands.
+    /// The planned state is reached.
     Applied {
-        /// The measured digest.
+        /// Measured digest.
         measured: Digest,
-        /// Files that nobody predicted: an operator's, which came meanwhile.
+        /// Unmanaged files that the expected state does not have: they appeared during the run.
         came: Vec<RelPath>,
     },
-    /// The state before stands; with the failure, where it was one that turned the run.
+    /// The state before the run is restored; with the failure, if one turned the run.
     Undone {
-        /// What failed.
+        /// Failure that turned the run.
         because: Option<RunError>,
     },
-    /// The run stays open and can go on: a manual step waits.
+    /// The run stays open and can go on: a manual step waits, for example.
     Stopped(RunError),
     /// The deployment is between states.
     Stuck {
-        /// What failed first, where that is another thing.
+        /// First failure, if it is not `error`.
         because: Option<RunError>,
-        /// Why it could not be put back, or brought to its end.
+        /// Reason that the run could be neither finished nor rolled back.
         error: RunError,
     },
 }
 
-/// What was cleared away: the names of runs that died before they changed anything.
+/// Names of discarded runs, which died before they changed anything.
 pub type Cleared = Vec<String>;
 
-/// Throws away what died while staging. Every command that takes the lock begins with it.
+/// Discards runs that died during staging. Every command that takes the lock begins with it.
 ///
 /// # Errors
 ///
-/// A run that is said to be only staged, but has set an object aside, is damaged.
+/// A run that is recorded as only staged, but has moved an old object into its slot, is damaged.
 pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     disk.clear_unfinished()?;
     if !disk.is_kept()? {
@@ -59,7 +59,7 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     }
     match disk.empty_trash() {
         Err(error) if error.is_lost_write() => return Err(error.into()),
-        // What cannot be removed now is in nobody's way there.
+        // Entries that cannot be removed now do no harm in the trash.
         _ => {}
     }
     let mut cleared = Vec::new();
@@ -73,8 +73,8 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     Ok(cleared)
 }
 
-/// A run that has not begun has set nothing aside, and one that is staged whole still has every new
-/// object; otherwise its journal lost a record.
+/// Checks that a run that has not begun has moved no old object into its slots, and that a
+/// completely staged one still has every new object; otherwise its journal lost a record.
 pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
     if !matches!(run.state(), RunState::Staging | RunState::Staged) {
         return Ok(());
@@ -109,11 +109,11 @@ pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
     })
 }
 
-/// The second half of a run that was just staged.
+/// Commits a run that was just staged, which is the second half of the run.
 ///
 /// # Errors
 ///
-/// Only what happens before the first record of the commit: nothing has changed then.
+/// Only failures before the first record of the commit: nothing has changed then.
 pub fn commit(
     disk: &LockedDeployment,
     plan: &Plan,
@@ -140,7 +140,7 @@ pub fn commit(
             }))
         }
         Err(error) => {
-            // Nobody asked to keep what was staged; if it cannot be removed now, it waits as
+            // The staged run was not meant to be kept; if it cannot be removed now, it waits as
             // staged.
             let _ = disk.discard(&run);
             Err(error)
@@ -148,11 +148,11 @@ pub fn commit(
     }
 }
 
-/// Brings an unfinished run to its end.
+/// Finishes an unfinished run.
 ///
 /// # Errors
 ///
-/// What keeps the walk from beginning; nothing has changed then.
+/// Fails if the walk cannot begin; nothing has changed then.
 pub fn resume(
     disk: &LockedDeployment,
     run: &Run,
@@ -174,7 +174,7 @@ pub fn resume(
         }
         _ => {}
     }
-    // What the dead process did goes to disk before anything follows it.
+    // The changes of the dead process go to disk before anything follows them.
     disk.barrier()?;
     listener.tell(&Event::Committing);
     Ok(go_forward(&mut Walk {
@@ -187,11 +187,11 @@ pub fn resume(
     }))
 }
 
-/// Takes an unfinished run back.
+/// Rolls an unfinished run back.
 ///
 /// # Errors
 ///
-/// What keeps the walk from beginning; nothing has changed then.
+/// Fails if the walk cannot begin; nothing has changed then.
 pub fn undo(
     disk: &LockedDeployment,
     run: &Run,
@@ -238,13 +238,14 @@ pub fn undo(
     ))
 }
 
-/// Throws away a run that was staged and not begun.
+/// Discards a run that was staged and not begun.
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     untouched(disk.tree(), run)?;
     Ok(disk.discard(&run.folder)?)
 }
 
-/// Before the first record of a direction nothing has to be finished.
+/// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
+/// first record of a direction.
 pub(super) fn go_on(listener: &dyn Listener) -> Result<(), RunError> {
     match listener.is_stopped() {
         true => Err(RunError::Interrupted),
@@ -280,7 +281,7 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
             came,
         },
         Err(error) if error.is_pause() => Ended::Stopped(error),
-        // The disk lost something: whatever is done next could be lost likewise.
+        // The disk lost something: the next changes could be lost as well.
         Err(error) if error.is_lost_write() => Ended::Stuck {
             because: None,
             error,
@@ -290,7 +291,7 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
     }
 }
 
-/// A failure leaves the run where it is, with everything so far on disk.
+/// Leaves the run where it is after a failure, with everything so far on disk.
 fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
     match walk.disk.barrier() {
         Ok(()) => Ended::Stopped(error),
@@ -301,7 +302,7 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
     }
 }
 
-/// A failure in the commit puts everything back.
+/// Rolls everything back after a failure in the commit.
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     let why = chain(&because);
     walk.listener.tell(&Event::Turned {
@@ -319,7 +320,7 @@ fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
     }
 }
 
-/// Whether a way back begins, or is taken up where an earlier command left it.
+/// Start of a rollback: from the beginning, or from where an earlier command left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WayBack {
     Begun,
@@ -331,7 +332,8 @@ pub(super) fn go_back(walk: &mut Walk<'_>, way: WayBack, because: Option<RunErro
         walk.back()?;
         tell_of_left_behind(walk)?;
         let digest = compare_with_before(walk, &begun)?;
-        // The slots do not tell what an earlier command took back already: each may be due then.
+        // The slots do not show what an earlier command rolled back already: any service may need a
+        // restart.
         match way {
             WayBack::Begun => tell_of_restarts(walk, &begun),
             WayBack::TakenUp => {
@@ -365,7 +367,7 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
     Ok(())
 }
 
-/// Files that came into an old object after it was set aside move to where they would be now.
+/// Moves files that appeared in an old object after its move into the slot to their current path.
 fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
     let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
@@ -387,7 +389,8 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// What others put into a folder that the run had made has no place in the state before.
+/// Reports files that others put into a directory that the run had made: the state before has no
+/// place for them.
 fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
         for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
@@ -400,7 +403,8 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     Ok(())
 }
 
-/// What ran meanwhile is not started again by bringing its file back: a person has to.
+/// Reports required restarts: restoring the file of a running service does not restart the service,
+/// so an operator has to.
 fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let begun: BTreeSet<&RelPath> = begun.iter().collect();
@@ -429,7 +433,7 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
         .as_ref()
         .map(|prediction| prediction.entries.as_slice())
         .unwrap_or_default();
-    // An operator may have taken a file of his away meanwhile; that is no failure of the run.
+    // An unmanaged file may have been removed during the run; that is not a failure of the run.
     let ours: Vec<Entry> = wanted
         .iter()
         .filter(|entry| entry.what != What::Traveller)
@@ -456,7 +460,7 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     }
 }
 
-/// The live paths that a walk back will touch.
+/// Returns the live paths that a backward walk will touch.
 fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
     let mut begun = BTreeSet::new();
     for swap in &walk.plan.swaps {
@@ -467,15 +471,15 @@ fn begun(walk: &Walk<'_>) -> Result<BTreeSet<RelPath>, RunError> {
     Ok(begun)
 }
 
-/// Every path stands again as the plan saw it. What somebody changed where this walk touched
-/// nothing is told, and is no failure of it.
+/// Checks that every path is again as the plan saw it. Changes by others at paths that this walk
+/// did not touch are reported, and are not a failure of it.
 fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result<Digest, RunError> {
     let mut entries: Vec<Entry> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     for swap in &walk.plan.swaps {
-        // Only the first swap of a path met the state before; none below a folder that the run made
-        // did.
+        // Only the first swap of a path met the state before; none below a directory that the run
+        // made did.
         let first = !swap.live.lies_in(&seen);
         seen.insert(&swap.live);
         if !first {

@@ -1,4 +1,4 @@
-//! What stands on disk, compared with what should.
+//! Comparison of the disk with the expected state.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,12 +9,12 @@ use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::{Entry, What, digest_of};
 
-/// One difference between what should stand somewhere and what does.
+/// Difference between the expected and the actual state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Where, below the deployment.
+    /// Path below the deployment.
     pub path: RelPath,
-    /// What is wrong there, in words.
+    /// Description of what is wrong there, in words.
     pub what: String,
 }
 
@@ -24,18 +24,18 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// What was measured below the live paths.
+/// Measured state of the live paths.
 pub(super) struct Measured {
-    /// Digest over everything that stands there, files in nobody's record by name only.
+    /// Digest over everything there; unmanaged files count by name only.
     pub(super) digest: Digest,
-    /// Files that nobody predicted: an operator's, which came meanwhile.
+    /// Unmanaged files that the expected state does not have: they appeared during the run.
     pub(super) came: Vec<RelPath>,
-    /// Everything that stands there, sorted by path bytes.
+    /// Everything that is there, sorted by path bytes.
     found: Vec<Entry>,
 }
 
 impl Measured {
-    /// What of these entries is not there as it should be. What was measured is not read once more.
+    /// Returns which of these entries differ from the disk. What was measured is not read again.
     pub(super) fn differences(
         &self,
         tree: &Tree,
@@ -54,13 +54,13 @@ impl Measured {
     }
 }
 
-/// Compares entries with the disk. Spelling counts; a traveller has only to be there.
+/// Compares entries with the disk. Spelling counts; an unmanaged file only has to exist.
 pub fn differences(tree: &Tree, entries: &[Entry]) -> Result<Vec<Difference>, DiskError> {
     differences_in(tree, entries.iter().collect())
 }
 
-/// All cores read, the largest files first: none should be left to one core at the end. What
-/// differs comes in the order of the entries all the same.
+/// Compares entries on all cores, the largest files first, so that none of these is left to a
+/// single core at the end. The differences keep the order of the entries all the same.
 fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, DiskError> {
     let size = |entry: &Entry| {
         if let What::File { size, .. } = entry.what {
@@ -108,7 +108,7 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
     })
 }
 
-/// Measures everything at and below the live paths; `wanted` tells which files are ours.
+/// Measures everything at and below the live paths; `wanted` determines which files are managed.
 pub(super) fn measure(
     tree: &Tree,
     live: &[&RelPath],

@@ -1,27 +1,31 @@
-//! Stage, commit by swaps, and the same walk forward or back after a crash.
+//! Staging, the commit by swaps, and recovery by the same walk forward or backward.
 //!
-//! A run has two halves. *Staging* copies, hashes and unpacks everything into the run's folder;
-//! nothing of the deployment has changed, and throwing the folder away undoes it. The *commit* is a
+//! A run has two halves. *Staging* copies, hashes and unpacks everything into the run's directory;
+//! nothing of the deployment changes, and discarding the directory undoes it. The *commit* is a
 //! list of swaps: renames, and nothing else.
 //!
-//! The disk alone says how far a run got. Recovery is therefore the same walk as the run: it looks
-//! at every slot in order and does what is left. What each barrier protects:
+//! Only the names on disk show how far a run got. Recovery is therefore the same walk as the run:
+//! it looks at every slot in order and does what is left. Each sync gives a guarantee:
 //!
-//! | barrier | from then on |
+//! | sync | guarantee from then on |
 //! | --- | --- |
-//! | after staging | every `new` is whole; only now may `staged` say so |
-//! | `staged`, `committing`, `confirmed`, `turned`, `closed` (the journal alone) | the record is there before what it announces |
-//! | before `.rollup` gets its name | it is there whole, or not at all |
-//! | before the first rename of a resumed run | what the dead process did is on disk before anything follows it, also where this run finds nothing to do |
-//! | after every step | no rename of a later step can be on disk without all of this one: no file without the folder that it went into, no manual step without what came before it |
-//! | behind a new folder for an operator's file | the file is not lost with its folder |
-//! | behind the way into the trash | a run is there whole, or not at all |
-//! | before `closed` | the whole change is on disk before it is called finished |
+//! | after staging | every `new` is complete; only now may `staged` be recorded |
+//! | each announcing record (the journal alone) | the record is on disk before what it announces |
+//! | before `.rollup` gets its name | it appears atomically |
+//! | before the first rename of a resumed run | the changes of the dead process are on disk first |
+//! | after every step | no rename of a later step can be on disk without all of this one |
+//! | after making a directory for an unmanaged file | the file is not lost with its directory |
+//! | after the move to the trash | a run disappears atomically |
+//! | before `closed` | the entire change is on disk before the run is recorded as finished |
 //!
-//! Between two barriers the disk keeps the order of what touches one name or one object, and no
-//! other. The renames of a swap share the live path, so the last is never there without the first.
-//! An operator's file on its way from O to N (see `swap`) shares nothing with them: after a power
-//! cut it may be in N, and the old object still at its live path.
+//! The announcing records are `staged`, `committing`, `confirmed`, `turned` and `closed`. A resumed
+//! run syncs even if it finds nothing to do. Because of the sync after every step there is no file
+//! without the directory that it went into, and no manual step without the changes before it.
+//!
+//! Between two syncs the disk keeps only the order of changes to the same name or the same object.
+//! The renames of a swap share the live path, so the last is never on disk without the first. The
+//! move of an unmanaged file from O to N (see `swap`) shares nothing with them: after a power cut
+//! the file may be in N while the old object is still at its live path.
 
 mod backup;
 mod check;
@@ -59,285 +63,285 @@ pub use reopen::{IfChanged, no_return, reopen};
 pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;
 
-/// Hears what a run does, and answers for the person in front of it.
+/// Receiver of a run's events, and source of the operator's answers.
 pub trait Listener {
-    /// Something happened.
+    /// Receives an event.
     fn tell(&mut self, event: &Event<'_>);
-    /// A manual step waits. `Reply::Stop` leaves the run where it is.
+    /// Asks about a manual step that waits. After `Reply::Stop` the run stays open where it is.
     fn ask(&mut self, question: &Question<'_>) -> Reply;
-    /// Whether somebody wants the run to stop. Asked before every swap, and while staging before
+    /// Returns whether a stop was requested. Asked before every swap, and during staging before
     /// every file: what was begun is finished first.
     fn is_stopped(&self) -> bool {
         false
     }
-    /// Whether the run stops before this step, going forward.
+    /// Returns whether the run stops before this step when going forward.
     fn stops_before(&self, _step: &PlannedStep) -> bool {
         false
     }
-    /// What follows from a failure of the commit.
+    /// Returns the reaction to a failure of the commit.
     fn on_failure(&self) -> OnFailure {
         OnFailure::Undo
     }
 }
 
-/// What follows from a failure of the commit.
+/// Reaction to a failure of the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
-    /// Everything is put back.
+    /// Rollback of everything.
     #[default]
     Undo,
-    /// The run stays open where it is.
+    /// Stop that leaves the run open where it is.
     Stop,
 }
 
-/// What a run tells.
+/// Event of a run.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// A run's folder was made.
+    /// Creation of the run's directory.
     Opened {
-        /// Such as `0012-KB952076`.
+        /// Name of the run, such as `0012-KB952076`.
         run: &'a str,
-        /// Bytes that will be written.
+        /// Number of bytes that will be written.
         bytes: u64,
     },
-    /// A part of the staging was written.
+    /// Progress of staging.
     Wrote {
-        /// Bytes, since the last such event.
+        /// Number of bytes written since the last such event.
         bytes: u64,
     },
-    /// Staging is whole.
+    /// Completion of staging.
     Staged {
-        /// Bytes that were written into new objects.
+        /// Number of bytes written into new objects.
         bytes: u64,
     },
-    /// What the run will replace is backed up.
+    /// Completion of the backup of what the run will replace.
     BackedUp(&'a BackedUp),
-    /// The first rename is due.
+    /// Start of the commit, before the first rename.
     Committing,
-    /// A step begins, in this direction.
+    /// Start of a step in one direction.
     Step {
-        /// The step; `None` is the level.
+        /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// Going back.
+        /// True if the run goes backward.
         back: bool,
     },
-    /// A swap is done, or taken back. One that was so already is not told.
+    /// Swap that was done or rolled back. A swap that already was is not reported.
     Swapped {
-        /// Which.
+        /// Swap that moved its objects.
         swap: &'a Swap,
-        /// What it does; nothing is an operation of the level's.
+        /// Operations that the swap does; empty for the record of applied rollups.
         operations: &'a [&'a Operation],
-        /// Going back.
+        /// True if the run goes backward.
         back: bool,
-        /// From before its first rename until behind its last one.
+        /// Time from before its first rename until after its last one.
         took: Duration,
     },
-    /// What a step moved is on disk.
+    /// Sync after a step: everything that the step moved is on disk.
     Barrier {
-        /// The step; `None` is the level.
+        /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
-        /// Going back.
+        /// True if the run goes backward.
         back: bool,
-        /// How long the disk took.
+        /// Time that the sync took.
         took: Duration,
     },
-    /// A manual step waits for a person from now on.
+    /// Manual step that waits for an answer from now on.
     Asked {
-        /// The step.
+        /// Manual step.
         step: &'a PlannedStep,
-        /// Going back.
+        /// True if the run goes backward.
         back: bool,
     },
-    /// A manual step was answered.
+    /// Answer to a manual step.
     Answered {
-        /// The step.
+        /// Manual step.
         step: &'a PlannedStep,
-        /// What was said.
+        /// Answer that was given.
         answer: crate::journal::Answer,
-        /// Who said so.
+        /// User who answered.
         by: &'a str,
-        /// How long they took.
+        /// Time until the answer.
         waited: Duration,
     },
-    /// The run goes the other way from here on.
+    /// Change of the run's direction.
     Turned {
-        /// Going back.
+        /// True if the run goes backward from here on.
         back: bool,
-        /// Why.
+        /// Reason for the change.
         why: &'a str,
     },
-    /// The file of a service went back to its old bytes; the service itself is as it was.
+    /// Service whose file was restored. The service itself was not restarted, so it must be.
     RestartDue {
-        /// Its name.
+        /// Name of the service.
         service: &'a str,
-        /// Where.
+        /// Servers on which its file was restored.
         servers: &'a [&'a str],
     },
-    /// Something the operator should know, which stops nothing.
+    /// Notice to the operator that stops nothing.
     Notice {
-        /// In words.
+        /// Text of the notice.
         text: &'a str,
     },
-    /// What stands was compared with what should.
+    /// Comparison of the tree with the expected state.
     Compared(&'a Comparison),
-    /// At rest.
+    /// End of the run: the deployment is clean.
     Closed {
-        /// How.
+        /// Outcome of the run.
         outcome: Outcome,
-        /// The measured digest of what stands at the live paths.
+        /// Measured digest of what is at the live paths.
         measured: Digest,
-        /// Where it was closed as it stood: who did, and why.
+        /// User and reason, if the run was closed in its current state.
         accepted: Option<&'a Accepted>,
     },
 }
 
-/// What stands after a walk, compared with what should.
+/// Comparison of the tree after a walk with the expected state.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// The walk went back: it is the state before that should stand.
+    /// True if the walk went backward: the state before the run is expected.
     pub back: bool,
-    /// Digest of what should stand.
+    /// Digest of the expected state.
     pub expected: Option<Digest>,
-    /// Digest of what does; of the way back only where nothing differs.
+    /// Digest of the actual state; after a backward walk only if nothing differs.
     pub measured: Option<Digest>,
-    /// What differs of ours, in words.
+    /// Differences of managed entries, in words.
     pub differs: Vec<String>,
-    /// Files that nobody predicted: an operator's, which came meanwhile.
+    /// Unmanaged files that the expected state does not have: they appeared during the run.
     pub came: Vec<RelPath>,
 }
 
-/// A manual step that waits for a person.
+/// Manual step that waits for an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// The step.
+    /// Manual step.
     pub step: &'a PlannedStep,
-    /// What is to be done: the instructions, or on the way back how they are taken back.
+    /// Instructions, or when going backward the instructions to undo the step.
     pub text: &'a str,
-    /// Whether it may be skipped.
+    /// True if the step may be skipped.
     pub optional: bool,
-    /// Where.
+    /// Servers on which it is to be done.
     pub servers: &'a [String],
-    /// Going back.
+    /// True if the run goes backward.
     pub back: bool,
 }
 
-/// What the person says to a manual step.
+/// Reply to a manual step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// It is done.
+    /// The step is done.
     Done,
-    /// It is left out; only where it is optional.
+    /// The step is skipped; only allowed if it is optional.
     Skip,
-    /// Not now: the run stays open.
+    /// The step is not done now: the run stays open.
     Stop,
 }
 
-/// Why a run did not get where it was going.
+/// Error that keeps a run from reaching its goal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The disk refused.
+    /// Failed disk operation.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// The journal cannot be used.
+    /// Unusable journal.
     #[error(transparent)]
     Journal(#[from] JournalFault),
-    /// The plan in the run's folder cannot be used.
+    /// Unusable plan in the run's directory.
     #[error("`{path}` cannot be used: {fault}")]
     Plan {
-        /// Where it is.
+        /// Path of the plan.
         path: String,
-        /// Why.
+        /// Fault of the plan.
         fault: PlanFault,
     },
-    /// A file that is read has changed since the plan was made.
+    /// File to be read that has changed since the plan was made.
     #[error("`{path}` is not what the plan saw: {what}")]
     Stale {
-        /// Where it is.
+        /// Path of the file.
         path: String,
-        /// What differs.
+        /// Difference from the plan.
         what: String,
     },
-    /// Something cannot be begun; all reasons.
+    /// Reasons that keep the run from beginning; all of them.
     #[error("{}", .0.iter().map(|reason| reason.message.as_str()).collect::<Vec<_>>().join("; "))]
     NotReady(Vec<Reason>),
-    /// What was staged is not there as it was written.
+    /// Staged object that is not as it was written.
     #[error("`{path}` was staged and is not what was written: {what}")]
     Unfaithful {
-        /// Where it is.
+        /// Path of the staged object.
         path: String,
-        /// What differs.
+        /// Difference from what was written.
         what: String,
     },
-    /// An old object that was set aside is needed again, and has changed.
+    /// Old object in a slot that is needed again and has changed.
     #[error("`{path}` was set aside and has changed since: {what}")]
     SetAside {
-        /// Where it is.
+        /// Path in the slot.
         path: String,
-        /// What differs.
+        /// Difference from what was moved there.
         what: String,
     },
-    /// An operator's file stands where one of ours should come.
+    /// Unmanaged file at the path of a managed one.
     #[error("an operator's `{path}` stands where a file of ours should come")]
     InTheWay {
-        /// Where it is.
+        /// Path of the unmanaged file.
         path: String,
     },
-    /// An operator's file or folder cannot be moved along.
+    /// Unmanaged file or directory that cannot be moved along.
     #[error(
         "`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it"
     )]
     Pathless {
-        /// Where it is, made readable.
+        /// Path, made printable.
         path: String,
     },
-    /// A swap found something that it must not touch.
+    /// Unexpected objects, or missing ones, which a swap must not touch.
     #[error("{what}; look at `{live}` and at `{slot}`")]
     Stranger {
-        /// What is wrong.
+        /// Description of what is wrong.
         what: &'static str,
-        /// The live path.
+        /// Live path of the swap.
         live: RelPath,
-        /// The slot.
+        /// Slot of the swap.
         slot: RelPath,
     },
-    /// The result is not the predicted one.
+    /// Differences between the result and the expected state.
     #[error("the result is not as previewed: {}", .0.join("; "))]
     Unpredicted(Vec<String>),
-    /// Files of ours are not any more what the run left there.
+    /// Managed files that have changed since the run installed them.
     #[error("changed since: {}", .0.join("; "))]
     Changed(Vec<String>),
-    /// Somebody wanted the run to stop.
+    /// Request to stop the run.
     #[error("by a signal")]
     Interrupted,
-    /// The run was to stop before this step.
+    /// Request to stop before this step.
     #[error("before step `{step}`, as asked")]
     StopsBefore {
-        /// The step.
+        /// Id of the step.
         step: String,
     },
-    /// A manual step waits.
+    /// Manual step that waits for an answer.
     #[error("the manual step `{step}` waits for a person")]
     Waiting {
-        /// The step.
+        /// Id of the step.
         step: String,
-        /// Going back.
+        /// True if the run goes backward.
         back: bool,
     },
-    /// The way back ends behind a manual step that cannot be taken back.
+    /// Manual step that cannot be undone, at which the rollback ends.
     #[error("the manual step `{step}` cannot be taken back")]
     NoReturn {
-        /// The step.
+        /// Id of the step.
         step: String,
     },
 }
 
 impl RunError {
-    /// Whether a barrier failed: the disk lost something that was written.
+    /// Returns whether a sync failed: the disk lost something that was written.
     pub fn is_lost_write(&self) -> bool {
         matches!(self, RunError::Disk(error) if error.is_lost_write())
     }
 
-    /// Whether nothing failed: the run was to stop here.
+    /// Returns whether nothing failed: the run only had to stop here.
     fn is_pause(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! What earlier runs left behind, told by their journals and plans.
+//! State that earlier runs left behind, according to their journals and plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,27 +52,27 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
     })
 }
 
-/// What a finished run left somewhere.
+/// Entry that a finished run left at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
-    /// A folder, or a file of ours.
+    /// Directory, or managed file.
     pub what: What,
-    /// The run that left it so, or took it for true.
+    /// Run that left it in this state, or accepted it.
     pub run: String,
-    /// The rollup that brought it.
+    /// Rollup that installed it.
     pub kb: Option<Kb>,
 }
 
-/// What the finished runs left, later ones over earlier ones.
+/// Entries that the finished runs left, later ones over earlier ones.
 #[derive(Debug, Default)]
 pub struct LeftBehind {
-    /// What should stand, by path.
+    /// Entries that should exist, by path.
     pub there: BTreeMap<RelPath, Left>,
-    /// What is gone, and was taken for gone.
+    /// Paths that are gone, and were accepted as gone.
     pub gone: BTreeSet<RelPath>,
 }
 
-/// What the runs that are in force left.
+/// Returns what the applied runs left.
 pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
     let LeftBehind {
         there: mut left,
@@ -94,7 +94,7 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
             gone.extend(&acceptance.gone);
         }
         let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
-        // Who accepts something does not bring it.
+        // A run that accepts something does not install it.
         let brought_by =
             |path: &RelPath| run.kb.or_else(|| left.get(path).and_then(|left| left.kb));
         let new: Vec<_> = there
@@ -126,7 +126,7 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
     })
 }
 
-/// The live paths of a run that are empty because it did not go on.
+/// Returns the live paths of a run that are empty because it did not go on.
 pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
@@ -150,8 +150,8 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     Ok(emptied)
 }
 
-/// What the runs that were closed as they stood left empty and is so still, with the name of the
-/// run.
+/// Returns the paths that runs closed in an unfinished state left empty and that still are, each
+/// with the name of the run.
 pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, DiskError> {
     let mut all = Vec::new();
     for run in runs {
@@ -171,12 +171,12 @@ pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, D
     Ok(all)
 }
 
-/// Where an open run stands, in words.
+/// Describes the state of an open run, in words.
 pub fn standing(run: &Run) -> &'static str {
     standing_of(run.state())
 }
 
-/// The same of a state.
+/// Describes a run's state, in words.
 pub fn standing_of(state: RunState) -> &'static str {
     match state {
         RunState::Staging => "being staged, or died there; nothing has changed",
@@ -189,8 +189,8 @@ pub fn standing_of(state: RunState) -> &'static str {
     }
 }
 
-/// What the runs of a rollup brought and no run of another one replaced since, compared with the
-/// disk.
+/// Compares with the disk what the runs of a rollup installed and no run of another one has
+/// replaced since.
 fn drift(tree: &Tree, kb: Kb, runs: &[Run]) -> Result<Vec<String>, RunError> {
     let ours = left_by(tree, runs)?
         .there

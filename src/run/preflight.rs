@@ -1,4 +1,4 @@
-//! What can be found out before anything is written: can every object be renamed into `.rollup`?
+//! Checks before anything is written: can every object be renamed into `.rollup`?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,24 +9,24 @@ use crate::deployment::tree::{DiskError, Kind, Tree, path};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind, What};
 
-/// What a file system keeps, and what it does not.
+/// Crash safety of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Risk {
-    /// The death of the process and a power cut are both covered.
+    /// A crash of the process and a power cut are both covered.
     None,
-    /// Nothing there outlives a power cut.
+    /// Nothing on the file system survives a power cut.
     Memory,
-    /// Only the death of the process is covered.
+    /// Only a crash of the process is covered.
     ProcessOnly(&'static str),
-    /// Nobody has tried this one.
+    /// The file system is untested.
     Unknown,
 }
 
-/// Checks every folder that the plan touches: same mount and device, writable, no mount below.
+/// Checks every directory that the plan touches: same mount and device, writable, no mount below.
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     let home = mount_of(&look_at_folder(tree, None)?);
     let mut reasons = Vec::new();
-    // `.rollup` itself must lie on the same mount, where it exists.
+    // `.rollup` itself must be on the same mount, if it exists.
     let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
     for swap in &plan.swaps {
         folders.insert(swap.live.parent());
@@ -57,13 +57,13 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
     for swap in &plan.swaps {
         for entry in swap.old.iter().filter(|entry| entry.what != What::Folder) {
-            // The others move together with their folder.
+            // The others move together with their directory.
             *files.entry(&entry.path).or_default() |=
                 entry.path == swap.live || entry.what == What::Traveller;
         }
     }
     for (file, is_renamed) in files {
-        // What an earlier swap of this run brings is not there yet.
+        // Files that an earlier swap of this run installs do not exist yet.
         if tree.look(file)?.is_none() {
             continue;
         }
@@ -114,12 +114,12 @@ fn look_at(folder: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Resu
     )
 }
 
-/// Mount and device: renames stay within one.
+/// Returns mount and device: renames stay within one.
 fn mount_of(found: &Statx) -> (u64, u32, u32) {
     (found.stx_mnt_id, found.stx_dev_major, found.stx_dev_minor)
 }
 
-/// What the system lets nobody rename.
+/// Returns whether the system forbids renaming the object.
 fn is_fixed(found: &Statx) -> bool {
     found
         .stx_attributes
@@ -135,7 +135,7 @@ fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, D
     }
 }
 
-/// What the file system of a deployment keeps across a crash.
+/// Returns what the file system of a deployment keeps across a crash.
 pub fn risk(tree: &Tree) -> Risk {
     let Ok(found) = rustix::fs::fstatfs(tree.root()) else {
         return Risk::Unknown;

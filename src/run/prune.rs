@@ -1,8 +1,8 @@
-//! Clearing what old runs keep: their slots, and with them the way back.
+//! Removal of what old runs keep: their slots, and with them the ability to roll back.
 //!
-//! That a run is closed goes to disk first. Then its slots go by one rename into the trash, and
-//! that to disk before anything is deleted, so that they are there whole or not at all. Manifest,
-//! plan, journal and events stay: later runs are compared with them.
+//! The record that a run is closed goes to disk first. Then one rename moves its slots to the
+//! trash, and that rename goes to disk before anything is deleted, so that the slots disappear
+//! atomically. Manifest, plan, journal and events stay: later runs are compared with them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,17 +19,17 @@ use crate::journal::{Outcome, Run, RunState};
 use crate::names::{Folded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
 
-/// A file in the slots of a run that would be lost with them: no plan knows it, so nothing brings
-/// it back.
+/// File in the slots of a run that would be lost with them: no plan knows it, so nothing restores
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
-    /// Where it is, below the deployment.
+    /// Path below the deployment.
     pub path: String,
-    /// What it is, in words.
+    /// Description of the file, in words.
     pub what: &'static str,
 }
 
-/// What a run keeps beside its records, in bytes; `None` where that was cleared already.
+/// Returns the bytes that a run keeps beside its records; `None` if they were cleared already.
 pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
     if is_folder(tree, &slots(run))? {
@@ -45,13 +45,13 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     Ok(bytes)
 }
 
-/// The files in the slots of a run that are neither old nor new ones of its plan: what an
-/// operator's process still wrote there, or what he had changed and an undo set aside. All of them
-/// are read.
+/// Returns the files in the slots of a run that are neither old nor new files of its plan: files
+/// that a process still wrote there, or files that were changed by hand and moved there by an undo.
+/// Reads all of them.
 ///
 /// # Errors
 ///
-/// A plan that cannot be used tells nothing of its files.
+/// Fails if the plan cannot be used, because then its files are not known.
 pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
     if !is_folder(tree, &slots(run))? {
         return Ok(Vec::new());
@@ -81,7 +81,7 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
             }
         };
         let what = match (kind, known.get(&path.folded())) {
-            // Nothing brings back what a closed run had set aside.
+            // Nothing restores the old objects of a run that was closed unfinished.
             (Kind::File, Some(_))
                 if is_closed_as_it_stood && path.parts().nth(5) == Some("old") =>
             {
@@ -114,7 +114,8 @@ pub fn refuse_mounted(tree: &Tree, run: &Run) -> Result<(), DiskError> {
     refuse_mounts(tree, &slots(run))
 }
 
-/// Everything below a directory of the deployment, however deep, sorted by its path from the root.
+/// Lists everything below a directory of the deployment, however deep, sorted by its path from the
+/// root.
 fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError> {
     let found = RefCell::new(Vec::new());
     list(tree, at, &|shown, kind, _| {
@@ -126,7 +127,7 @@ fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError
     Ok(found)
 }
 
-/// Everything that a plan may have put into its slots, by its path there.
+/// Returns everything that a plan may have put into its slots, by its path there.
 fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
     let mut known = BTreeMap::new();
     for swap in &plan.swaps {
@@ -144,21 +145,21 @@ fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
     known
 }
 
-/// Clears the slots of runs; open ones are left alone. May be called again after a death at any
-/// point.
+/// Clears the slots of runs; open ones are left alone. Idempotent: may be called again after a
+/// crash at any point.
 ///
 /// # Errors
 ///
-/// Whatever failed, and a mount in any of the slots, which stops all before anything goes. Each run
-/// still has its slots whole, or has none.
+/// Any failure, and a mount in any of the slots, which stops the call before anything is removed.
+/// Each run still has all of its slots, or none.
 pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     let mut runs: Vec<&Run> = runs.iter().copied().filter(|run| !run.is_open()).collect();
-    // A run is only undone when all later ones are.
+    // Oldest first, because a run is only undone when all later ones are.
     runs.sort_by_key(|run| run.number);
-    // Their closing records first: a power cut may open a run again whose process died over its
-    // last one.
+    // Sync their closing records first: a power cut may reopen a run whose process died while it
+    // wrote its last record.
     disk.barrier()?;
-    // All of them first: a mount in one is found before anything goes.
+    // Check all of them first: a mount in one is found before anything is removed.
     for run in &runs {
         refuse_mounts(disk.tree(), &slots(run))?;
     }

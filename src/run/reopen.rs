@@ -1,4 +1,4 @@
-//! Undo of a finished run: the same folders, the same walk, backwards.
+//! Undo of a finished run: the same directories, the same walk, backward.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,21 +13,21 @@ use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind};
 
-/// What an undo does where a file of ours has changed since the run put it there.
+/// Reaction of an undo to a managed file that has changed since the run installed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IfChanged {
-    /// It is refused, naming every such file.
+    /// The undo is refused, naming every such file.
     #[default]
     Refuse,
-    /// The changed files go into the run's slots with the objects that they belong to.
+    /// The changed files move into the run's slots with the objects that they belong to.
     SetAside,
 }
 
-/// Takes a finished run back. `runs` are all runs of the deployment, oldest first.
+/// Rolls a finished run back. `runs` are all runs of the deployment, oldest first.
 ///
 /// # Errors
 ///
-/// What keeps the walk from beginning, all reasons at once; nothing has changed then.
+/// Fails if the walk cannot begin, with all reasons at once; nothing has changed then.
 pub fn reopen(
     disk: &LockedDeployment,
     runs: &[Run],
@@ -37,7 +37,7 @@ pub fn reopen(
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
     if let Some(gone) = slots_gone(disk.tree(), run, &plan)? {
-        // Whatever else keeps it from going back now, it never will.
+        // The only reason worth reporting: without its slots the run can never be rolled back.
         return Err(RunError::NotReady(vec![gone]));
     }
     let mut reasons = built_upon(runs, run);
@@ -80,8 +80,8 @@ pub fn reopen(
     Ok(go_back(&mut walk, WayBack::Begun, None))
 }
 
-/// Why the runs that stand, finished or not, can no longer be taken back whole, by their numbers.
-/// `runs` are all runs of the deployment, oldest first.
+/// Returns why applied and unfinished runs can no longer be rolled back completely, by their
+/// numbers. `runs` are all runs of the deployment, oldest first.
 pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, RunError> {
     let mut whys = BTreeMap::new();
     let mut later: Option<&Run> = None;
@@ -112,7 +112,8 @@ pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, Run
     Ok(whys)
 }
 
-/// Finished runs are undone newest first: a later one may stand on what this one brought.
+/// Returns a reason for each later run: finished runs are undone newest first, because a later one
+/// may depend on what this one installed.
 fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
     let later: Vec<&Run> = runs
         .iter()
@@ -136,7 +137,7 @@ fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
     told.collect()
 }
 
-/// What a person did, and nobody said how to take back.
+/// Returns a reason for each manual step that was done and has no instructions to undo it.
 pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
     let confirmed = plan.steps.iter().filter(|step| {
         let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
@@ -152,7 +153,7 @@ pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
     told.collect()
 }
 
-/// Without its old objects there is nothing to go back to.
+/// Returns a reason if old objects are gone: without them there is nothing to roll back to.
 fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, RunError> {
     for swap in &plan.swaps {
         if tree.look(&slot_folder(&run.folder, swap.number))?.is_none() {
@@ -164,8 +165,8 @@ fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, Run
     Ok(None)
 }
 
-/// The operator's files that lie in what the run brought, and those for which there is no old
-/// object that could take them.
+/// Returns the unmanaged files inside what the run installed, and reasons for those that no old
+/// object could take.
 fn travellers_now(
     disk: &LockedDeployment,
     run: &Run,
@@ -175,7 +176,7 @@ fn travellers_now(
     let mut homeless = Vec::new();
     let mut seen: BTreeMap<&RelPath, bool> = BTreeMap::new();
     for swap in &plan.swaps {
-        // Going back, the first swap of a path is the last one.
+        // Going backward, the first swap of a path is the last one.
         seen.entry(&swap.live).or_insert(swap.has_old());
     }
     let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
@@ -186,7 +187,8 @@ fn travellers_now(
             continue;
         }
         for (at, _) in slot.strangers_in_place()? {
-            // What a later step put below a folder that an earlier one made is no stranger.
+            // Objects that a later step put below a directory that an earlier one made are not
+            // unmanaged.
             if live.contains(&at)
                 || at
                     .ancestors()

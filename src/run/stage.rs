@@ -1,9 +1,10 @@
-//! The first half of a run: everything slow, before anything changes.
+//! First half of a run: everything slow, before anything changes.
 //!
 //! Every file that a step deploys is read once, and hashed while it is copied into the run's
-//! folder. Installers are unpacked from that verified copy. All cores do it (see `crew`), each with
-//! a buffer of its own, so that the memory taken does not grow with the payload. One barrier, then
-//! everything is read back from the disk and compared; only then may the journal say `staged`.
+//! directory. Installers are unpacked from that verified copy. All cores work on it (see `crew`),
+//! each with its own buffer, so that memory use does not grow with the payload. After one sync,
+//! everything is read back from the disk and compared; only then may `staged` be recorded in the
+//! journal.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,30 +31,30 @@ use crate::plan::{
     Entry, Member, NewEntry, NewWhat, Origin, Plan, SourceAt, Subject, Swap, What, digest_of,
 };
 
-/// Files from this size on begin their way to disk when they are whole, before the barrier.
+/// Size in bytes from which a complete file starts its way to disk before the sync.
 const SYNCED_ALONE: u64 = 1024 * 1024;
 
-/// A run that is staged whole.
+/// Run that is completely staged.
 pub struct Staged {
-    /// Its folder, below the deployment.
+    /// Directory of the run, below the deployment.
     pub run: RelPath,
-    /// Its journal, open for writing.
+    /// Journal of the run, open for writing.
     pub journal: Writer,
 }
 
-/// What of a run is not in its plan.
+/// Inputs of a run that are not in its plan.
 pub struct Asked<'a> {
-    /// The manifest's text, which the run's folder keeps; a run that accepts has none.
+    /// Text of the manifest, which the run's directory keeps; `None` for a run that accepts drift.
     pub manifest: Option<&'a str>,
-    /// The `confirm` prerequisites that were answered with yes, by id.
+    /// Ids of the `confirm` prerequisites that were answered with yes.
     pub confirmed: Vec<String>,
 }
 
-/// Stages a plan in a new run folder.
+/// Stages a plan in a new run directory.
 ///
 /// # Errors
 ///
-/// Whatever failed; the folder is thrown away then, and nothing of the deployment has changed.
+/// Any failure; the directory is discarded then, and nothing of the deployment has changed.
 pub fn stage(
     disk: &LockedDeployment,
     plan: &Plan,
@@ -66,24 +67,24 @@ pub fn stage(
         .expect("a plain name");
     let staged = Stager::new(disk, plan, run.clone(), payload).stage(asked, listener);
     if staged.is_err() {
-        // What could not be staged may also not be removable; the next command clears it then.
+        // The directory may not be removable either; the next command clears it then.
         let _ = disk.discard(&run);
     }
     staged
 }
 
-/// Bytes that staging writes into new objects.
+/// Returns the number of bytes that staging writes into new objects.
 pub fn bytes_to_stage(plan: &Plan) -> u64 {
     plan.swaps.iter().map(Swap::new_bytes).sum()
 }
 
-/// The name that the next run will have.
+/// Returns the name that the next run will have.
 pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
     Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
 }
 
 impl Staged {
-    /// Throws it away; nothing of the deployment has changed.
+    /// Discards the staged run; nothing of the deployment has changed.
     pub fn throw_away(self, disk: &LockedDeployment) -> Result<(), DiskError> {
         disk.discard(&self.run)
     }
@@ -94,17 +95,17 @@ struct Stager<'a> {
     plan: &'a Plan,
     run: RelPath,
     payload: Option<&'a Payload>,
-    /// What new files and folders take over, by live path of the file or folder.
+    /// Attributes that new files and directories take over, by their live path.
     attributes: Mutex<BTreeMap<RelPath, Attributes>>,
-    /// Where each source is copied to: first the copy that is verified, and that installers are
+    /// Targets of each source. The first copy is the one that is verified and that installers are
     /// unpacked from.
     copies: Vec<Vec<Place>>,
 }
 
-/// Where a file is staged.
+/// Target of a staged file.
 struct Place {
     at: RelPath,
-    /// Where it will stand; a copy that only serves for unpacking stands nowhere.
+    /// Live path of the file; `None` for a copy that only serves for unpacking.
     live: Option<RelPath>,
 }
 
@@ -144,7 +145,7 @@ impl<'a> Stager<'a> {
         self.record(journal, listener)
     }
 
-    /// Makes the run's folder, and begins its journal.
+    /// Makes the run's directory, and begins its journal.
     fn open(&self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Writer, RunError> {
         let kept = self.disk.tree().look(&path(".rollup"))?;
         let attributes = kept
@@ -197,7 +198,7 @@ impl<'a> Stager<'a> {
         bytes_to_stage(self.plan)
     }
 
-    /// Makes the slot with its folders and its texts; other files follow.
+    /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
         let slot = slot_folder(&self.run, swap.number);
         let kept = self.disk.tree().look(&self.run)?;
@@ -224,9 +225,11 @@ impl<'a> Stager<'a> {
         Ok(())
     }
 
-    /// Mode and owner of what stood at the same path before the run, else those of its folder.
+    /// Returns mode and owner of what was at the same path before the run, else those of its
+    /// directory.
     fn attributes_of(&self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
-        // Whoever comes second looks at the same thing once more; nothing there changes meanwhile.
+        // The lock is not held while looking: a second thread finds the same attributes, because
+        // nothing there changes during staging.
         let known = || {
             self.attributes
                 .lock()
@@ -271,8 +274,7 @@ impl<'a> Stager<'a> {
         })
     }
 
-    /// Copies every source once, hashing it on the way, and from that copy to wherever else it
-    /// goes.
+    /// Copies every source once, hashing it on the way, and from that copy to its other targets.
     fn copy_sources(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
         let sources = (0..self.plan.sources.len()).collect();
         let size = |source: &usize| self.plan.sources[*source].size;
@@ -313,7 +315,7 @@ impl<'a> Stager<'a> {
         }
     }
 
-    /// Copies and hashes in one pass; a file that is not the plan's is refused.
+    /// Copies and hashes a source in one pass; refuses a file that differs from the plan.
     fn copy_source(&self, source: usize, to: &Place, tell: Tell<'_>) -> Result<i64, RunError> {
         let (mut from, shown) = self.open_source(source)?;
         let mut file = self.disk.create(&to.at)?;
@@ -334,8 +336,8 @@ impl<'a> Stager<'a> {
         Ok(modified)
     }
 
-    /// Copies a file that was verified already; the kernel does it, by a clone where it can. Never
-    /// a hard link: two servers' files are two files.
+    /// Copies a file that was verified already; the kernel does it, by a clone if it can. Never
+    /// makes a hard link: the files of two servers are two files.
     fn copy_again(
         &self,
         from: &RelPath,
@@ -353,7 +355,7 @@ impl<'a> Stager<'a> {
         Ok(())
     }
 
-    /// Unpacks every installer once, and copies its files to wherever else they go.
+    /// Unpacks every installer once, and copies its files to their other targets.
     fn unpack_members(&self, listener: &mut dyn Listener) -> Result<(), RunError> {
         let mut wanted: BTreeMap<usize, Members<'_>> = BTreeMap::new();
         for swap in &self.plan.swaps {
@@ -423,8 +425,8 @@ impl<'a> Stager<'a> {
             source,
         };
         let file = BufReader::new(self.disk.tree().file(copy)?);
-        // The plan unpacked the very same bytes, and what comes out of them now is read back and
-        // compared with it.
+        // The planner unpacked the very same bytes, and the files unpacked now are read back and
+        // compared with the plan.
         let unpacked = Installer::open(file)
             .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Known));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
@@ -432,7 +434,7 @@ impl<'a> Stager<'a> {
             .map_or(Ok(sink.times), |error| Err(error.into()))
     }
 
-    /// Copies that only served for unpacking are not kept.
+    /// Removes the copies that only served for unpacking.
     fn drop_sources(&self) -> Result<(), RunError> {
         Ok(self.disk.remove_tree(&self.below("sources"))?)
     }
@@ -488,11 +490,10 @@ impl<'a> Stager<'a> {
     }
 }
 
-/// The files of a package that a plan needs, by their paths in it, each with the places that it
-/// goes to.
+/// Files of a package that a plan needs, by their paths in it, each with its targets.
 type Members<'p> = BTreeMap<&'p RelPath, Vec<Place>>;
 
-/// Where every source of a plan goes as a whole; at least to one place.
+/// Returns the targets of every source that is copied as it is; at least one for each source.
 fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
     let mut copies: Vec<Vec<Place>> = plan.sources.iter().map(|_| Vec::new()).collect();
     for swap in &plan.swaps {
@@ -523,7 +524,7 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
     copies
 }
 
-/// Where a part of a new object lies while it is staged.
+/// Returns the path of a part of a new object while it is staged.
 fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
     let new = slot.join("new").expect("a plain name");
     entry
@@ -531,13 +532,13 @@ fn staged_at(slot: &RelPath, live: &RelPath, entry: &RelPath) -> RelPath {
         .map_or(new.clone(), |below| new.with(&below))
 }
 
-/// Asks the system to drop what it keeps of a file in memory; a hint, so its failure is none.
+/// Asks the system to drop its cached contents of a file; only a hint, so a failure is ignored.
 pub(super) fn forget(file: &File) {
     let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
-/// Has the disk work on what is staged already, while the rest is still hashed; small files are
-/// better written together.
+/// Starts writing a staged file to disk while the rest is still hashed; small files are better
+/// written together.
 fn begin_sync(file: &OwnFile, size: u64) {
     if size >= SYNCED_ALONE {
         file.begin_sync();
@@ -572,13 +573,13 @@ fn copy_and_hash(
     }
 }
 
-/// Writes the files of a package where the first instance of each is staged.
+/// Sink that writes each file of a package to the first of its targets.
 struct ToSlots<'a, 't> {
     disk: &'a LockedDeployment,
     targets: BTreeMap<&'a RelPath, (&'a RelPath, Attributes)>,
     times: BTreeMap<RelPath, Option<i64>>,
     tell: Tell<'t>,
-    /// What kept a file from getting its attributes.
+    /// Error that kept a file from getting its attributes.
     failed: Option<DiskError>,
 }
 
@@ -590,7 +591,7 @@ impl Sink for ToSlots<'_, '_> {
     ) -> io::Result<Box<dyn Write + 'a>> {
         self.times.insert(file.path.clone(), modified);
         match self.targets.get(&file.path) {
-            // Another part of the package that this plan does not need.
+            // Another part of the package, which this plan does not need.
             None => Ok(Box::new(io::sink())),
             Some((at, attributes)) => {
                 let target = self.disk.create(at).map_err(io::Error::other)?;
@@ -608,7 +609,7 @@ impl Sink for ToSlots<'_, '_> {
     }
 }
 
-/// A file of a package on its way to disk; it gets its attributes when it is whole.
+/// File of a package on its way to disk; it gets its attributes when it is complete.
 struct Unpacking<'a> {
     file: OwnFile,
     size: u64,
@@ -636,7 +637,7 @@ impl Drop for Unpacking<'_> {
     }
 }
 
-/// The verified copies of the cabinets that belong to an installer.
+/// Verified copies of the cabinets that belong to an installer.
 struct BesideCopies<'a> {
     disk: &'a LockedDeployment,
     plan: &'a Plan,

@@ -1,18 +1,19 @@
-//! One swap, forward and back.
+//! A single swap, forward and backward.
 //!
-//! No record says how far a swap got; the names `new` and `old` in its slot do. N stands for the
-//! one, O for the other, L for the live path.
+//! No record says how far a swap got; the names `new` and `old` in its slot do. N is the name
+//! `new`, O the name `old`, L the live path, and U the unmanaged files in the old object.
 //!
 //! | had old | N | O | state | forward | back |
 //! | --- | --- | --- | --- | --- | --- |
-//! | yes | yes | no | not begun | L to O, travel, N to L | travellers in N to L |
-//! | yes | yes | yes | between | travel, N to L | travel back, O to L |
-//! | yes | no | yes | done | nothing | L to N, travel back, O to L |
+//! | yes | yes | no | not begun | L to O, U from O to N, N to L | U from N to L |
+//! | yes | yes | yes | between | U from O to N, N to L | U from N to O, O to L |
+//! | yes | no | yes | done | nothing | L to N, U from N to O, O to L |
 //! | no | yes | - | not begun | N to L | nothing |
 //! | no | no | - | done | nothing | L to N |
 //!
-//! After a power cut a rename may be half on disk: one file under two names. The earlier name of
-//! O, L, N counts, and the later one is taken away, so that the rename is done again.
+//! After a power cut a rename may be half on disk: one file under two names. The earlier name in
+//! the order O, L, N counts, and the later one is removed. That finishes a forward rename and
+//! reverts a backward one, which is then done again.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,50 +30,50 @@ use crate::plan::{NewWhat, Swap, What};
 use super::RunError;
 use super::check::Witness;
 
-/// A swap and its slot in the run's folder.
+/// Swap with its slot in the run's directory.
 ///
-/// The two folders between which it moves everything are opened once: opening them for every look
-/// was most of the time that the renames of a commit took. Two handles each, so slots are not to be
-/// collected.
+/// The two directories between which it moves everything are opened once: opening them for every
+/// look took most of the time of a commit's renames. Each slot holds two handles, so do not collect
+/// slots.
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
     folder: RelPath,
-    /// The slot's folder.
+    /// Directory of the slot.
     own: OnceCell<Dir>,
-    /// The folder that the live path lies in.
+    /// Parent directory of the live path.
     around: OnceCell<Dir>,
 }
 
-/// What stands under the three names of a swap.
+/// Objects under the three names of a swap.
 struct Stand {
     new: Option<Look>,
     old: Option<Look>,
     live: Option<Look>,
 }
 
-/// How far a swap got.
+/// Progress of a swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// The old object stands at the live path, if there was one.
+    /// The old object is at the live path, if there was one.
     NotBegun,
-    /// The old object is set aside, the new one is not in place.
+    /// The old object is in the slot, the new one is not in place.
     Between,
-    /// The new object stands at the live path.
+    /// The new object is at the live path.
     Done,
 }
 
-/// What is wrong with a slot that holds neither object.
+/// Error for a slot that holds neither object.
 pub(super) const BOTH_GONE: &str = "both the new and the old object are gone";
-/// What is wrong where a new object should come in.
+/// Error for an occupied live path, to which a new object should move.
 pub(super) const TAKEN: &str = "something that the plan did not see stands at the live path";
-/// What is wrong where an old object should be set aside.
+/// Error for an empty live path, from which an old object should move into the slot.
 pub(super) const NOTHING_THERE: &str =
     "nothing stands at the live path, where the plan saw something";
-/// What is wrong where a new object should be taken out again.
+/// Error for an empty live path, from which a new object should move back into the slot.
 pub(super) const OURS_GONE: &str = "what the run put at the live path is gone";
 
-/// How far a swap got, by the names in its slot alone; `None` where both objects are gone.
+/// Returns how far a swap got, by the names in its slot alone; `None` if both objects are gone.
 pub(super) fn progress(
     tree: &Tree,
     slot: &RelPath,
@@ -87,7 +88,7 @@ pub(super) fn progress(
     Ok(told_by(swap, there("new")?, there("old")?))
 }
 
-/// The same, where it is known which names are there.
+/// Returns the progress if it is known already which names exist.
 fn told_by(swap: &Swap, new: bool, old: bool) -> Option<Progress> {
     match (swap.has_old(), new, old) {
         (true, true, false) | (false, true, _) => Some(Progress::NotBegun),
@@ -97,14 +98,14 @@ fn told_by(swap: &Swap, new: bool, old: bool) -> Option<Progress> {
     }
 }
 
-/// What a walk over one slot found to do.
+/// Result of a walk over one slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moved {
     Nothing,
     Something,
 }
 
-/// The folder of a swap's slot.
+/// Returns the directory of a swap's slot.
 pub(super) fn slot_folder(run: &RelPath, number: u32) -> RelPath {
     run.join(&format!("slots/{number}")).expect("plain names")
 }
@@ -133,12 +134,12 @@ impl<'a> Slot<'a> {
         Ok(self.disk.tree().look(at)?)
     }
 
-    /// The slot's folder, opened.
+    /// Returns the slot's directory, opened.
     fn own(&self) -> Result<&Dir, DiskError> {
         opened(&self.own, self.disk.tree(), Some(&self.folder))
     }
 
-    /// The folder that the live path lies in, opened.
+    /// Returns the parent directory of the live path, opened.
     fn around(&self) -> Result<&Dir, DiskError> {
         opened(
             &self.around,
@@ -147,7 +148,7 @@ impl<'a> Slot<'a> {
         )
     }
 
-    /// Like [`Slot::look`], at one of the three names of the swap.
+    /// Looks at one of the three names of the swap, like [`Slot::look`].
     fn look_in(
         &self,
         folder: Result<&Dir, DiskError>,
@@ -180,14 +181,14 @@ impl<'a> Slot<'a> {
         })
     }
 
-    /// From the live path into the slot.
+    /// Moves the object at the live path into the slot.
     fn take(&self, slot: &RelPath) -> Result<(), RunError> {
         Ok(self
             .disk
             .rename_in((self.around()?, &self.swap.live), (self.own()?, slot))?)
     }
 
-    /// From the slot to the live path, which must be free.
+    /// Moves an object from the slot to the live path, which must be free.
     fn bring(&self, slot: &RelPath) -> Result<(), RunError> {
         match self
             .disk
@@ -208,7 +209,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// How far the swap got, by the two names alone.
+    /// Returns how far the swap got, by the two names alone.
     pub(super) fn progress(&self) -> Result<Progress, RunError> {
         self.told_by(self.look_at_new()?.is_some(), self.look_at_old()?.is_some())
     }
@@ -217,12 +218,13 @@ impl<'a> Slot<'a> {
         told_by(self.swap, new, old).ok_or_else(|| self.stranger(BOTH_GONE))
     }
 
-    /// Takes away the later name of a file that a power cut left under two.
+    /// Removes the later name of a file that a power cut left under two names.
     pub(super) fn mend_names(&self) -> Result<(), RunError> {
         self.mended(self.stand()?).map(|_| ())
     }
 
-    /// What stands under the three names, once no file does under two of them any more.
+    /// Removes the later name of a file that has two of the three names; returns the objects under
+    /// the names afterwards.
     fn mended(&self, stand: Stand) -> Result<Stand, RunError> {
         let Some(live) = stand.live else {
             return Ok(stand);
@@ -240,8 +242,10 @@ impl<'a> Slot<'a> {
         self.stand()
     }
 
-    /// Swaps the new object in. May be called again at any time: it looks at what stands where, and
-    /// does what is left. What is set aside must still be what the witness saw.
+    /// Swaps the new object in.
+    ///
+    /// Idempotent: looks at what the names hold, and does what is left. The object that moves into
+    /// the slot must still be what the witness saw.
     pub(super) fn forward(&self, witness: &Witness) -> Result<Moved, RunError> {
         let before = self.stand()?;
         if self.told_by(before.new.is_some(), before.old.is_some())? == Progress::Done {
@@ -262,15 +266,15 @@ impl<'a> Slot<'a> {
                 self.travel()?;
                 self.bring(&self.new_path())?;
             }
-            // Mending the names finished it.
+            // Repairing the names finished the swap.
             Progress::Done => {}
         }
         Ok(Moved::Something)
     }
 
-    /// Swaps the old object back in. May be called again at any time, like [`Slot::forward`].
+    /// Swaps the old object back in. Idempotent, like [`Slot::forward`].
     pub(super) fn back(&self) -> Result<Moved, RunError> {
-        // Also where nothing has begun: a file may still stand under two names.
+        // Needed even if nothing has begun: a file may still have two names.
         let stand = self.mended(self.stand()?)?;
         match self.told_by(stand.new.is_some(), stand.old.is_some())? {
             Progress::NotBegun => return self.bring_travellers_home(),
@@ -285,8 +289,8 @@ impl<'a> Slot<'a> {
         Ok(Moved::Something)
     }
 
-    /// L to O; and back to L, if it is not what was seen there. Nobody reaches it by its path any
-    /// more, so that what is compared now is what is kept.
+    /// Moves L to O, and back to L if it is not what was seen there. In O it can no longer be
+    /// reached by its live path, so what is compared now is what is kept.
     fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
         self.take(&self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
@@ -299,7 +303,7 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    /// The first of our entries that is not any more what was seen at the live path.
+    /// Returns the first managed entry that is no longer what was seen at the live path.
     fn changed(&self, witness: &Witness) -> Result<Option<(RelPath, &'static str)>, RunError> {
         let seen = witness
             .get(&self.swap.number)
@@ -340,7 +344,7 @@ impl<'a> Slot<'a> {
         Ok(None)
     }
 
-    /// Our files in the old object, by their place below it.
+    /// Returns the managed files in the old object, by their path below it.
     fn old_files(&self) -> Places {
         let ours = self
             .swap
@@ -350,7 +354,7 @@ impl<'a> Slot<'a> {
         self.places(ours.map(|entry| &entry.path))
     }
 
-    /// Our files in the new object, by their place below it.
+    /// Returns the managed files in the new object, by their path below it.
     fn new_files(&self) -> Places {
         let ours = self
             .swap
@@ -367,7 +371,7 @@ impl<'a> Slot<'a> {
             .collect()
     }
 
-    /// The operator's files move from O into N.
+    /// Moves the unmanaged files from O into N.
     fn travel(&self) -> Result<Moved, RunError> {
         let (old, new) = (
             (self.old_path(), self.old_files()),
@@ -376,7 +380,7 @@ impl<'a> Slot<'a> {
         self.move_strangers(&old, &new, Later::Target)
     }
 
-    /// The operator's files move from N back into O.
+    /// Moves the unmanaged files from N back into O.
     fn travel_back(&self) -> Result<Moved, RunError> {
         let (old, new) = (
             (self.old_path(), self.old_files()),
@@ -385,7 +389,7 @@ impl<'a> Slot<'a> {
         self.move_strangers(&new, &old, Later::Source)
     }
 
-    /// The operator's files move from N back to L, where a power cut kept their way into N, and not
+    /// Moves the unmanaged files from N back to L, if a power cut kept their move into N, but not
     /// the rename of L to O before it.
     fn bring_travellers_home(&self) -> Result<Moved, RunError> {
         let (live, new) = (
@@ -398,8 +402,8 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// What an operator's process still wrote into the old object, after the new one was in place,
-    /// moves to L. What has no place there stays where it is, and is returned.
+    /// Moves to L the files that a process still wrote into the old object after the new one was in
+    /// place. A file without a free path there stays where it is, and is returned.
     pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<String>), RunError> {
         let Strangers {
             placed,
@@ -427,7 +431,7 @@ impl<'a> Slot<'a> {
         };
         for (from, to) in late {
             if self.look(&to)?.is_some() {
-                // One file under two names: the later one goes, and the move is done again.
+                // One file under two names: remove the later one, then repeat the move.
                 self.disk.remove_file(&to)?;
             }
             self.disk.rename(&from, &to)?;
@@ -435,7 +439,7 @@ impl<'a> Slot<'a> {
         Ok((moved, stayed))
     }
 
-    /// Files in the new object, while it is in the slot, that are none of ours.
+    /// Returns the unmanaged files in the new object while it is in the slot.
     pub(super) fn strangers_in_new(&self) -> Result<Vec<String>, RunError> {
         let Strangers { placed, pathless } =
             self.list_strangers(&self.new_path(), &self.new_files())?;
@@ -446,7 +450,7 @@ impl<'a> Slot<'a> {
             .collect())
     }
 
-    /// Files that are none of ours in the object that this swap has put in place, or is about to.
+    /// Returns the unmanaged files in the object that this swap has put in place, or is about to.
     pub(super) fn strangers_in_place(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
         let object = match self.progress()? {
             Progress::Done => self.swap.live.clone(),
@@ -455,7 +459,8 @@ impl<'a> Slot<'a> {
         self.strangers(&object, &self.new_files())
     }
 
-    /// What is about to be set aside, or is, has no file that could not be moved along.
+    /// Checks that the old object holds no file that could not be moved along, unless the swap is
+    /// done.
     pub(super) fn can_travel(&self) -> Result<(), RunError> {
         let object = match self.progress()? {
             Progress::NotBegun => self.swap.live.clone(),
@@ -465,8 +470,8 @@ impl<'a> Slot<'a> {
         self.strangers(&object, &self.old_files()).map(|_| ())
     }
 
-    /// Files in an object of ours that are none of ours: where they are, and their place below it.
-    /// One that has no path for us is never silently left behind.
+    /// Returns the unmanaged files in a managed object: their path, and their path below the
+    /// object. A file without a usable path is an error, so that none is silently left behind.
     fn strangers(
         &self,
         object: &RelPath,
@@ -502,7 +507,8 @@ impl<'a> Slot<'a> {
         })
     }
 
-    /// From one object into the other; each with the files of ours in it.
+    /// Moves the unmanaged files of one object into the other; each object comes with its managed
+    /// files.
     fn move_strangers(
         &self,
         (from, ours): &(RelPath, Places),
@@ -529,8 +535,8 @@ impl<'a> Slot<'a> {
             let (here, there) = (self.look(&source)?, self.look(&target)?);
             match (here, there) {
                 (Some(here), Some(there)) if here.identity == there.identity => match later {
-                    // Of O and N, N is the later one: going forward the move is done again, going
-                    // back it is finished.
+                    // Of O and N, N is the later one: forward the move is done again, backward it
+                    // is finished.
                     Later::Target => self.disk.remove_file(&target)?,
                     Later::Source => {
                         self.disk.remove_file(&source)?;
@@ -545,9 +551,9 @@ impl<'a> Slot<'a> {
         Ok(moved)
     }
 
-    /// Where a traveller belongs below an object that has these files of ours; `None` where its
-    /// place is taken. Names compare without regard to case: a folder that is there keeps its
-    /// spelling, and nothing comes beside a file of ours that differs from it only in that.
+    /// Returns the path of an unmanaged file below an object that has these managed files; `None`
+    /// if the path is taken. Names compare without regard to case: an existing directory keeps its
+    /// spelling, and no file is placed beside a managed one that differs from it only in case.
     fn place(
         &self,
         below: &RelPath,
@@ -572,7 +578,7 @@ impl<'a> Slot<'a> {
         ))
     }
 
-    /// A name in a folder, in the spelling that stands there, if one does.
+    /// Returns a name in a directory, in the spelling that exists there, if one does.
     fn spelled(&self, folder: &RelPath, name: &str) -> Result<RelPath, RunError> {
         let exact = folder.join(name).expect("a part of a path");
         if self.look(&exact)?.is_some() {
@@ -585,10 +591,10 @@ impl<'a> Slot<'a> {
         }))
     }
 
-    /// The operator's folders on the way to his files, made anew on the other side with the mode
-    /// and the owner they have here. A death may have left one of them without: what is none of
-    /// ours is set again. They are on disk before a file goes there, which would be lost with its
-    /// folder.
+    /// Makes the unmanaged parent directories of the files again on the other side, with the mode
+    /// and the owner that they have here. A crash may have left one of them without mode and owner,
+    /// so these are set again, except on managed directories. The directories are on disk before a
+    /// file moves there, which would be lost with its directory.
     fn make_parents(
         &self,
         moves: &[(RelPath, RelPath)],
@@ -601,7 +607,7 @@ impl<'a> Slot<'a> {
                 .filter(|folder| folder.below(object).is_some())
                 .collect()
         };
-        // By the folder to be made, the one it is made after.
+        // By the directory to be made, the one whose attributes it takes.
         let pairs = moves
             .iter()
             .flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
@@ -630,7 +636,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// The folders of ours in the new and the old object, by their place below it.
+    /// Returns the managed directories in the new and the old object, by their path below it.
     fn our_folders(&self) -> Places {
         let old = self
             .swap
@@ -648,7 +654,7 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// A folder that is opened when it is first asked for.
+/// Opens a directory on first use.
 fn opened<'d>(
     cell: &'d OnceCell<Dir>,
     tree: &Tree,
@@ -660,19 +666,19 @@ fn opened<'d>(
     }
 }
 
-/// Files in an object that are none of ours.
+/// Unmanaged files in an object.
 #[derive(Default)]
 struct Strangers {
-    /// Where they are, and their place below the object.
+    /// Paths of the files, each with its path below the object.
     placed: Vec<(RelPath, RelPath)>,
-    /// What has no path for us, made readable.
+    /// Files without a usable path, made printable.
     pathless: Vec<String>,
 }
 
-/// Places below an object.
+/// Paths below an object, case-folded.
 type Places = BTreeSet<Folded>;
 
-/// Which of the two places of a traveller counts as the later one.
+/// Later one of the two paths of an unmanaged file.
 #[derive(Clone, Copy)]
 enum Later {
     Source,

@@ -1,4 +1,4 @@
-//! The walk over the swaps, in order or in reverse, with a barrier behind every step.
+//! Walk over the swaps, in order or in reverse, with a sync after every step.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -12,19 +12,19 @@ use crate::journal::{Answer, Record, Writer};
 use crate::names::RelPath;
 use crate::plan::{Gate, Operation, Plan, PlannedStep, Swap};
 
-/// A run that is being walked.
+/// Run that is being walked.
 pub(super) struct Walk<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) plan: &'a Plan,
     pub(super) run: &'a RelPath,
     pub(super) journal: &'a mut Writer,
     pub(super) listener: &'a mut dyn Listener,
-    /// What was seen at the live paths before the first rename forward.
+    /// State of the live paths before the first rename forward.
     pub(super) witness: Witness,
 }
 
 impl Walk<'_> {
-    /// To the planned state. May be called at any time, whatever is done already.
+    /// Walks to the planned state. May be called at any time, whatever is done already.
     pub(super) fn forward(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]) {
@@ -57,7 +57,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// To the state before. Ends at a manual step that cannot be taken back.
+    /// Walks to the state before. Ends at a manual step that cannot be undone.
     pub(super) fn back(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
@@ -96,7 +96,7 @@ impl Walk<'_> {
         Err(why)
     }
 
-    /// Brings what a step moved to disk. That is where most of a commit's time goes.
+    /// Syncs what a step moved to disk. Most of a commit's time is spent here.
     fn barrier(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
         let since = Instant::now();
         self.disk.barrier()?;
@@ -127,7 +127,7 @@ impl Walk<'_> {
         });
     }
 
-    /// Asks a person, and measures how long the answer takes.
+    /// Asks about a manual step, and measures how long the answer takes.
     fn ask(&mut self, question: &Question<'_>) -> (Reply, Duration) {
         self.listener.tell(&Event::Asked {
             step: question.step,
@@ -138,7 +138,7 @@ impl Walk<'_> {
         (reply, since.elapsed())
     }
 
-    /// Waits for a person, unless the journal knows the answer already.
+    /// Waits for an answer, unless the journal has it already.
     fn pass(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
         if matches!(
             self.journal.journal().confirmed(&step.id),
@@ -167,7 +167,8 @@ impl Walk<'_> {
         self.confirm(step, answer, waited)
     }
 
-    /// What was done by hand is taken back by hand; without a text for it the way ends here.
+    /// Waits until what was done by hand is undone by hand; without instructions for it the
+    /// rollback ends here.
     fn pass_back(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
         if self.journal.journal().confirmed(&step.id) != Some(Answer::Done) {
             return Ok(());
@@ -216,7 +217,7 @@ impl Walk<'_> {
     }
 }
 
-/// The operations of a step, by the swap that does them.
+/// Returns the operations of a step, by the swap that does them.
 fn by_swap(step: Option<&PlannedStep>) -> BTreeMap<u32, Vec<&Operation>> {
     let mut operations: BTreeMap<u32, Vec<&Operation>> = BTreeMap::new();
     for operation in step.iter().flat_map(|step| &step.operations) {

@@ -1,9 +1,10 @@
-//! Does a manifest still say what its article says?
+//! Comparison of a manifest with its article.
 //!
-//! The article is imported anew, and the draft that it comes to is held against the manifest, fact
-//! by fact, as two manifests are. What an author words in his own way (titles, ids, instructions,
-//! what is told of fixes) is no fact, and neither is what no article can say: pins, or why a file
-//! is used by no step. Since ids are the author's, steps are matched by what they do and to what.
+//! The article is imported again, and the resulting draft is compared with the manifest, fact by
+//! fact, as two manifests are. Text that authors word themselves (titles, ids, instructions, the
+//! description of fixes) is not a fact, and neither is anything that no article can contain: pins,
+//! or why a file is used by no step. Since ids are the author's, steps are matched by their actions
+//! and targets.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,28 +17,29 @@ use crate::manifest::{
 };
 use crate::names::Folded;
 
-/// An article that a manifest is held against.
+/// An article with which a manifest is compared.
 pub struct Article {
     name: String,
     imported: Imported,
     manifest: Manifest,
 }
 
-/// An article that does not tell enough to be held against a manifest.
+/// An article that does not contain enough to be compared with a manifest.
 #[derive(Debug, thiserror::Error)]
 #[error("what can be read of the article is no whole manifest: {why}")]
 pub struct Incomplete {
     why: String,
-    /// What it leaves open.
+    /// Facts that it leaves open.
     pub open: Vec<Open>,
 }
 
 impl Article {
-    /// An imported article, under the name that findings should have for it.
+    /// Returns an imported article, under the name that findings should have for it.
     ///
     /// # Errors
     ///
-    /// Something that every manifest must have could not be read from it, such as its KB number.
+    /// Fails if something that every manifest must have could not be read from it, such as its KB
+    /// number.
     pub fn new(name: impl Into<String>, imported: Imported) -> Result<Self, Incomplete> {
         let mut findings = Findings::default();
         match manifest::parse(
@@ -63,7 +65,7 @@ impl Article {
         }
     }
 
-    /// Adds what the manifest of this source says otherwise.
+    /// Adds the differences between the article and the manifest of this source.
     pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
         let (ours, its) = (manifest.rollup.kb, self.manifest.rollup.kb);
         let head = span(
@@ -96,8 +98,8 @@ impl Article {
         }
     }
 
-    /// What the article says, with the steps and the questions under the ids that the manifest has
-    /// for them.
+    /// Returns the facts of the article, with the steps and the questions under the ids that the
+    /// manifest has for them.
     fn in_the_words_of(said: &Manifest, manifest: &Manifest) -> Manifest {
         let mut said = said.clone();
         let asked = |prerequisite: &&Prerequisite| {
@@ -153,7 +155,7 @@ impl Article {
             old_line,
             ..
         } = difference;
-        // What only the manifest says of a row may be what the article leaves open of it.
+        // A fact of a row that only the manifest has may be one that the article leaves open.
         let row = of
             .as_deref()
             .map(Folded::of)
@@ -182,7 +184,7 @@ impl Article {
         };
         let [its, ours] = [old, new].map(|value| value.as_ref().and_then(told));
         let (code, message) = match (kind, its, ours) {
-            // What the draft leaves out or marks is told as open.
+            // Facts that the draft leaves out or marks are reported as open.
             (Kind::Added | Kind::Removed, ..) if is_open => return None,
             (Kind::Changed, Some(its), Some(ours)) if !its.contains("TODO") => (
                 Code::ArticleSaysOtherwise,
@@ -226,7 +228,7 @@ impl Article {
         Some(finding)
     }
 
-    /// A line of the article, for a note.
+    /// Returns a line of the article, for a note.
     fn place(&self, line: Option<u32>) -> String {
         match line {
             Some(line) => format!("the article at {}:{line}", self.name),
@@ -235,12 +237,12 @@ impl Article {
     }
 }
 
-/// Whether a difference is one of facts, and not of what authors word or add.
+/// Returns whether a difference is one of facts, and not of text that authors word or add.
 fn is_a_fact(difference: &Difference) -> bool {
     let what = difference.what.as_str();
     match difference.place {
         Place::Rollup => !matches!(what, "title" | "fixes" | "notes"),
-        // Where the article was found is told by who found it.
+        // The address is given by the person who found the article.
         Place::Article => what != "url",
         Place::Prerequisites => !matches!(what, "id" | "confirm"),
         Place::Steps => !matches!(what, "title" | "instructions" | "undo" | "optional"),
@@ -252,7 +254,7 @@ fn is_whole(value: &Option<Value>) -> bool {
     matches!(value, Some(Value::Whole(_)))
 }
 
-/// A value in a sentence; of where something moved to, the neighbour.
+/// Returns a value for a sentence; for the new place of something that moved, the neighbour.
 fn told(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(format!("`{text}`")),
@@ -274,7 +276,8 @@ fn told(value: &Value) -> Option<String> {
     }
 }
 
-/// Where in the manifest a difference is seen; for what is missing, where it belongs.
+/// Returns the place in the manifest at which a difference is seen; for something missing, the
+/// place where it belongs.
 fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Span {
     let value = match &difference.new {
         Some(Value::Text(text)) => Some(text.as_str()),
@@ -323,7 +326,7 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
     }
 }
 
-/// The first place of a text on a line, else the whole line without the space around it.
+/// Returns the first place of a text on a line, else the whole line without the space around it.
 fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
     let (whole, start) = (source.line_text(line), source.line_span(line).start);
     let within = text
@@ -334,8 +337,8 @@ fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
     start + at..start + at + length
 }
 
-/// Which steps of the article are which of the manifest: those that do the same to the same, the
-/// most first; what is left by what is done alone, in order.
+/// Pairs steps of the article with steps of the manifest: those with the same action and shared
+/// targets, the most shared first; then the remaining ones by the action alone, in order.
 fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
     let targets = |steps: &[Step]| steps.iter().map(targets).collect::<Vec<_>>();
     let (its, ours) = (targets(article), targets(manifest));
@@ -358,7 +361,7 @@ fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
     pairs
 }
 
-/// What a step is about.
+/// Returns the names of the targets of a step.
 fn targets(step: &Step) -> BTreeSet<Folded> {
     let listed = |files: &[Listed]| {
         files

@@ -1,16 +1,17 @@
-//! What a finding is known by when the document around it changes.
+//! Fingerprints, by which a finding is recognized when the document around it changes.
 
 use std::collections::BTreeMap;
 
 use crate::document::{Code, Finding, Source};
 use crate::names::Digest;
 
-/// Bytes of the digest that are shown; enough for the findings of one document.
+/// Number of hexadecimal digits of the digest that are shown; enough for the findings of one
+/// document.
 const SHOWN: usize = 16;
 
-/// The fingerprints of findings, in their order: over the code, the text of the line and which one
-/// of its kind it is among equal lines. It stays as it is while other lines come and go, so that a
-/// service that shows findings knows an old one again.
+/// Returns the fingerprints of findings, in their order: over the code, the text of the line and
+/// the number of the finding among those of its kind on equal lines. A fingerprint stays the same
+/// while other lines come and go, so that a service that shows findings recognizes an old one.
 pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> {
     // A line may be as long as the document and have all its findings, so each is looked at once.
     let mut lines: BTreeMap<u32, Digest> = BTreeMap::new();

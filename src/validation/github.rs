@@ -7,7 +7,8 @@ use crate::document::{Finding, Level};
 use crate::names::Shown;
 
 impl Validation {
-    /// One workflow command a line for every finding, and for every file that could not be read.
+    /// Returns one workflow command a line for every finding, and for every file that could not be
+    /// read.
     pub fn github(&self) -> String {
         let mut text = String::new();
         for unread in &self.unread {
@@ -62,13 +63,13 @@ fn command(level: Level) -> &'static str {
     }
 }
 
-/// A text behind the last two colons: a command ends with its line.
+/// Escapes a text behind the last two colons: a command ends with its line.
 fn data(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| Shown(line).to_string()).collect();
     lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 
-/// A value between commas and colons.
+/// Escapes a value between commas and colons.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

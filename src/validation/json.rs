@@ -1,15 +1,15 @@
-//! The report for programs, in a form of our own.
+//! Report for programs, in a format of rollup's own.
 
 use serde_json::{Value, json};
 
 use super::fingerprint::fingerprints;
 use super::{Document, Validation};
 
-/// The version of this form.
+/// Version of this format.
 pub const JSON_SCHEMA: u32 = 1;
 
 impl Validation {
-    /// Everything found, as a document; the caller adds how the command ended.
+    /// Returns everything found, as a document; the caller adds the outcome of the command.
     pub fn json(&self) -> Value {
         let counts = self.counts();
         let file = |document: &Document| {

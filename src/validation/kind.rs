@@ -1,4 +1,4 @@
-//! Telling manifests and deployments apart before anything is parsed.
+//! Recognition of manifests and deployments before anything is parsed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::document::{Source, nearest};
 use crate::names::same_name;
 
-/// What a document is.
+/// Kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The TOML file of one rollup.
@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it.
+    /// Returns the word for it.
     pub fn named(self) -> &'static str {
         match self {
             Kind::Manifest => "manifest",
@@ -28,12 +28,12 @@ impl Kind {
 const OF_A_MANIFEST: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
 const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
 
-/// Files of a deployment that are written in TOML and are no documents of people.
+/// Files of a deployment that are written in TOML, but not by people.
 const OUR_RECORDS: [&str; 2] = ["level.toml", "state.toml"];
 
-/// What a document seems to be, by its name or by the keys at its top; `None` where it shows none
-/// of either language's. Mistakes elsewhere in it do not matter, and beside a `schema` a misspelled
-/// key is one, too.
+/// Returns the kind that a document seems to have, by its name or by the keys at its top; `None` if
+/// it has no key of either language. Mistakes elsewhere in it do not matter, and beside a `schema`
+/// a misspelled key counts, too.
 pub fn kind_of(source: &Source) -> Option<Kind> {
     let named = Path::new(source.name())
         .file_name()
@@ -47,7 +47,7 @@ pub fn kind_of(source: &Source) -> Option<Kind> {
     match (any(&OF_A_MANIFEST), any(&OF_A_DEPLOYMENT)) {
         (true, _) => Some(Kind::Manifest),
         (false, true) => Some(Kind::Deployment),
-        // The records that rollup itself writes have a schema too, and are named by it.
+        // The records that rollup itself writes have a schema too, and are known by their names.
         (false, false)
             if !keys.contains("schema")
                 || OUR_RECORDS.iter().any(|name| same_name(named, name)) =>
@@ -65,8 +65,8 @@ pub fn kind_of(source: &Source) -> Option<Kind> {
     }
 }
 
-/// The keys at the top of a document: those before its first header, and the first part of every
-/// header.
+/// Returns the keys at the top of a document: those before its first header, and the first part of
+/// every header.
 fn top_keys(text: &str) -> BTreeSet<&str> {
     let mut keys = BTreeSet::new();
     let mut headed = false;

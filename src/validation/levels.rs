@@ -1,22 +1,22 @@
-//! Findings weighed as the caller wishes.
+//! Levels of findings as the caller wants them.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::document::{Code, Findings, Level, NoSuchCode};
 
-/// What the caller wishes for a kind of finding.
+/// Level that the caller wants for a kind of finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// It counts as an error.
     Deny,
     /// It counts as a warning.
     Warn,
-    /// It is not told.
+    /// It is not reported.
     Allow,
 }
 
-/// Which findings a wish is about.
+/// Findings that a wish is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     /// One kind.
@@ -37,12 +37,12 @@ pub enum Misuse {
     /// Two wishes about one thing.
     #[error("`{0}` is asked for in two ways; keep one")]
     Twice(String),
-    /// A document with an error cannot be used, whatever anybody wishes.
+    /// A document with an error cannot be used, whatever the caller wants.
     #[error("{0} is an error ({title}), and an error stays one: the document cannot be used", title = .0.title())]
     Lowered(Code),
 }
 
-/// A text names no findings.
+/// A text that names no findings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; `warnings` and `notes` stand for all of a kind")]
 pub struct NoSuchFindings(NoSuchCode);
@@ -70,7 +70,7 @@ impl std::fmt::Display for Which {
 }
 
 impl Levels {
-    /// The wishes, or why they make no sense.
+    /// Returns the wishes, or the reason why they make no sense.
     pub fn new(wishes: impl IntoIterator<Item = (Which, Wish)>) -> Result<Self, Misuse> {
         let mut levels = BTreeMap::new();
         for (which, wish) in wishes {
@@ -90,7 +90,7 @@ impl Levels {
         Ok(Self(levels))
     }
 
-    /// Weighs findings, and forgets those that are allowed.
+    /// Sets the levels of findings, and removes those that are allowed.
     pub fn apply(&self, findings: &mut Findings) {
         if !self.0.is_empty() {
             findings.weigh(|code, level| self.weigh(code, level));

@@ -1,8 +1,8 @@
-//! Documents checked together, and told in the form that people or programs read.
+//! Documents checked together, and reported in the form that people or programs read.
 //!
-//! A manifest is checked by itself, against a deployment, a payload and its article where they are
-//! given, and against the other manifests; a `deployment.toml` by itself. What was found goes
-//! through the caller's levels and then into one of four reports, which all tell the same.
+//! A manifest is checked by itself, against a deployment, a payload and its article if they are
+//! given, and against the other manifests; a `deployment.toml` by itself. The findings get the
+//! caller's levels and then go into one of four reports, which all have the same content.
 
 mod article;
 mod fingerprint;
@@ -26,7 +26,7 @@ use crate::document::{Code, Findings, Level, Source};
 use crate::manifest::{self, Checks, Manifest, Read};
 use crate::payload::{Payload, compare};
 
-/// What the documents are checked against beside themselves.
+/// Data that the documents are checked against, beside themselves.
 #[derive(Clone, Copy, Default)]
 pub struct Against<'a> {
     /// The deployment whose names manifests should use.
@@ -37,22 +37,22 @@ pub struct Against<'a> {
     pub article: Option<&'a Article>,
 }
 
-/// One document with what was found in it.
+/// One document with its findings.
 pub struct Document {
     /// Its text and name.
     pub source: Source,
-    /// What it is.
+    /// Kind of the document.
     pub kind: Kind,
-    /// What was found.
+    /// Findings in the document.
     pub findings: Findings,
 }
 
-/// What could not be read at all.
+/// A file that could not be read at all.
 #[derive(Debug, Clone)]
 pub struct Unread {
     /// The path as it was typed or found.
     pub file: String,
-    /// Why.
+    /// Reason why it could not be read.
     pub reason: String,
 }
 
@@ -61,13 +61,13 @@ pub struct Unread {
 pub struct Validation {
     /// The documents.
     pub documents: Vec<Document>,
-    /// What could not be read.
+    /// Files that could not be read.
     pub unread: Vec<Unread>,
-    /// TOML files of folders that are neither a manifest nor a deployment.
+    /// TOML files of directories that are neither a manifest nor a deployment.
     pub passed_over: Vec<String>,
 }
 
-/// How many findings there are of each level.
+/// Number of findings of each level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Errors.
@@ -100,14 +100,15 @@ impl Validation {
         }
     }
 
-    /// Gives every finding the level that the caller wishes for it, and forgets what is allowed.
+    /// Gives every finding the level that the caller wants for it, and removes those that are
+    /// allowed.
     pub fn weigh(&mut self, levels: &Levels) {
         for document in &mut self.documents {
             levels.apply(&mut document.findings);
         }
     }
 
-    /// How many findings there are.
+    /// Returns the number of findings of each level.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for document in &self.documents {
@@ -119,7 +120,7 @@ impl Validation {
         counts
     }
 
-    /// The code of the weightiest finding that is no note; of several the first.
+    /// Returns the code of the most severe finding that is not a note; of several the first.
     pub fn foremost(&self) -> Option<Code> {
         let all = self
             .documents
@@ -157,7 +158,8 @@ impl Document {
     }
 }
 
-/// A manifest with mistakes is compared too, as far as its file table could be read.
+/// Compares a manifest with a payload; one with mistakes too, as far as its file table could be
+/// read.
 fn compare_payload(
     read: &Read,
     site: Option<&Description>,

@@ -10,11 +10,11 @@ use super::fingerprint::fingerprints;
 use super::{Document, Validation};
 use crate::document::{Code, Finding, FindingRecord, Level};
 
-/// Where the standard's schema is.
+/// Address of the standard's schema.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// The name under which a fingerprint stands; the number goes up with the way it is made.
+/// Name of the fingerprint; the number goes up when the way it is made changes.
 const FINGERPRINT: &str = "rollupFinding/v1";
 
 /// A part of a document, lines and columns from 1; columns count characters.
@@ -28,7 +28,7 @@ struct Region {
 }
 
 impl Validation {
-    /// Everything found, as a SARIF log with one run; `exit_code` is that of the command.
+    /// Returns everything found, as a SARIF log with one run; `exit_code` is that of the command.
     pub fn sarif(&self, exit_code: u8) -> Value {
         let artifacts = self
             .documents
@@ -83,7 +83,7 @@ fn first_paragraph(text: &str) -> String {
         .next()
         .unwrap_or_default()
         .replace('\n', " ");
-    // What the colon leads to is an example, which stands in the help.
+    // The text behind the colon is an example, which is part of the help.
     match paragraph.strip_suffix(':') {
         Some(paragraph) => format!("{paragraph}."),
         None => paragraph,
@@ -157,8 +157,8 @@ impl Region {
     }
 }
 
-/// A path as the standard wants it: a reference relative to the folder of the run, or a file's own
-/// address.
+/// Returns a path as the standard wants it: a reference relative to the directory of the run, or
+/// the absolute address of a file.
 fn uri(path: &str) -> String {
     let mut uri = if path.starts_with('/') {
         "file://".to_owned()

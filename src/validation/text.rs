@@ -4,7 +4,7 @@ use super::Validation;
 use crate::document::Look;
 
 impl Validation {
-    /// Every finding drawn in its place, document after document; empty where there is none.
+    /// Returns every finding drawn in its place, document after document; empty if there is none.
     pub fn text(&self, look: &Look) -> String {
         let told = self
             .documents

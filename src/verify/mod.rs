@@ -1,5 +1,5 @@
-//! Does every installed file, installer and state still match its record and what the runs left?
-//! Reads only.
+//! Check that every installed file, installer and state still matches its record and what the runs
+//! left. Reads only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,46 +14,47 @@ use crate::names::{Digest, Folded, RelPath, Shown};
 use crate::plan::What;
 use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Debug, Clone, Default)]
 pub struct Verified {
-    /// Installed items and programs.
+    /// Number of installed items and programs.
     pub items: usize,
-    /// Their files, and those that runs copied or wrote.
+    /// Number of their files, and of those that runs copied or wrote.
     pub files: usize,
-    /// Bytes that were hashed.
+    /// Number of bytes that were hashed.
     pub bytes: u64,
     /// Drift per file or record, sorted by path.
     pub drift: Vec<Drift>,
-    /// An operator's files beside the installed ones; they belong there as far as anybody knows.
+    /// Unmanaged files beside the installed ones; they are assumed to belong there.
     pub beside: Vec<RelPath>,
-    /// Names on disk that are not UTF-8, made readable; no plan that touches them is made.
+    /// Names on disk that are not UTF-8, escaped; a plan that touches them is refused.
     pub unreadable: Vec<String>,
 }
 
-/// One thing that does not match.
+/// Difference from a record or from what a run left.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Drift {
-    /// Where, below the deployment.
+    /// Path below the deployment.
     pub path: RelPath,
-    /// What is wrong, in words.
+    /// Description of the difference, in words.
     pub what: String,
 }
 
-/// A file that should be what somebody recorded.
+/// Recorded contents that a file should have.
 struct Expected {
     sha256: Digest,
-    /// By whom, for the message.
+    /// Origin of the record, for the message.
     by: String,
 }
 
-/// What the records of items and programs say should stand.
+/// Expected state by the records of items and programs.
 #[derive(Default)]
 struct Recorded {
     files: BTreeMap<RelPath, Expected>,
-    /// Several items, or one on several servers, may come from one installer.
+    /// Installers in the share. Several items, or one on several servers, may come from one
+    /// installer.
     installers: BTreeMap<RelPath, Vec<Expected>>,
-    /// What is gone, and was taken for gone.
+    /// Missing paths that were accepted as missing.
     gone: BTreeSet<RelPath>,
 }
 
@@ -106,8 +107,8 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     }
     for (folder, record) in snapshot.programs() {
         let shown = folder.name().to_owned();
-        // What a step ran came from its payload; a file of that name in the share is none of its
-        // business.
+        // A program that a step ran came from the payload; a file with that name in the share is
+        // unrelated to it.
         take_in(
             snapshot,
             folder,
@@ -136,8 +137,8 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     Ok(verified)
 }
 
-/// What runs left, and over it the records of items; the record of an installer counts only where
-/// no run brought the file, since a newer one may lie there by now.
+/// Merges what runs left with the records of items, which take precedence. The record of an
+/// installer counts only if no run brought the file, since a newer one may be there by now.
 fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPath, Vec<Expected>> {
     let mut expected = BTreeMap::new();
     for (path, left) in left {
@@ -163,7 +164,7 @@ fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPa
     expected
 }
 
-/// What the record of something installed says.
+/// Adds the expected files of an installed item or program, and the unmanaged files beside them.
 fn take_in(
     snapshot: &Snapshot,
     folder: &RelPath,
@@ -205,7 +206,8 @@ fn take_in(
     verified.items += usize::from(installed.is_some());
 }
 
-/// Whether the installer of an item still lies in the share, as the item was installed from it.
+/// Adds the installer of an item, as the item was installed from it, to the expected files, or
+/// reports it if it is missing from the share.
 fn installer_of(
     snapshot: &Snapshot,
     record: &ItemRecord,
@@ -254,7 +256,7 @@ fn compare(
         .par_iter()
         .map(|(path, _)| look(path))
         .collect::<Result<_, _>>()?;
-    // The largest files first: none should be left to one core at the end.
+    // The largest files come first, so that none is left to one core at the end.
     let mut order: Vec<_> = looks.iter().zip(expected.values()).enumerate().collect();
     order.sort_by_key(|(_, ((_, look), _))| Reverse(look.map_or(0, |look| look.size)));
     let check = |(at, look): &(RelPath, Option<Look>),

@@ -1,7 +1,7 @@
-//! The installation section, line by line: what each asks for, and what became of it.
+//! Walk through the installation section, line by line: what each line asks for, and its outcome.
 //!
-//! A line is understood whole or not at all. What is not is kept as a manual step in its place, in
-//! the article's words; what needs no step is told with the reason.
+//! A line is either understood completely or kept as a manual step in its place, in the article's
+//! words. A line that needs no step is reported with the reason.
 
 mod perform;
 mod queue;
@@ -22,7 +22,7 @@ use queue::Queue;
 
 use super::{Accounted, Became, Open, Said};
 
-/// The steps, every line of the section, and what is left to decide.
+/// Steps, every line of the section, and what is left to decide.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub(super) steps: Vec<Step>,
@@ -50,40 +50,40 @@ struct Walker {
     lines: Vec<Counted>,
     open: Vec<Open>,
     console: Console,
-    /// The title of the part at hand, for the first step that comes of it.
+    /// Title of the current part, for the first step made from it.
     title: Option<String>,
-    /// The role that the part at hand talks about.
+    /// Role that the current part is about.
     role: Option<String>,
-    /// The platform that these servers are narrowed to.
+    /// Platform that these servers are narrowed to.
     platform: Option<&'static str>,
-    /// What was pointed at last.
+    /// Targets that were pointed at last.
     pointed: Option<Targets>,
-    /// What is queued in the console, in order, with the lines it comes from.
+    /// Commands queued in the console, in order, with the lines they come from.
     queue: Vec<Queue>,
-    /// Lines that lead to the next action, by their places in `lines`.
+    /// Lines that lead to the next action, as indexes into `lines`.
     leading: Vec<usize>,
-    /// The first step of the part at hand.
+    /// Index of the first step of the current part.
     part: usize,
-    /// The numbers of the parts so far, each with its first step.
+    /// Numbers of the parts so far, each with the index of its first step.
     numbered: Vec<(u32, usize)>,
-    /// Not everybody has to do what the part at hand asks for.
+    /// True if only some have to do what the current part asks for.
     optional: bool,
-    /// What the lines below are done for, and how deep the line stands that says so.
+    /// Names that the lines below are done for, and the depth of the line that lists them.
     each: Option<(Vec<String>, usize)>,
-    /// The next manual line goes on the last manual step.
+    /// True if the next manual line continues the last manual step.
     goes_on: bool,
 }
 
-/// A line that asks for something.
+/// Line that asks for something.
 struct Instruction<'l> {
     line: &'l Line,
-    /// The list below it.
+    /// List below it.
     members: Vec<&'l Line>,
-    /// Where all of these are counted.
+    /// Indexes of all these lines in `Walker::lines`.
     places: Vec<usize>,
 }
 
-/// A line with the steps that came of it.
+/// Line with the steps made from it.
 struct Counted {
     line: u32,
     text: String,
@@ -104,7 +104,7 @@ const UNDOES: &str = "rollup takes back its own steps itself";
 const TELLS: &str = "it tells something and asks for nothing";
 
 impl Walker {
-    /// Takes one instruction with the list below it, and tells how many lines that was.
+    /// Takes one instruction with the list below it, and returns the number of these lines.
     fn take(&mut self, rest: &[&Placed<'_>]) -> usize {
         let Placed { line, heading, .. } = rest[0];
         if *heading || is_part(rest) {
@@ -121,7 +121,7 @@ impl Walker {
             self.way_back(line, text);
             return 1;
         }
-        // Lettered lines stand below a numbered one, however a text indents them.
+        // Lettered lines belong to the numbered line above them, however a text indents them.
         if self
             .each
             .as_ref()
@@ -143,7 +143,8 @@ impl Walker {
                     .iter()
                     .all(|command| matches!(command, Command::Needless(_)))
         };
-        // Navigation aside, a remark may hold what a person has to know before the window.
+        // Apart from navigation, a remark may contain what a person has to know before the
+        // maintenance window.
         let told = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
         self.count(line, Fate::Needless(REMARK));
         if !told {
@@ -154,7 +155,7 @@ impl Walker {
         }
     }
 
-    /// How a manual step is taken back; the others rollup takes back itself.
+    /// Records how a manual step is rolled back; rollup rolls back the others itself.
     fn way_back(&mut self, line: &Line, text: String) {
         let at = self.count(line, Fate::Needless(UNDOES));
         self.goes_on = false;
@@ -195,8 +196,8 @@ impl Walker {
         self.goes_on = false;
     }
 
-    /// The parts keep the order in which the article has them; where their numbers say another one,
-    /// a person decides.
+    /// Records the number of a part. The parts keep the order of the article; if their numbers
+    /// contradict it, a person decides.
     fn number(&mut self, line: &Line) {
         let Some(number) = part_number(line) else {
             return;
@@ -210,7 +211,7 @@ impl Walker {
         self.numbered.push((number, self.steps.len()));
     }
 
-    /// Lines that led to nothing opened something on the screen at most.
+    /// Marks lines that led to no action as needless: at most they opened something on the screen.
     fn let_go(&mut self) {
         for at in std::mem::take(&mut self.leading) {
             self.lines[at].fate = Fate::Needless(LEADS);
@@ -275,7 +276,8 @@ impl Walker {
         }
     }
 
-    /// What all commands of an instruction come to; nothing where one of them is not understood.
+    /// Returns the effects of all commands of an instruction; nothing if one of them is not
+    /// understood.
     fn effects(&self, sentences: Vec<Vec<Command>>, members: bool) -> Option<Vec<Effect>> {
         let mut reader = EffectReader {
             pointed: self.pointed.clone(),
@@ -321,7 +323,7 @@ impl Walker {
         places
             .iter()
             .for_each(|at| self.lines[*at].fate = Fate::Manual);
-        // Where a walk through the tree was not understood, nobody knows where it ended.
+        // If a walk through the tree was not understood, its last node is unknown.
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
@@ -330,7 +332,7 @@ impl Walker {
             .map(|line| Said::new(line.text.clone(), line.number))
             .collect();
         let last = self.steps.len().saturating_sub(1);
-        // What follows each other without a word that is understood is one thing to do.
+        // Consecutive lines of which none is understood are one manual step.
         if let Some(Step {
             does: Does::Manual(ByHand { lines: known, .. }),
             ..
@@ -342,7 +344,7 @@ impl Walker {
                 .for_each(|at| self.lines[*at].steps.push(last));
             return;
         }
-        // What was opened above is for what is understood below.
+        // Nodes that were opened above belong to the next line that is understood.
         let leading = std::mem::take(&mut self.leading);
         let optional = self.optional || is_optional(&line.text);
         let keep = match optional {

@@ -1,4 +1,4 @@
-//! What an instruction does: to the place in the console, to its queue, or at once as a step.
+//! Effects of an instruction: on the position in the console, on its queue, or at once as a step.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Walker {
         }
     }
 
-    /// An effect that leads to a step or is one.
+    /// Applies an effect that leads to a step or is one.
     fn act(&mut self, effect: Effect, asked: &Instruction<'_>, from_root: &mut bool) {
         match effect {
             Effect::Expand(names) => self.expand(&names, std::mem::take(from_root), asked),
@@ -115,7 +115,7 @@ impl Walker {
         }
     }
 
-    /// The role of a clause, or the one that the part talks about.
+    /// Returns the role of a clause, or the one that the current part is about.
     fn on(&mut self, on: &On, line: u32) -> Option<Servers> {
         if on.unclear && self.role.is_none() {
             self.tell(line, "which role's servers are meant".to_owned());
@@ -131,7 +131,8 @@ impl Walker {
         })
     }
 
-    /// Installers that one instruction runs on the same servers are one step, in its order.
+    /// Adds installers to the last step if the same instruction runs them on the same servers, in
+    /// its order.
     fn run_too(&mut self, more: &Listed, servers: Option<&Servers>, from: u32) -> bool {
         match (self.steps.last_mut(), more) {
             (
@@ -194,7 +195,7 @@ impl Walker {
         }
     }
 
-    /// A start right behind the stop of the same service makes one restart of both.
+    /// Merges a start that directly follows the stop of the same service with it into one restart.
     fn restarts(&mut self, service: &str, role: Option<&Servers>, places: &[usize]) -> bool {
         let last = self.steps.len().saturating_sub(1);
         let Some(step) = self.steps.last_mut().filter(|_| last >= self.part) else {
@@ -220,7 +221,7 @@ impl Walker {
     }
 }
 
-/// What is meant where no servers are named.
+/// Returns the placeholder for servers that are not named.
 fn unknown() -> Servers {
     Servers {
         role: "TODO the role".to_owned(),

@@ -1,4 +1,4 @@
-//! What is queued in the console, and the steps that come of it when the deployment is started.
+//! Commands queued in the console, and the steps made from them when the deployment is started.
 
 use super::super::Said;
 use super::super::commands::Queued;
@@ -6,15 +6,15 @@ use super::super::steps::{Does, Parameter, Selection, Step};
 use super::super::targets::{self, Targets};
 use super::{Fate, Instruction, Walker};
 
-/// Commands of one kind that follow each other in the queue.
+/// Consecutive commands of one kind in the queue.
 pub(super) struct Queue {
     pub(super) kind: Queued,
     pub(super) line: u32,
     pub(super) selection: Selection,
-    /// It is what an earlier part removed, with that part's number where it is told.
+    /// Set if it is what an earlier part removed, with that part's number if the text gives it.
     pub(super) removed: Option<Option<u32>>,
     pub(super) todo: Vec<Said<String>>,
-    /// The lines that put it there.
+    /// Lines that queued it, as indexes into `Walker::lines`.
     pub(super) lines: Vec<usize>,
 }
 
@@ -73,7 +73,7 @@ impl Walker {
         self.console.acted();
     }
 
-    /// The items or groups that targets name.
+    /// Returns the items or groups that targets name.
     fn named(&self, targets: &Targets, asked: &Instruction<'_>) -> Vec<Said<String>> {
         let Instruction { line, members, .. } = asked;
         match targets {
@@ -117,7 +117,7 @@ impl Walker {
         }
     }
 
-    /// A step for each kind in the queue, in its order.
+    /// Makes a step of each entry in the queue, in its order.
     pub(super) fn flush(&mut self) {
         for mut queue in std::mem::take(&mut self.queue) {
             let does = match queue.removed {
@@ -134,13 +134,13 @@ impl Walker {
         }
     }
 
-    /// The step that removed what is installed again, and what is to decide about it.
+    /// Returns the step that removed what is installed again, and what is left to decide about it.
     fn removed_by(&self, part: Option<u32>) -> (Option<usize>, Option<String>) {
         let uninstalls = |step: &Step| matches!(step.does, Does::Batch(Queued::Uninstall, _));
         let all: Vec<usize> = (0..self.steps.len())
             .filter(|at| uninstalls(&self.steps[*at]))
             .collect();
-        // A number may be that of a line too, where the parts have none.
+        // If the parts have no numbers, the number may be that of a line.
         if let Some(part) = part.filter(|_| !self.numbered.is_empty()) {
             let known = self.numbered.iter().position(|(number, _)| *number == part);
             let of = known.and_then(|at| {
@@ -168,7 +168,7 @@ impl Walker {
         (all.last().copied(), todo)
     }
 
-    /// A parameter of the procedure that was queued last.
+    /// Adds a parameter to the procedure that was queued last.
     pub(super) fn parameter(&mut self, name: String, value: String, asked: &Instruction<'_>) {
         let Some(Targets::Named(procedures)) = &self.pointed else {
             return;

@@ -1,7 +1,8 @@
 //! A plan as one HTML page, for a change board: in a browser, on a phone, on paper.
 //!
-//! The page needs no network and no script. What is shown by a colour or a pattern is also said in
-//! words, and every picture is a table underneath, so that it can be heard and printed.
+//! The page needs no network and no script. Everything shown by a colour or a pattern is also
+//! written in words, and every picture has a table underneath, so that it can be read aloud and
+//! printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +18,11 @@ use crate::deployment::records::State;
 use crate::names::{Digest, RelPath, Shown};
 use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, Side};
 
-/// Marks of a picture that stand in a row, and the pixels that each has.
+/// Number of marks in a row of a picture, each `MARK` pixels wide and high.
 const IN_A_ROW: usize = 20;
 const MARK: usize = 14;
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn page(plan: &Plan) -> String {
     Page::of(plan)
         .render()
@@ -31,7 +32,7 @@ pub(super) fn page(plan: &Plan) -> String {
 #[derive(Template)]
 #[template(path = "plan.html")]
 struct Page {
-    /// The title of the window: short.
+    /// Title of the window: short.
     window: String,
     title: String,
     deployment: String,
@@ -39,15 +40,14 @@ struct Page {
     level_before: String,
     level_after: String,
     digest: Option<Digest>,
-    /// That everything can be taken back, or what cannot.
+    /// `Ok` if everything can be rolled back, `Err` with what cannot; both in words.
     no_return: Result<String, String>,
     figures: Vec<(String, &'static str)>,
     confirmations: Vec<(String, String)>,
     warnings: Vec<String>,
-    /// What is removed and not put back, or stopped and not started.
+    /// Items removed and not restored, or services stopped and not started.
     for_good: Vec<String>,
-    /// What a person has to do: the step's number, its heading, where, and whether it may be
-    /// skipped.
+    /// Manual steps: number, heading, servers, and true if the step may be skipped.
     by_hand: Vec<(usize, String, String, bool)>,
     restarts_due: Vec<String>,
     left_out: Vec<(String, Vec<String>)>,
@@ -64,11 +64,11 @@ struct Page {
     files: Vec<Replaced>,
     documented: Vec<TableRow>,
     way_back: Vec<Back>,
-    /// What the plan is bound to: name, and the whole hash.
+    /// Hashes that the plan is bound to: name and full hash.
     seals: Vec<(String, String)>,
 }
 
-/// The cells of a row of the file table.
+/// Cells of a row of the file table.
 struct TableRow {
     name: String,
     size: String,
@@ -79,7 +79,7 @@ struct TableRow {
     unused: bool,
 }
 
-/// A step with its operations.
+/// Step with its operations.
 struct Step {
     at: usize,
     id: String,
@@ -111,7 +111,7 @@ struct Line {
     seen: String,
 }
 
-/// Something that lasts from one step to another: one cell for each step.
+/// Span from one step to another, with one cell for each step.
 struct Span {
     what: String,
     servers: String,
@@ -119,7 +119,7 @@ struct Span {
     cells: Vec<Cell>,
 }
 
-/// A cell of a picture; without a text nothing happens there.
+/// Cell of a picture; without a text nothing happens there.
 struct Cell {
     text: &'static str,
 }
@@ -128,12 +128,12 @@ struct Bytes {
     name: String,
     new: String,
     old: String,
-    /// Percent of the widest bar.
+    /// Length in percent of the widest bar.
     new_share: u64,
     old_share: u64,
 }
 
-/// A group of the console as a picture: a mark for each instance, before and after.
+/// Group of the console as a picture: a mark for each instance, before and after.
 struct Mapped {
     path: String,
     before: Marks,
@@ -141,10 +141,10 @@ struct Mapped {
 }
 
 struct Marks {
-    /// How many there are of what, in words.
+    /// Number of instances in each state, in words.
     said: String,
     marks: Vec<Mark>,
-    /// In pixels.
+    /// Height in pixels.
     height: usize,
 }
 
@@ -154,7 +154,7 @@ struct Mark {
     y: usize,
 }
 
-/// A row of the console.
+/// Row of the console.
 enum Row {
     Group {
         depth: usize,
@@ -162,14 +162,14 @@ enum Row {
     },
     Instance {
         depth: usize,
-        /// The item's name and how many rows it has, in the first of them.
+        /// Name of the item and the number of its rows, in the first of them.
         item: Option<(String, usize)>,
         server: String,
         before: String,
-        /// Tone, sign and word of everything that happens to it.
+        /// Tone, sign and word of every operation on the instance.
         queued: Vec<(&'static str, char, &'static str)>,
         after: String,
-        /// Whether nothing is there afterwards.
+        /// True if nothing is installed afterwards.
         gone: bool,
     },
 }
@@ -180,11 +180,11 @@ struct Replaced {
     new: (String, String),
 }
 
-/// A step on the way back.
+/// Step of the rollback.
 struct Back {
     at: usize,
     id: String,
-    /// How a manual step is taken back; `Err` where the way ends.
+    /// Instructions to roll back a manual step; `Err` if there are none and the rollback ends here.
     by_hand: Option<Result<String, ()>>,
     operations: Vec<(char, &'static str, String, String, String)>,
 }
@@ -251,7 +251,7 @@ fn window(plan: &Plan) -> String {
     }
 }
 
-/// The heading of a step.
+/// Returns the heading of a step.
 fn title_of(at: usize, step: &PlannedStep) -> String {
     super::heading(at, step)
 }
@@ -368,7 +368,7 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
     }
 }
 
-/// What a kind of operation looks like.
+/// Returns the CSS class of a kind of operation.
 fn tone(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Uninstall | OperationKind::Stop | OperationKind::Disable => "goes",
@@ -397,7 +397,8 @@ fn outages(plan: &Plan) -> Vec<Span> {
     spans.collect()
 }
 
-/// What stays and lacks something, with everything that it lacks at the same time in one row.
+/// Returns the items that stay while something they require is down, with everything that is down
+/// in the same span in one row.
 fn lacking(plan: &Plan) -> Vec<Span> {
     let at: BTreeMap<&str, usize> = plan
         .steps
@@ -435,7 +436,7 @@ fn lacking(plan: &Plan) -> Vec<Span> {
     spans.collect()
 }
 
-/// From which step to which, in words.
+/// Describes a span of steps in words.
 fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
     let named = |at: usize| format!("{}. {}", at + 1, Shown(&plan.steps[at].id));
     match to {
@@ -445,8 +446,8 @@ fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
     }
 }
 
-/// One cell for each step; the words are for the first, those between, the last, and for one that
-/// is both.
+/// Returns one cell for each step; the words are for the first, those between, the last, and for
+/// one that is both.
 fn cells(
     plan: &Plan,
     from: usize,
@@ -482,7 +483,7 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         .max()
         .unwrap_or_default()
         .max(1);
-    // A little is not nothing.
+    // A small value is still visible.
     let share = |bytes: u64| {
         if bytes == 0 {
             0
@@ -601,7 +602,7 @@ fn console(plan: &Plan) -> Vec<Row> {
     rows
 }
 
-/// Every file that a step puts somewhere, old and new.
+/// Returns every file that a step writes, old and new.
 fn files(plan: &Plan) -> Vec<Replaced> {
     let facts = |side: &Side| match side {
         Side::File { size, sha256 } => Some((number(*size), sha256.to_string())),

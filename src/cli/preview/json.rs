@@ -47,7 +47,7 @@ pub(in super::super) struct MadeFrom {
     pub(in super::super) choices: Choices,
 }
 
-/// The document that a command prints.
+/// Formats the document that a command prints.
 pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
     let ended = Ended {
         outcome: exit.name(),
@@ -62,11 +62,11 @@ pub(super) fn shown(plan: &Plan, exit: Exit) -> String {
     serde_json::to_string_pretty(&document).expect("a plan holds nothing that JSON cannot")
 }
 
-/// The document that is saved.
+/// Formats the document that is saved.
 ///
 /// # Errors
 ///
-/// Paths that are no text cannot stand in JSON.
+/// A path is not UTF-8, so JSON cannot hold it.
 pub(in super::super) fn saved(plan: &Plan, made_from: MadeFrom) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&PlanDocument {
         plan,

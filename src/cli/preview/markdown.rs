@@ -11,8 +11,8 @@ use super::{
 use crate::names::RelPath;
 use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
 
-/// The whole plan: what and where, what to look at first, what is down meanwhile, the steps with
-/// their operations, the files old and new, and the way back.
+/// Formats the whole plan: subject and deployment, what to look at first, outages, the steps with
+/// their operations, the files old and new, and the rollback.
 pub(super) fn text(plan: &Plan) -> String {
     let mut ticket = Ticket::default();
     ticket.head(plan);
@@ -60,7 +60,7 @@ impl Ticket {
         );
     }
 
-    /// What has to be looked at or answered before anything else.
+    /// Adds what has to be looked at or answered before anything else.
     fn first(&mut self, plan: &Plan) {
         let asked = |asked: &crate::plan::Confirmation| {
             format!("`{}`: {}", asked.id, plain(&asked.question))
@@ -163,7 +163,7 @@ impl Ticket {
         }
     }
 
-    /// Every file that a step copies, old and new, with whole hashes.
+    /// Adds every file that a step copies, old and new, with full hashes.
     fn files(&mut self, plan: &Plan) {
         let side = |side: &Side| match side {
             Side::File { size, sha256 } => format!("{} bytes, `{sha256}`", number(*size)),
@@ -187,7 +187,7 @@ impl Ticket {
         }
     }
 
-    /// Every documented file, also those that no step deploys.
+    /// Adds every documented file, also those that no step deploys.
     fn documented(&mut self, plan: &Plan) {
         let told = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
         let row = |row: &Documented| {
@@ -221,7 +221,7 @@ impl Ticket {
         }
     }
 
-    /// What is removed or stopped meanwhile.
+    /// Adds what is removed or stopped during the run.
     fn down(&mut self, plan: &Plan) {
         let id = |at: usize| plain(&plan.steps[at].id);
         let rows: Vec<_> = down(plan)

@@ -1,7 +1,7 @@
-//! A plan, shown: as text on the screen, as Markdown in a ticket, as one page for a browser and for
-//! paper.
+//! Displays a plan: as text on the screen, as Markdown in a ticket, as one page for a browser and
+//! for paper.
 //!
-//! Each says the same in its own form; the words that they share are here.
+//! Each contains the same in its own form; the words that they share are here.
 
 mod html;
 mod json;
@@ -22,14 +22,14 @@ use crate::plan::{Gate, Operation, OperationKind, Outage, Plan, PlannedStep, Sid
 pub(super) use json::{MadeFrom, PlanDocument, saved};
 pub(super) use text::{text, way};
 
-/// Whether every operation says why it is there.
+/// Display of the reason for each operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
     Told,
     Left,
 }
 
-/// Shows a plan as it was asked for.
+/// Shows a plan in the chosen format.
 pub(super) fn show(
     plan: &Plan,
     showing: &Showing,
@@ -48,7 +48,7 @@ pub(super) fn show(
     output::document(&document, output)
 }
 
-/// Refuses what would change nothing of what is shown.
+/// Refuses options that have no effect in the chosen format.
 pub(super) fn sensible(showing: &Showing) -> Result<(), Failure> {
     let asked = [
         (showing.why, "--why"),
@@ -71,7 +71,7 @@ pub(super) fn sensible(showing: &Showing) -> Result<(), Failure> {
     }
 }
 
-/// What the plan is of, in one line.
+/// Describes the subject of the plan in one line.
 fn title(plan: &Plan) -> String {
     match &plan.subject {
         Subject::Rollup(rollup) => format!(
@@ -97,8 +97,8 @@ fn level(kbs: &[Kb]) -> String {
     }
 }
 
-/// How far everything can be taken back: wholly, or what the first step does that nobody can take
-/// back.
+/// Describes how far the run can be rolled back: `Ok` if wholly, `Err` with the first step that
+/// cannot be rolled back.
 fn no_return(plan: &Plan) -> Result<String, String> {
     if let Some(step) = plan.point_of_no_return() {
         return Err(format!(
@@ -122,7 +122,8 @@ fn no_return(plan: &Plan) -> Result<String, String> {
     Ok(told)
 }
 
-/// Operations in a row that do the same to the same on several servers share a line.
+/// Groups consecutive operations that do the same to the same target on several servers, to share a
+/// line.
 pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     let mut groups: Vec<Vec<&Operation>> = Vec::new();
     for operation in operations {
@@ -140,7 +141,7 @@ pub(super) fn grouped(operations: &[Operation]) -> Vec<Vec<&Operation>> {
     groups
 }
 
-/// The servers of operations that share a line.
+/// Lists the servers of operations that share a line.
 fn servers(group: &[&Operation]) -> String {
     let servers: Vec<_> = group
         .iter()
@@ -149,7 +150,7 @@ fn servers(group: &[&Operation]) -> String {
     Shown(&servers.join(", ")).to_string()
 }
 
-/// What operations that share a line are done to.
+/// Describes the target of operations that share a line.
 pub(super) fn target(group: &[&Operation]) -> String {
     match servers(group) {
         servers if servers.is_empty() => Shown(&group[0].target).to_string(),
@@ -157,7 +158,7 @@ pub(super) fn target(group: &[&Operation]) -> String {
     }
 }
 
-/// Of a file that goes onto servers, the folder there.
+/// Returns the directory on the servers of a file that is copied onto them.
 fn folder(operation: &Operation) -> Option<String> {
     operation
         .server
@@ -169,7 +170,7 @@ fn folder(operation: &Operation) -> Option<String> {
     matches!(operation.kind, OperationKind::Copy | OperationKind::Replace).then(|| parts.join("/"))
 }
 
-/// What changes, in few words.
+/// Describes the change in few words.
 fn change(operation: &Operation) -> String {
     match (&operation.was, &operation.becomes) {
         _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
@@ -228,7 +229,7 @@ fn change(operation: &Operation) -> String {
     }
 }
 
-/// Of a replaced file, the beginnings of both hashes.
+/// Returns the beginnings of both hashes of a replaced file.
 fn hashes(operation: &Operation) -> Option<String> {
     match (&operation.was, &operation.becomes) {
         (Side::File { sha256: old, .. }, Side::File { sha256: new, .. }) => {
@@ -238,12 +239,12 @@ fn hashes(operation: &Operation) -> Option<String> {
     }
 }
 
-/// The beginning of a hash, long enough to tell files apart by eye.
+/// Returns the beginning of a hash, long enough to distinguish files by eye.
 fn brief(digest: &Digest) -> String {
     digest.short()[..8].to_owned()
 }
 
-/// The operation that takes one back, by sign and word.
+/// Returns the sign and word of the operation that rolls one back.
 fn inverse(operation: &Operation) -> (char, &'static str) {
     match operation.kind {
         OperationKind::Uninstall => ('+', "put back"),
@@ -255,7 +256,7 @@ fn inverse(operation: &Operation) -> (char, &'static str) {
     }
 }
 
-/// What stands on one side of an operation.
+/// Describes the state on one side of an operation.
 pub(super) fn side(side: &Side) -> String {
     match side {
         Side::Nothing => "nothing".to_owned(),
@@ -285,7 +286,7 @@ pub(super) fn side(side: &Side) -> String {
     }
 }
 
-/// What stands there again when an operation is taken back.
+/// Describes what a rollback of an operation restores.
 fn stands_again(operation: &Operation) -> String {
     match (&operation.was, operation.kind) {
         (Side::Nothing | Side::Unknown | Side::Item { version: None, .. }, _) => String::new(),
@@ -308,8 +309,8 @@ fn able(enabled: bool) -> &'static str {
     if enabled { "enabled" } else { "disabled" }
 }
 
-/// The services whose files an undo brings back, with their servers. The services themselves do not
-/// notice: somebody has to restart them then.
+/// Returns the services whose state files an undo restores, with their servers. Restoring the file
+/// does not restart the service, so an operator has to.
 fn restarts_due(plan: &Plan) -> Vec<String> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan
@@ -327,7 +328,7 @@ fn restarts_due(plan: &Plan) -> Vec<String> {
     told.collect()
 }
 
-/// What the run takes away and nothing brings back, or stops and nothing starts.
+/// Describes what the run removes and no step restores, or stops and no step starts.
 fn for_good(plan: &Plan) -> Vec<String> {
     let lasting = down(plan)
         .into_iter()
@@ -352,7 +353,7 @@ fn for_good(plan: &Plan) -> Vec<String> {
     told.collect()
 }
 
-/// A step as its heading names it; a step that has no title of its own has its id only.
+/// Returns the heading of a step; a step that has no title of its own has its id only.
 fn heading(at: usize, step: &PlannedStep) -> String {
     match step.title == step.id {
         true => format!("{at}. {}", Shown(&step.id)),
@@ -360,7 +361,7 @@ fn heading(at: usize, step: &PlannedStep) -> String {
     }
 }
 
-/// How the run meets a manual step.
+/// Describes how the run handles a manual step.
 fn at_gate(gate: &Gate) -> &'static str {
     match gate.optional {
         true => "by hand; may be skipped, and is where there is no terminal",
@@ -368,7 +369,8 @@ fn at_gate(gate: &Gate) -> &'static str {
     }
 }
 
-/// Where something will be installed that was not installed before, and this run did not remove.
+/// Returns the paths where something will be installed that was not installed before, and that this
+/// run did not remove.
 fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
     let of = |kind: OperationKind| {
         plan.operations()
@@ -383,7 +385,7 @@ fn new_here(plan: &Plan) -> BTreeSet<&RelPath> {
         .collect()
 }
 
-/// Outages in a row that differ only in the server, with the servers that they have.
+/// Groups consecutive outages that differ only in the server, with the servers that they have.
 fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
     let mut groups: Vec<(Outage<'_>, Vec<&str>)> = Vec::new();
     for outage in plan.outages() {
@@ -400,17 +402,17 @@ fn down(plan: &Plan) -> Vec<(Outage<'_>, Vec<&str>)> {
     groups
 }
 
-/// Bytes of the new objects of some swaps.
+/// Returns the bytes of the new objects of some swaps.
 fn staged<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::new_bytes).sum()
 }
 
-/// Bytes of the old objects of some swaps, which the run keeps.
+/// Returns the bytes of the old objects of some swaps, which the run keeps.
 fn kept<'p>(swaps: impl IntoIterator<Item = &'p Swap>) -> u64 {
     swaps.into_iter().map(Swap::old_bytes).sum()
 }
 
-/// The size of the plan, in one line.
+/// Describes the size of the plan in one line.
 fn summary(plan: &Plan) -> String {
     let operations = count(plan.operations().count(), "operation", "operations");
     let steps = count(plan.steps.len(), "step", "steps");

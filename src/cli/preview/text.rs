@@ -12,12 +12,13 @@ use crate::names::{RelPath, Shown};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
 use crate::run::{Examined, Progress};
 
-/// Where the names of operations begin.
+/// Column in which the names of operations begin.
 const INDENT: usize = 16;
-/// More items than this that are down together are counted; the steps name them.
+/// Largest number of items down together that are listed; more are counted, and the steps name
+/// them.
 const NAMED: usize = 5;
 
-/// The plan, line by line, no wider than `width` where words allow it.
+/// Formats the plan line by line, no wider than `width` as far as words allow it.
 pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     let mut lines = Vec::new();
     head(&mut lines, plan, width);
@@ -33,8 +34,8 @@ pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
     lines.join("\n")
 }
 
-/// What, where, from which level to which, what cannot be taken back, and what has to be looked at
-/// first.
+/// Adds the head: the rollup, the deployment, the applied rollups before and after, what cannot be
+/// rolled back, and what has to be looked at first.
 fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let mut line = |text: String| lines.push(wrapped(&text, width, "  "));
     line(title(plan));
@@ -87,7 +88,7 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     lines[0] = styled(BOLD, &lines[0]);
 }
 
-/// The operations that a recovery still has to do, in its order.
+/// Lists the operations that a recovery still has to do, in its order.
 pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<String> {
     let mut lines = Vec::new();
     let left = |operation: &&Operation| match way {
@@ -116,7 +117,8 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
     lines
 }
 
-/// What the groups also hold comes first: the article literally takes it in.
+/// Lists what is left out of the groups, before the steps: taken literally, the article includes
+/// it.
 fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for step in plan.steps.iter().filter(|step| !step.left_out.is_empty()) {
         let text = format!(
@@ -179,7 +181,7 @@ fn step_lines(
     }
 }
 
-/// Targets in a row that are left alone for the same reason share it.
+/// Groups consecutive targets that are left alone for the same reason.
 fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
     let mut groups: Vec<(Vec<&str>, &str)> = Vec::new();
     for idle in nothing {
@@ -205,7 +207,7 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
     );
     let used = left.lines().last().map_or(0, |line| line.chars().count());
     let mut change = change(first);
-    // Where sizes and hashes do not fit beside the name, the hashes go below.
+    // If sizes and hashes do not fit beside the name, the hashes go below.
     let mut below = None;
     if let (true, Some(sizes)) = (used + 2 + change.chars().count() > width, sizes(first)) {
         change = sizes;
@@ -246,7 +248,7 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
     }
 }
 
-/// Of a replaced file, both sizes.
+/// Returns both sizes of a replaced file.
 fn sizes(operation: &Operation) -> Option<String> {
     match (&operation.was, &operation.becomes) {
         (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
@@ -264,12 +266,12 @@ fn when(from: &str, to: &str) -> String {
     }
 }
 
-/// What is down from which step to which, and what stays and is without something it requires.
+/// Lists outages from step to step, and what stays while something it requires is down.
 fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let id = |at: usize| plan.steps[at].id.as_str();
     let mut spans: BTreeMap<(usize, usize), (BTreeSet<String>, usize)> = BTreeMap::new();
     let mut told = Vec::new();
-    // What nothing brings back is told at the head.
+    // Outages that no step ends are listed at the head.
     for (outage, servers) in down(plan) {
         let Some(to) = outage.to else { continue };
         if outage.service {

@@ -8,10 +8,10 @@ use crate::deployment::records::State;
 use crate::names::{RelPath, Shown};
 use crate::plan::{Item, Operation, Plan, Side, Stands};
 
-/// The narrowest and the widest column of names.
+/// Narrowest and widest column of names.
 const NAMES: (usize, usize) = (20, 56);
 
-/// The tree, no wider than `width` where names allow it.
+/// Formats the tree, no wider than `width` as far as names allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     if plan.context.console.is_empty() {
         return "the plan was made by an earlier version of rollup, which kept no console in it"
@@ -64,7 +64,7 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
     view.lines.join("\n")
 }
 
-/// Operations by the folder of their instance.
+/// Returns the operations by the directory of their instance.
 pub(super) fn queued(plan: &Plan) -> BTreeMap<&RelPath, Vec<&Operation>> {
     let mut queued: BTreeMap<&RelPath, Vec<&Operation>> = BTreeMap::new();
     plan.operations()
@@ -75,12 +75,12 @@ pub(super) fn queued(plan: &Plan) -> BTreeMap<&RelPath, Vec<&Operation>> {
 struct View<'p> {
     queued: BTreeMap<&'p RelPath, Vec<&'p Operation>>,
     width: usize,
-    /// The widths of the columns behind the names.
+    /// Widths of the columns after the names.
     widths: [usize; 3],
     lines: Vec<String>,
 }
 
-/// What is told of an instance.
+/// Columns of an instance.
 #[derive(Clone)]
 struct Row {
     before: String,
@@ -138,7 +138,7 @@ impl View<'_> {
         self.lines.push(styled(style, self.columns(name, &row)));
     }
 
-    /// A line with four columns; a name that is too long has a line of its own.
+    /// Formats a line with four columns; a name that is too long has a line of its own.
     fn columns(&self, name: &str, row: &Row) -> String {
         let [before, queued, _] = self.widths;
         let rest = format!(
@@ -154,7 +154,7 @@ impl View<'_> {
     }
 }
 
-/// What stands there now: the version where something is verified, else the state.
+/// Describes the current state: the version if the instance is verified, else its state.
 pub(super) fn before(stands: &Stands) -> String {
     match &stands.version {
         Some(version) if stands.state == State::Verified => version.to_string(),
@@ -162,7 +162,7 @@ pub(super) fn before(stands: &Stands) -> String {
     }
 }
 
-/// What stands there afterwards, likewise.
+/// Describes the state afterwards in the same way.
 pub(super) fn becomes(side: &Side) -> String {
     match side {
         Side::Item {

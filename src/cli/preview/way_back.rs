@@ -1,15 +1,15 @@
-//! The exact way back of a plan, as text: what `undo` would do, before anything is done.
+//! The exact rollback of a plan, as text: what `undo` would do, before anything is done.
 
 use super::super::out::{BOLD, WARN, count, styled, wrapped};
 use super::{grouped, heading, inverse, restarts_due, stands_again, target};
 use crate::names::Shown;
 use crate::plan::{Operation, Plan, PlannedStep};
 
-/// Where the names of operations begin.
+/// Column in which the names of operations begin.
 const INDENT: usize = 16;
 
-/// The steps in reverse, each operation with what stands again behind it; no wider than `width`
-/// where words allow it.
+/// Formats the steps in reverse, each operation followed by what it restores; no wider than `width`
+/// as far as words allow it.
 pub(super) fn text(plan: &Plan, width: usize) -> String {
     let head = match &plan.digest {
         Some(digest) => format!("the way back of plan {digest}"),
@@ -46,7 +46,7 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
     lines.join("\n")
 }
 
-/// A manual step on the way: how it is taken back, or that the way ends here where it was done.
+/// Adds a manual step: how to roll it back, or that the rollback ends here if the step was done.
 fn by_hand(lines: &mut Vec<String>, step: &PlannedStep, width: usize) {
     let Some(gate) = &step.gate else { return };
     let (word, told) = match &gate.undo {

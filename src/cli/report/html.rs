@@ -1,6 +1,6 @@
 //! A report as one HTML page, in a browser, on a phone, on paper.
 //!
-//! Like the page of a plan it needs no network and no script, says in words what it shows by a
+//! Like the page of a plan it needs no network and no script, writes in words what it shows by a
 //! colour or a place, and has every picture as a table too.
 
 use std::collections::BTreeSet;
@@ -11,16 +11,17 @@ use super::{Chapter, Down, ROWS, Story, Tone, shown, took};
 use crate::events::{About, Account, Away, Kind, Move, Operation, Passage, Span};
 use crate::plan::OperationKind;
 
-/// How many servers have a lane of the picture; the table has all.
+/// Number of servers that have a lane of the picture; the table has all.
 const LANES: usize = 40;
-/// How wide a wait is drawn at most, as a part of all the time in which something was done.
+/// Largest width of a wait in the picture, as a fraction of all the time in which something was
+/// done.
 const WIDEST_WAIT: f64 = 0.12;
-/// How finely operations are told apart, in percent of the width.
+/// Resolution at which operations are drawn apart, in percent of the width.
 const FINEST: f64 = 0.25;
-/// The narrowest step that has its number written in it, in percent of the width.
+/// Narrowest step that has its number written in it, in percent of the width.
 const NARROWEST: f64 = 2.5;
 
-/// The whole page.
+/// Renders the whole page.
 pub(super) fn page(story: &Story, account: &Account) -> String {
     Page::of(story, account)
         .render()
@@ -30,7 +31,7 @@ pub(super) fn page(story: &Story, account: &Account) -> String {
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'s> {
-    /// Of the window: short.
+    /// Title of the window: short.
     heading: String,
     run: String,
     tone: &'static str,
@@ -39,12 +40,12 @@ struct Page<'s> {
     version: &'static str,
 }
 
-/// One way of the run.
+/// One attempt of the run.
 struct Sheet<'s> {
     at: usize,
     title: &'s str,
     story: &'s Chapter,
-    /// Which of several ways, for the names of its parts.
+    /// Number of this attempt if there are several, for the names of its parts.
     which: String,
     compared: Option<Outcome<'s>>,
     told: Vec<(&'static str, &'s str)>,
@@ -52,26 +53,26 @@ struct Sheet<'s> {
     lanes: Vec<Lane>,
     more_servers: usize,
     has_waits: bool,
-    /// How long the picture is.
+    /// Length of the time that the picture shows.
     length: String,
-    /// A wait is drawn shorter than it was.
+    /// True if a wait is drawn shorter than it was.
     cut: bool,
     down: Vec<Table>,
 }
 
-/// How it compares.
+/// Result of the comparison.
 struct Outcome<'s> {
     tone: &'static str,
     first: &'s str,
     differs: Vec<&'s str>,
-    /// With their names.
+    /// Digests with their names.
     digests: Vec<(&'s str, &'s str)>,
 }
 
-/// A row of the picture. Places and widths are percents.
+/// Row of the picture. Places and widths are in percent.
 struct Lane {
     name: String,
-    /// The same in words.
+    /// Description of the row in words.
     says: String,
     bands: Vec<Band>,
     hatched: Vec<Hatched>,
@@ -79,21 +80,21 @@ struct Lane {
     words: Vec<(f64, String)>,
 }
 
-/// A step.
+/// Step.
 struct Band {
     class: &'static str,
     x: f64,
     width: f64,
 }
 
-/// A barrier, or a wait.
+/// Sync, or wait.
 struct Hatched {
     class: &'static str,
     x: f64,
     end: f64,
 }
 
-/// Operations that cannot be told apart.
+/// Operations too close together to be drawn apart.
 struct Tick {
     class: &'static str,
     x: f64,
@@ -101,7 +102,7 @@ struct Tick {
     width: f64,
 }
 
-/// What was away.
+/// Outages of services or of items.
 struct Table {
     id: &'static str,
     caption: &'static str,
@@ -268,16 +269,16 @@ fn cards(passage: &Passage) -> Vec<(String, &'static str)> {
     cards
 }
 
-/// Where a time stands in the picture. Waits are drawn no wider than needed, so that what was done
-/// can be seen.
+/// Mapping of times to places in the picture. Waits are drawn no wider than needed, so that what
+/// was done can be seen.
 struct Axis {
     from_us: u64,
     to_us: u64,
-    /// When nobody or only a person was at work, in order and apart.
+    /// Spans without a running command or with one that waits for a person, in order and disjoint.
     idle: Vec<Span>,
-    /// The part of a wait that is drawn.
+    /// Factor by which waits are drawn shorter.
     shrink: f64,
-    /// The drawn length of all.
+    /// Drawn length of all, in microseconds.
     drawn: f64,
 }
 
@@ -343,7 +344,7 @@ impl Axis {
         self.shrink < 1.0
     }
 
-    /// A place in percent.
+    /// Returns the place of a time in percent.
     fn place(&self, us: u64) -> f64 {
         let us = us.clamp(self.from_us, self.to_us);
         let until = Span {
@@ -361,12 +362,12 @@ impl Axis {
     }
 }
 
-/// To a hundredth: what nobody sees makes no page longer.
+/// Rounds to a hundredth: a finer place is not visible, and would only make the page longer.
 fn rounded(percent: f64) -> f64 {
     (percent * 100.0).round() / 100.0
 }
 
-/// The rows of the picture, and how many servers have none.
+/// Returns the rows of the picture, and the number of servers that have none.
 fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
     if passage.steps.is_empty() {
         return (Vec::new(), 0);
@@ -403,7 +404,7 @@ fn lanes(passage: &Passage, axis: &Axis) -> (Vec<Lane>, usize) {
     (lanes, passage.servers.len().saturating_sub(LANES))
 }
 
-/// The steps, by number, with barriers and waits.
+/// Returns the lane of the steps, by number, with syncs and waits.
 fn steps(passage: &Passage, axis: &Axis) -> Lane {
     let numbers = passage.steps.iter().enumerate().filter_map(|(at, step)| {
         let is_wide = axis.width(&step.span) >= NARROWEST;
@@ -469,7 +470,7 @@ fn hatched(passage: &Passage, axis: &Axis) -> Vec<Hatched> {
         .collect()
 }
 
-/// Operations in the picture; those that lie too close together are one.
+/// Returns the operations in the picture; those that are too close together are one.
 fn ticks<'m>(
     operations: impl Iterator<Item = (&'m Move, &'m Operation)>,
     axis: &Axis,
@@ -491,7 +492,8 @@ fn ticks<'m>(
     ticks
 }
 
-/// What an operation looks like, and how far from the top; taken back, it does the opposite.
+/// Returns the class of an operation and its distance from the top; rolled back, it looks like its
+/// opposite.
 fn look(kind: OperationKind, back: bool) -> (&'static str, u8) {
     let (goes, comes) = (("goes", 1), ("comes", 17));
     match kind {
@@ -530,7 +532,7 @@ fn table(
             to_us: axis.to_us,
             by_wall_clock: false,
         });
-        // A little is not nothing.
+        // A small value is still visible.
         let bar = |span: &Span| (axis.place(span.from_us), axis.width(span).max(FINEST));
         Row {
             what: down.what.clone(),

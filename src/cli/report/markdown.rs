@@ -4,7 +4,7 @@ use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{Chapter, Down, ROWS, Story, Tone};
 
-/// The whole report.
+/// Formats the whole report.
 pub(super) fn text(story: &Story) -> String {
     let mut ticket = Ticket::default();
     let page = &mut ticket.page;
@@ -65,7 +65,8 @@ impl Ticket {
         if !chapter.title.is_empty() {
             self.page.line(&format!("## {}", plain(&chapter.title)));
         }
-        // Its parts are below it, where there are several.
+        // The parts are one level below the title of an attempt, which exists only if there are
+        // several.
         let level = if chapter.title.is_empty() {
             "##"
         } else {

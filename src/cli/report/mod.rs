@@ -1,7 +1,7 @@
 //! `report`: what happened in a run, as text on the screen, as Markdown in a ticket, as one page
 //! for a browser and for paper, or as a document for programs.
 //!
-//! Each says the same in its own form; what they say is gathered here, in words, from the run's
+//! Each contains the same in its own form; its content is gathered here, in words, from the run's
 //! account.
 
 mod html;
@@ -26,10 +26,10 @@ use crate::journal::{Answer, Damaged, Direction, Outcome, Run, RunState, sound_a
 use crate::names::Shown;
 use crate::run::{load_plan, standing_of};
 
-/// How many things that were away have a row; the document for programs has all.
+/// Number of outages that have a row; the document for programs has all.
 const ROWS: usize = 500;
 
-/// `rollup report`.
+/// Runs `rollup report`.
 pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     site.warn();
@@ -46,7 +46,7 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     };
     let at_work = holder(tree).map_err(|error| inputs::disk(&error))?;
     let mut account = account;
-    // What the events do not say, the deployment itself does.
+    // The deployment's own description has what the events lack.
     if let (None, Ok(description)) = (&account.deployment, &site.description) {
         account.deployment = Some(description.name.clone());
     }
@@ -66,7 +66,7 @@ fn as_document(account: &Account, story: &Story) -> Value {
             "events": story.events, "report": account })
 }
 
-/// Whether a damaged run is meant; as the last one, where no sound one is newer.
+/// Returns whether a damaged run is meant; by `last` only if no sound run is newer.
 fn is_named(damaged: &Damaged, named: &str, sound: Option<u32>) -> bool {
     let name = damaged.folder.name();
     let number = name
@@ -97,7 +97,7 @@ fn of_run(tree: &Tree, run: &Run) -> Account {
     account
 }
 
-/// A run whose journal cannot be relied on still has its events.
+/// Reads the account of a run whose journal cannot be relied on: its events still exist.
 fn of_damaged(tree: &Tree, damaged: &Damaged) -> Account {
     let name = damaged.folder.name();
     let plan = load_plan(tree, &damaged.folder).ok();
@@ -110,7 +110,7 @@ fn of_damaged(tree: &Tree, damaged: &Damaged) -> Account {
     account
 }
 
-/// How something is to be taken.
+/// Severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tone {
     Good,
@@ -118,30 +118,31 @@ enum Tone {
     Bad,
 }
 
-/// A report in words.
+/// Report in words.
 struct Story {
     title: String,
-    /// How it ended, in a word or two.
+    /// State of the run, in a word or two.
     state: String,
     tone: Tone,
-    /// What is known of the run: name and value.
+    /// Facts about the run: name and value.
     head: Vec<(&'static str, String)>,
-    /// Where the events are.
+    /// Path of the events.
     events: String,
-    /// What is due, where the run is not over.
+    /// Actions that are required if the run is not finished.
     next: Vec<String>,
-    /// The newest first.
+    /// Attempts, the newest first.
     chapters: Vec<Chapter>,
     commands: Vec<Command>,
     missing: Vec<String>,
 }
 
-/// One way of the run from rest to rest.
+/// One attempt of the run, from one clean state to the next.
 struct Chapter {
-    /// Which of several it is.
+    /// Number and direction, if there are several; else empty.
     title: String,
     compared: Option<(Tone, Vec<String>)>,
-    /// Why it went the other way, restarts that are due, notices, who closed it.
+    /// Reasons why the direction changed, required restarts, notices, and the user who closed the
+    /// run in its current state.
     told: Vec<(Tone, String)>,
     waits: Vec<Wait>,
     figures: Vec<Figure>,
@@ -151,7 +152,7 @@ struct Chapter {
     servers: Vec<Place>,
 }
 
-/// A manual step.
+/// Manual step.
 struct Wait {
     step: String,
     answer: String,
@@ -159,16 +160,16 @@ struct Wait {
     took: String,
 }
 
-/// A time and what it was spent on.
+/// Time, and what it was spent on.
 struct Figure {
     label: &'static str,
-    /// It is a part of the figure before it that is none.
+    /// True if it is a part of the last figure before it that is not a part.
     part: bool,
     value: String,
     note: String,
 }
 
-/// Something that was away.
+/// Outage of an item or a service.
 struct Down {
     what: String,
     server: String,
@@ -176,7 +177,7 @@ struct Down {
     note: String,
 }
 
-/// A step as it was taken.
+/// Step as it was executed.
 struct Taken {
     name: String,
     title: String,
@@ -187,7 +188,7 @@ struct Taken {
     barrier: String,
 }
 
-/// What was done on a server.
+/// Work that was done on a server.
 struct Place {
     server: String,
     operations: u64,
@@ -196,13 +197,13 @@ struct Place {
     renaming: String,
 }
 
-/// A command that worked on the run.
+/// Command that worked on the run.
 struct Command {
     name: String,
     at: String,
     by: String,
     took: String,
-    /// Its exit code and the name of it, or that none was told.
+    /// Exit code and its name, or a note that none was recorded.
     ended: String,
     is_over: bool,
     reasons: Vec<String>,
@@ -317,7 +318,7 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
     head
 }
 
-/// Why the last lines of a command are not there.
+/// Describes commands whose last lines are missing.
 fn without_end(account: &Account, at_work: bool) -> Vec<String> {
     let last = account.commands.len().saturating_sub(1);
     let without = account
@@ -641,7 +642,7 @@ fn figures(passage: &Passage) -> Vec<Figure> {
     figures
 }
 
-/// A part of a whole, in percent.
+/// Formats a part of a whole in percent.
 fn share(part: u64, whole: u64) -> String {
     match (part as f64 * 100.0 / whole.max(1) as f64).round() as u64 {
         0 if part > 0 => "less than 1 %".to_owned(),
@@ -680,7 +681,7 @@ fn down(away: &Away, passage: &Passage) -> Down {
     }
 }
 
-/// A moment of a passage by the wall clock, to the second.
+/// Formats a moment of an attempt by the wall clock, to the second.
 fn wall(passage: &Passage, us: u64) -> String {
     let offset = i64::try_from(us.saturating_sub(passage.span.from_us)).unwrap_or(i64::MAX);
     let at = passage.at.parse::<jiff::Timestamp>().ok();
@@ -734,8 +735,7 @@ fn place(server: &ServerTaken, base: u64) -> Place {
     }
 }
 
-/// Things that were away, in few lines: alike ones together, with the shortest and the longest
-/// time.
+/// Summarizes outages in few lines: similar ones together, with the shortest and the longest time.
 fn summarised(downs: &[Down]) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Down>)> = Vec::new();
     for down in downs {
@@ -784,7 +784,7 @@ fn summarised(downs: &[Down]) -> Vec<String> {
     groups.iter().map(|(_, group)| line(group)).collect()
 }
 
-/// A time of the wall clock, to the second.
+/// Formats a time of the wall clock, to the second.
 fn time(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
         Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -792,7 +792,7 @@ fn time(at: &str) -> String {
     }
 }
 
-/// A duration in the unit that suits it.
+/// Formats a duration in the unit that suits it.
 fn took(us: u64) -> String {
     let seconds = us / 1_000_000;
     match us {

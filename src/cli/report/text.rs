@@ -3,16 +3,16 @@
 use super::super::out::{BAD, BOLD, GOOD, WARN, number, styled, wrapped};
 use super::{Chapter, Down, Story, Tone, summarised};
 
-/// How many items are told one by one; more are told by server.
+/// Number of outages that are listed one by one; more are summarized by server.
 const TOLD: usize = 6;
-/// Where what is said of the run begins.
+/// Column in which the facts about the run begin.
 const INDENT: usize = 13;
-/// Where what is said of a time begins.
+/// Column in which the notes on a time begin.
 const NOTES: usize = 38;
-/// Where the names of steps begin.
+/// Column in which the names of steps begin.
 const STEPS: usize = 46;
 
-/// The report, line by line, no wider than `width` where words allow it.
+/// Formats the report line by line, no wider than `width` as far as words allow it.
 pub(super) fn text(story: &Story, width: usize) -> String {
     let mut page = Page {
         lines: Vec::new(),
@@ -43,7 +43,7 @@ impl Page {
         self.lines.push(styled(BOLD, text));
     }
 
-    /// A text below a heading, with a sign before it.
+    /// Adds a text below a heading, with a sign before it.
     fn item(&mut self, sign: &str, text: &str) {
         let indent = " ".repeat(2 + sign.chars().count());
         self.lines

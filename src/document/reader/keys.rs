@@ -1,4 +1,4 @@
-//! Keys that mean nothing where they stand: misspelled, under the wrong header, or under none.
+//! Keys that mean nothing at their place: misspelled, under the wrong header, or under none.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -15,7 +15,7 @@ pub(super) struct Header<'s> {
 }
 
 impl Reader<'_> {
-    /// Keys that mean nothing in a table, and those that it lacks.
+    /// Reports the keys that mean nothing in a table, and those that it lacks.
     pub(super) fn check_keys(&mut self, table: &mut Table<'_>) {
         if let Keys::Free(..) = table.shape.keys {
             table
@@ -60,7 +60,7 @@ impl Reader<'_> {
         self.check_lacking(table);
     }
 
-    /// Tells which keys a table lacks.
+    /// Reports the keys that a table lacks.
     pub(super) fn check_lacking(&mut self, table: &Table<'_>) {
         for key in table.shape.named() {
             match key {
@@ -78,8 +78,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Keys of a table of the top that the document does not have: its header was forgotten, which
-    /// is one fault.
+    /// Reports keys that belong in a top-level table which the document does not have: its header
+    /// was forgotten, which is one fault.
     fn without_header(&mut self, table: &mut Table<'_>, unknown: &mut Vec<Placed<&str>>) {
         let top = table.span.is_empty();
         if unknown.is_empty() || !(top || self.header_at(table.span.start).is_some()) {
@@ -106,7 +106,7 @@ impl Reader<'_> {
             let below = |key: &Placed<&str>| {
                 key.span.start > first.span.start && table.shape.key(key.value).is_some()
             };
-            // Tables have headers of their own, and may stand below.
+            // Tables have headers of their own, and may come below.
             let plain = |key: &Placed<&str>| key.span.start < last.span.start || !top;
             let label = match table.keys().iter().any(|key| below(key) && plain(key)) {
                 true => format!("belongs in {}, which is missing", shape.title),
@@ -132,8 +132,8 @@ impl Reader<'_> {
         let near = self.nearest(key.value, keys.clone());
         self.strays
             .extend(near.map(|near| (table.span.start, lacks(table.shape.title, near))));
-        // A table under a misspelled name is read as it was meant, so that its own faults are told,
-        // too.
+        // A table under a misspelled name is read as the one that was meant, so that its own faults
+        // are reported, too.
         if let (Some(meant), Some(value)) = (
             near.and_then(|near| table.shape.key(near)),
             table.value(key.value),
@@ -157,8 +157,8 @@ impl Reader<'_> {
         };
     }
 
-    /// What to write for a key that is the name of a table with a header of its own, one line for
-    /// each name.
+    /// Returns advice for a key that is the name of a table with a header of its own, in which each
+    /// name has one line.
     fn free_table(&self, key: &str) -> Option<String> {
         let mut keys = self
             .shapes
@@ -177,22 +177,22 @@ impl Reader<'_> {
         })
     }
 
-    /// The header that begins at an offset.
+    /// Returns the index of the header that begins at an offset.
     fn header_at(&self, start: usize) -> Option<usize> {
         self.headers
             .binary_search_by_key(&start, |header| header.start)
             .ok()
     }
 
-    /// Where a key that stands under the wrong header would mean something: the top, or the nearest
-    /// table above that takes it and has it not yet. With the table that seems to lack it, unless
-    /// it has one.
+    /// Returns the place at which a key under the wrong header would mean something: the top, or
+    /// the nearest table above that takes it and does not have it yet. Also returns the table that
+    /// seems to lack the key, unless it has the key already.
     fn belongs(
         &mut self,
         table: &Table<'_>,
         key: &Placed<&str>,
     ) -> Option<(Option<(usize, &'static str)>, String)> {
-        // Nobody slips a key into the braces of another table.
+        // A key does not land inside the braces of another table by mistake.
         let here = self.header_at(table.span.start)?;
         let takes = |shape: &Shape| shape.takes(key.value);
         if !self.shapes.iter().any(|shape| takes(shape)) || self.patience < here {
@@ -208,7 +208,7 @@ impl Reader<'_> {
         }
         for (at, header) in self.headers.iter().enumerate().take(here).rev() {
             let shape = self.shapes.iter().find(|shape| shape.title == header.title);
-            // Its name is that of a table, which the plain value here cannot become.
+            // The key may be the name of a table, which a plain value cannot become.
             let plain = |shape: &&&'static Shape| {
                 let kind = shape
                     .named()
@@ -231,8 +231,8 @@ impl Reader<'_> {
     }
 }
 
-/// Every header, in the document's order. Tables that only the path of another header mentions have
-/// none.
+/// Returns every header, in the document's order. Tables that only the path of another header
+/// mentions have none.
 pub(super) fn headers<'t>(text: &str, root: &'t DeTable<'t>) -> Vec<Header<'t>> {
     let mut found = Vec::new();
     let mut left: Vec<(String, &DeTable<'_>)> = vec![(String::new(), root)];

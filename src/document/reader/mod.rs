@@ -1,5 +1,5 @@
-//! Walking a document's tables: every helper hands out a value with its place, or says what is
-//! wrong with it and hands out nothing.
+//! Walk through a document's tables: every helper returns a value with its place, or reports what
+//! is wrong with it and returns nothing.
 
 mod keys;
 
@@ -16,16 +16,16 @@ use super::nearest::trouble;
 use super::shape::{Form, Key, Keys, Kind, Rule, Shape};
 use super::{Code, Findings, Source, Span, nearest, syntax};
 
-/// A value with the place where it stands.
+/// A value with its place.
 #[derive(Debug, Clone)]
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Place of the value.
     pub span: Span,
 }
 
-/// What a key should have, and what that looks like.
+/// Kind of value that a key should have, and advice on how to write it.
 struct Wanted {
     what: &'static str,
     like: Cow<'static, str>,
@@ -60,41 +60,42 @@ pub struct Table<'t> {
     entries: &'t DeTable<'t>,
     span: Span,
     shape: &'static Shape,
-    /// Tables below that stand under a misspelled name, by the name that was meant.
+    /// Tables below that have a misspelled name, by the name that was meant.
     meant: Vec<(&'static str, &'t Spanned<DeValue<'t>>)>,
-    /// Tables below that have no header, so that their keys stand here.
+    /// Tables below that have no header, so that their keys are in this table.
     headless: Vec<(&'static str, Span)>,
 }
 
-/// The document being walked, and what was found in it so far.
+/// Reader of a document, with the findings so far.
 pub struct Reader<'s> {
     /// The document.
     pub source: &'s Source,
-    /// What was found so far.
+    /// Findings so far.
     pub findings: Findings,
     shapes: Vec<&'static Shape>,
     headers: Vec<Header<'s>>,
     top: &'s DeTable<'s>,
-    /// Tables at the top that are there, though their name is misspelled.
+    /// Tables at the top that exist under a misspelled name.
     spelled: Vec<&'static str>,
-    /// Whether the document is of a schema that is unknown here.
+    /// True if the document has a schema that is unknown here.
     foreign: bool,
     broken: Vec<Span>,
-    /// What tables seem to lack, only because the key is misspelled or stands elsewhere.
+    /// Keys that tables seem to lack only because they are misspelled or elsewhere: the start of
+    /// the table, and the message.
     strays: BTreeSet<(usize, String)>,
     patience: usize,
 }
 
-/// How many names are looked at to find near spellings, and headers to find where a key belongs. A
-/// document that needs more is wrong in another way, and looking through all names for each would
-/// take for ever.
+/// Number of names that are compared to find near spellings, and of headers that are searched to
+/// find where a key belongs. A document that needs more is wrong in another way, and looking
+/// through all names for each would take forever.
 const PATIENCE: usize = 10_000_000;
 
 /// Parses a document and walks it; `shape` is that of its top.
 ///
-/// Nothing comes back if the text cannot be a document at all. After a syntax error the walk still
-/// happens, for the faults that stand on lines of their own; whatever that error may have caused is
-/// not told.
+/// Returns nothing if the text cannot be a document at all. After a syntax error the walk still
+/// happens, for the faults on lines of their own; faults that the error may have caused are not
+/// reported.
 pub fn read<T>(
     source: &Source,
     shape: &'static Shape,
@@ -155,23 +156,23 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Where it stands: its header, or the whole of an inline table.
+    /// Returns the place of the table: its header, or the whole of an inline table.
     pub fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// Where a key stands.
+    /// Returns the place of a key.
     pub fn key(&self, key: &str) -> Option<Span> {
         self.entries.get_key_value(key).map(|(key, _)| key.span())
     }
 
-    /// Whether it has a key.
+    /// Returns whether the table has a key.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
-    /// The text under a misspelling of a key, which was told before: what the author most likely
-    /// gave.
+    /// Returns the text under a misspelling of a key, which was reported before: the text that the
+    /// author most likely gave.
     pub fn misspelled(&self, key: &str) -> Option<Placed<String>> {
         let known = || self.shape.named().iter().map(|key| key.name);
         let unknown = self
@@ -191,7 +192,7 @@ impl<'t> Table<'t> {
         })
     }
 
-    /// How many tables stand in a list; `None` if there is no list.
+    /// Returns the number of tables in a list; `None` if there is no list.
     pub fn tables_in(&self, key: &str) -> Option<usize> {
         let list = self.value(key)?.get_ref().as_array()?;
         Some(
@@ -201,7 +202,7 @@ impl<'t> Table<'t> {
         )
     }
 
-    /// The keys that it has, in the document's order.
+    /// Returns the keys that the table has, in the document's order.
     pub fn keys(&self) -> Vec<Placed<&'t str>> {
         let mut keys: Vec<_> = self
             .entries
@@ -219,7 +220,7 @@ impl<'t> Table<'t> {
         self.entries.get(key)
     }
 
-    /// The value of a table's key, also where the name is misspelled.
+    /// Returns the value of a key, even if the key is misspelled.
     fn meant(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         let meant = || {
             self.meant
@@ -230,7 +231,7 @@ impl<'t> Table<'t> {
         self.value(key).or_else(meant)
     }
 
-    /// Whether a key has to be there, by itself or for what the table may be about.
+    /// Returns whether a key is required, always or in one of the cases of the table.
     fn needs(&self, key: &str) -> bool {
         let rules = || self.shape.cases().iter().flat_map(|case| case.rules);
         self.shape
@@ -239,8 +240,8 @@ impl<'t> Table<'t> {
             || rules().any(|rule| matches!(rule, Rule::Needs(needed, _) if *needed == key))
     }
 
-    /// What the shape says of a key. Only what is described there can be asked for, so that nothing
-    /// is read that the schema does not tell of.
+    /// Returns the kind that the shape gives a key. Only keys of the shape can be asked for, so
+    /// that nothing is read that the schema does not describe.
     fn kind(&self, key: &str) -> Kind {
         self.shape
             .key(key)
@@ -250,12 +251,12 @@ impl<'t> Table<'t> {
 }
 
 impl Reader<'_> {
-    /// Whether the text had no syntax error, so that what is not there is truly missing.
+    /// Returns whether the text had no syntax error, so that what is absent is truly missing.
     pub fn whole(&self) -> bool {
         self.broken.is_empty()
     }
 
-    /// A text that is not empty.
+    /// Reads a text that is not empty.
     pub fn text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
             matches!(table.kind(key), Kind::Text(_)),
@@ -274,7 +275,7 @@ impl Reader<'_> {
         self.filled(text, key, help)
     }
 
-    /// A text, empty or not.
+    /// Reads a text, empty or not.
     pub fn any_text(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
             matches!(table.kind(key), Kind::AnyText),
@@ -284,7 +285,7 @@ impl Reader<'_> {
         self.typed(key, value, TEXT, |value| value.as_str().map(str::to_owned))
     }
 
-    /// A boolean.
+    /// Reads a boolean.
     pub fn flag(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<bool>> {
         debug_assert!(
             matches!(table.kind(key), Kind::Flag | Kind::Yes),
@@ -294,17 +295,17 @@ impl Reader<'_> {
         self.typed(key, value, FLAG, DeValue::as_bool)
     }
 
-    /// A whole number, from zero up to the most that the key may have.
+    /// Reads a whole number, from zero up to the largest that the key may have.
     pub fn number(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<u64>> {
         let most = match table.kind(key) {
             Kind::Number(most) => most,
-            // Whether it is that one is for the caller to say, in words of its own.
+            // The caller compares it with the one number, and reports in words of its own.
             Kind::Only(_) => i64::MAX as u64,
             _ => unreachable!("`{key}` is described as a number"),
         };
         let value = table.value(key)?;
         let raw = self.typed(key, value, NUMBER, |value| value.as_integer().cloned())?;
-        // A sign is no digit, so a negative number fails here too.
+        // A sign is not a digit, so a negative number fails here too.
         match u64::from_str_radix(raw.value.as_str(), raw.value.radix()) {
             Ok(number) if number <= most => Some(Placed {
                 value: number,
@@ -319,7 +320,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A day without a time, as `YYYY-MM-DD`.
+    /// Reads a day without a time, as `YYYY-MM-DD`.
     pub fn day(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<String>> {
         debug_assert!(
             matches!(table.kind(key), Kind::Day),
@@ -337,7 +338,7 @@ impl Reader<'_> {
         self.typed(key, value, DAY, day)
     }
 
-    /// A date, a time or both.
+    /// Reads a date, a time or both.
     pub fn datetime(&mut self, table: &Table<'_>, key: &str) -> Option<Placed<Datetime>> {
         debug_assert!(
             matches!(table.kind(key), Kind::Time),
@@ -347,7 +348,7 @@ impl Reader<'_> {
         self.typed(key, value, TIME, |value| value.as_datetime().copied())
     }
 
-    /// A list of texts, none of them empty; whether the list may be is for its shape to say.
+    /// Reads a list of texts, none of them empty; the shape decides whether the list may be empty.
     pub fn texts(&mut self, table: &Table<'_>, key: &str) -> Option<Vec<Placed<String>>> {
         let Kind::Texts(described) = table.kind(key) else {
             unreachable!("`{key}` is described as a list of texts")
@@ -374,12 +375,12 @@ impl Reader<'_> {
         Some(texts)
     }
 
-    /// The same, where no list at all is an empty one.
+    /// Reads a list of texts like [`Reader::texts`], with an empty one if there is no list.
     pub fn texts_or_none(&mut self, table: &Table<'_>, key: &str) -> Vec<Placed<String>> {
         self.texts(table, key).unwrap_or_default()
     }
 
-    /// How many entries a list has, whatever they are; `None` if there is no list.
+    /// Returns the number of entries in a list, whatever they are; `None` if there is no list.
     pub fn list_length(&self, table: &Table<'_>, key: &str) -> Option<usize> {
         table
             .value(key)?
@@ -388,13 +389,13 @@ impl Reader<'_> {
             .map(|array| array.len())
     }
 
-    /// A table below a key.
+    /// Reads the table below a key.
     pub fn table<'t>(&mut self, table: &Table<'t>, key: &str) -> Option<Table<'t>> {
         let Kind::Table(shape) = table.kind(key) else {
             unreachable!("`{key}` is described as a table")
         };
         let Some(value) = table.meant(key) else {
-            // Its own keys stand here, which is told already, among keys of others.
+            // Its keys are among the keys of this table, which has been reported already.
             let (_, span) = table.headless.iter().find(|(name, _)| *name == key)?;
             let inner = Table::new(table.entries, span.clone(), shape);
             self.check_lacking(&inner);
@@ -411,7 +412,7 @@ impl Reader<'_> {
         Some(inner)
     }
 
-    /// A list of tables, inline or each with a header of its own.
+    /// Reads a list of tables, inline or each with a header of its own.
     pub fn tables<'t>(&mut self, table: &Table<'t>, key: &str) -> Vec<Table<'t>> {
         let (shape, wanted) = match table.kind(key) {
             Kind::Headers(shape) => (shape, HEADERS),
@@ -443,12 +444,12 @@ impl Reader<'_> {
         tables
     }
 
-    /// Whether a table lacks a key only because it is misspelled or stands elsewhere.
+    /// Returns whether a table lacks a key only because the key is misspelled or elsewhere.
     pub fn is_stray(&self, table: &Span, title: &str, key: &str) -> bool {
         self.strays.contains(&(table.start, lacks(title, key)))
     }
 
-    /// Says that a table lacks a key, and with which line it would have it.
+    /// Reports that a table lacks a key, with an example of the line that would add it.
     pub fn missing(&mut self, table: &Table<'_>, key: &str, example: &str) {
         let message = lacks(table.shape.title, key);
         self.findings
@@ -456,7 +457,7 @@ impl Reader<'_> {
             .help(format!("add `{example}`"));
     }
 
-    /// Parses a text further; what it cannot be is said with the parser's own words.
+    /// Parses a text further, and reports a failure in the parser's own words.
     pub fn parsed<T, E: std::fmt::Display>(
         &mut self,
         text: Placed<String>,
@@ -487,7 +488,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The spelling that may have been meant.
+    /// Returns the spelling that may have been meant.
     pub fn nearest<'a>(
         &mut self,
         wanted: &str,
@@ -501,13 +502,13 @@ impl Reader<'_> {
         nearest(wanted, looked_at)
     }
 
-    /// The same for a search of the caller's own through so many names.
+    /// Runs a search of the caller's own through so many names, unless the patience is used up.
     pub fn suggestion<T>(&mut self, among: usize, search: impl FnOnce() -> Option<T>) -> Option<T> {
         self.patience = self.patience.checked_sub(among)?;
         search()
     }
 
-    /// A name that looks like another one is told; prose may have any character.
+    /// Reports a name that looks like another one; prose may have any character.
     fn seen(&mut self, name: &str, span: &Span) {
         if let Some(shown) = unseen(name) {
             let message = format!("`{shown}` has a character that cannot be seen");
@@ -590,11 +591,11 @@ impl Reader<'_> {
                 .any(|header| header.entries.contains_key("schema"))
         };
         if !top.has("schema") {
-            // One that landed in another table is told there.
+            // One that landed in another table is reported there.
             if elsewhere(self) {
                 return;
             }
-            // One that is misspelled is told as such.
+            // One that is misspelled is reported as such.
             let named = || top.shape.named().iter().map(|key| key.name);
             let unknown = top
                 .keys()
@@ -623,11 +624,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Gives the findings to the caller, without those that a syntax error may have caused.
+    /// Hands the findings to the caller, without those that a syntax error may have caused.
     fn hand_over(mut self, findings: &mut Findings) {
         self.findings.explain_by(Code::HiddenCharacter);
         if self.foreign {
-            // What the keys of another schema mean nobody knows here.
+            // The meaning of keys in another schema is unknown here.
             let known = |code| matches!(code, Code::Schema | Code::ByteOrderMark | Code::NewerToml);
             self.findings.retain(|finding| known(finding.code));
         }
@@ -664,8 +665,8 @@ impl Reader<'_> {
     }
 }
 
-/// A name with every character as an escape that cannot be seen or told from a space; `None` for a
-/// name without.
+/// Returns a name in which every character is escaped that is invisible or looks like a space;
+/// `None` for a name without such characters.
 fn unseen(name: &str) -> Option<String> {
     let trimmed = name.trim_matches(' ');
     if trimmed.len() == name.len()
@@ -681,7 +682,7 @@ fn unseen(name: &str) -> Option<String> {
             c.to_string()
         }
     };
-    // Of spaces at the ends nobody would see how many there are.
+    // The number of spaces at the ends would be invisible.
     let end = |spaces: usize| "\\u{20}".repeat(spaces);
     let before = name.len() - name.trim_start_matches(' ').len();
     let behind = (name.len() - before).saturating_sub(trimmed.len());
@@ -693,7 +694,7 @@ fn unseen(name: &str) -> Option<String> {
     ))
 }
 
-/// Whether a character cannot be seen, or not be told from a space.
+/// Returns whether a character is invisible, or cannot be distinguished from a space.
 pub(super) fn is_hidden(c: char) -> bool {
     (c != ' ' && c.is_whitespace())
         || c.is_control()
@@ -704,7 +705,7 @@ fn lacks(title: &str, key: &str) -> String {
     format!("{title} lacks `{key}`")
 }
 
-/// What a table looks like in the place of another value.
+/// Returns advice on how to write a table that is in the place of another value.
 fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
     let headed = shape.title.starts_with('[');
     if headed && raw.starts_with("[[") {
@@ -729,7 +730,7 @@ fn table_like(key: &str, raw: &str, shape: &Shape) -> Option<String> {
     }
 }
 
-/// A line with a key that the author names.
+/// Returns a line with a key that the author names.
 fn sample(before: &str, free: &Key) -> String {
     let value = match free.kind {
         Kind::Texts(_) => "[\"…\"]",
@@ -739,7 +740,8 @@ fn sample(before: &str, free: &Key) -> String {
     format!("`{before}\"{}\" = {value}`", free.name)
 }
 
-/// Whether such a finding is about what stands there, and not about what stands nowhere.
+/// Returns whether a finding of this kind is about something present, and not about something
+/// missing.
 fn stands_alone(code: Code) -> bool {
     matches!(
         code,
@@ -755,7 +757,7 @@ fn stands_alone(code: Code) -> bool {
     )
 }
 
-/// Names in back quotes, joined by commas.
+/// Returns names in back quotes, joined by commas.
 pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names
         .map(|name| format!("`{name}`"))
@@ -763,7 +765,7 @@ pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
         .join(", ")
 }
 
-/// The first few names in back quotes, and how many more there are.
+/// Returns the first few names in back quotes, and the number of the others.
 pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     const TOLD: usize = 5;
     let count = names.len();

@@ -7,12 +7,12 @@ use super::BuildError;
 use super::plan::Plan;
 use crate::installer::folder::checksum;
 
-/// The most bytes of a block.
+/// Largest number of bytes in a block.
 const BLOCK: usize = 32 * 1024;
 const HEADER: usize = 36;
 const FOLDER: usize = 8;
 
-/// The cabinet of a package, its files named by their keys.
+/// Returns the cabinet of a package, its files named by their keys.
 pub(super) fn stored(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
     let too_much = || BuildError::TooMuch(plan.name.clone());
     let (date, time) =
@@ -36,7 +36,7 @@ pub(super) fn stored(plan: &Plan<'_>) -> Result<Vec<u8>, BuildError> {
     let size = data_at + content.len() + 8 * usize::from(count);
     let mut cabinet = Vec::with_capacity(size);
     cabinet.extend(b"MSCF");
-    // The size, then where the files are told, with reserved numbers around them.
+    // The size, then the offset of the entries of the files, with reserved numbers around them.
     for number in [0, size as u32, 0, (HEADER + FOLDER) as u32, 0] {
         cabinet.extend(number.to_le_bytes());
     }

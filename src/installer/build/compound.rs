@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use cfb::{CompoundFile, Version};
 
-/// Where the header tells how many sectors map the others, and which these are.
+/// Offset in the header of the number of sectors that map the others, and of the list of these.
 const MAPS_AT: usize = 44;
 const MAP_LIST_AT: usize = 76;
 const MOST_MAPS: usize = 109;
 const SECTOR: usize = 512;
-/// How many sectors one of them maps.
+/// Number of sectors that one of them maps.
 const MAPPED: usize = SECTOR / 4;
 
 /// Copies what `msi` wrote, which is of version 4, into a file of version 3, streams in the order
@@ -30,7 +30,7 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
         to.create_stream(&path)?.write_all(&bytes)?;
     }
     to.set_storage_clsid("/", clsid)?;
-    // A clock time would make every build another file.
+    // A clock time would make every build a different file.
     to.set_created_time("/", SystemTime::UNIX_EPOCH)?;
     to.set_modified_time("/", SystemTime::UNIX_EPOCH)?;
     to.flush()?;
@@ -39,11 +39,11 @@ pub(super) fn version_3(database: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(file.into_inner())
 }
 
-/// The same file, one sector longer.
+/// Returns the same file, one sector longer.
 ///
-/// When the last map of sectors is full, a sector more needs a map more, and files of one size in
-/// between do not come about by themselves. The map alone makes that size. `None` where the last
-/// map is not full, or the header has no place for another.
+/// When the last map of sectors is full, one more sector needs one more map, and files of the size
+/// in between do not come about by themselves. The map alone makes that size. Returns `None` if the
+/// last map is not full, or the header has no place for another.
 pub(super) fn with_spare_sector(file: &[u8]) -> Option<Vec<u8>> {
     let sectors = file.len() / SECTOR - 1;
     let maps = u32::from_le_bytes(file.get(MAPS_AT..MAPS_AT + 4)?.try_into().ok()?);

@@ -1,4 +1,4 @@
-//! Making the installers of a rehearsal: genuine packages with nothing of a vendor's in them.
+//! Installers of a rehearsal: genuine packages with nothing of a vendor's in them.
 //!
 //! The same recipe always gives the same bytes, in every build and on every system, so that a
 //! shipped manifest can pin their hashes. Two things would spoil that and are avoided: clock
@@ -24,27 +24,27 @@ use plan::Plan;
 const SECTOR: u64 = 512;
 /// The least noise in a package: smaller cabinets are stored in another way, with sizes in jumps.
 const LEAST_NOISE: u64 = 4096;
-/// How often the size is compared and the noise changed; two or three times are enough.
+/// Number of times that the size is compared and the noise changed; two or three are enough.
 const MOST_TRIES: usize = 8;
 
-/// What to make a package of.
+/// Recipe of a package.
 #[derive(Debug, Clone)]
 pub struct Recipe {
     /// The name of the package's file; its noise depends on it.
     pub name: FileName,
-    /// The name of the product, which is also the name of its folder below `Program Files`.
+    /// The name of the product, which is also the name of its directory below `Program Files`.
     pub product: String,
     /// The version of the product; the noise depends on it too.
     pub version: Version,
     /// The exact size wanted, in bytes; a multiple of 512.
     pub size: Option<u64>,
-    /// The files, their paths below the folder of the product.
+    /// The files, their paths below the directory of the product.
     pub files: Vec<(RelPath, Vec<u8>)>,
-    /// When the files were modified, in seconds since 1970; cabinets keep even seconds only.
+    /// Time of modification of the files, in seconds since 1970; cabinets keep even seconds only.
     pub modified: i64,
 }
 
-/// Why something cannot be made.
+/// Reason why a package or a program cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The package cannot have this size.
@@ -71,12 +71,12 @@ pub enum BuildError {
         /// The smallest possible.
         smallest: u64,
     },
-    /// A name that Windows would not take.
+    /// A name that Windows would not accept.
     #[error("`{}` cannot be in a package", Shown(.name))]
     Name {
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// Fault of the name.
         source: NameFault,
     },
     /// A text with characters that packages of code page 1252 cannot have.
@@ -85,7 +85,7 @@ pub enum BuildError {
     /// Two files with one path, or two names that differ only in case.
     #[error("`{}` is there twice, or in two spellings, or is both a file and a folder", Shown(.0.as_str()))]
     Twice(RelPath),
-    /// A time that cabinets cannot tell.
+    /// A time that cabinets cannot store.
     #[error("cabinets cannot tell the time {0} s after 1970, only those of the years 1980 to 2107")]
     Modified(i64),
     /// More files, or larger ones, than one package takes.
@@ -96,12 +96,12 @@ pub enum BuildError {
     Write {
         /// The file.
         name: FileName,
-        /// Its reason.
+        /// The library's reason.
         source: io::Error,
     },
 }
 
-/// Makes a Windows Installer package, of exactly the size wanted where one is.
+/// Makes a Windows Installer package, of exactly the size wanted if there is one.
 ///
 /// A package without a size has no noise, unless it would be empty otherwise.
 pub fn build_package(recipe: &Recipe) -> Result<Vec<u8>, BuildError> {

@@ -1,6 +1,6 @@
 //! Bytes that no compressor shrinks and that are always the same for one seed.
 
-/// So much noise, by the texts of a seed; longer noise begins with the shorter.
+/// Returns noise of a length, by the texts of a seed; longer noise begins with the shorter.
 pub(super) fn noise(seed: &[&str], length: u64) -> Vec<u8> {
     let mut state = seed.iter().fold(0xcbf2_9ce4_8422_2325, |hash, text| {
         // FNV-1a, with a mark after each text so that `a`, `bc` and `ab`, `c` differ.
@@ -16,7 +16,7 @@ pub(super) fn noise(seed: &[&str], length: u64) -> Vec<u8> {
     bytes
 }
 
-/// SplitMix64.
+/// Returns the next number of SplitMix64.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*state ^ *state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! What a package to be made consists of: its files and folders with the keys that stand for them.
+//! Plan of a package to be made: its files and directories, and the keys that represent them.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::noise::noise;
 use super::{BuildError, Recipe};
 use crate::names::{FileName, Folded, RelPath, Version};
 
-/// The most files of a package: their sequence has 15 bits.
+/// Largest number of files in a package: their sequence has 15 bits.
 const MOST_FILES: usize = 32_767;
-/// The most bytes of a package's files, well below what the formats take.
+/// Largest number of bytes in a package's files, well below what the formats take.
 const MOST_BYTES: u64 = 1 << 30;
 
 pub(super) struct Plan<'a> {
@@ -20,9 +20,9 @@ pub(super) struct Plan<'a> {
     pub(super) version: &'a Version,
     pub(super) product_code: String,
     pub(super) upgrade_code: String,
-    /// Identifies this very package, another size of it included.
+    /// Identifier of exactly this package; one of another size has another identifier.
     pub(super) package_code: Uuid,
-    /// The folders below that of the product, parents first.
+    /// Directories below that of the product, parents first.
     pub(super) folders: Vec<Folder>,
     /// In the order of the cabinet.
     pub(super) files: Vec<File<'a>>,
@@ -49,7 +49,7 @@ pub(super) struct File<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// The key of the product's folder.
+/// Key of the product's directory.
 pub(super) const PRODUCT_FOLDER: &str = "INSTALLDIR";
 
 impl<'a> Plan<'a> {
@@ -91,7 +91,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Sets how much noise the package has, in a file named like it.
+    /// Sets the amount of noise in the package, in a file named like it.
     pub(super) fn set_noise(&mut self, recipe: &Recipe, length: u64) -> Result<(), BuildError> {
         let name = recipe.name.as_str();
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -109,7 +109,7 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Every file, the noise last.
+    /// Returns every file, the noise last.
     pub(super) fn all_files(&self) -> impl Iterator<Item = File<'_>> {
         let noise = self
             .noise
@@ -172,7 +172,7 @@ fn component_of(folder: &str) -> String {
 }
 
 fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
-    // How each path is spelled, and whether it is a file; folders may come again, files may not.
+    // Each path with its spelling, and true for a file; directories may come again, files may not.
     let mut known: BTreeMap<Folded, (RelPath, bool)> = BTreeMap::new();
     for (path, _) in &recipe.files {
         path.parts().try_for_each(check_name)?;
@@ -203,14 +203,14 @@ fn check_name(name: &str) -> Result<(), BuildError> {
     }
 }
 
-/// The time rounded down to even seconds, if cabinets can tell it.
+/// Returns the time rounded down to even seconds, if cabinets can store it.
 fn cabinet_time(modified: i64) -> Option<Timestamp> {
     let time = Timestamp::from_second(modified - modified.rem_euclid(2)).ok()?;
     let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
     (1980..=2107).contains(&year).then_some(time)
 }
 
-/// Always the same for the same texts.
+/// Returns a GUID that is always the same for the same texts.
 fn guid(texts: &[&str]) -> Uuid {
     Uuid::new_v3(
         &Uuid::NAMESPACE_URL,
@@ -222,7 +222,7 @@ fn braced(guid: Uuid) -> String {
     guid.braced().to_string().to_uppercase()
 }
 
-/// `short|long` where the name needs a short one beside it: eight characters, a dot, three.
+/// Returns `short|long` if the name needs a short one beside it: eight characters, a dot, three.
 fn short_and_long(name: &str, letter: char, number: usize) -> String {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     let plain = |text: &str| {

@@ -10,9 +10,9 @@ const FILE_UNIT: u32 = 512;
 const MEMORY_UNIT: u32 = 4096;
 /// The headers, and a section of code.
 const SMALLEST: u64 = 2 * FILE_UNIT as u64;
-/// Where the program ends at once: `xor eax, eax; ret`.
+/// Code that ends the program at once: `xor eax, eax; ret`.
 const CODE: [u8; 3] = [0x31, 0xc0, 0xc3];
-/// Where the newer headers begin, behind the old one.
+/// Offset of the newer headers, behind the old one.
 const HEADERS_AT: u32 = 0x40;
 
 /// Makes a minimal valid program (PE32, x86, console) of exactly `size` bytes.
@@ -38,7 +38,7 @@ pub fn build_program(name: &FileName, size: u64) -> Result<Vec<u8>, BuildError> 
     Ok(program)
 }
 
-/// A section: its name, where it is in memory and in the file, and what it is for.
+/// A section: its name, its place in memory and in the file, and its purpose.
 struct Section {
     name: &'static [u8; 8],
     memory_size: u32,
@@ -110,9 +110,9 @@ fn optional_header(bytes: &mut Vec<u8>, data: u32) {
     const BASE: u32 = 0x0040_0000;
     const CONSOLE: u16 = 3;
     let image = 2 * MEMORY_UNIT + data.div_ceil(MEMORY_UNIT) * MEMORY_UNIT;
-    // PE32, and the version of a linker that there is none of.
+    // PE32, and a zero version of the linker, since there is none.
     halves(bytes, &[0x010b, 0]);
-    // Sizes of code and data, the entry point, and where code and data begin.
+    // Sizes of code and data, the entry point, and the offsets of code and data.
     words(
         bytes,
         &[

@@ -110,12 +110,12 @@ fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     fill(database, "Directory", columns, rows)
 }
 
-/// The components, one for each folder with files, and the feature that they are parts of.
+/// Writes the components, one for each directory with files, and the feature that contains them.
 fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let mut components = Vec::new();
     let mut parts = Vec::new();
     for folder in &plan.folders {
-        // The first file of the folder tells whether the component is there.
+        // The first file of the directory shows whether the component is installed.
         let Some(first) = plan
             .all_files()
             .find(|file| file.component == folder.component)
@@ -244,7 +244,7 @@ fn files(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     )
 }
 
-/// The MD5 of a file, as the four numbers of a row.
+/// Returns the MD5 of a file, as the four numbers of a row.
 fn hash(bytes: &[u8]) -> [i32; 4] {
     let hash: [u8; 16] = Md5::digest(bytes).into();
     let mut parts = [0; 4];
@@ -254,7 +254,7 @@ fn hash(bytes: &[u8]) -> [i32; 4] {
     parts
 }
 
-/// A newer version replaces the older ones.
+/// Writes the rule that a newer version replaces the older ones.
 fn upgrade(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     const FROM_THE_FIRST: i32 = 256;
     let columns = vec![
@@ -315,7 +315,7 @@ fn fill(
     database.insert_rows(Insert::into(table).rows(rows))
 }
 
-/// What the engine does, and in which order.
+/// Actions of the engine, in their order.
 const SEQUENCES: [(&str, &[(&str, i32)]); 5] = [
     (
         "InstallExecuteSequence",

@@ -3,7 +3,7 @@
 use super::forge::{Entry, Folder, Forge, LZX_32_KIB, Lzx, cabinet, file, packed};
 use super::*;
 
-/// A package whose file `f` of `size` bytes lies in this cabinet.
+/// Returns a package whose file `f` of `size` bytes is in this cabinet.
 fn package(size: usize, cabinet: Vec<u8>) -> Vec<u8> {
     let mut forge = Forge::valid();
     forge.files = vec![file("f", "a.txt", size as i32, 1)];
@@ -81,7 +81,7 @@ fn lzx_with_offsets_beyond_the_window_is_no_harm() {
         lzx.block(1, 8);
         lzx.trees();
         lzx.eight_again();
-        // Which bytes come out is nobody's promise; what matters is that something does.
+        // The resulting bytes are not specified; the test is that there is a result.
         let _ = unpacked(10, one_folder(LZX_32_KIB, vec![(lzx.finish(), 10)], 10));
     }
 }
@@ -162,7 +162,7 @@ fn blocks_that_make_no_sense_are_damage() {
     assert!(told(0, vec![1], 1, 2).ends_with("a folder ends before its files do"));
     assert!(told(1, b"CX\x03\x00".to_vec(), 1, 1).ends_with("a block does not begin like MSZIP"));
     assert!(told(1, b"CK\xff\xff".to_vec(), 1, 1).ends_with("a block of MSZIP makes no sense"));
-    // One block that unpacks to more than it says.
+    // One block that unpacks to more than its stated size.
     let long = [
         b"CK".to_vec(),
         miniz_oxide::deflate::compress_to_vec(&[0; 30_000], 9),

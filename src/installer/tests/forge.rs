@@ -1,4 +1,4 @@
-//! Packages and cabinets as nobody should make them.
+//! Packages and cabinets that are malformed on purpose.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) sequence: i32,
 }
 
-/// A file `key` of `size` bytes in the component `c`.
+/// Returns a file `key` of `size` bytes in the component `c`.
 pub(super) fn file(key: &str, name: &str, size: i32, sequence: i32) -> File {
     File {
         key: key.into(),
@@ -81,7 +81,7 @@ impl Forge {
         }
     }
 
-    /// The same with other files, all in one stored cabinet.
+    /// Returns the same with other files, all in one stored cabinet.
     pub(super) fn with_files(files: &[(&str, &[u8])]) -> Self {
         let keys: Vec<String> = (1..=files.len())
             .map(|number| format!("f{number}"))
@@ -204,7 +204,7 @@ impl Forge {
     }
 }
 
-/// Columns are texts, `#` makes them numbers and `*` keys.
+/// Fills a table. Columns are texts, `#` makes them numbers and `*` keys.
 fn fill(
     package: &mut Package<Cursor<Vec<u8>>>,
     table: &str,
@@ -323,12 +323,12 @@ pub(super) fn cabinet(folders: &[Folder], entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// A cabinet with one stored folder, made by another library.
+/// Returns a cabinet with one stored folder, made by another library.
 pub(super) fn stored(files: &[(&str, &[u8])]) -> Vec<u8> {
     packed(cab::CompressionType::None, &[files])
 }
 
-/// A cabinet made by another library: files by folder.
+/// Returns a cabinet made by another library: files by folder.
 pub(super) fn packed(kind: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
     for files in folders {
@@ -345,7 +345,7 @@ pub(super) fn packed(kind: cab::CompressionType, folders: &[&[(&str, &[u8])]]) -
     writer.finish().expect("a cabinet").into_inner()
 }
 
-/// Writes LZX by hand, as far as the tests need it: no other tool at hand does.
+/// Writer of LZX, as far as the tests need it: no other tool at hand writes it.
 ///
 /// The main tree has all literals and one match: eight bytes at the last offset.
 #[derive(Default)]
@@ -359,7 +359,7 @@ pub(super) struct Lzx {
 pub(super) const LZX_32_KIB: u16 = 15 << 8 | 3;
 
 impl Lzx {
-    /// The start of a folder: no translation of addresses.
+    /// Starts a folder, without translation of addresses.
     pub(super) fn begin() -> Self {
         let mut lzx = Self::default();
         lzx.bits(0, 1);
@@ -371,7 +371,7 @@ impl Lzx {
         self.bits(size as u32, 24);
     }
 
-    /// A block of plain bytes, with the offsets that later matches may use again.
+    /// Writes a block of plain bytes, with the offsets that later matches may use again.
     pub(super) fn plain(&mut self, offsets: [u32; 3], bytes: &[u8], size: usize) {
         self.block(3, size);
         self.align();
@@ -381,9 +381,11 @@ impl Lzx {
         self.bytes.extend(bytes);
     }
 
-    /// The trees of a block of literals and matches; `used` as before, so that lengths differ by 0.
+    /// Writes the trees of a block of literals and matches; `used` as before, so that lengths
+    /// differ by 0.
     pub(super) fn trees(&mut self) {
-        // Each tree is told by a smaller one of twenty codes: run lengths of zeros are 17 and 18.
+        // Each tree is described by a smaller one of twenty codes: run lengths of zeros are 17 and
+        // 18.
         self.pretree(&[(8, 1), (9, 1)]);
         (0..255).for_each(|_| self.bits(1, 1));
         self.bits(0, 1);
@@ -409,7 +411,7 @@ impl Lzx {
         }
     }
 
-    /// Eight bytes from the last offset, one byte back unless a block said otherwise.
+    /// Writes eight bytes from the last offset, one byte back unless a block gave another.
     pub(super) fn eight_again(&mut self) {
         self.bits(0b1_1111_1111, 9);
     }
@@ -429,7 +431,7 @@ impl Lzx {
         (0..20).for_each(|code| self.bits(length(code), 4));
     }
 
-    /// Highest bit first, in words of sixteen bits that are stored lowest byte first.
+    /// Writes bits, the highest first, in words of sixteen bits that are stored lowest byte first.
     fn bits(&mut self, value: u32, count: u32) {
         for bit in (0..count).rev() {
             self.word = self.word << 1 | (value >> bit & 1) as u16;

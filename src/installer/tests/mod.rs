@@ -21,7 +21,7 @@ fn path(path: &str) -> RelPath {
     RelPath::parse(path).expect("a valid path")
 }
 
-/// What a package lays down, in memory.
+/// Files that a package installs, in memory.
 #[derive(Default)]
 struct Unpacked(BTreeMap<String, Vec<u8>>);
 
@@ -46,14 +46,14 @@ fn unpack(
     Ok(unpacked.0)
 }
 
-/// The message of a refusal.
+/// Returns the message of a refusal.
 fn refusal(package: &[u8]) -> String {
     unpack(package, &mut NothingBeside)
         .expect_err("a refusal")
         .to_string()
 }
 
-/// Files in memory that lie beside a package.
+/// Files in memory that are beside a package.
 struct Neighbours(Vec<(&'static str, Vec<u8>)>);
 
 impl Beside for Neighbours {

@@ -1,11 +1,12 @@
-//! Thousands of damaged packages, the same on every run: each is read or refused, none stops us.
+//! Thousands of damaged packages, the same on every run: each is read or refused, none stops the
+//! program.
 
 use super::forge::{Entry, Folder, Forge, LZX_32_KIB, Lzx, cabinet, packed, rewritten};
 use super::*;
 
 const RUNS: usize = 3_000;
 
-/// A package with something of every kind in it.
+/// Returns a package with something of every kind in it.
 fn subject() -> Vec<u8> {
     let text = b"the same again and again, the same again and again, the same again and again";
     let mut forge = Forge::with_files(&[
@@ -114,7 +115,7 @@ fn damaged_tables_and_cabinets_are_read_or_refused() {
     let mut random = Random(948_755);
     let mut read = 0;
     for _ in 0..RUNS {
-        // The compound file stays whole, so that the damage reaches what is in it.
+        // The compound file stays intact, so that the damage reaches its contents.
         let victim = random.below(12);
         let mut number = 0;
         let damaged = rewritten(&whole, |_, stream| {
@@ -177,7 +178,7 @@ fn damaged_blocks_of_lzx_are_unpacked_or_refused() {
     }
 }
 
-/// A compound file that is nothing but a directory, seven megabytes of it.
+/// Returns a compound file that is nothing but a directory, seven megabytes of it.
 fn nothing_but_a_directory() -> Vec<u8> {
     const MAPS: u32 = 109;
     const SECTORS: u32 = MAPS * 128;

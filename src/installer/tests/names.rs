@@ -1,4 +1,4 @@
-//! No name of a package leads out of its folder, or to another file than it seems.
+//! No name of a package leads out of its directory, or to another file than it seems.
 
 use super::forge::{Forge, file};
 use super::*;

@@ -260,7 +260,7 @@ fn the_hash_that_a_package_tells_is_checked() {
         refusal(&forge.build()),
         "the file `Program Files/a.txt` is damaged: its MD5 is not the one that the package tells"
     );
-    // Whoever knows the package by a hash of his own is spared the second one.
+    // A caller that knows the package by a hash of its own need not check the second one.
     let mut installer = Installer::open(Cursor::new(forge.build())).expect("a package");
     let mut unpacked = Unpacked::default();
     installer

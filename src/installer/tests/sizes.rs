@@ -1,4 +1,4 @@
-//! What is built: exact sizes, the same bytes always, and what went in comes out.
+//! Built packages: exact sizes, always the same bytes, and the files that went in come out.
 
 use super::*;
 

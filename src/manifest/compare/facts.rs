@@ -1,5 +1,4 @@
-//! What one part of a manifest says, fact by fact, and how the facts of two sides are held against
-//! each other.
+//! Facts that one part of a manifest states, and the comparison of the facts of two sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,23 +6,20 @@ use super::Value;
 use crate::manifest::{KeyLines, Listed};
 use crate::names::{Folded, Kb, Version, same_name};
 
-/// One thing that is said.
+/// Single statement of a manifest.
 #[derive(Debug)]
 pub(super) struct Fact<'m> {
-    /// The key.
     key: &'static str,
-    /// The free key below it, such as the group of `items`; case does not count.
+    /// Free key below it, such as the group of `items`; case does not count.
     under: Option<&'m str>,
-    /// Which of the key's values it is, where it has several.
+    /// Identity among the key's values, if the key has several.
     member: Option<Member<'m>>,
-    /// How two values are compared.
     weighed: Weighed,
-    /// Whether it holds because nothing else is said: a difference to it counts, but nobody wrote
-    /// it.
+    /// True for a default that the manifest does not state: a difference to it counts, but it is
+    /// not shown as written.
     implied: bool,
-    /// What is said.
     pub(super) value: Value,
-    /// Where, from 1.
+    /// Line in the manifest, from 1.
     pub(super) line: Option<u32>,
 }
 
@@ -40,7 +36,7 @@ enum Member<'m> {
     Key(&'m str),
 }
 
-/// How two values are compared.
+/// Comparison of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weighed {
     /// To the letter.
@@ -51,17 +47,17 @@ pub(super) enum Weighed {
     AsVersions,
 }
 
-/// Everything that one part says, in the order in which it is told.
+/// Facts of one part, in the order in which they are shown.
 #[derive(Debug)]
 pub(super) struct Facts<'m> {
     list: Vec<Fact<'m>>,
     lines: Option<&'m KeyLines>,
-    /// The line of the whole part, for what has none of its own.
+    /// Line of the whole part, for facts without a line of their own.
     line: Option<u32>,
 }
 
 impl<'m> Facts<'m> {
-    /// Facts whose keys stand on these lines.
+    /// Creates facts whose keys are on these lines.
     pub(super) fn with_lines(lines: &'m KeyLines, line: Option<u32>) -> Self {
         Self {
             list: Vec::new(),
@@ -70,7 +66,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Facts that all stand on one line, or nearly.
+    /// Creates facts that are all on one line, or nearly.
     pub(super) fn on_line(line: u32) -> Self {
         Self {
             list: Vec::new(),
@@ -79,7 +75,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Says a value, where there is one.
+    /// Adds a value, if there is one.
     pub(super) fn says(
         &mut self,
         key: &'static str,
@@ -91,7 +87,8 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Says a value that also holds where nothing is said, in which case it is `implied`.
+    /// Adds a value that also holds if the manifest does not state it, in which case it is
+    /// `implied`.
     pub(super) fn holds(
         &mut self,
         key: &'static str,
@@ -102,7 +99,7 @@ impl<'m> Facts<'m> {
         self.push(key, value.into(), weighed, implied);
     }
 
-    /// Says texts whose order does not count.
+    /// Adds texts whose order does not count.
     pub(super) fn texts(&mut self, key: &'static str, texts: &'m [String]) {
         for text in texts {
             self.member(
@@ -116,7 +113,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Says rollups whose order does not count.
+    /// Adds rollups whose order does not count.
     pub(super) fn rollups(&mut self, key: &'static str, rollups: &[Kb]) {
         for kb in rollups {
             self.member(
@@ -130,7 +127,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Says names below a free key, or below none.
+    /// Adds names below a free key, or below none.
     pub(super) fn names(
         &mut self,
         key: &'static str,
@@ -150,7 +147,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Says a name that stands somewhere.
+    /// Adds a name that is on a given line.
     pub(super) fn name(&mut self, key: &'static str, name: &'m str, line: u32, weighed: Weighed) {
         self.member(
             key,
@@ -162,7 +159,7 @@ impl<'m> Facts<'m> {
         );
     }
 
-    /// Says a text that a free key has, below another one.
+    /// Adds the text of a free key that is below another one.
     pub(super) fn entry(&mut self, key: &'static str, under: &'m str, name: &'m str, text: &str) {
         self.member(
             key,
@@ -215,7 +212,8 @@ impl<'m> Facts<'m> {
             .or(self.line)
     }
 
-    /// Everything that somebody wrote, by its key; several values of one key are a list.
+    /// Returns everything that the manifest states, by its key; several values of one key are a
+    /// list.
     pub(super) fn whole(&self) -> Vec<(String, Value)> {
         let mut whole: Vec<(String, Value)> = Vec::new();
         for fact in self.list.iter().filter(|fact| !fact.implied) {
@@ -237,7 +235,7 @@ impl<'m> Facts<'m> {
 }
 
 impl Fact<'_> {
-    /// The key as a manifest has it, with the free keys below it.
+    /// Returns the key as a manifest has it, with the free keys below it.
     pub(super) fn path(&self) -> String {
         let mut path = self.key.to_owned();
         let last = match self.member {
@@ -291,17 +289,17 @@ impl Fact<'_> {
     }
 }
 
-/// What a fact is about: two facts with the same slot are the same fact, or one is what became of
-/// the other.
+/// Subject of a fact: two facts with the same slot are equal, or one is the changed value of the
+/// other.
 type Slot = (&'static str, Option<Folded>, Option<String>);
 
-/// The facts that are not the same on both sides, in pairs; one half is missing where only one side
-/// says it. What belongs to one key stays together.
+/// Returns the facts that differ between both sides, in pairs; one half is missing if only one side
+/// states the fact. The pairs of one key stay together.
 pub(super) fn between<'f, 'm>(
     old: &'f Facts<'m>,
     new: &'f Facts<'m>,
 ) -> Vec<(Option<&'f Fact<'m>>, Option<&'f Fact<'m>>)> {
-    // Mostly both sides say the same in the same order, and then no index is needed.
+    // Usually both sides state the same facts in the same order, and then no index is needed.
     let alike = old
         .list
         .iter()

@@ -1,11 +1,11 @@
-//! What one manifest changes against another: a newer rollup against an older one, or two revisions
-//! of one.
+//! Differences between two manifests: a newer rollup and an older one, or two revisions of one.
 //!
-//! What is compared is what the manifests say and not how they say it. Each part of a manifest is
-//! taken apart into facts, and the facts of both sides are held against each other: where something
-//! stands, in which order a list names it and how a looked-up name is spelled is no fact. Only the
-//! order of the steps counts, and that of the packages that a step runs. `said` takes the parts
-//! apart, and leaves out no field of them, so that a new one does not compile until it is compared.
+//! The comparison is about what the manifests mean, not how they are written. Each part of a
+//! manifest is taken apart into facts, and the facts of both sides are compared: the position of an
+//! entry, the order of the names in a list and the spelling of a name that is looked up are not
+//! facts. Only the order of the steps counts, and that of the packages that a step runs. `said`
+//! takes the parts apart and leaves out no field of them, so that a new one does not compile until
+//! it is compared.
 
 mod facts;
 mod order;
@@ -21,25 +21,25 @@ use order::{Anchor, Move, anchor, moves};
 use super::{Action, Condition, Listed, Manifest, PayloadFile, Prerequisite, Step};
 use crate::names::Folded;
 
-/// One thing that another manifest says differently.
+/// One difference between two manifests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// The table that it belongs to.
+    /// Table that it belongs to.
     pub place: Place,
-    /// Which step, prerequisite or file, where the table has several.
+    /// Name of the step, prerequisite or file, if the table has several.
     pub of: Option<String>,
-    /// The key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or
+    /// Key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or
     /// `file` for a whole one.
     pub what: String,
-    /// What became of it.
+    /// Kind of the difference.
     pub kind: Kind,
-    /// What stood there; nothing where it was added.
+    /// Old value; `None` if it was added.
     pub old: Option<Value>,
-    /// What stands there; nothing where it was removed.
+    /// New value; `None` if it was removed.
     pub new: Option<Value>,
-    /// Its line in the old manifest, from 1.
+    /// Line in the old manifest, from 1.
     pub old_line: Option<u32>,
-    /// Its line in the new manifest, from 1.
+    /// Line in the new manifest, from 1.
     pub new_line: Option<u32>,
 }
 
@@ -59,7 +59,7 @@ pub enum Place {
     Payload,
 }
 
-/// What became of something.
+/// Kinds of differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -67,13 +67,13 @@ pub enum Kind {
     Added,
     /// Only the old manifest has it.
     Removed,
-    /// Both have it, and it is not the same.
+    /// Both have it, with different values.
     Changed,
-    /// It is the same, and its turn is another one.
+    /// Both have the same, at another place in the order.
     Moved,
 }
 
-/// What a manifest says somewhere.
+/// Value that a manifest states.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A text, a name, a day.
@@ -84,7 +84,7 @@ pub enum Value {
     Flag(bool),
     /// Several of them.
     List(Vec<Value>),
-    /// A whole step, prerequisite or row, or where something that moved stands: values by their
+    /// A whole step, prerequisite or row, or the position of something that moved: values by their
     /// keys.
     Whole(Vec<(String, Value)>),
 }
@@ -103,11 +103,11 @@ impl Serialize for Value {
     }
 }
 
-/// What `new` says otherwise than `old`, in the order of a manifest; nothing where both mean the
+/// Returns what `new` changes against `old`, in the order of a manifest; nothing if both mean the
 /// same.
 pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
-    // Places and the digest of the bytes are no facts: a manifest that was only reformatted is the
-    // same.
+    // Positions and the digest of the bytes are not facts: a manifest that was only reformatted is
+    // the same.
     let Manifest {
         rollup: old_rollup,
         prerequisites: asked,
@@ -139,7 +139,7 @@ struct Differences {
     found: Vec<Difference>,
 }
 
-/// A whole step, prerequisite or row of one side.
+/// Whole step, prerequisite or row of one side.
 struct Whole<'m> {
     place: Place,
     of: String,
@@ -149,7 +149,7 @@ struct Whole<'m> {
 }
 
 impl Whole<'_> {
-    /// A difference with neither side filled in.
+    /// Returns a difference with neither side filled in.
     fn difference(&self, kind: Kind) -> Difference {
         Difference {
             place: self.place,
@@ -165,7 +165,7 @@ impl Whole<'_> {
 }
 
 impl Differences {
-    /// What differs between two tables that are there on both sides.
+    /// Adds the differences between two tables that both sides have.
     fn facts(&mut self, place: Place, of: Option<&str>, old: &Facts<'_>, new: &Facts<'_>) {
         self.found
             .extend(between(old, new).into_iter().map(|(old, new)| {
@@ -207,8 +207,8 @@ impl Differences {
         });
     }
 
-    /// A prerequisite is known by what it asks about; for a product that several ask about, by the
-    /// role, too.
+    /// Compares the prerequisites. One is identified by what it asks about; if several ask about
+    /// one product, by the role, too.
     fn prerequisites(&mut self, old: &[Prerequisite], new: &[Prerequisite]) {
         let mut exactly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, one) in old.iter().enumerate().rev() {
@@ -242,8 +242,8 @@ impl Differences {
         }
     }
 
-    /// Steps are known by their ids. What is gone comes first, then everything in the order of the
-    /// new manifest.
+    /// Compares the steps, which are identified by their ids. Removed steps come first, then
+    /// everything in the order of the new manifest.
     fn steps(&mut self, old: &[Step], new: &[Step]) {
         let [was, is] = [old, new].map(|steps| {
             steps
@@ -299,7 +299,7 @@ impl Differences {
         });
     }
 
-    /// Packages are run in the order of the list.
+    /// Adds the packages that moved: they are run in the order of the list.
     fn moved_packages(&mut self, step: &str, old: &[Listed], new: &[Listed]) {
         let [was, is] = [old, new].map(|files| {
             files
@@ -329,7 +329,7 @@ impl Differences {
         }
     }
 
-    /// Rows are known by their names; what is gone comes first.
+    /// Compares the rows, which are identified by their names; removed rows come first.
     fn files(&mut self, old: &[PayloadFile], new: &[PayloadFile]) {
         let mut rows: BTreeMap<Folded, (usize, &PayloadFile)> = old
             .iter()
@@ -360,7 +360,7 @@ impl Differences {
     }
 }
 
-/// What a prerequisite asks about.
+/// Returns what a prerequisite asks about.
 fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Folded>) {
     match &prerequisite.condition {
         Condition::Product {
@@ -377,7 +377,7 @@ fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Fo
     }
 }
 
-/// Where a step stands, as an entry of what is told of it.
+/// Returns the position of a step, as an entry of its description.
 fn stands(anchor: Option<Anchor>, steps: &[Step]) -> Option<(String, Value)> {
     let (word, at) = anchor?.told();
     Some((word.to_owned(), Value::Text(steps[at].id.clone())))

@@ -1,10 +1,10 @@
-//! What moved in a list whose order counts, and where to.
+//! Moves within a list whose order counts.
 
 use std::collections::BTreeMap;
 
 use crate::names::Folded;
 
-/// Beside which entry of its list something stands, by that one's index.
+/// Position of an entry beside another one of its list, by that one's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     After(usize),
@@ -12,7 +12,7 @@ pub(super) enum Anchor {
 }
 
 impl Anchor {
-    /// In a word, and the index.
+    /// Returns the word for it, and the index.
     pub(super) fn told(self) -> (&'static str, usize) {
         match self {
             Anchor::After(at) => ("after", at),
@@ -21,21 +21,21 @@ impl Anchor {
     }
 }
 
-/// An entry that both lists have and whose turn is another one.
+/// Entry that both lists have, at another place in the order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Move {
-    /// Its index in the old list.
+    /// Index in the old list.
     pub(super) was: usize,
-    /// Its index in the new list.
+    /// Index in the new list.
     pub(super) is: usize,
-    /// Where it stood, beside an entry that did not move.
+    /// Old position, beside an entry that did not move.
     pub(super) behind: Anchor,
-    /// Where it stands, beside an entry that did not move.
+    /// New position, beside an entry that did not move.
     pub(super) ahead: Anchor,
 }
 
-/// Where an entry of a list stands: behind its neighbour, or before it at the head. Nowhere, if it
-/// is alone.
+/// Returns the position of an entry of a list: after the previous entry, or before the next one at
+/// the head; `None` if it is alone.
 pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
     match at.checked_sub(1) {
         Some(before) => Some(Anchor::After(before)),
@@ -43,8 +43,8 @@ pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
     }
 }
 
-/// As few moves as make the new order out of the old one, in the new order. No list has an entry
-/// twice.
+/// Returns the fewest moves that turn the old order into the new one, in the new order. No list has
+/// an entry twice.
 pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
     let places: BTreeMap<&Folded, usize> = old
         .iter()
@@ -67,7 +67,7 @@ pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
     }
     let (behind, ahead) = (anchors(&still_old), anchors(&still_new));
     let moved = pairs.iter().zip(&stays).filter(|(_, stays)| !**stays);
-    // Something always stays: one entry alone is in order.
+    // At least one entry always stays: one entry alone is in order.
     moved
         .filter_map(|(&(was, is), _)| {
             Some(Move {
@@ -80,7 +80,8 @@ pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
         .collect()
 }
 
-/// For every index the nearest entry before it that stands still, or else the nearest after it.
+/// Returns, for every index, the nearest entry before it that did not move, or else the nearest
+/// after it.
 fn anchors(still: &[bool]) -> Vec<Option<Anchor>> {
     let first = still.iter().position(|still| *still).map(Anchor::Before);
     let mut last = None;
@@ -94,7 +95,7 @@ fn anchors(still: &[bool]) -> Vec<Option<Anchor>> {
     anchors
 }
 
-/// Which of the pairs make up the longest run whose first halves rise, by patience sorting.
+/// Returns which of the pairs form the longest run whose first halves rise, by patience sorting.
 fn longest_rising(pairs: &[(usize, usize)]) -> Vec<bool> {
     let mut piles: Vec<usize> = Vec::new();
     let mut below: Vec<Option<usize>> = Vec::with_capacity(pairs.len());

@@ -1,5 +1,5 @@
-//! What each part of a manifest says. Every struct is taken apart without `..`: a field that is new
-//! to the language has to find its place here before anything compiles.
+//! Facts of each part of a manifest. Every struct is taken apart without `..`: a field that is new
+//! to the language needs a place here before anything compiles.
 
 use super::facts::{Facts, Weighed};
 use super::{Place, Value, Whole};
@@ -9,7 +9,7 @@ use crate::manifest::{
 };
 use crate::names::{RelPath, same_name};
 
-/// What `[rollup]` says, and what `[article]` does.
+/// Returns the facts of `[rollup]`, and those of `[article]`.
 pub(super) fn rollup(rollup: &Rollup) -> (Facts<'_>, Facts<'_>) {
     let Rollup {
         kb,
@@ -52,7 +52,7 @@ pub(super) fn rollup(rollup: &Rollup) -> (Facts<'_>, Facts<'_>) {
     (facts, article)
 }
 
-/// What a prerequisite asks.
+/// Returns the facts of a prerequisite.
 pub(super) fn prerequisite(prerequisite: &Prerequisite) -> Facts<'_> {
     let Prerequisite { line, condition } = prerequisite;
     let mut facts = Facts::on_line(*line);
@@ -80,7 +80,7 @@ pub(super) fn prerequisite(prerequisite: &Prerequisite) -> Facts<'_> {
     facts
 }
 
-/// What to call a prerequisite.
+/// Returns the name that a prerequisite is shown with.
 pub(super) fn subject(prerequisite: &Prerequisite) -> &str {
     match &prerequisite.condition {
         Condition::Product {
@@ -106,9 +106,9 @@ pub(super) fn whole_prerequisite(one: &Prerequisite) -> Whole<'_> {
     }
 }
 
-/// What a step does, to what, and what it says to people.
+/// Returns the facts of a step: its action, its targets and its texts for people.
 pub(super) fn step(step: &Step) -> Facts<'_> {
-    // The id is what the two sides are matched by; its case does not count.
+    // The two sides are matched by id, whose case does not count.
     let Step {
         id,
         title,
@@ -134,8 +134,8 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
         Action::Copy { files, to } => {
             match files {
                 CopyFiles::Named(files) => facts.names("files", None, files, Weighed::Exactly),
-                // What it comes to counts as if it were listed, since it changes with the table and
-                // the other steps.
+                // The resolved names count as if they were listed, since they change with the table
+                // and the other steps.
                 CopyFiles::Others { names, line } => {
                     facts.says("others", Some(true), Weighed::Exactly);
                     names.iter().for_each(|name| {
@@ -146,7 +146,7 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
             match to {
                 CopyTarget::Share => facts.says("to", Some("share"), Weighed::Exactly),
                 CopyTarget::Servers { on, folder } => {
-                    // A new folder gets the spelling that stands here.
+                    // A new directory gets the spelling that is given here.
                     facts.says(
                         "to",
                         Some(folder.as_ref().map_or(".", RelPath::as_str)),
@@ -207,7 +207,8 @@ pub(super) fn whole_step(one: &Step) -> Whole<'_> {
     }
 }
 
-/// Members of a batch are done in the order of the deployment, so the order here does not count.
+/// Adds the facts of a selection. Members of a batch are done in the order of the deployment, so
+/// the order here does not count.
 fn selected<'m>(facts: &mut Facts<'m>, selection: &'m Selection) {
     let Selection {
         items,
@@ -230,7 +231,7 @@ fn servers(facts: &mut Facts<'_>, on: Option<&Servers>) {
     }
 }
 
-/// What a row of the file table says, with its pin.
+/// Returns the facts of a row of the file table, with its pin.
 pub(super) fn file(row: &PayloadFile) -> Facts<'_> {
     let PayloadFile {
         name,
@@ -248,7 +249,7 @@ pub(super) fn file(row: &PayloadFile) -> Facts<'_> {
     facts.says("name", Some(name.as_str()), Weighed::Exactly);
     facts.says("size", *size, Weighed::Exactly);
     facts.says("modified", modified.map(moment), Weighed::Exactly);
-    // Left out, it is this one.
+    // `x86` is the default.
     facts.holds(
         "platform",
         platform.as_deref().unwrap_or("x86"),
@@ -275,7 +276,7 @@ pub(super) fn whole_file(row: &PayloadFile) -> Whole<'_> {
     }
 }
 
-/// A moment as a manifest has it.
+/// Returns a moment as a manifest has it.
 fn moment(seconds: i64) -> Value {
     Value::Text(
         jiff::Timestamp::from_second(seconds)

@@ -1,4 +1,4 @@
-//! What counts as a difference, and what does not.
+//! Tests of which changes count as a difference, and which do not.
 
 use super::*;
 use crate::document::{Findings, Look, Source};
@@ -15,12 +15,12 @@ fn manifest(text: &str) -> Manifest {
     manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
 }
 
-/// A step that only a person can do, which is as good as any other.
+/// Returns a manual step, which is as good as any other.
 fn by_hand(id: &str) -> String {
     format!("[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"do {id}\"\n")
 }
 
-/// Every difference in a line.
+/// Returns every difference, each in one line.
 #[track_caller]
 fn told(old: &str, new: &str) -> Vec<String> {
     let (old, new) = (manifest(old), manifest(new));
@@ -49,7 +49,7 @@ fn told(old: &str, new: &str) -> Vec<String> {
     compare(&old, &new).into_iter().map(line).collect()
 }
 
-/// The differences between manifests that have the same head.
+/// Returns the differences between manifests that have the same head.
 #[track_caller]
 fn told_below(old: &str, new: &str) -> Vec<String> {
     told(&format!("{HEAD}{old}"), &format!("{HEAD}{new}"))

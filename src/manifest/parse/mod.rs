@@ -1,4 +1,4 @@
-//! Reading a manifest into a draft, key by key, and then through all checks.
+//! Reading of a manifest into a draft, key by key, and then through all checks.
 
 mod shapes;
 mod step;
@@ -20,20 +20,19 @@ use crate::document::{
 };
 use crate::names::{Folded, Kb, Version};
 
-/// What is checked beyond the language itself.
+/// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Checks<'d> {
     /// The deployment whose names the manifest should use.
     pub deployment: Option<&'d Description>,
 }
 
-/// Reads and checks a manifest by itself. Nothing comes back if there was an error.
+/// Reads and checks a manifest by itself. Returns `None` if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Manifest> {
     parse_with(source, &Checks::default(), findings)
 }
 
-/// Reads a manifest and checks it as far as the caller can. Nothing comes back if there was an
-/// error.
+/// Reads a manifest and checks it as far as the caller can. Returns `None` if there was an error.
 pub fn parse_with(
     source: &Source,
     checks: &Checks<'_>,
@@ -45,7 +44,7 @@ pub fn parse_with(
     }
 }
 
-/// How much of a manifest can be used.
+/// Part of a manifest that can be used.
 #[derive(Debug)]
 pub enum Read {
     /// All of it: it has no errors.
@@ -56,8 +55,7 @@ pub enum Read {
     Nothing,
 }
 
-/// Reads a manifest and checks it as far as the caller can; what could be read comes back in any
-/// case.
+/// Reads a manifest and checks it as far as the caller can; returns what could be read in any case.
 pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Read {
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
@@ -80,7 +78,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
             .finish(source)
             .map_or(Read::Nothing, |manifest| Read::Whole(Box::new(manifest)));
     }
-    // Of a broken text nobody can tell which rows are there.
+    // If the text is broken, it is unknown which rows are there.
     if whole {
         Read::Part(draft.file_table(source))
     } else {
@@ -88,7 +86,7 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
     }
 }
 
-/// Only the identity and relations of a manifest, whatever else is wrong with it.
+/// Reads only the identity and relations of a manifest, whatever else is wrong with it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
     let rollup = read(
         source,
@@ -246,7 +244,7 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     rollup.url = Some(url.value);
 }
 
-/// Days are written so that their texts sort as they do.
+/// Reports a review before the release. Days are written so that their texts sort as they do.
 fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
         && reviewed.value < released.value
@@ -262,7 +260,8 @@ fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     }
 }
 
-/// The article that an address names by its number, as in `…/kb/952076/` or `…/help/952076`.
+/// Returns the article that an address names by its number, as in `…/kb/952076/` or
+/// `…/help/952076`.
 fn article_of(url: &str) -> Option<Kb> {
     let mut parts = url
         .split('/')
@@ -344,7 +343,7 @@ fn condition(
     }
 }
 
-/// Ids are typed on the command line, so they need no quotes there.
+/// Checks an id. Ids are typed on the command line, so they must need no quotes there.
 fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.value.starts_with('-') || !id.value.chars().all(plain) {
@@ -380,7 +379,7 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// What a prerequisite asks about: a product on a role, an item, or what a person confirms.
+/// Subject of a prerequisite: a product on a role, an item, or a question that a person answers.
 type Asked = (&'static str, Folded, Option<Folded>);
 
 fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BTreeSet<Asked>) {
@@ -411,7 +410,7 @@ fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BT
         .help("keep the stricter one");
 }
 
-/// A key that the others call for, and that is not there.
+/// Reports a key that the others require and that is missing.
 fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
     match *rule {
         Rule::Needs(key, line) if !table.has(key) => reader.missing(table, key, line),
@@ -429,7 +428,7 @@ fn duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
         .help("case does not count; remove or rename one");
 }
 
-/// Where the keys that a table has stand.
+/// Returns the places of the keys that a table has.
 fn key_spans(
     table: &Table<'_>,
     shape: &'static Shape,

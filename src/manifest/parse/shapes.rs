@@ -1,7 +1,7 @@
-//! The manifest's language: every table, every key, and what each of them says.
+//! The manifest's language: every table and every key, with its meaning.
 //!
-//! The reader and the JSON Schema of `rollup schema manifest` both come from here. What holds
-//! between places, such as a file that has no row in the table, is for the checks.
+//! The reader and the JSON Schema of `rollup schema manifest` both come from here. Rules between
+//! places, such as a file that has no row in the table, belong to the checks.
 
 use crate::document::{Case, Cases, Form, Key, Kind, List, Rule, Shape, TOP};
 

@@ -1,4 +1,4 @@
-//! Reading the steps: what they do, and to what.
+//! Reading of the steps: their actions and targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,8 +51,8 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     draft
 }
 
-/// What may stand in the step and could not be read. A fault in any other key bears upon nothing
-/// here.
+/// Returns the parts that the step may have but that could not be read. An error in any other key
+/// affects nothing here.
 fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: bool) -> Torn {
     let unclear = is_unclear(table);
     let lost = |key, is_there: bool| unclear || (table.has(key) && !is_there);
@@ -75,8 +75,8 @@ fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: b
     }
 }
 
-/// What of a step stands under a misspelled key or in another table, which is known once all tables
-/// are read.
+/// Marks the parts of a step that are under a misspelled key or in another table, which is known
+/// once all tables are read.
 pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
     let astray = |keys: &[&str]| {
         keys.iter()
@@ -95,7 +95,7 @@ pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
     step.torn.undo |= undo;
 }
 
-/// Whether it has a key that means nothing and is near to none: it may be meant for any.
+/// Returns whether it has an unknown key that resembles no known one: it may be meant for any.
 fn is_unclear(table: &Table<'_>) -> bool {
     let near = |key: &str| nearest(key, STEP.named().iter().map(|key| key.name));
     table
@@ -104,7 +104,7 @@ fn is_unclear(table: &Table<'_>) -> bool {
         .any(|key| !STEP.takes(key.value) && near(key.value).is_none())
 }
 
-/// The action, and a finding for each key that it does not have.
+/// Returns the action, and reports each key that the action does not have.
 fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     let action = reader.text(table, "action")?;
     let actions = || STEP.cases().iter().map(|case| case.name);
@@ -152,7 +152,7 @@ fn verb(action: &str) -> Option<Verb> {
     })
 }
 
-/// What an action cannot do without, and what it cannot have together.
+/// Checks the keys that an action requires, and those that exclude each other.
 fn obey(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Rule) {
     match *rule {
         Rule::Needs(..) | Rule::With(..) => needs(reader, table, rule),
@@ -164,7 +164,7 @@ fn obey(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Ru
                 .for_each(|other| exclusive(reader, table, key, other));
         }
         Rule::Packages(_) => packages_only(reader, draft),
-        // It was told where the place was read.
+        // It was reported when the place was read.
         Rule::Place(..) => {}
     }
 }
@@ -218,7 +218,7 @@ fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
     }
 }
 
-/// The lists of items by their groups, and whether anything of them could not be read.
+/// Returns the lists of items by their groups, and whether any part of them could not be read.
 fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
     let Some(groups) = reader.table(table, "items") else {
         return (Vec::new(), table.has("items"));
@@ -250,7 +250,7 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
     (found, torn)
 }
 
-/// Whole groups, by paths that can be walked, and whether any of them could not be read.
+/// Returns the whole groups, by valid paths, and whether any of them could not be read.
 fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, bool) {
     let before = reader.findings.errors();
     let mut groups = reader.texts_or_none(table, "groups");
@@ -264,7 +264,7 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
     (groups, torn)
 }
 
-/// Tells what a list repeats.
+/// Reports the names that a list repeats.
 fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
     let mut seen = BTreeSet::new();
     for text in texts {

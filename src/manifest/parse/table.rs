@@ -1,4 +1,4 @@
-//! Reading the payload: the file table and its pins.
+//! Reading of the payload: the file table and its pins.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -62,9 +62,9 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     })
 }
 
-/// A moment in UTC, to the minute, in seconds since 1970.
+/// Reads a moment in UTC, to the minute, in seconds since 1970.
 fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
-    // Not as it would be written anew: `-00:00` is not `+00:00`.
+    // Quote the source, not the parsed value written again: `-00:00` is not `+00:00`.
     let raw = reader
         .source
         .text()
@@ -85,7 +85,8 @@ fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64
                             span: time.span.clone(),
                         });
                     }
-                    // TOML has checked the day; what is left is too far away.
+                    // TOML has checked the day; the only other error is a time that is too far
+                    // away.
                     Err(_) => {
                         let message =
                             format!("`modified` is {raw}, later than any time that is taken");

@@ -1,4 +1,4 @@
-//! What a manifest says, and what is said about one.
+//! Tests of what a manifest means, and of the findings about one.
 
 use super::*;
 use crate::deployment::description;
@@ -50,7 +50,7 @@ fn codes(found: &[String], without: &str) -> Vec<String> {
         .collect()
 }
 
-/// The manifest before anybody pinned its files.
+/// Returns the manifest before its files were pinned.
 fn unsealed() -> &'static str {
     KB952076
         .split("[payload.sha256]")
@@ -139,7 +139,7 @@ fn kb952076_is_read_as_it_was_written() {
     assert!(manifest.files.iter().all(|row| row.sha256.is_some()));
 }
 
-/// A manifest with nothing to say about it, and more below; lines of `rest` count from 8.
+/// Returns the findings about a correct manifest followed by `rest`, whose lines count from 8.
 fn with(rest: &str) -> Vec<String> {
     let text = format!(
         "schema = 1\n[rollup]\nkb = \"952076\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\"]\n\n{rest}"

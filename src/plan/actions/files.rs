@@ -63,7 +63,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Plans the copy of one payload file to one place, and returns what stands there afterwards.
+    /// Plans the copy of one payload file to one place, and returns what is there afterwards.
     pub(super) fn copy_file(
         &mut self,
         name: &str,

@@ -27,7 +27,7 @@ impl Planner<'_> {
         draft: &mut Draft,
     ) {
         let mut targets = self.resolver.instances(step, selection, false);
-        // Reversed is the order of the items, not that of the servers of one item.
+        // Only the order of the items is reversed, not that of the servers of one item.
         targets.sort_by_key(|target| {
             (
                 Reverse(self.resolver.rank(target.instance.item)),
@@ -154,8 +154,8 @@ impl Planner<'_> {
                     return draft.idle(shown, "it is installed, and this run did not remove it");
                 }
                 false if self.options.include_missing == IncludeMissing::No => {
-                    // A run that was closed as it stood may have removed it, and nobody put it
-                    // back.
+                    // A run that was closed in the state it was in may have removed it, and it was
+                    // not installed again since.
                     if let Some(kb) = self.item_now(target.instance).and_then(|record| record.kb) {
                         self.warnings.push(format!(
                             "{shown} is not installed: {kb} removed it, and it stays out; `--include-missing` takes it in"
@@ -184,7 +184,7 @@ impl Planner<'_> {
                 format!("`{shown}` needs the installer `{installer}`, which is not in the share at this step"),
                 Some("put it into the share, or let a `copy` step bring it"),
             ),
-            // A file of the payload that cannot be used was told when the payload was compared.
+            // A file of the payload that cannot be used was reported when the payload was compared.
             Package::Unusable(_) if self.share.contains_key(&installer.folded()) => {}
             Package::Unusable(why) => {
                 let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
@@ -206,8 +206,8 @@ impl Planner<'_> {
                 }
             }
         }
-        // Where the install is refused, what requires the item would only be told as well, and by a
-        // reason that hides the first one.
+        // A refused install leaves a placeholder: otherwise what requires the item would be
+        // reported, too, by a reason that hides the first one.
         if !self.installed_now(target.instance) {
             self.come_back(at, target.instance, placeholder(product, installer));
         }
@@ -255,7 +255,7 @@ impl Planner<'_> {
     }
 }
 
-/// Stands for the record of an installer that nobody has seen; never written.
+/// Returns a placeholder for the record of an installer whose contents are unknown; never written.
 pub(super) fn placeholder(product: &str, installer: &FileName) -> ItemRecord {
     let unknown = Installed {
         product: product.to_owned(),

@@ -1,4 +1,4 @@
-//! What each action comes to: one function per action, each leaving puts for the swaps of its step.
+//! Operations of each action: one function per action, each leaving puts for the swaps of its step.
 
 mod files;
 mod items;
@@ -22,7 +22,7 @@ pub(super) use sides::{item_side, procedure_side, seen_item};
 
 use crate::plan::{Gate, Idle, NewEntry, Operation, OperationKind, PlannedStep, Side, SourceAt};
 
-/// What a step came to while its puts are still open: an operation knows its put, not yet its swap.
+/// Result of a step while its puts are still open: an operation knows its put, not yet its swap.
 #[derive(Default)]
 struct Draft {
     operations: Vec<(Operation, usize)>,
@@ -31,7 +31,7 @@ struct Draft {
     gate: Option<Gate>,
 }
 
-/// Where an operation happens, as people name it.
+/// Place of an operation, as people name it.
 struct Place {
     target: String,
     server: Option<String>,
@@ -176,8 +176,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Takes over the folder of an instance or program into the world, and says what of it is the
-    /// operator's.
+    /// Loads the directory of an instance or program into the world, and returns what of it is
+    /// unmanaged.
     fn folder_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
         self.inspect(live, Kind::Folder);
         let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
@@ -188,14 +188,15 @@ impl Planner<'_> {
                 .flat_map(|i| i.files.keys())
                 .map(|file| in_files(live, file).folded()),
         );
-        // What this run itself put there is not on disk yet.
+        // Objects that this run itself put there are not on disk yet.
         if self.world.load(live, &ours) {
             self.warn_of_drift(live, record);
         }
         self.world.kept(live)
     }
 
-    /// Files of ours that are changed or missing are told; they stay with what is set aside.
+    /// Warns about managed files that are changed or missing; they stay with the old object, which
+    /// the run keeps.
     fn warn_of_drift(&mut self, live: &RelPath, record: Option<&ItemRecord>) {
         let Some(installed) = record.and_then(|record| record.installed.as_ref()) else {
             return;
@@ -223,7 +224,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Gives the new object the spelling and the operator's folders of the one it replaces.
+    /// Gives the new object the spelling and the unmanaged directories of the one it replaces.
     fn take_along(&mut self, new: &mut Vec<NewEntry>, live: &RelPath, kept: &Kept) {
         let old = self.world.object(live);
         if let Err((ours, his)) = respell(new, &old, kept) {
@@ -237,7 +238,7 @@ impl Planner<'_> {
         }
     }
 
-    /// A payload file as a source, in the table's spelling.
+    /// Returns a payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
         let row = *self.rows.get(&Folded::of(name))?;
         let facts = self

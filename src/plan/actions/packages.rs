@@ -1,4 +1,4 @@
-//! What an installer lays down in a folder, for an item or outside the console.
+//! Files that an installer brings to a directory, for an item or outside the console.
 
 use std::collections::BTreeSet;
 
@@ -16,8 +16,8 @@ use crate::plan::swaps::text_entry;
 use crate::plan::{Member, NewEntry, NewWhat, OperationKind, Origin, Side, SourceAt};
 
 impl Planner<'_> {
-    /// Plans what an installer lays down in a folder, and returns the record it leaves; `None`
-    /// where nothing is to be done, or it is refused.
+    /// Plans the files that an installer brings to a directory, and returns the record it leaves;
+    /// `None` if there is nothing to do, or if it is refused.
     pub(super) fn lay_down(
         &mut self,
         place: Place,
@@ -126,7 +126,7 @@ impl Planner<'_> {
         true
     }
 
-    /// Takes an installer in as a source, together with the cabinets that must lie beside it.
+    /// Adds an installer as a source, together with the cabinets that must be beside it.
     pub(super) fn installer_source(
         &mut self,
         shared: &Shared,
@@ -158,8 +158,8 @@ impl Planner<'_> {
         Some(source)
     }
 
-    /// A cabinet as it lies beside an installer: in the share at this step, or, for what is run
-    /// from the payload, in the payload.
+    /// Returns a cabinet that belongs beside an installer: from the share at this step or, for what
+    /// is run from the payload, from the payload.
     pub(super) fn cabinet(
         &self,
         cabinet: &ExternalCabinet,
@@ -271,14 +271,14 @@ impl Planner<'_> {
     }
 }
 
-/// An installer about to be laid down.
+/// Installer that is about to be installed from.
 pub(super) struct Coming<'a> {
     pub(super) contents: &'a Contents,
     pub(super) shared: Shared,
     pub(super) installer: &'a FileName,
-    /// What was installed there before the run.
+    /// Installation that was there before the run.
     pub(super) before: Option<&'a Installed>,
-    /// What stands there at this step.
+    /// Record that is there at this step.
     pub(super) record: Option<ItemRecord>,
     pub(super) shown: String,
 }
@@ -317,7 +317,7 @@ pub(super) fn installed_from(
     }
 }
 
-/// The folders and files of an installer below an instance's folder.
+/// Returns the directories and files of an installer below an instance's directory.
 pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> Vec<NewEntry> {
     let mut folders: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
@@ -337,7 +337,7 @@ pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> V
             },
         });
     }
-    // An installed item has a folder for its files, even where its package brings none.
+    // An installed item has a directory for its files, even if its package brings none.
     folders.insert(live.with(&path("files")));
     new.extend(folders.into_iter().map(|path| NewEntry {
         path,

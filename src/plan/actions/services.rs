@@ -63,8 +63,9 @@ impl Planner<'_> {
     }
 }
 
-/// The changes of a service's file. A restart is two, one where the service was stopped, and one
-/// where the file's folder is still to be made: what a step puts below a new folder is one object.
+/// Returns the changes of a service's file. A restart takes two; only one if the service was
+/// stopped, or if the file's directory must still be made: what a step puts below a new directory
+/// is one object.
 pub(super) fn service_changes(
     verb: ServiceVerb,
     now: ServiceRecord,

@@ -1,4 +1,4 @@
-//! What a dead process left, and what has to stand when it is recovered.
+//! State that a dead process left, and the tree that is expected after its recovery.
 
 use std::path::Path;
 
@@ -8,21 +8,22 @@ use crate::journal::{Answer, Outcome, Run, RunState, runs};
 use crate::plan::{Plan, PlannedStep};
 use crate::run::standing;
 
-/// What a dead process left, as its journal says.
+/// State that a dead process left, according to its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Left {
     /// No run, or one that died staging.
     NotBegun,
-    /// A run that is staged whole.
+    /// A run that is completely staged.
     Staged,
-    /// A run that is due in some direction; with a step behind which there is no way back.
+    /// A run that is unfinished in some direction; with the last step done that cannot be rolled
+    /// back.
     Begun { no_return: Option<String> },
-    /// A run at rest: only the end of the process was left to come.
+    /// A closed run: only the end of the process was missing.
     Closed(Outcome),
 }
 
 impl Left {
-    /// Reads it; where it cannot be read, the error tells why.
+    /// Reads the state; if that is not possible, the error has the reason.
     pub(super) fn on(deployment: &Path, plan: &Plan) -> Result<Self, String> {
         let runs = read(deployment)?;
         let Some(run) = runs.last() else {
@@ -50,7 +51,7 @@ impl Left {
         })
     }
 
-    /// The tree that has to stand after a recovery.
+    /// Returns the tree that is expected after a recovery.
     pub(super) fn due(&self, way: Way) -> Due {
         match (self, way) {
             (Left::NotBegun, _)
@@ -69,7 +70,7 @@ impl Left {
     }
 }
 
-/// What has to stand after a recovery.
+/// Tree that is expected after a recovery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Due {
     /// The tree before the rollup.
@@ -80,7 +81,7 @@ pub(super) enum Due {
     AfterStoppingBehind(String),
 }
 
-/// That no run is open any more; else the error names the one that is.
+/// Checks that no run is open any more; else the error names the one that is.
 pub(super) fn at_rest(deployment: &Path) -> Result<(), String> {
     match read(deployment)?.iter().find(|run| run.is_open()) {
         None => Ok(()),

@@ -1,17 +1,18 @@
-//! Killing a real process at every change of the disk, and taking what it leaves both ways.
+//! Crash rehearsal: kills a real process at every change of the disk, and recovers in both
+//! directions.
 //!
 //! A *point* is one change of the disk that a command is about to make. At each one the command is
-//! killed twice, on a copy of the deployment each time; what it leaves is taken to its end by
-//! `resume` once, and back by `undo` once. Then the whole tree has to be the one before the rollup,
-//! or the one after it: nothing in between, nothing too much. Points are counted up until the
-//! command outlives its number.
+//! killed twice, on a copy of the deployment each time; `resume` finishes what the first kill
+//! leaves, and `undo` rolls back what the second one leaves. Then the whole tree has to be the one
+//! before the rollup, or the one after it: nothing in between, nothing too much. Points are counted
+//! up until the command outlives its number.
 //!
-//! | killed | on |
+//! | killed | after |
 //! | --- | --- |
-//! | `apply` | a deployment in its state before |
-//! | `resume` | what `apply` leaves when it dies as soon as its commit has begun: all of it is still to do |
-//! | `undo` | what `apply` leaves when it dies right before it would close its run: all of it has to go back |
-//! | `undo last` | what `apply` leaves when nothing disturbs it; left out where a step cannot be taken back |
+//! | `apply` | nothing: the deployment is in its state before |
+//! | `resume` | an `apply` that died as soon as its commit began: all of it is still to do |
+//! | `undo` | an `apply` that died right before closing its run: all of it has to be rolled back |
+//! | `undo last` | an undisturbed `apply`; left out if a step cannot be rolled back |
 
 mod left;
 mod report;
@@ -32,46 +33,47 @@ use worker::Worker;
 
 pub use report::{Failing, Place, Report, Row, Stood, Way};
 
-/// More copies of a deployment than this at once take more room than they save time.
+/// Limit of workers: more copies of a deployment at once take more room than they save time.
 const MOST_WORKERS: usize = 4;
 
-/// The directory of the first copy that did not recover.
+/// Directory of the first copy that did not recover.
 pub(super) const FIRST_FAILURE: &str = "first-failure";
-/// The file in it that says what was done there.
+/// File in it that records what was done there.
 pub(super) const WHAT_HAPPENED: &str = "what-happened.txt";
-/// The deployment that the copies of a scene are made from.
+/// Deployment from which the copies of a scene are made.
 pub(super) const SCENE: &str = "scene";
 
-/// The names of all directories that are made beside a deployment.
+/// Returns the names of all directories that are made beside a deployment.
 pub(super) fn copies() -> impl Iterator<Item = String> {
     let workers = (1..=MOST_WORKERS).map(worker::name);
     workers.chain([SCENE, FIRST_FAILURE].map(str::to_owned))
 }
 
-/// What is killed everywhere.
+/// Subject of a crash rehearsal, and its callbacks.
 #[derive(Clone, Copy)]
 pub struct Crashes<'a> {
-    /// The program that is started, again and again.
+    /// Program that is started for each command.
     pub program: &'a Program,
-    /// The deployment in its state before; it is only copied.
+    /// Deployment in its state before; it is only copied.
     pub deployment: &'a Path,
-    /// Where the copies are made.
+    /// Directory in which the copies are made.
     pub folder: &'a Path,
-    /// What `apply` will do.
+    /// Plan of `apply`.
     pub plan: &'a Plan,
-    /// Hears how far it is, from several threads.
+    /// Callback for the progress, called from several threads.
     pub tell: &'a (dyn Fn(&News<'_>) + Sync),
-    /// Asked before each point whether to stop.
+    /// Callback that is asked before each point whether to stop.
     pub is_stopped: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl Crashes<'_> {
-    /// Where the deployment stands that the copies of a scene are made from.
+    /// Returns the path of the deployment from which the copies of a scene are made.
     fn scene(&self) -> PathBuf {
         self.folder.join(SCENE)
     }
 
-    /// The last step that nobody can take back, if there is one: behind it nothing goes back.
+    /// Returns the last step that cannot be rolled back, if there is one: no run can go back past
+    /// it.
     fn no_return(&self) -> Option<&str> {
         let fixed =
             |step: &&PlannedStep| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
@@ -84,64 +86,64 @@ impl Crashes<'_> {
     }
 }
 
-/// What a rehearsal of crashes tells while it is at work.
+/// Progress of a crash rehearsal.
 #[derive(Debug)]
 pub enum News<'a> {
-    /// A command will be killed at each of so many points.
+    /// A command will be killed at each of its points.
     Begun {
-        /// Which command.
+        /// Command that is killed.
         verb: Verb,
-        /// How many changes of the disk it makes.
+        /// Number of changes of the disk that it makes.
         points: u64,
     },
-    /// One point was tried, both ways.
+    /// One point was tried, in both directions.
     Tried,
     /// All points of one kind were tried.
     Row(&'a Row),
 }
 
-/// Why the points were not tried, or not all of them.
+/// Reason why the points were not tried, or not all of them.
 #[derive(Debug, thiserror::Error)]
 pub enum CrashError {
     /// The lab could not be made.
     #[error(transparent)]
     Lab(#[from] LabError),
-    /// A command fails though nothing disturbs it.
+    /// A command fails although nothing disturbs it.
     #[error("`{line}` {ending}{}", .reasons.iter().map(|reason| format!(": {reason}")).collect::<String>())]
     FailsByItself {
-        /// The command.
+        /// Command line.
         line: String,
-        /// How it ended.
+        /// Description of how it ended.
         ending: String,
-        /// What it said.
+        /// Errors that it printed.
         reasons: Vec<String>,
     },
-    /// A command ends well, and leaves something else than it should.
+    /// A command succeeds, and leaves another tree than it should.
     #[error("`{line}` was not disturbed, and then {}", .wrong.join("; "))]
     Elsewhere {
-        /// The command.
+        /// Command line.
         line: String,
-        /// What is wrong.
+        /// Differences from the expected tree.
         wrong: Vec<String>,
     },
-    /// The points cannot be told apart by their number.
+    /// The number of changes varies, so that a number does not identify a point.
     #[error("`{verb}` made {told} changes of the disk once, and {found} another time")]
     Uneven {
-        /// The command.
+        /// Command that was killed.
         verb: Verb,
-        /// At first.
+        /// Number of changes when nothing disturbed it.
         told: u64,
-        /// When it was killed at every one of them.
+        /// Number of changes when it was killed at every one of them.
         found: u64,
     },
 }
 
-/// Kills at every point, and recovers both ways.
+/// Kills at every point, and recovers in both directions.
 ///
 /// # Errors
 ///
-/// What kept the points from being tried; the copies are removed all the same. A point that does
-/// not recover is not an error; it is in the report.
+/// Returns what kept the points from being tried; the copies are removed all the same. A point that
+/// does not recover is not an error; it is in the report.
 pub fn crash_everywhere(crashes: Crashes<'_>) -> Result<Report, CrashError> {
     let before = Picture::of(crashes.deployment)?;
     let count = thread::available_parallelism()

@@ -1,14 +1,14 @@
-//! The table: what was killed where, and what stood afterwards.
+//! Table of the points at which a command was killed, and of the trees after the recoveries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Where a process was killed.
+/// Place at which a process was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// In `apply`, before its commit began.
     Staging,
-    /// In `apply`, from there on.
+    /// In `apply`, after its commit began.
     Commit,
     /// In `resume`.
     Resume,
@@ -27,22 +27,22 @@ pub enum Way {
     Back,
 }
 
-/// The points of one kind, and what stood after their recoveries.
+/// Points of one kind, and the trees after their recoveries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Where the process was killed.
+    /// Place at which the process was killed.
     pub place: Place,
-    /// At how many points.
+    /// Number of points.
     pub points: u64,
-    /// What stood after `resume`.
+    /// Trees after `resume`.
     pub resumed: Stood,
-    /// What stood after `undo`.
+    /// Trees after `undo`.
     pub undone: Stood,
-    /// How many points did not recover.
+    /// Number of points that did not recover.
     pub failing: u64,
 }
 
-/// How often which tree stood after a recovery.
+/// Number of recoveries that resulted in each tree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stood {
     /// Exactly the one before the rollup.
@@ -54,41 +54,41 @@ pub struct Stood {
 /// A point that did not recover.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failing {
-    /// Where the process was killed.
+    /// Place at which the process was killed.
     pub place: Place,
-    /// Right before which of its changes, counted from 1.
+    /// Number of the change right before which it was killed, counted from 1.
     pub point: u64,
-    /// How it was to be recovered.
+    /// Recovery that was tried.
     pub way: Way,
-    /// What is wrong.
+    /// Everything that is wrong.
     pub wrong: Vec<String>,
 }
 
-/// What came of it.
+/// Result of a crash rehearsal.
 #[derive(Debug)]
 pub struct Report {
-    /// By place.
+    /// Rows by place.
     pub rows: Vec<Row>,
     /// Every point that did not recover, in order.
     pub failing: Vec<Failing>,
-    /// The folder of the first of them to be found.
+    /// Directory of the first of them to be found.
     pub kept: Option<PathBuf>,
-    /// Steps that nobody can take back, with the number of points at which `undo` therefore stopped
-    /// behind one of them, and `resume` went on from there.
+    /// Steps that cannot be rolled back, with the number of points at which `undo` therefore
+    /// stopped behind one of them, and `resume` went on from there.
     pub stopped_behind: BTreeMap<String, u64>,
-    /// A step that nobody can take back, so that no finished run was undone.
+    /// Step that cannot be rolled back, because of which no finished run was undone.
     pub no_return: Option<String>,
-    /// How many files and folders were compared each time.
+    /// Number of files and directories that were compared each time.
     pub entries: usize,
 }
 
 impl Report {
-    /// How many points there were.
+    /// Returns the number of points.
     pub fn points(&self) -> u64 {
         self.rows.iter().map(|row| row.points).sum()
     }
 
-    /// How many of them recover both ways.
+    /// Returns the number of points that recover in both directions.
     pub fn recovering(&self) -> u64 {
         self.points() - self.rows.iter().map(|row| row.failing).sum::<u64>()
     }

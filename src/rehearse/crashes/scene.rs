@@ -1,11 +1,11 @@
-//! What stands when the command is started that will be killed.
+//! Scenes: the states in which a command is started that will be killed.
 
 use super::super::Verb;
 use super::super::child::Fate;
 use super::left::Left;
 use super::report::Place;
 
-/// What stands on the copy when the command is started that will be killed.
+/// State of the copy when the command that will be killed is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scene {
     /// The state before, and no run; `apply` is killed.
@@ -14,12 +14,12 @@ pub(super) enum Scene {
     CommitBegun(u64),
     /// `apply` died at this point, with its run still open; `undo` is killed.
     AlmostClosed(u64),
-    /// `apply` came to its end; the undo of the finished run is killed.
+    /// `apply` finished; the undo of the finished run is killed.
     Finished,
 }
 
 impl Scene {
-    /// The command that is killed.
+    /// Returns the command that is killed.
     pub(super) fn verb(self) -> Verb {
         match self {
             Scene::Before => Verb::Apply,
@@ -29,7 +29,7 @@ impl Scene {
         }
     }
 
-    /// What became of an `apply` before it.
+    /// Returns the fate of the `apply` before it, if there is one.
     pub(super) fn earlier_apply(self) -> Option<Fate> {
         match self {
             Scene::Before => None,
@@ -38,7 +38,7 @@ impl Scene {
         }
     }
 
-    /// The row of a point, by what was left there.
+    /// Returns the row of a point, by what was left there.
     pub(super) fn place(self, left: Option<&Left>) -> Place {
         match (self, left) {
             (Scene::Before, Some(Left::NotBegun | Left::Staged)) => Place::Staging,
@@ -49,7 +49,7 @@ impl Scene {
         }
     }
 
-    /// Its rows.
+    /// Returns the rows of its points.
     pub(super) fn places(self) -> &'static [Place] {
         match self {
             Scene::Before => &[Place::Staging, Place::Commit],

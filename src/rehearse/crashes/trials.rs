@@ -1,4 +1,4 @@
-//! Point after point: kill, recover, compare, count.
+//! Trials of all points in turn: kill, recover, compare, count.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use super::scene::Scene;
 use super::worker::Worker;
 use super::{CrashError, Crashes, News, Report, fails_by_itself};
 
-/// How many differences of one tree are told.
+/// Number of differences of one tree that are reported.
 const TOLD: usize = 10;
-/// Exit code of an `undo` that met a step which nobody can take back.
+/// Exit code of an `undo` that met a step that cannot be rolled back.
 const NOT_READY: i32 = 15;
 
-/// What came of killing a process once.
+/// Result of killing a process once.
 enum Trial {
     /// It was killed, and what it left was recovered, or not.
     Killed {
@@ -30,20 +30,20 @@ enum Trial {
     Outlived,
 }
 
-/// What was counted so far.
+/// Counts so far.
 #[derive(Default)]
 struct Tally {
     rows: BTreeMap<Place, Row>,
     failing: Vec<Failing>,
     kept: Option<PathBuf>,
     stopped_behind: BTreeMap<String, u64>,
-    /// The first point of `apply` that leaves a begun run.
+    /// First point of `apply` that leaves a begun run.
     first_begun: Option<u64>,
-    /// The last point of `apply` that leaves a run which can be taken back.
+    /// Last point of `apply` that leaves a run that can be rolled back.
     last_open: Option<u64>,
 }
 
-/// All that the workers share.
+/// State that all workers share.
 pub(super) struct Trials<'a> {
     crashes: Crashes<'a>,
     before: Picture,
@@ -61,7 +61,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// The scenes that begin where an `apply` died, or where it came to its end.
+    /// Returns the scenes that begin after an `apply` that died or finished.
     pub(super) fn later_scenes(&self) -> Vec<Scene> {
         let tally = self.tally();
         let begun = tally.first_begun.map(Scene::CommitBegun);
@@ -140,7 +140,7 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    /// What one worker does: the next point, until one is outlived.
+    /// Tries the next point, again and again, until one is outlived: the work of one worker.
     fn points(
         &self,
         worker: &mut Worker<'_>,
@@ -158,7 +158,7 @@ impl<'a> Trials<'a> {
             }
             let tried = self.point(worker, scene, point);
             if !matches!(tried, Ok(true)) {
-                // Nobody has to go on, be it for the end or for an error.
+                // The other workers stop as well, because of the end or of an error.
                 end.fetch_min(point, Ordering::SeqCst);
                 return tried.map(|_| ());
             }
@@ -166,7 +166,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Tries one point both ways. `false` where the process outlived it.
+    /// Tries one point in both directions. Returns `false` if the process outlived it.
     fn point(&self, worker: &mut Worker<'_>, scene: Scene, point: u64) -> Result<bool, CrashError> {
         let mut ends = Vec::new();
         let mut place = scene.place(None);
@@ -219,7 +219,7 @@ impl<'a> Trials<'a> {
         })
     }
 
-    /// Recovers what a dead process left, and compares. The inner error tells what is wrong.
+    /// Recovers what a dead process left, and compares. The inner error lists what is wrong.
     fn recovered(
         &self,
         worker: &mut Worker<'_>,
@@ -249,7 +249,7 @@ impl<'a> Trials<'a> {
         })
     }
 
-    /// Everything that is not as it should be. A copy that is as before serves once more.
+    /// Lists everything that is not as expected. A copy that is as before is used again.
     fn compare(&self, worker: &mut Worker<'_>, due: &Due) -> Result<Vec<String>, CrashError> {
         let found = Picture::of(&worker.deployment())?;
         let (wanted, times) = match due {
@@ -287,7 +287,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Later scenes begin where an `apply` died.
+    /// Remembers the points of `apply` from which later scenes begin.
     fn remember(&self, scene: Scene, point: u64, left: Option<&Left>) {
         let (Scene::Before, Some(Left::Begun { no_return })) = (scene, left) else {
             return;

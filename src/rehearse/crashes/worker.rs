@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::{CrashError, Crashes, FIRST_FAILURE, WHAT_HAPPENED, fails_by_itself};
 use crate::deployment::deletion::remove_path;
 
-/// The name of a worker's directory.
+/// Returns the name of a worker's directory.
 pub(super) fn name(number: usize) -> String {
     format!("worker-{number}")
 }
@@ -20,9 +20,9 @@ pub(super) fn name(number: usize) -> String {
 pub(super) struct Worker<'a> {
     crashes: Crashes<'a>,
     folder: PathBuf,
-    /// The copy is in the state before, but for what rollup keeps in it.
+    /// True if the copy is in the state before, except for what rollup keeps in it.
     pub(super) is_before: bool,
-    /// What was done since the last copy was ready.
+    /// Commands that were run since the last copy was ready.
     said: Vec<Ran>,
 }
 
@@ -41,14 +41,14 @@ impl<'a> Worker<'a> {
         self.folder.join("deployment")
     }
 
-    /// Runs one command, and keeps what it said.
+    /// Runs one command, and keeps its output.
     pub(super) fn run(&mut self, verb: Verb, fate: Fate) -> Result<Ran, LabError> {
         let ran = self.crashes.program.run(verb, &self.deployment(), fate)?;
         self.said.push(ran.clone());
         Ok(ran)
     }
 
-    /// The tree that an undisturbed apply leaves.
+    /// Returns the tree that an undisturbed apply leaves.
     pub(super) fn applied(&mut self) -> Result<Picture, CrashError> {
         self.set(Scene::Before)?;
         let ran = self.run(Verb::Apply, Fate::Lives)?;
@@ -58,8 +58,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sets a scene: a copy in the state before, or one of what stood when an earlier process was
-    /// dead.
+    /// Sets up a scene: a copy in the state before, or a copy of what an earlier process left when
+    /// it ended.
     pub(super) fn set(&mut self, scene: Scene) -> Result<(), LabError> {
         let deployment = self.deployment();
         self.said.clear();
@@ -77,7 +77,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Makes what the copies of a scene are made from: lets `apply` run there once.
+    /// Makes the deployment from which the copies of a scene are made: lets `apply` run there once.
     pub(super) fn prepare(&mut self, scene: Scene) -> Result<(), CrashError> {
         let Some(fate) = scene.earlier_apply() else {
             return Ok(());
@@ -92,7 +92,7 @@ impl<'a> Worker<'a> {
         Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.folder))?)
     }
 
-    /// Keeps the copy as it is under a name that tells, with what was done there.
+    /// Keeps the copy as it is under [`FIRST_FAILURE`], with a record of what was done there.
     pub(super) fn keep(&mut self) -> Result<PathBuf, LabError> {
         let kept = self.crashes.folder.join(FIRST_FAILURE);
         fs::rename(&self.folder, &kept).map_err(disk("rename", &self.folder))?;
@@ -103,7 +103,7 @@ impl<'a> Worker<'a> {
         Ok(kept)
     }
 
-    /// Removes the copy, and what it may have been made from.
+    /// Removes the copy, and the scene that it may have been made from.
     pub(super) fn clear_away(&self) -> Result<(), LabError> {
         remove_path(&self.folder)?;
         Ok(remove_path(&self.crashes.scene())?)
