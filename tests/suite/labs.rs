@@ -469,3 +469,48 @@ fn ctrl_c_while_processes_are_killed_leaves_no_copies_and_a_death_nothing_in_the
         .exits_with(exit::OK);
     assert!(!world.at("lab/worker-1").exists());
 }
+
+#[test]
+fn what_a_person_put_into_the_records_of_a_lab_stops_its_replacement() {
+    let world = world();
+    world
+        .run(&format!("{PREPARE} -d site.toml"))
+        .exits_with(exit::OK);
+    let apply = "apply small.toml -d lab/deployment -p lab/payload --yes";
+    for (applied, path) in [
+        (false, ".rollup/runs/report.txt"),
+        (false, ".rollup/runs/mine/p"),
+        (true, ".rollup/runs/notes.txt"),
+        (true, ".rollup/runs/0001-KB100001/notes.txt"),
+        (true, ".rollup/runs/0001-KB100001/slots/1/mine"),
+        (true, ".rollup/trash/t/p"),
+        (true, "SHARE/Provider.MSI"),
+    ] {
+        if applied && !world.at("lab/deployment/.rollup/format").exists() {
+            world.run(apply).exits_with(exit::OK);
+        }
+        let at = world.at("lab/deployment").join(path);
+        let above: Vec<_> = at
+            .ancestors()
+            .skip(1)
+            .take_while(|above| !above.exists())
+            .collect();
+        fs::create_dir_all(at.parent().expect("a parent")).expect("made");
+        fs::write(&at, "precious").expect("written");
+        let ran = world
+            .run(&format!("{PREPARE} -d site.toml --replace"))
+            .exits_with(exit::USAGE);
+        ran.says(path);
+        assert_eq!(fs::read_to_string(&at).expect("it is kept"), "precious");
+        fs::remove_file(&at).expect("removed");
+        above
+            .iter()
+            .for_each(|above| fs::remove_dir(above).expect("removed"));
+        if path.starts_with(".rollup/runs/mine") || path.ends_with("report.txt") {
+            let _ = fs::remove_dir_all(world.at("lab/deployment/.rollup"));
+        }
+    }
+    world
+        .run(&format!("{PREPARE} -d site.toml --replace"))
+        .exits_with(exit::OK);
+}

@@ -954,7 +954,7 @@ fn what_somebody_changed_while_a_run_waited_is_not_overwritten() {
     let ran = world.run("resume --yes --done script").tree_is_unchanged();
     ran.exits_with(11)
         .says("Servers/ENG02/Services/Engine.toml` is not what the plan saw")
-        .says("run 0001-KB100001 is as it was");
+        .says("run 0001-KB100001 is unfinished");
     assert_eq!(world.read(&engine("ENG02")), by_hand);
     let world = world.put(&engine("ENG02"), service(false, true, 0));
     world.run("resume --yes --done script").exits_with(exit::OK);

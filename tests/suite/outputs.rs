@@ -252,6 +252,109 @@ fn pinning_changes_no_file_of_a_deployment() {
 }
 
 #[test]
+fn a_deployment_is_found_whatever_the_case_of_its_names() {
+    let world = world();
+    for (share, servers) in [("SHARE", "SERVERS"), ("share", "servers")] {
+        let other = world.at(share);
+        fs::create_dir_all(other.join(share)).expect("made");
+        fs::copy(world.live("deployment.toml"), other.join("deployment.toml")).expect("copied");
+        let words = format!("schema manifest -o {share}/x.json");
+        world
+            .run(&words)
+            .exits_with(exit::USAGE)
+            .says("is in the deployment");
+        fs::rename(other.join(share), other.join(servers)).expect("renamed");
+        world
+            .run(&words)
+            .exits_with(exit::USAGE)
+            .says("is in the deployment");
+    }
+}
+
+#[test]
+fn a_stream_is_no_way_around_what_a_command_reads() {
+    let world = world();
+    let before = fs::read(world.at("small.toml")).expect("a manifest");
+    let program = env!("CARGO_BIN_EXE_rollup");
+    for line in [
+        format!("{program} validate - -o small.toml < small.toml"),
+        format!("{program} validate small.toml -o /dev/fd/3 3<> small.toml"),
+        format!("{program} validate small.toml -o /dev/stdout >> small.toml"),
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        let ran = shell
+            .args(["-c", &line])
+            .current_dir(world.at("."))
+            .output()
+            .expect("a shell");
+        assert_eq!(ran.status.code(), Some(exit::USAGE), "{line}");
+        assert_eq!(
+            fs::read(world.at("small.toml")).expect("a manifest"),
+            before,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_draft_does_not_replace_a_file_that_is_made_while_it_is_read() {
+    let world = world();
+    let line = format!(
+        "(cat article.txt; while [ ! -e draft.toml ]; do sleep 0.02; done; sleep 0.2) \
+         | {} import /dev/stdin -o draft.toml",
+        env!("CARGO_BIN_EXE_rollup")
+    );
+    let mut shell = std::process::Command::new("sh");
+    let shell = shell
+        .args(["-c", &line])
+        .current_dir(world.at("."))
+        .stderr(std::process::Stdio::null());
+    let mut shell = shell.spawn().expect("a shell");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    fs::write(world.at("draft.toml"), "mine").expect("written");
+    assert_eq!(shell.wait().expect("it ends").code(), Some(exit::IO));
+    assert_eq!(world.read("../draft.toml"), "mine");
+}
+
+#[test]
+fn a_replaced_file_takes_no_acl_from_its_directory() {
+    const DEFAULT: &str = "system.posix_acl_default";
+    const OF_FILE: &str = "system.posix_acl_access";
+    let world = world();
+    fs::create_dir(world.at("shared")).expect("made");
+    // Version 2; owner rwx, user 1234 rwx, group r-x, mask rwx, others ---.
+    let entry = |tag: u16, rights: u16, id: u32| {
+        [
+            &tag.to_le_bytes()[..],
+            &rights.to_le_bytes(),
+            &id.to_le_bytes(),
+        ]
+        .concat()
+    };
+    let none = u32::MAX;
+    let entries = [
+        entry(1, 7, none),
+        entry(2, 7, 1234),
+        entry(4, 5, none),
+        entry(16, 7, none),
+        entry(32, 0, none),
+    ];
+    let acl = [&2u32.to_le_bytes()[..], &entries.concat()].concat();
+    let at = world.at("shared/plan.txt");
+    fs::write(&at, "old").expect("written");
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o640)).expect("set");
+    if xattr::set(world.at("shared"), DEFAULT, &acl).is_err() {
+        // A file system without ACLs has none to give.
+        return;
+    }
+    world
+        .run("plan small.toml -o shared/plan.txt")
+        .exits_with(exit::OK);
+    assert_eq!(xattr::get(&at, OF_FILE).expect("it can be asked"), None);
+    assert_eq!(at.metadata().expect("there").mode() & 0o7777, 0o640);
+}
+
+#[test]
 fn no_backup_goes_into_a_deployment_or_the_payload() {
     let world = world();
     fs::create_dir_all(world.at("other/Share")).expect("made");

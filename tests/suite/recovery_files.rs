@@ -223,41 +223,101 @@ fn the_undo_of_a_finished_run_that_cannot_begin_says_why_and_what_to_type_again(
         .run("undo last --yes")
         .exits_with(exit::MISMATCH)
         .tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was")
+    ran.says("run 0001-KB100001 is finished")
         .says("rollup undo -d deployment 1")
         .does_not_say("rollup resume");
-    // One that is something else now.
+    // One that is something else now, or gone.
+    for change in [Change::Replaced, Change::Gone, Change::SlotGone] {
+        let (world, old) = finished();
+        let slot = old
+            .ancestors()
+            .find(|above| above.ends_with("old"))
+            .expect("an old object");
+        let slot = slot.parent().expect("a slot");
+        match change {
+            Change::Replaced => fs::remove_file(&old).and_then(|()| fs::create_dir(&old)),
+            Change::Gone => fs::rename(slot.join("old"), world.at("gone")),
+            Change::SlotGone => fs::rename(slot, world.at("gone")),
+        }
+        .expect("changed");
+        let ran = world.run("undo last --yes").tree_is_unchanged();
+        ran.says("run 0001-KB100001 is finished")
+            .does_not_say("cleared away")
+            .does_not_say("rollup resume")
+            .does_not_say("rollup accept");
+    }
+    // Something beside the kept object that no run left there.
     let (world, old) = finished();
-    fs::remove_file(&old).expect("removed");
-    fs::create_dir(&old).expect("made");
-    let ran = world.run("undo last --yes").tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was")
-        .does_not_say("rollup resume")
-        .does_not_say("rollup accept");
+    let kept = old
+        .ancestors()
+        .find(|above| above.ends_with("old"))
+        .expect("an old object");
+    fs::write(kept.with_file_name("new"), "x").expect("written");
+    let ran = world
+        .run("undo last --yes")
+        .exits_with(exit::NOT_READY)
+        .tree_is_unchanged();
+    ran.says("/new` was not left there by run 0001-KB100001")
+        .says("is finished");
+    world
+        .run("history")
+        .exits_with(exit::OK)
+        .says("cannot be undone any more");
     // An unexpected file at a live path.
     let (world, _) = finished();
     let world = world
         .remove("Share/Provider.msi")
         .put("Share/Provider.msi/x", "x");
     let ran = world.run("undo last --yes").tree_is_unchanged();
-    ran.says("run 0001-KB100001 is as it was")
+    ran.says("run 0001-KB100001 is finished")
         .does_not_say("rollup resume")
         .does_not_say("rollup accept");
-    assert_eq!(
-        world
-            .run("status --format json")
-            .exits_with(exit::OK)
-            .json()["open"],
-        serde_json::Value::Null
-    );
-    // Whatever it was, the run is finished as before.
-    assert!(
-        world
-            .run("history")
-            .exits_with(exit::OK)
-            .stdout()
-            .contains("finished")
-    );
+    let status = world
+        .run("status --format json")
+        .exits_with(exit::OK)
+        .json();
+    assert_eq!(status["open"], serde_json::Value::Null);
+}
+
+/// A change of a kept object.
+#[derive(Clone, Copy)]
+enum Change {
+    Replaced,
+    Gone,
+    SlotGone,
+}
+
+#[test]
+fn a_directory_that_only_has_the_name_of_a_run_is_not_debris() {
+    let (world, _) = finished();
+    for (path, named) in [
+        (
+            ".rollup/runs/0002-KB111111/precious",
+            "0002-KB111111/precious",
+        ),
+        (
+            ".rollup/runs/0002-KB111111/slots/notes.txt",
+            "slots/notes.txt",
+        ),
+    ] {
+        let world = world.copy().put(path, "precious");
+        for words in [
+            "undo last --yes",
+            "undo --yes",
+            APPLY_SMALL,
+            "resume --yes",
+            "prune --keep 0 --yes",
+        ] {
+            let ran = world
+                .run(words)
+                .exits_with(exit::NOT_READY)
+                .says(named)
+                .tree_is_unchanged();
+            ran.says("move it somewhere else")
+                .does_not_say("cleared away");
+        }
+        assert_eq!(world.read(path), "precious");
+    }
 }
 
 #[test]
@@ -287,8 +347,7 @@ fn the_undo_of_a_finished_run_that_may_not_read_ends_with_74() {
     let said = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert_eq!(ran.status.code(), Some(exit::IO), "{said}");
     assert!(
-        said.contains("is as it was")
-            && said.contains("next: fix what is named, then `rollup undo"),
+        said.contains("is finished") && said.contains("next: fix what is named, then `rollup undo"),
         "{said}"
     );
     assert!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::listing::Listing;
-use crate::small::{UPDATE_PROVIDER, small_world};
+use crate::small::{APPLY_SMALL, UPDATE_PROVIDER, small_world};
 use crate::world::{World, exit};
 
 #[test]
@@ -146,14 +146,25 @@ fn ended(child: Child) -> (Option<i32>, String) {
     )
 }
 
-const FOLDER: &str = ".rollup/runs/0001-KB952076";
+/// The directory of the first run of a small rollup.
+const RUN: &str = ".rollup/runs/0001-KB100001";
+
+/// A world whose staging takes longer than a signal: it hashes and copies a large file.
+fn slow_to_stage() -> World {
+    let copy = "[[steps]]\nid = \"copy\"\naction = \"copy\"\nto = \"Tools\"\non = \"engine\"\n\
+                files = [\"Large.bin\"]\n[payload]\nfiles = [{ name = \"Large.bin\" }]\n";
+    let world = small_world(copy);
+    let large = std::fs::File::create(world.at("KB100001/Large.bin")).expect("made");
+    large.set_len(256 << 20).expect("a large file");
+    world
+}
 
 #[test]
 fn a_signal_while_staging_leaves_nothing_behind() {
+    let world = slow_to_stage();
     for which in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let world = World::with_deployment();
         let before = Listing::of(&world.deployment());
-        let child = start(&world, "apply kb952076.toml --yes", FOLDER);
+        let child = start(&world, APPLY_SMALL, RUN);
         // It may not run between the folder's making and the signal's coming: held until both are
         // there.
         signal(&child, Signal::STOP);
@@ -167,16 +178,16 @@ fn a_signal_while_staging_leaves_nothing_behind() {
             "{said}"
         );
         before.assert_same(&Listing::of(&world.deployment()));
-        assert!(!world.live(FOLDER).exists());
+        assert!(!world.live(RUN).exists());
         world.run("status").exits_with(exit::OK).says("at rest");
     }
 }
 
 #[test]
 fn a_second_signal_ends_the_process_at_once() {
-    let world = World::with_deployment();
+    let world = slow_to_stage();
     let before = Listing::of(&world.deployment());
-    let child = start(&world, "apply kb952076.toml --yes", FOLDER);
+    let child = start(&world, APPLY_SMALL, RUN);
     signal(&child, Signal::STOP);
     signal(&child, Signal::INT);
     signal(&child, Signal::TERM);
@@ -186,7 +197,7 @@ fn a_second_signal_ends_the_process_at_once() {
     assert!(!said.contains("now:"), "it still had time to talk: {said}");
     world.run("undo --yes").exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
-    world.run("apply kb952076.toml --yes").exits_with(exit::OK);
+    world.run(APPLY_SMALL).exits_with(exit::OK);
 }
 
 #[test]
@@ -223,7 +234,7 @@ fn whoever_started_it_without_hangups_gets_none() {
         .spawn()
         .expect("it runs");
     let begun = Instant::now();
-    while !world.live(FOLDER).exists() {
+    while !world.live(".rollup/runs/0001-KB952076").exists() {
         assert!(begun.elapsed() < Duration::from_secs(30), "it never began");
         std::thread::sleep(Duration::from_micros(200));
     }

@@ -387,7 +387,7 @@ fn an_operators_file_with_a_name_that_is_no_text_is_never_left_behind() {
             .run(way)
             .exits_with(11)
             .says(told)
-            .says("is as it was: unfinished")
+            .says("is unfinished")
             .tree_is_unchanged();
         fs::rename(&his, world.live("Things/Provider/renamed.txt")).expect("he renames it");
         world.run(way).exits_with(exit::OK);
