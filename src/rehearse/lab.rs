@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cap_std::ambient_authority;
@@ -27,13 +27,12 @@ use crate::deployment::description::Description;
 use crate::deployment::locked::is_unfinished;
 use crate::deployment::tree::{Kind, Tree, path as rel};
 use crate::manifest::Manifest;
-use crate::names::{Folded, RelPath};
-use crate::plan::{self, NewWhat, Plan, What};
+use crate::names::RelPath;
+use crate::plan::{self, Entry, NewEntry, Plan, What};
+use crate::run::{is_made_by_staging, slot_entries};
 
 /// Longest plan that is read, in bytes: more than the plan of any run.
 const LONGEST_PLAN: u64 = 1 << 30;
-/// Names that rollup makes at the top of `.rollup`.
-const KEPT: [&str; 5] = ["format", "lock", "lock.owner", "runs", "trash"];
 
 /// Lab that is ready. As long as this value exists, no other process replaces the lab.
 #[derive(Debug, Clone)]
@@ -164,7 +163,12 @@ impl Lab {
             note(Kind::Folder, &Path::new(&copy).join("deployment"))?;
         }
         note(Kind::File, &Path::new(FIRST_FAILURE).join(WHAT_HAPPENED))?;
-        for (kind, path) in written(plan) {
+        for (is_directory, path) in written(plan) {
+            let kind = if is_directory {
+                Kind::Folder
+            } else {
+                Kind::File
+            };
             note(kind, &Path::new("deployment").join(path.to_path()))?;
         }
         Ok(())
@@ -385,7 +389,7 @@ fn me() -> u32 {
 }
 
 /// Objects that runs wrote: true for a directory, and the path.
-type Brought = BTreeSet<(bool, Folded)>;
+type Brought = BTreeSet<(bool, RelPath)>;
 
 /// Records that account for the objects of a lab.
 struct Accounts<'a> {
@@ -408,11 +412,7 @@ impl Accounts<'_> {
             return false;
         }
         if let Ok(kept) = below.strip_prefix(".rollup") {
-            let top = kept.components().next();
-            return top.is_none_or(|top| {
-                KEPT.iter()
-                    .any(|name| top == Component::Normal(name.as_ref()))
-            });
+            return self.is_kept(&deployment, &below, kept, kind);
         }
         if self.is_half_made(path, &below, kind) {
             return true;
@@ -422,6 +422,29 @@ impl Accounts<'_> {
         below.as_os_str().is_empty()
             || self.listed.has(kind, &Path::new("deployment").join(&below))
             || self.is_brought(&deployment, &below, kind)
+    }
+
+    /// Returns whether an object in `.rollup` is one that commands make there.
+    fn is_kept(&self, deployment: &Path, below: &Path, kept: &Path, kind: Kind) -> bool {
+        let parts: Vec<&str> = kept
+            .iter()
+            .map(|part| part.to_str().unwrap_or_default())
+            .collect();
+        match (parts.as_slice(), kind) {
+            ([] | ["runs" | "trash"], Kind::Folder) => true,
+            (["format" | "lock" | "lock.owner"], Kind::File) => true,
+            (["trash", discarded, ..], Kind::Folder | Kind::File) => {
+                let name = discarded.split('.').next().unwrap_or_default();
+                matches!(name, "slots" | "sources") || is_run(name)
+            }
+            (["runs", run], Kind::Folder) => is_run(run),
+            (["runs", _, "slots", _, _, ..], _) => self.is_brought(deployment, below, kind),
+            (["runs", run, ..], _) => {
+                let below = kept.iter().skip(2).collect::<PathBuf>();
+                is_run(run) && is_made_by_staging(&below, kind)
+            }
+            _ => false,
+        }
     }
 
     /// Returns whether an object belongs to a `.rollup` that a dead process left under its
@@ -456,7 +479,7 @@ impl Accounts<'_> {
             plans.push((deployment.to_owned(), brought(&self.lab.join(deployment))));
             plans.len() - 1
         });
-        plans[at].1.contains(&(is_directory, below.folded()))
+        plans[at].1.contains(&(is_directory, below))
     }
 }
 
@@ -485,47 +508,48 @@ fn brought(deployment: &Path) -> Brought {
     };
     let runs = rel(".rollup/runs");
     for (run, _) in tree.names(&runs).unwrap_or_default() {
-        let Ok(at) = runs.join(&format!("{run}/plan.json")) else {
-            continue;
-        };
+        let Ok(run) = runs.join(&run) else { continue };
+        let at = run.join("plan.json").expect("a plain name");
         let Ok(Some(text)) = tree.text(&at, LONGEST_PLAN) else {
             continue;
         };
         let Ok(plan) = plan::parse(&text) else {
             continue;
         };
-        brought.extend(
-            written(&plan)
-                .into_iter()
-                .map(|(kind, path)| (kind == Kind::Folder, path.folded())),
-        );
+        brought.extend(written(&plan));
+        brought.extend(managed(slot_entries(&run, &plan)));
     }
     brought
 }
 
-/// Returns everything that a plan may write, and all parent directories.
-fn written(plan: &Plan) -> BTreeSet<(Kind, RelPath)> {
-    let mut written = BTreeSet::new();
+/// Returns everything that a run of a plan may write, and the directories above it. Unmanaged files
+/// that it moved along are not the run's.
+fn written(plan: &Plan) -> Brought {
+    let mut written = Brought::new();
     for swap in &plan.swaps {
-        written.extend(swap.live.ancestors().map(|above| (Kind::Folder, above)));
-        for entry in &swap.new {
-            let kind = if matches!(entry.what, NewWhat::Folder) {
-                Kind::Folder
-            } else {
-                Kind::File
-            };
-            written.insert((kind, entry.path.clone()));
-        }
-        for entry in &swap.old {
-            let kind = if matches!(entry.what, What::Folder) {
-                Kind::Folder
-            } else {
-                Kind::File
-            };
-            written.insert((kind, entry.path.clone()));
-        }
+        written.extend(swap.live.ancestors().map(|above| (true, above)));
     }
+    let new = plan
+        .swaps
+        .iter()
+        .flat_map(|swap| swap.new.iter().map(NewEntry::entry));
+    let old = plan.swaps.iter().flat_map(|swap| swap.old.iter().cloned());
+    written.extend(managed(new.chain(old)));
     written
+}
+
+fn managed(entries: impl IntoIterator<Item = Entry>) -> impl Iterator<Item = (bool, RelPath)> {
+    let managed = entries
+        .into_iter()
+        .filter(|entry| entry.what != What::Traveller);
+    managed.map(|entry| (entry.what == What::Folder, entry.path))
+}
+
+/// Returns whether a name is one of a run, such as `0012-KB952076`.
+fn is_run(name: &str) -> bool {
+    let number = name.split_once('-').map(|(number, _)| number);
+    number
+        .is_some_and(|number| number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Returns a text without its first line if that line points editors to the schema: a lab may be

@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
@@ -29,7 +30,11 @@ const LONGEST: u64 = 1 << 30;
 
 /// The mark of a lab that is being made, or used; locked until it is dropped.
 #[derive(Debug)]
-pub(super) struct Listing(File);
+pub(super) struct Listing {
+    file: File,
+    /// A death left half a line.
+    is_torn: AtomicBool,
+}
 
 /// Lines of the mark of a lab.
 #[derive(Debug, Default)]
@@ -58,7 +63,10 @@ impl Listing {
             .follow(FollowSymlinks::No);
         let file = lab.open_with(MARK, &options)?.into_std();
         file.try_lock()?;
-        let listing = Self(file);
+        let listing = Self {
+            file,
+            is_torn: AtomicBool::new(false),
+        };
         match listing.line(FORMAT) {
             Ok(()) => Ok(listing),
             // Without that line the mark is not recognized.
@@ -77,7 +85,14 @@ impl Listing {
     }
 
     fn line(&self, line: &str) -> io::Result<()> {
-        (&self.0).write_all(format!("{line}\n").as_bytes())
+        let end_of_torn = if self.is_torn.load(Ordering::Relaxed) {
+            "\n"
+        } else {
+            ""
+        };
+        (&self.file).write_all(format!("{end_of_torn}{line}\n").as_bytes())?;
+        self.is_torn.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -113,9 +128,8 @@ impl Mark {
             lines: lines.map(str::to_owned).collect(),
         };
         file.try_lock()?;
-        // A process that died may have left half a line.
-        (&file).write_all(if text.ends_with('\n') { b"" } else { b"\n" })?;
-        Ok(Self::Listing(Listing(file), listed))
+        let is_torn = AtomicBool::new(!text.ends_with('\n'));
+        Ok(Self::Listing(Listing { file, is_torn }, listed))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Commit, resume and undo: the same walk, begun at different points.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::check::{self, New};
+use super::debris::foreign;
 use super::measure::{Measured, differences, measure};
 use super::reopen::{IfChanged, no_way_back};
 use super::stage::Staged;
@@ -13,10 +15,13 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, RelPath, Shown, chain};
-use crate::plan::{Entry, Plan, PlanFault, Side, What, digest_of, parse};
+use crate::plan::{Entry, Plan, PlanFault, Reason, ReasonKind, Side, What, digest_of, parse};
 
 /// Size in bytes of the largest plan that is read back.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
+
+/// More foreign objects than this are counted and not named.
+const NAMED: usize = 8;
 
 /// Result of a run, or the reason that it did not finish.
 #[derive(Debug)]
@@ -66,11 +71,36 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     for run in runs(disk.tree())? {
         untouched(disk.tree(), &run)?;
         if run.state() == RunState::Staging {
+            let foreign = foreign(disk.tree(), &run.folder)?;
+            if !foreign.is_empty() {
+                return Err(RunError::NotReady(not_debris(&run, &foreign)));
+            }
             disk.discard(&run.folder)?;
             cleared.push(run.name().to_owned());
         }
     }
     Ok(cleared)
+}
+
+/// Returns the reasons not to remove the directory of a run that died while staging.
+fn not_debris(run: &Run, foreign: &[PathBuf]) -> Vec<Reason> {
+    let named = foreign.iter().take(NAMED).map(|path| {
+        let message = format!(
+            "`{}` is in the directory of run {}, which died while staging, and rollup did not make it",
+            Shown(&path.display().to_string()),
+            run.name(),
+        );
+        let help = "move it somewhere else, then the same command again";
+        Reason::new(ReasonKind::NotReady, message).help(help)
+    });
+    let mut reasons: Vec<Reason> = named.collect();
+    if let Some(more @ 1..) = foreign.len().checked_sub(NAMED) {
+        reasons.push(Reason::new(
+            ReasonKind::NotReady,
+            format!("and {more} more"),
+        ));
+    }
+    reasons
 }
 
 /// Checks that a run that has not begun has moved no old object into its slots, and that a

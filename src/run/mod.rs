@@ -31,6 +31,7 @@ mod backup;
 mod check;
 mod close;
 mod crew;
+mod debris;
 mod examine;
 mod executor;
 mod measure;
@@ -51,6 +52,7 @@ use crate::plan::{Operation, PlanFault, PlannedStep, Reason, Swap};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
 pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
+pub use debris::is_made_by_staging;
 pub use examine::{Examined, examine, moved};
 pub use executor::{
     Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched,
@@ -58,7 +60,7 @@ pub use executor::{
 pub use measure::{Difference, differences};
 pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing, standing_of};
 pub use preflight::{Risk, preflight, risk};
-pub use prune::{Lost, kept, lost, prune, refuse_mounted};
+pub use prune::{Lost, kept, lost, prune, refuse_mounted, slot_entries};
 pub use reopen::{IfChanged, no_return, reopen};
 pub use stage::{Asked, Staged, bytes_to_stage, next_run, stage};
 pub use swap::Progress;

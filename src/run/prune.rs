@@ -127,22 +127,25 @@ fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError
     Ok(found)
 }
 
-/// Returns everything that a plan may have put into its slots, by its path there.
-fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
-    let mut known = BTreeMap::new();
+/// Returns everything that a run may have in its slots by its plan, at its path there.
+pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
+    let mut entries = Vec::new();
     for swap in &plan.swaps {
-        let slot = slot_folder(&run.folder, swap.number);
+        let slot = slot_folder(run, swap.number);
         let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
-        for (name, entries) in [("old", &swap.old), ("new", &new)] {
-            let there = moved_to(entries, &swap.live, &slot.join(name).expect("a plain name"));
-            known.extend(
-                there
-                    .into_iter()
-                    .map(|entry| (entry.path.folded(), entry.what)),
-            );
+        for (name, of_it) in [("old", &swap.old), ("new", &new)] {
+            let there = slot.join(name).expect("a plain name");
+            entries.extend(moved_to(of_it, &swap.live, &there));
         }
     }
-    known
+    entries
+}
+
+fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
+    let entries = slot_entries(&run.folder, plan).into_iter();
+    entries
+        .map(|entry| (entry.path.folded(), entry.what))
+        .collect()
 }
 
 /// Clears the slots of runs; open ones are left alone. Idempotent: may be called again after a

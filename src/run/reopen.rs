@@ -8,7 +8,7 @@ use super::swap::{Progress, Slot, slot_folder};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::Tree;
+use crate::deployment::tree::{Looker, Tree};
 use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Plan, Reason, ReasonKind};
@@ -36,9 +36,9 @@ pub fn reopen(
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
     let plan = load_plan(disk.tree(), &run.folder)?;
-    if let Some(gone) = slots_gone(disk.tree(), run, &plan)? {
-        // The only reason worth reporting: without its slots the run can never be rolled back.
-        return Err(RunError::NotReady(vec![gone]));
+    let incomplete = incomplete(disk.tree(), run, &plan)?;
+    if !incomplete.is_empty() {
+        return Err(RunError::NotReady(incomplete));
     }
     let mut reasons = built_upon(runs, run);
     reasons.extend(no_way_back(run, &plan));
@@ -95,7 +95,11 @@ pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, Run
         let own = match load_plan(tree, &run.folder) {
             Err(error) => Some(error.to_string()),
             Ok(plan) => {
-                let gone = slots_gone(tree, run, &plan)?;
+                let gone = match run.state() {
+                    RunState::Closed(_) => incomplete(tree, run, &plan)?,
+                    // What an open run keeps is still on its way.
+                    _ => Vec::new(),
+                };
                 gone.into_iter()
                     .chain(no_way_back(run, &plan))
                     .next()
@@ -153,16 +157,45 @@ pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
     told.collect()
 }
 
-/// Returns a reason if old objects are gone: without them there is nothing to roll back to.
-fn slots_gone(tree: &Tree, run: &Run, plan: &Plan) -> Result<Option<Reason>, RunError> {
+/// Returns what keeps the slots of a finished run from being what it left there. Of its kept
+/// objects only the names are looked at.
+fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunError> {
+    let reason =
+        |message: String, help: &str| Reason::new(ReasonKind::NotReady, message).help(help);
+    let slots = run.folder.join("slots").expect("a plain name");
+    if tree.look(&slots)?.is_none() {
+        let message = format!("the old objects of run {} were cleared away", run.name());
+        return Ok(vec![reason(
+            message,
+            "`rollup history` tells which runs can still be undone",
+        )]);
+    }
+    let mut looker = Looker::new(tree);
+    let mut reasons = Vec::new();
     for swap in &plan.swaps {
-        if tree.look(&slot_folder(&run.folder, swap.number))?.is_none() {
-            let message = format!("the old objects of run {} were cleared away", run.name());
-            let help = "`rollup history` tells which runs can still be undone";
-            return Ok(Some(Reason::new(ReasonKind::NotReady, message).help(help)));
+        let slot = slot_folder(&run.folder, swap.number);
+        let (new, old) = (
+            slot.join("new").expect("a plain name"),
+            slot.join("old").expect("a plain name"),
+        );
+        if swap.has_old() && looker.look(&old)?.is_none() {
+            let message = format!(
+                "`{}` is missing, which run {} kept",
+                Shown(&tree.shown(Some(&old))),
+                run.name()
+            );
+            reasons.push(reason(message, "restore what is missing from a backup"));
+        }
+        if looker.look(&new)?.is_some() {
+            let message = format!(
+                "`{}` was not left there by run {}",
+                Shown(&tree.shown(Some(&new))),
+                run.name()
+            );
+            reasons.push(reason(message, "move it somewhere else first"));
         }
     }
-    Ok(None)
+    Ok(reasons)
 }
 
 /// Returns the unmanaged files inside what the run installed, and reasons for those that no old

@@ -1,0 +1,49 @@
+//! What a run that died while staging leaves in its directory.
+//!
+//! Such a directory is removed without a question, so it must hold nothing else: a directory that
+//! only has the name of a run may be somebody's.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+
+use crate::deployment::deletion::list;
+use crate::deployment::tree::{DiskError, Kind, Tree};
+use crate::names::RelPath;
+
+/// Returns whether staging makes an object of this kind at a path below the directory of its run.
+pub fn is_made_by_staging(below: &Path, kind: Kind) -> bool {
+    let parts: Vec<&str> = below
+        .iter()
+        .map(|part| part.to_str().unwrap_or_default())
+        .collect();
+    let is_number = |part: &str| part.parse::<u32>().is_ok();
+    match (parts.as_slice(), kind) {
+        (["journal" | "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"], Kind::File) => {
+            true
+        }
+        (["slots" | "sources"], Kind::Folder) => true,
+        (["sources", source], Kind::File) => is_number(source),
+        (["slots", slot], Kind::Folder) => is_number(slot),
+        (["slots", slot, "new", ..], Kind::File | Kind::Folder) => is_number(slot),
+        _ => false,
+    }
+}
+
+/// Returns everything in the directory of a run that staging does not make, sorted.
+///
+/// # Errors
+///
+/// What cannot be read.
+pub(super) fn foreign(tree: &Tree, run: &RelPath) -> Result<Vec<PathBuf>, DiskError> {
+    let directory = PathBuf::from(tree.shown(Some(run)));
+    let found = RefCell::new(Vec::new());
+    list(tree, run, &|shown, kind, _| {
+        let below = shown.strip_prefix(&directory).unwrap_or(shown);
+        if !is_made_by_staging(below, Kind::from(kind)) {
+            found.borrow_mut().push(shown.to_owned());
+        }
+    })?;
+    let mut found = found.into_inner();
+    found.sort();
+    Ok(found)
+}
