@@ -27,11 +27,11 @@ pub(super) struct Backup {
 pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
     let place = Place::find(folder, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
-    refuse_place(
-        folder,
-        &place.of_run("backup"),
-        job.payload.as_deref().as_slice(),
-    )?;
+    let reads = [
+        job.payload.as_deref().unwrap_or(&job.typed),
+        job.tree().path(),
+    ];
+    refuse_place(folder, &place.of_run("backup"), &reads)?;
     Ok(place)
 }
 

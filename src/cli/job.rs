@@ -465,6 +465,7 @@ pub(super) fn plan(args: &args::Plan) -> Result<Exit, Failure> {
         typed,
         &manifest,
         job.payload.as_deref().unwrap_or(&manifest),
+        job.tree().path(),
     ];
     let output = OutputFile::of(args.showing.output.as_deref(), &reads)?;
     let save = args

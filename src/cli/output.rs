@@ -1,11 +1,11 @@
-//! The only writer of files that people name: `-o`, `--save`, drafts and pins.
+//! The one writer of files that people name: `-o`, `--save`, drafts and pins.
 //!
-//! Writing is atomic: a file is written under a random name in the same directory, synced to disk
-//! and renamed. It replaces nothing that matters: no file of a deployment or of the payload in use,
-//! and nothing that the command reads. It keeps mode, owner and attributes of a file that it
-//! replaces, and a link stays a link.
+//! A file is there completely or not at all: it is written under a random name beside its place,
+//! brought to disk and renamed. It replaces nothing that matters: no file of a deployment or of the
+//! payload in use, and nothing that the command reads. Of a file that it replaces it keeps mode,
+//! owner and attributes, and a link stays a link.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::{File, Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -18,36 +18,36 @@ use super::exit::{Exit, Failure};
 use super::out::{self, typed};
 use crate::deployment::enclosing::enclosing_deployment;
 
-/// Largest number of links that are followed to their target, as on Linux.
+/// The most links that are followed to the file that they stand for, as Linux has it.
 const MOST_LINKS: usize = 40;
-/// Permission bits that a file may keep with other contents: not those that grant the owner's
+/// Permission bits that a file may keep with other contents: not those that lend the owner's
 /// rights.
 const KEPT_MODE: u32 = 0o1777;
 
-/// Treatment of a file that exists already.
+/// What happens to a file that exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Existing {
-    /// The file is replaced: a report or a plan can be made again.
+    /// It is replaced: a report or a plan can be made again.
     Replaced,
-    /// The file stays, and the command is refused: people edit such files.
+    /// It stays, and the command is refused: people edit such files.
     Kept,
 }
 
-/// File that a command may write.
+/// A file that a command may write.
 #[derive(Debug)]
 pub(super) struct OutputFile {
-    /// Path as it was typed.
+    /// As it was typed.
     typed: PathBuf,
     place: Place,
     existing: Existing,
 }
 
-/// Target of the bytes.
+/// Where the bytes go.
 #[derive(Debug)]
 enum Place {
-    /// Regular file, by its path without links.
+    /// A regular file, by its path without links.
     File(PathBuf),
-    /// Device, pipe, or open file of this process: written to as it is.
+    /// A device, a pipe, or an open file of this process: written to as it is.
     Stream,
 }
 
@@ -72,16 +72,17 @@ impl OutputFile {
     /// As [`OutputFile::of`]; and a file that exists and is to be kept.
     pub(super) fn new(path: &Path, reads: &[&Path], existing: Existing) -> Result<Self, Failure> {
         let place = resolve(path).map_err(|error| not_written(path, &error))?;
-        if let Place::File(at) = &place {
-            refuse_place(path, at, reads)?;
-            if existing == Existing::Kept && at.symlink_metadata().is_ok() {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format_args!("`{}` exists already", path.display()),
-                )
-                .now("nothing was written")
-                .next("`--force` replaces it, with what was edited there; or name another file"));
+        match &place {
+            Place::File(at) => {
+                refuse_place(path, at, reads)?;
+                if existing == Existing::Kept && at.symlink_metadata().is_ok() {
+                    let exists = format_args!("`{}` exists already", path.display());
+                    return Err(Failure::new(Exit::Usage, exists)
+                        .now("nothing was written")
+                        .next("`--force` replaces it, with what was edited there; or name another file"));
+                }
             }
+            Place::Stream => refuse_read(path, path, reads)?,
         }
         Ok(Self {
             typed: path.to_owned(),
@@ -90,7 +91,7 @@ impl OutputFile {
         })
     }
 
-    /// Returns whether two outputs of one command are the same file.
+    /// Whether two outputs of one command are the same file.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         matches!((&self.place, &other.place), (Place::File(one), Place::File(other)) if one == other)
     }
@@ -99,18 +100,26 @@ impl OutputFile {
     ///
     /// # Errors
     ///
-    /// The system refuses the write: 74. A regular file is then unchanged.
+    /// What the system refuses: 74. A regular file is as it was then.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let text = format!("{}\n", text.trim_end());
-        let written = match &self.place {
+        match &self.place {
             // Appended, so that a log keeps what it has.
             Place::Stream => File::options()
                 .append(true)
                 .open(&self.typed)
-                .and_then(|mut file| file.write_all(text.as_bytes())),
-            Place::File(at) => replace(at, text.as_bytes(), self.existing),
-        };
-        written.map_err(|error| not_written(&self.typed, &error))
+                .and_then(|mut file| file.write_all(text.as_bytes()))
+                .map_err(|error| not_written(&self.typed, &error)),
+            Place::File(at) => {
+                let directory = replace(at, text.as_bytes(), self.existing)
+                    .map_err(|error| not_written(&self.typed, &error))?;
+                directory.sync_all().map_err(|error| {
+                    let what = format!("`{}` may not be on disk: {error}", self.typed.display());
+                    Failure::new(Exit::Io, what)
+                        .now("the file has its new contents, which a power cut may take away")
+                })
+            }
+        }
     }
 }
 
@@ -125,7 +134,7 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
     Ok(())
 }
 
-/// Follows links to their target, which may not exist yet.
+/// Follows links to the file that they stand for, which may not exist yet.
 fn resolve(path: &Path) -> io::Result<Place> {
     let mut at = path.to_owned();
     for _ in 0..MOST_LINKS {
@@ -139,7 +148,7 @@ fn resolve(path: &Path) -> io::Result<Place> {
             .unwrap_or(Path::new("."));
         let parent = parent.canonicalize()?;
         at = parent.join(name);
-        // Below `/proc` are open files of processes, and a regular file cannot be created there.
+        // What is there are open files of processes, and no file has its place there.
         if parent.starts_with("/proc") {
             return Ok(Place::Stream);
         }
@@ -186,6 +195,11 @@ pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<()
     if let Some(deployment) = at.parent().and_then(enclosing_deployment) {
         return Err(refused(path, "is in the deployment", deployment));
     }
+    refuse_read(path, at, reads)
+}
+
+/// Refuses to write over a file that the command reads, or into a directory that it reads.
+fn refuse_read(path: &Path, at: &Path, reads: &[&Path]) -> Result<(), Failure> {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());
     let own = at.metadata().ok().map(identity);
     for read in reads {
@@ -193,7 +207,11 @@ pub(super) fn refuse_place(path: &Path, at: &Path, reads: &[&Path]) -> Result<()
             continue;
         };
         if metadata.is_dir() && read.canonicalize().is_ok_and(|read| at.starts_with(read)) {
-            return Err(refused(path, "is in the payload", read));
+            let what = match read.join("deployment.toml").exists() {
+                true => "is in the deployment",
+                false => "is in the payload",
+            };
+            return Err(refused(path, what, read));
         }
         if own == Some(identity(metadata)) {
             return Err(refused(path, "is what the command reads:", read));
@@ -211,29 +229,27 @@ fn refused(path: &Path, what: &str, other: &Path) -> Failure {
     .next("name a place that is somewhere else")
 }
 
-fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
+/// Replaces a file, or makes it, and returns its directory, which is not synced yet.
+fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<File> {
     let directory = at.parent().unwrap_or(Path::new("/"));
+    let opened = File::open(directory)?;
     let old = match at.symlink_metadata() {
         Ok(old) if !old.is_file() => {
             return Err(io::Error::other("it is not a regular file any more"));
         }
         Ok(old) => {
-            // A rename would bypass the protection of a read-only file.
+            // A rename would pass by the protection of a file that is read-only.
             accessat(CWD, at, Access::WRITE_OK, AtFlags::EACCESS)?;
             Some(old)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let prefix = format!(
-        ".{}.",
-        at.file_name()
-            .unwrap_or(OsStr::new("output"))
-            .to_string_lossy()
-    );
+    // Until it has the mode of the old file, it is closed to others.
+    let mode = if old.is_some() { 0o600 } else { 0o666 };
     let mut new = tempfile::Builder::new()
-        .prefix(&prefix)
-        .permissions(Permissions::from_mode(0o666))
+        .prefix(".rollup-")
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)?;
     new.write_all(bytes)?;
     if let Some(old) = &old {
@@ -241,10 +257,30 @@ fn replace(at: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     }
     new.as_file().sync_all()?;
     match (existing, &old) {
-        (Existing::Kept, None) => new.persist_noclobber(at)?,
-        _ => new.persist(at)?,
+        (Existing::Kept, _) => new.persist_noclobber(at)?,
+        (Existing::Replaced, Some(old)) if !is_unchanged(at, old)? => {
+            return Err(io::Error::other(
+                "it was changed while it was being replaced",
+            ));
+        }
+        (Existing::Replaced, _) => new.persist(at)?,
     };
-    File::open(directory)?.sync_all()
+    Ok(opened)
+}
+
+/// Returns whether a file is the one that was seen, with the contents that it had then.
+fn is_unchanged(at: &Path, seen: &Metadata) -> io::Result<bool> {
+    let now = at.symlink_metadata()?;
+    let contents = |file: &Metadata| {
+        (
+            file.dev(),
+            file.ino(),
+            file.len(),
+            file.mtime(),
+            file.mtime_nsec(),
+        )
+    };
+    Ok(contents(&now) == contents(seen))
 }
 
 /// Gives a new file the owner, the extended attributes and the mode of the one that it replaces.
@@ -255,24 +291,31 @@ fn keep_attributes(at: &Path, old: &Metadata, new: &File) -> io::Result<()> {
             io::Error::new(error.kind(), format!("its owner cannot be kept: {error}"))
         })?;
     }
-    // Not those that grant rights to a program because of its old contents, such as capabilities.
-    let is_kept = |name: &OsString| {
-        name.to_str()
-            .is_some_and(|name| name.starts_with("user.") || name == "system.posix_acl_access")
-    };
-    for name in attribute_names(at)?.iter().filter(|name| is_kept(name)) {
-        if let Some(value) = xattr::get(at, name)? {
-            new.set_xattr(name, &value)?;
+    let kept = kept_attributes(xattr::list(at))?;
+    // The directory may give new files an ACL of its own, which the old file did not have.
+    for name in kept_attributes(new.list_xattr())?
+        .iter()
+        .filter(|name| !kept.contains(name))
+    {
+        new.remove_xattr(name)?;
+    }
+    for name in kept {
+        if let Some(value) = xattr::get(at, &name)? {
+            new.set_xattr(&name, &value)?;
         }
     }
     new.set_permissions(Permissions::from_mode(old.mode() & KEPT_MODE))
 }
 
-/// Returns the names of a file's extended attributes; none if the file system does not support
-/// them.
-fn attribute_names(at: &Path) -> io::Result<Vec<OsString>> {
-    match xattr::list(at) {
-        Ok(names) => Ok(names.collect()),
+/// Returns the extended attributes that a file keeps with other contents: not those that give
+/// rights to a program for what it was, such as capabilities. A file system may have none at all.
+fn kept_attributes(listed: io::Result<xattr::XAttrs>) -> io::Result<Vec<OsString>> {
+    let is_kept = |name: &OsString| {
+        name.to_str()
+            .is_some_and(|name| name.starts_with("user.") || name == "system.posix_acl_access")
+    };
+    match listed {
+        Ok(names) => Ok(names.filter(is_kept).collect()),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -12,7 +12,7 @@ use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
-use crate::journal::{Outcome, Run, RunState, runs};
+use crate::journal::{JournalFault, Outcome, Run, RunState, runs};
 use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::Plan;
 use crate::run::{
@@ -376,7 +376,7 @@ fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
 /// Describes a recovery that could not begin, which leaves the run as it was.
 pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
-    let now = format!("run {} is as it was: {}", run.name(), standing(run));
+    let now = format!("run {} is {}", run.name(), standing(run));
     let without = |failure: Failure| Failure {
         next: Vec::new(),
         ..failure
@@ -386,6 +386,9 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         next.undo_run(run)
     );
     match (run.state(), error) {
+        (RunState::Closed(_), RunError::Journal(JournalFault::Disk(_))) => {
+            failure.now(now).next(format!("fix what is named, then `{}`", next.undo_run(run)))
+        }
         (_, RunError::Journal(_)) => failure,
         // Planning again does not close an open run.
         (RunState::Staged, RunError::Stale { .. }) => {

@@ -45,7 +45,8 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
         &args.lab,
         &without_links(&args.lab)?.join("deployment"),
         args.payload.as_deref().as_slice(),
-    )?;
+    )
+    .map_err(|failure| failure.now(lab_now(&args.lab)))?;
     let existing = if args.replace {
         OnExisting::Replace
     } else {

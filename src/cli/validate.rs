@@ -43,6 +43,11 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         .map(PathBuf::as_path)
         .chain(args.payload.as_deref())
         .chain(args.article.as_deref())
+        .chain(
+            gathered
+                .read_standard_input
+                .then_some(Path::new("/dev/stdin")),
+        )
         .collect();
     let output = OutputFile::of(args.output.as_deref(), &reads)?;
     let payload = match &args.payload {

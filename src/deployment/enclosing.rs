@@ -1,18 +1,21 @@
-//! Search for the deployment that a path of the machine is in, for commands that must not write
-//! there.
+//! Finding the deployment that a path of the machine is in, for commands that must not write there.
 
 use std::path::Path;
 
-use toml::de::DeTable;
+use crate::names::same_name;
 
-/// Longest description that is read to find the name of its share, in bytes.
-const LONGEST: u64 = 16 << 20;
+/// The most that is read of a description to find the name of its share, in bytes.
+const LONGEST: u64 = 4 << 20;
+
+/// Directories and files beside a description that only a deployment has.
+const MARKS: [&str; 3] = ["level.toml", "applied", "Servers"];
 
 /// Returns the directory among this one and its parents that is a deployment, the nearest first.
 ///
 /// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
 /// or a `deployment.toml` beside `level.toml`, `applied`, `Servers` or the share that the
-/// description names. A description alone is not enough: repositories of manifests keep one, too.
+/// description names, in any case. A description alone makes none: repositories of manifests keep
+/// one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
     directory
         .ancestors()
@@ -20,23 +23,75 @@ pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {
 }
 
 fn is_deployment(directory: &Path) -> bool {
-    let has = |name: &str| directory.join(name).symlink_metadata().is_ok();
     if directory.join(".rollup").is_dir() {
         return true;
     }
-    has("deployment.toml")
-        && (["level.toml", "applied", "Servers"].into_iter().any(has)
-            || share(&directory.join("deployment.toml")).is_some_and(|share| has(&share)))
+    let description = directory.join("deployment.toml");
+    if description.symlink_metadata().is_err() {
+        return false;
+    }
+    let share = share(&description);
+    let names = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .any(|name| {
+            let is_share = share.as_ref().is_some_and(|share| same_name(share, &name));
+            is_share || MARKS.iter().any(|mark| same_name(mark, &name))
+        })
 }
 
-/// Returns the share that a description names, also if the description has errors.
+/// Returns the share that a description names, also if the description has errors: by the line
+/// that says so, since a parser takes memory for what is wrong, and any parent directory may have
+/// such a file.
 fn share(description: &Path) -> Option<String> {
-    let size = description
+    let metadata = description
         .metadata()
         .ok()
-        .filter(std::fs::Metadata::is_file)?
-        .len();
-    let text = (size <= LONGEST).then(|| std::fs::read_to_string(description).ok())??;
-    let (table, _) = DeTable::parse_recoverable(&text);
-    Some(table.get_ref().get("share")?.get_ref().as_str()?.to_owned())
+        .filter(std::fs::Metadata::is_file)?;
+    if metadata.len() > LONGEST {
+        return None;
+    }
+    let text = std::fs::read_to_string(description).ok()?;
+    let value = text.lines().find_map(|line| {
+        let key = line
+            .trim_start()
+            .trim_start_matches(['"', '\''])
+            .strip_prefix("share")?;
+        key.trim_start_matches(['"', '\''])
+            .trim_start()
+            .strip_prefix('=')
+    })?;
+    let value = value.trim_start();
+    let quote = value
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))?;
+    value[1..]
+        .split_once(quote)
+        .map(|(share, _)| share.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_found_in_a_damaged_description() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let at = directory.path().join("deployment.toml");
+        for (text, found) in [
+            ("share = \"MSIShare\"\n", Some("MSIShare")),
+            (
+                "schema = = 1\n  share='My Share' # here\n",
+                Some("My Share"),
+            ),
+            ("\"share\" = \"X\"", Some("X")),
+            ("shared = \"X\"\n", None),
+            ("share = 1\n", None),
+            ("share = \"open\n", None),
+        ] {
+            std::fs::write(&at, text).expect("written");
+            assert_eq!(share(&at).as_deref(), found, "{text}");
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub(super) fn report(args: &args::Reporting) -> Result<Exit, Failure> {
     let site = inputs::run_site(args.deployment.deployment.as_deref())?;
     site.warn();
     let tree = &site.tree;
-    let output = OutputFile::of(args.output.as_deref(), &[])?;
+    let output = OutputFile::of(args.output.as_deref(), &[tree.path()])?;
     let (runs, damaged) = sound_and_damaged(tree).map_err(|fault| inputs::journal(&fault))?;
     let sound = runs.iter().map(|run| run.number).max();
     let account = match damaged
