@@ -349,8 +349,8 @@ the right action.";
 moment. Remove it from the step.";
     Wider = "RU0608", Warning, "a group is installed that is wider than what was removed",
 "The step installs a whole group, and the group holds items that no earlier step removed. `apply`
-puts back what the run removed and lists the others; `--include-missing` installs them too. To say it
-exactly:
+puts back what the run removed and lists the others; `--include-missing` installs them too. To say
+it exactly:
 
     removed_by = \"uninstall\"";
     NoHostRestart = "RU0609", Note, "items on a role are replaced and no service there is restarted",

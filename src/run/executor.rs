@@ -12,7 +12,7 @@ use super::swap::{Moved, Progress, Slot};
 use super::walk::Walk;
 use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::Tree;
+use crate::deployment::tree::{Kind, Tree};
 use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
 use crate::names::{Digest, RelPath, Shown, chain};
 use crate::plan::{Entry, Plan, PlanFault, Reason, ReasonKind, Side, What, digest_of, parse};
@@ -110,7 +110,8 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
         return Ok(());
     }
     let slots = run.folder.join("slots").expect("a plain name");
-    for (slot, _) in tree.names(&slots)? {
+    let all = tree.names(&slots)?.into_iter();
+    for (slot, _) in all.filter(|(_, kind)| *kind == Kind::Folder) {
         let there = |name: &str| {
             let at = slots
                 .join(&format!("{slot}/{name}"))
