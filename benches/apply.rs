@@ -32,14 +32,14 @@ mod shared;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let folder = shared::folder();
+    let directory = shared::directory();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     println!(
         "{:<16} {:<28} {:>12} {:>15}",
         "rollup", "what", "median", "of the script's"
     );
 
-    let lab = folder.path().join("kb952076");
+    let lab = directory.path().join("kb952076");
     fs::create_dir(&lab).expect("there is room");
     fs::copy(
         root.join("manifests/kb952076.toml"),
@@ -51,11 +51,12 @@ fn main() {
         &["rehearse", "manifest.toml", "--lab", "lab", "--prepare"],
     ));
     for name in ["deployment", "payload"] {
-        fs::rename(lab.join("lab").join(name), lab.join(name)).expect("both are folders of ours");
+        fs::rename(lab.join("lab").join(name), lab.join(name))
+            .expect("both are directories of ours");
     }
     compare("KB952076", &lab);
 
-    let large = folder.path().join("large");
+    let large = directory.path().join("large");
     fs::create_dir(&large).expect("there is room");
     let bytes = shared::wanted_bytes();
     let sizes = shared::large(bytes);
@@ -67,17 +68,17 @@ fn main() {
     compare(&format!("one of {} MB", bytes / 1_000_000), &large);
 }
 
-/// Measures all three in a folder with `deployment`, `payload` and `manifest.toml`.
-fn compare(name: &str, folder: &Path) {
+/// Measures all three in a directory with `deployment`, `payload` and `manifest.toml`.
+fn compare(name: &str, directory: &Path) {
     let job = ["manifest.toml", "-d", "work", "-p", "payload"];
-    copy_anew(folder);
+    copy_anew(directory);
     timed(&mut rollup(
-        folder,
+        directory,
         &[&["plan"], &job[..], &["--save", "plan.json"]].concat(),
     ));
-    let plan = fs::read_to_string(folder.join("plan.json")).expect("it was just saved");
+    let plan = fs::read_to_string(directory.join("plan.json")).expect("it was just saved");
     let plan = parse(&plan).expect("it was just saved");
-    let new = lists(folder, &plan);
+    let new = lists(directory, &plan);
     let renames = plan
         .swaps
         .iter()
@@ -86,10 +87,10 @@ fn compare(name: &str, folder: &Path) {
 
     let apply = || {
         let (time, _) = timed(&mut rollup(
-            folder,
+            directory,
             &[&["apply"], &job[..], &["--yes"]].concat(),
         ));
-        (time, Window::told(folder))
+        (time, Window::told(directory))
     };
     let (mut quiet, mut busy, mut script, mut floor): (
         Vec<_>,
@@ -98,14 +99,14 @@ fn compare(name: &str, folder: &Path) {
         Vec<Duration>,
     ) = Default::default();
     for _ in 0..ROUNDS {
-        copy_anew(folder);
-        busy.push(beside_a_writer(&folder.join("noise"), apply));
-        copy_anew(folder);
+        copy_anew(directory);
+        busy.push(beside_a_writer(&directory.join("noise"), apply));
+        copy_anew(directory);
         quiet.push(apply());
 
         // What stands new by now is what the floor copies.
-        let _ = fs::remove_dir_all(folder.join("floor"));
-        fs::create_dir(folder.join("floor")).expect("there is room");
+        let _ = fs::remove_dir_all(directory.join("floor"));
+        fs::create_dir(directory.join("floor")).expect("there is room");
         let mut copy = Command::new("sh");
         copy.args([
             "-c",
@@ -113,14 +114,15 @@ fn compare(name: &str, folder: &Path) {
             "sh",
         ])
         .args(&new);
-        floor.push(timed(copy.current_dir(folder.join("work"))).0);
+        floor.push(timed(copy.current_dir(directory.join("work"))).0);
 
-        copy_anew(folder);
-        let _ = fs::remove_dir_all(folder.join("backup"));
-        fs::create_dir(folder.join("backup")).expect("there is room");
+        copy_anew(directory);
+        let _ = fs::remove_dir_all(directory.join("backup"));
+        fs::create_dir(directory.join("backup")).expect("there is room");
         let mut by_hand =
             Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/apply.sh"));
-        let places = ["work", "payload", "backup", "items", "files"].map(|name| folder.join(name));
+        let places =
+            ["work", "payload", "backup", "items", "files"].map(|name| directory.join(name));
         script.push(timed(by_hand.args(places)).0);
     }
     let script = middle(script);
@@ -155,7 +157,7 @@ fn compare(name: &str, folder: &Path) {
     }
     let bare = middle(
         (0..ROUNDS)
-            .map(|_| bare_renames(&folder.join("bare"), renames))
+            .map(|_| bare_renames(&directory.join("bare"), renames))
             .collect(),
     );
     println!(
@@ -179,9 +181,9 @@ struct Window {
 
 impl Window {
     /// As the report of the last run has it.
-    fn told(folder: &Path) -> Self {
+    fn told(directory: &Path) -> Self {
         let (_, report) = timed(&mut rollup(
-            folder,
+            directory,
             &["report", "last", "-d", "work", "--format", "json"],
         ));
         let report: serde_json::Value =
@@ -226,9 +228,9 @@ fn beside_a_writer<T>(noise: &Path, done: impl FnOnce() -> T) -> T {
     done
 }
 
-/// How long so many renames take that do nothing else, of folders, as swaps do them.
-fn bare_renames(folder: &Path, count: usize) -> Duration {
-    let _ = fs::remove_dir_all(folder);
+/// How long so many renames take that do nothing else, of directories, as swaps do them.
+fn bare_renames(directory: &Path, count: usize) -> Duration {
+    let _ = fs::remove_dir_all(directory);
     let paths = |at: usize| {
         [
             format!("live/{at}"),
@@ -237,13 +239,13 @@ fn bare_renames(folder: &Path, count: usize) -> Duration {
         ]
     };
     let swaps: Vec<_> = (0..count.div_ceil(2))
-        .map(|at| paths(at).map(|path| folder.join(path)))
+        .map(|at| paths(at).map(|path| directory.join(path)))
         .collect();
     for [live, new, _] in &swaps {
         fs::create_dir_all(live).expect("there is room");
         fs::create_dir_all(new).expect("there is room");
     }
-    timed(Command::new("sync").arg("-f").arg(folder));
+    timed(Command::new("sync").arg("-f").arg(directory));
     let begun = Instant::now();
     for [live, new, old] in &swaps {
         renameat_with(CWD, live, CWD, old, RenameFlags::NOREPLACE).expect("nothing is in the way");
@@ -253,18 +255,18 @@ fn bare_renames(folder: &Path, count: usize) -> Duration {
 }
 
 /// The deployment as before the rollup, on disk and in memory.
-fn copy_anew(folder: &Path) {
-    let _ = fs::remove_dir_all(folder.join("work"));
+fn copy_anew(directory: &Path) {
+    let _ = fs::remove_dir_all(directory.join("work"));
     timed(
         Command::new("cp")
             .args(["-a", "deployment", "work"])
-            .current_dir(folder),
+            .current_dir(directory),
     );
-    timed(Command::new("sync").arg("-f").arg(folder));
+    timed(Command::new("sync").arg("-f").arg(directory));
 }
 
 /// Writes what the script works through, and says what stands new afterwards.
-fn lists(folder: &Path, plan: &Plan) -> Vec<String> {
+fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
     let (mut items, mut files, mut sums, mut new) =
         (String::new(), String::new(), String::new(), Vec::new());
     let payload = |sha256| {
@@ -302,7 +304,7 @@ fn lists(folder: &Path, plan: &Plan) -> Vec<String> {
         ("files", files),
         ("payload/SHA256SUMS", sums),
     ] {
-        fs::write(folder.join(name), text).expect("there is room");
+        fs::write(directory.join(name), text).expect("there is room");
     }
     new
 }

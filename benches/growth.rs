@@ -7,8 +7,8 @@
 //! 10,000 instances, as the whole processes that an operator starts.
 //!
 //! `ROLLUP_GROWTH=10,1000` measures these sizes only. `ROLLUP_BENCH_DIR=/dev/shm` builds the
-//! deployments there: a million files and folders do not stay in every system's cache, and then a
-//! disk is measured where we should be.
+//! deployments there: a million files and directories do not stay in every system's cache, and then
+//! a disk is measured where we should be.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -46,11 +46,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, asked, stage, folder, size] = arguments.as_slice()
+    if let [_, asked, stage, directory, size] = arguments.as_slice()
         && asked == "measure"
     {
         let size = size.parse().expect("the parent gives a number");
-        return measure(stage, Path::new(folder), size);
+        return measure(stage, Path::new(directory), size);
     }
     let asked = std::env::var("ROLLUP_GROWTH").ok();
     let sizes = match &asked {
@@ -66,19 +66,19 @@ fn main() {
         "instances", "what", "time", "each", "memory each"
     );
     for size in sizes {
-        let folder = shared::folder();
+        let directory = shared::directory();
         let items = size / SERVERS;
         let (site, manifest) = (
             shared::site(items, SERVERS),
             shared::manifest(items, Rows::Named),
         );
-        shared::build(folder.path(), &site, &manifest);
+        shared::build(directory.path(), &site, &manifest);
         for stage in STAGES {
-            let (time, memory) = measured_alone(stage, folder.path(), size);
+            let (time, memory) = measured_alone(stage, directory.path(), size);
             table.row(size, stage, time, memory);
         }
         if size <= LARGEST_RUN {
-            for (what, (time, memory)) in commands(folder.path()) {
+            for (what, (time, memory)) in commands(directory.path()) {
                 table.row(size, what, time, memory);
             }
         }
@@ -117,11 +117,11 @@ impl Table {
 }
 
 /// Has one stage measured by a process of its own, so that none finds memory that another left.
-fn measured_alone(stage: &str, folder: &Path, size: usize) -> (Duration, u64) {
+fn measured_alone(stage: &str, directory: &Path, size: usize) -> (Duration, u64) {
     let here = std::env::current_exe().expect("a process knows its program");
     let asked = [
         stage.as_ref(),
-        folder.as_os_str(),
+        directory.as_os_str(),
         size.to_string().as_ref(),
     ]
     .map(std::ffi::OsStr::to_owned);
@@ -141,11 +141,11 @@ fn measured_alone(stage: &str, folder: &Path, size: usize) -> (Duration, u64) {
 }
 
 /// The child's part: prints the time in nanoseconds and the memory in bytes.
-fn measure(stage: &str, folder: &Path, size: usize) {
-    let text = |name: &str| fs::read_to_string(folder.join(name)).expect("the parent wrote it");
+fn measure(stage: &str, directory: &Path, size: usize) {
+    let text = |name: &str| fs::read_to_string(directory.join(name)).expect("the parent wrote it");
     let (site, manifest) = (text("deployment/deployment.toml"), text("manifest.toml"));
-    let tree = Tree::open(&folder.join("deployment")).expect("the parent built it");
-    let payload = Payload::open(&folder.join("payload")).expect("the parent built it");
+    let tree = Tree::open(&directory.join("deployment")).expect("the parent built it");
+    let payload = Payload::open(&directory.join("payload")).expect("the parent built it");
     let read = || {
         let description = described(&site);
         let interest = interest(&parsed(&manifest, None), &description);
@@ -156,7 +156,7 @@ fn measure(stage: &str, folder: &Path, size: usize) {
             let entries = walkdir::WalkDir::new(tree.path()).into_iter();
             assert!(
                 entries.filter_map(Result::ok).count() > size,
-                "every instance has a folder"
+                "every instance has a directory"
             );
         }),
         "read" => both(|| drop(read())),
@@ -205,8 +205,8 @@ fn status(process: &str, what: &str) -> Option<u64> {
 }
 
 /// The commands of an operator, as processes.
-fn commands(folder: &Path) -> Vec<(&'static str, (Duration, u64))> {
-    let (deployment, payload) = (folder.join("deployment"), folder.join("payload"));
+fn commands(directory: &Path) -> Vec<(&'static str, (Duration, u64))> {
+    let (deployment, payload) = (directory.join("deployment"), directory.join("payload"));
     let all: [(&str, Vec<&std::ffi::OsStr>); 3] = [
         (
             "apply",
@@ -233,7 +233,7 @@ fn commands(folder: &Path) -> Vec<(&'static str, (Duration, u64))> {
                 .args(arguments)
                 .arg("-d")
                 .arg(&deployment)
-                .current_dir(folder);
+                .current_dir(directory);
             let (time, most) = finished(command.stdout(Stdio::null()).stderr(Stdio::null()));
             times.push(time);
             *memory = most.max(*memory);

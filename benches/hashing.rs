@@ -23,17 +23,17 @@ mod shared;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let folder = shared::folder();
+    let directory = shared::directory();
     // What a package holds lies in the share and, unpacked, with its item.
     let sizes = shared::large(shared::wanted_bytes() / 2);
     let site = shared::site(sizes.len(), 0);
     shared::build(
-        folder.path(),
+        directory.path(),
         &site,
         &shared::manifest(sizes.len(), Rows::Sized(&sizes)),
     );
     timed(&mut rollup(
-        folder.path(),
+        directory.path(),
         &[
             "apply",
             "manifest.toml",
@@ -44,20 +44,20 @@ fn main() {
             "--yes",
         ],
     ));
-    let deployment = folder.path().join("deployment");
+    let deployment = directory.path().join("deployment");
     let (files, bytes) = installed(&deployment);
-    fs::write(folder.path().join("files"), files.join("\0")).expect("there is room");
+    fs::write(directory.path().join("files"), files.join("\0")).expect("there is room");
     let sums = timed(
         Command::new("sha256sum")
             .args(&files)
             .current_dir(&deployment),
     )
     .1;
-    fs::write(folder.path().join("SHA256SUMS"), sums).expect("there is room");
+    fs::write(directory.path().join("SHA256SUMS"), sums).expect("there is room");
 
     let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let cores = cores.to_string();
-    let verify = || rollup(folder.path(), &["verify", "-d", "deployment"]);
+    let verify = || rollup(directory.path(), &["verify", "-d", "deployment"]);
     let check = || {
         let mut command = Command::new("sha256sum");
         command

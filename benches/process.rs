@@ -19,8 +19,8 @@ mod shared;
 const ROUNDS: usize = 40;
 
 fn main() {
-    let folder = shared::folder();
-    let lab = folder.path();
+    let directory = shared::directory();
+    let lab = directory.path();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/kb952076.toml");
     fs::copy(manifest, lab.join("manifest.toml")).expect("there is room");
     timed(&mut rollup(

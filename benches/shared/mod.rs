@@ -33,11 +33,11 @@ pub(crate) fn middle<T: Ord + Copy>(mut values: Vec<T>) -> T {
     values[values.len() / 2]
 }
 
-/// A folder that is gone afterwards, in `ROLLUP_BENCH_DIR` or below `target`.
-pub(crate) fn folder() -> tempfile::TempDir {
+/// A directory that is gone afterwards, in `ROLLUP_BENCH_DIR` or below `target`.
+pub(crate) fn directory() -> tempfile::TempDir {
     let place =
         std::env::var_os("ROLLUP_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into());
-    tempfile::tempdir_in(place).expect("there is room for a folder")
+    tempfile::tempdir_in(place).expect("there is room for a directory")
 }
 
 /// The sizes of a payload of so many bytes, a few files larger than many others: eight hold four
@@ -56,11 +56,11 @@ pub(crate) fn wanted_bytes() -> u64 {
 }
 
 /// A deployment in its state before the rollup of a manifest, and the rollup's payload.
-pub(crate) fn build(folder: &Path, site: &str, manifest: &str) {
-    fs::write(folder.join("manifest.toml"), manifest).expect("there is room");
+pub(crate) fn build(directory: &Path, site: &str, manifest: &str) {
+    fs::write(directory.join("manifest.toml"), manifest).expect("there is room");
     let (description, manifest) = (described(site), parsed(manifest, None));
-    build_site(&description, site, &folder.join("deployment")).expect("the site can be built");
-    build_payload(&manifest, &description, &folder.join("payload"))
+    build_site(&description, site, &directory.join("deployment")).expect("the site can be built");
+    build_payload(&manifest, &description, &directory.join("payload"))
         .expect("the payload can be built");
 }
 
@@ -100,9 +100,9 @@ pub(crate) fn timed(command: &mut Command) -> (Duration, String) {
 }
 
 /// `rollup`, as it was built for this benchmark.
-pub(crate) fn rollup(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn rollup(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-    command.args(arguments).current_dir(folder);
+    command.args(arguments).current_dir(directory);
     command
 }
 

@@ -10,7 +10,7 @@
 //!     fixtures/hmc40 manifests -- -dict=fuzz/documents.dict -max_len=4096
 //! ```
 //!
-//! The first folder takes what is new; the others are only read. An input that breaks a promise
+//! The first directory takes what is new; the others are only read. An input that breaks a promise
 //! lies in `fuzz/artifacts/documents` afterwards; once it is mended it goes, under a name that says
 //! what it was, into `fuzz/corpus/documents`.
 

@@ -548,7 +548,7 @@ fn copy(object: &str) -> Command {
         (_, Some(_)) => None,
         (files, None) => files,
     };
-    match (files, folder(to)) {
+    match (files, directory(to)) {
         (Some(files), Some(to)) => Command::Copy { files, to, on },
         _ => Command::Unknown,
     }
@@ -604,7 +604,7 @@ fn named_files(text: &str) -> Vec<String> {
 }
 
 /// Returns a directory by its words or its path: `share` for the installer share.
-fn folder(to: &str) -> Option<String> {
+fn directory(to: &str) -> Option<String> {
     let to = to.trim_end_matches(['.', ':', ',']).trim();
     // The words after a comma describe the purpose of the directory.
     let to = to.split_once(", ").map_or(to, |(to, _)| to);

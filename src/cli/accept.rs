@@ -84,9 +84,9 @@ fn aside(
     unusable: &[Unusable],
     args: &args::Accept,
 ) -> Result<Exit, Failure> {
-    let folder = disk.tree().path().to_owned();
-    let next = Next(&folder);
-    let names: Vec<&str> = unusable.iter().map(|run| run.folder.name()).collect();
+    let directory = disk.tree().path().to_owned();
+    let next = Next(&directory);
+    let names: Vec<&str> = unusable.iter().map(|run| run.directory.name()).collect();
     without_items(
         args,
         format!(
@@ -101,13 +101,13 @@ fn aside(
             styled(BAD, "unusable"),
             Shown(&chain(&run.why))
         ));
-        match load_plan(disk.tree(), &run.folder) {
-            Ok(plan) => show_swaps(disk.tree(), &run.folder, &plan)?,
-            Err(_) => show_slots(disk.tree(), &run.folder)?,
+        match load_plan(disk.tree(), &run.directory) {
+            Ok(plan) => show_swaps(disk.tree(), &run.directory, &plan)?,
+            Err(_) => show_slots(disk.tree(), &run.directory)?,
         }
     }
     out::line(
-        "each folder that is named gets another name, which is no run's; nothing in it is deleted, and no",
+        "each directory that is named gets another name, which is no run's; nothing in it is deleted, and no",
     );
     out::line(
         "installed file is moved. From then on no command knows what that run did: it can neither be resumed",
@@ -118,20 +118,20 @@ fn aside(
         let to = set_aside(disk, run, said(args)).map_err(|error| inputs::not_begun(&error))?;
         out::line(format_args!(
             "run {} is set aside as `{to}`",
-            run.folder.name()
+            run.directory.name()
         ));
     }
     out::line(format_args!(
         "next: rollup status -d {}",
-        out::typed(&folder)
+        out::typed(&directory)
     ));
     Ok(Exit::Ok)
 }
 
 /// Closes the unfinished run in its current state.
 fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
-    let folder = disk.tree().path().to_owned();
-    let next = Next(&folder);
+    let directory = disk.tree().path().to_owned();
+    let next = Next(&directory);
     let what = format!("run {} is {}", open.name(), standing(open));
     if open.state() == RunState::Staged {
         return Err(Failure::new(Exit::NotReady, what)
@@ -148,17 +148,17 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
         &next,
     )?;
     let plan =
-        load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, open, &next))?;
+        load_plan(disk.tree(), &open.directory).map_err(|error| not_walked(&error, open, &next))?;
     out::line(what);
     let examined =
-        examine(disk.tree(), &open.folder, &plan).map_err(|error| inputs::disk(&error))?;
+        examine(disk.tree(), &open.directory, &plan).map_err(|error| inputs::disk(&error))?;
     for step in &plan.steps {
         out::line(format_args!(
             "  {}",
             status::step_line(step, &examined, open)
         ));
     }
-    show_swaps(disk.tree(), &open.folder, &plan)?;
+    show_swaps(disk.tree(), &open.directory, &plan)?;
     out::line(
         "it will be closed as it stands: no installed file is moved, its slots keep what they hold, and it",
     );
@@ -178,7 +178,7 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
     let closed = closed.map_err(|error| not_walked(&error, open, &next));
     progress.end(&closed);
     closed?;
-    let shown = out::typed(&folder);
+    let shown = out::typed(&directory);
     out::line(format_args!(
         "run {} is closed as it stands; no installed file was moved",
         open.name()
@@ -244,8 +244,10 @@ fn show_slots(tree: &Tree, run: &RelPath) -> Result<(), Failure> {
     let slots = run.join("slots").expect("a plain name");
     let mut all: Vec<String> = Vec::new();
     for (slot, _) in tree.names(&slots).map_err(|error| inputs::disk(&error))? {
-        let folder = slots.join(&slot).expect("a name found in a folder");
-        let names = tree.names(&folder).map_err(|error| inputs::disk(&error))?;
+        let directory = slots.join(&slot).expect("a name found in a directory");
+        let names = tree
+            .names(&directory)
+            .map_err(|error| inputs::disk(&error))?;
         all.extend(
             names
                 .into_iter()

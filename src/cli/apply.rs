@@ -25,7 +25,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
     let backup = args
         .backup_dir
         .as_deref()
-        .map(|folder| backup::place(folder, &job))
+        .map(|directory| backup::place(directory, &job))
         .transpose()?;
     job.announce();
     if args.dry_run {
@@ -64,8 +64,8 @@ fn again(job: &Job, args: &args::Apply) -> String {
     if args.failing.on_failure == args::OnFailure::Stop {
         command.push_str(" --on-failure stop");
     }
-    if let Some(folder) = &args.backup_dir {
-        command.push_str(&format!(" --backup-dir {}", out::typed(folder)));
+    if let Some(directory) = &args.backup_dir {
+        command.push_str(&format!(" --backup-dir {}", out::typed(directory)));
     }
     if args.yes {
         command.push_str(" --yes");
@@ -120,7 +120,7 @@ pub(super) fn run_job(job: &Job, asking: &Asking<'_>, wishes: Wishes) -> Result<
     let mut backup = wishes
         .backup
         .as_deref()
-        .map(|folder| Backup::ready(folder, job, &begun))
+        .map(|directory| Backup::ready(directory, job, &begun))
         .transpose()?;
     let confirmed = job.confirm(&begun, asking)?;
     begun

@@ -234,7 +234,7 @@ head of the document, with a path as seen from there:
 /// Which deployment.
 #[derive(Debug, Args, Clone)]
 pub(super) struct Deployment {
-    /// The deployment; else the nearest folder upwards with a deployment.toml
+    /// The deployment; else the nearest directory upwards with a deployment.toml
     #[arg(
         short,
         long,
@@ -248,7 +248,7 @@ pub(super) struct Deployment {
 /// Which payload.
 #[derive(Debug, Args, Clone)]
 pub(super) struct Payload {
-    /// The payload; else the folder beside the manifest that is named like its KB number
+    /// The payload; else the directory beside the manifest that is named like its KB number
     #[arg(
         short,
         long,
@@ -333,7 +333,7 @@ pub(super) enum Report {
 
 #[derive(Debug, Args)]
 pub(super) struct Validate {
-    /// Manifests and deployment.toml files, folders of them, or patterns; `-` is standard input
+    /// Manifests and deployment.toml files, directories of them, or patterns; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Also check the manifests against this deployment

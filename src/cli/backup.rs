@@ -24,23 +24,23 @@ pub(super) struct Backup {
 }
 
 /// Finds the given directory, and refuses one inside a deployment or the payload.
-pub(super) fn place(folder: &Path, job: &Job) -> Result<Place, Failure> {
-    let place = Place::find(folder, job.tree())
+pub(super) fn place(directory: &Path, job: &Job) -> Result<Place, Failure> {
+    let place = Place::find(directory, job.tree())
         .map_err(|error| failure(&error).now("nothing was begun"))?;
     let reads = [
         job.payload.as_deref().unwrap_or(&job.typed),
         job.tree().path(),
     ];
-    refuse_place(folder, &place.of_run("backup"), &reads)?;
+    refuse_place(directory, &place.of_run("backup"), &reads)?;
     Ok(place)
 }
 
 impl Backup {
     /// Checks that the backup can be made, and reports what it will hold, before any question is
     /// asked.
-    pub(super) fn ready(folder: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
+    pub(super) fn ready(directory: &Path, job: &Job, begun: &Begun) -> Result<Self, Failure> {
         let deployment = job.tree();
-        let place = place(folder, job)?;
+        let place = place(directory, job)?;
         let (run, staged) = match &begun.staged {
             Some(staged) => (staged.name().to_owned(), StagedYet::Yes),
             None => (name(deployment, &begun.plan)?, StagedYet::No),
@@ -77,9 +77,9 @@ impl Backup {
         if let Some(made) = self.made.take()
             && let Err(error) = made.take_away()
         {
-            let folder = made.folder.display().to_string();
+            let directory = made.directory.display().to_string();
             out::warn(format_args!(
-                "the backup `{folder}` is of no use now, and cannot be removed: {}",
+                "the backup `{directory}` is of no use now, and cannot be removed: {}",
                 chain(&error)
             ));
         }
@@ -110,22 +110,22 @@ fn announce(place: &Place, run: &str, plan: &Plan) {
         _ => 0,
     });
     let bytes = out::number(sizes.sum());
-    let folder = place.of_run(run).display().to_string();
+    let directory = place.of_run(run).display().to_string();
     let files = count(files.len(), "file", "files");
     out::say(format_args!(
         "the {files} that will be replaced ({bytes} bytes) go to {} first",
-        Shown(&folder)
+        Shown(&directory)
     ));
 }
 
 /// Describes where a backup is, and how large.
 pub(super) fn backed_up(backup: &BackedUp) -> String {
     let files = count(backup.files, "replaced file", "replaced files");
-    let folder = backup.folder.display().to_string();
+    let directory = backup.directory.display().to_string();
     format!(
         "backup: {files} with {} bytes in {}",
         out::number(backup.bytes),
-        Shown(&folder)
+        Shown(&directory)
     )
 }
 
@@ -162,12 +162,12 @@ fn failure(error: &BackupError) -> Failure {
         }
         BackupError::NoParent(_) => (
             Exit::NoInput,
-            "make the folder around it first, or name another `--backup-dir`",
+            "make the directory around it first, or name another `--backup-dir`",
         ),
-        BackupError::NotAFolder(_) => (Exit::NoInput, "name another `--backup-dir`"),
+        BackupError::NotADirectory(_) => (Exit::NoInput, "name another `--backup-dir`"),
         BackupError::Inside(_) => (
             Exit::Usage,
-            "name a folder outside of the deployment, best on another disk",
+            "name a directory outside of the deployment, best on another disk",
         ),
         BackupError::Exists(_) => (
             Exit::NotReady,

@@ -63,7 +63,7 @@ pub(super) fn everywhere(
     let crashes = Crashes {
         program: &program,
         deployment: &lab.deployment,
-        folder: &args.lab,
+        directory: &args.lab,
         plan: &plan,
         tell: &tell,
         is_stopped: &|| signals.came(),
@@ -214,7 +214,7 @@ fn line(row: &Row) -> String {
 }
 
 fn legend(report: &Report) -> String {
-    let entries = out::count(report.entries, "file or folder", "files and folders");
+    let entries = out::count(report.entries, "file or directory", "files and directories");
     let mut lines = vec![
         String::new(),
         "before  the tree as before the rollup: names, kinds, bytes, permissions, owners,"

@@ -150,12 +150,12 @@ struct BesideFile<'a>(&'a Path);
 
 impl Beside for BesideFile<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let folder = self
+        let directory = self
             .0
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        for entry in std::fs::read_dir(folder)? {
+        for entry in std::fs::read_dir(directory)? {
             let entry = entry?;
             if entry
                 .file_name()
@@ -179,16 +179,17 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     let loaded = inputs::manifest(&args.manifest, description.as_ref())?;
     let output = OutputFile::new(&args.manifest, &[], Existing::Replaced)?;
     let kb = loaded.manifest.rollup.kb;
-    let Some(folder) = inputs::payload_folder(args.payload.payload.as_deref(), &args.manifest, kb)?
+    let Some(directory) =
+        inputs::payload_directory(args.payload.payload.as_deref(), &args.manifest, kb)?
     else {
         return Err(Failure::new(
             Exit::Usage,
-            format_args!("no payload was given, and no folder `{kb}` lies beside the manifest"),
+            format_args!("no payload was given, and no directory `{kb}` lies beside the manifest"),
         )
         .next("say where the rollup's files are: `--payload DIR`"));
     };
-    out::say(format_args!("payload {}", folder.display()));
-    let facts = inputs::payload(&folder)?.facts(&loaded.manifest.file_table());
+    out::say(format_args!("payload {}", directory.display()));
+    let facts = inputs::payload(&directory)?.facts(&loaded.manifest.file_table());
     let mut unpinned = loaded.manifest.clone();
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
     let pins = pins(&unpinned, description.as_ref(), &facts)?;

@@ -63,7 +63,11 @@ pub(super) fn rehearse(named: &str, job: &Job, asking: Asking<'_>) -> Result<Exi
     );
     let found = Picture::of(deployment).map_err(|error| unreadable(&error))?;
     let wrong = before.differences(&found, Times::Compared);
-    let compared = out::count(before.entries(), "file and folder", "files and folders");
+    let compared = out::count(
+        before.entries(),
+        "file and directory",
+        "files and directories",
+    );
     let failure = match ended {
         Err(failure) => failure,
         Ok(_) => {

@@ -176,7 +176,7 @@ fn run_json(run: &Run, no_return: Option<&String>) -> Value {
 }
 
 fn aside_json(name: &str, said: Option<&Aside>) -> Value {
-    json!({ "folder": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
+    json!({ "directory": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
             "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
 
@@ -193,7 +193,7 @@ struct One<'a> {
 
 impl<'a> One<'a> {
     fn of(tree: &'a Tree, run: &'a Run, no_return: Option<&'a String>) -> Result<Self, Failure> {
-        let plan = load_plan(tree, &run.folder).map_err(|error| error.to_string());
+        let plan = load_plan(tree, &run.directory).map_err(|error| error.to_string());
         // The slots of an open run are still changing.
         let kept = match run.is_open() {
             true => None,
@@ -210,7 +210,7 @@ impl<'a> One<'a> {
 
     /// Returns the path of a file in the run's directory, as found on disk.
     fn at(&self, name: &str) -> String {
-        self.tree.shown(self.run.folder.join(name).ok().as_ref())
+        self.tree.shown(self.run.directory.join(name).ok().as_ref())
     }
 
     fn events(&self) -> String {
@@ -237,7 +237,7 @@ impl<'a> One<'a> {
         });
         let more = json!({ "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
             "records": self.run.journal.entries, "steps": steps, "plan_fault": self.plan.as_ref().err(),
-            "old_objects": self.kept, "folder": self.tree.shown(Some(&self.run.folder)), "events": self.events(),
+            "old_objects": self.kept, "directory": self.tree.shown(Some(&self.run.directory)), "events": self.events(),
             "report": self.report() });
         if let (Value::Object(document), Value::Object(more)) = (&mut document, more) {
             document.extend(more);
@@ -301,7 +301,7 @@ impl<'a> One<'a> {
         }
         out::line(styled(BOLD, "where to look"));
         let places = [
-            ("folder", self.tree.shown(Some(&run.folder))),
+            ("directory", self.tree.shown(Some(&run.directory))),
             ("plan", self.at("plan.json")),
             ("events", self.events()),
         ];

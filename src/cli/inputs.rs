@@ -148,7 +148,7 @@ fn open(path: &Path) -> Result<Tree, Failure> {
             format_args!("there is no deployment `{}`", path.display()),
         );
         return Err(if path.exists() {
-            failure.next("give the folder that `deployment.toml` lies in")
+            failure.next("give the directory that `deployment.toml` lies in")
         } else {
             failure
         });
@@ -158,14 +158,14 @@ fn open(path: &Path) -> Result<Tree, Failure> {
 
 fn nearest() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::new(Exit::Io, error))?;
-    let is_one = |folder: &Path| {
-        folder.join("deployment.toml").is_file() || folder.join(".rollup/runs").is_dir()
+    let is_one = |directory: &Path| {
+        directory.join("deployment.toml").is_file() || directory.join(".rollup/runs").is_dir()
     };
-    let found = here.ancestors().find(|folder| is_one(folder));
+    let found = here.ancestors().find(|directory| is_one(directory));
     found.map(Path::to_owned).ok_or_else(|| {
         Failure::new(
             Exit::Usage,
-            "no deployment was given, and no folder upwards from here has a `deployment.toml`",
+            "no deployment was given, and no directory upwards from here has a `deployment.toml`",
         )
         .next("say which one: `--deployment DIR`, or set ROLLUP_DEPLOYMENT")
     })
@@ -305,7 +305,7 @@ pub(super) fn look() -> Look {
 
 /// Returns the given payload, or the directory beside the manifest that is named like its KB
 /// number.
-pub(super) fn payload_folder(
+pub(super) fn payload_directory(
     given: Option<&Path>,
     manifest: &Path,
     kb: Kb,
@@ -339,10 +339,10 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
         false => {
             let failure = Failure::new(
                 Exit::NoInput,
-                format_args!("there is no payload folder `{}`", given.display()),
+                format_args!("there is no payload directory `{}`", given.display()),
             );
             Err(if given.exists() {
-                failure.next("give the folder that the files lie in")
+                failure.next("give the directory that the files lie in")
             } else {
                 failure
             })
@@ -351,8 +351,8 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Opens a payload directory.
-pub(super) fn payload(folder: &Path) -> Result<Payload, Failure> {
-    Payload::open(folder).map_err(|error| disk(&error))
+pub(super) fn payload(directory: &Path) -> Result<Payload, Failure> {
+    Payload::open(directory).map_err(|error| disk(&error))
 }
 
 /// Reads while another process may write: compares the journals before and after, and reads again
@@ -426,7 +426,9 @@ pub(super) fn journal(fault: &JournalFault) -> Failure {
         JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
             .now("nobody can tell from it how far the run is; nothing was touched")
             .next("the slots still tell: see \"By hand\" in the README")
-            .next("or `rollup accept --reason TEXT` shows them, and sets the run's folder aside"),
+            .next(
+                "or `rollup accept --reason TEXT` shows them, and sets the run's directory aside",
+            ),
         JournalFault::TooNew { .. } => {
             Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it")
         }

@@ -153,7 +153,7 @@ impl Job {
     ) -> Result<Self, Failure> {
         let site = inputs::site(deployment)?;
         let loaded = inputs::manifest(manifest, Some(&site.description))?;
-        let payload = inputs::payload_folder(payload, manifest, loaded.manifest.rollup.kb)?;
+        let payload = inputs::payload_directory(payload, manifest, loaded.manifest.rollup.kb)?;
         let (options, typed) = (choices.into(), manifest.to_owned());
         let (manifest_of_plan, approved) = (None, Approved::Any);
         Ok(Self {
@@ -186,10 +186,10 @@ impl Job {
     }
 
     fn open_payload(&self) -> Result<Option<(Payload, PayloadFacts)>, Failure> {
-        let Some(folder) = &self.payload else {
+        let Some(directory) = &self.payload else {
             return Ok(None);
         };
-        let payload = inputs::payload(folder)?;
+        let payload = inputs::payload(directory)?;
         let facts = payload.facts(&self.loaded.manifest.file_table());
         Ok(Some((payload, facts)))
     }
@@ -242,7 +242,7 @@ impl Job {
         let staged = runs(self.tree())
             .ok()
             .and_then(|runs| runs.into_iter().find(|run| run.name() == open.name));
-        let staged = staged.and_then(|run| load_plan(self.tree(), &run.folder).ok());
+        let staged = staged.and_then(|run| load_plan(self.tree(), &run.directory).ok());
         let same_manifest = staged
             .as_ref()
             .and_then(Plan::rollup)
@@ -280,7 +280,7 @@ impl Job {
             None => Err(Failure::new(
                 Exit::Usage,
                 format_args!(
-                    "no payload was given, and no folder `{name}` lies beside the manifest"
+                    "no payload was given, and no directory `{name}` lies beside the manifest"
                 ),
             )
             .next("say where the rollup's files are: `--payload DIR`, or set ROLLUP_PAYLOAD")),

@@ -209,7 +209,7 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
         site.how
     ));
     site.warn();
-    let folder = site.tree.path().to_owned();
+    let directory = site.tree.path().to_owned();
     // Standard output has the document alone if a program reads it; people still see what is
     // cleared.
     let line: fn(&str) = match args.format {
@@ -224,7 +224,7 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
     };
     if args.dry_run {
         let clearing = inputs::quietly(&site.tree, || Clearing::read(&site.tree, args.keep))?;
-        clearing.show(&folder, line);
+        clearing.show(&directory, line);
         told_if_nothing(&clearing, line);
         out::say("this was a dry run: nothing was touched");
         return told(&clearing, false);
@@ -237,7 +237,7 @@ pub(super) fn prune(args: &Prune) -> Result<Exit, Failure> {
         LockedDeployment::lock(site.tree, "prune", wait).map_err(|error| inputs::locked(&error))?;
     told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     let clearing = Clearing::read(disk.tree(), args.keep)?;
-    clearing.show(&folder, line);
+    clearing.show(&directory, line);
     if told_if_nothing(&clearing, line) {
         return told(&clearing, false);
     }
@@ -266,7 +266,7 @@ fn told_if_nothing(clearing: &Clearing, line: impl Fn(&str)) -> bool {
 /// Describes a prune that did not finish: the disk shows which runs lost their slots.
 fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
     let is_gone = |old: &&Old| {
-        let slots = old.run.folder.join("slots").expect("a plain name");
+        let slots = old.run.directory.join("slots").expect("a plain name");
         tree.look(&slots).is_ok_and(|look| look.is_none())
     };
     let gone: Vec<&str> = clearing

@@ -67,7 +67,7 @@ fn touched_by_open_run(tree: &Tree) -> Result<Vec<RelPath>, Failure> {
     let Some(open) = open else {
         return Ok(Vec::new());
     };
-    let plan = load_plan(tree, &open.folder).map_err(|error| inputs::not_begun(&error))?;
+    let plan = load_plan(tree, &open.directory).map_err(|error| inputs::not_begun(&error))?;
     Ok(plan.live_paths().into_iter().cloned().collect())
 }
 
@@ -88,7 +88,7 @@ impl View<'_> {
         let procedure = self.snapshot.procedure(instance).map(|record| record.state);
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         // A run that touches an item touches at least its record, if not its whole directory.
-        let record = self.site().folder(instance).with(&path("state.toml"));
+        let record = self.site().directory(instance).with(&path("state.toml"));
         if record.lies_in(&self.touched) && state == State::Verified {
             State::Unverified
         } else {
@@ -103,7 +103,7 @@ impl View<'_> {
 
     fn json(&self, instance: Instance) -> Value {
         let item = &self.site().items[instance.item.0];
-        json!({ "path": self.site().folder(instance), "item": item.name,
+        json!({ "path": self.site().directory(instance), "item": item.name,
                 "server": instance.server.map(|server| &self.site().servers[server.0].name),
                 "procedure": matches!(item.kind, ItemKind::Procedure { .. }),
                 "state": self.state(instance), "version": self.version(instance) })
@@ -215,14 +215,14 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         ));
     }
     let width = out::width();
-    let mut by_folder: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
+    let mut by_directory: BTreeMap<Option<RelPath>, Vec<&Drift>> = BTreeMap::new();
     verified.drift.iter().for_each(|drift| {
-        by_folder
+        by_directory
             .entry(drift.path.parent())
             .or_default()
             .push(drift)
     });
-    for drift in by_folder.into_values().flatten() {
+    for drift in by_directory.into_values().flatten() {
         let path = format!("`{}`", Shown(drift.path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.

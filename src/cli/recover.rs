@@ -84,13 +84,13 @@ pub(super) fn resume(args: &Resume) -> Result<Exit, Failure> {
         args.rehearsing,
         "resume",
     )?;
-    let folder = disk.tree().path().to_owned();
-    let next = Next(&folder);
+    let directory = disk.tree().path().to_owned();
+    let next = Next(&directory);
     let Some(open) = all_runs(&disk)?.into_iter().find(Run::is_open) else {
         return Ok(nothing_open(&cleared, ""));
     };
-    let plan =
-        load_plan(disk.tree(), &open.folder).map_err(|error| not_walked(&error, &open, &next))?;
+    let plan = load_plan(disk.tree(), &open.directory)
+        .map_err(|error| not_walked(&error, &open, &next))?;
     known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     show_way(&disk, &open, &plan, Way::Forward)?;
     asked(args.yes)?;
@@ -125,8 +125,8 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         args.rehearsing,
         "undo",
     )?;
-    let folder = disk.tree().path().to_owned();
-    let next = Next(&folder);
+    let directory = disk.tree().path().to_owned();
+    let next = Next(&directory);
     let runs = all_runs(&disk)?;
     let open = runs.iter().find(|run| run.is_open());
     let run = match (&args.run, open) {
@@ -158,7 +158,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
         _ => {}
     }
     let plan =
-        load_plan(disk.tree(), &run.folder).map_err(|error| not_walked(&error, run, &next))?;
+        load_plan(disk.tree(), &run.directory).map_err(|error| not_walked(&error, run, &next))?;
     known_answers(&args.done, &manual_steps(&plan), "--done", "manual step")?;
     show_way(&disk, run, &plan, Way::Back)?;
     asked(args.yes)?;
@@ -324,7 +324,8 @@ fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
 
 /// Shows what a recovery will do, operation by operation.
 fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result<(), Failure> {
-    let examined = examine(disk.tree(), &run.folder, plan).map_err(|error| inputs::disk(&error))?;
+    let examined =
+        examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk(&error))?;
     out::line(format_args!("run {} is {}", run.name(), standing(run)));
     let lines = preview::way(plan, &examined, way);
     let how = if way == Way::Forward {
@@ -425,7 +426,7 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         (_, RunError::Plan { .. }) => Failure { exit: Exit::NeedsAttention, ..without(failure) }
             .now(now)
             .next(format!(
-                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's folder aside",
+                "the slots still tell how far it is: see \"By hand\" in the README; or `{}` sets the run's directory aside",
                 next.accept()
             )),
         (_, RunError::Changed(_)) => Failure { exit: Exit::NeedsAttention, ..failure }.now(now).next(even_so),

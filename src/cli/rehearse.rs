@@ -33,7 +33,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     if let Some(payload) = args.payload.as_deref().filter(|payload| !payload.is_dir()) {
         return Err(Failure::new(
             Exit::NoInput,
-            format_args!("there is no payload folder `{}`", payload.display()),
+            format_args!("there is no payload directory `{}`", payload.display()),
         ));
     }
     if let Some(named) = &args.inject_failure {
@@ -131,7 +131,7 @@ pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
     out::line(format_args!("  rollup report last -d {shown}"));
     out::line("                              what happened, and how long it took");
     out::line(format_args!(
-        "  {shown}/.rollup/runs         the run's folder, with the old objects"
+        "  {shown}/.rollup/runs         the run's directory, with the old objects"
     ));
     Ok(exit)
 }
@@ -151,9 +151,9 @@ pub(super) fn again(args: &Rehearse) -> String {
         out::typed(&args.manifest),
         out::typed(&args.lab)
     );
-    for (flag, folder) in [("-d", &args.deployment), ("-p", &args.payload)] {
-        if let Some(folder) = folder {
-            command.push_str(&format!(" {flag} {}", out::typed(folder)));
+    for (flag, directory) in [("-d", &args.deployment), ("-p", &args.payload)] {
+        if let Some(directory) = directory {
+            command.push_str(&format!(" {flag} {}", out::typed(directory)));
         }
     }
     if args.crash_everywhere {

@@ -101,7 +101,7 @@ impl Open {
                 troubles: Vec::new(),
             });
         }
-        let plan = match load_plan(tree, &run.folder) {
+        let plan = match load_plan(tree, &run.directory) {
             Ok(plan) => plan,
             Err(error) => {
                 return Ok(Self {
@@ -112,7 +112,7 @@ impl Open {
             }
         };
         let mut examined =
-            examine(tree, &run.folder, &plan).map_err(|error| inputs::disk(&error))?;
+            examine(tree, &run.directory, &plan).map_err(|error| inputs::disk(&error))?;
         let troubles = std::mem::take(&mut examined.troubles);
         // Between two renames of a process that is running, everything may look wrong.
         let troubles = if at_work { Vec::new() } else { troubles };
@@ -385,7 +385,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
     match open.run.state() {
         RunState::Unfinished(_) if open.progress.is_none() => {
             out::line(format_args!(
-                "  or: {}    sets the run's folder aside",
+                "  or: {}    sets the run's directory aside",
                 next.accept()
             ));
         }

@@ -34,7 +34,7 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
     let described = args
         .deployment
         .as_deref()
-        .map(|folder| gathered.deployment(folder))
+        .map(|directory| gathered.deployment(directory))
         .transpose()?
         .flatten();
     let reads: Vec<&Path> = gathered
@@ -51,9 +51,9 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         .collect();
     let output = OutputFile::of(args.output.as_deref(), &reads)?;
     let payload = match &args.payload {
-        Some(folder) => {
+        Some(directory) => {
             gathered.refuse_several_manifests("a payload", "--payload")?;
-            Some(inputs::payload(&inputs::given_payload(folder)?)?)
+            Some(inputs::payload(&inputs::given_payload(directory)?)?)
         }
         None => None,
     };
@@ -410,12 +410,12 @@ impl Gathered {
 
     /// Reads the description that manifests are checked against. Its own mistakes are reported with
     /// theirs, and then the manifests are checked without it.
-    fn deployment(&mut self, folder: &Path) -> Result<Option<Description>, Failure> {
-        let source = inputs::description_source(folder)?;
+    fn deployment(&mut self, directory: &Path) -> Result<Option<Description>, Failure> {
+        let source = inputs::description_source(directory)?;
         let mut findings = Findings::default();
         let description = describe::parse(&source, &mut findings);
-        if self.is_new(&folder.join("deployment.toml")) && !findings.is_empty() {
-            let source = self.named(source, &folder.join("deployment.toml"));
+        if self.is_new(&directory.join("deployment.toml")) && !findings.is_empty() {
+            let source = self.named(source, &directory.join("deployment.toml"));
             self.documents.insert(0, (source, Kind::Deployment));
         }
         if description.is_none() {

@@ -133,7 +133,7 @@ impl<'r, 's> Console<'r, 's> {
             let name = self.site.file_name(name)?;
             match depth {
                 0 => self.site.refuse_at_root(part, &path.span),
-                _ => self.site.refuse_in_folder(part, &path.span),
+                _ => self.site.refuse_in_directory(part, &path.span),
             }
             let node = self.node(above, &name);
             let known = self.site.made.groups[node.0].path.name();
@@ -283,7 +283,8 @@ impl<'r, 's> Console<'r, 's> {
             self.nameless = true;
             return;
         };
-        self.site.refuse_in_folder(name.value.as_str(), &name.span);
+        self.site
+            .refuse_in_directory(name.value.as_str(), &name.span);
         let made = &mut self.site.made;
         let id = ItemId(made.items.len());
         let line = self.site.reader.source.line(name.span.start);
@@ -371,7 +372,7 @@ impl<'r, 's> Console<'r, 's> {
                 continue;
             }
             let message = format!(
-                "the folder of `{}` is that of the group `{path}`",
+                "the directory of `{}` is that of the group `{path}`",
                 item.name
             );
             let finding = self
@@ -401,7 +402,7 @@ impl<'r, 's> Console<'r, 's> {
             let whole = length(group.path.as_str()) + 1 + length(item.name.as_str()) + server;
             if whole > LONG_PATH {
                 let message = format!(
-                    "the folder of `{}` has a path of {whole} characters",
+                    "the directory of `{}` has a path of {whole} characters",
                     item.name
                 );
                 let finding = self

@@ -201,7 +201,7 @@ fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
 
 fn below(tree: &Tree, at: &RelPath, pass: Pass<'_>) -> Result<(), DiskError> {
     let shown = PathBuf::from(tree.shown(Some(at)));
-    let parent = match tree.folder(at.parent().as_ref()) {
+    let parent = match tree.directory(at.parent().as_ref()) {
         Err(error) if error.is_missing() => return Ok(()),
         parent => parent?,
     };

@@ -26,7 +26,7 @@ const AT_THE_ROOT: &[&str] = &[
 ];
 
 /// Names that are reserved in the directory of an item.
-const IN_A_FOLDER: &[&str] = &[".rollup", "files", "state.toml"];
+const IN_A_DIRECTORY: &[&str] = &[".rollup", "files", "state.toml"];
 
 /// Reads and checks a `deployment.toml`. Returns `None` if there was an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Description> {
@@ -175,7 +175,7 @@ impl<'r, 's> Site<'r, 's> {
                 self.nameless.servers = true;
                 continue;
             };
-            self.refuse_reserved(name.value.as_str(), &name.span, IN_A_FOLDER);
+            self.refuse_reserved(name.value.as_str(), &name.span, IN_A_DIRECTORY);
             let id = ServerId(self.made.servers.len());
             let taken = self.made.index.servers.insert(name.value.folded(), id);
             self.claim(&name, "server", id.0, taken.map(|id| id.0));
@@ -324,8 +324,8 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     /// Refuses a name that is reserved in the directory of an item.
-    pub(super) fn refuse_in_folder(&mut self, name: &str, span: &Span) {
-        self.refuse_reserved(name, span, IN_A_FOLDER);
+    pub(super) fn refuse_in_directory(&mut self, name: &str, span: &Span) {
+        self.refuse_reserved(name, span, IN_A_DIRECTORY);
     }
 
     fn refuse_reserved(&mut self, name: &str, span: &Span, reserved: &[&str]) {
@@ -491,13 +491,13 @@ mod tests {
         let service = description
             .item("Hosted Email 2007 Web Service")
             .expect("there");
-        let folders: Vec<_> = description
+        let directories: Vec<_> = description
             .instances(service)
             .into_iter()
-            .map(|instance| description.folder(instance).to_string())
+            .map(|instance| description.directory(instance).to_string())
             .collect();
         assert_eq!(
-            folders[1],
+            directories[1],
             "MPS Web Services/Hosted Email 2007 Web Service/PROV02"
         );
         let ItemKind::Component {
@@ -542,9 +542,9 @@ mod tests {
                 "9 RU0501 `servers/x` is a name that rollup keeps for itself",
                 "11 RU0501 `SHARE` is the installer share",
                 "14 RU0108 there are two groups with the name `servers`",
-                "15 RU0502 the folder of `X` is that of the group `G/X`",
+                "15 RU0502 the directory of `X` is that of the group `G/X`",
                 "15 RU0108 there are two items with the name `x`; the first is on line 15",
-                "15 RU0502 the folder of `x` is that of the group `G/X`",
+                "15 RU0502 the directory of `x` is that of the group `G/X`",
                 "15 RU0107 `a/b` cannot be used: a name cannot contain the path separator `/`",
                 "15 RU0501 `files` is a name that rollup keeps for itself",
                 "19 RU0108 there are two groups with the name `g`; the first is on line 13",

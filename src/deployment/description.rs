@@ -297,7 +297,7 @@ impl Description {
     }
 
     /// Returns the directory of an instance, in the spelling of `deployment.toml`.
-    pub fn folder(&self, instance: Instance) -> RelPath {
+    pub fn directory(&self, instance: Instance) -> RelPath {
         let item = &self.items[instance.item.0];
         let mut path = format!("{}/{}", self.groups[item.group.0].path, item.name);
         if let Some(server) = instance.server {

@@ -86,8 +86,8 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
     match tree.file(at) {
         Err(error) if error.is_missing() => {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let folder = tree.folder(at.parent().as_ref())?;
-            let made = rustix::fs::openat(&folder, at.name(), flags, Mode::RUSR | Mode::WUSR);
+            let directory = tree.directory(at.parent().as_ref())?;
+            let made = rustix::fs::openat(&directory, at.name(), flags, Mode::RUSR | Mode::WUSR);
             made.map(File::from)
                 .map_err(|e| DiskError::new("make", tree.shown(Some(at)), e))
         }

@@ -122,9 +122,9 @@ impl LockedDeployment {
                 owner: (root.uid(), root.gid()),
             }
         };
-        self.make_folder(&raw, attributes)?;
+        self.make_directory(&raw, attributes)?;
         for name in ["trash", "runs"] {
-            self.make_folder(&raw.join(name).expect("a plain name"), attributes)?;
+            self.make_directory(&raw.join(name).expect("a plain name"), attributes)?;
         }
         self.write(
             &raw.join("format").expect("a plain name"),
@@ -148,7 +148,7 @@ impl LockedDeployment {
     /// anything in it that [`keep`](Self::keep) does not make is left alone.
     pub fn clear_unfinished(&self) -> Result<(), DiskError> {
         for (name, kind) in self.tree.top()? {
-            if kind == Kind::Folder
+            if kind == Kind::Directory
                 && is_unfinished(&name)
                 && self.is_half_made(&path(&name)).unwrap_or(false)
             {
@@ -167,7 +167,7 @@ impl LockedDeployment {
             let below = path.below(at);
             let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
             let is_known = match (parts.as_slice(), kind) {
-                (["trash" | "runs"] | ["runs", _], Kind::Folder) => true,
+                (["trash" | "runs"] | ["runs", _], Kind::Directory) => true,
                 (["lock"], Kind::File) => self.tree.look(path)?.is_some_and(|look| look.size == 0),
                 (["format"], Kind::File) => {
                     let text = self.tree.text(path, 64)?.unwrap_or_default();
@@ -186,7 +186,7 @@ impl LockedDeployment {
                     ],
                     Kind::File,
                 ) => true,
-                (["runs", _, "slots" | "sources", ..], Kind::Folder | Kind::File) => true,
+                (["runs", _, "slots" | "sources", ..], Kind::Directory | Kind::File) => true,
                 _ => false,
             };
             if !is_known {
@@ -207,22 +207,23 @@ impl LockedDeployment {
     }
 
     /// Creates a directory; its parent must exist.
-    pub fn make_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
-        self.announce(Change::MakeFolder(at), "make the folder", at)?;
-        let fail = |e: io::Error| DiskError::new("make the folder", self.tree.shown(Some(at)), e);
-        let parent = self.tree.folder(at.parent().as_ref())?;
+    pub fn make_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+        self.announce(Change::MakeDirectory(at), "make the directory", at)?;
+        let fail =
+            |e: io::Error| DiskError::new("make the directory", self.tree.shown(Some(at)), e);
+        let parent = self.tree.directory(at.parent().as_ref())?;
         parent.create_dir(at.name()).map_err(fail)?;
-        let folder = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
+        let directory = readable(&parent, at.name()).map_err(fail)?;
+        set_attributes(&directory, attributes, at, &self.watched).map_err(fail)
     }
 
     /// Sets the permission bits and the owner of an existing directory.
-    pub fn set_folder(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
+    pub fn set_directory(&self, at: &RelPath, attributes: Attributes) -> Result<(), DiskError> {
         let fail =
             |e: io::Error| DiskError::new("set the permissions of", self.tree.shown(Some(at)), e);
-        let parent = self.tree.folder(at.parent().as_ref())?;
-        let folder = readable(&parent, at.name()).map_err(fail)?;
-        set_attributes(&folder, attributes, at, &self.watched).map_err(fail)
+        let parent = self.tree.directory(at.parent().as_ref())?;
+        let directory = readable(&parent, at.name()).map_err(fail)?;
+        set_attributes(&directory, attributes, at, &self.watched).map_err(fail)
     }
 
     /// Creates a file that does not exist yet, for writing.
@@ -255,7 +256,7 @@ impl LockedDeployment {
         options: &OpenOptions,
     ) -> Result<OwnFile, DiskError> {
         let shown = self.tree.shown(Some(at));
-        let parent = self.tree.folder(at.parent().as_ref())?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
         match parent.open_with(at.name(), options) {
             Ok(file) => Ok(OwnFile {
                 at: at.clone(),
@@ -282,7 +283,7 @@ impl LockedDeployment {
     fn overwrite(&self, at: &RelPath, bytes: &[u8]) -> io::Result<()> {
         let parent = self
             .tree
-            .folder(at.parent().as_ref())
+            .directory(at.parent().as_ref())
             .map_err(|e| e.source)?;
         let mut options = OpenOptions::new();
         options
@@ -295,8 +296,8 @@ impl LockedDeployment {
 
     /// Renames an object; never replaces an existing one.
     pub fn rename(&self, from: &RelPath, to: &RelPath) -> Result<(), DiskError> {
-        let source = self.tree.folder(from.parent().as_ref())?;
-        let target = self.tree.folder(to.parent().as_ref())?;
+        let source = self.tree.directory(from.parent().as_ref())?;
+        let target = self.tree.directory(to.parent().as_ref())?;
         self.rename_in((&source, from), (&target, to))
     }
 
@@ -332,7 +333,7 @@ impl LockedDeployment {
     /// Removes one name of a file.
     pub fn remove_file(&self, at: &RelPath) -> Result<(), DiskError> {
         self.announce(Change::Remove(at), "remove", at)?;
-        let parent = self.tree.folder(at.parent().as_ref())?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
         parent
             .remove_file_or_symlink(at.name())
             .map_err(|e| DiskError::new("remove", self.tree.shown(Some(at)), e))
@@ -340,7 +341,7 @@ impl LockedDeployment {
 
     /// Removes a managed directory with everything in it, whatever the names in it are.
     pub fn remove_tree(&self, at: &RelPath) -> Result<(), DiskError> {
-        let parent = self.tree.folder(at.parent().as_ref())?;
+        let parent = self.tree.directory(at.parent().as_ref())?;
         let before_each = || self.watched.before(Change::Remove(at));
         remove_tree(
             &parent,
@@ -385,9 +386,9 @@ impl LockedDeployment {
         }
         let mut failed = None;
         for (name, kind) in left {
-            let at = trash.join(&name).expect("a name found in a folder");
+            let at = trash.join(&name).expect("a name found in a directory");
             let removed = match kind {
-                Kind::Folder => self.remove_tree(&at),
+                Kind::Directory => self.remove_tree(&at),
                 _ => self.remove_file(&at),
             };
             failed = failed.or(removed.err());
@@ -434,8 +435,8 @@ pub fn side_file(tree: &Tree, at: &RelPath) -> Option<File> {
         .create(true)
         .follow(FollowSymlinks::No)
         .custom_flags(nonblocking);
-    let folder = tree.folder(at.parent().as_ref()).ok()?;
-    let file = folder.open_with(at.name(), &options).ok()?.into_std();
+    let directory = tree.directory(at.parent().as_ref()).ok()?;
+    let file = directory.open_with(at.name(), &options).ok()?.into_std();
     file.metadata()
         .ok()
         .filter(std::fs::Metadata::is_file)

@@ -39,7 +39,7 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "share",
             Kind::Text(Form::FileName),
             "share = \"MSIShare\"",
-            "The folder at the deployment's root where installers lie before they are installed.",
+            "The directory at the deployment's root where installers lie before they are installed.",
         ),
         Key::new(
             "level",
@@ -115,7 +115,7 @@ static SERVER: Shape = Shape::new(
             "name",
             Kind::Text(Form::FileName),
             "name = \"MPS01\"",
-            "The name of the server; a folder below `Servers` has it.",
+            "The name of the server; a directory below `Servers` has it.",
         ),
         Key::new(
             "roles",
@@ -182,7 +182,7 @@ static GROUP: Shape = Shape::new(
             "path",
             Kind::Text(Form::FilePath),
             "path = \"Hosted Exchange/Exchange Provisioning\"",
-            "The way to the group, with `/` between its parts, spelled the same everywhere. Its folder below the \
+            "The way to the group, with `/` between its parts, spelled the same everywhere. Its directory below the \
              root is this path.",
         ),
         Key::new(
@@ -310,5 +310,4 @@ const TEXT: Kind = Kind::Text(Form::Words);
 const ALIASES: Kind = Kind::names(Form::Words);
 const NAME: &str = "name = \"…\"";
 const ALSO: &str = "Other names that mean the same. Case does not count.";
-const MEMBER: &str =
-    "Its name, unique in the console; its folder has it, so Windows must take it for a file name.";
+const MEMBER: &str = "Its name, unique in the console; its directory has it, so Windows must take it for a file name.";

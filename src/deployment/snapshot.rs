@@ -180,7 +180,12 @@ impl Snapshot {
         }
         let instances: Vec<_> = self.description.all_instances().collect();
         let read = |instance: &Instance| {
-            let file = self.actual(&self.description.folder(*instance).with(&path("state.toml")));
+            let file = self.actual(
+                &self
+                    .description
+                    .directory(*instance)
+                    .with(&path("state.toml")),
+            );
             self.text(tree, &file)
                 .map(|text| text.map(|text| (*instance, file, text)))
         };
@@ -224,8 +229,9 @@ impl Snapshot {
         for file in files {
             if let Some(text) = self.text(tree, &file)? {
                 let record = self.checked(&file, ItemRecord::parse(&text));
-                let folder = file.parent().expect("five parts").folded();
-                self.programs.extend(record.map(|record| (folder, record)));
+                let directory = file.parent().expect("five parts").folded();
+                self.programs
+                    .extend(record.map(|record| (directory, record)));
             }
         }
         Ok(())
@@ -257,8 +263,8 @@ impl Snapshot {
             }
         };
         for &instance in &interest.instances {
-            let folder = self.description.folder(instance);
-            want(&folder.with(&path("state.toml")));
+            let directory = self.description.directory(instance);
+            want(&directory.with(&path("state.toml")));
             let files = self
                 .items
                 .get(&instance)
@@ -266,23 +272,26 @@ impl Snapshot {
             files
                 .iter()
                 .flat_map(|i| i.files.keys())
-                .for_each(|file| want(&in_files(&folder, file)));
+                .for_each(|file| want(&in_files(&directory, file)));
         }
-        for (folder, record) in &self.programs {
-            let Some(Found { path: folder, .. }) = self.nodes.get(folder) else {
+        for (directory, record) in &self.programs {
+            let Some(Found {
+                path: directory, ..
+            }) = self.nodes.get(directory)
+            else {
                 continue;
             };
-            let server = folder
+            let server = directory
                 .parts()
                 .nth(1)
                 .and_then(|name| self.description.server(name));
             if server.is_some_and(|server| interest.programs_on.contains(&server)) {
-                want(&folder.with(&path("state.toml")));
+                want(&directory.with(&path("state.toml")));
                 let files = record.installed.as_ref();
                 files
                     .iter()
                     .flat_map(|i| i.files.keys())
-                    .for_each(|file| want(&in_files(folder, file)));
+                    .for_each(|file| want(&in_files(directory, file)));
             }
         }
         for &(service, server) in &interest.services {
@@ -333,8 +342,8 @@ impl Snapshot {
     }
 
     /// Returns everything below a directory, sorted by folded path.
-    pub fn below(&self, folder: &RelPath) -> impl Iterator<Item = &Found> {
-        let prefix = format!("{}/", folder.folded().as_str());
+    pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &Found> {
+        let prefix = format!("{}/", directory.folded().as_str());
         let from = Folded::of(&prefix);
         self.nodes
             .range(from..)
@@ -366,15 +375,15 @@ impl Snapshot {
 
     /// Returns the path and the fault of an item that only looks as if it was never installed: its
     /// record is not a file, or it has files without a record.
-    pub fn hidden(&self, folder: &RelPath) -> Option<(RelPath, String)> {
-        let record = self.node(&folder.with(&path("state.toml")));
+    pub fn hidden(&self, directory: &RelPath) -> Option<(RelPath, String)> {
+        let record = self.node(&directory.with(&path("state.toml")));
         if let Some(found) = record.filter(|found| found.kind != Kind::File) {
             return Some((
                 found.path.clone(),
                 format!("is {}, not a file", found.kind.named()),
             ));
         }
-        let files = folder.with(&path("files"));
+        let files = directory.with(&path("files"));
         let lost = record.is_none() && self.below(&files).any(|found| found.kind == Kind::File);
         lost.then(|| {
             (
@@ -397,7 +406,7 @@ impl Snapshot {
     /// Returns the path at which the share has, or would have, an installer with this name.
     pub fn share_path(&self, name: &FileName) -> RelPath {
         let path = format!("{}/{name}", self.description.share);
-        RelPath::parse(&path).expect("a checked name in a checked folder")
+        RelPath::parse(&path).expect("a checked name in a checked directory")
     }
 
     /// Returns size and hash of a file in the [`Interest`], by its path on disk.
@@ -424,15 +433,15 @@ impl Snapshot {
     }
 
     /// Returns the record of a program that a step ran, by its directory.
-    pub fn program(&self, folder: &RelPath) -> Option<&ItemRecord> {
-        self.programs.get(&folder.folded())
+    pub fn program(&self, directory: &RelPath) -> Option<&ItemRecord> {
+        self.programs.get(&directory.folded())
     }
 
     /// Returns all records of programs that steps ran: the directory on disk and the record.
     pub fn programs(&self) -> impl Iterator<Item = (&RelPath, &ItemRecord)> {
         self.programs
             .iter()
-            .filter_map(|(folder, record)| Some((&self.nodes.get(folder)?.path, record)))
+            .filter_map(|(directory, record)| Some((&self.nodes.get(directory)?.path, record)))
     }
 
     /// Returns the contents of a package of the share, by folded name, or why it cannot be used.
@@ -455,8 +464,8 @@ impl Snapshot {
 }
 
 /// Returns the path of an installed file below its instance's directory.
-pub fn in_files(folder: &RelPath, file: &RelPath) -> RelPath {
-    folder.with(&path("files")).with(file)
+pub fn in_files(directory: &RelPath, file: &RelPath) -> RelPath {
+    directory.with(&path("files")).with(file)
 }
 
 /// Cabinets beside a package in the share.

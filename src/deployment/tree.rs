@@ -76,7 +76,7 @@ pub struct Tree {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A directory.
-    Folder,
+    Directory,
     /// A regular file.
     File,
     /// A symbolic link or junction; never followed.
@@ -133,7 +133,7 @@ impl Tree {
     /// Opens a directory of the machine.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let root = Dir::open_ambient_dir(path, cap_std::ambient_authority()).map_err(|source| {
-            DiskError::new("open the folder", path.display().to_string(), source)
+            DiskError::new("open the directory", path.display().to_string(), source)
         })?;
         Ok(Self {
             root,
@@ -172,13 +172,13 @@ impl Tree {
     }
 
     /// Opens a directory below the root, or the root itself.
-    pub fn folder(&self, path: Option<&RelPath>) -> Result<Dir, DiskError> {
-        let fail = |source| DiskError::new("open the folder", self.shown(path), source);
+    pub fn directory(&self, path: Option<&RelPath>) -> Result<Dir, DiskError> {
+        let fail = |source| DiskError::new("open the directory", self.shown(path), source);
         let Some(path) = path else {
             return self.root.try_clone().map_err(fail);
         };
         match beneath(&self.root, path) {
-            Ok(folder) => return Ok(folder),
+            Ok(directory) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(fail(error)),
             // The kernel, or a sandbox around it, may not support the call. For any other error,
             // opening one component at a time shows which one is the obstacle.
@@ -186,25 +186,25 @@ impl Tree {
         }
         let mut parts = path.parts();
         let first = parts.next().unwrap_or_default();
-        let mut folder = self.root.open_dir_nofollow(first).map_err(fail)?;
+        let mut directory = self.root.open_dir_nofollow(first).map_err(fail)?;
         for part in parts {
-            folder = folder.open_dir_nofollow(part).map_err(fail)?;
+            directory = directory.open_dir_nofollow(part).map_err(fail)?;
         }
-        Ok(folder)
+        Ok(directory)
     }
 
     /// Reads the metadata of a path; `None` if nothing exists there. Links are not followed.
     pub fn look(&self, path: &RelPath) -> Result<Option<Look>, DiskError> {
-        match self.folder(path.parent().as_ref()) {
-            Ok(folder) => self.look_in(&folder, path),
+        match self.directory(path.parent().as_ref()) {
+            Ok(directory) => self.look_in(&directory, path),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Reads the metadata of a path whose parent directory is open already.
-    pub fn look_in(&self, folder: &Dir, path: &RelPath) -> Result<Option<Look>, DiskError> {
-        match folder.symlink_metadata(path.name()) {
+    pub fn look_in(&self, directory: &Dir, path: &RelPath) -> Result<Option<Look>, DiskError> {
+        match directory.symlink_metadata(path.name()) {
             Ok(metadata) => Ok(Some(look(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(DiskError::new("look at", self.shown(Some(path)), error)),
@@ -214,13 +214,13 @@ impl Tree {
     /// Opens a regular file for reading; anything else is refused without waiting for it.
     pub fn file(&self, path: &RelPath) -> Result<File, DiskError> {
         let fail = |source| DiskError::new("open", self.shown(Some(path)), source);
-        let folder = self.folder(path.parent().as_ref())?;
+        let directory = self.directory(path.parent().as_ref())?;
         let mut options = OpenOptions::new();
         options
             .read(true)
             .follow(FollowSymlinks::No)
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-        let file = folder.open_with(path.name(), &options).map_err(fail)?;
+        let file = directory.open_with(path.name(), &options).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         match look(&metadata).kind {
             Kind::File => Ok(file.into_std()),
@@ -270,13 +270,13 @@ impl Tree {
 
     fn names_in(&self, at: Option<&RelPath>) -> Result<Vec<(String, Kind)>, DiskError> {
         let fail = |source| DiskError::new("list", self.shown(at), source);
-        let folder = match self.folder(at) {
-            Ok(folder) => folder,
+        let directory = match self.directory(at) {
+            Ok(directory) => directory,
             Err(error) if error.is_missing() => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
         let mut names = Vec::new();
-        for entry in folder.entries().map_err(fail)? {
+        for entry in directory.entries().map_err(fail)? {
             let entry = entry.map_err(fail)?;
             if let Ok(name) = entry.file_name().into_string() {
                 names.push((name, look(&entry.metadata().map_err(fail)?).kind));
@@ -352,16 +352,18 @@ impl<'t> Looker<'t> {
     pub fn look(&mut self, path: &RelPath) -> Result<Option<Look>, DiskError> {
         let parent = path.parent();
         match &self.last {
-            Some((last, folder)) if *last == parent => return self.tree.look_in(folder, path),
+            Some((last, directory)) if *last == parent => {
+                return self.tree.look_in(directory, path);
+            }
             _ => {}
         }
-        let folder = match self.tree.folder(parent.as_ref()) {
-            Ok(folder) => folder,
+        let directory = match self.tree.directory(parent.as_ref()) {
+            Ok(directory) => directory,
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let (_, folder) = self.last.insert((parent, folder));
-        self.tree.look_in(folder, path)
+        let (_, directory) = self.last.insert((parent, directory));
+        self.tree.look_in(directory, path)
     }
 }
 
@@ -369,7 +371,7 @@ impl Kind {
     /// Returns the kind with its article, for messages.
     pub fn named(self) -> &'static str {
         match self {
-            Kind::Folder => "a folder",
+            Kind::Directory => "a directory",
             Kind::File => "a file",
             Kind::Link => "a symbolic link",
             Kind::Other(name) => name,
@@ -452,7 +454,7 @@ fn kind_of(mode: u32) -> Kind {
 impl From<FileType> for Kind {
     fn from(file_type: FileType) -> Self {
         match file_type {
-            FileType::Directory => Kind::Folder,
+            FileType::Directory => Kind::Directory,
             FileType::RegularFile => Kind::File,
             FileType::Symlink => Kind::Link,
             FileType::Fifo => Kind::Other("a FIFO"),
@@ -465,7 +467,7 @@ impl From<FileType> for Kind {
 /// Returns the kind that a listing shows for an entry, without reading its metadata.
 fn listed_kind(file_type: std::fs::FileType) -> Kind {
     if file_type.is_dir() {
-        Kind::Folder
+        Kind::Directory
     } else if file_type.is_file() {
         Kind::File
     } else if file_type.is_symlink() {

@@ -21,7 +21,7 @@ pub trait Watch: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change<'a> {
     /// Creation of a directory.
-    MakeFolder(&'a RelPath),
+    MakeDirectory(&'a RelPath),
     /// Creation of an empty file.
     MakeFile(&'a RelPath),
     /// Write to a managed file, or truncation of it.

@@ -126,7 +126,7 @@ The finding says what would do.";
     Empty = "RU0106", Error, "something is empty that must not be",
 "An empty text or list says nothing where it stands. Fill it, or remove the key.";
     BadName = "RU0107", Error, "a name that is not safe as a file name",
-"Names of files, folders, items and servers become names on disk, on Windows too. So they have
+"Names of files, directories, items and servers become names on disk, on Windows too. So they have
 no path separator, none of the characters that Windows refuses, no dot or space at the end, and
 are not `..` nor the name of a device such as `NUL` or `COM1`.
 
@@ -139,7 +139,7 @@ are not `..` nor the name of a device such as `NUL` or `COM1`.
 
 Rename or remove one of them.";
     LongPath = "RU0109", Warning, "a path longer than many Windows programs can open",
-"Programs that know nothing of long paths open at most 260 characters, drive and program folders
+"Programs that know nothing of long paths open at most 260 characters, drive and program directories
 included. The path named here has more than 240 before that. Shorten a group or an item.";
     BadTime = "RU0110", Error, "a time that is not UTC to the minute",
 "The file table lists times in UTC, and articles document them to the minute:
@@ -297,10 +297,10 @@ together have both in common. Raise the revision of the newer one, or remove the
     // The deployment.
     Reserved = "RU0501", Error, "a name that rollup keeps for itself",
 "At the root of a deployment stand `.rollup`, `Servers`, the installer share, `deployment.toml`
-and `level.toml`; in the folder of an item `files` and `state.toml`. Groups, items and servers
+and `level.toml`; in the directory of an item `files` and `state.toml`. Groups, items and servers
 have other names.";
-    Overlap = "RU0502", Error, "two folders that lie in each other",
-"The folder of an item is replaced as a whole, so nothing else may live in it: an item cannot have
+    Overlap = "RU0502", Error, "two directories that lie in each other",
+"The directory of an item is replaced as a whole, so nothing else may live in it: an item cannot have
 the name of a group beside it. Rename one of them.";
     Cycle = "RU0503", Error, "items that require each other in a circle",
 "`[requires]` gives the order in which items are installed, and a circle has none:
@@ -399,8 +399,8 @@ Leave `on` out: a service and an item know their own role. Or correct it.";
 
     // A payload against its manifest.
     MissingFile = "RU0701", Error, "a file is missing in the payload",
-"The file table lists the file, and the folder does not have it. Unpack the vendor's download
-again, and give the folder into which it was unpacked. Where no step deploys the file, this is a
+"The file table lists the file, and the directory does not have it. Unpack the vendor's download
+again, and give the directory into which it was unpacked. Where no step deploys the file, this is a
 warning.";
     WrongSize = "RU0702", Error, "a file of the payload has another size than documented",
 "It was cut off, or it is another edition, or the size is mistyped. Unpack the download again; if
@@ -422,7 +422,7 @@ this is a warning.";
 one pinned for another row. Size and date of two files can be equal, so that nothing else shows
 it. Give each file its own name back.";
     NotAFile = "RU0707", Error, "a name of the file table is no file in the payload",
-"A folder, a symbolic link, a device or another thing stands where the file should be. Nothing of a
+"A directory, a symbolic link, a device or another thing stands where the file should be. Nothing of a
 payload is ever followed to somewhere else. Put the file itself there.";
     PayloadClash = "RU0708", Error, "two files of the payload differ only in case",
 "Names are compared without regard to case, so nobody can tell which of them the row means. Remove

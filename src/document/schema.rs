@@ -253,7 +253,7 @@ fn text(form: Form) -> Object {
             pattern(format!("^{part}(?:/{part})*$"))
         }
         Form::FilePath => pattern(format!("^{0}(?:/{0})*$", name())),
-        Form::Folder => pattern(format!("^(?:\\.|{0}(?:/{0})*)$", name())),
+        Form::Directory => pattern(format!("^(?:\\.|{0}(?:/{0})*)$", name())),
         Form::Part => pattern("^[^/]*(?:[^/\\s]|\\uFEFF)[^/]*$".to_owned()),
         Form::WebAddress => pattern("^https?://".to_owned()),
     }

@@ -106,7 +106,7 @@ pub enum Form {
     /// A path like [`Form::Path`] whose parts are file names.
     FilePath,
     /// A path like [`Form::FilePath`], or `.` for the directory itself.
-    Folder,
+    Directory,
     /// One part of a path.
     Part,
     /// An address that begins with `http://` or `https://`.

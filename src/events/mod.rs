@@ -86,7 +86,7 @@ pub struct Line {
 pub enum Happened {
     /// A command begins to work on the run.
     Began(Box<Began>),
-    /// The run's folder was made.
+    /// The run's directory was made.
     Opened {
         /// The run, such as `0012-KB952076`.
         run: String,
@@ -102,7 +102,7 @@ pub enum Happened {
     /// What the run will replace was copied elsewhere.
     BackedUp {
         /// Where to.
-        folder: String,
+        directory: String,
         /// How many files.
         files: u64,
         /// How many bytes they have.

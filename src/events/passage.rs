@@ -127,7 +127,7 @@ impl<'a> Way<'a> {
                     by_wall_clock: false,
                 });
             }
-            Happened::BackedUp { folder, .. } => self.passage.backup = Some(folder.clone()),
+            Happened::BackedUp { directory, .. } => self.passage.backup = Some(directory.clone()),
             Happened::Committing => {
                 self.committing.get_or_insert((us, session));
             }

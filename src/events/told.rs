@@ -19,7 +19,7 @@ impl Happened {
             Event::Wrote { .. } => return None,
             Event::Staged { bytes } => Self::Staged { bytes: *bytes },
             Event::BackedUp(backup) => Self::BackedUp {
-                folder: Shown(&backup.folder.display().to_string()).to_string(),
+                directory: Shown(&backup.directory.display().to_string()).to_string(),
                 files: backup.files as u64,
                 bytes: backup.bytes,
             },

@@ -68,7 +68,7 @@ impl Directories {
         }
         Err(InstallerError::table(
             "Directory",
-            format!("`{key}` lies in itself, or deeper than {DEEPEST} folders"),
+            format!("`{key}` lies in itself, or deeper than {DEEPEST} directories"),
         ))
     }
 }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_lie_where_their_target_names_say() {
+    fn directories_lie_where_their_target_names_say() {
         let all = directories(&[
             ("TARGETDIR", None, "SourceDir"),
             (
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_that_lie_in_each_other_end_the_walk() {
+    fn directories_that_lie_in_each_other_end_the_walk() {
         let all = directories(&[
             ("A", Some("B"), "a"),
             ("B", Some("A"), "."),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_cannot_lead_away() {
+    fn a_directory_cannot_lead_away() {
         for name in [
             "..",
             "UP~1|..",

@@ -183,10 +183,10 @@ fn file_rows<R: Read + Seek>(
     let (mut path_bytes, mut file_bytes) = (0, 0);
     for row in table.rows() {
         let (key, component, name) = (row.key(0)?, row.key(1)?, row.key(2)?);
-        let folder = components
+        let directory = components
             .get(&component)
             .ok_or_else(|| row.damaged("its component is missing"))?;
-        let path = below(&directories.path(folder)?, long(&name))?;
+        let path = below(&directories.path(directory)?, long(&name))?;
         let size = row.number(3)?.and_then(|size| u64::try_from(size).ok());
         let size =
             size.ok_or_else(|| row.damaged("the size of the file is missing or below zero"))?;
@@ -230,12 +230,12 @@ fn outside(path: &RelPath) -> InstallerError {
     ))
 }
 
-fn below(folder: &str, name: &str) -> Result<RelPath, InstallerError> {
+fn below(directory: &str, name: &str) -> Result<RelPath, InstallerError> {
     let name = checked(name)?;
-    let path = if folder.is_empty() {
+    let path = if directory.is_empty() {
         name
     } else {
-        format!("{folder}/{name}")
+        format!("{directory}/{name}")
     };
     if path.len() > LONGEST_PATH {
         return Err(InstallerError::refused(&path, "the path is too long"));
@@ -270,31 +270,31 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
     }
     let mut entries: BTreeMap<(usize, Folded), Entry<'_>> = BTreeMap::new();
     for row in rows {
-        let mut folder = 0;
+        let mut directory = 0;
         let last = row.path.parts().count() - 1;
         for (depth, part) in row.path.parts().enumerate() {
             let number = entries.len() + 1;
             let file = depth == last;
             let refuse = |why: String| Err(InstallerError::refused(row.path.as_str(), why));
-            let Some(other) = entries.get(&(folder, Folded::of(part))) else {
+            let Some(other) = entries.get(&(directory, Folded::of(part))) else {
                 entries.insert(
-                    (folder, Folded::of(part)),
+                    (directory, Folded::of(part)),
                     Entry {
                         number,
                         spelling: part,
                         file,
                     },
                 );
-                folder = number;
+                directory = number;
                 continue;
             };
             match (other.spelling == part, other.file, file) {
-                (true, false, false) => folder = other.number,
+                (true, false, false) => directory = other.number,
                 (true, true, true) => {
                     return refuse("two files of the package have this path".to_owned());
                 }
                 (true, ..) => {
-                    return refuse(format!("`{}` is both a file and a folder", Shown(part)));
+                    return refuse(format!("`{}` is both a file and a directory", Shown(part)));
                 }
                 (false, ..) => {
                     let (one, two) = (Shown(other.spelling), Shown(part));

@@ -15,7 +15,7 @@ pub struct Run {
     /// Rollup that the directory is named for; `None` for a run that accepts drift.
     pub kb: Option<Kb>,
     /// Its directory, below the deployment.
-    pub folder: RelPath,
+    pub directory: RelPath,
     /// Contents of its journal.
     pub journal: Journal,
 }
@@ -51,7 +51,7 @@ impl RunState {
 impl Run {
     /// Returns the name as shown to people, such as `0012-KB952076`.
     pub fn name(&self) -> &str {
-        self.folder.name()
+        self.directory.name()
     }
 
     /// Returns the state of the run.
@@ -88,7 +88,7 @@ impl Run {
 #[derive(Debug)]
 pub struct Damaged {
     /// Its directory, below the deployment.
-    pub folder: RelPath,
+    pub directory: RelPath,
     /// Damage in its journal.
     pub fault: JournalFault,
 }
@@ -104,27 +104,27 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
 
 /// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
 pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalFault> {
-    let folder = runs_folder();
+    let directory = runs_directory();
     let mut runs = Vec::new();
     let mut damaged = Vec::new();
-    for (name, kind) in tree.names(&folder)? {
+    for (name, kind) in tree.names(&directory)? {
         let Some((number, about)) = name.split_once('-') else {
             continue;
         };
         let kb = about.parse().ok();
         let is_named = kb.is_some() || about == ACCEPT;
-        let (Ok(number), true, Kind::Folder) = (number.parse(), is_named, kind) else {
+        let (Ok(number), true, Kind::Directory) = (number.parse(), is_named, kind) else {
             continue;
         };
-        let folder = folder.join(&name).expect("a name found in a folder");
-        match Journal::read(tree, &folder.join("journal").expect("a plain name")) {
+        let directory = directory.join(&name).expect("a name found in a directory");
+        match Journal::read(tree, &directory.join("journal").expect("a plain name")) {
             Ok(journal) => runs.push(Run {
                 number,
                 kb,
-                folder,
+                directory,
                 journal,
             }),
-            Err(fault @ JournalFault::Damaged { .. }) => damaged.push(Damaged { folder, fault }),
+            Err(fault @ JournalFault::Damaged { .. }) => damaged.push(Damaged { directory, fault }),
             Err(fault) => return Err(fault),
         }
     }
@@ -134,14 +134,14 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
 
 /// Returns the number of the next run: no directory had it yet, not even a quarantined one.
 pub fn next_number(tree: &Tree) -> Result<u32, DiskError> {
-    let names = tree.names(&runs_folder())?;
+    let names = tree.names(&runs_directory())?;
     let numbers = names
         .iter()
         .filter_map(|(name, _)| name.split_once('-')?.0.parse().ok());
     Ok(numbers.max().map_or(1, |last: u32| last.saturating_add(1)))
 }
 
-fn runs_folder() -> RelPath {
+fn runs_directory() -> RelPath {
     path(".rollup/runs")
 }
 
@@ -168,16 +168,16 @@ impl Aside {
 
 /// Returns the names of the quarantined run directories, each with its note if one can be read.
 pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
-    let folder = runs_folder();
+    let directory = runs_directory();
     let mut aside = Vec::new();
-    for (name, kind) in tree.names(&folder)? {
-        if kind != Kind::Folder || !name.contains(Aside::SUFFIX) {
+    for (name, kind) in tree.names(&directory)? {
+        if kind != Kind::Directory || !name.contains(Aside::SUFFIX) {
             continue;
         }
-        let file = folder
+        let file = directory
             .join(&name)
-            .and_then(|folder| folder.join(Aside::FILE))
-            .expect("names found in a folder");
+            .and_then(|directory| directory.join(Aside::FILE))
+            .expect("names found in a directory");
         let said = tree
             .text(&file, Aside::LONGEST)?
             .and_then(|text| toml::from_str(&text).ok());

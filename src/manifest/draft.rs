@@ -126,7 +126,7 @@ pub(super) struct Torn {
 pub(super) enum To {
     Share,
     Files,
-    Folder(RelPath),
+    Directory(RelPath),
 }
 
 #[derive(Default)]
@@ -346,11 +346,11 @@ impl StepDraft {
                     To::Share => CopyTarget::Share,
                     To::Files => CopyTarget::Servers {
                         on: on?,
-                        folder: None,
+                        directory: None,
                     },
-                    To::Folder(folder) => CopyTarget::Servers {
+                    To::Directory(directory) => CopyTarget::Servers {
                         on: on?,
-                        folder: Some(folder),
+                        directory: Some(directory),
                     },
                 };
                 let files = match self.others {

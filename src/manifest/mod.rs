@@ -302,7 +302,7 @@ pub enum CopyTarget {
         /// Servers to copy to.
         on: Servers,
         /// Directory below `Files`; `None` is `Files` itself (`to = "."`).
-        folder: Option<RelPath>,
+        directory: Option<RelPath>,
     },
 }
 

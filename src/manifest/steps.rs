@@ -54,8 +54,8 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
         let place = match &step.to {
             Some(To::Share) => String::new(),
             Some(To::Files) => format!("{}/", servers_of(step)),
-            Some(To::Folder(folder)) => {
-                format!("{}/{}", servers_of(step), folder.folded().as_str())
+            Some(To::Directory(directory)) => {
+                format!("{}/{}", servers_of(step), directory.folded().as_str())
             }
             None => continue,
         };

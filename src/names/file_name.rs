@@ -10,7 +10,7 @@ use super::Folded;
 /// Length of the longest name that NTFS stores, in UTF-16 units.
 const LONGEST_NAME: usize = 255;
 
-/// The name of one file or folder that Windows would accept too, whatever system runs us.
+/// The name of one file or directory that Windows would accept too, whatever system runs us.
 ///
 /// Parsing is the only way to make one: never empty, no separator, no `.` or `..`, no device
 /// name, no trailing dot or space, none of the characters that Windows refuses.
@@ -27,7 +27,7 @@ pub enum NameFault {
     #[error("a name cannot be empty")]
     Empty,
     /// `.` or `..`.
-    #[error("`{0}` is not a name but a way to another folder")]
+    #[error("`{0}` is not a name but a way to another directory")]
     Dots(String),
     /// A separator: a path where a name belongs.
     #[error("a name cannot contain the path separator `{0}`")]

@@ -13,7 +13,7 @@ use super::Folded;
 /// Greatest number of parts in a path; far beyond what Windows can open.
 const DEEPEST: usize = 128;
 
-/// A path below some folder, its parts joined by `/`; it cannot leave that folder.
+/// A path below some directory, its parts joined by `/`; it cannot leave that directory.
 ///
 /// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
 /// names that Windows accepts: an operator's files have whatever names they have. It compares and
@@ -34,7 +34,7 @@ pub enum PathFault {
     #[error("`{0}` has an empty part")]
     EmptyPart(String),
     /// Part that could leave the directory.
-    #[error("`{0}` leads to another folder by `.` or `..`")]
+    #[error("`{0}` leads to another directory by `.` or `..`")]
     Dots(String),
     /// A NUL byte, which no system takes.
     #[error("a path cannot contain a NUL byte")]
@@ -89,9 +89,9 @@ impl RelPath {
             .map(|(at, _)| Self(self.0[..at].to_owned()))
     }
 
-    /// Returns the rest of this path below `folder`, if it is there. Spelling counts.
-    pub fn below(&self, folder: &RelPath) -> Option<RelPath> {
-        let rest = self.0.strip_prefix(&folder.0)?.strip_prefix('/')?;
+    /// Returns the rest of this path below `directory`, if it is there. Spelling counts.
+    pub fn below(&self, directory: &RelPath) -> Option<RelPath> {
+        let rest = self.0.strip_prefix(&directory.0)?.strip_prefix('/')?;
         Some(Self(rest.to_owned()))
     }
 
@@ -108,7 +108,10 @@ impl RelPath {
 
     /// Returns whether this path, or a parent directory of it, is one of these. Spelling counts.
     pub fn lies_in(&self, places: &BTreeSet<&RelPath>) -> bool {
-        places.contains(self) || self.ancestors().any(|folder| places.contains(&folder))
+        places.contains(self)
+            || self
+                .ancestors()
+                .any(|directory| places.contains(&directory))
     }
 
     /// Returns the path for comparing without regard to case.
@@ -165,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_path_leaves_its_folder() {
+    fn no_path_leaves_its_directory() {
         for bad in ["", "/etc", "a//b", "a/", "..", "a/../b", "./a", "a\0b"] {
             assert!(RelPath::parse(bad).is_err(), "{bad:?} was accepted");
         }

@@ -61,13 +61,13 @@ pub fn accept_interest(
         .collect();
     let mut files: BTreeSet<RelPath> = expectation.there.keys().cloned().collect();
     if chosen.is_none() {
-        for (folder, record) in first.programs() {
-            files.insert(record_of(folder));
+        for (directory, record) in first.programs() {
+            files.insert(record_of(directory));
             files.extend(
                 installed(record)
                     .into_iter()
                     .flat_map(|i| i.files.keys())
-                    .map(|file| in_files(folder, file)),
+                    .map(|file| in_files(directory, file)),
             );
         }
     }
@@ -104,7 +104,7 @@ pub fn accept(
 enum Standing {
     Gone,
     File(RelPath, FileFacts),
-    Folder(RelPath),
+    Directory(RelPath),
     /// Neither a managed file nor a managed directory; described in words.
     Strange(String),
     /// Already reported as something whose expected state is unknown.
@@ -113,7 +113,7 @@ enum Standing {
 
 /// Installed item, or the program that a step ran.
 struct Recorded<'a> {
-    folder: &'a RelPath,
+    directory: &'a RelPath,
     record: &'a ItemRecord,
     target: String,
     server: Option<String>,
@@ -155,7 +155,7 @@ impl<'a> Acceptor<'a> {
     ) -> Self {
         let mut scope = BTreeSet::new();
         for &instance in chosen.into_iter().flatten() {
-            scope.insert(snapshot.description.folder(instance).folded());
+            scope.insert(snapshot.description.directory(instance).folded());
             let installed = snapshot.item(instance).and_then(installed);
             scope.extend(
                 installed.map(|installed| snapshot.share_path(&installed.installer.name).folded()),
@@ -189,26 +189,26 @@ impl<'a> Acceptor<'a> {
         }
         for (file, why) in &self.snapshot.faults {
             let is_record = file.name().eq_ignore_ascii_case("state.toml");
-            let folder = file
+            let directory = file
                 .parent()
                 .filter(|_| is_record)
                 .unwrap_or_else(|| file.clone());
-            self.shut(&folder, file, format!("cannot be used: {why}"));
+            self.shut(&directory, file, format!("cannot be used: {why}"));
         }
         let site = &self.snapshot.description;
         for instance in site
             .all_instances()
             .filter(|&instance| self.snapshot.item(instance).is_none())
         {
-            let folder = self.snapshot.actual(&site.folder(instance));
-            if let Some((path, what)) = self.snapshot.hidden(&folder) {
-                self.shut(&folder, &path, what);
+            let directory = self.snapshot.actual(&site.directory(instance));
+            if let Some((path, what)) = self.snapshot.hidden(&directory) {
+                self.shut(&directory, &path, what);
             }
         }
     }
 
-    fn shut(&mut self, folder: &RelPath, at: &RelPath, what: String) {
-        self.shut.insert(folder.folded());
+    fn shut(&mut self, directory: &RelPath, at: &RelPath, what: String) {
+        self.shut.insert(directory.folded());
         self.leave(at, what);
     }
 
@@ -229,13 +229,13 @@ impl<'a> Acceptor<'a> {
         }
         let on_the_way = path
             .ancestors()
-            .filter_map(|folder| self.snapshot.node(&folder));
+            .filter_map(|directory| self.snapshot.node(&directory));
         if let Some(found) = on_the_way
             .into_iter()
-            .find(|found| found.kind != Kind::Folder)
+            .find(|found| found.kind != Kind::Directory)
         {
             return Standing::Strange(format!(
-                "`{}` is {}, not a folder",
+                "`{}` is {}, not a directory",
                 Shown(found.path.as_str()),
                 found.kind.named()
             ));
@@ -244,7 +244,7 @@ impl<'a> Acceptor<'a> {
             return Standing::Gone;
         };
         match (found.kind, self.snapshot.facts(&found.path)) {
-            (Kind::Folder, _) => Standing::Folder(found.path.clone()),
+            (Kind::Directory, _) => Standing::Directory(found.path.clone()),
             (Kind::File, Some(facts)) => Standing::File(found.path.clone(), facts),
             (kind, _) => Standing::Strange(format!("is {}", kind.named())),
         }
@@ -257,13 +257,13 @@ impl<'a> Acceptor<'a> {
             None => site.all_instances().collect(),
         };
         for instance in all {
-            let folder = self.snapshot.actual(&site.folder(instance));
+            let directory = self.snapshot.actual(&site.directory(instance));
             let target = site.items[instance.item.0].name.to_string();
             let server = server_of(site, instance);
             let is_chosen = self.chosen.is_some();
             if let Some(record) = self.snapshot.item(instance) {
                 self.item(&Recorded {
-                    folder: &folder,
+                    directory: &directory,
                     record,
                     target,
                     server,
@@ -271,15 +271,15 @@ impl<'a> Acceptor<'a> {
                     came: Came::FromShare,
                 });
             } else if let (true, Some(record)) = (is_chosen, self.snapshot.procedure(instance)) {
-                self.procedure(&folder, record, target, server);
+                self.procedure(&directory, record, target, server);
             }
         }
         if self.chosen.is_none() {
-            for (folder, record) in self.snapshot.programs() {
-                let server = folder.parts().nth(1).map(str::to_owned);
-                let target = folder.name().to_owned();
+            for (directory, record) in self.snapshot.programs() {
+                let server = directory.parts().nth(1).map(str::to_owned);
+                let target = directory.name().to_owned();
                 self.item(&Recorded {
-                    folder,
+                    directory,
                     record,
                     target,
                     server,
@@ -295,11 +295,11 @@ impl<'a> Acceptor<'a> {
         let Some(was) = installed(of.record) else {
             return;
         };
-        if lies_in(&record_of(of.folder), &self.shut) {
+        if lies_in(&record_of(of.directory), &self.shut) {
             return;
         }
         let mut now = was.clone();
-        now.files = self.files(of.folder, was);
+        now.files = self.files(of.directory, was);
         if of.came == Came::FromShare {
             self.installer(&mut now);
         }
@@ -315,14 +315,14 @@ impl<'a> Acceptor<'a> {
         if is_forced {
             let state = of.record.state.as_str();
             self.take(
-                &record_of(of.folder),
+                &record_of(of.directory),
                 format!("said {state}, and says verified from now on"),
             );
         }
         let (was, becomes) = (item_side(Some(of.record)), item_side(Some(&record)));
         let seen = seen_item(Some(of.record));
         self.rewrite(
-            of.folder,
+            of.directory,
             (of.target.clone(), of.server.clone()),
             (was, becomes),
             seen,
@@ -331,10 +331,10 @@ impl<'a> Acceptor<'a> {
     }
 
     /// Returns the files of an item as they are now.
-    fn files(&mut self, folder: &RelPath, was: &Installed) -> BTreeMap<RelPath, FileRecord> {
+    fn files(&mut self, directory: &RelPath, was: &Installed) -> BTreeMap<RelPath, FileRecord> {
         let mut files = was.files.clone();
         for (file, recorded) in &was.files {
-            let at = self.snapshot.exact(&in_files(folder, file));
+            let at = self.snapshot.exact(&in_files(directory, file));
             match self.standing(&at) {
                 Standing::Told => {}
                 Standing::Gone => {
@@ -347,7 +347,7 @@ impl<'a> Acceptor<'a> {
                         self.take(&at, changed(recorded.size, size));
                     }
                 }
-                Standing::Folder(_) => self.leave(&at, "is a folder, not a file".to_owned()),
+                Standing::Directory(_) => self.leave(&at, "is a directory, not a file".to_owned()),
                 Standing::Strange(what) => self.leave(&at, what),
             }
         }
@@ -373,7 +373,7 @@ impl<'a> Acceptor<'a> {
                     self.take(&at, "is gone");
                 }
             }
-            Standing::Folder(at) => self.leave(&at, "is a folder, not a file".to_owned()),
+            Standing::Directory(at) => self.leave(&at, "is a directory, not a file".to_owned()),
             Standing::Strange(what) => self.leave(&at, what),
             Standing::Told => {}
         }
@@ -383,12 +383,12 @@ impl<'a> Acceptor<'a> {
     /// accept.
     fn procedure(
         &mut self,
-        folder: &RelPath,
+        directory: &RelPath,
         was: &ProcedureRecord,
         target: String,
         server: Option<String>,
     ) {
-        let at = record_of(folder);
+        let at = record_of(directory);
         if !was.state.is_installed() || was.state == State::Verified || lies_in(&at, &self.shut) {
             return;
         }
@@ -400,7 +400,7 @@ impl<'a> Acceptor<'a> {
         );
         let sides = (procedure_side(Some(was)), procedure_side(Some(&record)));
         self.rewrite(
-            folder,
+            directory,
             (target, server),
             sides,
             was.state.as_str().to_owned(),
@@ -410,13 +410,13 @@ impl<'a> Acceptor<'a> {
 
     fn rewrite(
         &mut self,
-        folder: &RelPath,
+        directory: &RelPath,
         (target, server): (String, Option<String>),
         (was, becomes): (Side, Side),
         seen: String,
         text: String,
     ) {
-        let Standing::File(live, FileFacts { size, sha256 }) = self.standing(&record_of(folder))
+        let Standing::File(live, FileFacts { size, sha256 }) = self.standing(&record_of(directory))
         else {
             return;
         };
@@ -435,7 +435,7 @@ impl<'a> Acceptor<'a> {
             new,
             travellers: Vec::new(),
         });
-        let at = folder.clone();
+        let at = directory.clone();
         let kind = OperationKind::Accept;
         self.operations.push(Operation {
             kind,
@@ -471,8 +471,8 @@ impl<'a> Acceptor<'a> {
             match (self.standing(path), what) {
                 (Standing::Told, _) | (_, What::Traveller) => {}
                 (Standing::Gone, _) => self.is_gone(path),
-                (Standing::Folder(found), What::Folder) => {
-                    self.is_there(path, found, What::Folder, what)
+                (Standing::Directory(found), What::Directory) => {
+                    self.is_there(path, found, What::Directory, what)
                 }
                 (Standing::File(found, facts), What::File { .. }) => {
                     let now = What::File {
@@ -481,11 +481,11 @@ impl<'a> Acceptor<'a> {
                     };
                     self.is_there(path, found, now, what);
                 }
-                (Standing::Folder(_), What::File { .. }) => {
-                    self.leave(path, "is a folder, not a file".to_owned())
+                (Standing::Directory(_), What::File { .. }) => {
+                    self.leave(path, "is a directory, not a file".to_owned())
                 }
-                (Standing::File(..), What::Folder) => {
-                    self.leave(path, "is a file, not a folder".to_owned())
+                (Standing::File(..), What::Directory) => {
+                    self.leave(path, "is a file, not a directory".to_owned())
                 }
                 (Standing::Strange(what), _) => self.leave(path, what),
             }
@@ -493,19 +493,20 @@ impl<'a> Acceptor<'a> {
     }
 
     fn is_gone(&mut self, path: &RelPath) {
-        if !self.gone_with_its_folder(path) {
+        if !self.gone_with_its_directory(path) {
             self.gone.insert(path.clone());
             self.take(path, "is gone");
         }
     }
 
-    fn gone_with_its_folder(&self, path: &RelPath) -> bool {
-        path.ancestors().any(|folder| self.gone.contains(&folder))
+    fn gone_with_its_directory(&self, path: &RelPath) -> bool {
+        path.ancestors()
+            .any(|directory| self.gone.contains(&directory))
     }
 
     fn is_there(&mut self, path: &RelPath, found: RelPath, now: What, was: &What) {
         if found != *path {
-            if !self.gone_with_its_folder(path) {
+            if !self.gone_with_its_directory(path) {
                 self.gone.insert(path.clone());
                 self.take(path, format!("is spelled `{}`", Shown(found.as_str())));
             }
@@ -600,8 +601,8 @@ impl<'a> Acceptor<'a> {
     }
 }
 
-fn record_of(folder: &RelPath) -> RelPath {
-    folder.with(&path("state.toml"))
+fn record_of(directory: &RelPath) -> RelPath {
+    directory.with(&path("state.toml"))
 }
 
 /// Returns the installation that a record states, if there is one.
@@ -625,9 +626,9 @@ fn changed(was: u64, is: u64) -> String {
     }
 }
 
-fn is_below(path: &Folded, folder: &Folded) -> bool {
+fn is_below(path: &Folded, directory: &Folded) -> bool {
     path.as_str()
-        .strip_prefix(folder.as_str())
+        .strip_prefix(directory.as_str())
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
@@ -636,5 +637,5 @@ fn lies_in(path: &RelPath, places: &BTreeSet<Folded>) -> bool {
     places.contains(&path.folded())
         || path
             .ancestors()
-            .any(|folder| places.contains(&folder.folded()))
+            .any(|directory| places.contains(&directory.folded()))
 }

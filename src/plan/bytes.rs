@@ -26,7 +26,7 @@ pub(super) fn too_much(
         inodes += 1 + swap.new.len() as u64;
         for entry in &swap.new {
             bytes += match &entry.what {
-                NewWhat::Folder => free.block,
+                NewWhat::Directory => free.block,
                 NewWhat::File { size, .. } => blocks(*size),
             };
         }
@@ -54,7 +54,7 @@ pub(super) fn too_much(
     }
     let message = match scarce {
         true => format!(
-            "the disk is too small: {inodes} more files and folders are needed, {} are free",
+            "the disk is too small: {inodes} more files and directories are needed, {} are free",
             free.inodes
         ),
         false => format!(
@@ -112,7 +112,7 @@ mod tests {
         )
         .expect("one inode is missing");
         assert!(
-            inodes.message.contains("16 more files and folders"),
+            inodes.message.contains("16 more files and directories"),
             "{}",
             inodes.message
         );

@@ -101,7 +101,7 @@ pub struct Stands {
     /// The server, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// Its folder below the deployment; operations name it as `at`.
+    /// Its directory below the deployment; operations name it as `at`.
     pub at: RelPath,
     /// Its state.
     pub state: State,
@@ -258,7 +258,7 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
             server: instance
                 .server
                 .map(|server| site.servers[server.0].name.to_string()),
-            at: site.folder(instance),
+            at: site.directory(instance),
             state: item
                 .map(|record| record.state)
                 .or(procedure)

@@ -23,7 +23,7 @@ impl Planner<'_> {
             return;
         }
         for found in self.snapshot.below(live) {
-            if !matches!(found.kind, Kind::File | Kind::Folder) {
+            if !matches!(found.kind, Kind::File | Kind::Directory) {
                 self.reasons.push(strange(&found.path, found.kind));
             }
         }
@@ -33,8 +33,8 @@ impl Planner<'_> {
     fn inspect_way(&mut self, path: &RelPath) {
         let ancestors = path
             .ancestors()
-            .filter_map(|folder| self.snapshot.node(&folder));
-        let wrong = ancestors.filter(|found| found.kind != Kind::Folder);
+            .filter_map(|directory| self.snapshot.node(&directory));
+        let wrong = ancestors.filter(|found| found.kind != Kind::Directory);
         self.reasons
             .extend(wrong.map(|found| strange(&found.path, found.kind)));
     }
@@ -115,5 +115,5 @@ impl Planner<'_> {
 fn strange(path: &RelPath, kind: Kind) -> Reason {
     let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
     Reason::new(ReasonKind::NotReady, message)
-        .help("rollup touches files and folders only; move it away")
+        .help("rollup touches files and directories only; move it away")
 }

@@ -389,7 +389,7 @@ impl Swap {
     pub fn new_bytes(&self) -> u64 {
         let size = |entry: &NewEntry| match entry.what {
             NewWhat::File { size, .. } => size,
-            NewWhat::Folder => 0,
+            NewWhat::Directory => 0,
         };
         self.new.iter().map(size).sum()
     }
@@ -398,7 +398,7 @@ impl Swap {
     pub fn old_bytes(&self) -> u64 {
         let size = |entry: &Entry| match entry.what {
             What::File { size, .. } => size,
-            What::Folder | What::Traveller => 0,
+            What::Directory | What::Traveller => 0,
         };
         self.old.iter().map(size).sum()
     }
@@ -418,8 +418,8 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum What {
-    /// A folder.
-    Folder,
+    /// A directory.
+    Directory,
     /// A file of ours.
     File {
         /// In bytes.
@@ -445,8 +445,8 @@ pub struct NewEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NewWhat {
-    /// A folder.
-    Folder,
+    /// A directory.
+    Directory,
     /// A file.
     File {
         /// In bytes.
@@ -484,7 +484,7 @@ impl NewEntry {
     /// Returns the entry without its origin.
     pub fn entry(&self) -> Entry {
         let what = match self.what {
-            NewWhat::Folder => What::Folder,
+            NewWhat::Directory => What::Directory,
             NewWhat::File { size, sha256, .. } => What::File { size, sha256 },
         };
         Entry {
@@ -509,7 +509,7 @@ pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
     let mut hasher = Hasher::new();
     for Entry { path, what } in entries {
         let line = match what {
-            What::Folder => format!("{path}\0folder\0\0\n"),
+            What::Directory => format!("{path}\0directory\0\0\n"),
             What::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
             What::Traveller => format!("{path}\0traveller\0\0\n"),
         };
@@ -576,7 +576,7 @@ mod tests {
             sha256: Digest::of(bytes),
         };
         let entries = [
-            entry("a", What::Folder),
+            entry("a", What::Directory),
             entry("a", What::Traveller),
             entry("a", file(1, b"x")),
             entry("a", file(2, b"x")),

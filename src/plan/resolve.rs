@@ -324,13 +324,13 @@ fn copies(
     };
     match to {
         CopyTarget::Share => interest.share.extend(names.into_iter().map(Folded::of)),
-        CopyTarget::Servers { on, folder } => {
+        CopyTarget::Servers { on, directory } => {
             for server in resolver.servers(step, on) {
                 for name in &names {
                     interest.files.extend(server_file(
                         resolver.description,
                         server,
-                        folder.as_ref(),
+                        directory.as_ref(),
                         name,
                     ));
                 }
@@ -343,12 +343,12 @@ fn copies(
 pub(super) fn server_file(
     description: &Description,
     server: ServerId,
-    folder: Option<&RelPath>,
+    directory: Option<&RelPath>,
     name: &str,
 ) -> Option<RelPath> {
     let server = &description.servers[server.0].name;
-    let folder = folder
-        .map(|folder| format!("{folder}/"))
+    let directory = directory
+        .map(|directory| format!("{directory}/"))
         .unwrap_or_default();
-    RelPath::parse(&format!("Servers/{server}/Files/{folder}{name}")).ok()
+    RelPath::parse(&format!("Servers/{server}/Files/{directory}{name}")).ok()
 }

@@ -32,9 +32,11 @@ impl Planner<'_> {
                     travellers: put.travellers,
                 });
             }
-            objects[at]
-                .new
-                .extend(missing_folders(&top, &put.live).into_iter().chain(put.new));
+            objects[at].new.extend(
+                missing_directories(&top, &put.live)
+                    .into_iter()
+                    .chain(put.new),
+            );
             object_of.push(at);
         }
         let first = self.swaps.len() as u32 + 1;
@@ -94,15 +96,15 @@ pub(super) fn text_entry(path: RelPath, text: String) -> NewEntry {
 }
 
 /// Returns the directories from a topmost missing one down to the parent of a live path.
-fn missing_folders(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
+fn missing_directories(top: &RelPath, live: &RelPath) -> Vec<NewEntry> {
     let depth = top.parts().count();
-    let folders = live
+    let directories = live
         .ancestors()
-        .filter(|folder| folder.parts().count() >= depth);
-    folders
+        .filter(|directory| directory.parts().count() >= depth);
+    directories
         .map(|path| NewEntry {
             path,
-            what: NewWhat::Folder,
+            what: NewWhat::Directory,
         })
         .collect()
 }

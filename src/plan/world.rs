@@ -21,7 +21,7 @@ pub(super) struct World<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     /// Unmanaged directories, and those that lead to unmanaged files.
-    pub(super) folders: Vec<RelPath>,
+    pub(super) directories: Vec<RelPath>,
     /// Unmanaged files.
     pub(super) travellers: Vec<RelPath>,
 }
@@ -40,8 +40,9 @@ impl<'a> World<'a> {
         match self.changed.get(&path.folded()) {
             Some(None) => None,
             Some(Some(Entry {
-                what: What::Folder, ..
-            })) => Some(Kind::Folder),
+                what: What::Directory,
+                ..
+            })) => Some(Kind::Directory),
             Some(Some(_)) => Some(Kind::File),
             None => self.snapshot.node(path).map(|found| found.kind),
         }
@@ -70,7 +71,8 @@ impl<'a> World<'a> {
     /// Returns the topmost directory on the way to a path that does not exist yet, if its parent
     /// does not.
     pub(super) fn topmost_missing(&self, path: &RelPath) -> Option<RelPath> {
-        path.ancestors().find(|folder| self.kind(folder).is_none())
+        path.ancestors()
+            .find(|directory| self.kind(directory).is_none())
     }
 
     /// Loads the object at a live path from the snapshot, once. `ours` are the paths of the managed
@@ -85,7 +87,7 @@ impl<'a> World<'a> {
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
             let folded = found.path.folded();
             let what = match (found.kind, self.snapshot.facts(&found.path)) {
-                (Kind::Folder, _) => What::Folder,
+                (Kind::Directory, _) => What::Directory,
                 (_, Some(facts)) if ours.contains(&folded) => What::File {
                     size: facts.size,
                     sha256: facts.sha256,
@@ -126,9 +128,9 @@ impl<'a> World<'a> {
             .filter(|e| e.what == What::Traveller)
             .map(|e| e.path.clone())
             .collect();
-        let folders = object
+        let directories = object
             .iter()
-            .filter(|e| e.what == What::Folder)
+            .filter(|e| e.what == What::Directory)
             .map(|e| &e.path);
         let mut ours: BTreeSet<RelPath> = BTreeSet::new();
         for entry in object
@@ -137,9 +139,11 @@ impl<'a> World<'a> {
         {
             ours.extend(entry.path.ancestors());
         }
-        let is_his = |folder: &RelPath| folder != live && !ours.contains(folder);
-        let mut needed: BTreeSet<RelPath> =
-            folders.filter(|folder| is_his(folder)).cloned().collect();
+        let is_his = |directory: &RelPath| directory != live && !ours.contains(directory);
+        let mut needed: BTreeSet<RelPath> = directories
+            .filter(|directory| is_his(directory))
+            .cloned()
+            .collect();
         let leading: Vec<_> = travellers
             .iter()
             .chain(&needed)
@@ -148,10 +152,10 @@ impl<'a> World<'a> {
         needed.extend(
             leading
                 .into_iter()
-                .filter(|folder| folder.below(live).is_some()),
+                .filter(|directory| directory.below(live).is_some()),
         );
         Kept {
-            folders: needed.into_iter().collect(),
+            directories: needed.into_iter().collect(),
             travellers,
         }
     }
@@ -193,26 +197,27 @@ pub(super) fn respell(
         .iter()
         .map(|path| (path.folded(), path))
         .collect();
-    let folders: BTreeSet<Folded> = kept.folders.iter().map(RelPath::folded).collect();
+    let directories: BTreeSet<Folded> = kept.directories.iter().map(RelPath::folded).collect();
     for entry in new.iter_mut() {
         for prefix in entry.path.ancestors().chain([entry.path.clone()]) {
             if let Some(&traveller) = travellers.get(&prefix.folded()) {
                 return Err((entry.path.clone(), traveller.clone()));
             }
         }
-        if matches!(entry.what, NewWhat::File { .. }) && folders.contains(&entry.path.folded()) {
+        if matches!(entry.what, NewWhat::File { .. }) && directories.contains(&entry.path.folded())
+        {
             return Err((entry.path.clone(), entry.path.clone()));
         }
         entry.path = spelling(&entry.path, &spelled);
     }
     let there: BTreeSet<Folded> = new.iter().map(|entry| entry.path.folded()).collect();
     let missing = kept
-        .folders
+        .directories
         .iter()
-        .filter(|folder| !there.contains(&folder.folded()));
-    new.extend(missing.map(|folder| NewEntry {
-        path: folder.clone(),
-        what: NewWhat::Folder,
+        .filter(|directory| !there.contains(&directory.folded()));
+    new.extend(missing.map(|directory| NewEntry {
+        path: directory.clone(),
+        what: NewWhat::Directory,
     }));
     new.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(())
@@ -240,10 +245,10 @@ mod tests {
         RelPath::parse(text).expect("a valid path")
     }
 
-    fn folder(at: &str) -> NewEntry {
+    fn directory(at: &str) -> NewEntry {
         NewEntry {
             path: path(at),
-            what: NewWhat::Folder,
+            what: NewWhat::Directory,
         }
     }
 
@@ -259,21 +264,21 @@ mod tests {
         }
     }
 
-    fn kept(folders: &[&str], travellers: &[&str]) -> Kept {
+    fn kept(directories: &[&str], travellers: &[&str]) -> Kept {
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect();
         Kept {
-            folders: paths(folders),
+            directories: paths(directories),
             travellers: paths(travellers),
         }
     }
 
     #[test]
-    fn new_entries_take_the_spelling_of_the_folders_that_stay() {
+    fn new_entries_take_the_spelling_of_the_directories_that_stay() {
         let old = [Entry {
             path: path("Item/FILES"),
-            what: What::Folder,
+            what: What::Directory,
         }];
-        let mut new = vec![folder("Item/files"), file("Item/files/a.dll")];
+        let mut new = vec![directory("Item/files"), file("Item/files/a.dll")];
         let kept = kept(
             &["Item/FILES", "Item/FILES/his"],
             &["Item/FILES/his/notes.txt"],

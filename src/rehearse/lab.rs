@@ -159,13 +159,13 @@ impl Lab {
                 .map_err(disk("write the listing for", path))
         };
         for copy in crashes::copies() {
-            note(Kind::Folder, Path::new(&copy))?;
-            note(Kind::Folder, &Path::new(&copy).join("deployment"))?;
+            note(Kind::Directory, Path::new(&copy))?;
+            note(Kind::Directory, &Path::new(&copy).join("deployment"))?;
         }
         note(Kind::File, &Path::new(FIRST_FAILURE).join(WHAT_HAPPENED))?;
         for (is_directory, path) in written(plan) {
             let kind = if is_directory {
-                Kind::Folder
+                Kind::Directory
             } else {
                 Kind::File
             };
@@ -408,7 +408,7 @@ impl Accounts<'_> {
         let Some((deployment, below)) = in_deployment(path) else {
             return false;
         };
-        if !self.listed.has(Kind::Folder, &deployment) {
+        if !self.listed.has(Kind::Directory, &deployment) {
             return false;
         }
         if let Ok(kept) = below.strip_prefix(".rollup") {
@@ -431,13 +431,13 @@ impl Accounts<'_> {
             .map(|part| part.to_str().unwrap_or_default())
             .collect();
         match (parts.as_slice(), kind) {
-            ([] | ["runs" | "trash"], Kind::Folder) => true,
+            ([] | ["runs" | "trash"], Kind::Directory) => true,
             (["format" | "lock" | "lock.owner"], Kind::File) => true,
-            (["trash", discarded, ..], Kind::Folder | Kind::File) => {
+            (["trash", discarded, ..], Kind::Directory | Kind::File) => {
                 let name = discarded.split('.').next().unwrap_or_default();
                 matches!(name, "slots" | "sources") || is_run(name)
             }
-            (["runs", run], Kind::Folder) => is_run(run),
+            (["runs", run], Kind::Directory) => is_run(run),
             (["runs", _, "slots", _, _, ..], _) => self.is_brought(deployment, below, kind),
             (["runs", run, ..], _) => {
                 let below = kept.iter().skip(2).collect::<PathBuf>();
@@ -455,7 +455,7 @@ impl Accounts<'_> {
             .map(|part| part.to_str().unwrap_or_default())
             .collect();
         match (parts.as_slice(), kind) {
-            ([top] | [top, "trash" | "runs"], Kind::Folder) => is_unfinished(top),
+            ([top] | [top, "trash" | "runs"], Kind::Directory) => is_unfinished(top),
             ([top, "format" | "lock"], Kind::File) => {
                 is_unfinished(top)
                     && fs::symlink_metadata(self.lab.join(path)).is_ok_and(|file| file.len() <= 2)
@@ -469,7 +469,7 @@ impl Accounts<'_> {
             return false;
         };
         let is_directory = match kind {
-            Kind::Folder => true,
+            Kind::Directory => true,
             Kind::File => false,
             Kind::Link | Kind::Other(_) => return false,
         };
@@ -542,7 +542,7 @@ fn managed(entries: impl IntoIterator<Item = Entry>) -> impl Iterator<Item = (bo
     let managed = entries
         .into_iter()
         .filter(|entry| entry.what != What::Traveller);
-    managed.map(|entry| (entry.what == What::Folder, entry.path))
+    managed.map(|entry| (entry.what == What::Directory, entry.path))
 }
 
 /// Returns whether a name is one of a run, such as `0012-KB952076`.
@@ -563,11 +563,11 @@ fn by_itself(text: &str) -> &str {
 
 /// Refuses a lab directory that contains what the lab is made from, because replacing the lab would
 /// remove it.
-pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
-    let (Ok(folder), Ok(source)) = (folder.canonicalize(), source.canonicalize()) else {
+pub fn refuse_to_lose(directory: &Path, source: &Path) -> Result<(), LabError> {
+    let (Ok(directory), Ok(source)) = (directory.canonicalize(), source.canonicalize()) else {
         return Ok(());
     };
-    match source.starts_with(&folder) {
+    match source.starts_with(&directory) {
         true => Err(LabError::WouldBeLost(source)),
         false => Ok(()),
     }
@@ -575,15 +575,15 @@ pub fn refuse_to_lose(folder: &Path, source: &Path) -> Result<(), LabError> {
 
 /// Refuses a lab inside the deployment that is copied into it. The copy would never end, and would
 /// be in a deployment that is not meant to contain it.
-fn refuse_inside(folder: &Path, own: &Path) -> Result<(), LabError> {
+fn refuse_inside(directory: &Path, own: &Path) -> Result<(), LabError> {
     let own = own.canonicalize().map_err(disk("find the way to", own))?;
-    let here = std::path::absolute(folder).map_err(disk("find the way to", folder))?;
+    let here = std::path::absolute(directory).map_err(disk("find the way to", directory))?;
     // The lab itself may not exist yet; the nearest directory that exists decides.
     let nearest = here
         .ancestors()
-        .find_map(|folder| folder.canonicalize().ok());
+        .find_map(|directory| directory.canonicalize().ok());
     match nearest.is_some_and(|nearest| nearest.starts_with(&own)) {
-        true => Err(LabError::Inside(folder.to_owned())),
+        true => Err(LabError::Inside(directory.to_owned())),
         false => Ok(()),
     }
 }

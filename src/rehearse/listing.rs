@@ -158,7 +158,7 @@ pub(super) fn completeness(lab: &Path) -> Option<bool> {
 
 fn line(kind: Kind, path: &Path) -> String {
     let letter = match kind {
-        Kind::Folder => 'd',
+        Kind::Directory => 'd',
         Kind::File => 'f',
         Kind::Link => 'l',
         Kind::Other(_) => 'o',

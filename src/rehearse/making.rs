@@ -96,7 +96,7 @@ impl<'a> Making<'a> {
         if let Some(parent) = path.parent() {
             self.directory(parent)?;
         }
-        self.note(Kind::Folder, path)?;
+        self.note(Kind::Directory, path)?;
         self.root
             .create_dir(path)
             .map_err(disk("make the directory", &self.shown.join(path)))?;

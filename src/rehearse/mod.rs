@@ -73,7 +73,7 @@ pub enum LabError {
     #[error("stopped by a signal")]
     Interrupted,
     /// Making the lab would remove what it is to be made from.
-    #[error("`{}` lies in the folder that the lab would replace", .0.display())]
+    #[error("`{}` lies in the directory that the lab would replace", .0.display())]
     WouldBeLost(PathBuf),
     /// The lab would be inside the deployment that is copied into it.
     #[error("`{}` lies in the deployment that is to be copied", .0.display())]

@@ -28,7 +28,7 @@ struct Entry {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    Folder,
+    Directory,
     File(Digest),
     Link(PathBuf),
     /// A FIFO, a socket or a device.
@@ -97,7 +97,7 @@ impl Picture {
 impl Entry {
     fn of(path: &Path, metadata: &Metadata) -> Result<Self, LabError> {
         let what = match metadata.file_type() {
-            kind if kind.is_dir() => What::Folder,
+            kind if kind.is_dir() => What::Directory,
             kind if kind.is_file() => {
                 let read = File::open(path).and_then(hash);
                 What::File(read.map_err(disk("read", path))?.sha256)
@@ -145,11 +145,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_change_is_seen_and_named() {
-        let folder = tempfile::TempDir::new().expect("a temporary folder");
-        let at = |name: &str| folder.path().join(name);
-        let take = || Picture::of(folder.path()).expect("a readable folder");
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let at = |name: &str| directory.path().join(name);
+        let take = || Picture::of(directory.path()).expect("a readable directory");
         fs::write(at("file"), "one").expect("written");
-        fs::create_dir(at("folder")).expect("made");
+        fs::create_dir(at("directory")).expect("made");
         symlink("file", at("link")).expect("linked");
         let rename = |from: &str, to: &str| fs::rename(at(from), at(to)).expect("renamed");
         let changes: [(&str, &dyn Fn()); 8] = [
@@ -162,8 +162,9 @@ mod tests {
             ("`file` is gone, `File` is too much", &|| {
                 rename("file", "File")
             }),
-            ("`folder` has other permissions", &|| {
-                fs::set_permissions(at("folder"), Permissions::from_mode(0o700)).expect("a mode");
+            ("`directory` has other permissions", &|| {
+                fs::set_permissions(at("directory"), Permissions::from_mode(0o700))
+                    .expect("a mode");
             }),
             ("`link` points elsewhere", &|| {
                 fs::remove_file(at("link"))
@@ -175,11 +176,11 @@ mod tests {
                     .and_then(|()| fs::create_dir(at("link")))
                     .expect("made");
             }),
-            ("`folder/new` is too much", &|| {
-                fs::create_dir(at("folder/new")).expect("made")
+            ("`directory/new` is too much", &|| {
+                fs::create_dir(at("directory/new")).expect("made")
             }),
-            ("`folder` is gone, `folder/new` is gone", &|| {
-                fs::remove_dir_all(at("folder")).expect("removed")
+            ("`directory` is gone, `directory/new` is gone", &|| {
+                fs::remove_dir_all(at("directory")).expect("removed")
             }),
         ];
         for (what, change) in changes {
@@ -191,16 +192,16 @@ mod tests {
 
     #[test]
     fn the_time_of_a_file_counts_only_where_it_is_asked_for() {
-        let folder = tempfile::TempDir::new().expect("a temporary folder");
-        let file = folder.path().join("file");
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let file = directory.path().join("file");
         fs::write(&file, "one").expect("written");
-        let before = Picture::of(folder.path()).expect("a readable folder");
+        let before = Picture::of(directory.path()).expect("a readable directory");
         let open = File::options()
             .write(true)
             .open(&file)
             .expect("it is there");
         open.set_modified(SystemTime::UNIX_EPOCH).expect("a time");
-        let after = Picture::of(folder.path()).expect("a readable folder");
+        let after = Picture::of(directory.path()).expect("a readable directory");
         assert!(before.differences(&after, Times::LeftOut).is_empty());
         assert_eq!(
             before.differences(&after, Times::Compared),
@@ -210,18 +211,18 @@ mod tests {
 
     #[test]
     fn what_rollup_keeps_is_no_part_of_the_deployment() {
-        let folder = tempfile::TempDir::new().expect("a temporary folder");
-        let before = Picture::of(folder.path()).expect("a readable folder");
-        fs::create_dir(folder.path().join(".rollup")).expect("made");
+        let directory = tempfile::TempDir::new().expect("a temporary directory");
+        let before = Picture::of(directory.path()).expect("a readable directory");
+        fs::create_dir(directory.path().join(".rollup")).expect("made");
         assert_eq!(
             before,
-            Picture::of(folder.path()).expect("a readable folder")
+            Picture::of(directory.path()).expect("a readable directory")
         );
         // Only the name begins the same: it may be unmanaged.
-        fs::create_dir(folder.path().join(".rollup-backup")).expect("made");
+        fs::create_dir(directory.path().join(".rollup-backup")).expect("made");
         assert_ne!(
             before,
-            Picture::of(folder.path()).expect("a readable folder")
+            Picture::of(directory.path()).expect("a readable directory")
         );
     }
 }

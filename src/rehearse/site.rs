@@ -99,7 +99,7 @@ impl Site<'_> {
             .expect("a package just built");
         let record = record(&contents, installer, &package);
         for instance in description.instances(item) {
-            let directory = description.folder(instance);
+            let directory = description.directory(instance);
             self.text(&format!("{directory}/state.toml"), &record.to_toml());
             let files = self.directory(&format!("{directory}/files"));
             for (path, bytes) in unpacked(&package, &files)? {
@@ -118,7 +118,7 @@ impl Site<'_> {
         for instance in description.instances(item) {
             let record = ProcedureRecord::ran(None, parameters.clone());
             self.text(
-                &format!("{}/state.toml", description.folder(instance)),
+                &format!("{}/state.toml", description.directory(instance)),
                 &record.to_toml(),
             );
         }

@@ -33,7 +33,7 @@ const CHUNK: usize = 256 * 1024;
 #[derive(Debug, Clone)]
 pub struct Place {
     /// Path of the directory, without links and `..`.
-    folder: PathBuf,
+    directory: PathBuf,
     /// True if the directory has to be made; its parent exists.
     is_missing: bool,
 }
@@ -42,7 +42,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct BackedUp {
     /// Directory of the backup.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Number of files in it.
     pub files: usize,
     /// Size of the files in bytes.
@@ -64,11 +64,11 @@ pub enum StagedYet {
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// Place for backups that cannot be made: its parent does not exist.
-    #[error("there is no folder to make `{}` in", .0.display())]
+    #[error("there is no directory to make `{}` in", .0.display())]
     NoParent(PathBuf),
     /// Place for backups that is not a directory.
-    #[error("`{}` is not a folder", .0.display())]
-    NotAFolder(PathBuf),
+    #[error("`{}` is not a directory", .0.display())]
+    NotADirectory(PathBuf),
     /// Place for backups inside the deployment that is to be saved.
     #[error("`{}` lies inside the deployment", .0.display())]
     Inside(PathBuf),
@@ -76,10 +76,10 @@ pub enum BackupError {
     #[error("`{}` exists already", .0.display())]
     Exists(PathBuf),
     /// Place for backups that is too small.
-    #[error("`{}` is too small for the backup: {needed} {unit} are needed, {free} are free", .folder.display())]
+    #[error("`{}` is too small for the backup: {needed} {unit} are needed, {free} are free", .directory.display())]
     TooSmall {
         /// Place for the backups.
-        folder: PathBuf,
+        directory: PathBuf,
         /// Amount that is needed.
         needed: u64,
         /// Amount that is free.
@@ -110,12 +110,12 @@ pub enum BackupError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Failed backup of which a part cannot be removed.
-    #[error("{error}; what was copied so far is still in `{}`, and cannot be removed", .folder.display())]
+    #[error("{error}; what was copied so far is still in `{}`, and cannot be removed", .directory.display())]
     Left {
         /// Reason for the missing backup.
         error: Box<BackupError>,
         /// Directory that stays.
-        folder: PathBuf,
+        directory: PathBuf,
     },
 }
 
@@ -141,36 +141,36 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
 impl Place {
     /// Resolves a directory and checks that it is outside the deployment. If missing, it is made
     /// later.
-    pub fn find(folder: &Path, deployment: &Tree) -> Result<Self, BackupError> {
-        let look = |e: io::Error| DiskError::new("look at", folder.display().to_string(), e);
-        let place = match fs::canonicalize(folder) {
+    pub fn find(directory: &Path, deployment: &Tree) -> Result<Self, BackupError> {
+        let look = |e: io::Error| DiskError::new("look at", directory.display().to_string(), e);
+        let place = match fs::canonicalize(directory) {
             Ok(real) if real.is_dir() => Self {
-                folder: real,
+                directory: real,
                 is_missing: false,
             },
-            Ok(_) => return Err(BackupError::NotAFolder(folder.to_owned())),
+            Ok(_) => return Err(BackupError::NotADirectory(directory.to_owned())),
             // A link that leads nowhere, or a path that ends in `..`.
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound
-                    && fs::symlink_metadata(folder).is_ok() =>
+                    && fs::symlink_metadata(directory).is_ok() =>
             {
-                return Err(BackupError::NotAFolder(folder.to_owned()));
+                return Err(BackupError::NotADirectory(directory.to_owned()));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let no_parent = || BackupError::NoParent(folder.to_owned());
-                let name = folder.file_name().ok_or_else(no_parent)?;
-                let parent = folder
+                let no_parent = || BackupError::NoParent(directory.to_owned());
+                let name = directory.file_name().ok_or_else(no_parent)?;
+                let parent = directory
                     .parent()
                     .filter(|parent| !parent.as_os_str().is_empty())
                     .unwrap_or(Path::new("."));
                 let parent = fs::canonicalize(parent).map_err(|_| no_parent())?;
                 Self {
-                    folder: parent.join(name),
+                    directory: parent.join(name),
                     is_missing: true,
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(BackupError::NoParent(folder.to_owned()));
+                return Err(BackupError::NoParent(directory.to_owned()));
             }
             Err(error) => return Err(look(error).into()),
         };
@@ -179,15 +179,15 @@ impl Place {
         let is_root = |above: &Path| {
             fs::metadata(above).is_ok_and(|m| (m.dev(), m.ino()) == (root.dev(), root.ino()))
         };
-        match place.folder.ancestors().any(is_root) {
-            true => Err(BackupError::Inside(folder.to_owned())),
+        match place.directory.ancestors().any(is_root) {
+            true => Err(BackupError::Inside(directory.to_owned())),
             false => Ok(place),
         }
     }
 
     /// Returns the path of a run's backup.
     pub fn of_run(&self, run: &str) -> PathBuf {
-        self.folder.join(run)
+        self.directory.join(run)
     }
 
     /// Checks that there is room for the backup of a run, and that its name is free.
@@ -204,8 +204,8 @@ impl Place {
             }
         }
         let there = match self.is_missing {
-            true => self.folder.parent().unwrap_or(&self.folder),
-            false => &self.folder,
+            true => self.directory.parent().unwrap_or(&self.directory),
+            false => &self.directory,
         };
         let place = Tree::open(there)?;
         let Some(free) = free(&place) else {
@@ -217,7 +217,7 @@ impl Place {
             (bytes, inodes) = (bytes + staging.0, inodes + staging.1);
         }
         let too_small = |needed, free, unit| BackupError::TooSmall {
-            folder: self.folder.clone(),
+            directory: self.directory.clone(),
             needed,
             free,
             unit,
@@ -227,7 +227,7 @@ impl Place {
         }
         // Some file systems do not count inodes.
         match free.inodes != u64::MAX && inodes > free.inodes {
-            true => Err(too_small(inodes, free.inodes, "files and folders")),
+            true => Err(too_small(inodes, free.inodes, "files and directories")),
             false => Ok(()),
         }
     }
@@ -249,7 +249,7 @@ impl Place {
         let made = self.make()?;
         let unfinished = format!("{run}.unfinished");
         let mut backup = BackedUp {
-            folder: self.folder.join(&unfinished),
+            directory: self.directory.join(&unfinished),
             files: files.len(),
             bytes: 0,
             made,
@@ -257,9 +257,13 @@ impl Place {
         let home = self.handle().and_then(|home| {
             // Only the user who runs rollup can look inside until the directories have the
             // permissions of their originals.
-            let made = make_folder(&home, &unfinished);
+            let made = make_directory(&home, &unfinished);
             made.map_err(|e| {
-                DiskError::new("make the folder", backup.folder.display().to_string(), e)
+                DiskError::new(
+                    "make the directory",
+                    backup.directory.display().to_string(),
+                    e,
+                )
             })
             .map(|()| home)
         });
@@ -268,19 +272,19 @@ impl Place {
             .copy(tree, &files, &home, &unfinished, listener)
             .and_then(|bytes| {
                 backup.bytes = bytes;
-                self.name(&backup.folder, &self.of_run(run))
+                self.name(&backup.directory, &self.of_run(run))
             });
         if let Err(error) = copied {
             return Err(match backup.take_away() {
                 Ok(()) => error,
                 Err(_) => BackupError::Left {
                     error: Box::new(error),
-                    folder: backup.folder,
+                    directory: backup.directory,
                 },
             });
         }
         let backup = BackedUp {
-            folder: self.of_run(run),
+            directory: self.of_run(run),
             ..backup
         };
         listener.tell(&Event::BackedUp(&backup));
@@ -289,23 +293,23 @@ impl Place {
 
     /// Makes the directory if it is missing, and returns whether it was.
     fn make(&self) -> Result<bool, DiskError> {
-        match fs::create_dir(&self.folder) {
+        match fs::create_dir(&self.directory) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(self.failed("make the folder", error)),
+            Err(error) => Err(self.failed("make the directory", error)),
         }
     }
 
     fn unmake(&self, made: bool) {
         if made {
             // Fails if another process has put something there, which then stays.
-            let _ = fs::remove_dir(&self.folder);
+            let _ = fs::remove_dir(&self.directory);
         }
     }
 
     fn handle(&self) -> Result<Dir, DiskError> {
-        Dir::open_ambient_dir(&self.folder, ambient_authority())
-            .map_err(|e| self.failed("open the folder", e))
+        Dir::open_ambient_dir(&self.directory, ambient_authority())
+            .map_err(|e| self.failed("open the directory", e))
     }
 
     /// Copies the files into a new directory, syncs them to disk and reads them back.
@@ -318,12 +322,16 @@ impl Place {
         listener: &dyn Listener,
     ) -> Result<u64, BackupError> {
         // Opened before the first write, so that the sync reports all errors since then.
-        let place = File::open(&self.folder).map_err(|e| self.failed("open the folder", e))?;
-        let copy = Tree::open(&self.folder.join(name))?;
-        let folders = folders_of(files);
-        for folder in &folders {
-            let made = make_folder(&copy.folder(folder.parent().as_ref())?, folder.name());
-            made.map_err(|e| DiskError::new("make the folder", copy.shown(Some(folder)), e))?;
+        let place =
+            File::open(&self.directory).map_err(|e| self.failed("open the directory", e))?;
+        let copy = Tree::open(&self.directory.join(name))?;
+        let directories = directories_of(files);
+        for directory in &directories {
+            let made = make_directory(
+                &copy.directory(directory.parent().as_ref())?,
+                directory.name(),
+            );
+            made.map_err(|e| DiskError::new("make the directory", copy.shown(Some(directory)), e))?;
         }
         let mut bytes = 0;
         for entry in files {
@@ -337,14 +345,14 @@ impl Place {
         let failed =
             |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
         // The innermost first: its parent may deny access afterwards.
-        for folder in folders.iter().rev() {
-            if let Some(look) = tree.look(folder)? {
-                set_folder(
-                    &copy.folder(folder.parent().as_ref())?,
-                    folder.name(),
+        for directory in directories.iter().rev() {
+            if let Some(look) = tree.look(directory)? {
+                set_directory(
+                    &copy.directory(directory.parent().as_ref())?,
+                    directory.name(),
                     Attributes::same(&look),
                 )
-                .map_err(|e| failed(Some(folder), e))?;
+                .map_err(|e| failed(Some(directory), e))?;
             }
         }
         let root = metadata(tree)?;
@@ -352,7 +360,7 @@ impl Place {
             mode: root.mode() & 0o7777,
             owner: (root.uid(), root.gid()),
         };
-        set_folder(home, name, attributes).map_err(|e| failed(None, e))?;
+        set_directory(home, name, attributes).map_err(|e| failed(None, e))?;
         Ok(bytes)
     }
 
@@ -364,7 +372,7 @@ impl Place {
         }
         fs::rename(from, to)
             .map_err(|e| DiskError::new("rename", from.display().to_string(), e))?;
-        let synced = File::open(&self.folder).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
+        let synced = File::open(&self.directory).and_then(|place| Ok(rustix::fs::syncfs(&place)?));
         synced.map_err(|e| {
             // The caller removes it under the name that it had.
             let _ = fs::rename(to, from);
@@ -373,15 +381,15 @@ impl Place {
     }
 
     fn failed(&self, action: &'static str, error: io::Error) -> DiskError {
-        DiskError::new(action, self.folder.display().to_string(), error)
+        DiskError::new(action, self.directory.display().to_string(), error)
     }
 }
 
 impl BackedUp {
     /// Removes the backup again, because nothing was replaced after all.
     pub fn take_away(&self) -> Result<(), DiskError> {
-        remove_path(&self.folder)?;
-        if let (true, Some(place)) = (self.made, self.folder.parent()) {
+        remove_path(&self.directory)?;
+        if let (true, Some(place)) = (self.made, self.directory.parent()) {
             // Fails if another process has put something beside it, which then stays.
             let _ = fs::remove_dir(place);
         }
@@ -392,14 +400,14 @@ impl BackedUp {
 /// Returns the bytes and inodes that a backup takes.
 fn room(plan: &Plan, free: &Free) -> (u64, u64) {
     let files = replaced(plan);
-    let folders = folders_of(&files);
+    let directories = directories_of(&files);
     let sizes = files.iter().map(|entry| match entry.what {
         What::File { size, .. } => blocks(size, free),
         _ => 0,
     });
-    let inodes = (files.len() + folders.len() + 2) as u64;
+    let inodes = (files.len() + directories.len() + 2) as u64;
     (
-        sizes.sum::<u64>() + (folders.len() + 2) as u64 * free.block,
+        sizes.sum::<u64>() + (directories.len() + 2) as u64 * free.block,
         inodes,
     )
 }
@@ -409,7 +417,7 @@ fn staging(plan: &Plan, free: &Free) -> (u64, u64) {
     let new = plan.swaps.iter().flat_map(|swap| &swap.new);
     let sizes = new.clone().map(|entry| match entry.what {
         NewWhat::File { size, .. } => blocks(size, free),
-        NewWhat::Folder => free.block,
+        NewWhat::Directory => free.block,
     });
     (sizes.sum(), new.count() as u64)
 }
@@ -419,7 +427,7 @@ fn blocks(size: u64, free: &Free) -> u64 {
 }
 
 /// Returns the parent directories of some files, outermost first.
-fn folders_of(files: &[Entry]) -> BTreeSet<RelPath> {
+fn directories_of(files: &[Entry]) -> BTreeSet<RelPath> {
     files
         .iter()
         .flat_map(|entry| entry.path.ancestors().collect::<Vec<_>>())
@@ -433,11 +441,11 @@ fn metadata(tree: &Tree) -> Result<Metadata, DiskError> {
 }
 
 /// Makes a directory that only the user who runs rollup can look into.
-fn make_folder(parent: &Dir, name: &str) -> io::Result<()> {
+fn make_directory(parent: &Dir, name: &str) -> io::Result<()> {
     Ok(rustix::fs::mkdirat(parent, name, Mode::RWXU)?)
 }
 
-fn set_folder(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()> {
+fn set_directory(parent: &Dir, name: &str, attributes: Attributes) -> io::Result<()> {
     let (user, group) = attributes.owner;
     // Only root can give directories away.
     let given = rustix::fs::chownat(
@@ -486,7 +494,7 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
         .mode(0o600)
         .follow(FollowSymlinks::No);
     let opened = copy
-        .folder(entry.path.parent().as_ref())?
+        .directory(entry.path.parent().as_ref())?
         .open_with(entry.path.name(), &options);
     let mut to = opened
         .map_err(|e| DiskError::new("make", target.as_str(), e))?

@@ -55,11 +55,11 @@ pub(super) fn forward(
         }
         // An object that an earlier swap will install does not exist yet, be it this object or its
         // parent directory.
-        let in_a_new_folder = swap
+        let in_a_new_directory = swap
             .live
             .ancestors()
-            .any(|folder| waiting.contains(&&folder));
-        let is_first = waiting.insert(&swap.live) && !in_a_new_folder;
+            .any(|directory| waiting.contains(&&directory));
+        let is_first = waiting.insert(&swap.live) && !in_a_new_directory;
         if swap.has_old() && (progress == Progress::Between || is_first) {
             slot.can_travel()?;
         }

@@ -16,7 +16,7 @@ use crate::plan::{Plan, PlanFault};
 #[derive(Debug)]
 pub struct Unusable {
     /// Directory of the run, below the deployment.
-    pub folder: RelPath,
+    pub directory: RelPath,
     /// Error that makes the run unusable.
     pub why: RunError,
 }
@@ -43,11 +43,11 @@ pub fn close_as_it_stands(
         .unwrap_or_default();
     let measured = measure(disk.tree(), &plan.live_paths(), known)?.digest;
     let outcome = Outcome::Accepted;
-    let mut journal = Writer::resume(disk, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.directory)?;
     let accepted = Accepted {
         by,
         reason,
-        empty: emptied(disk.tree(), &run.folder, plan)?,
+        empty: emptied(disk.tree(), &run.directory, plan)?,
     };
     journal.write(
         disk,
@@ -74,7 +74,7 @@ pub fn close_as_it_stands(
 pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
     let (runs, damaged) = sound_and_damaged(disk.tree())?;
     let damaged = damaged.into_iter().map(|damaged| Unusable {
-        folder: damaged.folder,
+        directory: damaged.directory,
         why: damaged.fault.into(),
     });
     let mut unusable: Vec<Unusable> = damaged.collect();
@@ -83,13 +83,13 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
             RunState::Staging | RunState::Staged => untouched(disk.tree(), &run),
             RunState::Closed(Outcome::Undone | Outcome::Accepted) => Ok(()),
             RunState::Unfinished(_) | RunState::Closed(Outcome::Applied) => {
-                load_plan(disk.tree(), &run.folder).map(|_| ())
+                load_plan(disk.tree(), &run.directory).map(|_| ())
             }
         };
         match used {
             Ok(()) => {}
             Err(why) if is_damage(&why) => unusable.push(Unusable {
-                folder: run.folder,
+                directory: run.directory,
                 why,
             }),
             Err(error) => return Err(error),
@@ -117,10 +117,10 @@ pub fn set_aside(
     run: &Unusable,
     (by, reason): (String, String),
 ) -> Result<RelPath, RunError> {
-    let folder = &run.folder;
+    let directory = &run.directory;
     let named = |suffix: String| {
-        let runs = folder.parent().expect("runs lie in a folder");
-        runs.join(&format!("{}{}{suffix}", folder.name(), Aside::SUFFIX))
+        let runs = directory.parent().expect("runs lie in a directory");
+        runs.join(&format!("{}{}{suffix}", directory.name(), Aside::SUFFIX))
             .expect("a plain name")
     };
     let mut to = named(String::new());
@@ -139,7 +139,7 @@ pub fn set_aside(
         because: run.why.to_string(),
     };
     disk.barrier()?;
-    disk.rename(folder, &to)?;
+    disk.rename(directory, &to)?;
     let text = toml::to_string(&said).expect("four texts are TOML");
     disk.write(
         &to.join(Aside::FILE).expect("a plain name"),

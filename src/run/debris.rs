@@ -21,10 +21,10 @@ pub fn is_made_by_staging(below: &Path, kind: Kind) -> bool {
         (["journal" | "reserve" | "manifest.toml" | "plan.json" | "events.ndjson"], Kind::File) => {
             true
         }
-        (["slots" | "sources"], Kind::Folder) => true,
+        (["slots" | "sources"], Kind::Directory) => true,
         (["sources", source], Kind::File) => is_number(source),
-        (["slots", slot], Kind::Folder) => is_number(slot),
-        (["slots", slot, "new", ..], Kind::File | Kind::Folder) => is_number(slot),
+        (["slots", slot], Kind::Directory) => is_number(slot),
+        (["slots", slot, "new", ..], Kind::File | Kind::Directory) => is_number(slot),
         _ => false,
     }
 }

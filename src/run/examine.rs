@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::differences;
-use super::swap::{BOTH_GONE, NOTHING_THERE, OURS_GONE, Progress, TAKEN, progress, slot_folder};
+use super::swap::{BOTH_GONE, NOTHING_THERE, OURS_GONE, Progress, TAKEN, progress, slot_directory};
 use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{RelPath, Shown};
 use crate::plan::{Entry, Plan, Swap, What};
@@ -39,7 +39,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     let mut waiting: BTreeSet<&RelPath> = BTreeSet::new();
     let mut arrived: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
-        let slot = slot_folder(run, swap.number);
+        let slot = slot_directory(run, swap.number);
         let trouble = |what: &str| {
             format!(
                 "{what}; look at `{}` and at `{slot}`",
@@ -64,11 +64,11 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
             }
             Progress::NotBegun => {}
         }
-        let in_a_new_folder = swap
+        let in_a_new_directory = swap
             .live
             .ancestors()
-            .any(|folder| waiting.contains(&&folder));
-        if !waiting.insert(&swap.live) || in_a_new_folder {
+            .any(|directory| waiting.contains(&&directory));
+        if !waiting.insert(&swap.live) || in_a_new_directory {
             continue;
         }
         let live = tree.look(&swap.live)?;
@@ -94,7 +94,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
     }
     for (live, swap) in arrived {
         if tree.look(live)?.is_none() {
-            let slot = slot_folder(run, swap.number);
+            let slot = slot_directory(run, swap.number);
             examined.troubles.push(format!(
                 "{OURS_GONE}; look at `{}` and at `{slot}`",
                 Shown(live.as_str())

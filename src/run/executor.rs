@@ -71,11 +71,11 @@ pub fn clear_the_way(disk: &LockedDeployment) -> Result<Cleared, RunError> {
     for run in runs(disk.tree())? {
         untouched(disk.tree(), &run)?;
         if run.state() == RunState::Staging {
-            let foreign = foreign(disk.tree(), &run.folder)?;
+            let foreign = foreign(disk.tree(), &run.directory)?;
             if !foreign.is_empty() {
                 return Err(RunError::NotReady(not_debris(&run, &foreign)));
             }
-            disk.discard(&run.folder)?;
+            disk.discard(&run.directory)?;
             cleared.push(run.name().to_owned());
         }
     }
@@ -109,17 +109,17 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
     if !matches!(run.state(), RunState::Staging | RunState::Staged) {
         return Ok(());
     }
-    let slots = run.folder.join("slots").expect("a plain name");
+    let slots = run.directory.join("slots").expect("a plain name");
     let all = tree.names(&slots)?.into_iter();
-    for (slot, _) in all.filter(|(_, kind)| *kind == Kind::Folder) {
+    for (slot, _) in all.filter(|(_, kind)| *kind == Kind::Directory) {
         let there = |name: &str| {
             let at = slots
                 .join(&format!("{slot}/{name}"))
-                .expect("names found in a folder");
+                .expect("names found in a directory");
             tree.look(&at).map(|look| look.is_some())
         };
         if there("old")? || run.state() == RunState::Staged && !there("new")? {
-            let path = tree.shown(Some(&run.folder.join("journal").expect("a plain name")));
+            let path = tree.shown(Some(&run.directory.join("journal").expect("a plain name")));
             let what = "its slots show that the commit began, and no record says so";
             let line = run.journal.entries.len() + 1;
             return Err(JournalFault::Damaged { path, line, what }.into());
@@ -189,11 +189,11 @@ pub fn resume(
     run: &Run,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
-    let plan = load_plan(disk.tree(), &run.folder)?;
-    let witness = check::forward(disk, &plan, &run.folder, New::Found)?;
-    check::unchanged(disk, &plan, &run.folder)?;
+    let plan = load_plan(disk.tree(), &run.directory)?;
+    let witness = check::forward(disk, &plan, &run.directory, New::Found)?;
+    check::unchanged(disk, &plan, &run.directory)?;
     go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.directory)?;
     match run.state() {
         RunState::Staged => journal.write(disk, Record::Committing)?,
         RunState::Unfinished(Direction::Back) => {
@@ -211,7 +211,7 @@ pub fn resume(
     Ok(go_forward(&mut Walk {
         disk,
         plan: &plan,
-        run: &run.folder,
+        run: &run.directory,
         journal: &mut journal,
         listener,
         witness,
@@ -229,17 +229,17 @@ pub fn undo(
     if_changed: IfChanged,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
-    let plan = load_plan(disk.tree(), &run.folder)?;
+    let plan = load_plan(disk.tree(), &run.directory)?;
     let reasons = no_way_back(run, &plan);
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    check::back(disk, &plan, &run.folder)?;
+    check::back(disk, &plan, &run.directory)?;
     if if_changed == IfChanged::Refuse {
-        check::unchanged(disk, &plan, &run.folder)?;
+        check::unchanged(disk, &plan, &run.directory)?;
     }
     go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.directory)?;
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
@@ -248,7 +248,7 @@ pub fn undo(
     let mut walk = Walk {
         disk,
         plan: &plan,
-        run: &run.folder,
+        run: &run.directory,
         journal: &mut journal,
         listener,
         witness,
@@ -272,7 +272,7 @@ pub fn undo(
 /// Discards a run that was staged and not begun.
 pub fn throw_away(disk: &LockedDeployment, run: &Run) -> Result<(), RunError> {
     untouched(disk.tree(), run)?;
-    Ok(disk.discard(&run.folder)?)
+    Ok(disk.discard(&run.directory)?)
 }
 
 /// Fails if a stop was requested. Only called when nothing has to be finished, such as before the
@@ -426,8 +426,9 @@ fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
         for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
             let left = Shown(&left);
-            let text =
-                format!("`{left}` was put into a folder that the run had made, and is kept there");
+            let text = format!(
+                "`{left}` was put into a directory that the run had made, and is kept there"
+            );
             walk.listener.tell(&Event::Notice { text: &text });
         }
     }

@@ -95,7 +95,7 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
         return Ok(Some("is gone".to_owned()));
     };
     Ok(match (&entry.what, look.kind) {
-        (What::Folder, Kind::Folder) | (What::Traveller, Kind::File) => None,
+        (What::Directory, Kind::Directory) | (What::Traveller, Kind::File) => None,
         (What::File { size, .. }, Kind::File) if *size != look.size => {
             Some(format!("has {} bytes, not {size}", look.size))
         }
@@ -103,7 +103,7 @@ fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
             let found = tree.facts(&entry.path)?.sha256;
             (found != *sha256).then(|| "has other contents".to_owned())
         }
-        (What::Folder, kind) => Some(format!("is {}, not a folder", kind.named())),
+        (What::Directory, kind) => Some(format!("is {}, not a directory", kind.named())),
         (_, kind) => Some(format!("is {}, not a file", kind.named())),
     })
 }
@@ -124,7 +124,7 @@ pub(super) fn measure(
     for &path in live {
         let itself = tree.look(path)?.map(|look| (path.clone(), look.kind));
         let below = match &itself {
-            Some((_, Kind::Folder)) => tree.walk(Some(path))?.found,
+            Some((_, Kind::Directory)) => tree.walk(Some(path))?.found,
             _ => Vec::new(),
         };
         for (path, kind) in itself
@@ -133,9 +133,9 @@ pub(super) fn measure(
         {
             let entry = known.get(&path.folded());
             match (kind, entry.map(|entry| &entry.what)) {
-                (Kind::Folder, _) => found.push(Entry {
+                (Kind::Directory, _) => found.push(Entry {
                     path,
-                    what: What::Folder,
+                    what: What::Directory,
                 }),
                 (Kind::File, Some(What::File { .. })) => drop(files.insert(path)),
                 (_, Some(_)) => found.push(Entry {

@@ -290,7 +290,7 @@ pub enum RunError {
     },
     /// Unmanaged file or directory that cannot be moved along.
     #[error(
-        "`{path}` cannot be moved along: its name is not UTF-8, or too many folders lie around it"
+        "`{path}` cannot be moved along: its name is not UTF-8, or too many directories lie around it"
     )]
     Pathless {
         /// Path, made printable.

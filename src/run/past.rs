@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::measure::{Difference, differences};
-use super::swap::{Progress, progress, slot_folder};
+use super::swap::{Progress, progress, slot_directory};
 use super::{RunError, executor::load_plan};
 use crate::deployment::snapshot::{OpenRun, Past, PastRun};
 use crate::deployment::tree::{DiskError, Tree};
@@ -82,7 +82,7 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
         .iter()
         .filter(|run| run.state() == RunState::Closed(Outcome::Applied))
     {
-        let plan = load_plan(tree, &run.folder)?;
+        let plan = load_plan(tree, &run.directory)?;
         let mut there = plan
             .prediction
             .as_ref()
@@ -130,7 +130,7 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
 pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, DiskError> {
     let mut kept: BTreeMap<&RelPath, RelPath> = BTreeMap::new();
     for swap in plan.swaps.iter().filter(|swap| swap.has_old()) {
-        let slot = slot_folder(run, swap.number);
+        let slot = slot_directory(run, swap.number);
         if matches!(
             progress(tree, &slot, swap)?,
             Some(Progress::Between | Progress::Done)

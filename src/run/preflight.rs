@@ -24,27 +24,32 @@ pub enum Risk {
 
 /// Checks every directory that the plan touches: same mount and device, writable, no mount below.
 pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
-    let home = mount_of(&look_at_folder(tree, None)?);
+    let home = mount_of(&look_at_directory(tree, None)?);
     let mut reasons = Vec::new();
     // `.rollup` itself must be on the same mount, if it exists.
-    let mut folders: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
+    let mut directories: BTreeSet<Option<RelPath>> = BTreeSet::from([None, Some(path(".rollup"))]);
     for swap in &plan.swaps {
-        folders.insert(swap.live.parent());
-        folders.extend(swap.live.ancestors().map(Some));
-        let inside = swap.old.iter().filter(|entry| entry.what == What::Folder);
-        folders.extend(inside.map(|entry| Some(entry.path.clone())));
+        directories.insert(swap.live.parent());
+        directories.extend(swap.live.ancestors().map(Some));
+        let inside = swap
+            .old
+            .iter()
+            .filter(|entry| entry.what == What::Directory);
+        directories.extend(inside.map(|entry| Some(entry.path.clone())));
     }
-    for folder in folders {
-        if let Some(at) = &folder
-            && tree.look(at)?.is_none_or(|look| look.kind != Kind::Folder)
+    for directory in directories {
+        if let Some(at) = &directory
+            && tree
+                .look(at)?
+                .is_none_or(|look| look.kind != Kind::Directory)
         {
             continue;
         }
-        let shown = tree.shown(folder.as_ref());
-        let found = look_at_folder(tree, folder.as_ref())?;
+        let shown = tree.shown(directory.as_ref());
+        let found = look_at_directory(tree, directory.as_ref())?;
         if mount_of(&found) != home {
             reasons.push(another_mount(&shown));
-        } else if let Some(why) = not_writable(tree, folder.as_ref())? {
+        } else if let Some(why) = not_writable(tree, directory.as_ref())? {
             let message = format!("`{}` cannot be written to: {why}", Shown(&shown));
             reasons.push(
                 Reason::new(ReasonKind::NotReady, message)
@@ -56,7 +61,11 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     }
     let mut files: BTreeMap<&RelPath, bool> = BTreeMap::new();
     for swap in &plan.swaps {
-        for entry in swap.old.iter().filter(|entry| entry.what != What::Folder) {
+        for entry in swap
+            .old
+            .iter()
+            .filter(|entry| entry.what != What::Directory)
+        {
             // The others move together with their directory.
             *files.entry(&entry.path).or_default() |=
                 entry.path == swap.live || entry.what == What::Traveller;
@@ -93,21 +102,21 @@ fn fixed(shown: &str) -> Reason {
     Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away")
 }
 
-fn look_at_folder(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
-    let folder = tree.folder(path)?;
-    look_at(folder.as_fd(), "", AtFlags::EMPTY_PATH)
+fn look_at_directory(tree: &Tree, path: Option<&RelPath>) -> Result<Statx, DiskError> {
+    let directory = tree.directory(path)?;
+    look_at(directory.as_fd(), "", AtFlags::EMPTY_PATH)
         .map_err(|e| DiskError::new("look at", tree.shown(path), e))
 }
 
 fn look_at_file(tree: &Tree, path: &RelPath) -> Result<Statx, DiskError> {
-    let folder = tree.folder(path.parent().as_ref())?;
-    look_at(folder.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
+    let directory = tree.directory(path.parent().as_ref())?;
+    look_at(directory.as_fd(), path.name(), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|e| DiskError::new("look at", tree.shown(Some(path)), e))
 }
 
-fn look_at(folder: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
+fn look_at(directory: BorrowedFd<'_>, name: &str, how: AtFlags) -> rustix::io::Result<Statx> {
     rustix::fs::statx(
-        folder,
+        directory,
         name,
         how,
         StatxFlags::BASIC_STATS | StatxFlags::MNT_ID,
@@ -127,9 +136,9 @@ fn is_fixed(found: &Statx) -> bool {
 }
 
 fn not_writable(tree: &Tree, path: Option<&RelPath>) -> Result<Option<String>, DiskError> {
-    let folder = tree.folder(path)?;
+    let directory = tree.directory(path)?;
     let asked = Access::WRITE_OK | Access::EXEC_OK;
-    match rustix::fs::accessat(folder.as_fd(), c".", asked, AtFlags::EACCESS) {
+    match rustix::fs::accessat(directory.as_fd(), c".", asked, AtFlags::EACCESS) {
         Ok(()) => Ok(None),
         Err(errno) => Ok(Some(std::io::Error::from(errno).to_string())),
     }

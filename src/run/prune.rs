@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use super::RunError;
 use super::check::moved_to;
 use super::executor::load_plan;
-use super::swap::slot_folder;
+use super::swap::slot_directory;
 use crate::deployment::deletion::{list, refuse_mounts};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Kind, Tree};
@@ -32,7 +32,7 @@ pub struct Lost {
 /// Returns the bytes that a run keeps beside its records; `None` if they were cleared already.
 pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
     let mut bytes = None;
-    if is_folder(tree, &slots(run))? {
+    if is_directory(tree, &slots(run))? {
         let all = Cell::new(0);
         list(tree, &slots(run), &|_, kind, size| {
             all.set(all.get() + if kind.is_file() { size } else { 0 })
@@ -53,14 +53,14 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
 ///
 /// Fails if the plan cannot be used, because then its files are not known.
 pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
-    if !is_folder(tree, &slots(run))? {
+    if !is_directory(tree, &slots(run))? {
         return Ok(Vec::new());
     }
-    let known = known(run, &load_plan(tree, &run.folder)?);
+    let known = known(run, &load_plan(tree, &run.directory)?);
     let is_closed_as_it_stood = run.state() == RunState::Closed(Outcome::Accepted);
     let mut lost = Vec::new();
     for (shown, kind) in contents(tree, &slots(run))? {
-        if kind == Kind::Folder {
+        if kind == Kind::Directory {
             continue;
         }
         let path = match shown.to_str().map(RelPath::parse) {
@@ -131,7 +131,7 @@ fn contents(tree: &Tree, at: &RelPath) -> Result<Vec<(PathBuf, Kind)>, DiskError
 pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
     let mut entries = Vec::new();
     for swap in &plan.swaps {
-        let slot = slot_folder(run, swap.number);
+        let slot = slot_directory(run, swap.number);
         let new: Vec<Entry> = swap.new.iter().map(NewEntry::entry).collect();
         for (name, of_it) in [("old", &swap.old), ("new", &new)] {
             let there = slot.join(name).expect("a plain name");
@@ -142,7 +142,7 @@ pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
 }
 
 fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
-    let entries = slot_entries(&run.folder, plan).into_iter();
+    let entries = slot_entries(&run.directory, plan).into_iter();
     entries
         .map(|entry| (entry.path.folded(), entry.what))
         .collect()
@@ -167,7 +167,7 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
         refuse_mounts(disk.tree(), &slots(run))?;
     }
     for run in &runs {
-        if is_folder(disk.tree(), &slots(run))? {
+        if is_directory(disk.tree(), &slots(run))? {
             disk.put_in_trash(&slots(run))?;
         }
     }
@@ -180,14 +180,16 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     Ok(())
 }
 
-fn is_folder(tree: &Tree, at: &RelPath) -> Result<bool, DiskError> {
-    Ok(tree.look(at)?.is_some_and(|look| look.kind == Kind::Folder))
+fn is_directory(tree: &Tree, at: &RelPath) -> Result<bool, DiskError> {
+    Ok(tree
+        .look(at)?
+        .is_some_and(|look| look.kind == Kind::Directory))
 }
 
 fn slots(run: &Run) -> RelPath {
-    run.folder.join("slots").expect("a plain name")
+    run.directory.join("slots").expect("a plain name")
 }
 
 fn reserve(run: &Run) -> RelPath {
-    run.folder.join("reserve").expect("a plain name")
+    run.directory.join("reserve").expect("a plain name")
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check;
 use super::executor::{Ended, WayBack, go_back, go_on, load_plan};
-use super::swap::{Progress, Slot, slot_folder};
+use super::swap::{Progress, Slot, slot_directory};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
@@ -35,7 +35,7 @@ pub fn reopen(
     if_changed: IfChanged,
     listener: &mut dyn Listener,
 ) -> Result<Ended, RunError> {
-    let plan = load_plan(disk.tree(), &run.folder)?;
+    let plan = load_plan(disk.tree(), &run.directory)?;
     let incomplete = incomplete(disk.tree(), run, &plan)?;
     if !incomplete.is_empty() {
         return Err(RunError::NotReady(incomplete));
@@ -51,12 +51,12 @@ pub fn reopen(
     if !reasons.is_empty() {
         return Err(RunError::NotReady(reasons));
     }
-    check::back(disk, &plan, &run.folder)?;
+    check::back(disk, &plan, &run.directory)?;
     if if_changed == IfChanged::Refuse {
-        check::unchanged(disk, &plan, &run.folder)?;
+        check::unchanged(disk, &plan, &run.directory)?;
     }
     go_on(listener)?;
-    let mut journal = Writer::resume(disk, &run.folder)?;
+    let mut journal = Writer::resume(disk, &run.directory)?;
     journal.write(
         disk,
         Record::Reopened {
@@ -68,7 +68,7 @@ pub fn reopen(
     let mut walk = Walk {
         disk,
         plan: &plan,
-        run: &run.folder,
+        run: &run.directory,
         journal: &mut journal,
         listener,
         witness,
@@ -92,7 +92,7 @@ pub fn no_return(tree: &Tree, runs: &[Run]) -> Result<BTreeMap<u32, String>, Run
         )
     };
     for run in runs.iter().rev().filter(stands) {
-        let own = match load_plan(tree, &run.folder) {
+        let own = match load_plan(tree, &run.directory) {
             Err(error) => Some(error.to_string()),
             Ok(plan) => {
                 let gone = match run.state() {
@@ -162,7 +162,7 @@ pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
 fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunError> {
     let reason =
         |message: String, help: &str| Reason::new(ReasonKind::NotReady, message).help(help);
-    let slots = run.folder.join("slots").expect("a plain name");
+    let slots = run.directory.join("slots").expect("a plain name");
     if tree.look(&slots)?.is_none() {
         let message = format!("the old objects of run {} were cleared away", run.name());
         return Ok(vec![reason(
@@ -173,7 +173,7 @@ fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunErr
     let mut looker = Looker::new(tree);
     let mut reasons = Vec::new();
     for swap in &plan.swaps {
-        let slot = slot_folder(&run.folder, swap.number);
+        let slot = slot_directory(&run.directory, swap.number);
         let (new, old) = (
             slot.join("new").expect("a plain name"),
             slot.join("old").expect("a plain name"),
@@ -215,7 +215,7 @@ fn travellers_now(
     let live: BTreeSet<&RelPath> = plan.live_paths().into_iter().collect();
     let last: BTreeMap<&RelPath, _> = plan.swaps.iter().map(|swap| (&swap.live, swap)).collect();
     for swap in last.into_values() {
-        let slot = Slot::new(disk, &run.folder, swap);
+        let slot = Slot::new(disk, &run.directory, swap);
         if slot.progress()? != Progress::Done {
             continue;
         }
@@ -225,7 +225,7 @@ fn travellers_now(
             if live.contains(&at)
                 || at
                     .ancestors()
-                    .any(|folder| folder != swap.live && live.contains(&folder))
+                    .any(|directory| directory != swap.live && live.contains(&directory))
             {
                 continue;
             }
@@ -233,7 +233,7 @@ fn travellers_now(
                 true => travellers.push(at),
                 false => {
                     let message = format!(
-                        "`{}` is an operator's file in a folder that the run made, which will be gone",
+                        "`{}` is an operator's file in a directory that the run made, which will be gone",
                         Shown(&disk.tree().shown(Some(&at)))
                     );
                     let help = "move it somewhere else first";

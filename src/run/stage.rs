@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::check::moved_to;
 use super::crew::{Tell, all_of};
 use super::measure::differences;
-use super::swap::slot_folder;
+use super::swap::slot_directory;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
@@ -154,7 +154,7 @@ impl<'a> Stager<'a> {
                 mode: 0o755,
                 owner: (0, 0),
             });
-        self.disk.make_folder(&self.run, attributes)?;
+        self.disk.make_directory(&self.run, attributes)?;
         listener.tell(&Event::Opened {
             run: self.run.name(),
             bytes: self.bytes(),
@@ -185,7 +185,7 @@ impl<'a> Stager<'a> {
             None,
         )?;
         for name in ["slots", "sources"] {
-            self.disk.make_folder(&self.below(name), attributes)?;
+            self.disk.make_directory(&self.below(name), attributes)?;
         }
         Ok(journal)
     }
@@ -200,18 +200,18 @@ impl<'a> Stager<'a> {
 
     /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
-        let slot = slot_folder(&self.run, swap.number);
+        let slot = slot_directory(&self.run, swap.number);
         let kept = self.disk.tree().look(&self.run)?;
         let attributes = kept
             .map(|look| Attributes::same(&look))
-            .expect("the run's folder was just made");
-        self.disk.make_folder(&slot, attributes)?;
+            .expect("the run's directory was just made");
+        self.disk.make_directory(&slot, attributes)?;
         for entry in &swap.new {
             let at = staged_at(&slot, &swap.live, &entry.path);
             let attributes =
-                self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Folder))?;
+                self.attributes_of(&entry.path, matches!(entry.what, NewWhat::Directory))?;
             match &entry.what {
-                NewWhat::Folder => self.disk.make_folder(&at, attributes)?,
+                NewWhat::Directory => self.disk.make_directory(&at, attributes)?,
                 NewWhat::File {
                     origin: Origin::Text(text),
                     ..
@@ -227,7 +227,7 @@ impl<'a> Stager<'a> {
 
     /// Returns mode and owner of what was at the same path before the run, else those of its
     /// directory.
-    fn attributes_of(&self, live: &RelPath, folder: bool) -> Result<Attributes, RunError> {
+    fn attributes_of(&self, live: &RelPath, directory: bool) -> Result<Attributes, RunError> {
         // The lock is not held while looking: a second thread finds the same attributes, because
         // nothing there changes during staging.
         let known = || {
@@ -239,7 +239,11 @@ impl<'a> Stager<'a> {
         if let Some(before) = before {
             return Ok(before);
         }
-        let wanted = if folder { Kind::Folder } else { Kind::File };
+        let wanted = if directory {
+            Kind::Directory
+        } else {
+            Kind::File
+        };
         let attributes = match self
             .disk
             .tree()
@@ -252,7 +256,7 @@ impl<'a> Stager<'a> {
                     Some(parent) => self.attributes_of(&parent, true)?,
                     None => self.root_attributes()?,
                 };
-                let mode = if folder {
+                let mode = if directory {
                     parent.mode
                 } else {
                     parent.mode & 0o666
@@ -365,7 +369,7 @@ impl<'a> Stager<'a> {
                     ..
                 } = &entry.what
                 {
-                    let slot = slot_folder(&self.run, swap.number);
+                    let slot = slot_directory(&self.run, swap.number);
                     let at = staged_at(&slot, &swap.live, &entry.path);
                     let place = Place {
                         at,
@@ -446,7 +450,7 @@ impl<'a> Stager<'a> {
             moved_to(
                 &new,
                 &swap.live,
-                &slot_folder(&self.run, swap.number)
+                &slot_directory(&self.run, swap.number)
                     .join("new")
                     .expect("a plain name"),
             )
@@ -503,7 +507,7 @@ fn copies(plan: &Plan, run: &RelPath) -> Vec<Vec<Place>> {
                 ..
             } = &entry.what
             {
-                let at = staged_at(&slot_folder(run, swap.number), &swap.live, &entry.path);
+                let at = staged_at(&slot_directory(run, swap.number), &swap.live, &entry.path);
                 copies[*source].push(Place {
                     at,
                     live: Some(entry.path.clone()),

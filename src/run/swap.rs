@@ -38,7 +38,7 @@ use super::check::Witness;
 pub(super) struct Slot<'a> {
     pub(super) disk: &'a LockedDeployment,
     pub(super) swap: &'a Swap,
-    folder: RelPath,
+    directory: RelPath,
     /// Directory of the slot.
     own: OnceCell<Dir>,
     /// Parent directory of the live path.
@@ -106,28 +106,28 @@ pub(super) enum Moved {
 }
 
 /// Returns the directory of a swap's slot.
-pub(super) fn slot_folder(run: &RelPath, number: u32) -> RelPath {
+pub(super) fn slot_directory(run: &RelPath, number: u32) -> RelPath {
     run.join(&format!("slots/{number}")).expect("plain names")
 }
 
 impl<'a> Slot<'a> {
     pub(super) fn new(disk: &'a LockedDeployment, run: &RelPath, swap: &'a Swap) -> Self {
-        let folder = slot_folder(run, swap.number);
+        let directory = slot_directory(run, swap.number);
         Self {
             disk,
             swap,
-            folder,
+            directory,
             own: OnceCell::new(),
             around: OnceCell::new(),
         }
     }
 
     pub(super) fn new_path(&self) -> RelPath {
-        self.folder.join("new").expect("a plain name")
+        self.directory.join("new").expect("a plain name")
     }
 
     pub(super) fn old_path(&self) -> RelPath {
-        self.folder.join("old").expect("a plain name")
+        self.directory.join("old").expect("a plain name")
     }
 
     fn look(&self, at: &RelPath) -> Result<Option<Look>, RunError> {
@@ -136,7 +136,7 @@ impl<'a> Slot<'a> {
 
     /// Returns the slot's directory, opened.
     fn own(&self) -> Result<&Dir, DiskError> {
-        opened(&self.own, self.disk.tree(), Some(&self.folder))
+        opened(&self.own, self.disk.tree(), Some(&self.directory))
     }
 
     /// Returns the parent directory of the live path, opened.
@@ -151,11 +151,11 @@ impl<'a> Slot<'a> {
     /// Looks at one of the three names of the swap, like [`Slot::look`].
     fn look_in(
         &self,
-        folder: Result<&Dir, DiskError>,
+        directory: Result<&Dir, DiskError>,
         at: &RelPath,
     ) -> Result<Option<Look>, RunError> {
-        match folder {
-            Ok(folder) => Ok(self.disk.tree().look_in(folder, at)?),
+        match directory {
+            Ok(directory) => Ok(self.disk.tree().look_in(directory, at)?),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -205,7 +205,7 @@ impl<'a> Slot<'a> {
         RunError::Stranger {
             what,
             live: self.swap.live.clone(),
-            slot: self.folder.clone(),
+            slot: self.directory.clone(),
         }
     }
 
@@ -233,7 +233,7 @@ impl<'a> Slot<'a> {
         let later = match (is_live(stand.old), is_live(stand.new)) {
             (false, false) => return Ok(stand),
             _ if live.kind != Kind::File => {
-                return Err(self.stranger("one folder stands under two names"));
+                return Err(self.stranger("one directory stands under two names"));
             }
             (true, _) => self.swap.live.clone(),
             (false, true) => self.new_path(),
@@ -325,7 +325,7 @@ impl<'a> Slot<'a> {
                 return Ok(Some((entry.path.clone(), "it is gone")));
             };
             let same = match entry.what {
-                What::Folder => now.kind == Kind::Folder,
+                What::Directory => now.kind == Kind::Directory,
                 What::File { size, .. } => {
                     let seen = seen.get(at).copied().flatten();
                     now.kind == Kind::File
@@ -488,14 +488,14 @@ impl<'a> Slot<'a> {
 
     fn list_strangers(&self, object: &RelPath, ours: &Places) -> Result<Strangers, RunError> {
         match self.look(object)? {
-            Some(look) if look.kind == Kind::Folder => {}
+            Some(look) if look.kind == Kind::Directory => {}
             _ => return Ok(Strangers::default()),
         }
         let listing = self.disk.tree().walk(Some(object))?;
         let files = listing
             .found
             .into_iter()
-            .filter(|found| found.kind != Kind::Folder);
+            .filter(|found| found.kind != Kind::Directory);
         let placed =
             files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
         let placed = placed
@@ -564,11 +564,11 @@ impl<'a> Slot<'a> {
             return Ok(None);
         }
         let mut place = object.clone();
-        for folder in below.ancestors() {
-            place = self.spelled(&place, folder.name())?;
+        for directory in below.ancestors() {
+            place = self.spelled(&place, directory.name())?;
             if self
                 .look(&place)?
-                .is_some_and(|look| look.kind != Kind::Folder)
+                .is_some_and(|look| look.kind != Kind::Directory)
             {
                 return Ok(None);
             }
@@ -579,15 +579,15 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns a name in a directory, in the spelling that exists there, if one does.
-    fn spelled(&self, folder: &RelPath, name: &str) -> Result<RelPath, RunError> {
-        let exact = folder.join(name).expect("a part of a path");
+    fn spelled(&self, directory: &RelPath, name: &str) -> Result<RelPath, RunError> {
+        let exact = directory.join(name).expect("a part of a path");
         if self.look(&exact)?.is_some() {
             return Ok(exact);
         }
-        let names = self.disk.tree().names(folder)?;
+        let names = self.disk.tree().names(directory)?;
         let there = names.iter().find(|(there, _)| same_name(there, name));
         Ok(there.map_or(exact, |(there, _)| {
-            folder.join(there).expect("a name found in a folder")
+            directory.join(there).expect("a name found in a directory")
         }))
     }
 
@@ -601,10 +601,10 @@ impl<'a> Slot<'a> {
         from: &RelPath,
         to: &RelPath,
     ) -> Result<(), RunError> {
-        let ours = self.our_folders();
+        let ours = self.our_directories();
         let way = |path: &RelPath, object: &RelPath| -> Vec<RelPath> {
             path.ancestors()
-                .filter(|folder| folder.below(object).is_some())
+                .filter(|directory| directory.below(object).is_some())
                 .collect()
         };
         // By the directory to be made, the one whose attributes it takes.
@@ -613,18 +613,18 @@ impl<'a> Slot<'a> {
             .flat_map(|(source, target)| way(target, to).into_iter().zip(way(source, from)));
         let ways: BTreeMap<RelPath, RelPath> = pairs.collect();
         let mut made = Moved::Nothing;
-        for (folder, his) in ways {
+        for (directory, his) in ways {
             let his = self
                 .look(&his)?
-                .ok_or_else(|| self.stranger("a folder is gone"))?;
+                .ok_or_else(|| self.stranger("a directory is gone"))?;
             let wanted = Attributes::same(&his);
-            let is_ours = folder
+            let is_ours = directory
                 .below(to)
                 .is_some_and(|below| ours.contains(&below.folded()));
-            match self.look(&folder)? {
-                None => self.disk.make_folder(&folder, wanted)?,
+            match self.look(&directory)? {
+                None => self.disk.make_directory(&directory, wanted)?,
                 Some(look) if !is_ours && Attributes::same(&look) != wanted => {
-                    self.disk.set_folder(&folder, wanted)?
+                    self.disk.set_directory(&directory, wanted)?
                 }
                 Some(_) => continue,
             }
@@ -637,18 +637,18 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the managed directories in the new and the old object, by their path below it.
-    fn our_folders(&self) -> Places {
+    fn our_directories(&self) -> Places {
         let old = self
             .swap
             .old
             .iter()
-            .filter(|entry| entry.what == What::Folder)
+            .filter(|entry| entry.what == What::Directory)
             .map(|entry| &entry.path);
         let new = self
             .swap
             .new
             .iter()
-            .filter(|entry| matches!(entry.what, NewWhat::Folder))
+            .filter(|entry| matches!(entry.what, NewWhat::Directory))
             .map(|entry| &entry.path);
         self.places(old.chain(new))
     }
@@ -661,8 +661,10 @@ fn opened<'d>(
     path: Option<&RelPath>,
 ) -> Result<&'d Dir, DiskError> {
     match cell.get() {
-        Some(folder) => Ok(folder),
-        None => tree.folder(path).map(|folder| cell.get_or_init(|| folder)),
+        Some(directory) => Ok(directory),
+        None => tree
+            .directory(path)
+            .map(|directory| cell.get_or_init(|| directory)),
     }
 }
 

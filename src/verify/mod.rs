@@ -84,13 +84,13 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     };
     let site = &snapshot.description;
     for instance in site.all_instances() {
-        let folder = snapshot.actual(&site.folder(instance));
+        let directory = snapshot.actual(&site.directory(instance));
         match snapshot.item(instance) {
             Some(record) => {
                 let shown = site.shown(instance);
                 take_in(
                     snapshot,
-                    &folder,
+                    &directory,
                     record,
                     &shown,
                     &mut recorded,
@@ -100,18 +100,18 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
             }
             None => verified.drift.extend(
                 snapshot
-                    .hidden(&folder)
+                    .hidden(&directory)
                     .map(|(path, what)| Drift { path, what }),
             ),
         }
     }
-    for (folder, record) in snapshot.programs() {
-        let shown = folder.name().to_owned();
+    for (directory, record) in snapshot.programs() {
+        let shown = directory.name().to_owned();
         // A program that a step ran came from the payload; a file with that name in the share is
         // unrelated to it.
         take_in(
             snapshot,
-            folder,
+            directory,
             record,
             &shown,
             &mut recorded,
@@ -167,7 +167,7 @@ fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPa
 /// Adds the expected files of an installed item or program, and the unmanaged files beside them.
 fn take_in(
     snapshot: &Snapshot,
-    folder: &RelPath,
+    directory: &RelPath,
     record: &ItemRecord,
     shown: &str,
     recorded: &mut Recorded,
@@ -179,12 +179,12 @@ fn take_in(
         .filter(|_| record.state.is_installed());
     let files = installed.map(|installed| &installed.files);
     let mut ours: Vec<Folded> = vec![
-        folder
+        directory
             .with(&RelPath::parse("state.toml").expect("a name"))
             .folded(),
     ];
     for (file, wanted) in files.into_iter().flatten() {
-        let at = snapshot.exact(&in_files(folder, file));
+        let at = snapshot.exact(&in_files(directory, file));
         ours.push(at.folded());
         let by = format!("`{}` was installed with it", Shown(shown));
         recorded.files.insert(
@@ -197,8 +197,8 @@ fn take_in(
     }
     ours.sort();
     let beside = snapshot
-        .below(folder)
-        .filter(|found| found.kind != Kind::Folder);
+        .below(directory)
+        .filter(|found| found.kind != Kind::Directory);
     let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
     verified
         .beside

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rollup::deployment::snapshot::{Interest, Snapshot};
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::Watch;
 use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::plan::{self, Accepting, Expectation};
@@ -307,7 +307,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
         .tree_is_unchanged();
     assert!(
         !world
-            .run_folder("0002-accept")
+            .run_directory("0002-accept")
             .join("manifest.toml")
             .exists()
     );
@@ -441,7 +441,7 @@ fn where_nothing_drifted_there_is_nothing_to_do() {
         .exits_with(exit::OK)
         .says("nothing to do")
         .tree_is_unchanged();
-    assert!(!world.run_folder("0002-accept").exists());
+    assert!(!world.run_directory("0002-accept").exists());
 }
 
 #[test]
@@ -571,7 +571,7 @@ fn a_stuck_run_is_closed_as_it_stands() {
         .tree_is_unchanged();
     assert!(
         world
-            .run_folder("0001-KB100001")
+            .run_directory("0001-KB100001")
             .join("slots/1/old/state.toml")
             .exists(),
         "the slots keep what they hold"
@@ -689,7 +689,7 @@ fn a_staged_run_is_nothing_to_accept() {
 
 /// Changes one letter in the middle of a file of the run.
 fn damage(world: &World, file: &str) {
-    let at = world.run_folder("0001-KB100001").join(file);
+    let at = world.run_directory("0001-KB100001").join(file);
     let text = fs::read_to_string(&at).expect("a text");
     fs::write(
         &at,
@@ -708,7 +708,7 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
             .exits_with(code)
             .says("accept")
             .nothing_was_touched();
-        let slots = Listing::of(&world.run_folder("0001-KB100001"));
+        let slots = Listing::of(&world.run_directory("0001-KB100001"));
         world
             .run("accept Provider --yes --reason x")
             .exits_with(exit::USAGE)
@@ -717,7 +717,7 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
         let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
         ran.says("unusable:")
             .says("run 0001-KB100001 is set aside as `.rollup/runs/0001-KB100001.aside`");
-        let aside = Listing::of(&world.run_folder("0001-KB100001.aside"));
+        let aside = Listing::of(&world.run_directory("0001-KB100001.aside"));
         slots.assert_same(
             &aside.only(|path| path != Path::new("aside.toml") && path != Path::new("lock.owner")),
         );
@@ -734,7 +734,7 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
 
 /// What there is to accept in a deployment, as the command finds it.
 pub(crate) fn found(deployment: &Path, site: &Site) -> Accepting {
-    let tree = Folder::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment is there");
     let LeftBehind { there, gone } =
         run::left_by(&tree, &runs(&tree).expect("readable")).expect("readable");
     let there = there
@@ -775,7 +775,7 @@ pub(crate) fn accept_before(
     }
     run::clear_the_way(&disk)?;
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
-        let plan = run::load_plan(disk.tree(), &open.folder)?;
+        let plan = run::load_plan(disk.tree(), &open.directory)?;
         let said = ("somebody".to_owned(), "a test".to_owned());
         return run::close_as_it_stands(&disk, &open, &plan, said, listener).map(|_| None);
     }
@@ -848,7 +848,7 @@ fn death_at_any_change_of_an_acceptance_is_recovered_both_ways() {
                 "death at change {at}: {died:?}"
             );
             let recovered = recover(copy.path(), way, None);
-            let tree = Folder::open(copy.path()).expect("the deployment is there");
+            let tree = Directory::open(copy.path()).expect("the deployment is there");
             let last = runs(&tree)
                 .expect("the journals can be read")
                 .pop()
@@ -907,7 +907,7 @@ fn death_while_a_run_is_closed_leaves_it_open_or_closed_and_the_tree_as_it_is() 
         });
         let told = accept_before(&site, copy.path(), Some(watch), &mut Willing);
         before.assert_same(&Tree::of(copy.path()), &format!("death at change {at}"));
-        let tree = Folder::open(copy.path()).expect("the deployment is there");
+        let tree = Directory::open(copy.path()).expect("the deployment is there");
         match runs(&tree)
             .expect("no journal is damaged")
             .pop()

@@ -2,10 +2,10 @@
 
 use crate::world::{World, exit};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/codes/RU0801");
+const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/codes/RU0801");
 
 fn fixture(name: &str) -> String {
-    std::fs::read_to_string(format!("{FOLDER}/{name}")).expect("a fixture")
+    std::fs::read_to_string(format!("{DIRECTORY}/{name}")).expect("a fixture")
 }
 
 /// The manifest of the fixture with what its article says, and the article.
@@ -94,7 +94,7 @@ fn what_is_no_article_is_told_before_anything_is_compared() {
 /// told of the two: what the article leaves open, and what the grammar does not read.
 #[test]
 fn what_is_read_of_each_article_is_what_a_person_read() {
-    let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/articles"));
+    let directory = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/articles"));
     for article in [
         "corvane-telephony.txt",
         "brightmoor-workspaces.html",
@@ -102,12 +102,12 @@ fn what_is_read_of_each_article_is_what_a_person_read() {
     ] {
         let name = article.split('.').next().expect("a name");
         let world = World::with_deployment();
-        crate::world::copy_tree(folder, &world.at("articles"));
+        crate::world::copy_tree(directory, &world.at("articles"));
         let words = format!(
             "validate articles/{name}.expected.toml --article articles/{article} --allow RU0202,RU0203,RU0207"
         );
         let told = world.run(&words);
-        let expected = folder.join(format!("{name}.findings.txt"));
+        let expected = directory.join(format!("{name}.findings.txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));
         snapbox::Assert::new()
             .action_env("SNAPSHOTS")

@@ -21,13 +21,13 @@ const RUN: &str = "0001-KB100001";
 
 /// Refused with this code and these words; nothing has changed, and no run is left.
 #[track_caller]
-fn is_refused(world: &World, folder: &str, code: i32, words: &str) {
+fn is_refused(world: &World, directory: &str, code: i32, words: &str) {
     let before = Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment"));
-    let ran = world.run(&format!("apply small.toml --yes --backup-dir {folder}"));
+    let ran = world.run(&format!("apply small.toml --yes --backup-dir {directory}"));
     ran.exits_with(code).says(words).tree_is_unchanged();
     before
         .assert_same(&Listing::strict(&world.at("")).only(|path| !path.starts_with("deployment")));
-    assert!(!world.run_folder(RUN).exists());
+    assert!(!world.run_directory(RUN).exists());
     world.run("status").exits_with(exit::OK).says("at rest");
 }
 
@@ -40,9 +40,13 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
             SystemTime::UNIX_EPOCH + Duration::new(1_000_000, 123_456_789),
         );
         fs::set_permissions(&share, fs::Permissions::from_mode(0o640)).expect("a mode");
-        let folder = world.live("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider");
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).expect("a mode");
-        fs::write(folder.join("files/his.txt"), "an operator's, which travels").expect("written");
+        let directory = world.live("Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o750)).expect("a mode");
+        fs::write(
+            directory.join("files/his.txt"),
+            "an operator's, which travels",
+        )
+        .expect("written");
     });
     let plan = world.plan("kb952076.toml");
     let ran = world
@@ -63,7 +67,7 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
     });
     assert_eq!(backup.paths(|_, entry| entry.kind == "file"), replaced);
     assert!(replaced.len() > 100);
-    // Files with their times, the folders around them with their permissions, and nothing else.
+    // Files with their times, the directories around them with their permissions, and nothing else.
     let leads_there = |path: &Path| replaced.iter().any(|file| file.starts_with(path));
     ran.before().clone().only(leads_there).assert_same(&backup);
     let bytes: u64 = replaced
@@ -71,7 +75,7 @@ fn a_backup_holds_what_was_replaced_with_times_and_modes() {
         .filter_map(|path| backup.get(path))
         .map(|entry| entry.size)
         .sum();
-    let events = fs::read_to_string(world.run_folder("0001-KB952076").join("events.ndjson"))
+    let events = fs::read_to_string(world.run_directory("0001-KB952076").join("events.ndjson"))
         .expect("events");
     let mut events = events
         .lines()
@@ -107,7 +111,7 @@ fn what_lies_staged_is_backed_up_before_it_is_committed() {
 }
 
 #[test]
-fn a_backup_goes_to_a_folder_that_is_there_beside_what_is_in_it() {
+fn a_backup_goes_to_a_directory_that_is_there_beside_what_is_in_it() {
     let world = small_world(UPDATE_PROVIDER).with(|world| {
         fs::create_dir(world.at("backups")).expect("made");
         fs::write(world.at("backups/other"), "").expect("written");
@@ -143,7 +147,7 @@ fn a_backup_inside_the_deployment_is_refused_however_it_is_named() {
         symlink("deployment/Share", world.at("link")).expect("linked");
         fs::create_dir(world.at("aside")).expect("made");
     });
-    for folder in [
+    for directory in [
         "deployment",
         "deployment/backups",
         "deployment/Share",
@@ -153,7 +157,7 @@ fn a_backup_inside_the_deployment_is_refused_however_it_is_named() {
         "link/backups",
         "./deployment/../deployment/Things/new",
     ] {
-        is_refused(&world, folder, exit::USAGE, "lies inside the deployment");
+        is_refused(&world, directory, exit::USAGE, "lies inside the deployment");
     }
 }
 
@@ -163,20 +167,23 @@ fn a_backup_without_a_place_is_refused() {
         fs::write(world.at("file"), "").expect("written");
         symlink("nowhere", world.at("dangling")).expect("linked");
     });
-    for (folder, words) in [
+    for (directory, words) in [
         (
             "missing/backups",
-            "there is no folder to make `missing/backups` in",
+            "there is no directory to make `missing/backups` in",
         ),
-        ("file", "`file` is not a folder"),
+        ("file", "`file` is not a directory"),
         (
             "file/backups",
-            "there is no folder to make `file/backups` in",
+            "there is no directory to make `file/backups` in",
         ),
-        ("dangling", "`dangling` is not a folder"),
-        ("missing/..", "there is no folder to make `missing/..` in"),
+        ("dangling", "`dangling` is not a directory"),
+        (
+            "missing/..",
+            "there is no directory to make `missing/..` in",
+        ),
     ] {
-        is_refused(&world, folder, exit::NO_INPUT, words);
+        is_refused(&world, directory, exit::NO_INPUT, words);
     }
 }
 
@@ -197,18 +204,18 @@ fn a_backup_that_exists_already_is_refused_by_name() {
 #[test]
 fn a_place_that_cannot_be_written_to_changes_nothing() {
     let world = small_world(UPDATE_PROVIDER);
-    // Nobody makes a folder there, root neither.
+    // Nobody makes a directory there, root neither.
     is_refused(
         &world,
         "/sys/rollup-backups",
         exit::IO,
-        "cannot make the folder `/sys/rollup-backups`",
+        "cannot make the directory `/sys/rollup-backups`",
     );
     is_refused(
         &world,
         "/sys",
         exit::IO,
-        "cannot make the folder `/sys/0001-KB100001.unfinished`",
+        "cannot make the directory `/sys/0001-KB100001.unfinished`",
     );
 }
 
@@ -263,7 +270,7 @@ impl Listener for Deaf {
 fn back_up(world: &World, stopped: bool) -> Result<run::BackedUp, BackupError> {
     let tree = Tree::open(&world.deployment()).expect("a deployment");
     let runs = runs(&tree).expect("the journals can be read");
-    let plan = run::load_plan(&tree, &runs[0].folder).expect("a plan");
+    let plan = run::load_plan(&tree, &runs[0].directory).expect("a plan");
     let place = Place::find(&world.at("backups"), &tree)?;
     place.back_up(&tree, &plan, runs[0].name(), &mut Deaf { stopped })
 }

@@ -80,8 +80,8 @@ fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
     let [tools, finish, undo] = lines.as_slice() else {
         panic!("three blocks of shell: {lines:#?}")
     };
-    let folder = TempDir::new().expect("a folder");
-    let here = folder.path();
+    let directory = TempDir::new().expect("a directory");
+    let here = directory.path();
     let (deployment, kept) = (here.join("lab/deployment"), here.join("kept"));
     copy(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"),
@@ -111,7 +111,7 @@ fn a_killed_run_is_taken_both_ways_with_mv_alone_and_without_a_hand() {
             .into_iter()
             .chain([(None, "resume", &after), (None, "undo", &before)])
         {
-            fs::remove_dir_all(&deployment).expect("a folder that goes");
+            fs::remove_dir_all(&deployment).expect("a directory that goes");
             copy(&kept, &deployment);
             let killing = format!("inject=renameat2:signal=KILL:when={number}");
             let mut strace = Command::new("strace");

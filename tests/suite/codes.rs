@@ -23,22 +23,22 @@ fn fixtures() -> &'static Path {
 }
 
 /// A copy of the fixtures, with what no repository can hold: a document above the limit, and two
-/// names in one folder that differ only in case.
+/// names in one directory that differ only in case.
 fn prepared() -> TempDir {
-    let folder = TempDir::new().expect("a temporary folder");
-    copy_tree(&fixtures().join("codes"), &folder.path().join("codes"));
-    copy_tree(&fixtures().join("hmc40"), &folder.path().join("hmc40"));
+    let directory = TempDir::new().expect("a temporary directory");
+    copy_tree(&fixtures().join("codes"), &directory.path().join("codes"));
+    copy_tree(&fixtures().join("hmc40"), &directory.path().join("hmc40"));
     let large = "# a manifest\n".repeat(Source::LARGEST / 13 + 1);
-    fs::write(folder.path().join("codes/RU0006.toml"), large).expect("written");
+    fs::write(directory.path().join("codes/RU0006.toml"), large).expect("written");
     fs::write(
-        folder.path().join("codes/RU0708/payload/ONE.txt"),
+        directory.path().join("codes/RU0708/payload/ONE.txt"),
         "another one\n",
     )
     .expect("written");
-    folder
+    directory
 }
 
-/// The arguments of `validate` that show a code: its document or folder of documents, and what
+/// The arguments of `validate` that show a code: its document or directory of documents, and what
 /// these are checked against.
 fn arguments(code: Code, codes: &Path) -> Vec<String> {
     let name = code.number();
@@ -104,8 +104,8 @@ fn validate(words: &[String], codes: &Path, format: &str) -> Ran {
 
 #[test]
 fn every_code_is_told_in_these_words() {
-    let folder = prepared();
-    let codes = folder.path().join("codes");
+    let directory = prepared();
+    let codes = directory.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "text");
         let wanted = if code.level() == Level::Error { 65 } else { 0 };
@@ -121,8 +121,8 @@ fn every_code_is_told_in_these_words() {
 
 #[test]
 fn a_fault_makes_one_finding() {
-    let folder = prepared();
-    let codes = folder.path().join("codes");
+    let directory = prepared();
+    let codes = directory.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "json");
         let document: serde_json::Value =

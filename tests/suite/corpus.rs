@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::{article_promises, promises};
 
-/// Every file in and below a folder of the repository.
-fn files(folder: &str) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+/// Every file in and below a directory of the repository.
+fn files(directory: &str) -> Vec<PathBuf> {
+    let walk = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory))
         .sort_by_file_name();
     let entries = walk
         .into_iter()
@@ -20,9 +20,9 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 /// A failure says which document it is about by standing below its name in the output.
-fn all_hold(folder: &str, promise: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
-    let files = files(folder);
-    assert!(!files.is_empty(), "{folder} has files");
+fn all_hold(directory: &str, promise: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
+    let files = files(directory);
+    assert!(!files.is_empty(), "{directory} has files");
     for path in files {
         let bytes = fs::read(&path).expect("a readable file");
         let held = std::panic::catch_unwind(|| promise(&bytes));
@@ -38,13 +38,13 @@ fn what_the_fuzzer_found_keeps_every_promise() {
 
 #[test]
 fn the_documents_of_the_repository_keep_every_promise() {
-    for folder in [
+    for directory in [
         "fixtures/faulty",
         "fixtures/codes",
         "fixtures/hmc40",
         "manifests",
     ] {
-        all_hold(folder, promises::hold);
+        all_hold(directory, promises::hold);
     }
 }
 

@@ -11,8 +11,8 @@ const GLUED: &str = "tessaly-billing.txt";
 const TABBED: &str = "corvane-telephony.txt";
 
 fn bytes(name: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/articles");
-    std::fs::read(folder.join(name)).expect("an article of the repository")
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/articles");
+    std::fs::read(directory.join(name)).expect("an article of the repository")
 }
 
 /// The text of an article in UTF-8.
@@ -451,7 +451,7 @@ fn an_article_saved_twice_is_told_where_it_begins_anew() {
 }
 
 #[test]
-fn a_folder_that_leads_out_is_none() {
+fn a_directory_that_leads_out_is_none() {
     let out = edited(
         &tabbed(),
         "folder Prompts\\System on",

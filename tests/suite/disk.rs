@@ -108,7 +108,7 @@ fn a_socket_is_refused() {
     let at = format!("{PROVIDER}/files/s");
     let world = World::with_deployment().with(|world| {
         // The address of a socket is short; its path may not be.
-        let short = tempfile::TempDir::new().expect("a temporary folder");
+        let short = tempfile::TempDir::new().expect("a temporary directory");
         drop(UnixListener::bind(short.path().join("s")).expect("a socket can be made"));
         fs::rename(short.path().join("s"), world.live(&at)).expect("renamed");
     });
@@ -122,7 +122,7 @@ fn a_socket_is_refused() {
 }
 
 #[test]
-fn a_file_where_a_folder_must_be_is_refused_and_the_reverse() {
+fn a_file_where_a_directory_must_be_is_refused_and_the_reverse() {
     let world = World::with_deployment()
         .remove(PROVIDER)
         .put(PROVIDER, "a file");
@@ -130,8 +130,8 @@ fn a_file_where_a_folder_must_be_is_refused_and_the_reverse() {
     let share = "MSIShare/HostedEmail2007NS.msi";
     let world = World::with_deployment()
         .remove(share)
-        .put(&format!("{share}/inside"), "a folder");
-    is_refused(&world, &format!("`{share}` is a folder"));
+        .put(&format!("{share}/inside"), "a directory");
+    is_refused(&world, &format!("`{share}` is a directory"));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn an_operators_file_where_the_new_installer_brings_one_is_refused_with_both_nam
 }
 
 #[test]
-fn an_operators_folder_where_the_new_installer_brings_a_file_is_refused() {
+fn an_operators_directory_where_the_new_installer_brings_a_file_is_refused() {
     let world = small_world(UPDATE_PROVIDER);
     let before = Listing::of(&world.deployment());
     let is_it = |path: &std::path::Path| {
@@ -323,7 +323,7 @@ fn a_mounted_file_is_named() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_folder_that_may_not_be_written_to_is_named() {
+fn a_directory_that_may_not_be_written_to_is_named() {
     for path in [
         "MSIShare",
         PROVIDER,
@@ -338,8 +338,8 @@ fn a_folder_that_may_not_be_written_to_is_named() {
             .arg(world.at(""))
             .status();
         assert!(chown.expect("chown can be run").success());
-        let folder = world.live(path);
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).expect("a mode");
+        let directory = world.live(path);
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o555)).expect("a mode");
         let mut command = Command::new("setpriv");
         command.args([
             "--reuid=65534",
@@ -439,6 +439,6 @@ fn a_disk_without_room_for_more_files_is_refused() {
     said(
         &in_own_mounts(&world, &script),
         exit::NOT_READY,
-        "more files and folders are needed",
+        "more files and directories are needed",
     );
 }

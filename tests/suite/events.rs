@@ -57,7 +57,7 @@ files = [{ name = "Provider.msi" }]
 /// The lines of a run's events; each conforms to the schema.
 #[track_caller]
 pub(crate) fn events(world: &World, run: &str) -> Vec<Value> {
-    let text = fs::read_to_string(world.run_folder(run).join("events.ndjson")).expect("events");
+    let text = fs::read_to_string(world.run_directory(run).join("events.ndjson")).expect("events");
     let lines: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
@@ -243,7 +243,7 @@ fn a_failure_that_was_put_back_says_why() {
         .run("rehearse kb952076.toml --inject-failure install")
         .exits_with(exit::UNDONE);
     let lab = world.at("lab/deployment/.rollup/runs/0001-KB952076");
-    let here = world.run_folder("0001-KB952076");
+    let here = world.run_directory("0001-KB952076");
     fs::create_dir_all(&here).expect("made");
     fs::copy(lab.join("events.ndjson"), here.join("events.ndjson")).expect("copied");
     let lines = events(&world, "0001-KB952076");
@@ -280,7 +280,7 @@ fn what_was_killed_has_no_last_line_and_the_next_command_goes_on_in_the_same_fil
     let run = "0001-KB100001";
     assert_eq!(ended(&events(&world, run)), Vec::<i64>::new());
     // A death may tear the last line.
-    let at = world.run_folder(run).join("events.ndjson");
+    let at = world.run_directory(run).join("events.ndjson");
     let torn = fs::read_to_string(&at).expect("events") + "{\"at\":\"2026";
     fs::write(&at, torn).expect("written");
     world.run("resume --yes").exits_with(exit::OK);
@@ -340,10 +340,10 @@ fn a_signal_is_an_end_as_well() {
 fn no_run_depends_on_them() {
     let world = small_world(UPDATE_PROVIDER);
     world.run("stage small.toml --yes").exits_with(exit::OK);
-    let at = world.run_folder("0001-KB100001").join("events.ndjson");
+    let at = world.run_directory("0001-KB100001").join("events.ndjson");
     fs::remove_file(&at)
         .and_then(|()| fs::create_dir(&at))
-        .expect("a folder in its place");
+        .expect("a directory in its place");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)

@@ -9,8 +9,8 @@ use crate::world::{World, exit};
 /// An article beside the description of a site, its draft, and the payload of a lab that pins the
 /// draft.
 fn sealed(article: &str) -> World {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/articles");
-    let read = |name: &str| fs::read(folder.join(name)).expect("a fixture");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/articles");
+    let read = |name: &str| fs::read(directory.join(name)).expect("a fixture");
     let name = article.split('.').next().expect("a name");
     let world = World::with_deployment()
         .put("../article", read(article))

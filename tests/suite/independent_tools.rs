@@ -48,11 +48,11 @@ fn recipe(number: usize, size: u64) -> Recipe {
     }
 }
 
-/// Runs a tool in a folder and returns what it printed.
-fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
+/// Runs a tool in a directory and returns what it printed.
+fn run(directory: &Path, tool: &str, arguments: &[&str]) -> String {
     let output = Command::new(tool)
         .args(arguments)
-        .current_dir(folder)
+        .current_dir(directory)
         .env("LC_ALL", "C.UTF-8")
         .output();
     let output = output.unwrap_or_else(|error| panic!("cannot run `{tool}`: {error}"));
@@ -61,14 +61,14 @@ fn run(folder: &Path, tool: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Every file below a folder, with its hash.
-fn tree(folder: &Path) -> BTreeMap<String, Digest> {
-    let files = walkdir::WalkDir::new(folder)
+/// Every file below a directory, with its hash.
+fn tree(directory: &Path) -> BTreeMap<String, Digest> {
+    let files = walkdir::WalkDir::new(directory)
         .into_iter()
-        .map(|entry| entry.expect("a readable folder"));
+        .map(|entry| entry.expect("a readable directory"));
     let files = files.filter(|entry| entry.file_type().is_file());
     let relative = |path: &Path| {
-        path.strip_prefix(folder)
+        path.strip_prefix(directory)
             .expect("below it")
             .to_string_lossy()
             .into_owned()
@@ -93,10 +93,10 @@ fn told(contents: &Contents) -> BTreeMap<String, Digest> {
 
 /// What `msiextract` lays down. It succeeds even where it could read nothing, so only the tree
 /// counts.
-fn extracted(folder: &Path, package: &str) -> BTreeMap<String, Digest> {
-    let target = TempDir::new().expect("a folder");
+fn extracted(directory: &Path, package: &str) -> BTreeMap<String, Digest> {
+    let target = TempDir::new().expect("a directory");
     run(
-        folder,
+        directory,
         "msiextract",
         &["-C", &target.path().to_string_lossy(), package],
     );
@@ -106,27 +106,31 @@ fn extracted(folder: &Path, package: &str) -> BTreeMap<String, Digest> {
 #[test]
 #[ignore = "needs msitools and file"]
 fn packages_of_every_documented_size_are_laid_down_alike() {
-    let folder = TempDir::new().expect("a folder");
+    let directory = TempDir::new().expect("a directory");
     for (number, size) in DOCUMENTED.into_iter().enumerate() {
         let package = build_package(&recipe(number, size)).expect("a package");
-        fs::write(folder.path().join("it.msi"), &package).expect("written");
+        fs::write(directory.path().join("it.msi"), &package).expect("written");
         let contents =
             contents(io::Cursor::new(&package), &mut NothingBeside).expect("its contents");
         assert_eq!(package.len() as u64, size);
         assert_eq!(contents.files.len(), 6);
-        assert_eq!(extracted(folder.path(), "it.msi"), told(&contents));
+        assert_eq!(extracted(directory.path(), "it.msi"), told(&contents));
     }
 }
 
 #[test]
 #[ignore = "needs msitools and file"]
 fn the_properties_of_a_package_are_read_alike() {
-    let folder = TempDir::new().expect("a folder");
+    let directory = TempDir::new().expect("a directory");
     let package = build_package(&recipe(1, 250_368)).expect("a package");
-    fs::write(folder.path().join("it.msi"), &package).expect("written");
+    fs::write(directory.path().join("it.msi"), &package).expect("written");
     let installer = Installer::open(io::Cursor::new(&package)).expect("a package");
     let identity = installer.identity();
-    let properties = run(folder.path(), "msiinfo", &["export", "it.msi", "Property"]);
+    let properties = run(
+        directory.path(),
+        "msiinfo",
+        &["export", "it.msi", "Property"],
+    );
     for (property, value) in [
         ("ProductName", identity.product.as_str()),
         ("ProductVersion", identity.version.as_str()),
@@ -143,17 +147,17 @@ fn the_properties_of_a_package_are_read_alike() {
             "{properties}"
         );
     }
-    let summary = run(folder.path(), "msiinfo", &["suminfo", "it.msi"]);
+    let summary = run(directory.path(), "msiinfo", &["suminfo", "it.msi"]);
     for line in ["Template: Intel;1033", "Version: 200 (c8)", "Source: 2 (2)"] {
         assert!(summary.contains(line), "{summary}");
     }
     let code_page = run(
-        folder.path(),
+        directory.path(),
         "msiinfo",
         &["export", "it.msi", "_ForceCodepage"],
     );
     assert!(code_page.contains("1252\t_ForceCodepage"), "{code_page}");
-    let kind = run(folder.path(), "file", &["it.msi"]);
+    let kind = run(directory.path(), "file", &["it.msi"]);
     assert!(
         kind.contains("MSI Installer") && kind.contains("Code page: 1252"),
         "{kind}"
@@ -163,21 +167,21 @@ fn the_properties_of_a_package_are_read_alike() {
 #[test]
 #[ignore = "needs p7zip-full"]
 fn another_reader_of_compound_files_and_cabinets_finds_nothing_wrong() {
-    let folder = TempDir::new().expect("a folder");
+    let directory = TempDir::new().expect("a directory");
     // The second is one whose last sector is a map of sectors and nothing else.
     for size in [250_368, 65_536 * 3 + 1024] {
         fs::write(
-            folder.path().join("it.msi"),
+            directory.path().join("it.msi"),
             build_package(&recipe(1, size)).expect("a package"),
         )
         .expect("written");
-        run(folder.path(), "7z", &["t", "it.msi"]);
-        run(folder.path(), "7z", &["x", "-y", "-oout", "it.msi"]);
+        run(directory.path(), "7z", &["t", "it.msi"]);
+        run(directory.path(), "7z", &["x", "-y", "-oout", "it.msi"]);
         let names = ["F1", "F2", "F3", "F4", "F5", "F6"];
         assert!(
             names
                 .iter()
-                .all(|name| folder.path().join("out").join(name).is_file()),
+                .all(|name| directory.path().join("out").join(name).is_file()),
             "7z lays down by key"
         );
     }
@@ -186,25 +190,25 @@ fn another_reader_of_compound_files_and_cabinets_finds_nothing_wrong() {
 #[test]
 #[ignore = "needs file"]
 fn the_program_is_a_program_for_windows() {
-    let folder = TempDir::new().expect("a folder");
+    let directory = TempDir::new().expect("a directory");
     let program = build_program(&name("AddMPFSchema.exe"), 79_528).expect("a program");
     assert_eq!(program.len(), 79_528);
-    fs::write(folder.path().join("it.exe"), program).expect("written");
-    let kind = run(folder.path(), "file", &["it.exe"]);
+    fs::write(directory.path().join("it.exe"), program).expect("written");
+    let kind = run(directory.path(), "file", &["it.exe"]);
     assert!(
         kind.contains("PE32 executable (console) Intel 80386") && kind.contains("2 sections"),
         "{kind}"
     );
 }
 
-/// A product for wixl: `@FOLDER@` holds it, `@CABINET@` tells where its cabinet is.
+/// A product for wixl: `@DIRECTORY@` holds it, `@CABINET@` tells where its cabinet is.
 const PRODUCT: &str = r#"<?xml version="1.0"?>
 <Wix xmlns="http://schemas.microsoft.com/wix/2006/wi">
   <Product Id="*" UpgradeCode="12345678-1234-1234-1234-111111111111" Name="Sample" Version="1.2.3"
       Manufacturer="Somebody" Language="1033">
     <Package InstallerVersion="200" Compressed="yes"/>
     <Media Id="1" Cabinet="product.cab" EmbedCab="@EMBED@"/>
-    <Directory Id="TARGETDIR" Name="SourceDir"><Directory Id="@FOLDER@"><Directory Id="INSTALLDIR" Name="Sample">
+    <Directory Id="TARGETDIR" Name="SourceDir"><Directory Id="@DIRECTORY@"><Directory Id="INSTALLDIR" Name="Sample">
       <Component Id="C1" Guid="12345678-1234-1234-1234-222222222222">
         <File Id="F1" Source="one.txt" KeyPath="yes"/>
         <File Id="F2" Source="empty.bin"/>
@@ -218,8 +222,8 @@ const PRODUCT: &str = r#"<?xml version="1.0"?>
 </Wix>
 "#;
 
-/// Has wixl build a package in a folder, from files that take several blocks of MSZIP.
-fn built_by_wixl(folder: &Path, system_folder: &str, embed: &str) {
+/// Has wixl build a package in a directory, from files that take several blocks of MSZIP.
+fn built_by_wixl(directory: &Path, system_directory: &str, embed: &str) {
     let large: Vec<u8> = (0..150_000_u32)
         .flat_map(|number| (number / 5 * 31).to_le_bytes())
         .collect();
@@ -228,33 +232,33 @@ fn built_by_wixl(folder: &Path, system_folder: &str, embed: &str) {
         ("empty.bin", b""),
         ("large.dat", &large),
     ] {
-        fs::write(folder.join(name), bytes).expect("written");
+        fs::write(directory.join(name), bytes).expect("written");
     }
     let product = PRODUCT
-        .replace("@FOLDER@", system_folder)
+        .replace("@DIRECTORY@", system_directory)
         .replace("@EMBED@", embed);
-    fs::write(folder.join("it.wxs"), product).expect("written");
-    run(folder, "wixl", &["it.wxs", "-o", "it.msi"]);
+    fs::write(directory.join("it.wxs"), product).expect("written");
+    run(directory, "wixl", &["it.wxs", "-o", "it.msi"]);
 }
 
-fn open(folder: &Path) -> File {
-    File::open(folder.join("it.msi")).expect("the package")
+fn open(directory: &Path) -> File {
+    File::open(directory.join("it.msi")).expect("the package")
 }
 
 #[test]
 #[ignore = "needs wixl and msitools"]
 fn a_package_built_by_others_is_read_as_others_read_it() {
-    for system_folder in [
+    for system_directory in [
         "ProgramFilesFolder",
         "CommonAppDataFolder",
         "ProgramFiles64Folder",
     ] {
-        let folder = TempDir::new().expect("a folder");
-        built_by_wixl(folder.path(), system_folder, "yes");
-        let contents = contents(open(folder.path()), &mut NothingBeside).expect("its contents");
+        let directory = TempDir::new().expect("a directory");
+        built_by_wixl(directory.path(), system_directory, "yes");
+        let contents = contents(open(directory.path()), &mut NothingBeside).expect("its contents");
         assert_eq!(contents.identity.product, "Sample");
         assert_eq!(contents.files.len(), 3);
-        assert_eq!(told(&contents), extracted(folder.path(), "it.msi"));
+        assert_eq!(told(&contents), extracted(directory.path(), "it.msi"));
     }
 }
 
@@ -262,15 +266,15 @@ fn a_package_built_by_others_is_read_as_others_read_it() {
 #[ignore = "needs wixl and msitools"]
 fn long_names_and_dots_are_read_as_others_read_them() {
     for default in ["SHORT~1|Long name", "."] {
-        let folder = TempDir::new().expect("a folder");
-        built_by_wixl(folder.path(), "ProgramFilesFolder", "yes");
+        let directory = TempDir::new().expect("a directory");
+        built_by_wixl(directory.path(), "ProgramFilesFolder", "yes");
         let change =
             format!("UPDATE `Directory` SET `DefaultDir` = '{default}' WHERE `Directory` = 'D'");
-        run(folder.path(), "msibuild", &["it.msi", "-q", &change]);
-        let contents = contents(open(folder.path()), &mut NothingBeside).expect("its contents");
+        run(directory.path(), "msibuild", &["it.msi", "-q", &change]);
+        let contents = contents(open(directory.path()), &mut NothingBeside).expect("its contents");
         assert_eq!(
             told(&contents),
-            extracted(folder.path(), "it.msi"),
+            extracted(directory.path(), "it.msi"),
             "{default}"
         );
     }
@@ -279,33 +283,33 @@ fn long_names_and_dots_are_read_as_others_read_them() {
 #[test]
 #[ignore = "needs wixl, gcab and cabextract"]
 fn a_cabinet_built_by_others_beside_the_package_is_read() {
-    struct Folder<'a>(&'a Path);
-    impl Beside for Folder<'_> {
+    struct Directory<'a>(&'a Path);
+    impl Beside for Directory<'_> {
         fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
             let file = File::open(self.0.join(name.as_str().to_uppercase()))?;
             Ok(Some(Box::new(file)))
         }
     }
     for packed in [true, false] {
-        let folder = TempDir::new().expect("a folder");
-        built_by_wixl(folder.path(), "ProgramFilesFolder", "no");
+        let directory = TempDir::new().expect("a directory");
+        built_by_wixl(directory.path(), "ProgramFilesFolder", "no");
         for (key, name) in [("F1", "one.txt"), ("F2", "empty.bin"), ("F3", "large.dat")] {
-            fs::rename(folder.path().join(name), folder.path().join(key)).expect("renamed");
+            fs::rename(directory.path().join(name), directory.path().join(key)).expect("renamed");
         }
         let options: &[&str] = if packed { &["-z"] } else { &[] };
         run(
-            folder.path(),
+            directory.path(),
             "gcab",
             &[options, &["-c", "PRODUCT.CAB", "F1", "F2", "F3"]].concat(),
         );
-        let contents =
-            contents(open(folder.path()), &mut Folder(folder.path())).expect("its contents");
+        let contents = contents(open(directory.path()), &mut Directory(directory.path()))
+            .expect("its contents");
         run(
-            folder.path(),
+            directory.path(),
             "cabextract",
             &["-q", "-d", "out", "PRODUCT.CAB"],
         );
-        let theirs: Vec<_> = tree(&folder.path().join("out")).into_values().collect();
+        let theirs: Vec<_> = tree(&directory.path().join("out")).into_values().collect();
         let key = |name: &str| {
             contents
                 .files
@@ -318,7 +322,7 @@ fn a_cabinet_built_by_others_beside_the_package_is_read() {
             [key("one.txt"), key("empty.bin"), key("large.dat")].as_slice(),
             theirs
         );
-        let cabinet = fs::read(folder.path().join("PRODUCT.CAB")).expect("the cabinet");
+        let cabinet = fs::read(directory.path().join("PRODUCT.CAB")).expect("the cabinet");
         let told = contents.external_cabinets.first().expect("one cabinet");
         assert_eq!(
             (told.size, told.sha256),

@@ -35,16 +35,16 @@ const PLACES: [&str; 5] = [
     "undo of the finished run",
 ];
 
-/// A folder in memory where there is one: death is tried here, and a barrier would only take its
+/// A directory in memory where there is one: death is tried here, and a barrier would only take its
 /// time.
 fn lab() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() {
+    let directory = if memory.is_dir() {
         TempDir::new_in(memory)
     } else {
         TempDir::new()
     };
-    folder.expect("a temporary folder")
+    directory.expect("a temporary directory")
 }
 
 /// Rehearse `small.toml` on a copy of the world's deployment, in a lab.
@@ -198,7 +198,7 @@ fn crashes_go_together_with_no_other_rehearsal() {
             .says("cannot be used with");
         assert!(
             fs::read_dir(lab.path())
-                .expect("an empty folder")
+                .expect("an empty directory")
                 .next()
                 .is_none()
         );
@@ -244,7 +244,7 @@ fn with_a_faulty(recovery: &str, instead: &str) -> (TempDir, Report) {
     let crashes = Crashes {
         program: &program,
         deployment: &world.deployment(),
-        folder: lab.path(),
+        directory: lab.path(),
         plan: &plan,
         tell: &|_| {},
         is_stopped: &|| false,
@@ -442,8 +442,8 @@ const OPENING: &str = "open,openat,openat2,creat";
 
 /// How many calls of a command change something in the deployment. Left out is what is never
 /// needed, by its name: word of who is at work, and the events.
-fn mutating_calls(folder: &Path, deployment: &Path, words: &[&str]) -> Vec<String> {
-    let trace = folder.join("trace");
+fn mutating_calls(directory: &Path, deployment: &Path, words: &[&str]) -> Vec<String> {
+    let trace = directory.join("trace");
     let mut strace = Command::new("strace");
     strace
         .args([
@@ -458,7 +458,7 @@ fn mutating_calls(folder: &Path, deployment: &Path, words: &[&str]) -> Vec<Strin
     strace
         .arg(env!("CARGO_BIN_EXE_rollup"))
         .args(words)
-        .current_dir(folder)
+        .current_dir(directory)
         .stdin(Stdio::null());
     let output = strace.output().expect("strace runs");
     assert!(
@@ -491,8 +491,8 @@ fn mutating_calls(folder: &Path, deployment: &Path, words: &[&str]) -> Vec<Strin
 #[test]
 #[ignore = "needs strace"]
 fn one_change_is_one_call_that_changes_something() {
-    let folder = TempDir::new().expect("a folder");
-    let here = folder.path();
+    let directory = TempDir::new().expect("a directory");
+    let here = directory.path();
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/kb952076.toml");
     let manifest = manifest.to_str().expect("a plain path");
     let prepare = |lab: &str| -> PathBuf {
@@ -509,7 +509,7 @@ fn one_change_is_one_call_that_changes_something() {
         // What no installer brought, so that it has to travel.
         let his = deployment
             .join("MPS Web Services/Hosted Email 2007 Web Service/PROV01/files/own logs/web.log");
-        fs::create_dir(his.parent().expect("a folder"))
+        fs::create_dir(his.parent().expect("a directory"))
             .and_then(|()| fs::write(&his, "mine"))
             .expect("a file");
         deployment

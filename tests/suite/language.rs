@@ -225,14 +225,14 @@ fn run_installs_a_package_outside_the_console() {
         .says("ran 1 item");
     let after = ran.after();
     for server in ["ENG01", "ENG02"] {
-        let folder = format!("Servers/{server}/Programs/Tool");
+        let directory = format!("Servers/{server}/Programs/Tool");
         assert!(
             after
-                .get(format!("{folder}/files/Program Files/Tool/Tool.dll"))
+                .get(format!("{directory}/files/Program Files/Tool/Tool.dll"))
                 .is_some()
         );
         let state: toml::Table = world
-            .read(&format!("{folder}/state.toml"))
+            .read(&format!("{directory}/state.toml"))
             .parse()
             .expect("a record");
         assert_eq!(
@@ -295,10 +295,10 @@ fn only_a_package_can_be_run() {
     assert!(!world.at("executed").exists());
 }
 
-/// A manifest that copies two files into a folder of the engines.
-fn copy_to(folder: &str) -> String {
+/// A manifest that copies two files into a directory of the engines.
+fn copy_to(directory: &str) -> String {
     format!(
-        "[[steps]]\nid = \"copy\"\naction = \"copy\"\nfiles = [\"One.txt\", \"Two.txt\"]\non = \"engine\"\nto = \"{folder}\"\n\
+        "[[steps]]\nid = \"copy\"\naction = \"copy\"\nfiles = [\"One.txt\", \"Two.txt\"]\non = \"engine\"\nto = \"{directory}\"\n\
          [payload]\nfiles = [\n  {{ name = \"One.txt\", modified = 2008-03-31T18:32:00Z }},\n  {{ name = \"two.txt\" }},\n]\n"
     )
 }
@@ -342,7 +342,7 @@ fn copy_puts_files_on_every_server_of_a_role() {
 }
 
 #[test]
-fn what_goes_into_a_new_folder_is_one_object() {
+fn what_goes_into_a_new_directory_is_one_object() {
     let world = small_world(&copy_to("Tools/deep/er"));
     let plan = world.plan("small.toml");
     assert_eq!(
@@ -386,7 +386,7 @@ fn what_goes_into_a_new_folder_is_one_object() {
 }
 
 #[test]
-fn two_steps_may_copy_into_one_new_folder() {
+fn two_steps_may_copy_into_one_new_directory() {
     let more = "[[steps]]\nid = \"more\"\naction = \"copy\"\nfiles = [\"Two.txt\"]\non = \"engine\"\nto = \"Tools/deep/er\"\n[payload]";
     let world = small_world(
         &copy_to("Tools/deep/er")
@@ -410,15 +410,19 @@ fn a_file_that_a_copy_replaces_is_kept() {
         .exits_with(exit::OK)
         .says("copied 4 files; the 1 file they replace are kept");
     assert_ne!(world.read("Servers/ENG01/Files/ONE.TXT"), "the old one");
-    let old = world.run_folder("0001-KB100001").join("slots/1/old");
+    let old = world.run_directory("0001-KB100001").join("slots/1/old");
     assert_eq!(fs::read_to_string(old).expect("it is kept"), "the old one");
 }
 
 #[test]
-fn no_copy_leaves_the_folder_of_its_server() {
-    for folder in ["..", "../..", "/etc", "a/../../b", "C:/x"] {
+fn no_copy_leaves_the_directory_of_its_server() {
+    for directory in ["..", "../..", "/etc", "a/../../b", "C:/x"] {
         let world = World::with_site(SMALL);
-        fs::write(world.at("small.toml"), small("KB100001", &copy_to(folder))).expect("written");
+        fs::write(
+            world.at("small.toml"),
+            small("KB100001", &copy_to(directory)),
+        )
+        .expect("written");
         fs::create_dir(world.at("KB100001")).expect("made");
         world
             .run(APPLY_SMALL)

@@ -1,4 +1,4 @@
-//! Trees compared whole: every entry below a folder with everything that is promised of it.
+//! Trees compared whole: every entry below a directory with everything that is promised of it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rollup::names::Digest;
 use walkdir::WalkDir;
 
-/// Every entry below a folder, by its path there; the folder itself is the empty path.
+/// Every entry below a directory, by its path there; the directory itself is the empty path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing(BTreeMap<PathBuf, Entry>);
 
@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) sha256: Option<Digest>,
     /// Where a link points to.
     pub(crate) target: Option<PathBuf>,
-    /// Time of the last change, in nanoseconds; times of folders are no promise.
+    /// Time of the last change, in nanoseconds; times of directories are no promise.
     pub(crate) modified: Option<i128>,
     /// What only a command that reads leaves as it is: the inode, and the times of everything.
     touched: Option<Touched>,
@@ -42,18 +42,18 @@ struct Touched {
 
 impl Listing {
     /// What the commands that change a deployment promise about it: all but `.rollup`.
-    pub(crate) fn of(folder: &Path) -> Self {
-        Self::strict(folder).of_the_deployment()
+    pub(crate) fn of(directory: &Path) -> Self {
+        Self::strict(directory).of_the_deployment()
     }
 
     /// What the commands that only read promise: every name, byte, mode and time, `.rollup`
     /// included.
-    pub(crate) fn strict(folder: &Path) -> Self {
-        let entries = WalkDir::new(folder).into_iter().map(|entry| {
+    pub(crate) fn strict(directory: &Path) -> Self {
+        let entries = WalkDir::new(directory).into_iter().map(|entry| {
             let entry = entry.expect("a readable tree");
             let below = entry
                 .path()
-                .strip_prefix(folder)
+                .strip_prefix(directory)
                 .expect("it lies below")
                 .to_owned();
             (below, Entry::read(entry.path()))
@@ -127,7 +127,7 @@ impl Entry {
             i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
         Self {
             kind: match () {
-                () if kind.is_dir() => "folder",
+                () if kind.is_dir() => "directory",
                 () if kind.is_file() => "file",
                 () if kind.is_symlink() => "link",
                 () if kind.is_fifo() => "fifo",
@@ -156,8 +156,8 @@ impl Entry {
 #[test]
 fn a_listing_sees_every_kind_of_change() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::TempDir::new().expect("a temporary folder");
-    let file = folder.path().join("file");
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let file = directory.path().join("file");
     let epoch = std::time::SystemTime::UNIX_EPOCH;
     let changes: [(&str, &dyn Fn()); 6] = [
         ("another byte", &|| {
@@ -167,31 +167,37 @@ fn a_listing_sees_every_kind_of_change() {
         ("another mode", &|| {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode")
         }),
-        ("a new folder", &|| {
-            fs::create_dir(folder.path().join("new")).expect("made")
+        ("a new directory", &|| {
+            fs::create_dir(directory.path().join("new")).expect("made")
         }),
         ("a new link", &|| {
-            std::os::unix::fs::symlink("file", folder.path().join("link")).expect("linked")
+            std::os::unix::fs::symlink("file", directory.path().join("link")).expect("linked")
         }),
         ("a file gone", &|| fs::remove_file(&file).expect("removed")),
     ];
     fs::write(&file, "one").expect("written");
     for (what, change) in changes {
-        let (before, strict) = (Listing::of(folder.path()), Listing::strict(folder.path()));
+        let (before, strict) = (
+            Listing::of(directory.path()),
+            Listing::strict(directory.path()),
+        );
         change();
-        assert_ne!(before, Listing::of(folder.path()), "{what}");
-        assert_ne!(strict, Listing::strict(folder.path()), "{what}");
+        assert_ne!(before, Listing::of(directory.path()), "{what}");
+        assert_ne!(strict, Listing::strict(directory.path()), "{what}");
     }
-    let (before, strict) = (Listing::of(folder.path()), Listing::strict(folder.path()));
-    fs::create_dir(folder.path().join(".rollup")).expect("made");
+    let (before, strict) = (
+        Listing::of(directory.path()),
+        Listing::strict(directory.path()),
+    );
+    fs::create_dir(directory.path().join(".rollup")).expect("made");
     assert_eq!(
         before,
-        Listing::of(folder.path()),
+        Listing::of(directory.path()),
         "what rollup keeps is no part of the deployment"
     );
     assert_ne!(
         strict,
-        Listing::strict(folder.path()),
+        Listing::strict(directory.path()),
         "but reading does not even make that"
     );
 }

@@ -20,7 +20,7 @@ fn locked(world: &World, doing: &str) -> LockedDeployment {
 #[test]
 fn a_second_apply_is_told_that_somebody_is_at_work() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a folder");
+    let first = File::open(world.deployment()).expect("a directory");
     first.try_lock().expect("nobody has the lock");
     let ran = world
         .run(APPLY)
@@ -79,7 +79,7 @@ fn the_lock_is_not_held_by_a_name_that_a_dead_process_left() {
 #[test]
 fn reading_waits_for_nobody() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a folder");
+    let first = File::open(world.deployment()).expect("a directory");
     first.try_lock().expect("nobody has the lock");
     for command in [
         "plan kb952076.toml",
@@ -99,7 +99,7 @@ fn reading_waits_for_nobody() {
 #[test]
 fn a_second_apply_waits_as_long_as_it_is_told() {
     let world = World::with_deployment();
-    let first = File::open(world.deployment()).expect("a folder");
+    let first = File::open(world.deployment()).expect("a directory");
     first.try_lock().expect("nobody has the lock");
     let begun = Instant::now();
     world
@@ -158,7 +158,8 @@ fn of_many_applies_at_once_one_does_the_work() {
     }
     assert_eq!(said.iter().filter(|nothing| !**nothing).count(), 1);
     assert!(
-        world.run_folder("0001-KB952076").exists() && !world.run_folder("0002-KB952076").exists()
+        world.run_directory("0001-KB952076").exists()
+            && !world.run_directory("0002-KB952076").exists()
     );
     world.run("verify").exits_with(exit::OK);
 }

@@ -81,7 +81,7 @@ fn the_spelling_on_disk_survives_an_update() {
 }
 
 #[test]
-fn the_spelling_of_installed_folders_survives_as_long_as_they_do() {
+fn the_spelling_of_installed_directories_survives_as_long_as_they_do() {
     let replace = UPDATE_PROVIDER
         .split_once("[[steps]]\nid = \"copy\"")
         .expect("a copy step")
@@ -91,7 +91,8 @@ fn the_spelling_of_installed_folders_survives_as_long_as_they_do() {
         "items.\"Things\" = [\"Provider\"]",
     );
     let replaced = small_world(&format!("[[steps]]\nid = \"copy\"{replace}"));
-    // What is removed in between comes back as the installer has it, but for an operator's folders.
+    // What is removed in between comes back as the installer has it, but for an operator's
+    // directories.
     let updated =
         small_world(UPDATE_PROVIDER).put("Things/Provider/files/Program Files/his.txt", "his own");
     for world in [replaced, updated] {
@@ -220,7 +221,7 @@ fn a_manifest_may_spell_the_names_of_the_deployment_in_any_way() {
 
 #[test]
 fn a_kb_number_is_read_in_every_spelling() {
-    for (kb, folder) in [
+    for (kb, directory) in [
         ("952076", "KB952076"),
         ("kb952076", "kb952076"),
         ("KB952076", "952076"),
@@ -243,7 +244,7 @@ fn a_kb_number_is_read_in_every_spelling() {
                 "includes = [\"kb948755\"]",
             )
             .with(|world| {
-                std::fs::rename(world.at("KB952076"), world.at(folder)).expect("renamed")
+                std::fs::rename(world.at("KB952076"), world.at(directory)).expect("renamed")
             });
         let plan = world
             .run("plan kb952076.toml")
@@ -277,15 +278,15 @@ fn a_kb_number_is_read_in_every_spelling() {
 fn case_is_folded_one_character_at_a_time_and_never_by_language() {
     // A sharp s has no upper case of one character, a dotless i is an i in upper case, and the
     // signs for micro and the Greek letter have one.
-    let folder = "Things/Provider/files";
+    let directory = "Things/Provider/files";
     let world = small_world(UPDATE_PROVIDER)
-        .put(&format!("{folder}/straße.txt"), "")
-        .put(&format!("{folder}/STRASSE.txt"), "")
-        .put(&format!("{folder}/ÄÖÜ.txt"), "");
+        .put(&format!("{directory}/straße.txt"), "")
+        .put(&format!("{directory}/STRASSE.txt"), "")
+        .put(&format!("{directory}/ÄÖÜ.txt"), "");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let world = small_world(UPDATE_PROVIDER)
-        .put(&format!("{folder}/äöü.txt"), "")
-        .put(&format!("{folder}/ÄÖÜ.txt"), "");
+        .put(&format!("{directory}/äöü.txt"), "")
+        .put(&format!("{directory}/ÄÖÜ.txt"), "");
     world
         .run(APPLY_SMALL)
         .exits_with(exit::NOT_READY)

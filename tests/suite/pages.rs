@@ -376,8 +376,8 @@ fn checked(page: &str, axe: &str, flags: &[&str]) -> Value {
                found.textContent = JSON.stringify(result.violations.map(one => [one.id, one.nodes.map(n => n.html)]));\
                document.body.append(found); })</script></body>";
     let axe = axe.replace("</script", "<\\/script");
-    let folder = tempfile::TempDir::new().expect("a temporary folder");
-    let at = folder.path().join("page.html");
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let at = directory.path().join("page.html");
     fs::write(
         &at,
         page.replace("</body>", &format!("<script>{axe}</script>{run}")),
@@ -412,18 +412,19 @@ fn checked(page: &str, axe: &str, flags: &[&str]) -> Value {
     .expect("JSON")
 }
 
-/// The folder of npm's packages in which `html-validate` lies.
+/// The directory of npm's packages in which `html-validate` lies.
 fn packages() -> PathBuf {
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
-    let found = folders
+    let directories: Vec<PathBuf> =
+        env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
+    let found = directories
         .iter()
-        .map(|folder| folder.join("html-validate"))
+        .map(|directory| directory.join("html-validate"))
         .find(|tool| tool.exists());
     let tool = found
         .and_then(|tool| tool.canonicalize().ok())
         .expect("html-validate is installed");
     tool.ancestors()
-        .find(|folder| folder.ends_with("node_modules"))
+        .find(|directory| directory.ends_with("node_modules"))
         .map(Path::to_owned)
         .expect("npm's packages")
 }
@@ -456,9 +457,9 @@ fn an_accessibility_checker_finds_nothing() {
 #[ignore = "needs html-validate, of npm"]
 fn an_html_validator_finds_nothing() {
     packages();
-    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
     for (name, page) in all_pages() {
-        let at = folder.path().join(format!("{name}.html"));
+        let at = directory.path().join(format!("{name}.html"));
         fs::write(&at, page).expect("written");
         let output = Command::new("html-validate")
             .arg(&at)

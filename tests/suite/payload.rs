@@ -160,7 +160,7 @@ fn a_damaged_installer_is_refused_though_nobody_pinned_it() {
 }
 
 #[test]
-fn a_folder_in_place_of_a_file_is_refused() {
+fn a_directory_in_place_of_a_file_is_refused() {
     let world = World::with_deployment().with(|world| {
         let at = world.payload_file("HostedEmail2007NS.msi");
         fs::remove_file(&at)
@@ -169,7 +169,7 @@ fn a_folder_in_place_of_a_file_is_refused() {
     });
     is_refused(
         &world,
-        &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a folder, not a file"],
+        &["`Hostedemail2007ns.msi` in the payload cannot be used: it is a directory, not a file"],
     );
 }
 
@@ -253,7 +253,7 @@ fn a_wrong_date_is_worth_a_word_only_where_nothing_is_pinned() {
 }
 
 #[test]
-fn a_payload_folder_that_does_not_exist_is_no_input() {
+fn a_payload_directory_that_does_not_exist_is_no_input() {
     let world = World::with_deployment();
     for command in [
         "plan kb952076.toml -p nowhere",
@@ -262,7 +262,7 @@ fn a_payload_folder_that_does_not_exist_is_no_input() {
         world
             .run(command)
             .exits_with(exit::NO_INPUT)
-            .says("there is no payload folder `nowhere`")
+            .says("there is no payload directory `nowhere`")
             .nothing_was_touched();
     }
 }
@@ -275,7 +275,7 @@ fn an_apply_without_any_payload_says_how_to_name_one() {
     world
         .run(APPLY)
         .exits_with(exit::USAGE)
-        .says("no payload was given, and no folder `KB952076` lies beside the manifest")
+        .says("no payload was given, and no directory `KB952076` lies beside the manifest")
         .says("--payload DIR")
         .nothing_was_touched();
 }

@@ -42,14 +42,19 @@ fn with_runs(number: usize) -> (World, Vec<Listing>) {
 /// The runs, by number, that have slots.
 fn with_slots(world: &World) -> Vec<usize> {
     (1..9)
-        .filter(|&number| world.run_folder(&run_name(number)).join("slots").exists())
+        .filter(|&number| {
+            world
+                .run_directory(&run_name(number))
+                .join("slots")
+                .exists()
+        })
         .collect()
 }
 
 /// What stays of a run.
 fn records(world: &World, number: usize) -> Listing {
     let kept = ["manifest.toml", "plan.json", "journal", "events.ndjson"];
-    Listing::strict(&world.run_folder(&run_name(number)))
+    Listing::strict(&world.run_directory(&run_name(number)))
         .only(|path| kept.iter().any(|name| path == Path::new(name)))
 }
 
@@ -70,8 +75,9 @@ fn prune_keeps_the_newest_runs_and_the_records_of_all() {
         before.assert_same(&records(&world, number));
     }
     let names = |number| {
-        let folder = fs::read_dir(world.run_folder(&run_name(number))).expect("a run's folder");
-        let mut names: Vec<_> = folder
+        let directory =
+            fs::read_dir(world.run_directory(&run_name(number))).expect("a run's directory");
+        let mut names: Vec<_> = directory
             .map(|entry| entry.expect("an entry").file_name())
             .collect();
         names.sort();
@@ -94,7 +100,7 @@ fn prune_keeps_the_newest_runs_and_the_records_of_all() {
     );
     assert_eq!(
         fs::read_dir(world.live(".rollup/trash"))
-            .expect("a folder")
+            .expect("a directory")
             .count(),
         0
     );
@@ -378,24 +384,24 @@ fn a_run_that_is_open_is_left_alone_and_told() {
     world
         .run("stage small.toml --yes --reapply")
         .exits_with(exit::OK);
-    let staged = Listing::strict(&world.run_folder(&run_name(3)));
+    let staged = Listing::strict(&world.run_directory(&run_name(3)));
     world
         .run("prune --keep 0 --yes")
         .exits_with(exit::OK)
         .says("left alone: run 0003-KB100001, which is staged");
-    staged.assert_same(&Listing::strict(&world.run_folder(&run_name(3))));
+    staged.assert_same(&Listing::strict(&world.run_directory(&run_name(3))));
     assert_eq!(with_slots(&world), [3]);
 
     let (world, states) = with_runs(1);
     world
         .run(&format!("{AGAIN} --stop-before install"))
         .exits_with(exit::STOPPED);
-    let unfinished = Listing::strict(&world.run_folder(&run_name(2)));
+    let unfinished = Listing::strict(&world.run_directory(&run_name(2)));
     world
         .run("prune --keep 0 --yes")
         .exits_with(exit::OK)
         .says("left alone: run 0002-KB100001, which is unfinished");
-    unfinished.assert_same(&Listing::strict(&world.run_folder(&run_name(2))));
+    unfinished.assert_same(&Listing::strict(&world.run_directory(&run_name(2))));
     world.run("undo --yes").exits_with(exit::OK);
     states[1].assert_same(&Listing::of(&world.deployment()));
 }
@@ -427,7 +433,7 @@ fn what_cannot_be_removed_is_told_and_stops_no_later_command() {
     };
     fixed(
         &world
-            .run_folder(&run_name(1))
+            .run_directory(&run_name(1))
             .join("slots/1/old/state.toml"),
         "+i",
     );
@@ -442,7 +448,7 @@ fn what_cannot_be_removed_is_told_and_stops_no_later_command() {
     world.run("prune --keep 1 --yes").exits_with(exit::OK);
     assert_eq!(
         fs::read_dir(world.live(".rollup/trash"))
-            .expect("a folder")
+            .expect("a directory")
             .count(),
         0
     );
@@ -519,13 +525,16 @@ fn a_prune_that_dies_at_any_change_leaves_everything_working_and_is_done_again()
         assert_eq!(with_slots(&world), left, "death at change {at}");
         assert_eq!(
             fs::read_dir(world.live(".rollup/trash"))
-                .expect("a folder")
+                .expect("a directory")
                 .count(),
             0
         );
         for number in [1, 2] {
             assert!(
-                !world.run_folder(&run_name(number)).join("reserve").exists(),
+                !world
+                    .run_directory(&run_name(number))
+                    .join("reserve")
+                    .exists(),
                 "death at change {at}"
             );
         }

@@ -143,12 +143,12 @@ fn verify_looks_in_no_share_for_what_a_step_ran() {
 
 #[test]
 fn verify_tells_every_kind_of_drift_by_path() {
-    let folder = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files";
+    let directory = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider/files";
     let world = World::with_deployment();
     let files = world
         .run("status")
         .after()
-        .paths(|path, entry| path.starts_with(folder) && entry.kind == "file");
+        .paths(|path, entry| path.starts_with(directory) && entry.kind == "file");
     let [changed, gone, ..] = &files[..] else {
         panic!("{files:?}")
     };

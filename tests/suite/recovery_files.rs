@@ -202,7 +202,7 @@ fn without_an_open_run_a_damaged_description_is_an_error() {
 fn finished() -> (World, std::path::PathBuf) {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let slots = world.run_folder("0001-KB100001").join("slots");
+    let slots = world.run_directory("0001-KB100001").join("slots");
     let old = walkdir::WalkDir::new(slots)
         .sort_by_file_name()
         .into_iter()

@@ -65,12 +65,12 @@ fn a_lab_that_is_there_is_replaced_only_when_told_so() {
 }
 
 #[test]
-fn a_folder_of_somebody_else_is_never_replaced() {
+fn a_directory_of_somebody_else_is_never_replaced() {
     let world = World::with_deployment();
     fs::create_dir(world.at("lab"))
         .and_then(|()| fs::write(world.at("lab/thesis.txt"), "years"))
         .expect("written");
-    fs::write(world.at("file"), "no folder").expect("written");
+    fs::write(world.at("file"), "no directory").expect("written");
     let before = Listing::strict(&world.at("lab"));
     for options in ["", "--replace", "--prepare", "--prepare --replace"] {
         let ran = world
@@ -90,12 +90,12 @@ fn a_folder_of_somebody_else_is_never_replaced() {
     before.assert_same(&Listing::strict(&world.at("lab")));
     assert_eq!(
         fs::read_to_string(world.at("file")).expect("there"),
-        "no folder"
+        "no directory"
     );
 }
 
 #[test]
-fn an_empty_folder_may_become_a_lab() {
+fn an_empty_directory_may_become_a_lab() {
     let world = World::with_deployment();
     fs::create_dir(world.at("lab")).expect("made");
     world
@@ -256,7 +256,7 @@ fn an_operation_that_fails_is_put_back_and_the_whole_tree_compared() {
             ran.says(what)
                 .says("Input/output error")
                 .says("putting everything back")
-                .says("the whole tree is as before: 70 files and folders compared")
+                .says("the whole tree is as before: 70 files and directories compared")
                 .says("now: everything was put back")
                 .says("next: `rollup report last -d lab/deployment` tells what was done");
             Listing::of(&world.deployment()).assert_same(&Listing::of(&world.at("lab/deployment")));
@@ -368,7 +368,7 @@ fn a_lab_never_replaces_what_it_is_made_from() {
                 "rehearse kb952076.toml --lab lab --replace {from}"
             ))
             .exits_with(exit::USAGE);
-        ran.says("lies in the folder that the lab would replace")
+        ran.says("lies in the directory that the lab would replace")
             .says("now: `lab` is a lab, and complete");
         before.assert_same(&Listing::of(&world.at("lab")));
     }

@@ -25,7 +25,7 @@ fn account(world: &World, run: &str) -> Account {
         .iter()
         .find(|known| known.name() == run)
         .expect("the run");
-    let plan = load_plan(&tree, &run.folder).ok();
+    let plan = load_plan(&tree, &run.directory).ok();
     Account::of(
         run.name(),
         &events::read(&tree, run.name()),
@@ -44,7 +44,7 @@ fn from_events(world: &World, run: &str) -> Account {
 
 /// Changes the text of a run's events.
 fn edit(world: &World, change: impl FnOnce(&str) -> Vec<u8>) {
-    let at = world.run_folder(RUN).join("events.ndjson");
+    let at = world.run_directory(RUN).join("events.ndjson");
     let text = fs::read_to_string(&at).expect("events");
     fs::write(&at, change(&text)).expect("written");
 }
@@ -217,7 +217,7 @@ fn the_last_run_is_reported_also_where_its_journal_is_damaged() {
         .says("there is no run yet")
         .says("makes the first one");
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let at = world.run_folder(RUN).join("journal");
+    let at = world.run_directory(RUN).join("journal");
     let text = fs::read_to_string(&at).expect("a journal");
     let lines: Vec<&str> = text.lines().collect();
     fs::write(&at, [&lines[..1], &lines[2..]].concat().join("\n") + "\n").expect("written");
@@ -246,7 +246,7 @@ fn events_of_another_run_are_said_to_be_so() {
 fn without_events_the_journal_still_says_that_all_was_as_previewed() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    fs::remove_file(world.run_folder(RUN).join("events.ndjson")).expect("removed");
+    fs::remove_file(world.run_directory(RUN).join("events.ndjson")).expect("removed");
     world
         .run("report last")
         .exits_with(exit::OK)
@@ -274,7 +274,7 @@ fn the_events_alone_make_the_same_report() {
         .exits_with(exit::OK)
         .json();
     for lost in ["journal", "plan.json", "manifest.toml"] {
-        fs::remove_file(world.run_folder(RUN).join(lost)).expect("removed");
+        fs::remove_file(world.run_directory(RUN).join(lost)).expect("removed");
     }
     let mut alone = world
         .run("report last --format json")
@@ -503,7 +503,7 @@ fn what_was_accepted_says_why() {
 fn whatever_became_of_the_events_there_is_a_report() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let whole = fs::read(world.run_folder(RUN).join("events.ndjson")).expect("events");
+    let whole = fs::read(world.run_directory(RUN).join("events.ndjson")).expect("events");
     let told = |change: &dyn Fn(&str) -> Vec<u8>, words: &str| {
         let world = world.copy();
         edit(&world, change);
@@ -570,13 +570,13 @@ fn whatever_became_of_the_events_there_is_a_report() {
             &Records::default(),
         );
     }
-    fs::remove_file(world.run_folder(RUN).join("events.ndjson")).expect("removed");
+    fs::remove_file(world.run_directory(RUN).join("events.ndjson")).expect("removed");
     assert!(events::read(&tree, RUN).absent.is_some());
     world
         .run("report last")
         .exits_with(exit::OK)
         .says("the events of the run cannot be used: there are none");
-    std::os::unix::fs::symlink("/dev/zero", world.run_folder(RUN).join("events.ndjson"))
+    std::os::unix::fs::symlink("/dev/zero", world.run_directory(RUN).join("events.ndjson"))
         .expect("a link");
     world
         .run("report last")
@@ -611,7 +611,7 @@ fn an_end_that_nobody_came_to_tell_is_known_from_the_journal() {
 fn a_damaged_journal_keeps_nobody_from_the_events() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let at = world.run_folder(RUN).join("journal");
+    let at = world.run_directory(RUN).join("journal");
     let text = fs::read_to_string(&at).expect("a journal");
     fs::write(&at, text.replacen("KB100001", "KB100002", 1)).expect("written");
     world

@@ -16,9 +16,9 @@ use tempfile::TempDir;
 const ADVICE: [&str; 2] = ["SARIF2004", "SARIF2005"];
 
 /// A report of all faulty documents, and of the shipped manifest on the sample.
-fn report(folder: &Path) -> PathBuf {
+fn report(directory: &Path) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let report = folder.join("report.sarif");
+    let report = directory.join("report.sarif");
     let words = [
         "validate",
         "fixtures/codes",
@@ -47,10 +47,11 @@ fn report(folder: &Path) -> PathBuf {
 }
 
 fn multitool() -> PathBuf {
-    let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
-    let found = folders
+    let directories: Vec<PathBuf> =
+        env::split_paths(&env::var_os("PATH").expect("a PATH")).collect();
+    let found = directories
         .iter()
-        .map(|folder| folder.join("Sarif.Multitool"))
+        .map(|directory| directory.join("Sarif.Multitool"))
         .find(|tool| tool.is_file());
     found
         .and_then(|tool| tool.canonicalize().ok())
@@ -64,8 +65,8 @@ fn told(output: &Output) -> String {
 #[test]
 #[ignore = "needs Sarif.Multitool, of the npm package @microsoft/sarif-multitool-linux"]
 fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
-    let folder = TempDir::new().expect("a temporary folder");
-    let report = report(folder.path());
+    let directory = TempDir::new().expect("a temporary directory");
+    let report = report(directory.path());
     let mut command = Command::new(multitool());
     command
         .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
@@ -93,8 +94,8 @@ fn the_validator_of_the_standard_s_makers_finds_nothing_wrong() {
 #[test]
 #[ignore = "needs check-jsonschema, and the schema beside Sarif.Multitool"]
 fn the_standard_s_schema_holds() {
-    let folder = TempDir::new().expect("a temporary folder");
-    let report = report(folder.path());
+    let directory = TempDir::new().expect("a temporary directory");
+    let report = report(directory.path());
     let schema = multitool().with_file_name("sarif-2.1.0.json");
     let mut command = Command::new("check-jsonschema");
     // One pattern of the schema is an expression only to some engines.

@@ -163,22 +163,22 @@ fn the_schemas_in_the_repository_are_those_that_the_program_prints() {
 
 #[test]
 fn a_schema_is_written_into_a_file_as_it_is_printed() {
-    let folder = TempDir::new().expect("a folder");
-    let output = program(folder.path())
+    let directory = TempDir::new().expect("a directory");
+    let output = program(directory.path())
         .args(["schema", "manifest", "-o", "m.json"])
         .output()
         .expect("it runs");
     assert!(output.status.success() && output.stdout.is_empty());
     assert_eq!(
-        fs::read_to_string(folder.path().join("m.json")).expect("a file"),
+        fs::read_to_string(directory.path().join("m.json")).expect("a file"),
         printed("manifest")
     );
-    let output = program(folder.path())
+    let output = program(directory.path())
         .args(["schema", "manifest", "-o", "none/m.json"])
         .output()
         .expect("it runs");
     assert_eq!(output.status.code(), Some(74));
-    let output = program(folder.path())
+    let output = program(directory.path())
         .args(["schema", "journal"])
         .output()
         .expect("it runs");

@@ -26,7 +26,7 @@ fn apply_commits_what_lies_staged() {
     ran.says("run 0001-KB100001 lies staged with this plan")
         .does_not_say("staging run")
         .says("as previewed");
-    assert!(!world.run_folder("0002-KB100001").exists());
+    assert!(!world.run_directory("0002-KB100001").exists());
     world.run("verify").exits_with(exit::OK);
 }
 
@@ -66,7 +66,7 @@ fn staging_the_same_twice_does_nothing() {
         .exits_with(exit::OK)
         .says("nothing to do")
         .says("lies staged with this very plan");
-    assert!(!world.run_folder("0002-KB100001").exists());
+    assert!(!world.run_directory("0002-KB100001").exists());
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn undo_throws_it_away() {
         .tree_is_unchanged()
         .says("thrown away");
     world.run("status").exits_with(exit::OK).says("at rest");
-    assert!(!world.run_folder("0001-KB100001").exists());
+    assert!(!world.run_directory("0001-KB100001").exists());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn what_was_confirmed_when_it_was_staged_is_not_asked_again() {
 #[test]
 fn damage_to_what_lies_staged_is_found_before_anything_changes() {
     let world = staged();
-    let staged = walkdir::WalkDir::new(world.run_folder("0001-KB100001").join("slots"));
+    let staged = walkdir::WalkDir::new(world.run_directory("0001-KB100001").join("slots"));
     let file = staged
         .into_iter()
         .map(|entry| entry.expect("listed"))

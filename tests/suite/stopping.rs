@@ -165,8 +165,8 @@ fn a_signal_while_staging_leaves_nothing_behind() {
     for which in [Signal::INT, Signal::TERM, Signal::HUP] {
         let before = Listing::of(&world.deployment());
         let child = start(&world, APPLY_SMALL, RUN);
-        // It may not run between the folder's making and the signal's coming: held until both are
-        // there.
+        // It may not run between the directory's making and the signal's coming: held until both
+        // are there.
         signal(&child, Signal::STOP);
         signal(&child, which);
         signal(&child, Signal::CONT);

@@ -1,6 +1,6 @@
 //! Runs of every released format stay readable, and can be taken both ways. `fixtures/runs/FORMAT`
-//! holds deployments as that format's rollup left them: every path with its text, folders without
-//! one.
+//! holds deployments as that format's rollup left them: every path with its text, directories
+//! without one.
 //!
 //! `SNAPSHOTS=overwrite` writes what is missing for the format of today, and never what is there.
 
@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 use crate::small::small;
 use crate::world::{World, exit};
 
-/// A folder, path by path; `None` is a folder.
+/// A directory, path by path; `None` is a directory.
 type Stored = BTreeMap<PathBuf, Option<String>>;
 
 const SITE: &str = r#"
@@ -32,7 +32,7 @@ items = [{ name = "Provider", installer = "Provider.msi" }]
 procedures = [{ name = "Prepare" }]
 "#;
 
-/// Removes an item beside which an operator keeps a file, copies a file into a new folder, waits
+/// Removes an item beside which an operator keeps a file, copies a file into a new directory, waits
 /// for a person, and restarts the engine.
 const STEPS: &str = r#"
 [[steps]]
@@ -71,7 +71,8 @@ const UNDO: &str = "undo last --yes";
 struct State {
     name: &'static str,
     commands: &'static [&'static str],
-    /// The last command is killed at the first change that leaves this behind in the run's folder.
+    /// The last command is killed at the first change that leaves this behind in the run's
+    /// directory.
     killed_at: Option<fn(&Path) -> bool>,
 }
 
@@ -156,13 +157,13 @@ fn reached(state: &State) -> World {
         return lead(state, None).expect("nobody is killed");
     };
     let worlds = (1..).map_while(|change| lead(state, Some(change)));
-    let mut reached = worlds.filter(|world| is_there(&world.run_folder("0001-KB100001")));
+    let mut reached = worlds.filter(|world| is_there(&world.run_directory("0001-KB100001")));
     reached
         .next()
         .unwrap_or_else(|| panic!("no death leads to `{}`", state.name))
 }
 
-fn folder() -> PathBuf {
+fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures/runs")
         .join(rollup::journal::FORMAT.to_string())
@@ -224,7 +225,7 @@ fn restored(format: &Path, name: &str) -> World {
 
 /// All formats that were ever released.
 fn formats() -> Vec<PathBuf> {
-    let parent = folder().parent().expect("it has one").to_owned();
+    let parent = directory().parent().expect("it has one").to_owned();
     fs::read_dir(parent)
         .expect("stored runs")
         .map(|entry| entry.expect("listed").path())
@@ -234,9 +235,9 @@ fn formats() -> Vec<PathBuf> {
 #[test]
 fn every_state_of_todays_format_is_stored() {
     for state in &STATES {
-        let at = folder().join(format!("{}.json", state.name));
+        let at = directory().join(format!("{}.json", state.name));
         if !at.exists() && std::env::var_os("SNAPSHOTS").is_some_and(|what| what == "overwrite") {
-            fs::create_dir_all(folder()).expect("made");
+            fs::create_dir_all(directory()).expect("made");
             let text =
                 serde_json::to_string_pretty(&store(&reached(state))).expect("paths and texts");
             fs::write(&at, text + "\n").expect("written");

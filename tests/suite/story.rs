@@ -118,7 +118,7 @@ fn the_files_that_were_replaced_are_kept_whole_in_the_run() {
     {
         let live = swap["live"].as_str().expect("a live path");
         let slot = world
-            .run_folder(RUN)
+            .run_directory(RUN)
             .join("slots")
             .join(swap["number"].to_string());
         let (old, was) = (
@@ -145,7 +145,7 @@ fn every_removed_instance_lies_whole_in_its_slot() {
     for swap in swaps {
         let live = Path::new(swap["live"].as_str().expect("a live path"));
         let old = world
-            .run_folder(RUN)
+            .run_directory(RUN)
             .join("slots")
             .join(swap["number"].to_string())
             .join("old");
@@ -267,7 +267,7 @@ fn a_second_apply_has_nothing_to_do() {
         .says("nothing to do: KB952076 revision 1.0 is in force, and everything is as it was left")
         .does_not_say("staging run")
         .tree_is_unchanged();
-    assert!(!world.run_folder("0002-KB952076").exists());
+    assert!(!world.run_directory("0002-KB952076").exists());
 }
 
 #[test]
@@ -375,7 +375,7 @@ fn what_was_measured_is_what_the_plan_predicted() {
     assert_eq!(history["runs"][0]["measured"], plan["prediction"]["digest"]);
     assert_eq!(history["runs"][0]["plan"], plan["digest"]);
     let kept =
-        fs::read_to_string(world.run_folder(RUN).join("plan.json")).expect("the plan is kept");
+        fs::read_to_string(world.run_directory(RUN).join("plan.json")).expect("the plan is kept");
     // What the command says of itself is no part of the plan.
     for key in ["outcome", "exit_code", "changed"] {
         let told = plan

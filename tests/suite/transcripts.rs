@@ -45,10 +45,10 @@ pub(crate) fn blocks(text: &str, kind: &str) -> Vec<String> {
 }
 
 /// The program as a person would see it on a screen of 80 columns, without a terminal's colours.
-pub(crate) fn program(folder: &Path) -> Command {
+pub(crate) fn program(directory: &Path) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rollup"));
     program
-        .current_dir(folder)
+        .current_dir(directory)
         .stdin(Stdio::null())
         .env("COLUMNS", "80")
         .env("NO_COLOR", "1");
@@ -60,14 +60,14 @@ pub(crate) fn program(folder: &Path) -> Command {
 }
 
 /// Runs a command line of the README, and returns what it wrote to both streams, in order.
-fn shown(folder: &Path, line: &str) -> String {
+fn shown(directory: &Path, line: &str) -> String {
     let arguments = line
         .strip_prefix("cargo run --release -- ")
         .or_else(|| line.strip_prefix("rollup "));
     let arguments = arguments.unwrap_or_else(|| panic!("`{line}` is no command of ours"));
     let mut both: File = tempfile::tempfile().expect("a file");
     let stream = || both.try_clone().expect("a second handle");
-    let status = program(folder)
+    let status = program(directory)
         .args(arguments.split_whitespace())
         .stdout(stream())
         .stderr(stream())
@@ -81,7 +81,7 @@ fn shown(folder: &Path, line: &str) -> String {
 }
 
 fn copy_manifests(to: &Path) {
-    fs::create_dir(to.join("manifests")).expect("a folder");
+    fs::create_dir(to.join("manifests")).expect("a directory");
     for entry in fs::read_dir(root().join("manifests")).expect("the manifests") {
         let entry = entry.expect("a readable entry");
         fs::copy(entry.path(), to.join("manifests").join(entry.file_name())).expect("a copy");
@@ -103,14 +103,14 @@ fn exchanges(block: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_transcripts_of_the_readme_are_true() {
-    let folder = TempDir::new().expect("a folder");
-    copy_manifests(folder.path());
+    let directory = TempDir::new().expect("a directory");
+    copy_manifests(directory.path());
     let blocks = blocks(&readme(), "console");
     assert!(blocks.len() >= 2);
     for (command, expected) in blocks.iter().flat_map(|block| exchanges(block)) {
         snapbox::Assert::new()
             .action(snapbox::assert::Action::Verify)
-            .eq(shown(folder.path(), &command), expected);
+            .eq(shown(directory.path(), &command), expected);
     }
 }
 
@@ -135,9 +135,9 @@ fn the_manifest_in_the_readme_has_no_mistakes() {
 
 #[test]
 fn the_help_of_every_command_fits_80_columns() {
-    let folder = TempDir::new().expect("a folder");
+    let directory = TempDir::new().expect("a directory");
     for command in COMMANDS.iter().map(Some).chain([None]) {
-        let output = program(folder.path())
+        let output = program(directory.path())
             .args(command)
             .arg("--help")
             .output()
@@ -163,8 +163,8 @@ fn the_help_of_every_command_fits_80_columns() {
 
 #[test]
 fn every_command_of_the_help_is_known_here() {
-    let folder = TempDir::new().expect("a folder");
-    let output = program(folder.path())
+    let directory = TempDir::new().expect("a directory");
+    let output = program(directory.path())
         .arg("--help")
         .output()
         .expect("it runs");

@@ -13,7 +13,7 @@ use crate::world::{APPLY, World, exit, set_modified};
 const PROVIDER: &str = "Hosted Exchange/Exchange Provisioning/Exchange 2007 Provider";
 const WEB: &str = "MPS Web Services/Hosted Email 2007 Web Service/PROV02";
 
-/// Where an operator may have put something, in the folder of an item or procedure.
+/// Where an operator may have put something, in the directory of an item or procedure.
 fn places() -> Vec<String> {
     vec![
         format!("{PROVIDER}/files/notes.txt"),
@@ -131,7 +131,7 @@ fn control_characters_in_an_operators_names_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn an_operators_empty_folders_are_made_anew() {
+fn an_operators_empty_directories_are_made_anew() {
     let world = World::with_deployment().with(|world| {
         for (path, mode) in [
             ("files/empty", 0o700),
@@ -240,9 +240,9 @@ fn a_file_of_ours_that_was_changed_by_hand_is_told_and_kept() {
         .says(&format!(
             "warning: `{dll}` was changed since `Provider` was installed"
         ))
-        .says("the changed file stays in the run's folder");
+        .says("the changed file stays in the run's directory");
     let kept = world
-        .run_folder("0001-KB100001")
+        .run_directory("0001-KB100001")
         .join("slots/1/old")
         .join(dll.trim_start_matches("Things/Provider/"));
     assert_eq!(
@@ -330,7 +330,7 @@ fn what_an_operator_takes_away_while_a_run_waits_is_not_missed() {
 }
 
 #[test]
-fn an_operator_may_spell_a_folder_of_ours_as_he_likes_while_it_is_gone() {
+fn an_operator_may_spell_a_directory_of_ours_as_he_likes_while_it_is_gone() {
     for way in ["resume --yes --done wait", "undo --yes"] {
         let world = waiting().put("Things/Provider/FILES/his/own.txt", "his own");
         world.run(way).exits_with(exit::OK);

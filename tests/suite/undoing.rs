@@ -82,7 +82,7 @@ fn what_was_undone_can_be_applied_again() {
 }
 
 #[test]
-fn a_run_is_named_by_number_rollup_folder_or_last() {
+fn a_run_is_named_by_number_rollup_directory_or_last() {
     for named in ["1", "kb100001", "100001", "last", "LAST", "0001-KB100001"] {
         let world = small_world(UPDATE_PROVIDER);
         world.run(APPLY_SMALL).exits_with(exit::OK);
@@ -176,7 +176,7 @@ fn what_was_changed_since_is_kept_in_the_slot_where_it_is_to_go_back_anyway() {
         .run("undo last --yes --discard-changes")
         .exits_with(exit::OK);
     before.assert_same(&Listing::of(&world.deployment()));
-    let kept = walkdir::WalkDir::new(world.run_folder("0001-KB100001")).into_iter();
+    let kept = walkdir::WalkDir::new(world.run_directory("0001-KB100001")).into_iter();
     let kept = kept.filter_map(|entry| fs::read_to_string(entry.expect("listed").path()).ok());
     assert_eq!(kept.filter(|text| text == "a hotfix").count(), 1);
 }
@@ -211,7 +211,7 @@ fn an_operators_file_that_nothing_old_can_take_is_in_the_way() {
         .exits_with(exit::NOT_READY)
         .tree_is_unchanged();
     ran.says(&format!(
-        "{his}` is an operator's file in a folder that the run made"
+        "{his}` is an operator's file in a directory that the run made"
     ));
     let world = world.remove(his);
     world.run("undo last --yes").exits_with(exit::OK);

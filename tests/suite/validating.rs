@@ -148,7 +148,7 @@ fn wishes_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn folders_and_patterns_stand_for_the_documents_in_them() {
+fn directories_and_patterns_stand_for_the_documents_in_them() {
     let world = World::with_deployment()
         .put("../manifests/b.toml", KB952076)
         .put("../manifests/.hidden/a.toml", "nonsense =")
@@ -372,7 +372,7 @@ fn a_report_never_replaces_a_document() {
 }
 
 #[test]
-fn what_seems_to_be_a_document_of_a_folder_is_never_passed_over() {
+fn what_seems_to_be_a_document_of_a_directory_is_never_passed_over() {
     let world = World::with_deployment()
         .put(
             "../given/misspelled.toml",
@@ -629,7 +629,7 @@ fn a_file_of_a_payload_that_cannot_be_read_is_one_finding() {
     let at = world.payload_file("HostedEmail2007NS.msi");
     fs::remove_file(&at)
         .and_then(|()| fs::create_dir(&at))
-        .expect("a folder in its place");
+        .expect("a directory in its place");
     let ran = world
         .run("validate kb952076.toml -p KB952076")
         .exits_with(exit::INVALID);
@@ -675,7 +675,7 @@ fn a_report_that_is_lost_is_a_failure() {
 }
 
 #[test]
-fn code_hosts_get_paths_from_the_folder_of_the_run() {
+fn code_hosts_get_paths_from_the_directory_of_the_run() {
     let world = World::with_deployment();
     let absolute = world.at("kb952076.toml");
     let ran = world.run(&format!("validate {} --format github", absolute.display()));

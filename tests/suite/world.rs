@@ -1,7 +1,7 @@
-//! A world to try promises on: a deployment, a payload and a manifest in a folder of their own, and
-//! the real program.
+//! A world to try promises on: a deployment, a payload and a manifest in a directory of their own,
+//! and the real program.
 //!
-//! Labs are built once and copied; the program runs in the world's folder, without a terminal.
+//! Labs are built once and copied; the program runs in the world's directory, without a terminal.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
@@ -63,17 +63,17 @@ pub(crate) mod exit {
 
 /// The shipped manifest, as text.
 pub(crate) const KB952076: &str = include_str!("../../manifests/kb952076.toml");
-/// Apply the shipped manifest; the folder `KB952076` beside it is the payload.
+/// Apply the shipped manifest; the directory `KB952076` beside it is the payload.
 pub(crate) const APPLY: &str = "apply kb952076.toml --yes";
 
-/// A folder with a deployment, manifests and payloads. Gone when it is dropped.
+/// A directory with a deployment, manifests and payloads. Gone when it is dropped.
 pub(crate) struct World {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 /// A lab that was built once; every world copies it.
 struct Template {
-    _folder: TempDir,
+    _directory: TempDir,
     deployment: PathBuf,
     payload: PathBuf,
 }
@@ -82,13 +82,13 @@ struct Template {
 fn sample() -> &'static Template {
     static SAMPLE_LAB: OnceLock<Template> = OnceLock::new();
     SAMPLE_LAB.get_or_init(|| {
-        let folder = TempDir::new().expect("a temporary folder");
+        let directory = TempDir::new().expect("a temporary directory");
         let description = description(SAMPLE_NAME, SAMPLE);
         let manifest = parsed("kb952076.toml", KB952076, &description);
         let lab = prepare(
             &manifest,
             &description,
-            &folder.path().join("lab"),
+            &directory.path().join("lab"),
             Origin::Built(SAMPLE),
             None,
             OnExisting::Refuse,
@@ -96,7 +96,7 @@ fn sample() -> &'static Template {
         );
         let lab = lab.expect("the sample can be built");
         Template {
-            _folder: folder,
+            _directory: directory,
             deployment: lab.deployment,
             payload: lab.payload,
         }
@@ -110,11 +110,11 @@ fn site_of(text: &str) -> PathBuf {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let (_, site) = sites.entry(Digest::of(text.as_bytes())).or_insert_with(|| {
-        let folder = TempDir::new().expect("a temporary folder");
-        let at = folder.path().join("deployment");
+        let directory = TempDir::new().expect("a temporary directory");
+        let at = directory.path().join("deployment");
         build_site(&description("deployment.toml", text), text, &at)
             .expect("a site that can be built");
-        (folder, at)
+        (directory, at)
     });
     site.clone()
 }
@@ -156,7 +156,7 @@ impl World {
 
     fn copied(deployment: &Path) -> Self {
         let world = Self {
-            folder: TempDir::new().expect("a temporary folder"),
+            directory: TempDir::new().expect("a temporary directory"),
         };
         copy_tree(deployment, &world.deployment());
         world
@@ -165,9 +165,9 @@ impl World {
     /// Another world that is like this one.
     pub(crate) fn copy(&self) -> Self {
         let world = Self {
-            folder: TempDir::new().expect("a temporary folder"),
+            directory: TempDir::new().expect("a temporary directory"),
         };
-        copy_tree(self.folder.path(), world.folder.path());
+        copy_tree(self.directory.path(), world.directory.path());
         world
     }
 
@@ -186,9 +186,9 @@ impl World {
         self
     }
 
-    /// A path in the world's folder.
+    /// A path in the world's directory.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
+        self.directory.path().join(path)
     }
 
     /// The deployment.
@@ -227,7 +227,7 @@ impl World {
         self
     }
 
-    /// Writes a file of the deployment, and the folders that lead to it.
+    /// Writes a file of the deployment, and the directories that lead to it.
     pub(crate) fn put(self, path: &str, bytes: impl AsRef<[u8]>) -> Self {
         let at = self.live(path);
         fs::create_dir_all(at.parent().expect("a path below the deployment")).expect("made");
@@ -243,7 +243,7 @@ impl World {
         self
     }
 
-    /// Removes a file or folder of the deployment.
+    /// Removes a file or directory of the deployment.
     #[track_caller]
     pub(crate) fn remove(self, path: &str) -> Self {
         let at = self.live(path);
@@ -413,7 +413,9 @@ impl World {
     /// The program, not run yet.
     pub(crate) fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollup"));
-        command.args(split(words)).current_dir(self.folder.path());
+        command
+            .args(split(words))
+            .current_dir(self.directory.path());
         command
             .env("ROLLUP_DEPLOYMENT", "deployment")
             .env_remove("ROLLUP_PAYLOAD");
@@ -425,8 +427,8 @@ impl World {
         command
     }
 
-    /// The folder of a run.
-    pub(crate) fn run_folder(&self, name: &str) -> PathBuf {
+    /// The directory of a run.
+    pub(crate) fn run_directory(&self, name: &str) -> PathBuf {
         self.live(".rollup/runs").join(name)
     }
 
@@ -587,7 +589,7 @@ pub(crate) fn set_modified(at: &Path, modified: std::time::SystemTime) {
         .expect("a time that can be set");
 }
 
-/// Copies a folder with modes and times of its files; empty folders too.
+/// Copies a directory with modes and times of its files; empty directories too.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     for entry in WalkDir::new(from) {
         let entry = entry.expect("a readable tree");
@@ -603,10 +605,10 @@ pub(crate) fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// Puts the files of a folder into another one without copying a byte.
+/// Puts the files of a directory into another one without copying a byte.
 fn link_files(from: &Path, to: &Path) {
     fs::create_dir(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder") {
+    for entry in fs::read_dir(from).expect("a directory") {
         let entry = entry.expect("an entry");
         fs::hard_link(entry.path(), to.join(entry.file_name())).expect("linked");
     }

@@ -11,7 +11,7 @@ use askama::Template;
 use super::super::out::{count, number};
 use super::tree::{becomes, before, queued};
 use super::{
-    at_gate, down, folder, for_good, grouped, inverse, kept, level, new_here, no_return,
+    at_gate, directory, down, for_good, grouped, inverse, kept, level, new_here, no_return,
     restarts_due, servers, side, staged, stands_again, title,
 };
 use crate::deployment::records::State;
@@ -102,7 +102,7 @@ struct Line {
     sign: char,
     word: &'static str,
     target: String,
-    folder: Option<String>,
+    directory: Option<String>,
     servers: String,
     was: String,
     becomes: String,
@@ -332,7 +332,7 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
             sign: first.kind.sign(),
             word: first.kind.word(),
             target: shown(&first.target),
-            folder: folder(first).map(|folder| shown(&folder)),
+            directory: directory(first).map(|directory| shown(&directory)),
             servers: servers(&group),
             was: side(&first.was),
             becomes: side(&first.becomes),
@@ -678,8 +678,8 @@ fn seals(plan: &Plan) -> Vec<(String, String)> {
     if let Some(prediction) = &plan.prediction {
         let entries = count(
             prediction.entries.len(),
-            "file or folder",
-            "files and folders",
+            "file or directory",
+            "files and directories",
         );
         seals.push((
             format!("prediction, of {entries}"),

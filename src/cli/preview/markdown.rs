@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{
-    at_gate, change, down, folder, for_good, grouped, heading, inverse, level, new_here, no_return,
-    restarts_due, stands_again, summary, target, title,
+    at_gate, change, directory, down, for_good, grouped, heading, inverse, level, new_here,
+    no_return, restarts_due, stands_again, summary, target, title,
 };
 use crate::names::RelPath;
 use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
@@ -138,8 +138,8 @@ impl Ticket {
                 } else {
                     ""
                 };
-                let into = folder(first)
-                    .map(|folder| format!(", into {}", plain(&folder)))
+                let into = directory(first)
+                    .map(|directory| format!(", into {}", plain(&directory)))
                     .unwrap_or_default();
                 let target = format!("{loud}{}{into}", plain(&target(&group)));
                 vec![

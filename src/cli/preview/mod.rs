@@ -159,7 +159,7 @@ pub(super) fn target(group: &[&Operation]) -> String {
 }
 
 /// Returns the directory on the servers of a file that is copied onto them.
-fn folder(operation: &Operation) -> Option<String> {
+fn directory(operation: &Operation) -> Option<String> {
     operation
         .server
         .as_ref()

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::super::recover::Way;
 use super::{
-    Why, at_gate, brief, change, down, folder, for_good, grouped, hashes, heading, level, new_here,
-    no_return, summary, target, title,
+    Why, at_gate, brief, change, directory, down, for_good, grouped, hashes, heading, level,
+    new_here, no_return, summary, target, title,
 };
 use crate::names::{RelPath, Shown};
 use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
@@ -195,8 +195,8 @@ fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
 
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
     let first = group[0];
-    let target = match folder(first) {
-        Some(folder) => format!("{}, into {}", target(group), Shown(&folder)),
+    let target = match directory(first) {
+        Some(directory) => format!("{}, into {}", target(group), Shown(&directory)),
         None => target(group),
     };
     let target = wrapped(&target, width, &" ".repeat(INDENT));

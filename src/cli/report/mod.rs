@@ -68,7 +68,7 @@ fn as_document(account: &Account, story: &Story) -> Value {
 
 /// Returns whether a damaged run is meant; by `last` only if no sound run is newer.
 fn is_named(damaged: &Damaged, named: &str, sound: Option<u32>) -> bool {
-    let name = damaged.folder.name();
+    let name = damaged.directory.name();
     let number = name
         .split_once('-')
         .and_then(|(number, _)| number.parse().ok());
@@ -80,7 +80,7 @@ fn is_named(damaged: &Damaged, named: &str, sound: Option<u32>) -> bool {
 }
 
 fn of_run(tree: &Tree, run: &Run) -> Account {
-    let plan = load_plan(tree, &run.folder);
+    let plan = load_plan(tree, &run.directory);
     let records = Records {
         run: Some(run),
         plan: plan.as_ref().ok(),
@@ -99,8 +99,8 @@ fn of_run(tree: &Tree, run: &Run) -> Account {
 
 /// Reads the account of a run whose journal cannot be relied on: its events still exist.
 fn of_damaged(tree: &Tree, damaged: &Damaged) -> Account {
-    let name = damaged.folder.name();
-    let plan = load_plan(tree, &damaged.folder).ok();
+    let name = damaged.directory.name();
+    let plan = load_plan(tree, &damaged.directory).ok();
     let records = Records {
         run: None,
         plan: plan.as_ref(),
@@ -291,12 +291,12 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
             exit.unwrap_or_default()
         ),
     ));
-    let folder = shown(&tree.path().display().to_string());
+    let directory = shown(&tree.path().display().to_string());
     head.push((
         "deployment",
         match &account.deployment {
-            Some(name) => format!("{} in {folder}", Shown(name)),
-            None => folder,
+            Some(name) => format!("{} in {directory}", Shown(name)),
+            None => directory,
         },
     ));
     let by = account.user.as_ref().map(|user| match &account.host {

@@ -83,7 +83,7 @@ pub enum BuildError {
     #[error("`{}` has characters outside code page 1252", Shown(.0))]
     Characters(String),
     /// Two files with one path, or two names that differ only in case.
-    #[error("`{}` is there twice, or in two spellings, or is both a file and a folder", Shown(.0.as_str()))]
+    #[error("`{}` is there twice, or in two spellings, or is both a file and a directory", Shown(.0.as_str()))]
     Twice(RelPath),
     /// A time that cabinets cannot store.
     #[error("cabinets cannot tell the time {0} s after 1970, only those of the years 1980 to 2107")]

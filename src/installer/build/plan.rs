@@ -23,14 +23,14 @@ pub(super) struct Plan<'a> {
     /// Identifier of exactly this package; one of another size has another identifier.
     pub(super) package_code: Uuid,
     /// Directories below that of the product, parents first.
-    pub(super) folders: Vec<Folder>,
+    pub(super) directories: Vec<Directory>,
     /// In the order of the cabinet.
     pub(super) files: Vec<File<'a>>,
     pub(super) noise: Option<(RelPath, Vec<u8>)>,
     pub(super) modified: Timestamp,
 }
 
-pub(super) struct Folder {
+pub(super) struct Directory {
     pub(super) key: String,
     pub(super) parent: String,
     /// `short|long`, or one name that is both.
@@ -50,7 +50,7 @@ pub(super) struct File<'a> {
 }
 
 /// Key of the product's directory.
-pub(super) const PRODUCT_FOLDER: &str = "INSTALLDIR";
+pub(super) const PRODUCT_DIRECTORY: &str = "INSTALLDIR";
 
 impl<'a> Plan<'a> {
     pub(super) fn of(recipe: &'a Recipe) -> Result<Self, BuildError> {
@@ -71,12 +71,12 @@ impl<'a> Plan<'a> {
                 version.as_str(),
                 &format!("{:?}", recipe.size),
             ]),
-            folders: Vec::new(),
+            directories: Vec::new(),
             files: Vec::new(),
             noise: None,
             modified,
         };
-        plan.add_folder(None, "", short_and_long(&recipe.product, 'D', 0));
+        plan.add_directory(None, "", short_and_long(&recipe.product, 'D', 0));
         for (path, bytes) in &recipe.files {
             plan.add_file(path, bytes);
         }
@@ -114,31 +114,37 @@ impl<'a> Plan<'a> {
         let noise = self
             .noise
             .iter()
-            .map(|(path, bytes)| self.file(path, bytes, PRODUCT_FOLDER, self.files.len() + 1));
+            .map(|(path, bytes)| self.file(path, bytes, PRODUCT_DIRECTORY, self.files.len() + 1));
         self.files.iter().cloned().chain(noise)
     }
 
     fn add_file(&mut self, path: &RelPath, bytes: &'a [u8]) {
-        let mut folder = PRODUCT_FOLDER.to_owned();
+        let mut directory = PRODUCT_DIRECTORY.to_owned();
         for ancestor in path.ancestors() {
             let known = self
-                .folders
+                .directories
                 .iter()
-                .find(|folder| folder.path.as_ref() == Some(&ancestor));
-            folder = match known {
+                .find(|directory| directory.path.as_ref() == Some(&ancestor));
+            directory = match known {
                 Some(known) => known.key.clone(),
                 None => {
-                    let name = short_and_long(ancestor.name(), 'D', self.folders.len());
-                    self.add_folder(Some(ancestor), &folder, name)
+                    let name = short_and_long(ancestor.name(), 'D', self.directories.len());
+                    self.add_directory(Some(ancestor), &directory, name)
                 }
             };
         }
-        let file = self.file(path, bytes, &folder, self.files.len() + 1);
+        let file = self.file(path, bytes, &directory, self.files.len() + 1);
         self.files.push(file);
     }
 
-    fn file<'b>(&self, path: &RelPath, bytes: &'b [u8], folder: &str, number: usize) -> File<'b> {
-        let component = component_of(folder);
+    fn file<'b>(
+        &self,
+        path: &RelPath,
+        bytes: &'b [u8],
+        directory: &str,
+        number: usize,
+    ) -> File<'b> {
+        let component = component_of(directory);
         File {
             key: format!("F{number}"),
             component,
@@ -147,15 +153,18 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn add_folder(&mut self, path: Option<RelPath>, parent: &str, name: String) -> String {
-        let (key, parent) = match self.folders.len() {
-            0 => (PRODUCT_FOLDER.to_owned(), "ProgramFilesFolder".to_owned()),
+    fn add_directory(&mut self, path: Option<RelPath>, parent: &str, name: String) -> String {
+        let (key, parent) = match self.directories.len() {
+            0 => (
+                PRODUCT_DIRECTORY.to_owned(),
+                "ProgramFilesFolder".to_owned(),
+            ),
             number => (format!("D{number}"), parent.to_owned()),
         };
         let place = path.as_ref().map_or("", RelPath::as_str);
         let component_code = braced(guid(&["component", self.product, place]));
         let component = component_of(&key);
-        self.folders.push(Folder {
+        self.directories.push(Directory {
             key: key.clone(),
             parent,
             name,
@@ -167,8 +176,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn component_of(folder: &str) -> String {
-    format!("C_{folder}")
+fn component_of(directory: &str) -> String {
+    format!("C_{directory}")
 }
 
 fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
@@ -176,8 +185,8 @@ fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
     let mut known: BTreeMap<Folded, (RelPath, bool)> = BTreeMap::new();
     for (path, _) in &recipe.files {
         path.parts().try_for_each(check_name)?;
-        let folders = path.ancestors().map(|folder| (folder, false));
-        for entry in folders.chain([(path.clone(), true)]) {
+        let directories = path.ancestors().map(|directory| (directory, false));
+        for entry in directories.chain([(path.clone(), true)]) {
             match known.get(&entry.0.folded()) {
                 Some(other) if *other != entry || entry.1 => {
                     return Err(BuildError::Twice(path.clone()));

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use md5::{Digest as _, Md5};
 use msi::{CodePage, Column, Insert, LanguageId, Package, PackageType, Value};
 
-use super::plan::{PRODUCT_FOLDER, Plan};
+use super::plan::{PRODUCT_DIRECTORY, Plan};
 
 type Database = Package<Cursor<Vec<u8>>>;
 
@@ -103,9 +103,9 @@ fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     ];
     let texts = |texts: [&str; 3]| texts.map(Value::from).to_vec();
     rows.extend(
-        plan.folders
+        plan.directories
             .iter()
-            .map(|folder| texts([&folder.key, &folder.parent, &folder.name])),
+            .map(|directory| texts([&directory.key, &directory.parent, &directory.name])),
     );
     fill(database, "Directory", columns, rows)
 }
@@ -114,18 +114,18 @@ fn directories(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
 fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     let mut components = Vec::new();
     let mut parts = Vec::new();
-    for folder in &plan.folders {
+    for directory in &plan.directories {
         // The first file of the directory shows whether the component is installed.
         let Some(first) = plan
             .all_files()
-            .find(|file| file.component == folder.component)
+            .find(|file| file.component == directory.component)
         else {
             continue;
         };
         let [component, code, at, file] = [
-            &folder.component,
-            &folder.component_code,
-            &folder.key,
+            &directory.component,
+            &directory.component_code,
+            &directory.key,
             &first.key,
         ];
         let [component, code, at, file] =
@@ -160,7 +160,7 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
     ];
     let (one, zero) = (Value::Int(1), Value::Int(0));
     let title = Value::from(plan.product.chars().take(64).collect::<String>());
-    let folder = Value::from(PRODUCT_FOLDER);
+    let directory = Value::from(PRODUCT_DIRECTORY);
     let row = vec![
         Value::from(FEATURE),
         Value::Null,
@@ -168,7 +168,7 @@ fn feature(database: &mut Database, plan: &Plan<'_>) -> io::Result<()> {
         Value::Null,
         one.clone(),
         one,
-        folder,
+        directory,
         zero,
     ];
     fill(database, "Feature", columns, vec![row])?;

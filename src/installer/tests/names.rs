@@ -38,7 +38,7 @@ fn a_file_with_a_bad_name_is_refused() {
 }
 
 #[test]
-fn a_folder_with_a_bad_name_is_refused() {
+fn a_directory_with_a_bad_name_is_refused() {
     for bad in BAD.into_iter().filter(|bad| *bad != "a:b") {
         let mut forge = Forge::valid();
         forge.add_directory("D", "ProgramFilesFolder", bad);
@@ -49,7 +49,7 @@ fn a_folder_with_a_bad_name_is_refused() {
 }
 
 #[test]
-fn the_key_of_a_folder_that_is_no_row_is_a_name_too() {
+fn the_key_of_a_directory_that_is_no_row_is_a_name_too() {
     for (bad, accepted) in [
         ("..", false),
         ("a/b", false),
@@ -75,14 +75,14 @@ fn the_key_of_a_folder_that_is_no_row_is_a_name_too() {
 }
 
 #[test]
-fn folders_that_lie_in_each_other_are_refused() {
+fn directories_that_lie_in_each_other_are_refused() {
     let mut forge = Forge::valid();
     forge.add_directory("A", "B", "a");
     forge.add_directory("B", "A", "b");
     forge.components = vec![("c".into(), "A".into())];
     assert_eq!(
         refusal(&forge.build()),
-        "the table `Directory` is damaged: `A` lies in itself, or deeper than 100 folders"
+        "the table `Directory` is damaged: `A` lies in itself, or deeper than 100 directories"
     );
 }
 
@@ -100,13 +100,13 @@ fn names_that_meet_are_refused() {
 }
 
 #[test]
-fn a_file_and_a_folder_of_one_name_are_refused() {
-    for (folder, told) in [
-        ("thing", "both a file and a folder"),
+fn a_file_and_a_directory_of_one_name_are_refused() {
+    for (directory, told) in [
+        ("thing", "both a file and a directory"),
         ("THING", "differ only in case"),
     ] {
         let mut forge = Forge::with_files(&[("thing", b"x"), ("inside", b"y")]);
-        forge.add_directory("D", "ProgramFilesFolder", folder);
+        forge.add_directory("D", "ProgramFilesFolder", directory);
         forge.components.push(("d".into(), "D".into()));
         forge.files[1].component = "d".into();
         let refusal = refusal(&forge.build());
@@ -115,11 +115,11 @@ fn a_file_and_a_folder_of_one_name_are_refused() {
 }
 
 #[test]
-fn two_spellings_of_one_folder_are_refused() {
+fn two_spellings_of_one_directory_are_refused() {
     let mut forge = Forge::with_files(&[("a", b"x"), ("b", b"y")]);
-    for (component, folder) in [("c1", "Bin"), ("c2", "bin")] {
-        forge.add_directory(folder, "ProgramFilesFolder", folder);
-        forge.components.push((component.into(), folder.into()));
+    for (component, directory) in [("c1", "Bin"), ("c2", "bin")] {
+        forge.add_directory(directory, "ProgramFilesFolder", directory);
+        forge.components.push((component.into(), directory.into()));
     }
     (forge.files[0].component, forge.files[1].component) = ("c1".into(), "c2".into());
     assert!(refusal(&forge.build()).contains("differ only in case"));
@@ -139,7 +139,7 @@ fn a_path_without_end_is_refused() {
 }
 
 #[test]
-fn a_cabinet_is_never_looked_for_in_another_folder() {
+fn a_cabinet_is_never_looked_for_in_another_directory() {
     for bad in [
         "../x.cab",
         "C:\\x.cab",

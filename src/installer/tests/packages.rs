@@ -313,7 +313,7 @@ fn a_cabinet_beside_the_package_may_serve_others_too() {
 }
 
 #[test]
-fn several_cabinets_with_several_folders_are_read() {
+fn several_cabinets_with_several_directories_are_read() {
     let large = vec![42; 100_000];
     let mut forge = Forge::with_files(&[("a", b"one"), ("b", &large), ("c", b""), ("d", b"four")]);
     let kind = cab::CompressionType::MsZip;

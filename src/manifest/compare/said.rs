@@ -145,11 +145,11 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
             }
             match to {
                 CopyTarget::Share => facts.says("to", Some("share"), Weighed::Exactly),
-                CopyTarget::Servers { on, folder } => {
+                CopyTarget::Servers { on, directory } => {
                     // A new directory gets the spelling that is given here.
                     facts.says(
                         "to",
-                        Some(folder.as_ref().map_or(".", RelPath::as_str)),
+                        Some(directory.as_ref().map_or(".", RelPath::as_str)),
                         Weighed::Exactly,
                     );
                     servers(&mut facts, Some(on));

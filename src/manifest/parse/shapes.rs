@@ -226,8 +226,8 @@ pub(in crate::manifest) static STEP: Shape = Shape::new(
         ),
         Key::new(
             "to",
-            Kind::Text(Form::Folder),
-            "Where the files go: `share`, the installer share; or with `on` a folder below `Files` of every server \
+            Kind::Text(Form::Directory),
+            "Where the files go: `share`, the installer share; or with `on` a directory below `Files` of every server \
              of the role, where `.` is `Files` itself.",
         ),
         Key::new(
@@ -285,7 +285,7 @@ const ACTIONS: &[Case] = &[
     },
     Case {
         name: "copy",
-        about: "Puts files of the payload into the share, or into a folder of every server of a role.",
+        about: "Puts files of the payload into the share, or into a directory of every server of a role.",
         keys: &["files", "others", "to", "on", "platform"],
         rules: &[
             Rule::Targets(&["files", "others"]),

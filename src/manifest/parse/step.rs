@@ -313,13 +313,13 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
                 span,
                 "the share is on no server of a role",
             );
-            finding.help("remove the key, or let `to` be a folder below the server's `Files`");
+            finding.help("remove the key, or let `to` be a directory below the server's `Files`");
         }
         return Some(To::Share);
     }
     if !on_servers {
         let message = format!(
-            "`{}` is a folder on servers, and the step does not say on which",
+            "`{}` is a directory on servers, and the step does not say on which",
             to.value
         );
         let finding = reader
@@ -334,8 +334,8 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
         return Some(To::Files);
     }
     let span = to.span.clone();
-    let folder = reader.parsed(to, Code::BadName, RelPath::parse)?;
-    for part in folder.value.parts() {
+    let directory = reader.parsed(to, Code::BadName, RelPath::parse)?;
+    for part in directory.value.parts() {
         reader.parsed(
             Placed {
                 value: part.to_owned(),
@@ -345,7 +345,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
             FileName::parse,
         )?;
     }
-    Some(To::Folder(folder.value))
+    Some(To::Directory(directory.value))
 }
 
 fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {

@@ -42,11 +42,11 @@ impl Planner<'_> {
                     self.share.insert(Folded::of(&name), shared);
                 }
             }
-            CopyTarget::Servers { on, folder } => {
+            CopyTarget::Servers { on, directory } => {
                 for server in self.resolver.servers(step, on) {
                     for (name, line) in &names {
                         let site = &self.snapshot.description;
-                        let Some(at) = server_file(site, server, folder.as_ref(), name) else {
+                        let Some(at) = server_file(site, server, directory.as_ref(), name) else {
                             continue;
                         };
                         let server = Some(site.servers[server.0].name.to_string());

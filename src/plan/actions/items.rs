@@ -71,13 +71,13 @@ impl Planner<'_> {
                 Some("`deployment.toml` says so: `removable = false`"),
             );
         }
-        let kept = self.folder_object(&place.at, Some(&record));
+        let kept = self.directory_object(&place.at, Some(&record));
         let (kb, revision) = self.brought();
         let removed = ItemRecord::removed(kb, revision);
         let mut new = vec![
             NewEntry {
                 path: place.at.clone(),
-                what: NewWhat::Folder,
+                what: NewWhat::Directory,
             },
             text_entry(place.at.with(&path("state.toml")), removed.to_toml()),
         ];

@@ -171,15 +171,15 @@ impl Planner<'_> {
             server: instance
                 .server
                 .map(|server| site.servers[server.0].name.to_string()),
-            at: self.world.actual(&site.folder(instance)),
+            at: self.world.actual(&site.directory(instance)),
             line,
         }
     }
 
     /// Loads the directory of an instance or program into the world, and returns what of it is
     /// unmanaged.
-    fn folder_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
-        self.inspect(live, Kind::Folder);
+    fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
+        self.inspect(live, Kind::Directory);
         let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
         ours.extend(
@@ -216,7 +216,7 @@ impl Planner<'_> {
             };
             match self.snapshot.facts(&found.path) {
                 Some(facts) if facts.sha256 != wanted.sha256 => self.warnings.push(format!(
-                    "`{at}` was changed since `{}` was installed; the changed file stays in the run's folder",
+                    "`{at}` was changed since `{}` was installed; the changed file stays in the run's directory",
                     installed.product
                 )),
                 _ => {}

@@ -61,7 +61,7 @@ impl Planner<'_> {
             return None;
         }
         let source = self.installer_source(&shared, contents, installer, fresh)?;
-        let kept = self.folder_object(&place.at, record.as_ref());
+        let kept = self.directory_object(&place.at, record.as_ref());
         let record_after = ItemRecord::installed(
             Some(self.brought()),
             installed_from(contents, installer, &shared),
@@ -234,13 +234,13 @@ impl Planner<'_> {
             let product = &contents.identity.product;
             if let Err(fault) = FileName::parse(product) {
                 let message = format!(
-                    "`{installer}` cannot be run: its product `{product}` is no folder name: {fault}"
+                    "`{installer}` cannot be run: its product `{product}` is no directory name: {fault}"
                 );
                 return self.refuse(ReasonKind::Mismatch, message, None);
             }
-            let folder = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
+            let directory = RelPath::parse(&format!("Servers/{server}/Programs/{product}"))
                 .expect("checked names");
-            let at = self.world.actual(&folder);
+            let at = self.world.actual(&directory);
             let before = self
                 .snapshot
                 .program(&at)
@@ -319,11 +319,14 @@ pub(super) fn installed_from(
 
 /// Returns the directories and files of an installer below an instance's directory.
 pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> Vec<NewEntry> {
-    let mut folders: BTreeSet<RelPath> = [live.clone()].into();
+    let mut directories: BTreeSet<RelPath> = [live.clone()].into();
     let mut new = Vec::new();
     for file in &contents.files {
         let at = in_files(live, &file.path);
-        folders.extend(at.ancestors().filter(|folder| folder.below(live).is_some()));
+        directories.extend(
+            at.ancestors()
+                .filter(|directory| directory.below(live).is_some()),
+        );
         let origin = Origin::Member(Member {
             source,
             path: file.path.clone(),
@@ -338,10 +341,10 @@ pub(super) fn laid_down(live: &RelPath, contents: &Contents, source: usize) -> V
         });
     }
     // An installed item has a directory for its files, even if its package brings none.
-    folders.insert(live.with(&path("files")));
-    new.extend(folders.into_iter().map(|path| NewEntry {
+    directories.insert(live.with(&path("files")));
+    new.extend(directories.into_iter().map(|path| NewEntry {
         path,
-        what: NewWhat::Folder,
+        what: NewWhat::Directory,
     }));
     new
 }

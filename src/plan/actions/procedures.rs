@@ -59,12 +59,12 @@ impl Planner<'_> {
     ) {
         let place = self.instance_place(target.instance, target.line);
         let before = self.snapshot.procedure(target.instance).cloned();
-        let kept = self.folder_object(&place.at, None);
+        let kept = self.directory_object(&place.at, None);
         let record = ProcedureRecord::ran(Some(self.brought()), parameters);
         let mut new = vec![
             NewEntry {
                 path: place.at.clone(),
-                what: NewWhat::Folder,
+                what: NewWhat::Directory,
             },
             text_entry(place.at.with(&path("state.toml")), record.to_toml()),
         ];

@@ -69,7 +69,7 @@ impl Planner<'_> {
 pub(super) fn service_changes(
     verb: ServiceVerb,
     now: ServiceRecord,
-    folder_missing: bool,
+    directory_missing: bool,
 ) -> Vec<(OperationKind, ServiceRecord)> {
     let stopped = ServiceRecord {
         running: false,
@@ -86,7 +86,7 @@ pub(super) fn service_changes(
         ServiceVerb::Stop if !now.running => Vec::new(),
         ServiceVerb::Stop => vec![(OperationKind::Stop, stopped)],
         ServiceVerb::Restart if !now.running => vec![(OperationKind::Start, started)],
-        ServiceVerb::Restart if folder_missing => vec![(OperationKind::Restart, started)],
+        ServiceVerb::Restart if directory_missing => vec![(OperationKind::Restart, started)],
         ServiceVerb::Restart => vec![
             (OperationKind::Stop, stopped),
             (OperationKind::Start, started),

@@ -57,7 +57,7 @@ pub struct Crashes<'a> {
     /// Deployment in its state before; it is only copied.
     pub deployment: &'a Path,
     /// Directory in which the copies are made.
-    pub folder: &'a Path,
+    pub directory: &'a Path,
     /// Plan of `apply`.
     pub plan: &'a Plan,
     /// Callback for the progress, called from several threads.
@@ -69,7 +69,7 @@ pub struct Crashes<'a> {
 impl Crashes<'_> {
     /// Returns the path of the deployment from which the copies of a scene are made.
     fn scene(&self) -> PathBuf {
-        self.folder.join(SCENE)
+        self.directory.join(SCENE)
     }
 
     /// Returns the last step that cannot be rolled back, if there is one: no run can go back past

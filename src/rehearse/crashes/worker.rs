@@ -19,7 +19,7 @@ pub(super) fn name(number: usize) -> String {
 /// One copy of the deployment, and the processes that work on it one after another.
 pub(super) struct Worker<'a> {
     crashes: Crashes<'a>,
-    folder: PathBuf,
+    directory: PathBuf,
     /// True if the copy is in the state before, except for what rollup keeps in it.
     pub(super) is_before: bool,
     /// Commands that were run since the last copy was ready.
@@ -28,17 +28,17 @@ pub(super) struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(crashes: Crashes<'a>, number: usize) -> Self {
-        let folder = crashes.folder.join(name(number));
+        let directory = crashes.directory.join(name(number));
         Self {
             crashes,
-            folder,
+            directory,
             is_before: false,
             said: Vec::new(),
         }
     }
 
     pub(super) fn deployment(&self) -> PathBuf {
-        self.folder.join("deployment")
+        self.directory.join("deployment")
     }
 
     /// Runs one command, and keeps its output.
@@ -69,8 +69,8 @@ impl<'a> Worker<'a> {
         }
         self.is_before = false;
         remove_path(&deployment)?;
-        fs::create_dir_all(&self.folder).map_err(disk("make the folder", &self.folder))?;
-        let (making, to) = (Making::at(&self.folder)?, Path::new("deployment"));
+        fs::create_dir_all(&self.directory).map_err(disk("make the directory", &self.directory))?;
+        let (making, to) = (Making::at(&self.directory)?, Path::new("deployment"));
         match scene {
             Scene::Before => copy_tree(self.crashes.deployment, &making, to),
             _ => copy_with_run(&self.crashes.scene(), &making, to),
@@ -89,13 +89,13 @@ impl<'a> Worker<'a> {
         }
         let prepared = self.crashes.scene();
         remove_path(&prepared).map_err(LabError::from)?;
-        Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.folder))?)
+        Ok(fs::rename(self.deployment(), &prepared).map_err(disk("rename", &self.directory))?)
     }
 
     /// Keeps the copy as it is under [`FIRST_FAILURE`], with a record of what was done there.
     pub(super) fn keep(&mut self) -> Result<PathBuf, LabError> {
-        let kept = self.crashes.folder.join(FIRST_FAILURE);
-        fs::rename(&self.folder, &kept).map_err(disk("rename", &self.folder))?;
+        let kept = self.crashes.directory.join(FIRST_FAILURE);
+        fs::rename(&self.directory, &kept).map_err(disk("rename", &self.directory))?;
         self.is_before = false;
         let told = kept.join(WHAT_HAPPENED);
         let text: String = self.said.iter().map(|ran| format!("{ran}\n")).collect();
@@ -105,7 +105,7 @@ impl<'a> Worker<'a> {
 
     /// Removes the copy, and the scene that it may have been made from.
     pub(super) fn clear_away(&self) -> Result<(), LabError> {
-        remove_path(&self.folder)?;
+        remove_path(&self.directory)?;
         Ok(remove_path(&self.crashes.scene())?)
     }
 }

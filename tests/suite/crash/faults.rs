@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Outcome, RunState, runs};
 use rollup::names::RelPath;
@@ -22,7 +22,7 @@ const MANAGED: &str = "Share/Site.msi";
 
 /// The state of the only run.
 fn state(deployment: &Path) -> RunState {
-    let tree = Folder::open(deployment).expect("the deployment exists");
+    let tree = Directory::open(deployment).expect("the deployment exists");
     runs(&tree).expect("the journals can be read")[0].state()
 }
 
@@ -32,7 +32,7 @@ fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     impl Watch for Exchanged {
         fn before(&self, change: Change<'_>) -> io::Result<()> {
             match change {
-                Change::MakeFolder(at) if at.name() == "0001-KB1" => {
+                Change::MakeDirectory(at) if at.name() == "0001-KB1" => {
                     let bytes = fs::read(&self.0)?;
                     fs::write(&self.0, vec![b'x'; bytes.len()])
                 }
@@ -42,13 +42,13 @@ fn a_payload_file_that_changes_after_the_plan_is_refused_while_it_is_copied() {
     }
     let site = Site::new();
     let copy = site.copy();
-    let file = site.folder().with_file_name("payload").join("Tool.txt");
+    let file = site.directory().with_file_name("payload").join("Tool.txt");
     let failed = apply(&site, copy.path(), Some(Arc::new(Exchanged(file))));
     let Err(RunError::Stale { path, .. }) = failed else {
         panic!("{failed:?}")
     };
     assert!(path.ends_with("payload/Tool.txt"), "{path}");
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
 
 /// Changes a staged file when it is synced, and keeps its run from being discarded.
@@ -81,7 +81,7 @@ fn a_run_whose_staged_files_read_back_differently_is_not_recorded_as_staged() {
         "{failed:?}"
     );
     assert_eq!(state(copy.path()), RunState::Staging);
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "nothing was begun");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "nothing was begun");
 }
 
 /// Lets one sync fail, and counts the changes after it.
@@ -121,7 +121,7 @@ fn nothing_follows_a_sync_that_failed_in_the_commit() {
             Err(error) => {
                 assert!(error.is_lost_write(), "sync {at}: {error}");
                 discarded += 1;
-                Tree::of(&site.folder())
+                Tree::of(&site.directory())
                     .assert_same(&Tree::of(copy.path()), &format!("sync {at} failed"));
             }
             Ok(Ended::Stuck {
@@ -187,7 +187,7 @@ fn a_journal_that_meets_a_full_disk_goes_on_with_the_reserve() {
 #[test]
 fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
     let site = Site::new();
-    let plan = site.plan(&site.folder());
+    let plan = site.plan(&site.directory());
     let has_parent = |path: &Path| path.parent().is_some_and(Path::is_dir);
     let mut new = plan
         .swaps
@@ -195,7 +195,7 @@ fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
         .filter(|swap| !swap.has_old())
         .map(|swap| swap.live.to_path());
     let new = new
-        .find(|live| has_parent(&site.folder().join(live)))
+        .find(|live| has_parent(&site.directory().join(live)))
         .expect("the rollup brings a new object");
     for changed in [PathBuf::from(MANAGED), new] {
         let copy = site.copy();
@@ -216,7 +216,7 @@ fn a_deployment_that_changed_since_the_staging_is_refused_before_the_commit() {
 fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
     let site = Site::new();
     let copy = interrupted(&site);
-    let plan = site.plan(&site.folder());
+    let plan = site.plan(&site.directory());
     let swap = plan
         .swaps
         .iter()
@@ -256,7 +256,7 @@ fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
     let site = Site::new();
     let copy = site.copy();
     die_at(&site, first_rename(&site))(copy.path());
-    let plan = site.plan(&site.folder());
+    let plan = site.plan(&site.directory());
     let swap = plan
         .swaps
         .iter()
@@ -297,7 +297,7 @@ impl Watch for Removed {
 #[test]
 fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
     let site = Site::new();
-    let plan = site.plan(&site.folder());
+    let plan = site.plan(&site.directory());
     let copy = site.copy();
     let touched = plan.swaps.first().expect("the plan has swaps").live.clone();
     let ended = apply(
@@ -381,7 +381,7 @@ fn a_result_that_is_not_the_expected_state_is_rolled_back() {
         ),
         "{ended:?}"
     );
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "rolled back");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "rolled back");
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_rollback_that_does_not_end_in_the_state_before_needs_attention() {
     let site = Site::new();
     let copy = interrupted(&site);
     let last = site
-        .plan(&site.folder())
+        .plan(&site.directory())
         .swaps
         .first()
         .expect("the plan has swaps")

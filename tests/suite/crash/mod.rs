@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rollup::deployment::locked::LockedDeployment;
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{RunState, runs};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
@@ -68,7 +68,7 @@ impl Watch for Fault {
 }
 
 pub(crate) fn lock(deployment: &Path) -> LockedDeployment {
-    let tree = Folder::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment is there");
     // A process that another test starts holds every lock of this one until it runs its own
     // program.
     LockedDeployment::lock(tree, "test", Duration::from_secs(10)).expect("nobody else is at work")
@@ -183,14 +183,14 @@ pub(crate) fn reopen_before(
 
 /// Whether the only run is at rest.
 pub(crate) fn is_finished(deployment: &Path) -> bool {
-    let tree = Folder::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first().is_some_and(|run| !run.is_open())
 }
 
 /// Whether a run has begun its commit and not ended it.
 fn is_committing(deployment: &Path) -> bool {
-    let tree = Folder::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment is there");
     let runs = runs(&tree).expect("the journals can be read");
     runs.first()
         .is_some_and(|run| matches!(run.state(), RunState::Unfinished(_)))
@@ -214,7 +214,7 @@ pub(crate) fn changes(site: &Site) -> usize {
 #[test]
 fn death_at_any_change_of_an_apply_is_recovered_both_ways() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
     let (mut finished, mut taken_back, mut not_begun) = (0, 0, 0);
     let first_rename = first_rename(&site);
@@ -292,7 +292,7 @@ fn recoveries_of_a_recovery(
     first: Way,
     every: usize,
 ) -> usize {
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
     let mut points = 0;
     let prepared = site.copy();
@@ -389,7 +389,7 @@ fn a_recovery_that_turns_round_is_recovered_too() {
 #[test]
 fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
     let (mut turned, mut untouched) = (0, 0);
     let finished = site.copy();
@@ -438,7 +438,7 @@ fn death_at_any_change_of_an_undo_of_a_finished_run_is_recovered_both_ways() {
 #[test]
 fn a_failure_of_any_change_loses_nothing() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
     let (mut undone, mut refused) = (0, 0);
     for at in 1..=changes(&site) {
@@ -480,7 +480,7 @@ fn a_failure_of_any_change_loses_nothing() {
             Ok(other) => panic!("{told}: {other:?}"),
         }
         // A failure leaves no journal behind that nobody can read.
-        let tree = Folder::open(copy.path()).expect("the deployment is there");
+        let tree = Directory::open(copy.path()).expect("the deployment is there");
         runs(&tree).expect(&told);
     }
     assert!(undone > 20 && refused > 40, "{undone} {refused}");
@@ -491,7 +491,7 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
     let site = Site::new();
     let all = changes(&site);
     let live = site
-        .plan(&site.folder())
+        .plan(&site.directory())
         .live_paths()
         .into_iter()
         .cloned()
@@ -511,14 +511,14 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
         let there = |path: &std::path::PathBuf| path.exists();
         let was = live
             .iter()
-            .filter(|path| there(&site.folder().join(path.to_path())));
+            .filter(|path| there(&site.directory().join(path.to_path())));
         let Some(gone) = was
             .map(|path| copy.path().join(path.to_path()))
             .find(|path| !there(path))
         else {
             continue;
         };
-        std::fs::write(&gone, "mine").expect("its folder is there");
+        std::fs::write(&gone, "mine").expect("its directory is there");
         for way in [Way::Forward, Way::Back] {
             let told = recover(copy.path(), way, None);
             let refused = matches!(
@@ -541,7 +541,7 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
             matches!(told, Ok(Some(Ended::Undone { .. }))),
             "death at {at}: {told:?}"
         );
-        Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
+        Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
         met += 1;
     }
     assert!(met > 10, "only {met} strangers were met");
@@ -586,8 +586,8 @@ fn what_changes_at_the_last_moment_fails_its_step_and_is_kept() {
         "a hotfix"
     );
     // But for the hotfix everything is as it was.
-    std::fs::copy(site.folder().join("Share/Site.msi"), &file).expect("it can be put back");
-    let expected = Tree::of(&site.folder()).without_times();
+    std::fs::copy(site.directory().join("Share/Site.msi"), &file).expect("it can be put back");
+    let expected = Tree::of(&site.directory()).without_times();
     expected.assert_same(&Tree::of(copy.path()), "everything else is put back");
 }
 
@@ -619,7 +619,7 @@ fn going_back_never_stands_in_place_of_an_operators_file() {
         recover(copy.path(), Way::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
 /// Somebody who puts a file where the next installer brings one, just before it does.
@@ -632,7 +632,8 @@ const INTRUDED: &str = "Group/Provider/files/Program Files/Provider/Provider.dll
 
 impl Watch for Intruder {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
-        // The first time the folder is set aside by the uninstall, the second time by the install.
+        // The first time the directory is set aside by the uninstall, the second time by the
+        // install.
         let set_aside =
             matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
         match set_aside && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
@@ -671,7 +672,7 @@ fn a_file_that_comes_where_the_installer_brings_one_stops_the_run_and_is_named()
         recover(copy.path(), Way::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "undone");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "undone");
 }
 
 /// Wants the run to stop after so many operations; otherwise willing.
@@ -699,9 +700,9 @@ impl Listener for Impatient {
 #[test]
 fn a_run_that_is_to_stop_finishes_the_swap_at_hand_and_goes_on_either_way() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
-    let operations = site.plan(&site.folder()).operations().count();
+    let operations = site.plan(&site.directory()).operations().count();
     for at in 1..operations {
         for way in [Way::Forward, Way::Back] {
             let copy = site.copy();
@@ -748,7 +749,7 @@ impl Listener for Stoic {
 #[test]
 fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
     let mut stopped = 0;
     for at in first_rename(&site) - 2..=changes(&site) {
@@ -828,5 +829,5 @@ fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
         recover(copy.path(), Way::Back, None),
         Ok(Some(Ended::Undone { .. }))
     ));
-    Tree::of(&site.folder()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
+    Tree::of(&site.directory()).assert_same(&Tree::of(copy.path()), "the stranger is gone");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
@@ -43,7 +43,7 @@ impl Announced {
         } else {
             self.direction
         };
-        let tree = Folder::open(&self.deployment).expect("the deployment exists");
+        let tree = Directory::open(&self.deployment).expect("the deployment exists");
         let runs = runs(&tree).expect("the journals can be read");
         let state = runs.last().expect("a run renames").state();
         assert_eq!(state, RunState::Unfinished(direction), "at rename {number}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rollup::deployment::describe;
 use rollup::deployment::description::Description;
 use rollup::deployment::snapshot::Snapshot;
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::document::{Findings, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::payload::Payload;
@@ -137,7 +137,7 @@ files = [
 
 /// A deployment in its state before, and what is applied to it.
 pub(crate) struct Site {
-    folder: TempDir,
+    directory: TempDir,
     pub(crate) description: Description,
     manifest: Manifest,
     pub(crate) manifest_text: String,
@@ -147,7 +147,7 @@ pub(crate) struct Site {
 impl Site {
     /// Builds it: older packages installed, and an operator's files beside them.
     pub(crate) fn new() -> Self {
-        let folder = temporary();
+        let directory = temporary();
         let mut findings = Findings::default();
         let described = describe::parse(&Source::new("deployment.toml", DEPLOYMENT), &mut findings);
         let source = Source::new("manifest.toml", MANIFEST);
@@ -155,9 +155,9 @@ impl Site {
         let (Some(description), Some(manifest)) = (described, manifest) else {
             panic!("{findings:#?}")
         };
-        let deployment = folder.path().join("deployment");
+        let deployment = directory.path().join("deployment");
         build_site(&description, DEPLOYMENT, &deployment).expect("the site can be built");
-        build_payload(&manifest, &description, &folder.path().join("payload"))
+        build_payload(&manifest, &description, &directory.path().join("payload"))
             .expect("the payload can be built");
         put(
             &deployment,
@@ -168,10 +168,11 @@ impl Site {
         put(&deployment, "Web/Site/W1/logs/2008/january.log", "mine");
         let private = std::fs::Permissions::from_mode(0o750);
         std::fs::set_permissions(deployment.join("Web/Site/W1/logs"), private).expect("it is ours");
-        std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/folder")).expect("a folder");
-        let payload = Payload::open(&folder.path().join("payload")).expect("it was just built");
+        std::fs::create_dir_all(deployment.join("Web/Site/W2/empty/directory"))
+            .expect("a directory");
+        let payload = Payload::open(&directory.path().join("payload")).expect("it was just built");
         Self {
-            folder,
+            directory,
             description,
             manifest,
             manifest_text: MANIFEST.to_owned(),
@@ -180,18 +181,18 @@ impl Site {
     }
 
     /// The deployment in its state before; nothing changes it.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.folder.path().join("deployment")
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.directory.path().join("deployment")
     }
 
     /// A copy of it, times and all.
     pub(crate) fn copy(&self) -> Copy {
-        Copy::of(&self.folder())
+        Copy::of(&self.directory())
     }
 
     /// The plan for a deployment that is like this one.
     pub(crate) fn plan(&self, deployment: &Path) -> Plan {
-        let tree = Folder::open(deployment).expect("the deployment is there");
+        let tree = Directory::open(deployment).expect("the deployment is there");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
@@ -214,9 +215,9 @@ impl Site {
     }
 }
 
-/// A copy of the deployment, gone with its folder.
+/// A copy of the deployment, gone with its directory.
 pub(crate) struct Copy {
-    _folder: TempDir,
+    _directory: TempDir,
     deployment: PathBuf,
 }
 
@@ -234,7 +235,7 @@ impl Copy {
                 target.join(below)
             };
             if entry.file_type().is_dir() {
-                std::fs::create_dir(&at).expect("a new folder");
+                std::fs::create_dir(&at).expect("a new directory");
                 let mode = entry.metadata().expect("listed").permissions();
                 std::fs::set_permissions(&at, mode).expect("it is ours");
                 continue;
@@ -252,7 +253,7 @@ impl Copy {
             file.set_modified(modified).expect("a time can be set");
         }
         Copy {
-            _folder: copy,
+            _directory: copy,
             deployment: target,
         }
     }
@@ -262,20 +263,20 @@ impl Copy {
     }
 }
 
-/// A folder in memory where there is one: these tests are about names and order, and a barrier of a
-/// disk would only take their time.
+/// A directory in memory where there is one: these tests are about names and order, and a barrier
+/// of a disk would only take their time.
 pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() {
+    let directory = if memory.is_dir() {
         TempDir::new_in(memory)
     } else {
         TempDir::new()
     };
-    folder.expect("a temporary folder")
+    directory.expect("a temporary directory")
 }
 
 fn put(deployment: &Path, below: &str, text: &str) {
     let at = deployment.join(below);
-    std::fs::create_dir_all(at.parent().expect("it lies below")).expect("folders can be made");
+    std::fs::create_dir_all(at.parent().expect("it lies below")).expect("directories can be made");
     std::fs::write(at, text).expect("a file can be written");
 }

@@ -11,10 +11,10 @@ use walkdir::WalkDir;
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Tree(BTreeMap<PathBuf, Entry>);
 
-/// What is promised of an entry. The times of folders are not.
+/// What is promised of an entry. The times of directories are not.
 #[derive(Clone, PartialEq, Eq)]
 enum Entry {
-    Folder {
+    Directory {
         mode: u32,
         owner: (u32, u32),
     },
@@ -32,7 +32,7 @@ enum Entry {
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Entry::Folder { mode, owner } => write!(f, "folder {mode:o} of {owner:?}"),
+            Entry::Directory { mode, owner } => write!(f, "directory {mode:o} of {owner:?}"),
             Entry::Link { to } => write!(f, "link to {}", to.display()),
             Entry::File {
                 mode,
@@ -74,7 +74,7 @@ impl Tree {
                 .to_owned();
             let (mode, owner) = (metadata.mode(), (metadata.uid(), metadata.gid()));
             let found = match entry.file_type() {
-                kind if kind.is_dir() => Entry::Folder { mode, owner },
+                kind if kind.is_dir() => Entry::Directory { mode, owner },
                 kind if kind.is_symlink() => Entry::Link {
                     to: std::fs::read_link(entry.path()).expect("a link can be read"),
                 },

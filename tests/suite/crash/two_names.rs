@@ -61,7 +61,7 @@ fn half_renames(places: &[Places]) -> Vec<(PathBuf, PathBuf)> {
             _ => {}
         }
     }
-    // Only files can stand under two names; and only in a folder that is there.
+    // Only files can stand under two names; and only in a directory that is there.
     renames.retain(|(from, to)| from.is_file() && to.parent().is_some_and(Path::is_dir));
     renames
 }
@@ -69,9 +69,9 @@ fn half_renames(places: &[Places]) -> Vec<(PathBuf, PathBuf)> {
 #[test]
 fn a_file_under_two_names_is_mended_both_ways() {
     let site = Site::new();
-    let before = Tree::of(&site.folder());
+    let before = Tree::of(&site.directory());
     let after = site.applied();
-    let plan = site.plan(&site.folder());
+    let plan = site.plan(&site.directory());
     let mut mended = 0;
     for at in first_rename(&site)..=changes(&site) {
         let die = || {
@@ -94,7 +94,7 @@ fn a_file_under_two_names_is_mended_both_ways() {
             for way in [Way::Forward, Way::Back] {
                 let copy = die();
                 let (from, to) = half_renames(&places(copy.path(), &plan)).swap_remove(half);
-                hard_link(&from, &to).expect("both folders are there");
+                hard_link(&from, &to).expect("both directories are there");
                 let told = format!(
                     "death at {at}, {} also stands as {}, then {way:?}",
                     from.display(),

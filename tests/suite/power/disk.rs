@@ -22,10 +22,10 @@ pub(super) const ROOT: Id = 0;
 /// Who holds the lock is left word of, and no more: it is written unseen, and never needed.
 const UNSEEN: &str = ".rollup/lock.owner";
 
-/// A name in a folder.
+/// A name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Name {
-    pub(super) folder: Id,
+    pub(super) directory: Id,
     pub(super) name: Arc<str>,
 }
 
@@ -78,10 +78,10 @@ pub(super) fn is_journal(bytes: &[u8]) -> bool {
     bytes.starts_with(b"1 ")
 }
 
-/// A folder, or a file with its contents. Its names are the disk's.
+/// A directory, or a file with its contents. Its names are the disk's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Object {
-    /// `None` for a folder.
+    /// `None` for a directory.
     pub(super) contents: Option<Arc<Contents>>,
     pub(super) attributes: Attributes,
     pub(super) modified: SystemTime,
@@ -111,17 +111,17 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Reads a folder. A file under two names is one object.
-    pub(super) fn read(folder: &Path) -> Self {
+    /// Reads a directory. A file under two names is one object.
+    pub(super) fn read(directory: &Path) -> Self {
         let mut disk = Self {
-            objects: vec![Object::of(folder)],
+            objects: vec![Object::of(directory)],
             names: BTreeMap::new(),
         };
         let mut known = HashMap::new();
-        let mut folders = HashMap::from([(folder.to_owned(), ROOT)]);
-        for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
-            let entry = entry.expect("the folder can be listed");
-            if entry.path() == folder.join(UNSEEN) {
+        let mut directories = HashMap::from([(directory.to_owned(), ROOT)]);
+        for entry in WalkDir::new(directory).min_depth(1).sort_by_file_name() {
+            let entry = entry.expect("the directory can be listed");
+            if entry.path() == directory.join(UNSEEN) {
                 continue;
             }
             let inode = entry.metadata().expect("it was just listed").ino();
@@ -129,41 +129,41 @@ impl Disk {
                 disk.objects.push(Object::of(entry.path()));
                 disk.objects.len() - 1
             });
-            let parent = folders[entry.path().parent().expect("it lies below")];
+            let parent = directories[entry.path().parent().expect("it lies below")];
             let name = entry.file_name().to_str().expect("a plain name").into();
             disk.names.insert(
                 Name {
-                    folder: parent,
+                    directory: parent,
                     name,
                 },
                 id,
             );
-            folders.insert(entry.path().to_owned(), id);
+            directories.insert(entry.path().to_owned(), id);
         }
         disk
     }
 
-    /// The last part of a path, in the folder that the others lead to.
+    /// The last part of a path, in the directory that the others lead to.
     pub(super) fn name(&self, path: &RelPath) -> Name {
-        let folder = match path.parent() {
+        let directory = match path.parent() {
             None => ROOT,
             Some(parent) => self.names[&self.name(&parent)],
         };
         Name {
-            folder,
+            directory,
             name: path.name().into(),
         }
     }
 
-    /// The names in a folder.
-    pub(super) fn names_in(&self, folder: Id) -> impl Iterator<Item = (&Name, Id)> {
+    /// The names in a directory.
+    pub(super) fn names_in(&self, directory: Id) -> impl Iterator<Item = (&Name, Id)> {
         let first = Name {
-            folder,
+            directory,
             name: "".into(),
         };
         self.names
             .range(first..)
-            .take_while(move |(name, _)| name.folder == folder)
+            .take_while(move |(name, _)| name.directory == directory)
             .map(|(name, &id)| (name, id))
     }
 
@@ -174,8 +174,8 @@ impl Disk {
         found
     }
 
-    fn reach(&self, folder: Id, at: &Path, found: &mut BTreeMap<Id, PathBuf>) {
-        for (name, id) in self.names_in(folder) {
+    fn reach(&self, directory: Id, at: &Path, found: &mut BTreeMap<Id, PathBuf>) {
+        for (name, id) in self.names_in(directory) {
             let at = at.join(&*name.name);
             if let Entry::Vacant(first) = found.entry(id) {
                 first.insert(at.clone());
@@ -191,8 +191,13 @@ impl Disk {
         hasher.finish()
     }
 
-    fn likeness_below(&self, folder: Id, met: &mut HashMap<Id, usize>, hasher: &mut DefaultHasher) {
-        for (name, id) in self.names_in(folder) {
+    fn likeness_below(
+        &self,
+        directory: Id,
+        met: &mut HashMap<Id, usize>,
+        hasher: &mut DefaultHasher,
+    ) {
+        for (name, id) in self.names_in(directory) {
             let next = met.len();
             let first = *met.entry(id).or_insert(next);
             let Object {
@@ -209,15 +214,15 @@ impl Disk {
         "that is all".hash(hasher);
     }
 
-    /// Makes this disk in a new folder.
-    pub(super) fn write(&self, folder: &Path) {
-        fs::create_dir(folder).expect("a new folder");
-        self.write_below(ROOT, folder, &mut HashMap::new());
-        self.finish(ROOT, folder);
+    /// Makes this disk in a new directory.
+    pub(super) fn write(&self, directory: &Path) {
+        fs::create_dir(directory).expect("a new directory");
+        self.write_below(ROOT, directory, &mut HashMap::new());
+        self.finish(ROOT, directory);
     }
 
-    fn write_below(&self, folder: Id, at: &Path, written: &mut HashMap<Id, PathBuf>) {
-        for (name, id) in self.names_in(folder) {
+    fn write_below(&self, directory: Id, at: &Path, written: &mut HashMap<Id, PathBuf>) {
+        for (name, id) in self.names_in(directory) {
             let at = at.join(&*name.name);
             match (&self.objects[id].contents, written.get(&id)) {
                 (Some(_), Some(first)) => {
@@ -226,10 +231,10 @@ impl Disk {
                 }
                 (Some(contents), None) => fs::write(&at, &contents.bytes).expect("a new file"),
                 (None, None) => {
-                    fs::create_dir(&at).expect("a new folder");
+                    fs::create_dir(&at).expect("a new directory");
                     self.write_below(id, &at, written);
                 }
-                (None, Some(_)) => panic!("the folder `{}` has two names", at.display()),
+                (None, Some(_)) => panic!("the directory `{}` has two names", at.display()),
             }
             self.finish(id, &at);
             written.insert(id, at);
@@ -258,19 +263,19 @@ impl Disk {
     }
 
     /// Everything that two disks can be compared by: for each path what stands there, and the first
-    /// path of the same object. The times of folders do not count.
+    /// path of the same object. The times of directories do not count.
     pub(super) fn listing(&self) -> BTreeMap<PathBuf, (PathBuf, Object)> {
         let reachable = self.reachable();
         let mut listing = BTreeMap::new();
         for (name, id) in &self.names {
-            let Some(folder) = reachable.get(&name.folder) else {
+            let Some(directory) = reachable.get(&name.directory) else {
                 continue;
             };
             let mut object = self.objects[*id].clone();
             if object.contents.is_none() {
                 object.modified = SystemTime::UNIX_EPOCH;
             }
-            listing.insert(folder.join(&*name.name), (reachable[id].clone(), object));
+            listing.insert(directory.join(&*name.name), (reachable[id].clone(), object));
         }
         listing
     }

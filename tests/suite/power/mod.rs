@@ -1,8 +1,8 @@
 //! Lost power at every change of the disk: whatever survives of the last changes leads to the old
 //! tree or to the new one, whichever way the run is taken.
 //!
-//! A real run in a real folder is noted change by change. From the disk before it and those changes
-//! every disk is made that a cut could leave behind; there the run is recovered.
+//! A real run in a real directory is noted change by change. From the disk before it and those
+//! changes every disk is made that a cut could leave behind; there the run is recovered.
 
 mod cut;
 mod disk;
@@ -95,8 +95,8 @@ fn again(trial: &mut Trial, ways: &[Way], most: usize) {
         .step_by(kept.len().div_ceil(most).max(1))
         .collect();
     for (at, survivor) in disks.iter().enumerate() {
-        let folder = temporary();
-        let deployment = folder.path().join("deployment");
+        let directory = temporary();
+        let deployment = directory.path().join("deployment");
         survivor.write(&deployment);
         let way = ways[at % ways.len()];
         let again = Story::of(
@@ -317,8 +317,8 @@ fn a_recovery_from_a_power_cut_survives_another() {
     );
 }
 
-/// An operator's files that came into folders which the plan did not see, in the new object and in
-/// the old one; their folders are made while the run goes on.
+/// An operator's files that came into directories which the plan did not see, in the new object and
+/// in the old one; their directories are made while the run goes on.
 #[test]
 fn a_file_that_came_meanwhile_survives_a_power_cut() {
     for (at, way, one_of) in [
@@ -334,9 +334,9 @@ fn a_file_that_came_meanwhile_survives_a_power_cut() {
             6,
         );
         let (changes, _) = commit(&trial);
-        let put = |folder: &Path| {
-            std::fs::create_dir_all(folder.join("his/own")).expect("a new folder");
-            std::fs::write(folder.join("his/own/file.txt"), "his").expect("a new file");
+        let put = |directory: &Path| {
+            std::fs::create_dir_all(directory.join("his/own")).expect("a new directory");
+            std::fs::write(directory.join("his/own/file.txt"), "his").expect("a new file");
         };
         trial.expects_more(|deployment| put(&deployment.join("Web/Site/W2")));
         let copy = trial.site.copy();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::Watch;
 use rollup::journal::{RunState, runs};
 use rollup::names::RelPath;
@@ -31,7 +31,7 @@ pub(super) enum Doing {
     Accept,
 }
 
-/// Everything that happened in one folder, up to a cut.
+/// Everything that happened in one directory, up to a cut.
 pub(super) struct Story {
     pub(super) trace: Trace,
     /// How much had happened when the last process began, or a change of it failed.
@@ -50,10 +50,10 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// Lets one process after another work in a folder.
-    pub(super) fn of(site: &Site, folder: &Path, processes: &[(Doing, Fate)]) -> Self {
-        let recorder = Recorder::new(folder);
-        let own = own_objects(&recorder.now(), folder);
+    /// Lets one process after another work in a directory.
+    pub(super) fn of(site: &Site, directory: &Path, processes: &[(Doing, Fate)]) -> Self {
+        let recorder = Recorder::new(directory);
+        let own = own_objects(&recorder.now(), directory);
         let mut cleared = BTreeMap::new();
         let mut last = 0;
         for &(doing, fate) in processes {
@@ -68,11 +68,11 @@ impl Story {
                 cleared.extend(in_slots(&recorder.now()));
             }
             let ended = match doing {
-                Doing::Apply => apply_before(site, folder, watch, &mut person).map(Some),
-                Doing::Recover(way) => recover_before(folder, way, watch, &mut person),
-                Doing::Reopen => reopen_before(folder, watch, &mut person).map(Some),
-                Doing::Prune => prune(folder, process.clone()).map(|()| None),
-                Doing::Accept => accept_before(site, folder, watch, &mut person),
+                Doing::Apply => apply_before(site, directory, watch, &mut person).map(Some),
+                Doing::Recover(way) => recover_before(directory, way, watch, &mut person),
+                Doing::Reopen => reopen_before(directory, watch, &mut person).map(Some),
+                Doing::Prune => prune(directory, process.clone()).map(|()| None),
+                Doing::Accept => accept_before(site, directory, watch, &mut person),
             };
             last = last.max(recorder.failed());
             assert!(
@@ -106,7 +106,7 @@ impl Story {
             own,
             cleared,
             journal,
-            end: Tree::of(folder),
+            end: Tree::of(directory),
             told: format!("{processes:?}"),
         };
         story.is_on_disk_before_it_is_told();
@@ -154,7 +154,7 @@ impl Story {
 
     /// How many records must be in the journal: all that were written before the last change of
     /// anything else of which there is a trace. But for the first, which says no more than that the
-    /// folder is a run.
+    /// directory is a run.
     pub(super) fn records_before(&self, last: Option<usize>) -> usize {
         let (Some(journal), Some(last)) = (self.journal, last) else {
             return 0;
@@ -183,8 +183,8 @@ impl Story {
 
 /// What stands in the deployment before; once a run has begun, also what it has set aside and is to
 /// bring.
-fn own_objects(disk: &Disk, folder: &Path) -> BTreeMap<Id, PathBuf> {
-    let runs = runs(&Folder::open(folder).expect("the deployment is there"))
+fn own_objects(disk: &Disk, directory: &Path) -> BTreeMap<Id, PathBuf> {
+    let runs = runs(&Directory::open(directory).expect("the deployment is there"))
         .expect("the journals can be read");
     let begun = runs
         .iter()
@@ -218,8 +218,8 @@ fn in_slots(disk: &Disk) -> BTreeMap<Id, Name> {
     found.collect()
 }
 
-fn prune(folder: &Path, watch: Arc<dyn Watch>) -> Result<(), RunError> {
-    let disk = lock(folder).watched(watch);
+fn prune(directory: &Path, watch: Arc<dyn Watch>) -> Result<(), RunError> {
+    let disk = lock(directory).watched(watch);
     run::clear_the_way(&disk)?;
     let runs = runs(disk.tree())?;
     Ok(run::prune(&disk, &runs.iter().collect::<Vec<_>>())?)

@@ -63,10 +63,10 @@ pub(super) struct Trace {
     pub(super) followed: Vec<BTreeSet<usize>>,
 }
 
-/// Notes the changes that processes make in one folder, one after another. What a change did is
+/// Notes the changes that processes make in one directory, one after another. What a change did is
 /// read from the disk when the next one is announced: by then it is complete.
 pub(super) struct Recorder {
-    folder: PathBuf,
+    directory: PathBuf,
     noted: Mutex<Noted>,
 }
 
@@ -92,9 +92,9 @@ enum Begun {
 }
 
 impl Recorder {
-    /// Begins with the folder as it stands; all of that is on disk.
-    pub(super) fn new(folder: &Path) -> Arc<Self> {
-        let base = Disk::read(folder);
+    /// Begins with the directory as it stands; all of that is on disk.
+    pub(super) fn new(directory: &Path) -> Arc<Self> {
+        let base = Disk::read(directory);
         let trace = Trace {
             base: base.clone(),
             events: Vec::new(),
@@ -107,7 +107,7 @@ impl Recorder {
             failed: 0,
         };
         Arc::new(Self {
-            folder: folder.to_owned(),
+            directory: directory.to_owned(),
             noted: Mutex::new(noted),
         })
     }
@@ -129,7 +129,7 @@ impl Recorder {
     /// How much was noted so far.
     pub(super) fn length(&self) -> usize {
         let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.folder);
+        noted.settle(&self.directory);
         noted.trace.events.len()
     }
 
@@ -141,7 +141,7 @@ impl Recorder {
     /// Notes that a person is told something.
     fn tell(&self, what: &str) {
         let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.folder);
+        noted.settle(&self.directory);
         noted.trace.events.push(Event {
             effect: Effect::Told,
             told: what.to_owned(),
@@ -151,8 +151,8 @@ impl Recorder {
     /// Everything that was noted. Nothing may have changed unseen.
     pub(super) fn trace(&self) -> Trace {
         let mut noted = self.noted.lock().expect("nobody panicked");
-        noted.settle(&self.folder);
-        let (seen, real) = (noted.now.listing(), Disk::read(&self.folder).listing());
+        noted.settle(&self.directory);
+        let (seen, real) = (noted.now.listing(), Disk::read(&self.directory).listing());
         let differs = |path: &&PathBuf| seen.get(*path) != real.get(*path);
         let unseen: Vec<_> = seen.keys().chain(real.keys()).filter(differs).collect();
         assert!(unseen.is_empty(), "changed unseen: {unseen:?}");
@@ -205,7 +205,7 @@ impl Process {
 impl Watch for Process {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         let mut noted = self.recorder.noted.lock().expect("nobody panicked");
-        noted.settle(&self.recorder.folder);
+        noted.settle(&self.recorder.directory);
         let number = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
         match self.fate {
             Fate::DiesAt(at) if number >= at => {
@@ -218,7 +218,7 @@ impl Watch for Process {
             _ => {}
         }
         noted.begun = Some(match change {
-            Change::MakeFolder(at) | Change::MakeFile(at) => Begun::Make(at.clone()),
+            Change::MakeDirectory(at) | Change::MakeFile(at) => Begun::Make(at.clone()),
             Change::Write(at) => Begun::Write(at.clone()),
             Change::SetAttributes(at) => Begun::SetAttributes(at.clone()),
             Change::Rename(from, to) => Begun::Rename(from.clone(), to.clone()),
@@ -295,11 +295,11 @@ impl Noted {
         self.trace.events.push(Event { effect, told });
     }
 
-    /// The one name at or below a path that is not there any more. Whoever empties a folder
-    /// announces the folder.
+    /// The one name at or below a path that is not there any more. Whoever empties a directory
+    /// announces the directory.
     fn gone(&self, root: &Path, at: &RelPath) -> Name {
         let paths = self.now.reachable();
-        let real = |name: &Name| root.join(&paths[&name.folder]).join(&*name.name);
+        let real = |name: &Name| root.join(&paths[&name.directory]).join(&*name.name);
         let top = self.now.name(at);
         let mut inside = vec![top.clone()];
         let mut at = 0;

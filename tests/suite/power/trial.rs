@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Answer, Outcome, Run, RunState, runs};
 use rollup::run::{Ended, RunError, examine, load_plan};
 use tempfile::TempDir;
@@ -202,7 +202,7 @@ impl Trial {
         (records, as_it_stood): (usize, &Tree),
         told: &str,
     ) {
-        let tree = Folder::open(at).expect("the deployment is there");
+        let tree = Directory::open(at).expect("the deployment is there");
         let runs = runs(&tree).expect(told);
         let run = runs.iter().find(|run| run.number == self.number);
         if let Some(run) = run {
@@ -214,8 +214,8 @@ impl Trial {
         }
         let state = run.map_or(RunState::Staging, |run| run.state());
         if let (Some(run), RunState::Unfinished(_)) = (run, state) {
-            let plan = load_plan(&tree, &run.folder).expect(told);
-            let examined = examine(&tree, &run.folder, &plan).expect(told);
+            let plan = load_plan(&tree, &run.directory).expect(told);
+            let examined = examine(&tree, &run.directory, &plan).expect(told);
             assert!(
                 examined.troubles.is_empty(),
                 "{told}: `status` tells {:?}",
@@ -282,7 +282,7 @@ impl Trial {
     /// A finished run can be taken back as long as its slots are there, and they are there whole or
     /// not at all.
     fn goes_back_when_asked(&self, at: &Path, run: &Run, told: &str) {
-        let slots = run.folder.join("slots").expect("a plain name");
+        let slots = run.directory.join("slots").expect("a plain name");
         let are_slots_there = at.join(slots.to_path()).exists();
         match (
             are_slots_there,

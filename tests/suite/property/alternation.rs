@@ -24,7 +24,7 @@ struct Command {
     way: Way,
     interruption: Option<Interruption>,
     /// Where an operator puts a file of his before it, by the number of an item's or procedure's
-    /// folder.
+    /// directory.
     puts: Option<u8>,
 }
 
@@ -69,32 +69,32 @@ fn command(rollup: &Ready<'_>, at: &Path, way: Way, course: &mut Course) -> Came
 
 /// The files that an operator put somewhere meanwhile.
 struct Put {
-    /// Folders that were there before any run: what a run made is gone when it is taken back, so
-    /// that nobody's file can stay in it.
-    folders: Vec<PathBuf>,
+    /// Directories that were there before any run: what a run made is gone when it is taken back,
+    /// so that nobody's file can stay in it.
+    directories: Vec<PathBuf>,
     /// Where, below the deployment, and which file it is.
     files: Vec<(PathBuf, u64)>,
 }
 
 impl Put {
     fn before(case: &Case, at: &Path) -> Self {
-        let folders = case
+        let directories = case
             .site
             .places()
             .into_iter()
             .filter_map(|place| actual(at, &place));
         Self {
-            folders: folders.filter(|folder| folder.is_dir()).collect(),
+            directories: directories.filter(|directory| directory.is_dir()).collect(),
             files: Vec::new(),
         }
     }
 
-    /// Puts a file into the folder of an item or procedure, unless a run has set it aside.
+    /// Puts a file into the directory of an item or procedure, unless a run has set it aside.
     fn put(&mut self, at: &Path, number: u8) {
-        if self.folders.is_empty() {
+        if self.directories.is_empty() {
             return;
         }
-        let folder = &self.folders[usize::from(number) % self.folders.len()];
+        let directory = &self.directories[usize::from(number) % self.directories.len()];
         let his = [
             "his.txt",
             "his/own/file",
@@ -107,13 +107,13 @@ impl Put {
             his[usize::from(number / 16) % his.len()],
             self.files.len()
         );
-        let Some(file) = Some(folder)
-            .filter(|folder| folder.is_dir())
-            .and_then(|folder| vacant(folder, &below))
+        let Some(file) = Some(directory)
+            .filter(|directory| directory.is_dir())
+            .and_then(|directory| vacant(directory, &below))
         else {
             return;
         };
-        fs::write(&file, "his own, put there meanwhile").expect("its folder is there");
+        fs::write(&file, "his own, put there meanwhile").expect("its directory is there");
         let identity = fs::metadata(&file).expect("just written").ino();
         self.files.push((
             file.strip_prefix(at).expect("it lies below").to_owned(),
@@ -121,7 +121,7 @@ impl Put {
         ));
     }
 
-    /// His files, and folders that are there for their sake alone.
+    /// His files, and directories that are there for their sake alone.
     fn is_his(&self, path: &Path) -> bool {
         let folded = |path: &Path| Folded::of(&path.to_string_lossy());
         let path = folded(path);
@@ -133,7 +133,7 @@ impl Put {
 
     fn all_there(&self, at: &Path, told: &str) -> TestCaseResult {
         for (file, identity) in &self.files {
-            // Where a folder of ours came meanwhile, its spelling counts.
+            // Where a directory of ours came meanwhile, its spelling counts.
             let found = actual(at, file.to_str().expect("a name of ours"));
             let found = found
                 .and_then(|found| fs::metadata(found).ok())

@@ -12,8 +12,8 @@ use super::model::{
     Case, Chosen, Found, Item, Look, Procedure, Rollup, Server, Service, Site, Step, Touch, Which,
 };
 use super::names::{
-    FILES, FOLDERS, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES, SHARES,
-    TARGETS,
+    DIRECTORIES, FILES, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES,
+    SHARES, TARGETS,
 };
 
 /// Numbers that an entry is read from.
@@ -191,18 +191,31 @@ fn procedure(
 
 /// The kinds of touches, the frequent ones more than once.
 const TOUCHES: &[&str] = &[
-    "file", "file", "file", "file", "file", "folder", "folder", "change", "change", "respell",
-    "respell", "twin", "patch", "remove", "link",
+    "file",
+    "file",
+    "file",
+    "file",
+    "file",
+    "directory",
+    "directory",
+    "change",
+    "change",
+    "respell",
+    "respell",
+    "twin",
+    "patch",
+    "remove",
+    "link",
 ];
 
 fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> Option<Touch> {
-    let folders = folders(site);
-    let inner = inner_folders(site);
+    let directories = directories(site);
+    let inner = inner_directories(site);
     // Most of what an operator does is of interest only where a run may come by.
-    let folder = || {
+    let directory = || {
         pick(
             if inner.is_empty() || place % 4 == 3 {
-                &folders[..]
+                &directories[..]
             } else {
                 &inner
             },
@@ -216,39 +229,41 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
         mode: pick(&[0o644, 0o600, 0o640, 0o755, 0o444, 0o4755, 0o400], mode),
         owner,
     };
-    let folder_look = Look {
+    let directory_look = Look {
         mode: pick(&[0o755, 0o700, 0o750, 0o775, 0o2755, 0o1777], mode),
         owner,
     };
-    let below = |folder: String, name: &str| {
-        format!("{folder}/{name}")
+    let below = |directory: String, name: &str| {
+        format!("{directory}/{name}")
             .trim_start_matches('/')
             .to_owned()
     };
     Some(match kind {
         "file" => Touch::File {
-            at: below(folder(), pick(FILES, name)),
+            at: below(directory(), pick(FILES, name)),
             look: file_look,
         },
         // What rollup keeps at the root is its own.
-        "folder" if pick(FOLDERS, name) == ".rollup" && folder().is_empty() => return None,
-        "folder" => Touch::Folder {
-            at: below(folder(), pick(FOLDERS, name)),
-            look: folder_look,
+        "directory" if pick(DIRECTORIES, name) == ".rollup" && directory().is_empty() => {
+            return None;
+        }
+        "directory" => Touch::Directory {
+            at: below(directory(), pick(DIRECTORIES, name)),
+            look: directory_look,
         },
         "change" if place % 2 == 0 => Touch::Change {
             at: a_file()?,
             look: file_look,
         },
         "change" => Touch::Change {
-            at: folder(),
-            look: folder_look,
+            at: directory(),
+            look: directory_look,
         },
         "respell" if name % 2 == 0 => Touch::Respell { at: a_file()? },
-        "respell" => Touch::Respell { at: folder() },
+        "respell" => Touch::Respell { at: directory() },
         "twin" => Touch::Twin {
             of: a_file()?,
-            at: below(folder(), pick(FILES, name)),
+            at: below(directory(), pick(FILES, name)),
         },
         "patch" => Touch::Patch {
             at: a_file().filter(|at| at.contains("/files/"))?,
@@ -257,77 +272,77 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
             at: a_file().filter(|at| at.contains("/files/"))?,
         },
         "remove" => Touch::Remove {
-            at: pick(&bare_folders(site), place),
+            at: pick(&bare_directories(site), place),
         },
         _ => Touch::Link {
-            at: below(pick(&bare_folders(site), place), "link"),
+            at: below(pick(&bare_directories(site), place), "link"),
         },
     })
 }
 
-/// Folders that no swap moves.
-fn bare_folders(site: &Site) -> Vec<String> {
-    let mut folders = vec![site.share.to_owned(), "Servers".to_owned()];
-    folders.extend(
+/// Directories that no swap moves.
+fn bare_directories(site: &Site) -> Vec<String> {
+    let mut directories = vec![site.share.to_owned(), "Servers".to_owned()];
+    directories.extend(
         site.servers
             .iter()
             .map(|server| format!("Servers/{}", server.name)),
     );
     for name in ["Files", "Services", "Programs"] {
-        folders.extend(
+        directories.extend(
             site.servers
                 .iter()
                 .map(|server| format!("Servers/{}/{name}", server.name)),
         );
     }
-    folders.extend(site.groups.iter().map(|&group| group.to_owned()));
-    folders
+    directories.extend(site.groups.iter().map(|&group| group.to_owned()));
+    directories
 }
 
-/// The folders of items, procedures and programs, and what installers put in them.
-fn inner_folders(site: &Site) -> Vec<String> {
-    let mut folders = Vec::new();
+/// The directories of items, procedures and programs, and what installers put in them.
+fn inner_directories(site: &Site) -> Vec<String> {
+    let mut directories = Vec::new();
     for item in &site.items {
-        for folder in site.folders(item.group, item.stock().name, item.role) {
-            let product = format!("{folder}/files/Program Files/{}", item.stock().product);
-            folders.extend([
-                folder.clone(),
-                format!("{folder}/files"),
-                format!("{folder}/files/Program Files"),
+        for directory in site.directories(item.group, item.stock().name, item.role) {
+            let product = format!("{directory}/files/Program Files/{}", item.stock().product);
+            directories.extend([
+                directory.clone(),
+                format!("{directory}/files"),
+                format!("{directory}/files/Program Files"),
             ]);
-            folders.extend([format!("{product}/Documentation"), product]);
+            directories.extend([format!("{product}/Documentation"), product]);
         }
     }
     for procedure in &site.procedures {
-        folders.extend(site.folders(procedure.group, procedure.name, procedure.role));
+        directories.extend(site.directories(procedure.group, procedure.name, procedure.role));
     }
-    folders
+    directories
 }
 
-fn folders(site: &Site) -> Vec<String> {
-    let mut folders = vec![String::new()];
-    folders.extend(bare_folders(site));
+fn directories(site: &Site) -> Vec<String> {
+    let mut directories = vec![String::new()];
+    directories.extend(bare_directories(site));
     for server in &site.servers {
-        folders.push(format!("Servers/{}/Files/tools", server.name));
-        folders.push(format!("Servers/{}/Files/Tools/New", server.name));
-        folders.push(format!("Servers/{}/Programs/Tool", server.name));
-        folders.push(format!("Servers/{}/Programs/Tool/files", server.name));
+        directories.push(format!("Servers/{}/Files/tools", server.name));
+        directories.push(format!("Servers/{}/Files/Tools/New", server.name));
+        directories.push(format!("Servers/{}/Programs/Tool", server.name));
+        directories.push(format!("Servers/{}/Programs/Tool/files", server.name));
     }
-    folders
+    directories
 }
 
 /// The files of the tree as it is set up.
 fn files(site: &Site) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     for item in &site.items {
-        for folder in site.folders(item.group, item.stock().name, item.role) {
+        for directory in site.directories(item.group, item.stock().name, item.role) {
             let built = &super::stock::stock().items[item.stock].files;
             files.extend(
                 built
                     .iter()
-                    .map(|(below, _)| format!("{folder}/files/{}", below.display())),
+                    .map(|(below, _)| format!("{directory}/files/{}", below.display())),
             );
-            files.push(format!("{folder}/state.toml"));
+            files.push(format!("{directory}/state.toml"));
         }
     }
     files.extend(
@@ -342,10 +357,10 @@ fn files(site: &Site) -> Vec<String> {
         );
     }
     for procedure in &site.procedures {
-        let folders = site
-            .folders(procedure.group, procedure.name, procedure.role)
+        let directories = site
+            .directories(procedure.group, procedure.name, procedure.role)
             .into_iter();
-        files.extend(folders.map(|folder| format!("{folder}/state.toml")));
+        files.extend(directories.map(|directory| format!("{directory}/state.toml")));
     }
     files
 }

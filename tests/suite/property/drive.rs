@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
 use rollup::deployment::snapshot::Snapshot;
-use rollup::deployment::tree::Tree as Folder;
+use rollup::deployment::tree::Tree as Directory;
 use rollup::deployment::watch::Watch;
 use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
@@ -82,8 +82,8 @@ impl<'a> Ready<'a> {
             .collect()
     }
 
-    fn read(&self, deployment: &Path) -> (Folder, Snapshot) {
-        let tree = Folder::open(deployment).expect("the deployment is there");
+    fn read(&self, deployment: &Path) -> (Directory, Snapshot) {
+        let tree = Directory::open(deployment).expect("the deployment is there");
         let interest = interest(&self.manifest, &self.description);
         let snapshot = Snapshot::read(&tree, self.description.clone(), &interest);
         let mut snapshot = snapshot.expect("the deployment can be read");
@@ -126,7 +126,7 @@ pub(super) fn undo_finished(deployment: &Path, course: &mut Course) -> Came {
 
 /// All runs, oldest first.
 pub(super) fn all_runs(deployment: &Path) -> Vec<Run> {
-    let tree = Folder::open(deployment).expect("the deployment is there");
+    let tree = Directory::open(deployment).expect("the deployment is there");
     runs(&tree).expect("the journals can be read")
 }
 
@@ -144,7 +144,7 @@ pub(super) fn rests(deployment: &Path) -> Option<Way> {
 
 /// Cuts the last record of a run's journal; so many of its bytes stay.
 pub(super) fn tear_last_record(deployment: &Path, run: &Run, stay: usize) {
-    let at = deployment.join(run.folder.to_path()).join("journal");
+    let at = deployment.join(run.directory.to_path()).join("journal");
     // A run that died at once has none.
     let Ok(bytes) = std::fs::read(&at) else {
         return;

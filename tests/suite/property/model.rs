@@ -60,7 +60,7 @@ pub(super) enum Found {
     As(&'static str),
     /// Its record says that it is not.
     Removed,
-    /// It has no folder.
+    /// It has no directory.
     Absent,
 }
 
@@ -82,8 +82,8 @@ pub(super) enum Touch {
     File { at: String, look: Look },
     /// Gives a file of his another name as well.
     Twin { of: String, at: String },
-    /// Makes a folder.
-    Folder { at: String, look: Look },
+    /// Makes a directory.
+    Directory { at: String, look: Look },
     /// Sets permissions and owner.
     Change { at: String, look: Look },
     /// Spells the last name in another case.
@@ -172,19 +172,19 @@ impl Site {
             .filter(move |(_, server)| server.roles.contains(&role))
     }
 
-    /// The folders of an item or procedure, by server where it has a role.
-    pub(super) fn folders(&self, group: usize, name: &str, role: Option<usize>) -> Vec<String> {
-        let folder = format!("{}/{name}", self.groups[group]);
+    /// The directories of an item or procedure, by server where it has a role.
+    pub(super) fn directories(&self, group: usize, name: &str, role: Option<usize>) -> Vec<String> {
+        let directory = format!("{}/{name}", self.groups[group]);
         match role {
-            None => vec![folder],
+            None => vec![directory],
             Some(role) => self
                 .servers_of(role)
-                .map(|(_, server)| format!("{folder}/{}", server.name))
+                .map(|(_, server)| format!("{directory}/{}", server.name))
                 .collect(),
         }
     }
 
-    /// The folders of all items and procedures.
+    /// The directories of all items and procedures.
     pub(super) fn places(&self) -> Vec<String> {
         let items = self
             .items
@@ -196,7 +196,7 @@ impl Site {
             .map(|procedure| (procedure.group, procedure.name, procedure.role));
         items
             .chain(procedures)
-            .flat_map(|(group, name, role)| self.folders(group, name, role))
+            .flat_map(|(group, name, role)| self.directories(group, name, role))
             .collect()
     }
 
@@ -515,7 +515,7 @@ impl fmt::Debug for Touch {
         match self {
             Touch::File { at, look } => write!(f, "put file {at:?} {look:?}"),
             Touch::Twin { of, at } => write!(f, "ln {of:?} {at:?}"),
-            Touch::Folder { at, look } => write!(f, "mkdir {at:?} {look:?}"),
+            Touch::Directory { at, look } => write!(f, "mkdir {at:?} {look:?}"),
             Touch::Change { at, look } => write!(f, "chmod {look:?} {at:?}"),
             Touch::Respell { at } => write!(f, "respell {at:?}"),
             Touch::Remove { at } => write!(f, "rm -r {at:?}"),

@@ -58,7 +58,7 @@ pub(super) const PROCEDURES: &[&str] = &["Prepare", "Ïnitialize it"];
 /// Where a step copies to below a server's files.
 pub(super) const TARGETS: &[&str] = &[".", "tools", "tools/new", "TOOLS/NEW/deep", "Ünï/x"];
 
-/// What an operator calls his files, some of them in folders of his own.
+/// What an operator calls his files, some of them in directories of his own.
 pub(super) const FILES: &[&str] = &[
     "notes.txt",
     "own/notes.txt",
@@ -85,8 +85,8 @@ pub(super) const FILES: &[&str] = &[
     LONG,
 ];
 
-/// What he calls his empty folders.
-pub(super) const FOLDERS: &[&str] = &[
+/// What he calls his empty directories.
+pub(super) const DIRECTORIES: &[&str] = &[
     "empty",
     "own/empty",
     "own",

@@ -43,7 +43,7 @@ fn lost_its_beginning(at: &Path, whole: Option<&Record>) -> bool {
     if run.state() != RunState::Staged || whole != Some(&Record::Committing) {
         return false;
     }
-    let slots = at.join(run.folder.to_path()).join("slots");
+    let slots = at.join(run.directory.to_path()).join("slots");
     let slots = std::fs::read_dir(slots)
         .expect("a staged run has slots")
         .map(|slot| slot.expect("listed").path());

@@ -86,7 +86,7 @@ impl Reference {
     }
 
     /// The same, but for the paths of somebody who works there meanwhile: they are of no interest,
-    /// and the spelling of a folder that was not there before is his.
+    /// and the spelling of a directory that was not there before is his.
     pub(super) fn stands_but_for(
         &self,
         at: &Path,

@@ -61,8 +61,8 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, String> {
 
 impl Stock {
     fn build() -> Self {
-        let folder = TempDir::new().expect("a temporary folder");
-        let site = folder.path().join("site");
+        let directory = TempDir::new().expect("a temporary directory");
+        let site = directory.path().join("site");
         let text = site_of_all();
         let description = description(&text).expect("no errors");
         build_site(&description, &text, &site).expect("a site that can be built");
@@ -76,7 +76,7 @@ impl Stock {
             }
         };
         let payload = |rollup| {
-            let at = folder.path().join(format!("payload {rollup}"));
+            let at = directory.path().join(format!("payload {rollup}"));
             let manifest = manifest(&payload_of_all(rollup)).expect("no errors");
             build_payload(&manifest, &description, &at).expect("a payload that can be built");
             files_below(&at)
@@ -87,16 +87,16 @@ impl Stock {
         }
     }
 
-    /// Writes the payloads below a folder. Files that a manifest does not list are of no interest
-    /// to it, so all cases share them.
-    pub(super) fn payloads(&self, folder: &Path) -> Vec<Payload> {
+    /// Writes the payloads below a directory. Files that a manifest does not list are of no
+    /// interest to it, so all cases share them.
+    pub(super) fn payloads(&self, directory: &Path) -> Vec<Payload> {
         let write = |(at, files): (usize, &Vec<(PathBuf, Vec<u8>)>)| {
-            let folder = folder.join(at.to_string());
-            fs::create_dir(&folder).expect("a new folder");
+            let directory = directory.join(at.to_string());
+            fs::create_dir(&directory).expect("a new directory");
             files.iter().for_each(|(name, bytes)| {
-                fs::write(folder.join(name), bytes).expect("a plain name")
+                fs::write(directory.join(name), bytes).expect("a plain name")
             });
-            Payload::open(&folder).expect("it was just written")
+            Payload::open(&directory).expect("it was just written")
         };
         self.payloads.iter().enumerate().map(write).collect()
     }
@@ -140,9 +140,9 @@ fn payload_of_all(rollup: usize) -> String {
     )
 }
 
-/// Every file below a folder, by its path there.
-fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let entries = WalkDir::new(folder)
+/// Every file below a directory, by its path there.
+fn files_below(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = WalkDir::new(directory)
         .sort_by_file_name()
         .into_iter()
         .map(|entry| entry.expect("it can be listed"));
@@ -150,7 +150,7 @@ fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let read = |entry: walkdir::DirEntry| {
         let below = entry
             .path()
-            .strip_prefix(folder)
+            .strip_prefix(directory)
             .expect("it lies below")
             .to_owned();
         (below, fs::read(entry.path()).expect("it can be read"))

@@ -22,7 +22,7 @@ use crate::crash::tree::Tree;
 /// What stands at each path.
 type Standing = BTreeMap<PathBuf, Identity>;
 
-/// Which file or folder it is, and whose.
+/// Which file or directory it is, and whose.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity {
     inode: u64,
@@ -112,7 +112,7 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
     for (path, what) in predicted {
         let at = deployment.join(&path);
         match what {
-            What::Folder => prop_assert!(at.is_dir(), "{:?} is no folder", path),
+            What::Directory => prop_assert!(at.is_dir(), "{:?} is no directory", path),
             What::File { size, sha256 } => {
                 let bytes = std::fs::read(&at).expect("it can be read");
                 prop_assert_eq!(

@@ -18,15 +18,15 @@ const LONG_AGO: i64 = 1_210_000_000;
 
 /// A deployment on disk, gone when it is dropped.
 pub(super) struct World {
-    _folder: TempDir,
+    _directory: TempDir,
     deployment: PathBuf,
 }
 
 impl World {
     /// The deployment of a case, before anything is applied to it.
     pub(super) fn of(case: &Case) -> Self {
-        let folder = temporary();
-        let deployment = folder.path().join("deployment");
+        let directory = temporary();
+        let deployment = directory.path().join("deployment");
         set_up(&case.site, &deployment);
         case.site
             .touches
@@ -49,7 +49,7 @@ impl World {
                 .expect("times can be set");
         }
         Self {
-            _folder: folder,
+            _directory: directory,
             deployment,
         }
     }
@@ -59,29 +59,29 @@ impl World {
     }
 }
 
-/// A folder in memory where there is one: a barrier of a disk would only take time.
+/// A directory in memory where there is one: a barrier of a disk would only take time.
 pub(super) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() {
+    let directory = if memory.is_dir() {
         TempDir::new_in(memory)
     } else {
         TempDir::new()
     };
-    folder.expect("a temporary folder")
+    directory.expect("a temporary directory")
 }
 
 /// The tree as it is set up, before anybody touches it.
 fn set_up(site: &Site, deployment: &Path) {
     let put = |at: &str, bytes: &[u8]| {
         let at = deployment.join(at);
-        fs::create_dir_all(at.parent().expect("it lies below")).expect("folders can be made");
+        fs::create_dir_all(at.parent().expect("it lies below")).expect("directories can be made");
         fs::write(at, bytes).expect("a file can be written");
     };
     put("deployment.toml", site.to_toml().as_bytes());
     for server in &site.servers {
         for name in ["Services", "Files", "Programs"] {
             let at = deployment.join(format!("Servers/{}/{name}", server.name));
-            fs::create_dir_all(at).expect("folders can be made");
+            fs::create_dir_all(at).expect("directories can be made");
         }
     }
     for service in &site.services {
@@ -104,30 +104,30 @@ fn set_up(site: &Site, deployment: &Path) {
             &format!("{}/{}", site.share, stocked.installer),
             &built.package,
         );
-        for folder in site.folders(item.group, stocked.name, item.role) {
+        for directory in site.directories(item.group, stocked.name, item.role) {
             match item.found {
                 Found::Absent => {}
-                Found::Removed => put(&format!("{folder}/state.toml"), removed.as_bytes()),
+                Found::Removed => put(&format!("{directory}/state.toml"), removed.as_bytes()),
                 Found::As(state) => {
                     let record = built
                         .record
                         .replace("state = \"verified\"", &format!("state = \"{state}\""));
-                    put(&format!("{folder}/state.toml"), record.as_bytes());
+                    put(&format!("{directory}/state.toml"), record.as_bytes());
                     for (below, bytes) in &built.files {
-                        put(&format!("{folder}/files/{}", below.display()), bytes);
+                        put(&format!("{directory}/files/{}", below.display()), bytes);
                     }
                 }
             }
         }
     }
     for procedure in &site.procedures {
-        for folder in site.folders(procedure.group, procedure.name, procedure.role) {
+        for directory in site.directories(procedure.group, procedure.name, procedure.role) {
             let text = match procedure.found {
                 Found::Absent => continue,
                 Found::Removed => removed.to_owned(),
                 Found::As(state) => format!("schema = 1\nstate = \"{state}\"\n"),
             };
-            put(&format!("{folder}/state.toml"), text.as_bytes());
+            put(&format!("{directory}/state.toml"), text.as_bytes());
         }
     }
 }
@@ -140,7 +140,7 @@ fn apply(touch: &Touch, deployment: &Path) {
             let Some(at) = vacant(deployment, below) else {
                 return;
             };
-            fs::write(&at, format!("his own {below}")).expect("its folder is there");
+            fs::write(&at, format!("his own {below}")).expect("its directory is there");
             set(&at, *look);
         }
         Touch::Twin { of, at } => {
@@ -150,9 +150,9 @@ fn apply(touch: &Touch, deployment: &Path) {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
-            fs::hard_link(of, at).expect("both folders are there");
+            fs::hard_link(of, at).expect("both directories are there");
         }
-        Touch::Folder { at, look } => {
+        Touch::Directory { at, look } => {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
@@ -163,7 +163,7 @@ fn apply(touch: &Touch, deployment: &Path) {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
-            symlink("nowhere", at).expect("its folder is there");
+            symlink("nowhere", at).expect("its directory is there");
         }
         Touch::Change { at, look } => {
             let Some(at) = there(at) else { return };
@@ -212,7 +212,7 @@ pub(super) fn actual(deployment: &Path, at: &str) -> Option<PathBuf> {
     (path != deployment).then_some(path)
 }
 
-/// A place where nothing stands, in a folder that is there.
+/// A place where nothing stands, in a directory that is there.
 pub(super) fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
     let at = actual(deployment, at).filter(|at| at.symlink_metadata().is_err())?;
     fs::create_dir_all(at.parent().expect("it lies below")).ok()?;
@@ -220,12 +220,12 @@ pub(super) fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
 }
 
 fn set(at: &Path, look: Look) {
-    let is_folder = at.is_dir();
+    let is_directory = at.is_dir();
     if rustix::process::geteuid().is_root() {
         chown(at, Some(look.owner), Some(look.owner)).expect("root may");
     }
-    // Whoever runs the test must be able to work in a folder.
-    let mode = if is_folder {
+    // Whoever runs the test must be able to work in a directory.
+    let mode = if is_directory {
         look.mode | 0o700
     } else {
         look.mode | 0o400
