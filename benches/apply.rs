@@ -8,9 +8,9 @@
 //! `target`.
 //!
 //! Then the time during which services are down, from the first rename to the last, as
-//! `rollup report` tells it: what the swaps and what the barriers took of it, beside as many bare
+//! `rollup report` tells it: what the swaps and what the syncs took of it, beside as many bare
 //! renames. Once more while somebody else writes to the same file system as fast as it takes it: a
-//! barrier brings his bytes to disk too.
+//! sync brings his bytes to disk too.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -148,10 +148,10 @@ fn compare(name: &str, directory: &Path) {
             ))
         };
         println!(
-            "{name:<16} {what:<28} {:>9.1} ms: swaps {:.1}, barriers {:.1}, all else {:.1}",
+            "{name:<16} {what:<28} {:>9.1} ms: swaps {:.1}, syncs {:.1}, all else {:.1}",
             part(|window| window.whole()),
             part(|window| window.swaps),
-            part(|window| window.barriers),
+            part(|window| window.syncs),
             part(|window| window.others)
         );
     }
@@ -175,7 +175,7 @@ fn ms(time: Duration) -> f64 {
 #[derive(Clone, Copy)]
 struct Window {
     swaps: Duration,
-    barriers: Duration,
+    syncs: Duration,
     others: Duration,
 }
 
@@ -194,13 +194,13 @@ impl Window {
         };
         Self {
             swaps: part("renaming_us"),
-            barriers: part("barriers_us"),
+            syncs: part("syncs_us"),
             others: part("else_us"),
         }
     }
 
     fn whole(&self) -> Duration {
-        self.swaps + self.barriers + self.others
+        self.swaps + self.syncs + self.others
     }
 }
 

@@ -252,7 +252,7 @@ impl Listener for Progress {
                 self.line(&text);
             }
             Event::Closed { .. } => self.finish_bar(),
-            Event::Barrier { .. } | Event::Asked { .. } | Event::Compared(_) => {}
+            Event::Sync { .. } | Event::Asked { .. } | Event::Compared(_) => {}
         }
     }
 

@@ -496,7 +496,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
             }
             let now = match error.is_lost_write() {
                 true => {
-                    "the disk reports write errors: what was written since the last barrier may be lost"
+                    "the disk reports write errors: what was written since the last sync may be lost"
                 }
                 false => "the deployment is between states; nothing else was touched",
             };

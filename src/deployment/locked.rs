@@ -28,7 +28,7 @@ pub struct LockedDeployment {
     tree: Tree,
     /// Handle for `syncfs`, opened before the first write: a sync reports the write errors since
     /// then.
-    barrier: File,
+    sync: File,
     lock: File,
     watched: Watched,
 }
@@ -46,10 +46,10 @@ impl LockedDeployment {
                     std::thread::sleep(Duration::from_millis(50));
                 }
                 Err(error) => return Err(error),
-                Ok((lock, barrier)) => {
+                Ok((lock, sync)) => {
                     let locked = Self {
                         tree,
-                        barrier,
+                        sync,
                         lock,
                         watched: Watched::default(),
                     };
@@ -136,7 +136,7 @@ impl LockedDeployment {
             .try_lock()
             .map_err(|e| DiskError::new("lock", self.tree.shown(Some(&raw)), io::Error::from(e)))?;
         // Synced before it has its name: a half-made `.rollup` would block every later command.
-        self.barrier()?;
+        self.sync()?;
         self.rename(&raw, &path(".rollup"))?;
         self.lock = lock.file;
         Ok(())
@@ -372,7 +372,7 @@ impl LockedDeployment {
                 .expect("the name of a path");
         }
         self.rename(at, &trash)?;
-        self.barrier()?;
+        self.sync()?;
         Ok(trash)
     }
 
@@ -382,7 +382,7 @@ impl LockedDeployment {
         let trash = path(".rollup/trash");
         let left = self.tree.names(&trash)?;
         if !left.is_empty() {
-            self.barrier()?;
+            self.sync()?;
         }
         let mut failed = None;
         for (name, kind) in left {
@@ -398,10 +398,10 @@ impl LockedDeployment {
 
     /// Syncs everything written so far to disk. Never tried again when it fails: the system reports
     /// a lost write only once.
-    pub fn barrier(&self) -> Result<(), DiskError> {
+    pub fn sync(&self) -> Result<(), DiskError> {
         let fail = |e: io::Error| DiskError::new(BRING_TO_DISK, self.tree.shown(None), e);
-        self.watched.before(Change::Barrier).map_err(fail)?;
-        rustix::fs::syncfs(&self.barrier).map_err(|e| fail(e.into()))
+        self.watched.before(Change::Sync).map_err(fail)?;
+        rustix::fs::syncfs(&self.sync).map_err(|e| fail(e.into()))
     }
 }
 

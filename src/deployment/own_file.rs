@@ -97,7 +97,7 @@ impl OwnFile {
     /// Brings the file to disk.
     pub fn sync(&self) -> Result<(), DiskError> {
         self.watched
-            .announce(Change::Sync(&self.at), BRING_TO_DISK, &self.shown)?;
+            .announce(Change::SyncFile(&self.at), BRING_TO_DISK, &self.shown)?;
         self.file
             .sync_data()
             .map_err(|error| DiskError::new(BRING_TO_DISK, self.shown.as_str(), error))

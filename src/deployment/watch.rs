@@ -33,9 +33,9 @@ pub enum Change<'a> {
     /// Removal of a name of a file, or of an empty directory.
     Remove(&'a RelPath),
     /// Sync of everything written so far.
-    Barrier,
+    Sync,
     /// Sync of one file.
-    Sync(&'a RelPath),
+    SyncFile(&'a RelPath),
 }
 
 /// Watch, if one is attached.

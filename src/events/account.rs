@@ -135,7 +135,7 @@ pub struct Spent {
     /// Renames, with the checks around each.
     pub renaming_us: u64,
     /// Syncs of what was moved to disk.
-    pub barriers_us: u64,
+    pub syncs_us: u64,
     /// Waiting for people.
     pub waiting_us: u64,
     /// Time between two commands, when none was running.
@@ -162,7 +162,7 @@ pub struct StepTaken {
     /// Duration of its renames, in microseconds.
     pub renaming_us: u64,
     /// Syncs of the step; several if it was interrupted.
-    pub barriers: Vec<Span>,
+    pub syncs: Vec<Span>,
     /// Work done on each server.
     pub servers: Vec<ServerTaken>,
 }

@@ -27,7 +27,7 @@
 //! | `committing` | the first rename is next |
 //! | `step` | a step begins; `null` is the record of the applied rollups |
 //! | `swap` | an object was swapped in or rolled back, with the operations that this does |
-//! | `barrier` | what a step moved is synced to disk |
+//! | `sync` | what a step moved is synced to disk |
 //! | `asked`, `answered` | a manual step waits for a person; the answer |
 //! | `turned` | the run changes its direction |
 //! | `restart-due` | the old file of a service was restored; the service itself did not notice |
@@ -120,7 +120,7 @@ pub enum Happened {
     /// An object was swapped in, or the old one back.
     Swap(Swapped),
     /// What a step moved is on disk.
-    Barrier {
+    Sync {
         /// The step's id; `null` is the level.
         step: Option<String>,
         /// Going back.

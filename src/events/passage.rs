@@ -135,14 +135,14 @@ impl<'a> Way<'a> {
                 self.step(step.as_ref(), *back, us);
             }
             Happened::Swap(swapped) => self.swap(swapped, us, session),
-            Happened::Barrier {
+            Happened::Sync {
                 step,
                 back,
                 took_us,
             } => {
-                let barrier = self.took(*took_us, us);
+                let sync = self.took(*took_us, us);
                 let step = self.step(step.as_ref(), *back, us);
-                step.barriers.push(barrier);
+                step.syncs.push(sync);
                 step.span.to_us = us;
             }
             Happened::Asked { step, back } => self.asked(step, *back, us, session),
@@ -272,7 +272,7 @@ impl<'a> Way<'a> {
                 operations: 0,
                 swaps: 0,
                 renaming_us: 0,
-                barriers: Vec::new(),
+                syncs: Vec::new(),
                 servers: Vec::new(),
             });
             steps.len() - 1
@@ -466,15 +466,15 @@ fn spent(passage: &Passage, window: &Span, all: &Timeline<'_>) -> Spent {
         gap.within(window).saturating_sub(asked)
     });
     let between_us: u64 = idle.sum();
-    let barriers_us = sum(&mut passage
+    let syncs_us = sum(&mut passage
         .steps
         .iter()
-        .flat_map(|step| step.barriers.iter().copied()));
+        .flat_map(|step| step.syncs.iter().copied()));
     let renaming_us = sum(&mut passage.moves.iter().map(|step| step.span));
-    let known = waiting_us + between_us + barriers_us + renaming_us;
+    let known = waiting_us + between_us + syncs_us + renaming_us;
     Spent {
         renaming_us,
-        barriers_us,
+        syncs_us,
         waiting_us,
         between_us,
         else_us: window.us().saturating_sub(known),
@@ -507,10 +507,10 @@ mod tests {
         line(elapsed_us, Happened::Swap(swapped))
     }
 
-    fn barrier(elapsed_us: u64, took_us: u64) -> Line {
+    fn sync(elapsed_us: u64, took_us: u64) -> Line {
         line(
             elapsed_us,
-            Happened::Barrier {
+            Happened::Sync {
                 step: Some("one".to_owned()),
                 back: false,
                 took_us,
@@ -538,9 +538,9 @@ mod tests {
             line(100, Happened::Staged { bytes: 5 }),
             line(110, Happened::Committing),
             swap(130, 10),
-            barrier(160, 25),
+            sync(160, 25),
             swap(200, 20),
-            barrier(400, 200),
+            sync(400, 200),
         ];
         let passage = only(&lines);
         assert_eq!(
@@ -554,7 +554,7 @@ mod tests {
         assert_eq!(passage.staged.map(|staged| staged.us()), Some(100));
         let spent = Spent {
             renaming_us: 30,
-            barriers_us: 25,
+            syncs_us: 25,
             waiting_us: 0,
             between_us: 0,
             else_us: 25,

@@ -123,8 +123,7 @@ fn sort(line: &[u8]) -> Sorted {
         },
         (
             Err(_),
-            "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap"
-            | "barrier",
+            "began" | "opened" | "staged" | "backed-up" | "committing" | "step" | "swap" | "sync",
         ) => Sorted::Damaged,
         (
             Err(_),

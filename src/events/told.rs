@@ -43,7 +43,7 @@ impl Happened {
                     .map(|operation| Operation::of(operation))
                     .collect(),
             }),
-            Event::Barrier { step, back, took } => Self::Barrier {
+            Event::Sync { step, back, took } => Self::Sync {
                 step: step.map(id),
                 back: *back,
                 took_us: micros(*took),

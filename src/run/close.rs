@@ -35,7 +35,7 @@ pub fn close_as_it_stands(
     listener: &mut dyn Listener,
 ) -> Result<Digest, RunError> {
     // The changes of the dead process go to disk before the run counts as closed.
-    disk.barrier()?;
+    disk.sync()?;
     let known = plan
         .prediction
         .as_ref()
@@ -138,7 +138,7 @@ pub fn set_aside(
         reason,
         because: run.why.to_string(),
     };
-    disk.barrier()?;
+    disk.sync()?;
     disk.rename(directory, &to)?;
     let text = toml::to_string(&said).expect("four texts are TOML");
     disk.write(
@@ -146,6 +146,6 @@ pub fn set_aside(
         text.as_bytes(),
         None,
     )?;
-    disk.barrier()?;
+    disk.sync()?;
     Ok(to)
 }

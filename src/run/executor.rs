@@ -206,7 +206,7 @@ pub fn resume(
         _ => {}
     }
     // The changes of the dead process go to disk before anything follows them.
-    disk.barrier()?;
+    disk.sync()?;
     listener.tell(&Event::Committing);
     Ok(go_forward(&mut Walk {
         disk,
@@ -243,7 +243,7 @@ pub fn undo(
     if run.state() == RunState::Unfinished(Direction::Forward) {
         turn(disk, &mut journal, Direction::Back, "undo")?;
     }
-    disk.barrier()?;
+    disk.sync()?;
     let witness = check::Witness::new();
     let mut walk = Walk {
         disk,
@@ -324,7 +324,7 @@ fn go_forward(walk: &mut Walk<'_>) -> Ended {
 
 /// Leaves the run where it is after a failure, with everything so far on disk.
 fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
-    match walk.disk.barrier() {
+    match walk.disk.sync() {
         Ok(()) => Ended::Stopped(error),
         Err(lost) => Ended::Stuck {
             because: Some(error),
@@ -415,7 +415,7 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
         }
     }
     if any == Moved::Something {
-        walk.disk.barrier()?;
+        walk.disk.sync()?;
     }
     Ok(())
 }

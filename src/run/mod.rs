@@ -139,7 +139,7 @@ pub enum Event<'a> {
         took: Duration,
     },
     /// Sync after a step: everything that the step moved is on disk.
-    Barrier {
+    Sync {
         /// Step, or `None` for the record of applied rollups.
         step: Option<&'a PlannedStep>,
         /// True if the run goes backward.

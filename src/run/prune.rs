@@ -161,7 +161,7 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     runs.sort_by_key(|run| run.number);
     // Sync their closing records first: a power cut may reopen a run whose process died while it
     // wrote its last record.
-    disk.barrier()?;
+    disk.sync()?;
     // Check all of them first: a mount in one is found before anything is removed.
     for run in &runs {
         refuse_mounts(disk.tree(), &slots(run))?;

@@ -140,7 +140,7 @@ impl<'a> Stager<'a> {
         self.copy_sources(listener)?;
         self.unpack_members(listener)?;
         self.drop_sources()?;
-        self.disk.barrier()?;
+        self.disk.sync()?;
         self.read_back()?;
         self.record(journal, listener)
     }

@@ -631,7 +631,7 @@ impl<'a> Slot<'a> {
             made = Moved::Something;
         }
         match made {
-            Moved::Something => Ok(self.disk.barrier()?),
+            Moved::Something => Ok(self.disk.sync()?),
             Moved::Nothing => Ok(()),
         }
     }

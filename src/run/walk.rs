@@ -48,7 +48,7 @@ impl Walk<'_> {
                 }
             }
             if moved == Moved::Something {
-                self.barrier(step, false)?;
+                self.sync(step, false)?;
             }
             if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
                 self.pass(step, gate)?;
@@ -84,7 +84,7 @@ impl Walk<'_> {
                 }
             }
             if moved == Moved::Something {
-                self.barrier(step, true)?;
+                self.sync(step, true)?;
             }
         }
         Ok(())
@@ -92,15 +92,15 @@ impl Walk<'_> {
 
     /// Leaves the run where it is, with everything so far on disk.
     fn pause(&self, why: RunError) -> Result<(), RunError> {
-        self.disk.barrier()?;
+        self.disk.sync()?;
         Err(why)
     }
 
     /// Syncs what a step moved to disk. Most of a commit's time is spent here.
-    fn barrier(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
+    fn sync(&mut self, step: Option<&PlannedStep>, back: bool) -> Result<(), RunError> {
         let since = Instant::now();
-        self.disk.barrier()?;
-        self.listener.tell(&Event::Barrier {
+        self.disk.sync()?;
+        self.listener.tell(&Event::Sync {
             step,
             back,
             took: since.elapsed(),

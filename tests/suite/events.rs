@@ -167,7 +167,7 @@ fn an_apply_tells_itself_whole() {
         .sum();
     assert_eq!(operations, planned);
     // One for every step and one for the level.
-    assert_eq!(of("barrier").len(), steps.len() + 1);
+    assert_eq!(of("sync").len(), steps.len() + 1);
     let compared = of("compared")[0];
     assert_eq!(compared["expected"], plan["prediction"]["digest"]);
     assert_eq!(compared["expected"], compared["measured"]);
@@ -193,10 +193,10 @@ fn every_end_of_a_command_is_the_last_line() {
             "committing",
             "step",
             "swap",
-            "barrier",
+            "sync",
             "step",
             "swap",
-            "barrier",
+            "sync",
             "step",
             "asked",
             "ended"

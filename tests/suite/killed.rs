@@ -35,7 +35,7 @@ const PLACES: [&str; 5] = [
     "undo of the finished run",
 ];
 
-/// A directory in memory where there is one: death is tried here, and a barrier would only take its
+/// A directory in memory where there is one: death is tried here, and a sync would only take its
 /// time.
 fn lab() -> TempDir {
     let memory = Path::new("/dev/shm");

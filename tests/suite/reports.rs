@@ -58,13 +58,13 @@ fn adds_up(account: &Account) {
         };
         let Spent {
             renaming_us,
-            barriers_us,
+            syncs_us,
             waiting_us,
             between_us,
             else_us,
         } = passage.spent;
         assert_eq!(
-            renaming_us + barriers_us + waiting_us + between_us + else_us,
+            renaming_us + syncs_us + waiting_us + between_us + else_us,
             window.us()
         );
         assert!(window.from_us >= passage.span.from_us && window.to_us <= passage.span.to_us);
@@ -81,9 +81,9 @@ fn adds_up(account: &Account) {
             let by_server: u64 = step.servers.iter().map(|server| server.operations).sum();
             assert_eq!(by_server, step.operations);
             assert!(
-                step.barriers
+                step.syncs
                     .iter()
-                    .all(|barrier| barrier.within(&step.span) == barrier.us())
+                    .all(|sync| sync.within(&step.span) == sync.us())
             );
         }
         let of_steps: u64 = passage.steps.iter().map(|step| step.renaming_us).sum();

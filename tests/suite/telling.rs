@@ -178,7 +178,7 @@ fn the_events_of_a_run_are_kept_with_their_times() {
         (1, 1, 1, 1, 1)
     );
     // Three operations and the level.
-    assert_eq!((of("swap"), of("barrier")), (4, 4));
+    assert_eq!((of("swap"), of("sync")), (4, 4));
     assert!(
         events
             .iter()

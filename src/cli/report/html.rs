@@ -460,12 +460,12 @@ fn hatched(passage: &Passage, axis: &Axis) -> Vec<Hatched> {
         x: axis.place(span.from_us),
         end: axis.place(span.to_us),
     };
-    let barriers = passage
+    let syncs = passage
         .steps
         .iter()
-        .flat_map(|step| &step.barriers)
-        .map(|span| line("barrier", span));
-    barriers
+        .flat_map(|step| &step.syncs)
+        .map(|span| line("sync", span));
+    syncs
         .chain(axis.idle.iter().map(|span| line("waiting", span)))
         .collect()
 }

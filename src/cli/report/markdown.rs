@@ -119,8 +119,7 @@ impl Ticket {
                 "{level} Steps, in time from the beginning of the commit"
             ));
             let rows = chapter.steps.iter().map(|step| {
-                let times =
-                    [&step.from, &step.took, &step.renaming, &step.barrier].map(Clone::clone);
+                let times = [&step.from, &step.took, &step.renaming, &step.sync].map(Clone::clone);
                 let name = [plain(&step.name), plain(&step.title)];
                 name.into_iter()
                     .chain([number(step.operations)])
@@ -128,9 +127,7 @@ impl Ticket {
                     .collect()
             });
             self.page.table(
-                &[
-                    "step", "title", "done", "from", "took", "renames", "barrier",
-                ],
+                &["step", "title", "done", "from", "took", "renames", "sync"],
                 rows,
             );
         }

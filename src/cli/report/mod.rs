@@ -185,7 +185,7 @@ struct Taken {
     took: String,
     operations: u64,
     renaming: String,
-    barrier: String,
+    sync: String,
 }
 
 /// Work that was done on a server.
@@ -630,7 +630,7 @@ fn figures(passage: &Passage) -> Vec<Figure> {
         let spent = &passage.spent;
         let parts = [
             ("renames", spent.renaming_us),
-            ("barriers", spent.barriers_us),
+            ("syncs", spent.syncs_us),
             ("waiting for people", spent.waiting_us),
             ("between commands", spent.between_us),
             ("all else", spent.else_us),
@@ -702,7 +702,7 @@ fn taken(step: &StepTaken, base: u64) -> Taken {
         (None, false) => "the level".to_owned(),
         (None, true) => "back: the level".to_owned(),
     };
-    let barrier: u64 = step.barriers.iter().map(Span::us).sum();
+    let sync: u64 = step.syncs.iter().map(Span::us).sum();
     Taken {
         name,
         title: step.title.as_deref().map(shown).unwrap_or_default(),
@@ -714,10 +714,10 @@ fn taken(step: &StepTaken, base: u64) -> Taken {
         } else {
             took(step.renaming_us)
         },
-        barrier: if step.barriers.is_empty() {
+        sync: if step.syncs.is_empty() {
             String::new()
         } else {
-            took(barrier)
+            took(sync)
         },
     }
 }

@@ -177,7 +177,7 @@ impl Page {
         self.heading("steps, in time from the beginning of the commit");
         self.lines.push(format!(
             "  {:>11} {:>11} {:>11} {:>6}  step",
-            "from", "took", "barrier", "done"
+            "from", "took", "sync", "done"
         ));
         let indent = " ".repeat(STEPS);
         for step in &chapter.steps {
@@ -194,7 +194,7 @@ impl Page {
             let done = number(step.operations);
             self.lines.push(format!(
                 "  {:>11} {:>11} {:>11} {done:>6}  {name}",
-                step.from, step.took, step.barrier
+                step.from, step.took, step.sync
             ));
         }
     }

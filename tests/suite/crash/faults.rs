@@ -59,7 +59,7 @@ struct Rot {
 impl Watch for Rot {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         match change {
-            Change::Barrier if self.staged.exists() => fs::write(&self.staged, "rot"),
+            Change::Sync if self.staged.exists() => fs::write(&self.staged, "rot"),
             Change::Rename(_, to) if to.as_str().starts_with(".rollup/trash/") => {
                 Err(io::Error::other("it stays"))
             }
@@ -97,7 +97,7 @@ impl Watch for LostSync {
             self.after.fetch_add(1, Ordering::SeqCst);
             return Ok(());
         }
-        let is_sync = matches!(change, Change::Barrier | Change::Sync(_));
+        let is_sync = matches!(change, Change::Sync | Change::SyncFile(_));
         match is_sync && self.syncs.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
             true => Err(io::Error::from_raw_os_error(5)),
             false => Ok(()),
@@ -431,7 +431,7 @@ impl Watch for SyncedBefore {
             self.renames.fetch_add(1, Ordering::SeqCst);
         }
         self.is_synced
-            .store(change == Change::Barrier, Ordering::SeqCst);
+            .store(change == Change::Sync, Ordering::SeqCst);
         Ok(())
     }
 }

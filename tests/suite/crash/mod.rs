@@ -465,7 +465,7 @@ fn a_failure_of_any_change_loses_nothing() {
                 assert!(error.is_lost_write(), "{told}: {error}");
                 after.assert_same(&Tree::of(copy.path()), &told);
             }
-            // After a barrier that failed nothing more is done; nothing is lost either.
+            // After a sync that failed nothing more is done; nothing is lost either.
             Ok(Ended::Stuck { error, .. }) => {
                 assert!(error.is_lost_write(), "{told}: {error}");
                 assert!(
@@ -761,7 +761,7 @@ fn a_failing_run_may_be_left_where_it_is_and_goes_on_either_way() {
             };
             let ended = apply_before(&site, copy.path(), Some(Arc::new(watch)), &mut Stoic);
             if !matches!(ended, Ok(Ended::Stopped(RunError::Disk(_)))) {
-                // It failed before the commit, or in a barrier, as without `stop`.
+                // It failed before the commit, or in a sync, as without `stop`.
                 assert!(
                     !matches!(ended, Ok(Ended::Undone { .. })),
                     "failure of change {at}: {ended:?}"

@@ -71,10 +71,10 @@ impl Watch for Announced {
             Change::Write(at) if at.name() == "journal" => {
                 self.is_journal_synced.store(false, Ordering::SeqCst)
             }
-            Change::Sync(at) if at.name() == "journal" => {
+            Change::SyncFile(at) if at.name() == "journal" => {
                 self.is_journal_synced.store(true, Ordering::SeqCst)
             }
-            Change::Barrier => self.is_journal_synced.store(true, Ordering::SeqCst),
+            Change::Sync => self.is_journal_synced.store(true, Ordering::SeqCst),
             Change::Rename(from, to) if is_live(from) || is_live(to) => {
                 return self.before_rename();
             }

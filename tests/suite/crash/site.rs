@@ -263,7 +263,7 @@ impl Copy {
     }
 }
 
-/// A directory in memory where there is one: these tests are about names and order, and a barrier
+/// A directory in memory where there is one: these tests are about names and order, and a sync
 /// of a disk would only take their time.
 pub(crate) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");

@@ -1,6 +1,6 @@
 //! What a disk may hold after the power was cut.
 //!
-//! What was done since the last barrier may be missing in any combination, except that changes of
+//! What was done since the last sync may be missing in any combination, except that changes of
 //! one name, or of one object, keep their order. A rename is whole, or a file stands under both
 //! names. The last write of a file may be torn. What was synced of a file is there, if the file is.
 
@@ -33,7 +33,7 @@ impl Random {
 /// The power is cut when this many changes are complete.
 pub(super) struct Cut<'a> {
     events: &'a [Event],
-    /// How many of them the last barrier brought to disk, and the disk then.
+    /// How many of them the last sync brought to disk, and the disk then.
     since: usize,
     base: Disk,
     followed: &'a [BTreeSet<usize>],
@@ -55,19 +55,24 @@ pub(super) struct Survivor {
 impl<'a> Cut<'a> {
     pub(super) fn new(trace: &'a Trace, at: usize) -> Self {
         let events = &trace.events[..at];
-        let barrier = events
+        let sync = events
             .iter()
-            .rposition(|event| matches!(event.effect, Effect::Barrier));
+            .rposition(|event| matches!(event.effect, Effect::Sync));
         let changes = |effect: &Effect| {
-            !matches!(effect, Effect::Barrier | Effect::Sync { .. } | Effect::Told)
+            !matches!(
+                effect,
+                Effect::Sync | Effect::SyncFile { .. } | Effect::Told
+            )
         };
-        let is_synced = |at: usize| match events[at].effect {
+        let is_synced = |at: usize| {
+            match events[at].effect {
             Effect::Write { object, .. } => events[at..].iter().any(
-                |event| matches!(event.effect, Effect::Sync { object: other } if other == object),
+                |event| matches!(event.effect, Effect::SyncFile { object: other } if other == object),
             ),
             _ => false,
+        }
         };
-        let since = barrier.map_or(0, |barrier| barrier + 1);
+        let since = sync.map_or(0, |sync| sync + 1);
         let pending = (since..at)
             .filter(|&at| changes(&events[at].effect) && !is_synced(at))
             .collect();

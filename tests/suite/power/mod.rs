@@ -63,21 +63,21 @@ fn closed(trial: &Trial, dies_at: usize) -> Story {
 }
 
 /// The numbers of an apply's changes from the first sync of its journal on, which says that it is
-/// staged; of all of them, and of the barriers.
+/// staged; of all of them, and of the syncs.
 fn commit(trial: &Trial) -> (Vec<usize>, Vec<usize>) {
     let apply = story(trial, &[(Doing::Apply, Fate::Lives)]);
     let events = &apply.trace.events;
     let staged = events
         .iter()
-        .position(|event| matches!(event.effect, Effect::Sync { .. }))
+        .position(|event| matches!(event.effect, Effect::SyncFile { .. }))
         .expect("it is staged");
     let is_change = |at: &usize| events[*at].effect != Effect::Told;
-    let is_barrier = |at: &usize| events[*at].effect == Effect::Barrier;
+    let is_sync = |at: &usize| events[*at].effect == Effect::Sync;
     let changes = (staged..events.len()).filter(is_change);
-    let barriers = changes.clone().filter(is_barrier);
+    let syncs = changes.clone().filter(is_sync);
     (
         changes.clone().map(|at| apply.number_of(at)).collect(),
-        barriers.map(|at| apply.number_of(at)).collect(),
+        syncs.map(|at| apply.number_of(at)).collect(),
     )
 }
 
@@ -231,9 +231,9 @@ fn a_run_that_stops_has_everything_on_disk() {
 #[test]
 fn a_run_that_is_taken_on_where_it_died_survives_a_power_cut() {
     let mut trial = Trial::new(SAMPLE, 3);
-    let (changes, barriers) = commit(&trial);
+    let (changes, syncs) = commit(&trial);
     // Also one that is staged and not begun.
-    for &dies_at in [changes[1]].iter().chain(&barriers) {
+    for &dies_at in [changes[1]].iter().chain(&syncs) {
         for way in [Way::Forward, Way::Back] {
             let story = taken_on(&trial, dies_at, way);
             trial.cut(&story, 5);
@@ -251,11 +251,9 @@ fn an_undo_that_is_taken_on_where_it_died_survives_a_power_cut() {
     let dies_at = changes[changes.len() - 2];
     let undo = taken_on(&trial, dies_at, Way::Back);
     let events = undo.trace.events.iter().enumerate().skip(undo.last);
-    let barriers = events.filter(|(_, event)| event.effect == Effect::Barrier);
+    let syncs = events.filter(|(_, event)| event.effect == Effect::Sync);
     let before = undo.number_of(undo.last - 1);
-    let numbers: Vec<usize> = barriers
-        .map(|(at, _)| undo.number_of(at) - before)
-        .collect();
+    let numbers: Vec<usize> = syncs.map(|(at, _)| undo.number_of(at) - before).collect();
     for &number in &numbers {
         let died = [
             (Doing::Apply, Fate::DiesAt(dies_at)),

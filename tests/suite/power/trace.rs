@@ -38,8 +38,8 @@ pub(super) enum Effect {
         at: Name,
         object: Id,
     },
-    Barrier,
-    Sync {
+    Sync,
+    SyncFile {
         object: Id,
     },
     /// Nothing on disk: a person is told something, or asked.
@@ -87,8 +87,8 @@ enum Begun {
     SetAttributes(RelPath),
     Rename(RelPath, RelPath),
     Remove(RelPath),
-    Barrier,
-    Sync(RelPath),
+    Sync,
+    SyncFile(RelPath),
 }
 
 impl Recorder {
@@ -223,8 +223,8 @@ impl Watch for Process {
             Change::SetAttributes(at) => Begun::SetAttributes(at.clone()),
             Change::Rename(from, to) => Begun::Rename(from.clone(), to.clone()),
             Change::Remove(at) => Begun::Remove(at.clone()),
-            Change::Barrier => Begun::Barrier,
-            Change::Sync(at) => Begun::Sync(at.clone()),
+            Change::Sync => Begun::Sync,
+            Change::SyncFile(at) => Begun::SyncFile(at.clone()),
         });
         Ok(())
     }
@@ -286,8 +286,8 @@ impl Noted {
                     at,
                 }
             }
-            Begun::Barrier => Effect::Barrier,
-            Begun::Sync(at) => Effect::Sync {
+            Begun::Sync => Effect::Sync,
+            Begun::SyncFile(at) => Effect::SyncFile {
                 object: object(&self.now, at),
             },
         };
@@ -354,7 +354,7 @@ impl Effect {
             Effect::Remove { at, .. } => {
                 disk.names.remove(at);
             }
-            Effect::Barrier | Effect::Sync { .. } | Effect::Told => {}
+            Effect::Sync | Effect::SyncFile { .. } | Effect::Told => {}
         }
     }
 
@@ -373,7 +373,7 @@ impl Effect {
                     Touched::Place(*object),
                 ]
             }
-            Effect::Barrier | Effect::Sync { .. } | Effect::Told => Vec::new(),
+            Effect::Sync | Effect::SyncFile { .. } | Effect::Told => Vec::new(),
         }
     }
 }

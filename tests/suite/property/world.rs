@@ -59,7 +59,7 @@ impl World {
     }
 }
 
-/// A directory in memory where there is one: a barrier of a disk would only take time.
+/// A directory in memory where there is one: a sync of a disk would only take time.
 pub(super) fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let directory = if memory.is_dir() {
