@@ -422,7 +422,7 @@ this is a warning.";
 one pinned for another row. Size and date of two files can be equal, so that nothing else shows
 it. Give each file its own name back.";
     NotAFile = "RU0707", Error, "a name of the file table is no file in the payload",
-"A directory, a symbolic link, a device or another thing stands where the file should be. Nothing of a
+"A directory, a symbolic link, a device or another thing is where the file should be. Nothing of a
 payload is ever followed to somewhere else. Put the file itself there.";
     PayloadClash = "RU0708", Error, "two files of the payload differ only in case",
 "Names are compared without regard to case, so nobody can tell which of them the row means. Remove
