@@ -37,7 +37,7 @@ pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
         .transpose()?;
     let imported = imported(&args.article)?;
     if let Some(output) = &output {
-        output.write(&imported.draft)?;
+        output.write(&format!("{}\n", imported.draft.trim_end()))?;
     } else if !args.report {
         out::line(imported.draft.trim_end());
     }

@@ -96,13 +96,12 @@ impl OutputFile {
         matches!((&self.place, &other.place), (Place::File(one), Place::File(other)) if one == other)
     }
 
-    /// Writes a text and its last newline.
+    /// Writes a text as it is.
     ///
     /// # Errors
     ///
     /// What the system refuses: 74. A regular file is as it was then.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        let text = format!("{}\n", text.trim_end());
         match &self.place {
             // Appended, so that a log keeps what it has.
             Place::Stream => File::options()
@@ -129,7 +128,8 @@ pub(super) fn document(text: &str, output: Option<&OutputFile>) -> Result<(), Fa
         out::line(text.trim_end());
         return Ok(());
     };
-    output.write(&anstream::adapter::strip_str(text).to_string())?;
+    let text = anstream::adapter::strip_str(text).to_string();
+    output.write(&format!("{}\n", text.trim_end()))?;
     out::say(format_args!("written to {}", typed(&output.typed)));
     Ok(())
 }

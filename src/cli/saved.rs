@@ -141,7 +141,7 @@ pub(super) fn save(
             format_args!("the plan cannot be written: {error}"),
         )
     })?;
-    output.write(&text)?;
+    output.write(&format!("{}\n", text.trim_end()))?;
     out::say(format_args!("plan {digest} is saved in {}", typed(path)));
     Ok(())
 }

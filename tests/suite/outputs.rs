@@ -242,6 +242,18 @@ fn pinning_keeps_the_link_and_the_mode_of_a_manifest() {
 }
 
 #[test]
+fn pinning_keeps_the_line_ends_of_a_manifest() {
+    let world = World::with_deployment().without_pins();
+    let text = world.read("../kb952076.toml").replace('\n', "\r\n");
+    fs::write(world.at("kb952076.toml"), text).expect("written");
+    world
+        .run("seal kb952076.toml -p KB952076")
+        .exits_with(exit::OK);
+    let pinned = world.read("../kb952076.toml");
+    assert!(pinned.contains("[payload.sha256]") && !pinned.replace("\r\n", "").contains('\n'));
+}
+
+#[test]
 fn pinning_changes_no_file_of_a_deployment() {
     let world = World::with_deployment().without_pins();
     fs::copy(world.at("kb952076.toml"), world.live("kb952076.toml")).expect("copied");
