@@ -3,7 +3,8 @@
 //!
 //! A manifest of so many files and items: a row with size and date, a name in a copy step and a pin
 //! for each file, a name in the uninstall step for each item; and the `deployment.toml` that
-//! describes these items.
+//! describes these items. Then one and two MiB of tokens that are not TOML, whose time must not grow
+//! with the square of the size.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -102,5 +103,31 @@ fn main() {
                 each * 1e6
             );
         }
+    }
+    damage();
+}
+
+/// Prints how much longer twice as much of what is not TOML takes.
+fn damage() {
+    println!(
+        "\n{:>12} {:>10} {:>10} {:>8}",
+        "1 MiB of", "median", "2 MiB", "ratio"
+    );
+    for token in ["\r", "]", "\"", "=\n", "a=\n", "[a]\n", "{a=1},", "a.a=1\n"] {
+        let read = |size: usize| {
+            let text = token.repeat(size / token.len());
+            let read = || {
+                let source = Source::new("m.toml", text.as_str());
+                let parsed =
+                    manifest::parse_with(&source, &Checks::default(), &mut Findings::default());
+                assert!(parsed.is_none(), "it is not a manifest");
+            };
+            shared::median(LONG_ENOUGH, read).as_secs_f64() * 1e3
+        };
+        let (one, two) = (read(1 << 20), read(2 << 20));
+        println!(
+            "{token:>12?} {one:>7.1} ms {two:>7.1} ms {:>8.2}",
+            two / one
+        );
     }
 }
