@@ -22,7 +22,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rollup::plan::{OperationKind, Plan, Side, SourceAt, parse};
+use rollup::plan::{OperationKind, Plan, SourceAt, TargetState, parse};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use shared::{Rows, middle, rollup, timed};
 
@@ -279,14 +279,14 @@ fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
     let mut in_share = std::collections::BTreeMap::new();
     for operation in plan.operations() {
         match (&operation.becomes, operation.kind) {
-            (Side::File { sha256, .. }, _) => {
+            (TargetState::File { sha256, .. }, _) => {
                 let (from, to) = (payload(*sha256), operation.at.name());
                 writeln!(files, "{from}\t{to}").expect("a text takes all");
                 writeln!(sums, "{sha256}  {from}").expect("a text takes all");
                 in_share.insert(from, to);
             }
             (
-                Side::Item {
+                TargetState::Item {
                     installer: Some(sha256),
                     ..
                 },

@@ -127,7 +127,12 @@ fn installed(deployment: &Path) -> (Vec<String>, u64) {
         .filter(|found| found.kind == Kind::File)
         .map(|found| found.path)
         .collect();
-    let size = |path| tree.look(path).ok().flatten().map_or(0, |look| look.size);
+    let size = |path| {
+        tree.metadata(path)
+            .ok()
+            .flatten()
+            .map_or(0, |metadata| metadata.size)
+    };
     let bytes = files.iter().map(size).sum();
     (files.iter().map(ToString::to_string).collect(), bytes)
 }

@@ -109,7 +109,7 @@ pub(crate) fn rollup(directory: &Path, arguments: &[&str]) -> Command {
 /// What the manifest says of its files.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows<'s> {
-    /// Size, date and pin, as a vendor's table and `seal` would have it.
+    /// Size, date and pin, as a vendor's table and `pin` would have it.
     Documented,
     /// The name only: whatever is built under it fits.
     Named,

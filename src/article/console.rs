@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// Largest number of levels in a console.
 const DEEPEST: usize = 32;
@@ -14,13 +14,13 @@ pub(super) struct Console {
     /// True if something was done since the last node was expanded.
     acted: bool,
     /// Names at which a walk began.
-    roots: BTreeSet<Folded>,
+    roots: BTreeSet<CaseFolded>,
     /// Groups in which items were met.
-    met: BTreeMap<Folded, String>,
+    met: BTreeMap<CaseFolded, String>,
     /// True if the current walk opened several nodes in one sentence.
     at_once: bool,
     /// Paths at which nodes were expanded; nothing if one name occurs at several.
-    nodes: BTreeMap<Folded, Option<String>>,
+    nodes: BTreeMap<CaseFolded, Option<String>>,
 }
 
 impl Console {
@@ -41,7 +41,7 @@ impl Console {
         if self.path.len() >= DEEPEST {
             self.path.clear();
         }
-        if names.len() > 1 || from_root || self.roots.contains(&Folded::of(first)) {
+        if names.len() > 1 || from_root || self.roots.contains(&CaseFolded::of(first)) {
             self.path.clear();
         } else if self.acted
             && let Some(last) = self.path.pop()
@@ -55,14 +55,14 @@ impl Console {
         }
         self.at_once = names.len() > 1 || self.at_once && !self.path.is_empty();
         if self.path.is_empty() {
-            self.roots.insert(Folded::of(first));
+            self.roots.insert(CaseFolded::of(first));
         }
         for name in names {
             self.path.push(name.clone());
             let path = Some(self.path.join("/"));
             let known = self
                 .nodes
-                .entry(Folded::of(name))
+                .entry(CaseFolded::of(name))
                 .or_insert_with(|| path.clone());
             if *known != path {
                 *known = None;
@@ -77,7 +77,7 @@ impl Console {
         match self
             .path
             .iter()
-            .position(|part| Folded::of(part) == Folded::of(name))
+            .position(|part| CaseFolded::of(part) == CaseFolded::of(name))
         {
             Some(at) => self.path.truncate(at + 1),
             None => {
@@ -97,27 +97,35 @@ impl Console {
 
     /// Returns the group that an item is in: the expanded nodes, or where it was met before.
     pub(super) fn group_of(&mut self, item: &str) -> Option<String> {
-        let folded = Folded::of(item);
-        let above = match self.path.iter().position(|part| Folded::of(part) == folded) {
+        let case_folded = CaseFolded::of(item);
+        let above = match self
+            .path
+            .iter()
+            .position(|part| CaseFolded::of(part) == case_folded)
+        {
             Some(at) => &self.path[..at],
             None => &self.path[..],
         };
         if above.is_empty() {
-            return self.met.get(&folded).cloned();
+            return self.met.get(&case_folded).cloned();
         }
         let group = above.join("/");
-        self.met.insert(folded, group.clone());
+        self.met.insert(case_folded, group.clone());
         Some(group)
     }
 
     /// Returns the path of a group that is named by its last part.
     pub(super) fn group(&self, name: &str) -> String {
-        let folded = Folded::of(name);
-        let above = match self.path.iter().position(|part| Folded::of(part) == folded) {
+        let case_folded = CaseFolded::of(name);
+        let above = match self
+            .path
+            .iter()
+            .position(|part| CaseFolded::of(part) == case_folded)
+        {
             Some(at) => &self.path[..at],
             // A node at which a walk began is at the root, wherever the last walk ended.
-            None if self.roots.contains(&folded) => &[],
-            None if self.path.is_empty() => match self.nodes.get(&folded) {
+            None if self.roots.contains(&case_folded) => &[],
+            None if self.path.is_empty() => match self.nodes.get(&case_folded) {
                 Some(Some(path)) => return path.clone(),
                 _ => &[],
             },

@@ -2,16 +2,16 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::NoArticle;
+use super::ArticleError;
 
 /// Size of the largest article that is read, in bytes; the longest that vendors publish have some
 /// hundred kilobytes.
 pub const LARGEST: usize = 4 << 20;
 
 /// Returns the text, with line feeds only and without a byte order mark.
-pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
+pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
     if bytes.len() > LARGEST {
-        return Err(NoArticle::TooLarge);
+        return Err(ArticleError::TooLarge);
     }
     let text = match Encoding::for_bom(bytes) {
         // An editor may have put the mark of UTF-8 before bytes that are not UTF-8.
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, NoArticle> {
 }
 
 /// Decodes a text of single bytes, or UTF-8.
-fn narrow(bytes: &[u8]) -> Result<String, NoArticle> {
+fn narrow(bytes: &[u8]) -> Result<String, ArticleError> {
     plain(bytes)?;
     Ok(match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -87,7 +87,7 @@ fn mixed(bytes: &[u8]) -> String {
 
 /// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or has a character that
 /// no text contains. The error names the first byte of the first such unit.
-fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
+fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), ArticleError> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut at = 0;
     for found in char::decode_utf16(units) {
@@ -100,7 +100,7 @@ fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), NoArticle> {
     // Half a unit is left if the text is cut.
     bytes
         .get(at)
-        .map_or(Ok(()), |&byte| Err(NoArticle::Binary { byte, at }))
+        .map_or(Ok(()), |&byte| Err(ArticleError::Binary { byte, at }))
 }
 
 /// Returns whether a text can have this byte, or the character of this number.
@@ -109,9 +109,9 @@ fn in_text(byte: u8) -> bool {
 }
 
 /// Refuses bytes that no text contains. The error names the first of them.
-fn plain(bytes: &[u8]) -> Result<(), NoArticle> {
+fn plain(bytes: &[u8]) -> Result<(), ArticleError> {
     match bytes.iter().position(|&byte| !in_text(byte)) {
-        Some(at) => Err(NoArticle::Binary {
+        Some(at) => Err(ArticleError::Binary {
             byte: bytes[at],
             at,
         }),
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(decode(&big), Ok(wanted.to_owned()));
         assert_eq!(
             decode(&little[..little.len() - 1]),
-            Err(NoArticle::Binary { byte: 0, at: 1 })
+            Err(ArticleError::Binary { byte: 0, at: 1 })
         );
     }
 
@@ -195,21 +195,21 @@ mod tests {
             assert_eq!(decode(&whole), Ok("KB\u{1f600}".to_owned()));
             assert!(matches!(
                 decode(&whole[..whole.len() - 1]),
-                Err(NoArticle::Binary { at: 6, .. })
+                Err(ArticleError::Binary { at: 6, .. })
             ));
             assert!(matches!(
                 decode(&whole[..whole.len() - 2]),
-                Err(NoArticle::Binary { at: 6, .. })
+                Err(ArticleError::Binary { at: 6, .. })
             ));
             assert!(matches!(
                 decode(&whole[..whole.len() - 5]),
-                Err(NoArticle::Binary { at: 4, .. })
+                Err(ArticleError::Binary { at: 4, .. })
             ));
         }
         for broken in [[0x4b, 0xde00, 0x42], [0x4b, 0xd83d, 0x42], [0x4b, 0, 0x42]] {
             for wide in marked(&broken) {
                 assert!(
-                    matches!(decode(&wide), Err(NoArticle::Binary { at: 4, .. })),
+                    matches!(decode(&wide), Err(ArticleError::Binary { at: 4, .. })),
                     "{broken:x?}"
                 );
             }
@@ -220,8 +220,11 @@ mod tests {
     fn what_is_no_text_is_refused_with_the_byte() {
         assert_eq!(
             decode(b"MZ\x90\0\x03"),
-            Err(NoArticle::Binary { byte: 0, at: 3 })
+            Err(ArticleError::Binary { byte: 0, at: 3 })
         );
-        assert_eq!(decode(&vec![b' '; LARGEST + 1]), Err(NoArticle::TooLarge));
+        assert_eq!(
+            decode(&vec![b' '; LARGEST + 1]),
+            Err(ArticleError::TooLarge)
+        );
     }
 }

@@ -14,7 +14,7 @@ use super::steps::{ByHand, Does, Listed, Parameter, Selection, Servers, Step, ke
 use super::table::{Row, Table};
 use super::walk::Walked;
 use super::{Found, Imported, Open, Said};
-use crate::names::{Folded, grouped};
+use crate::names::{CaseFolded, grouped};
 
 /// Results of all other stages.
 pub(super) struct Parts {
@@ -495,10 +495,10 @@ impl Page {
         }
         let deployed = deployed(steps, table);
         let left_out = left_out(steps);
-        let known: BTreeSet<Folded> = table
+        let known: BTreeSet<CaseFolded> = table
             .rows
             .iter()
-            .map(|row| Folded::of(&row.value.name))
+            .map(|row| CaseFolded::of(&row.value.name))
             .collect();
         self.line("files = [", table.head);
         let width = table
@@ -509,7 +509,7 @@ impl Page {
             .unwrap_or_default()
             .min(60);
         for Said { value: row, line } in &table.rows {
-            let name = Folded::of(&row.name);
+            let name = CaseFolded::of(&row.name);
             let fate = match &deployed {
                 _ if left_out.contains(&name) => Fate::LeftOut,
                 Some(names) if !names.contains(&name) => Fate::InNoStep,
@@ -586,23 +586,23 @@ enum Fate {
 }
 
 /// Returns folded names of the files that a step leaves out and no other step takes.
-fn left_out(steps: &[Step]) -> BTreeSet<Folded> {
+fn left_out(steps: &[Step]) -> BTreeSet<CaseFolded> {
     let files = || {
         steps.iter().filter_map(|step| match &step.does {
             Does::Copy { files, .. } | Does::Run { files, .. } => Some(files),
             _ => None,
         })
     };
-    let mut names: BTreeSet<Folded> = BTreeSet::new();
+    let mut names: BTreeSet<CaseFolded> = BTreeSet::new();
     for files in files() {
         if let Listed::OthersBut(files) = files {
-            names.extend(files.iter().map(|file| Folded::of(file)));
+            names.extend(files.iter().map(|file| CaseFolded::of(file)));
         }
     }
     for files in files() {
         if let Listed::Named(files) = files {
             for file in files {
-                names.remove(&Folded::of(&file.value));
+                names.remove(&CaseFolded::of(&file.value));
             }
         }
     }
@@ -610,13 +610,13 @@ fn left_out(steps: &[Step]) -> BTreeSet<Folded> {
 }
 
 /// Returns folded names of the files that steps copy or run; nothing if a step takes all others.
-fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
+fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<CaseFolded>> {
     let mut names = BTreeSet::new();
     for step in steps {
         match &step.does {
             Does::Copy { files, .. } | Does::Run { files, .. } => match files {
                 Listed::Named(files) => {
-                    names.extend(files.iter().map(|file| Folded::of(&file.value)))
+                    names.extend(files.iter().map(|file| CaseFolded::of(&file.value)))
                 }
                 Listed::Others | Listed::OthersBut(_) => return None,
                 Listed::Ending(ending) => names.extend(
@@ -625,7 +625,7 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<Folded>> {
                         .iter()
                         .map(|row| &row.value.name)
                         .filter(|name| name.to_lowercase().ends_with(ending))
-                        .map(|name| Folded::of(name)),
+                        .map(|name| CaseFolded::of(name)),
                 ),
             },
             _ => {}

@@ -21,6 +21,7 @@ mod effects;
 mod headings;
 mod html;
 mod identity;
+mod instructions;
 mod issues;
 mod lines;
 mod listing;
@@ -33,7 +34,6 @@ mod rows;
 mod steps;
 mod table;
 mod targets;
-mod telling;
 mod walk;
 
 pub use decode::LARGEST;
@@ -166,7 +166,7 @@ pub enum Became {
 
 /// Reason why a text is not an article that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoArticle {
+pub enum ArticleError {
     /// Larger than any article.
     #[error("it has more than {} MB, and no article is that long", LARGEST >> 20)]
     TooLarge,
@@ -188,7 +188,7 @@ pub enum NoArticle {
 }
 
 /// Reads an article as it was saved, and writes a manifest draft from it.
-pub fn import(bytes: &[u8]) -> Result<Imported, NoArticle> {
+pub fn import(bytes: &[u8]) -> Result<Imported, ArticleError> {
     let text = decode::decode(bytes)?;
     let (lines, breaks_off) = match html::is_html(&text) {
         true => {
@@ -206,7 +206,7 @@ pub fn import(bytes: &[u8]) -> Result<Imported, NoArticle> {
     let issues = issues::issues(&outline);
     let walked = walk::walk(&outline);
     if identity.kb.is_none() && walked.steps.is_empty() && table.rows.is_empty() {
-        return Err(NoArticle::NothingFound);
+        return Err(ArticleError::NothingFound);
     }
     Ok(draft::write(draft::Parts {
         breaks_off,

@@ -6,7 +6,7 @@ use super::Said;
 use super::commands::{Files, Queued};
 use super::targets::{role, slug};
 use crate::manifest::ServiceVerb;
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// A step of the manifest.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub(super) struct Selection {
     pub(super) items: Vec<(Said<String>, Vec<Said<String>>)>,
     pub(super) groups: Vec<Said<String>>,
     /// Index into `items` for each group and each item of it, so that long lists stay cheap.
-    known: BTreeMap<(Folded, Option<Folded>), usize>,
+    known: BTreeMap<(CaseFolded, Option<CaseFolded>), usize>,
     /// In the order in which the article gives them.
     pub(super) parameters: Vec<Parameter>,
 }
@@ -125,14 +125,17 @@ impl Selection {
     }
 
     pub(super) fn item(&mut self, group: String, item: Said<String>) {
-        let folded = Folded::of(&group);
-        let at = *self.known.entry((folded.clone(), None)).or_insert_with(|| {
-            self.items.push((Said::new(group, item.line), Vec::new()));
-            self.items.len() - 1
-        });
+        let case_folded = CaseFolded::of(&group);
+        let at = *self
+            .known
+            .entry((case_folded.clone(), None))
+            .or_insert_with(|| {
+                self.items.push((Said::new(group, item.line), Vec::new()));
+                self.items.len() - 1
+            });
         if self
             .known
-            .insert((folded, Some(Folded::of(&item.value))), at)
+            .insert((case_folded, Some(CaseFolded::of(&item.value))), at)
             .is_none()
         {
             self.items[at].1.push(item);
@@ -148,7 +151,7 @@ impl Selection {
 
     pub(super) fn group(&mut self, group: Said<String>) {
         // No item has the empty name, so it marks the group itself.
-        let key = (Folded::of(&group.value), Some(Folded::of("")));
+        let key = (CaseFolded::of(&group.value), Some(CaseFolded::of("")));
         if self.known.insert(key, 0).is_none() {
             self.groups.push(group);
         }
@@ -159,7 +162,7 @@ fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
     let mut seen = std::collections::BTreeSet::new();
     names
         .into_iter()
-        .filter(|name| seen.insert(Folded::of(&name.value)))
+        .filter(|name| seen.insert(CaseFolded::of(&name.value)))
         .collect()
 }
 

@@ -7,7 +7,7 @@ use super::lines::{Line, starts_with_file};
 use super::outline::{Placed, Section};
 use super::rows::{self, Fields};
 use super::{Open, Said};
-use crate::names::{FileName, Folded};
+use crate::names::{CaseFolded, FileName};
 
 /// Size of a sector, in bytes. Windows Installer packages are compound files of such sectors.
 const SECTOR: u64 = 512;
@@ -161,7 +161,7 @@ impl Reader {
                 });
                 continue;
             }
-            if !seen.insert(Folded::of(&row.name)) {
+            if !seen.insert(CaseFolded::of(&row.name)) {
                 let what = format!(
                     "`{}` stands in the file table twice; only the first row was taken",
                     row.name

@@ -347,10 +347,10 @@ fn a_damaged_article_gives_a_draft_or_a_reason() {
 
 #[test]
 fn what_is_no_article_is_told_so() {
-    assert_eq!(import(b"").map(|_| ()), Err(NoArticle::NothingFound));
+    assert_eq!(import(b"").map(|_| ()), Err(ArticleError::NothingFound));
     assert_eq!(
         import(b"<html><body><p>Nothing</p></body></html>").map(|_| ()),
-        Err(NoArticle::NothingFound)
+        Err(ArticleError::NothingFound)
     );
 }
 

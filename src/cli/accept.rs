@@ -18,12 +18,12 @@ use crate::deployment::tree::Tree;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Run, RunState};
-use crate::names::{RelPath, Shown, chain};
+use crate::names::{Escaped, RelPath, chain};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
 use crate::run::{
     self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way,
-    close_as_it_stands, emptied, examine, left_by, left_empty, load_plan, preflight, set_aside,
-    standing, unusable,
+    close_in_current_state, describe_state, emptied, examine, left_by, left_empty, load_plan,
+    preflight, quarantine, unusable,
 };
 
 /// Runs `rollup accept`.
@@ -48,7 +48,7 @@ pub(super) fn accept(args: &args::Accept) -> Result<Exit, Failure> {
     let unusable = unusable(&disk).map_err(|error| inputs::not_begun(&error))?;
     if !unusable.is_empty() {
         site.warn();
-        return aside(&disk, &unusable, args);
+        return quarantine_unusable(&disk, &unusable, args);
     }
     recover::told_cleared(&clear_the_way(&disk).map_err(|error| inputs::not_begun(&error))?);
     match recover::all_runs(&disk)?.into_iter().find(Run::is_open) {
@@ -79,7 +79,7 @@ fn without_items(args: &args::Accept, what: String, next: &Next<'_>) -> Result<(
 }
 
 /// Quarantines the directories of runs that can be neither resumed nor undone.
-fn aside(
+fn quarantine_unusable(
     disk: &LockedDeployment,
     unusable: &[Unusable],
     args: &args::Accept,
@@ -90,7 +90,7 @@ fn aside(
     without_items(
         args,
         format!(
-            "run {} cannot be used, and has to be set aside first",
+            "run {} cannot be used, and must be quarantined first",
             names.join(", ")
         ),
         &next,
@@ -99,7 +99,7 @@ fn aside(
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "unusable"),
-            Shown(&chain(&run.why))
+            Escaped(&chain(&run.why))
         ));
         match load_plan(disk.tree(), &run.directory) {
             Ok(plan) => show_swaps(disk.tree(), &run.directory, &plan)?,
@@ -115,9 +115,9 @@ fn aside(
     out::line("nor undone, and nothing is compared with it");
     asked(args.yes)?;
     for run in unusable {
-        let to = set_aside(disk, run, said(args)).map_err(|error| inputs::not_begun(&error))?;
+        let to = quarantine(disk, run, said(args)).map_err(|error| inputs::not_begun(&error))?;
         out::line(format_args!(
-            "run {} is set aside as `{to}`",
+            "run {} is quarantined as `{to}`",
             run.directory.name()
         ));
     }
@@ -132,7 +132,7 @@ fn aside(
 fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exit, Failure> {
     let directory = disk.tree().path().to_owned();
     let next = Next(&directory);
-    let what = format!("run {} is {}", open.name(), standing(open));
+    let what = format!("run {} is {}", open.name(), describe_state(open));
     if open.state() == RunState::Staged {
         return Err(Failure::new(Exit::NotReady, what)
             .now("there is nothing to accept of it; this command changed nothing")
@@ -174,7 +174,7 @@ fn close(disk: &LockedDeployment, open: &Run, args: &args::Accept) -> Result<Exi
         },
     );
     progress.reopen(open.name());
-    let closed = close_as_it_stands(disk, open, &plan, said(args), &mut progress);
+    let closed = close_in_current_state(disk, open, &plan, said(args), &mut progress);
     let closed = closed.map_err(|error| not_walked(&error, open, &next));
     progress.end(&closed);
     closed?;
@@ -218,7 +218,7 @@ fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
     {
         out::line(format_args!(
             "  between: `{}` (swap {})",
-            Shown(swap.live.as_str()),
+            Escaped(swap.live.as_str()),
             swap.number
         ));
     }
@@ -226,11 +226,11 @@ fn show_swaps(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<(), Failure> {
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "needs attention"),
-            Shown(trouble)
+            Escaped(trouble)
         ));
     }
     for empty in emptied(tree, run, plan).map_err(|error| inputs::disk(&error))? {
-        let (live, kept) = (Shown(empty.live.as_str()), Shown(empty.kept.as_str()));
+        let (live, kept) = (Escaped(empty.live.as_str()), Escaped(empty.kept.as_str()));
         out::line(format_args!(
             "{}: `{live}`; what stood there is kept as `{kept}`",
             styled(WARN, "empty now")
@@ -368,7 +368,7 @@ fn nothing(
 fn show(plan: &Plan, taken: &BTreeMap<RelPath, String>, left: &BTreeMap<RelPath, String>) {
     let width = out::width();
     let told = |path: &RelPath, what: &str| {
-        let path = format!("  `{}`", Shown(path.as_str()));
+        let path = format!("  `{}`", Escaped(path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
         let gap = if path.chars().count() + 1 + what.chars().count() <= width {
@@ -472,7 +472,7 @@ fn instances(site: &Description, named: &str) -> Result<Vec<Instance>, Unknown> 
         (None, _) => format!("it is on {}", on.join(", ")),
     };
     Err(Unknown {
-        what: format!("`{}` is not on `{}`", Shown(name), Shown(server)),
+        what: format!("`{}` is not on `{}`", Escaped(name), Escaped(server)),
         help,
     })
 }
@@ -496,7 +496,7 @@ fn unknown(site: &Description, name: &str) -> Unknown {
         None => "`rollup tree` lists the names of the console".to_owned(),
     };
     Unknown {
-        what: format!("`deployment.toml` lists no item `{}`", Shown(name)),
+        what: format!("`deployment.toml` lists no item `{}`", Escaped(name)),
         help,
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn apply(args: &args::Apply) -> Result<Exit, Failure> {
         declined: "not applied",
         yes: args.yes,
         confirm: &args.confirm,
-        preview: Preview::Shown,
+        preview: Preview::Escaped,
         again: again(&job, args),
         wait: Duration::from_secs(args.locking.lock_timeout),
         watch: args.rehearsing.watch(),
@@ -85,7 +85,10 @@ fn known_step(job: &Job, named: &str) -> Result<(), Failure> {
         .unwrap_or_default();
     Err(Failure::new(
         Exit::Usage,
-        format_args!("the manifest has no step `{}`", crate::names::Shown(named)),
+        format_args!(
+            "the manifest has no step `{}`",
+            crate::names::Escaped(named)
+        ),
     )
     .now("nothing was begun")
     .next(format!("{meant}its steps: {}", ids.join(", "))))

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::deployment::watch::Watch;
+use crate::deployment::fault_injection::Watch;
 use crate::names::Digest;
 use crate::rehearse::Death;
 use crate::validation::Which;
@@ -178,8 +178,8 @@ Manual steps count as done in a rehearsal.")]
     Inspect(Inspect),
     /// Pin the SHA-256 of every payload file in the manifest
     #[command(after_help = "Example:
-  rollup seal kb952076.toml -p KB952076")]
-    Seal(Seal),
+  rollup pin kb952076.toml -p KB952076")]
+    Pin(Pin),
     /// Tell what one manifest changes against another
     #[command(after_help = "Examples:
   rollup diff kb948755.toml kb952076.toml
@@ -210,7 +210,7 @@ The draft has everything that could be read: identity, relations, prerequisites,
 steps, file table, fixes and notes. What could not be known is a TODO in it, and
 a line of the report with the article's line. A step that was not understood is
 kept as a manual step that quotes the article; nothing is dropped silently. The
-draft is to be compared with the article, then `rollup validate`d and sealed.
+draft is to be compared with the article, then `rollup validate`d and pinned.
 
 Exits with 0 when a draft was written, also with TODOs; with 65 where the file
 is no article about an update rollup.")]
@@ -678,7 +678,7 @@ pub(super) struct Inspect {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Seal {
+pub(super) struct Pin {
     /// The manifest; only its `[payload.sha256]` is written
     pub(super) manifest: PathBuf,
     #[command(flatten)]

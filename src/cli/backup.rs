@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::recover::Next;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Run, RunState, runs};
-use crate::names::{Shown, chain};
+use crate::names::{Escaped, chain};
 use crate::plan::{Plan, What};
 use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
 
@@ -114,7 +114,7 @@ fn announce(place: &Place, run: &str, plan: &Plan) {
     let files = count(files.len(), "file", "files");
     out::say(format_args!(
         "the {files} that will be replaced ({bytes} bytes) go to {} first",
-        Shown(&directory)
+        Escaped(&directory)
     ));
 }
 
@@ -125,7 +125,7 @@ pub(super) fn backed_up(backup: &BackedUp) -> String {
     format!(
         "backup: {files} with {} bytes in {}",
         out::number(backup.bytes),
-        Shown(&directory)
+        Escaped(&directory)
     )
 }
 

@@ -15,7 +15,7 @@ use super::out;
 use super::rehearse::{again, lab_now, not_prepared};
 use super::signals::Signals;
 use crate::manifest::Rollup;
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::plan::{Plan, Planned};
 use crate::rehearse::{
     CrashError, Crashes, Failing, Lab, News, Place, Program, Report, Row, Way, crash_everywhere,
@@ -49,7 +49,7 @@ pub(super) fn everywhere(
         path,
         apply: arguments(args, lab, &confirmed),
     };
-    for step in plan.steps.iter().filter(|step| step.gate.is_some()) {
+    for step in plan.steps.iter().filter(|step| step.manual.is_some()) {
         out::say(format_args!(
             "manual step {} counts as done each time, or as taken back",
             step.id
@@ -170,8 +170,8 @@ fn place(place: Place) -> &'static str {
 
 fn heading(args: &Rehearse, job: &Job, plan: &Plan) -> String {
     let of = match args.deployment {
-        Some(_) => format!("a copy of {}", Shown(&plan.deployment)),
-        None => format!("the sample {}", Shown(&plan.deployment)),
+        Some(_) => format!("a copy of {}", Escaped(&plan.deployment)),
+        None => format!("the sample {}", Escaped(&plan.deployment)),
     };
     let Rollup { kb, revision, .. } = &job.loaded.manifest.rollup;
     let digest = plan

@@ -12,7 +12,7 @@ use super::inputs::{self, Loaded};
 use super::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use super::saved::Saved;
 use crate::manifest::{Difference, Kind, Place, Value, compare};
-use crate::names::Shown;
+use crate::names::Escaped;
 
 /// Column in which the text of a difference begins.
 const INDENT: usize = 14;
@@ -114,8 +114,8 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
     if differences.is_empty() {
         let text = format!(
             "no difference: {} and {} mean the same",
-            Shown(names.0),
-            Shown(names.1)
+            Escaped(names.0),
+            Escaped(names.1)
         );
         return vec![wrapped(&text, width, "  ")];
     }
@@ -123,7 +123,7 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
         let rollup = &side.manifest.rollup;
         format!(
             "{}: {} revision {}",
-            Shown(side.source.name()),
+            Escaped(side.source.name()),
             rollup.kb,
             rollup.revision
         )
@@ -145,7 +145,7 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
             .filter(|_| difference.place == Place::Steps);
         if heading != Some((difference.place, of)) {
             heading = Some((difference.place, of));
-            let step = of.map(|of| format!(" {}", Shown(of))).unwrap_or_default();
+            let step = of.map(|of| format!(" {}", Escaped(of))).unwrap_or_default();
             lines.push(String::new());
             lines.push(styled(
                 BOLD,
@@ -182,7 +182,7 @@ fn became(kind: Kind) -> (char, &'static str, Style) {
 /// Returns the file and line of a difference, for each side on which it has a line.
 fn places(difference: &Difference, (old, new): (&str, &str)) -> Vec<String> {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
-    let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Shown(file), line?));
+    let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Escaped(file), line?));
     sides.into_iter().filter_map(place).collect()
 }
 
@@ -211,7 +211,7 @@ impl Told {
         let of = of
             .as_deref()
             .filter(|_| *place != Place::Steps)
-            .map(|of| format!("{}: ", Shown(of)));
+            .map(|of| format!("{}: ", Escaped(of)));
         let of = of.unwrap_or_default();
         let shown = |value: &Option<Value>| {
             value
@@ -252,18 +252,19 @@ impl Told {
                 } else {
                     ""
                 };
-                told.text = format!("{of}{}{only_space}: ", Shown(what));
+                told.text = format!("{of}{}{only_space}: ", Escaped(what));
                 told.sides = Some((old, new));
             }
-            _ => told.text = format!("{of}{}: {}{}", Shown(what), shown(old), shown(new)),
+            _ => told.text = format!("{of}{}: {}{}", Escaped(what), shown(old), shown(new)),
         }
         told
     }
 
     /// Describes a step with a line for each key; a prerequisite or a row in one line.
     fn whole(&mut self, difference: &Difference, whole: &[(String, Value)]) {
-        let entry =
-            |(key, value): &(String, Value)| format!("{}: {}", Shown(key), value_text(key, value));
+        let entry = |(key, value): &(String, Value)| {
+            format!("{}: {}", Escaped(key), value_text(key, value))
+        };
         let told = whole
             .iter()
             .filter(|(key, _)| key != "after" && key != "before");
@@ -288,7 +289,7 @@ impl Told {
             };
             let entries: Vec<_> = told.filter(|(_, value)| !known(value)).map(entry).collect();
             let colon = if entries.is_empty() { "" } else { ": " };
-            self.text = format!("{kind}{}{colon}{}", Shown(subject), entries.join(", "));
+            self.text = format!("{kind}{}{colon}{}", Escaped(subject), entries.join(", "));
         }
     }
 
@@ -356,7 +357,7 @@ fn value_text(key: &str, value: &Value) -> String {
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
         Value::Text(text) => text
             .lines()
-            .map(|line| Shown(line).to_string())
+            .map(|line| Escaped(line).to_string())
             .collect::<Vec<_>>()
             .join(" "),
         Value::Number(size) if key == "size" => format!("{} bytes", number(*size)),

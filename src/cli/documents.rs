@@ -1,4 +1,4 @@
-//! The commands about the vendor's files: `inspect` and `seal`.
+//! The commands about the vendor's files: `inspect` and `pin`.
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::args::{Format, Inspect, Seal};
+use super::args::{Format, Inspect, Pin};
 use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, count, styled};
@@ -16,7 +16,7 @@ use crate::deployment::tree::hash;
 use crate::document::Code;
 use crate::installer::{self, Beside, Contents, ReadSeek};
 use crate::manifest::{self, Manifest};
-use crate::names::{Digest, FileName, Shown, chain, same_name};
+use crate::names::{Digest, Escaped, FileName, chain, same_name};
 use crate::payload::{PayloadFacts, compare};
 
 /// Runs `rollup inspect`.
@@ -84,7 +84,7 @@ impl Inspected {
     }
 
     fn tell(&self) {
-        out::line(styled(BOLD, Shown(&self.path.display().to_string())));
+        out::line(styled(BOLD, Escaped(&self.path.display().to_string())));
         out::line(format_args!(
             "  size          {} bytes",
             out::number(self.size)
@@ -102,23 +102,26 @@ impl Inspected {
 
 fn tell_contents(contents: &Contents) {
     let identity = &contents.identity;
-    out::line(format_args!("  product       {}", Shown(&identity.product)));
+    out::line(format_args!(
+        "  product       {}",
+        Escaped(&identity.product)
+    ));
     out::line(format_args!("  version       {}", identity.version));
     out::line(format_args!(
         "  product code  {}",
-        Shown(&identity.product_code)
+        Escaped(&identity.product_code)
     ));
     out::line(format_args!(
         "  upgrade code  {}",
-        Shown(identity.upgrade_code.as_deref().unwrap_or("none"))
+        Escaped(identity.upgrade_code.as_deref().unwrap_or("none"))
     ));
     if let Some(manufacturer) = &identity.manufacturer {
-        out::line(format_args!("  manufacturer  {}", Shown(manufacturer)));
+        out::line(format_args!("  manufacturer  {}", Escaped(manufacturer)));
     }
     for cabinet in &contents.external_cabinets {
         out::line(format_args!(
             "  needs         {} beside it",
-            Shown(cabinet.name.as_str())
+            Escaped(cabinet.name.as_str())
         ));
     }
     out::line(format_args!(
@@ -128,7 +131,7 @@ fn tell_contents(contents: &Contents) {
     let longest = contents
         .files
         .iter()
-        .map(|file| Shown(file.path.as_str()).to_string().chars().count())
+        .map(|file| Escaped(file.path.as_str()).to_string().chars().count())
         .max();
     // Show as much of the hashes as the screen has room for; JSON has them in full.
     let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::width() {
@@ -140,7 +143,7 @@ fn tell_contents(contents: &Contents) {
         out::line(format_args!(
             "    {:>13}  {sha256}  {}",
             out::number(file.size),
-            Shown(file.path.as_str())
+            Escaped(file.path.as_str())
         ));
     }
 }
@@ -170,8 +173,8 @@ impl Beside for BesideFile<'_> {
     }
 }
 
-/// Runs `rollup seal`.
-pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
+/// Runs `rollup pin`.
+pub(super) fn pin(args: &Pin) -> Result<Exit, Failure> {
     let description = match &args.deployment {
         Some(path) => Some(inputs::site(Some(path))?.description),
         None => None,
@@ -194,9 +197,9 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
     unpinned.files.iter_mut().for_each(|row| row.sha256 = None);
     let pins = pins(&unpinned, description.as_ref(), &facts)?;
     let text = loaded.source.text();
-    let sealed =
-        manifest::seal(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
-    if sealed == text {
+    let pinned =
+        manifest::add_pins(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    if pinned == text {
         out::line(format_args!(
             "nothing to do: {} pinned already",
             count(pins.len(), "file is", "files are")
@@ -215,7 +218,7 @@ pub(super) fn seal(args: &Seal) -> Result<Exit, Failure> {
         .now("nothing was written")
         .next("run the same command again"));
     }
-    output.write(&sealed)?;
+    output.write(&pinned)?;
     out::line(format_args!(
         "pinned {} in {}",
         count(pins.len(), "file", "files"),
@@ -234,7 +237,11 @@ fn pins(
     let mut reasons: Vec<String> = Vec::new();
     let mut pins = Vec::new();
     for row in &manifest.files {
-        match facts.files.get(&row.name.folded()).map(|fact| &fact.facts) {
+        match facts
+            .files
+            .get(&row.name.case_folded())
+            .map(|fact| &fact.facts)
+        {
             Some(Ok(found)) => pins.push((row.name.clone(), found.sha256)),
             Some(Err(what)) => reasons.push(format!("`{}` cannot be pinned: {what}", row.name)),
             None => reasons.push(format!("`{}` is missing in the payload", row.name)),

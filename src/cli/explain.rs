@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Explain, Page};
 use super::exit::{Exit, Failure};
 use super::out::{self, BOLD, styled};
-use crate::document::{Code, Level, nearest};
+use crate::document::{Code, Severity, nearest};
 
 /// Runs `rollup explain`.
 pub(super) fn explain(args: &Explain) -> Result<Exit, Failure> {
@@ -152,9 +152,9 @@ fn list(topics: &[Topic]) {
         match topic {
             Topic::Finding(code) => {
                 let style = match code.level() {
-                    Level::Error => out::BAD,
-                    Level::Warning => out::WARN,
-                    Level::Note => out::GOOD,
+                    Severity::Error => out::BAD,
+                    Severity::Warning => out::WARN,
+                    Severity::Note => out::GOOD,
                 };
                 let level = styled(style, format_args!("{:7}", code.level().to_string()));
                 out::line(format_args!("{code}  {level}  {}", code.title()));

@@ -10,7 +10,7 @@ use super::out;
 use super::rehearse::rehearsed;
 use crate::document::nearest;
 use crate::manifest::Manifest;
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::plan::{Operation, Plan, Planned};
 use crate::rehearse::{FailingSwap, LabError, Picture, Times};
 
@@ -122,7 +122,7 @@ fn find<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operation), Failu
                 .first()
                 .map(|operation| (before + 1, operation));
             return first.ok_or_else(|| {
-                let why = match (&step.gate, step.nothing.first()) {
+                let why = match (&step.manual, step.nothing.first()) {
                     (Some(_), _) => "it is done by hand".to_owned(),
                     (None, Some(idle)) => format!("{}: {}", idle.target, idle.why),
                     (None, None) => "there is nothing to do".to_owned(),
@@ -152,9 +152,13 @@ fn shown(operation: &Operation) -> String {
     let on = operation
         .server
         .as_ref()
-        .map(|server| format!(" on {}", Shown(server)))
+        .map(|server| format!(" on {}", Escaped(server)))
         .unwrap_or_default();
-    format!("{} {}{on}", operation.kind.word(), Shown(&operation.target))
+    format!(
+        "{} {}{on}",
+        operation.kind.word(),
+        Escaped(&operation.target)
+    )
 }
 
 fn unreadable(error: &LabError) -> Failure {

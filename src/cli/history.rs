@@ -10,11 +10,12 @@ use super::out::{self, BOLD, DIM, GOOD, WARN, count, number, styled};
 use crate::deployment::tree::Tree;
 use crate::events;
 use crate::journal::{
-    About, Accepted, Answer, Aside, Direction, Entry, Outcome, Record, Run, RunState, aside,
+    About, Accepted, Answer, Direction, Entry, Outcome, Quarantine, Record, Run, RunState,
+    quarantined,
 };
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::plan::{Plan, PlannedRollup};
-use crate::run::{kept, load_plan, no_return, standing};
+use crate::run::{describe_state, kept, load_plan, no_return};
 
 /// Runs `rollup history`.
 pub(super) fn history(args: &History) -> Result<Exit, Failure> {
@@ -34,17 +35,17 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Ok);
     }
-    let aside = aside(&site.tree).map_err(|error| inputs::disk(&error))?;
+    let quarantined = quarantined(&site.tree).map_err(|error| inputs::disk(&error))?;
     if args.format == Format::Json {
         let runs: Vec<Value> = runs
             .iter()
             .map(|run| run_json(run, no_return.get(&run.number)))
             .collect();
-        let set_aside: Vec<Value> = aside
+        let quarantine: Vec<Value> = quarantined
             .iter()
-            .map(|(name, said)| aside_json(name, said.as_ref()))
+            .map(|(name, said)| quarantined_json(name, said.as_ref()))
             .collect();
-        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "aside": set_aside });
+        let document = json!({ "schema": 1, "outcome": "ok", "exit_code": 0, "changed": false, "runs": runs, "quarantined": quarantine });
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
@@ -59,7 +60,7 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
             .first()
             .map_or("", |entry| entry.at.as_str());
         let by = opened
-            .map(|opened| format!("{} on {}", Shown(&opened.user), Shown(&opened.host)))
+            .map(|opened| format!("{} on {}", Escaped(&opened.user), Escaped(&opened.host)))
             .unwrap_or_default();
         let plan = opened
             .map(|opened| opened.plan.to_string())
@@ -67,11 +68,11 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
         out::line(format_args!(
             "{}  {}  {at}  by {by}",
             styled(BOLD, run.name()),
-            styled(style(run), standing(run))
+            styled(style(run), describe_state(run))
         ));
         let about = about(opened.map(|opened| &opened.about));
         let undo = match no_return.get(&run.number) {
-            Some(why) => format!("; cannot be undone any more: {}", Shown(why)),
+            Some(why) => format!("; cannot be undone any more: {}", Escaped(why)),
             None if can_be_undone(run) => "; can be undone".to_owned(),
             None => String::new(),
         };
@@ -81,26 +82,26 @@ pub(super) fn history(args: &History) -> Result<Exit, Failure> {
             out::wrapped(&about, out::width() - 4, "    ")
         ));
         if let Some(Accepted { by, reason, .. }) = accepted(run) {
-            let text = format!("closed as it stood by {}: {}", Shown(by), Shown(reason));
+            let text = format!("closed as it stood by {}: {}", Escaped(by), Escaped(reason));
             out::line(format_args!(
                 "    {}",
                 out::wrapped(&text, out::width() - 4, "    ")
             ));
         }
     }
-    for (name, said) in &aside {
+    for (name, said) in &quarantined {
         let at = said.as_ref().map_or("", |said| said.at.as_str());
         out::line(format_args!(
             "{}  {}  {at}",
-            styled(BOLD, Shown(name)),
-            styled(WARN, "set aside, no run any more")
+            styled(BOLD, Escaped(name)),
+            styled(WARN, "quarantined: not a run any more")
         ));
         if let Some(said) = said {
             let text = format!(
                 "by {}: {}; {}",
-                Shown(&said.by),
-                Shown(&said.reason),
-                Shown(&said.because)
+                Escaped(&said.by),
+                Escaped(&said.reason),
+                Escaped(&said.because)
             );
             out::line(format_args!(
                 "    {}",
@@ -131,9 +132,9 @@ fn about(about: Option<&About>) -> String {
             title,
             ..
         })) => {
-            format!("{kb} revision {revision}: {}", Shown(title))
+            format!("{kb} revision {revision}: {}", Escaped(title))
         }
-        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
+        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Escaped(reason)),
         None => "it died before it said what it was".to_owned(),
     }
 }
@@ -175,7 +176,7 @@ fn run_json(run: &Run, no_return: Option<&String>) -> Value {
             "undoable": can_be_undone(run) && no_return.is_none(), "no_return": no_return, "reason": reason })
 }
 
-fn aside_json(name: &str, said: Option<&Aside>) -> Value {
+fn quarantined_json(name: &str, said: Option<&Quarantine>) -> Value {
     json!({ "directory": name, "at": said.map(|said| &said.at), "by": said.map(|said| &said.by),
             "reason": said.map(|said| &said.reason), "because": said.map(|said| &said.because) })
 }
@@ -250,27 +251,27 @@ impl<'a> One<'a> {
         out::line(format_args!(
             "{}  {}",
             styled(BOLD, run.name()),
-            styled(style(run), standing(run))
+            styled(style(run), describe_state(run))
         ));
         let opened = run.journal.opened();
         line(&about(opened.map(|opened| &opened.about)));
         if let Some(opened) = opened {
             line(&format!(
                 "by {} on {}, with rollup {}",
-                Shown(&opened.user),
-                Shown(&opened.host),
-                Shown(&opened.tool)
+                Escaped(&opened.user),
+                Escaped(&opened.host),
+                Escaped(&opened.tool)
             ));
             line(&format!("plan {}", opened.plan));
             if !opened.confirmed.is_empty() {
                 line(&format!(
                     "confirmed before: {}",
-                    Shown(&opened.confirmed.join(", "))
+                    Escaped(&opened.confirmed.join(", "))
                 ));
             }
         }
         line(&match self.no_return {
-            Some(why) => format!("cannot be undone any more: {}", Shown(why)),
+            Some(why) => format!("cannot be undone any more: {}", Escaped(why)),
             None if can_be_undone(run) => "can be undone".to_owned(),
             None => "there is nothing of it to undo".to_owned(),
         });
@@ -280,23 +281,26 @@ impl<'a> One<'a> {
             .iter()
             .for_each(|entry| line(&format!("{}  {}", entry.at, record(entry))));
         match &self.plan {
-            Err(fault) => line(&format!("its plan cannot be used: {}", Shown(fault))),
+            Err(fault) => line(&format!("its plan cannot be used: {}", Escaped(fault))),
             Ok(plan) => {
                 out::line(styled(BOLD, "steps"));
                 for (at, step) in plan.steps.iter().enumerate() {
-                    let operations = match step.gate {
+                    let operations = match step.manual {
                         Some(_) => "by hand".to_owned(),
                         None => count(step.operations.len(), "operation", "operations"),
                     };
                     line(&format!(
                         "{}. {}: {}; {operations}",
                         at + 1,
-                        Shown(&step.id),
-                        Shown(&step.title)
+                        Escaped(&step.id),
+                        Escaped(&step.title)
                     ));
                 }
-                let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
-                line(&predicted.map_or(String::new(), |digest| format!("prediction {digest}")));
+                let expected = plan
+                    .expected_state
+                    .as_ref()
+                    .map(|expected_state| expected_state.digest);
+                line(&expected.map_or(String::new(), |digest| format!("expected {digest}")));
             }
         }
         out::line(styled(BOLD, "where to look"));
@@ -307,7 +311,7 @@ impl<'a> One<'a> {
         ];
         places
             .iter()
-            .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Shown(path))));
+            .for_each(|(name, path)| out::line(format_args!("  {name:<8}{}", Escaped(path))));
         if let Some(bytes) = self.kept {
             // A rollback restores the old objects and moves the new ones into the slots.
             let what = if run.state() == RunState::Closed(Outcome::Undone) {
@@ -347,19 +351,23 @@ fn record(entry: &Entry) -> String {
                 Answer::Skipped => "skipped",
                 Answer::TakenBack => "taken back",
             };
-            format!("manual step {}: {answer}, says {}", Shown(step), Shown(by))
+            format!(
+                "manual step {}: {answer}, says {}",
+                Escaped(step),
+                Escaped(by)
+            )
         }
         Record::Turned {
             direction: Direction::Forward,
             why,
-        } => format!("turned forward: {}", Shown(why)),
+        } => format!("turned forward: {}", Escaped(why)),
         Record::Turned {
             direction: Direction::Back,
             why,
-        } => format!("turned back: {}", Shown(why)),
-        Record::Reopened { why, travellers } => {
-            let files = count(travellers.len(), "operator's file", "operator's files");
-            format!("reopened: {}; {files} to move along", Shown(why))
+        } => format!("turned back: {}", Escaped(why)),
+        Record::Reopened { why, unmanaged } => {
+            let files = count(unmanaged.len(), "operator's file", "operator's files");
+            format!("reopened: {}; {files} to move along", Escaped(why))
         }
         Record::Closed {
             outcome,
@@ -371,7 +379,7 @@ fn record(entry: &Entry) -> String {
                 Outcome::Undone => "undone".to_owned(),
                 Outcome::Accepted => match accepted {
                     Some(Accepted { by, reason, .. }) => {
-                        format!("as it stood, by {}: {}", Shown(by), Shown(reason))
+                        format!("as it stood, by {}: {}", Escaped(by), Escaped(reason))
                     }
                     None => "as it stood".to_owned(),
                 },

@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, WARN, count, styled, typed, wrapped};
 use super::output::{Existing, OutputFile};
-use crate::article::{self, Became, Imported, NoArticle, Open};
-use crate::names::Shown;
+use crate::article::{self, ArticleError, Became, Imported, Open};
+use crate::names::Escaped;
 
 /// Number of open points that are listed below a draft; the report has all of them.
 const BRIEF: usize = 12;
@@ -49,18 +49,18 @@ pub(super) fn import(args: &Import) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn no_article(path: &Path, error: &NoArticle) -> Failure {
+fn no_article(path: &Path, error: &ArticleError) -> Failure {
     let failure = Failure::new(
         Exit::Invalid,
         format_args!("`{}` cannot be imported: {error}", path.display()),
     );
     let failure = failure.now("nothing was written");
     match error {
-        NoArticle::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
-        NoArticle::Binary { .. } => {
+        ArticleError::TooLarge => failure.next("save the article alone, as text or as one page without its pictures"),
+        ArticleError::Binary { .. } => {
             failure.next("save the article from the browser as text or as a page, or paste it into a text file")
         }
-        NoArticle::NothingFound => failure.next(
+        ArticleError::NothingFound => failure.next(
             "look at the file: wanted are a number such as `Article ID: 123456` or `KB123456`, numbered steps below a \
              heading such as `Installation information`, or a table with the columns `File name` and `Size`",
         ),
@@ -126,7 +126,7 @@ fn open_line(article: &Path, open: &Open) -> String {
     format!(
         "  {}",
         wrapped(
-            &format!("{}: {}", Shown(&place), Shown(&open.what)),
+            &format!("{}: {}", Escaped(&place), Escaped(&open.what)),
             out::width() - 2,
             "    "
         )
@@ -162,7 +162,7 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
         lines.push(format!(
             "{:>6}  {:<60}  {became}",
             accounted.line,
-            Shown(&text).to_string()
+            Escaped(&text).to_string()
         ));
     }
     lines.extend([
@@ -175,7 +175,7 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
     lines.extend(
         imported
             .values()
-            .map(|value| format!("{:>6}  {}", value.line, Shown(value.text))),
+            .map(|value| format!("{:>6}  {}", value.line, Escaped(value.text))),
     );
     lines
 }

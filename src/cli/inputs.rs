@@ -13,12 +13,12 @@ use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::deployment::lock::{LockError, check_format, held};
 use crate::deployment::tree::{DiskError, Tree, path as rel};
-use crate::document::{Code, Findings, Look, Source};
-use crate::journal::{JournalFault, Run, runs};
+use crate::document::{Code, Findings, RenderOptions, Source};
+use crate::journal::{JournalError, Run, runs};
 use crate::manifest::{self, Checks, Manifest};
-use crate::names::{Kb, escaped};
+use crate::names::{Kb, escaped_path};
 use crate::payload::Payload;
-use crate::run::{RunError, standing, untouched};
+use crate::run::{RunError, describe_state, untouched};
 
 /// Number of attempts of a reader before it reports that a writer keeps changing the journals.
 const LOOKS: usize = 5;
@@ -105,8 +105,8 @@ pub(super) fn run_site(given: Option<&Path>) -> Result<RunSite, Failure> {
     let tree = open(&path)?;
     check_format(&tree).map_err(|error| locked(&error))?;
     let has_runs = tree
-        .look(&rel(".rollup/runs"))
-        .is_ok_and(|look| look.is_some());
+        .metadata(&rel(".rollup/runs"))
+        .is_ok_and(|metadata| metadata.is_some());
     match description(&tree) {
         Err(failure) if failure.exit == Exit::NoInput && !has_runs => Err(failure),
         description => Ok(RunSite {
@@ -131,7 +131,7 @@ fn with_open_run(failure: Failure, tree: &Tree) -> Failure {
         .now(format!(
             "this command changed nothing; run {} is {}",
             open.name(),
-            standing(&open)
+            describe_state(&open)
         ))
         .next(format!(
             "`{}` works without the file, and so do `{}` and `{}`",
@@ -216,7 +216,7 @@ fn text_of_description(tree: &Tree) -> Result<Source, Failure> {
 /// Reads a document named on the command line; no more of it than a document can have.
 pub(super) fn source(path: &Path) -> Result<Source, Failure> {
     Ok(Source::from_bytes(
-        escaped(path),
+        escaped_path(path),
         bytes(path, Source::LARGEST as u64 + 1)?,
     ))
 }
@@ -224,7 +224,7 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
 /// Reads a file named on the command line, at most `most` bytes. Anything but a file is refused
 /// without waiting for it.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let shown = escaped(path);
+    let shown = escaped_path(path);
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
             Failure::new(Exit::NoInput, format_args!("there is no file `{shown}`"))
@@ -269,8 +269,8 @@ pub(super) fn manifest(path: &Path, deployment: Option<&Description>) -> Result<
 
 /// Returns a failure that shows the errors among the findings; the rest is for `rollup validate`.
 fn invalid(source: &Source, mut findings: Findings) -> Failure {
-    findings.retain(|finding| finding.level == crate::document::Level::Error);
-    let shown = findings.text(source, &look()).trim_end().to_owned();
+    findings.retain(|finding| finding.level == crate::document::Severity::Error);
+    let shown = findings.text(source, &options()).trim_end().to_owned();
     // A manifest that removes what is not removable is still a valid one.
     let exit = match findings
         .sorted()
@@ -294,9 +294,9 @@ fn invalid(source: &Source, mut findings: Findings) -> Failure {
 }
 
 /// Returns the layout of findings on standard error.
-pub(super) fn look() -> Look {
+pub(super) fn options() -> RenderOptions {
     let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-    Look {
+    RenderOptions {
         width: out::width(),
         color,
         folds: out::is_screen(),
@@ -421,18 +421,18 @@ pub(super) fn from_disk(error: &DiskError) -> Failure {
 }
 
 /// Describes a journal that cannot be used.
-pub(super) fn journal(fault: &JournalFault) -> Failure {
+pub(super) fn journal(fault: &JournalError) -> Failure {
     match fault {
-        JournalFault::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
+        JournalError::Damaged { .. } => Failure::new(Exit::NeedsAttention, fault)
             .now("nobody can tell from it how far the run is; nothing was touched")
             .next("the slots still tell: see \"By hand\" in the README")
             .next(
                 "or `rollup accept --reason TEXT` shows them, and sets the run's directory aside",
             ),
-        JournalFault::TooNew { .. } => {
+        JournalError::TooNew { .. } => {
             Failure::new(Exit::Invalid, fault).next("use the rollup that wrote it")
         }
-        JournalFault::Disk(error) => disk(error),
+        JournalError::Disk(error) => disk(error),
     }
 }
 
@@ -465,10 +465,10 @@ pub(super) fn not_begun(error: &RunError) -> Failure {
         RunError::Unfaithful { .. } => Failure::new(Exit::Io, error)
             .now(now)
             .next("look after the disk first"),
-        RunError::SetAside { .. } | RunError::InTheWay { .. } => {
+        RunError::Quarantined { .. } | RunError::InTheWay { .. } => {
             Failure::new(Exit::NeedsAttention, error)
         }
-        RunError::Stranger { .. } | RunError::Unpredicted(_) => {
+        RunError::Unexpected { .. } | RunError::Unpredicted(_) => {
             Failure::new(Exit::NeedsAttention, error)
         }
         RunError::Changed(found) => {

@@ -13,11 +13,11 @@ use super::output::{Existing, OutputFile};
 use super::preview::{self, Why};
 use super::recover::{self, Next};
 use super::saved::{self, Approved, Saved};
+use crate::deployment::fault_injection::Watch;
 use crate::deployment::lock::holder;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::snapshot::{OpenRun, Snapshot};
 use crate::deployment::tree::Tree;
-use crate::deployment::watch::Watch;
 use crate::journal::{Run, runs};
 use crate::names::Digest;
 use crate::payload::{Payload, PayloadFacts};
@@ -84,7 +84,7 @@ pub(super) struct Asking<'a> {
 /// Display of the plan before it is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Preview {
-    Shown,
+    Escaped,
     LeftOut,
 }
 
@@ -332,7 +332,7 @@ impl Job {
         asking: &Asking<'_>,
     ) -> Result<Vec<String>, Failure> {
         let Begun { plan, staged, .. } = begun;
-        if asking.preview == Preview::Shown {
+        if asking.preview == Preview::Escaped {
             out::line(preview::text(plan, out::width(), Why::Left));
         }
         if let Some(staged) = staged {
@@ -445,7 +445,7 @@ fn refused(refusal: &Refusal) -> Failure {
 fn in_the_way(failure: Failure, open: &OpenRun, next: &Next<'_>) -> Failure {
     let mut failure = failure.now(format!(
         "this command changed nothing; run {} is {}",
-        open.name, open.standing
+        open.name, open.state
     ));
     let first = format!(
         "`{}` takes the open run to its end, `{}` takes it back",
@@ -571,7 +571,7 @@ pub(super) fn confirmations(
             || out::can_ask()
                 && out::is_yes(&out::ask(&format!(
                     "{} [y/N]",
-                    crate::names::Shown(&asked.question)
+                    crate::names::Escaped(&asked.question)
                 )))
         {
             confirmed.push(asked.id.clone());

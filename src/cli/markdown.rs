@@ -1,6 +1,6 @@
 //! Builds Markdown piece by piece, for the tickets in which changes are approved and closed.
 
-use crate::names::Shown;
+use crate::names::Escaped;
 
 /// Page of Markdown.
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl Page {
         let lines: Vec<String> = text
             .trim_end()
             .lines()
-            .map(|line| Shown(line).to_string())
+            .map(|line| Escaped(line).to_string())
             .collect();
         self.line(&format!("{fence}text\n{}\n{fence}", lines.join("\n")));
     }
@@ -89,7 +89,7 @@ pub(super) fn plain(text: &str) -> String {
         }
         plain.push(c);
     }
-    Shown(&plain).to_string()
+    Escaped(&plain).to_string()
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Prune(args) => prune::prune(args),
         Command::Rehearse(args) => rehearse::rehearse(args),
         Command::Inspect(args) => documents::inspect(args),
-        Command::Seal(args) => documents::seal(args),
+        Command::Pin(args) => documents::pin(args),
         Command::Diff(args) => diff::diff(args),
         Command::Import(args) => import::import(args),
         Command::Schema(args) => schema::schema(args),

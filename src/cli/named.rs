@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use crate::document::nearest;
 use crate::journal::{Outcome, Run, RunState};
-use crate::names::{Kb, Shown};
+use crate::names::{Escaped, Kb};
 
 /// Run that `last` or a rollup refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ fn unknown(runs: &[Run], named: &str, newest: Newest) -> Failure {
     let reason = match (named.eq_ignore_ascii_case("last"), newest) {
         (true, Newest::Finished) => "there is no finished run".to_owned(),
         (true, Newest::Any) => "there is no run yet".to_owned(),
-        (false, _) => format!("there is no run `{}`", Shown(named)),
+        (false, _) => format!("there is no run `{}`", Escaped(named)),
     };
     let names: Vec<&str> = runs.iter().map(Run::name).collect();
     let known = names.join(", ");

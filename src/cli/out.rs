@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::exit::{Exit, Failure};
 pub(super) use crate::names::wrapped;
-use crate::names::{Shown, grouped};
+use crate::names::{Escaped, grouped};
 
 /// Style of errors.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -58,7 +58,7 @@ pub(super) fn warn(text: impl Display) {
     say(format_args!(
         "{}: {}",
         styled(WARN, "warning"),
-        Shown(&text.to_string())
+        Escaped(&text.to_string())
     ));
 }
 
@@ -74,13 +74,13 @@ pub(super) fn fail(failure: &Failure) {
         styled(BAD, "error")
     };
     for reason in &failure.reasons {
-        say(format_args!("{label}: {}", Shown(reason)));
+        say(format_args!("{label}: {}", Escaped(reason)));
     }
     if let Some(now) = &failure.now {
-        say(format_args!("{}: {}", styled(BOLD, "now"), Shown(now)));
+        say(format_args!("{}: {}", styled(BOLD, "now"), Escaped(now)));
     }
     for next in &failure.next {
-        say(format_args!("{}: {}", styled(BOLD, "next"), Shown(next)));
+        say(format_args!("{}: {}", styled(BOLD, "next"), Escaped(next)));
     }
 }
 

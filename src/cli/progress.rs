@@ -16,7 +16,7 @@ use super::summary::past;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Began, Happened, Lost};
 use crate::journal::Answer;
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::plan::{Operation, PlannedStep};
 use crate::run::{Event, Listener, OnFailure, Question, Reply};
 
@@ -98,7 +98,7 @@ impl Progress {
             })));
             out::say(format_args!(
                 "events in {}",
-                Shown(&tree.shown(events::path_of(run).as_ref()))
+                Escaped(&tree.shown(events::path_of(run).as_ref()))
             ));
         }
     }
@@ -215,7 +215,7 @@ impl Listener for Progress {
             Event::Step { step, back } => {
                 if let Some(step) = step {
                     let sign = if *back { "back: " } else { "" };
-                    self.line(&format!("{sign}step {}: {}", step.id, Shown(&step.title)));
+                    self.line(&format!("{sign}step {}: {}", step.id, Escaped(&step.title)));
                 }
             }
             Event::Swapped {
@@ -236,19 +236,19 @@ impl Listener for Progress {
             Event::Turned { why, back } => {
                 self.finish_bar();
                 if *back {
-                    self.line(&format!("putting everything back: {}", Shown(why)));
+                    self.line(&format!("putting everything back: {}", Escaped(why)));
                 }
             }
             Event::RestartDue { service, servers } => {
                 let text = format!(
                     "restart due: {} on {}",
-                    Shown(service),
-                    Shown(&servers.join(", "))
+                    Escaped(service),
+                    Escaped(&servers.join(", "))
                 );
                 self.line(&text);
             }
             Event::Notice { text } => {
-                let text = format!("{}: {}", out::styled(out::WARN, "warning"), Shown(text));
+                let text = format!("{}: {}", out::styled(out::WARN, "warning"), Escaped(text));
                 self.line(&text);
             }
             Event::Closed { .. } => self.finish_bar(),
@@ -282,10 +282,10 @@ impl Listener for Progress {
         self.line(&format!(
             "\n{} {what}: {}",
             out::styled(out::BOLD, &step.id),
-            Shown(&step.title)
+            Escaped(&step.title)
         ));
         for line in question.text.lines() {
-            self.line(&format!("  {}", Shown(line)));
+            self.line(&format!("  {}", Escaped(line)));
         }
         if !question.servers.is_empty() {
             self.line(&format!("  on {}", question.servers.join(", ")));
@@ -338,7 +338,7 @@ fn done(operation: &Operation, back: bool) -> String {
     let on = operation
         .server
         .as_ref()
-        .map(|server| format!(" on {}", Shown(server)))
+        .map(|server| format!(" on {}", Escaped(server)))
         .unwrap_or_default();
     let word = if back {
         "took back"
@@ -350,5 +350,5 @@ fn done(operation: &Operation, back: bool) -> String {
     } else {
         String::new()
     };
-    format!("{word} {what}{}{on}", Shown(&operation.target))
+    format!("{word} {what}{}{on}", Escaped(&operation.target))
 }

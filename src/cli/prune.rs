@@ -13,8 +13,10 @@ use super::recover::{asked, can_be_asked, told_cleared};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Outcome, Run, RunState, runs};
-use crate::names::Shown;
-use crate::run::{self, Lost, clear_the_way, kept, lost, no_return, refuse_mounted, standing};
+use crate::names::Escaped;
+use crate::run::{
+    self, Lost, clear_the_way, describe_state, kept, lost, no_return, refuse_mounted,
+};
 
 /// Runs that a prune clears, and runs that it leaves.
 struct Clearing {
@@ -46,7 +48,7 @@ impl Clearing {
         let (open, finished): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(Run::is_open);
         let open = open
             .iter()
-            .map(|run| (run.name().to_owned(), standing(run)))
+            .map(|run| (run.name().to_owned(), describe_state(run)))
             .collect();
         // A run that was undone or closed is kept if it is newer than the oldest applied run that
         // is kept.
@@ -99,8 +101,8 @@ impl Clearing {
 
     /// Shows what is cleared, and warns of what nothing restores.
     fn show(&self, deployment: &Path, line: fn(&str)) {
-        for (name, standing) in &self.open {
-            line(&format!("left alone: run {name}, which is {standing}"));
+        for (name, state) in &self.open {
+            line(&format!("left alone: run {name}, which is {state}"));
         }
         if self.old.is_empty() {
             return;
@@ -125,7 +127,7 @@ impl Clearing {
             line(&format!(
                 "  {}  {}, {} bytes{undo}",
                 run.name(),
-                standing(run),
+                describe_state(run),
                 out::number(*bytes)
             ));
         }
@@ -148,7 +150,7 @@ impl Clearing {
                         out::say(format_args!(
                             "{}: `{}` {what}",
                             styled(BAD, "would be lost"),
-                            Shown(&path)
+                            Escaped(&path)
                         ));
                     }
                 }
@@ -267,7 +269,8 @@ fn told_if_nothing(clearing: &Clearing, line: impl Fn(&str)) -> bool {
 fn stopped(error: &DiskError, tree: &Tree, clearing: &Clearing) -> Failure {
     let is_gone = |old: &&Old| {
         let slots = old.run.directory.join("slots").expect("a plain name");
-        tree.look(&slots).is_ok_and(|look| look.is_none())
+        tree.metadata(&slots)
+            .is_ok_and(|metadata| metadata.is_none())
     };
     let gone: Vec<&str> = clearing
         .old

@@ -15,8 +15,8 @@ use crate::deployment::records::State;
 use crate::deployment::snapshot::{Interest, Snapshot};
 use crate::deployment::tree::{Tree, path};
 use crate::journal::{Run, RunState};
-use crate::names::{RelPath, Shown};
-use crate::run::{load_plan, standing};
+use crate::names::{Escaped, RelPath};
+use crate::run::{describe_state, load_plan};
 use crate::verify::{Drift, verify as verify_tree};
 
 fn all_runs(tree: &Tree) -> Result<Vec<Run>, Failure> {
@@ -47,7 +47,7 @@ pub(super) fn tree(args: &Reading) -> Result<Exit, Failure> {
         out::line(format_args!("{document:#}"));
         return Ok(Exit::Ok);
     }
-    out::line(styled(BOLD, Shown(&snapshot.description.name)));
+    out::line(styled(BOLD, Escaped(&snapshot.description.name)));
     let site = &snapshot.description;
     let top = (0..site.groups.len()).filter(|&at| site.groups[at].path.parent().is_none());
     top.for_each(|at| view.group(GroupId(at), 1));
@@ -114,7 +114,7 @@ impl View<'_> {
         out::line(format_args!(
             "{}{}",
             "  ".repeat(depth),
-            styled(BOLD, Shown(group.path.name()))
+            styled(BOLD, Escaped(group.path.name()))
         ));
         group
             .groups
@@ -131,22 +131,22 @@ impl View<'_> {
         let indent = "  ".repeat(depth);
         let instances = self.site().instances(id);
         if item.on.is_none() {
-            instances
-                .iter()
-                .for_each(|&instance| self.instance(&indent, Shown(item.name.as_str()), instance));
+            instances.iter().for_each(|&instance| {
+                self.instance(&indent, Escaped(item.name.as_str()), instance)
+            });
             return;
         }
-        out::line(format_args!("{indent}{}", Shown(item.name.as_str())));
+        out::line(format_args!("{indent}{}", Escaped(item.name.as_str())));
         for instance in instances {
             let server = instance
                 .server
                 .map(|server| self.site().servers[server.0].name.as_str())
                 .unwrap_or_default();
-            self.instance(&format!("{indent}  "), Shown(server), instance);
+            self.instance(&format!("{indent}  "), Escaped(server), instance);
         }
     }
 
-    fn instance(&self, indent: &str, name: Shown<'_>, instance: Instance) {
+    fn instance(&self, indent: &str, name: Escaped<'_>, instance: Instance) {
         let state = self.state(instance);
         let style = match state {
             State::Verified => GOOD,
@@ -211,7 +211,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             "{}: run {} is {}; `rollup status` says what to type",
             styled(WARN, "open"),
             run.name(),
-            standing(run)
+            describe_state(run)
         ));
     }
     let width = out::width();
@@ -223,7 +223,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             .push(drift)
     });
     for drift in by_directory.into_values().flatten() {
-        let path = format!("`{}`", Shown(drift.path.as_str()));
+        let path = format!("`{}`", Escaped(drift.path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
         let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
@@ -238,14 +238,14 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let label = styled(WARN, "beside");
         out::line(format_args!(
             "{label}: `{}` has a name that is not UTF-8; `apply` refuses to touch it",
-            Shown(name)
+            Escaped(name)
         ));
     }
     for path in &verified.beside {
         out::line(format_args!(
             "{}: `{}` is an operator's; it is left alone",
             styled(DIM, "beside"),
-            Shown(path.as_str())
+            Escaped(path.as_str())
         ));
     }
     let items = count(verified.items, "installed item", "installed items");

@@ -12,12 +12,12 @@ use super::{args, inputs, out, preview};
 use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
-use crate::journal::{JournalFault, Outcome, Run, RunState, runs};
-use crate::names::{Digest, RelPath, Shown, chain};
+use crate::journal::{JournalError, Outcome, Run, RunState, runs};
+use crate::names::{Digest, Escaped, RelPath, chain};
 use crate::plan::Plan;
 use crate::run::{
-    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, examine, load_plan,
-    no_return, standing, throw_away,
+    self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, describe_state, examine,
+    load_plan, no_return, throw_away,
 };
 
 impl From<args::OnFailure> for OnFailure {
@@ -171,7 +171,7 @@ pub(super) fn undo(args: &Undo) -> Result<Exit, Failure> {
     let mut progress = Progress::new(disk.tree(), Began::of(&plan, "undo"), wishes);
     progress.reopen(run.name());
     let if_changed = if args.discard_changes {
-        IfChanged::SetAside
+        IfChanged::Quarantined
     } else {
         IfChanged::Refuse
     };
@@ -209,7 +209,7 @@ pub(super) fn known_answers(
     };
     let failure = Failure::new(
         Exit::Usage,
-        format_args!("there is no {what} named `{}`", Shown(unknown)),
+        format_args!("there is no {what} named `{}`", Escaped(unknown)),
     )
     .now("this command changed nothing");
     Err(match (nearest(unknown, known.iter().copied()), known) {
@@ -223,7 +223,7 @@ pub(super) fn known_answers(
 fn manual_steps(plan: &Plan) -> Vec<&str> {
     plan.steps
         .iter()
-        .filter(|step| step.gate.is_some())
+        .filter(|step| step.manual.is_some())
         .map(|step| step.id.as_str())
         .collect()
 }
@@ -312,7 +312,7 @@ fn named_last(disk: &LockedDeployment, runs: &[Run], next: &Next<'_>) -> Result<
 fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
     Failure::new(
         Exit::NotReady,
-        format_args!("run {} is {}", open.name(), standing(open)),
+        format_args!("run {} is {}", open.name(), describe_state(open)),
     )
     .now("this command changed nothing")
     .next(format!(
@@ -326,7 +326,11 @@ fn other_is_open(open: &Run, next: &Next<'_>) -> Failure {
 fn show_way(disk: &LockedDeployment, run: &Run, plan: &Plan, way: Way) -> Result<(), Failure> {
     let examined =
         examine(disk.tree(), &run.directory, plan).map_err(|error| inputs::disk(&error))?;
-    out::line(format_args!("run {} is {}", run.name(), standing(run)));
+    out::line(format_args!(
+        "run {} is {}",
+        run.name(),
+        describe_state(run)
+    ));
     let lines = preview::way(plan, &examined, way);
     let how = if way == Way::Forward {
         "taken to its end"
@@ -353,7 +357,11 @@ pub(super) fn asked(yes: bool) -> Result<(), Failure> {
 }
 
 fn throw_staged_away(disk: &LockedDeployment, open: &Run, yes: bool) -> Result<Exit, Failure> {
-    out::line(format_args!("run {} is {}", open.name(), standing(open)));
+    out::line(format_args!(
+        "run {} is {}",
+        open.name(),
+        describe_state(open)
+    ));
     out::line("it will be thrown away");
     asked(yes)?;
     throw_away(disk, open).map_err(|error| inputs::not_begun(&error))?;
@@ -377,7 +385,7 @@ fn as_it_is(disk: &LockedDeployment, run: &Run) -> Result<Run, Failure> {
 /// Describes a recovery that could not begin, which leaves the run as it was.
 pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failure {
     let failure = inputs::not_begun(error);
-    let now = format!("run {} is {}", run.name(), standing(run));
+    let now = format!("run {} is {}", run.name(), describe_state(run));
     let without = |failure: Failure| Failure {
         next: Vec::new(),
         ..failure
@@ -387,7 +395,7 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         next.undo_run(run)
     );
     match (run.state(), error) {
-        (RunState::Closed(_), RunError::Journal(JournalFault::Disk(_))) => {
+        (RunState::Closed(_), RunError::Journal(JournalError::Disk(_))) => {
             failure.now(now).next(format!("fix what is named, then `{}`", next.undo_run(run)))
         }
         (_, RunError::Journal(_)) => failure,
@@ -397,10 +405,10 @@ pub(super) fn not_walked(error: &RunError, run: &Run, next: &Next<'_>) -> Failur
         }
         (RunState::Staged, _) => failure,
         (RunState::Closed(_), RunError::Changed(_)) => failure.now(now).next(even_so),
-        (RunState::Closed(_), RunError::SetAside { .. }) => Failure { exit: Exit::Mismatch, ..failure }
+        (RunState::Closed(_), RunError::Quarantined { .. }) => Failure { exit: Exit::Mismatch, ..failure }
             .now(now)
             .next(format!("restore what is named from a backup, then `{}`", next.undo_run(run))),
-        (RunState::Closed(_), RunError::InTheWay { .. } | RunError::Stranger { .. }) => {
+        (RunState::Closed(_), RunError::InTheWay { .. } | RunError::Unexpected { .. }) => {
             Failure { exit: Exit::NotReady, ..failure }
                 .now(now)
                 .next(format!("move it somewhere else, then `{}`", next.undo_run(run)))
@@ -452,13 +460,16 @@ pub(super) fn told_cleared(cleared: &Cleared) {
 /// files beside managed ones do not affect the comparison, but are reported.
 pub(super) fn told_compared(plan: &Plan, measured: Digest, came: &[RelPath]) {
     for path in came {
-        let path = Shown(path.as_str());
+        let path = Escaped(path.as_str());
         out::say(format_args!(
             "note: `{path}` came while the run was under way, and was left where it is"
         ));
     }
-    let predicted = plan.prediction.as_ref().map(|prediction| prediction.digest);
-    match predicted == Some(measured) {
+    let expected = plan
+        .expected_state
+        .as_ref()
+        .map(|expected_state| expected_state.digest);
+    match expected == Some(measured) {
         true => out::line("as previewed"),
         false => {
             out::line("as previewed, but for an operator's files, which came or went meanwhile")
@@ -487,7 +498,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
             };
             Err(Failure::caused(Exit::Stopped, &error)
                 .now("everything up to there is on disk; the run is open")
-                .next(gate_help(&error, next).unwrap_or_else(otherwise)))
+                .next(manual_help(&error, next).unwrap_or_else(otherwise)))
         }
         Ended::Stuck { because, error } => {
             let mut failure = Failure::caused(Exit::NeedsAttention, &error);
@@ -510,13 +521,13 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
             };
             Err(failure
                 .now(now)
-                .next(gate_help(&error, next).unwrap_or_else(otherwise)))
+                .next(manual_help(&error, next).unwrap_or_else(otherwise)))
         }
     }
 }
 
 /// Returns what to type at a manual step, which depends on the direction of the run.
-fn gate_help(error: &RunError, next: &Next<'_>) -> Option<String> {
+fn manual_help(error: &RunError, next: &Next<'_>) -> Option<String> {
     Some(match error {
         RunError::Waiting { step, back: false } => format!(
             "do what the step says, then `{} --done {step}`; or `{}` takes back what can be",

@@ -20,7 +20,7 @@ use crate::journal::{RunState, runs};
 use crate::rehearse::{
     Lab, LabError, LabState, OnExisting, Origin, SAMPLE, SAMPLE_NAME, prepare, refuse_to_lose,
 };
-use crate::run::standing;
+use crate::run::describe_state;
 
 /// Runs `rollup rehearse`.
 pub(super) fn rehearse(args: &Rehearse) -> Result<Exit, Failure> {
@@ -186,7 +186,7 @@ fn at_rest(site: Site, lab: &Path) -> Result<Description, Failure> {
             let next = Next(site.tree.path());
             Err(Failure::new(
                 Exit::NotReady,
-                format_args!("run {} is {}", run.name(), standing(run)),
+                format_args!("run {} is {}", run.name(), describe_state(run)),
             )
             .now(lab_now(lab))
             .next(format!(

@@ -14,9 +14,9 @@ use super::out::{self, typed};
 use super::output::OutputFile;
 use super::preview::{self, MadeFrom};
 use crate::deployment::tree::Tree;
-use crate::names::{Digest, RelPath, Shown};
+use crate::names::{Digest, Escaped, RelPath};
 use crate::plan::{
-    self, Operation, OperationKind, Plan, PlanFault, Refusal, Side, Source, SourceAt,
+    self, Operation, OperationKind, Plan, PlanFileError, Refusal, Source, SourceAt, TargetState,
 };
 use crate::run::moved;
 
@@ -66,7 +66,7 @@ impl Saved {
             return Ok(None);
         }
         file.read_to_end(&mut text).map_err(fail)?;
-        let fault = |fault: PlanFault| {
+        let fault = |fault: PlanFileError| {
             Failure::new(
                 Exit::Invalid,
                 format_args!("`{}` cannot be used: {fault}", path.display()),
@@ -75,14 +75,14 @@ impl Saved {
             .next("save the plan anew: `rollup plan MANIFEST --save FILE`")
         };
         let text = String::from_utf8(text)
-            .map_err(|_| fault(PlanFault::NotAPlan("it is not UTF-8".to_owned())))?;
+            .map_err(|_| fault(PlanFileError::NotAPlan("it is not UTF-8".to_owned())))?;
         let plan = Box::new(plan::parse(&text).map_err(fault)?);
         #[derive(Deserialize)]
         struct Beside {
             made_from: Option<MadeFrom>,
         }
         let beside: Beside = serde_json::from_str(&text)
-            .map_err(|error| fault(PlanFault::NotAPlan(error.to_string())))?;
+            .map_err(|error| fault(PlanFileError::NotAPlan(error.to_string())))?;
         Ok(Some(Self {
             plan,
             made_from: beside.made_from,
@@ -171,7 +171,7 @@ pub(super) fn show(args: &args::Show) -> Result<Exit, Failure> {
         )
         .next("`rollup plan MANIFEST --save FILE` saves one"));
     };
-    if saved.plan.seal.is_none() {
+    if saved.plan.checksum.is_none() {
         out::warn(
             "an earlier version made the plan: its digest covers what it does, and not the words it is told in",
         );
@@ -199,7 +199,7 @@ impl Approved {
             Approved::Any => Ok(()),
             Approved::Digest(approval) => is_approved(plan, approval, job),
             Approved::Saved(saved) if saved.deployment != plan.deployment => {
-                let (saved_for, here) = (Shown(&saved.deployment), Shown(&plan.deployment));
+                let (saved_for, here) = (Escaped(&saved.deployment), Escaped(&plan.deployment));
                 Err(stale(
                     saved,
                     vec![format!(
@@ -301,13 +301,13 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
             reasons.push(format!("`{name}` in the payload is another file than then"));
         }
     }
-    let travellers = |plan: &Plan| -> BTreeSet<RelPath> {
+    let unmanaged = |plan: &Plan| -> BTreeSet<RelPath> {
         plan.swaps
             .iter()
-            .flat_map(|swap| swap.travellers.iter().cloned())
+            .flat_map(|swap| swap.unmanaged.iter().cloned())
             .collect()
     };
-    let (then, today) = (travellers(saved), travellers(now));
+    let (then, today) = (unmanaged(saved), unmanaged(now));
     reasons.extend(
         today
             .difference(&then)
@@ -317,10 +317,10 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         then.difference(&today)
             .map(|path| format!("`{path}`, an operator's file, is gone since")),
     );
-    if saved.level.before != now.level.before {
-        let shown = |level: &[crate::names::Kb]| match level {
+    if saved.applied.before != now.applied.before {
+        let shown = |applied: &[crate::names::Kb]| match applied {
             [] => "nothing".to_owned(),
-            level => level
+            applied => applied
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
@@ -328,8 +328,8 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         };
         reasons.push(format!(
             "in force was {}, and now is {}",
-            shown(&saved.level.before),
-            shown(&now.level.before)
+            shown(&saved.applied.before),
+            shown(&now.applied.before)
         ));
     }
     let named = |operation: &Operation| {
@@ -341,22 +341,22 @@ fn decided_otherwise(saved: &Plan, now: &Plan) -> Vec<String> {
         format!(
             "{} `{}`{on}",
             operation.kind.word(),
-            Shown(&operation.target)
+            Escaped(&operation.target)
         )
     };
-    let then: BTreeMap<(OperationKind, &RelPath), &Side> = saved
+    let then: BTreeMap<(OperationKind, &RelPath), &TargetState> = saved
         .operations()
-        .map(|one| ((one.kind, &one.at), &one.becomes))
+        .map(|one| ((one.kind, &one.at), &one.after))
         .collect();
     let other = now.operations().filter_map(|one| {
-        let becomes = then
+        let after = then
             .get(&(one.kind, &one.at))
-            .filter(|becomes| ***becomes != one.becomes)?;
+            .filter(|after| ***after != one.after)?;
         Some(format!(
             "{}: then {}, now {}",
             named(one),
-            preview::side(becomes),
-            preview::side(&one.becomes)
+            preview::side(after),
+            preview::side(&one.after)
         ))
     });
     let other: Vec<String> = other.collect();

@@ -25,7 +25,7 @@ pub(super) fn stage(args: &args::Stage) -> Result<Exit, Failure> {
         declined: "not staged",
         yes: args.yes,
         confirm: &args.confirm,
-        preview: Preview::Shown,
+        preview: Preview::Escaped,
         again: format!(
             "{}{}",
             job.again("stage"),

@@ -8,12 +8,12 @@ use super::inputs::{self, RunSite};
 use super::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
 use super::recover::Next;
 use crate::deployment::lock::{Holder, holder};
-use crate::deployment::records::{Level, LevelEntry};
+use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState};
-use crate::names::{Shown, chain};
+use crate::names::{Escaped, chain};
 use crate::plan::{Operation, Plan, PlannedStep};
-use crate::run::{Examined, Progress, examine, kept, load_plan, standing};
+use crate::run::{Examined, Progress, describe_state, examine, kept, load_plan};
 
 /// Number of problems that are listed one by one.
 const TOLD: usize = 5;
@@ -24,7 +24,7 @@ struct Status {
     /// Name of the deployment, if its description or the open run has it.
     name: Option<String>,
     /// Applied rollups; unknown only while a run is open.
-    level: Option<Level>,
+    applied: Option<AppliedUpdates>,
     holder: Option<Holder>,
     open: Option<Open>,
     slots: Slots,
@@ -50,20 +50,20 @@ impl Status {
     /// Reads the status. An open run is reported from its own records, whatever else cannot be
     /// read.
     fn read(site: RunSite) -> Result<Self, Failure> {
-        let (level, runs) = inputs::quietly(&site.tree, || {
-            Ok((level(&site), inputs::sound_runs(&site.tree)?))
+        let (applied, runs) = inputs::quietly(&site.tree, || {
+            Ok((applied(&site), inputs::sound_runs(&site.tree)?))
         })?;
         let is_open = runs.iter().any(Run::is_open);
         let RunSite {
             tree, description, ..
         } = site;
         let description = unless_open(description, is_open)?;
-        let level = unless_open(level, is_open)?.flatten();
+        let applied = unless_open(applied, is_open)?.flatten();
         let holder = holder(&tree).map_err(|error| inputs::disk(&error))?;
         let slots = slots(&tree, &runs)?;
         let open = runs.into_iter().find(Run::is_open);
         let open = open
-            .map(|run| Open::look(&tree, run, holder.is_some()))
+            .map(|run| Open::metadata(&tree, run, holder.is_some()))
             .transpose()?;
         let planned = || Some(open.as_ref()?.progress.as_ref()?.0.deployment.clone());
         let name = description
@@ -72,7 +72,7 @@ impl Status {
         Ok(Self {
             tree,
             name,
-            level,
+            applied,
             holder,
             open,
             slots,
@@ -93,7 +93,7 @@ impl Status {
 }
 
 impl Open {
-    fn look(tree: &Tree, run: Run, at_work: bool) -> Result<Self, Failure> {
+    fn metadata(tree: &Tree, run: Run, at_work: bool) -> Result<Self, Failure> {
         if !matches!(run.state(), RunState::Unfinished(_)) {
             return Ok(Self {
                 run,
@@ -155,12 +155,14 @@ impl Open {
                 false => examined.is_done(operation.swap),
             };
             let answer = self.run.journal.confirmed(&step.id);
-            match (&step.gate, back) {
-                (Some(gate), true) if answer == Some(Answer::Done) => {
-                    return Some((step, gate.undo.as_deref()?));
+            match (&step.manual, back) {
+                (Some(manual), true) if answer == Some(Answer::Done) => {
+                    return Some((step, manual.undo.as_deref()?));
                 }
-                (Some(gate), false) if !matches!(answer, Some(Answer::Done | Answer::Skipped)) => {
-                    return Some((step, &gate.instructions));
+                (Some(manual), false)
+                    if !matches!(answer, Some(Answer::Done | Answer::Skipped)) =>
+                {
+                    return Some((step, &manual.instructions));
                 }
                 _ if !step.operations.iter().all(is_past) => return None,
                 _ => {}
@@ -173,7 +175,10 @@ impl Open {
     fn no_way_back(&self) -> Option<&PlannedStep> {
         let (plan, _) = self.progress.as_ref()?;
         plan.steps.iter().find(|step| {
-            let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+            let without = step
+                .manual
+                .as_ref()
+                .is_some_and(|manual| manual.undo.is_none());
             without && self.run.journal.confirmed(&step.id) == Some(Answer::Done)
         })
     }
@@ -191,9 +196,9 @@ fn unless_open<T>(read: Result<T, Failure>, is_open: bool) -> Result<Option<T>, 
     }
 }
 
-/// Reads the applied rollups from `level.toml`, or before the first run from the description.
-fn level(site: &RunSite) -> Result<Option<Level>, Failure> {
-    let at = rel("level.toml");
+/// Reads the applied rollups from `applied.toml`, or before the first run from the description.
+fn applied(site: &RunSite) -> Result<Option<AppliedUpdates>, Failure> {
+    let at = rel("applied.toml");
     let text = site
         .tree
         .text(&at, 16 << 20)
@@ -202,20 +207,20 @@ fn level(site: &RunSite) -> Result<Option<Level>, Failure> {
         let described = site.description.as_ref().ok();
         let before = described.map(|description| {
             description
-                .level
+                .applied
                 .iter()
                 .copied()
-                .map(LevelEntry::before_records)
+                .map(AppliedUpdate::before_records)
         });
-        return Ok(before.map(|entries| Level::new(entries.collect())));
+        return Ok(before.map(|entries| AppliedUpdates::new(entries.collect())));
     };
-    let level = Level::parse(&text).map_err(|fault| {
+    let applied = AppliedUpdates::parse(&text).map_err(|fault| {
         Failure::new(
             Exit::Invalid,
             format_args!("`{}` cannot be used: {fault}", site.tree.shown(Some(&at))),
         )
     });
-    level.map(Some)
+    applied.map(Some)
 }
 
 fn slots(tree: &Tree, runs: &[Run]) -> Result<Slots, Failure> {
@@ -241,9 +246,9 @@ pub(super) fn status(args: &Reading) -> Result<Exit, Failure> {
 
 fn document(status: &Status) -> Value {
     let exit = status.exit();
-    let in_force = status.level.as_ref().map(|level| {
-        level
-            .in_force()
+    let in_effect = status.applied.as_ref().map(|applied| {
+        applied
+            .in_effect()
             .map(|entry| json!({ "kb": entry.kb, "revision": entry.revision }))
             .collect::<Vec<_>>()
     });
@@ -254,11 +259,11 @@ fn document(status: &Status) -> Value {
             json!({ "step": step.id, "operation": operation.kind.word(), "target": operation.target,
                     "server": operation.server, "swap": operation.swap })
         });
-        json!({ "run": open.run.name(), "state": standing(&open.run), "at": at, "waits_at": waits, "troubles": open.troubles,
+        json!({ "run": open.run.name(), "state": describe_state(&open.run), "at": at, "waits_at": waits, "troubles": open.troubles,
                 "swaps_done": swaps.map(|(done, _)| done), "swaps": swaps.map(|(_, all)| all) })
     });
     json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
-            "in_force": in_force, "open": open, "at_work": status.holder.as_ref().map(|holder| holder.process),
+            "applied": in_effect, "open": open, "at_work": status.holder.as_ref().map(|holder| holder.process),
             "old_objects": { "runs": status.slots.runs, "bytes": status.slots.bytes } })
 }
 
@@ -267,11 +272,11 @@ fn text(status: &Status) {
     match &status.name {
         Some(name) => out::line(format_args!(
             "deployment {} in {shown}",
-            styled(BOLD, Shown(name))
+            styled(BOLD, Escaped(name))
         )),
         None => out::line(format_args!("deployment in {shown}")),
     }
-    status.level.iter().for_each(level_lines);
+    status.applied.iter().for_each(applied_lines);
     let next = Next(status.tree.path());
     if status.slots.runs > 0 {
         let bytes = out::number(status.slots.bytes);
@@ -293,11 +298,11 @@ fn text(status: &Status) {
     }
 }
 
-fn level_lines(level: &Level) {
-    if level.rollups.is_empty() {
+fn applied_lines(applied: &AppliedUpdates) {
+    if applied.rollups.is_empty() {
         out::line("no rollup is in force");
     }
-    for entry in &level.rollups {
+    for entry in &applied.rollups {
         let revision = entry
             .revision
             .as_ref()
@@ -328,7 +333,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
         "{}: run {} is {}",
         styled(WARN, label),
         open.run.name(),
-        standing(&open.run)
+        describe_state(&open.run)
     ));
     if let Some((plan, examined)) = &open.progress {
         plan.steps
@@ -338,12 +343,12 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
             let on = operation
                 .server
                 .as_ref()
-                .map(|server| format!(" on {}", Shown(server)))
+                .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
             let what = format!(
                 "{} of {}{on}",
                 operation.kind.word(),
-                Shown(&operation.target)
+                Escaped(&operation.target)
             );
             out::line(format_args!(
                 "  at: {what} (step {}, swap {})",
@@ -360,13 +365,13 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
             styled(BOLD, &step.id)
         ));
         text.lines()
-            .for_each(|line| out::line(format_args!("  {}", Shown(line))));
+            .for_each(|line| out::line(format_args!("  {}", Escaped(line))));
     }
     for trouble in open.troubles.iter().take(TOLD) {
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "needs attention"),
-            Shown(trouble)
+            Escaped(trouble)
         ));
     }
     if let Some(more @ 1..) = open.troubles.len().checked_sub(TOLD) {
@@ -443,7 +448,7 @@ fn open_lines(open: &Open, next: &Next<'_>, at_work: bool) {
 
 /// Describes how much of a step is done.
 pub(super) fn step_line(step: &PlannedStep, examined: &Examined, run: &Run) -> String {
-    if step.gate.is_some() {
+    if step.manual.is_some() {
         let how = match run.journal.confirmed(&step.id) {
             Some(Answer::Done) => "done by hand",
             Some(Answer::Skipped) => "skipped",

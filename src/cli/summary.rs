@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::out::count;
-use crate::names::Shown;
-use crate::plan::{Operation, OperationKind, Plan, Side};
+use crate::names::Escaped;
+use crate::plan::{Operation, OperationKind, Plan, TargetState};
 
 /// Returns one line for every kind of thing that was done.
 pub(super) fn lines(plan: &Plan) -> Vec<String> {
@@ -13,7 +13,7 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
     lines.extend(items(&operations, "removed", |o| {
         o.kind == OperationKind::Uninstall
     }));
-    let is_item = |o: &Operation| !matches!(o.becomes, Side::File { .. });
+    let is_item = |o: &Operation| !matches!(o.after, TargetState::File { .. });
     lines.extend(items(&operations, "installed", |o| {
         o.kind == OperationKind::Install
     }));
@@ -43,11 +43,15 @@ pub(super) fn lines(plan: &Plan) -> Vec<String> {
             count(records, "record", "records")
         ));
     }
-    let gates = plan.steps.iter().filter(|step| step.gate.is_some()).count();
-    if gates > 0 {
+    let manual_steps = plan
+        .steps
+        .iter()
+        .filter(|step| step.manual.is_some())
+        .count();
+    if manual_steps > 0 {
         lines.push(format!(
             "waited for {}",
-            count(gates, "manual step", "manual steps")
+            count(manual_steps, "manual step", "manual steps")
         ));
     }
     lines
@@ -93,7 +97,7 @@ fn items(
 fn files(operations: &[&Operation]) -> Option<String> {
     let copied: Vec<_> = operations
         .iter()
-        .filter(|operation| matches!(operation.becomes, Side::File { .. }))
+        .filter(|operation| matches!(operation.after, TargetState::File { .. }))
         .collect();
     let replaced = copied
         .iter()
@@ -116,7 +120,7 @@ fn services(operations: &[&Operation]) -> Vec<String> {
     let mut by_service: BTreeMap<&str, BTreeMap<&str, Vec<OperationKind>>> = BTreeMap::new();
     let of_service = operations
         .iter()
-        .filter(|operation| matches!(operation.becomes, Side::Service { .. }));
+        .filter(|operation| matches!(operation.after, TargetState::Service { .. }));
     for operation in of_service {
         let server = operation.server.as_deref().unwrap_or_default();
         by_service
@@ -135,8 +139,8 @@ fn services(operations: &[&Operation]) -> Vec<String> {
         for (words, servers) in by_words {
             lines.push(format!(
                 "{words} {} on {}",
-                Shown(service),
-                Shown(&servers.join(", "))
+                Escaped(service),
+                Escaped(&servers.join(", "))
             ));
         }
     }

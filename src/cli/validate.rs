@@ -15,8 +15,8 @@ use super::output::{self, OutputFile};
 use super::walk::{Found, WILDCARDS, Walk};
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::document::{Code, Findings, Look, Source};
-use crate::names::{Shown, escaped};
+use crate::document::{Code, Findings, RenderOptions, Source};
+use crate::names::{Escaped, escaped_path};
 use crate::validation::{
     Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of,
 };
@@ -160,7 +160,7 @@ fn tell(
     exit: Exit,
 ) -> Result<(), Failure> {
     let document = match args.format {
-        Report::Text => validation.text(&look(args.output.is_some())),
+        Report::Text => validation.text(&options(args.output.is_some())),
         Report::Github => validation.github(),
         Report::Sarif => format!("{:#}\n", validation.sarif(exit as u8)),
         Report::Json => {
@@ -220,7 +220,7 @@ fn summary(validation: &Validation) -> String {
         let more = if rest.is_empty() { "" } else { " and so on" };
         line.push_str(&format!(
             "\n{others} passed over, as neither manifest nor deployment: {}{more}",
-            Shown(first)
+            Escaped(first)
         ));
     }
     if let Some(code) = validation.foremost() {
@@ -231,11 +231,11 @@ fn summary(validation: &Validation) -> String {
     line
 }
 
-fn look(into_file: bool) -> Look {
+fn options(into_file: bool) -> RenderOptions {
     let color = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     match into_file {
-        true => Look::PLAIN,
-        false => Look {
+        true => RenderOptions::PLAIN,
+        false => RenderOptions {
             width: out::width(),
             color,
             folds: out::is_screen(),
@@ -289,7 +289,7 @@ impl Gathered {
                 let kind = kind_of(&source).unwrap_or(Kind::Manifest);
                 self.documents.push((source, kind));
             }
-            Err(failure) => self.fail(&escaped(path), failure),
+            Err(failure) => self.fail(&escaped_path(path), failure),
         }
     }
 
@@ -304,7 +304,7 @@ impl Gathered {
             .as_deref()
             .and_then(|here| path.strip_prefix(here).ok())
         {
-            Some(relative) => source.named(escaped(relative)),
+            Some(relative) => source.named(escaped_path(relative)),
             None => source,
         }
     }
@@ -326,7 +326,7 @@ impl Gathered {
                     return false;
                 }
             },
-            Err(failure) => self.fail(&escaped(path), failure),
+            Err(failure) => self.fail(&escaped_path(path), failure),
         }
         true
     }
@@ -340,7 +340,7 @@ impl Gathered {
             };
         });
         if !any {
-            let name = escaped(directory);
+            let name = escaped_path(directory);
             let reason = format!("there is no manifest and no deployment.toml in `{name}`");
             self.fail(&name, Failure::new(Exit::NoInput, reason));
         }
@@ -371,7 +371,7 @@ impl Gathered {
     fn not_read(&mut self, found: Found) -> bool {
         match found {
             Found::Unread(path, why) => {
-                let name = escaped(&path);
+                let name = escaped_path(&path);
                 self.fail(
                     &name,
                     Failure::new(Exit::Io, format_args!("cannot read `{name}`: {why}")),
@@ -379,7 +379,7 @@ impl Gathered {
                 true
             }
             Found::File(path) | Found::Link(path) => {
-                self.links.push(escaped(&path));
+                self.links.push(escaped_path(&path));
                 false
             }
         }

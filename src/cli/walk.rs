@@ -11,7 +11,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
 use super::exit::{Exit, Failure};
-use crate::names::{Shown, grouped};
+use crate::names::{Escaped, grouped};
 
 /// Largest number of entries that one walk looks at.
 const MOST: usize = 1_000_000;
@@ -65,7 +65,7 @@ impl Walk {
             let brief = pattern.chars().take(100).collect::<String>();
             Failure::new(
                 Exit::Usage,
-                format_args!("`{}` is not a pattern: {why}", Shown(&brief)),
+                format_args!("`{}` is not a pattern: {why}", Escaped(&brief)),
             )
             .next("patterns have `*`, `?`, `[…]`, `{…,…}` and, for directories in each other, `**`")
         };

@@ -7,7 +7,7 @@ use super::describe::{Site, answers, values};
 use super::description::{Group, GroupId, Item, ItemId, ItemKind, RoleId};
 use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Placed, Span, Table, slip};
-use crate::names::{FileName, Folded, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath};
 
 /// Longest path without a warning, in UTF-16 units. Many Windows programs cannot open longer ones
 /// once a drive and the program's own directories are added.
@@ -175,7 +175,7 @@ impl<'r, 's> Console<'r, 's> {
     /// Returns one node of a path: a known one, in any spelling, or a new one.
     fn node(&mut self, above: Option<GroupId>, name: &Placed<FileName>) -> GroupId {
         let made = &mut self.site.made;
-        let key = (above, name.value.folded());
+        let key = (above, name.value.case_folded());
         if let Some(&known) = made.index.groups.get(&key) {
             return known;
         }
@@ -215,7 +215,7 @@ impl<'r, 's> Console<'r, 's> {
                 continue;
             }
             let index = &mut self.site.made.index.groups;
-            if let Some(other) = index.insert((above, Folded::of(&alias.value)), group) {
+            if let Some(other) = index.insert((above, CaseFolded::of(&alias.value)), group) {
                 let message = match other == group {
                     true => format!("the group has the name `{}` already", alias.value),
                     false => format!("there are two groups with the name `{}`", alias.value),
@@ -302,7 +302,7 @@ impl<'r, 's> Console<'r, 's> {
                 .made
                 .index
                 .items
-                .insert(Folded::of(&name.value), id);
+                .insert(CaseFolded::of(&name.value), id);
             self.site.claim(name, "item", id.0, taken.map(|id| id.0));
         }
         let (aliases, group) = (values(aliases), inherited.group);
@@ -349,7 +349,7 @@ impl<'r, 's> Console<'r, 's> {
         let needs = self.site.reader.texts_or_none(table, "needs");
         let mut seen = BTreeSet::new();
         for need in &needs {
-            if !seen.insert(Folded::of(&need.value)) {
+            if !seen.insert(CaseFolded::of(&need.value)) {
                 self.site.repeated(need, "needs", &need.value);
             }
         }
@@ -363,12 +363,12 @@ impl<'r, 's> Console<'r, 's> {
     /// Refuses a group inside the directory of an item, which is replaced as a whole.
     fn overlaps(&mut self) {
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
-            let key = (Some(item.group), item.name.folded());
+            let key = (Some(item.group), item.name.case_folded());
             let Some(&below) = self.site.made.index.groups.get(&key) else {
                 continue;
             };
             let path = &self.site.made.groups[below.0].path;
-            if Folded::of(path.name()) != item.name.folded() {
+            if CaseFolded::of(path.name()) != item.name.case_folded() {
                 continue;
             }
             let message = format!(
@@ -418,7 +418,7 @@ impl<'r, 's> Console<'r, 's> {
     /// Reports items that share an installer: an installer holds one product, and an item is one
     /// product.
     fn shared_installers(&mut self) {
-        let mut first: BTreeMap<Folded, &str> = BTreeMap::new();
+        let mut first: BTreeMap<CaseFolded, &str> = BTreeMap::new();
         for (item, span) in self.site.made.items.iter().zip(&self.places) {
             let ItemKind::Component { installer, .. } = &item.kind else {
                 continue;
@@ -428,8 +428,8 @@ impl<'r, 's> Console<'r, 's> {
                 continue;
             }
             // Two items with one name are reported for their name.
-            if let Some(other) = first.insert(installer.folded(), item.name.as_str())
-                && Folded::of(other) != item.name.folded()
+            if let Some(other) = first.insert(installer.case_folded(), item.name.as_str())
+                && CaseFolded::of(other) != item.name.case_folded()
             {
                 let message = format!(
                     "`{}` and `{other}` are both installed from `{installer}`",

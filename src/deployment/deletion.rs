@@ -29,7 +29,7 @@ pub type Seen<'a> = &'a dyn Fn(&Path, FileType, u64);
 /// Error: something is mounted at a path that would be removed.
 #[derive(Debug, thiserror::Error)]
 #[error("something is mounted there")]
-pub struct MountPoint;
+pub struct MountPointError;
 
 /// Removes a directory with everything in it.
 ///
@@ -125,7 +125,7 @@ pub fn list_in(directory: &Dir, shown: &Path, seen: Seen<'_>) -> Result<(), Disk
 pub fn is_mount_point(error: &io::Error) -> bool {
     error
         .get_ref()
-        .is_some_and(|inner| inner.is::<MountPoint>())
+        .is_some_and(|inner| inner.is::<MountPointError>())
 }
 
 /// Purpose of a walk.
@@ -140,7 +140,7 @@ enum Pass<'a> {
 }
 
 /// Directory on the path from the top to the current directory of a walk.
-struct Level {
+struct OpenDirectory {
     /// Its name in the directory above it; empty for the first one.
     name: OsString,
     place: Place,
@@ -167,7 +167,7 @@ struct Entry {
 fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
     let mut here = open(top, OsStr::new("."), shown)?;
     let mut shown = shown.to_owned();
-    let mut above: Vec<Level> = Vec::new();
+    let mut above: Vec<OpenDirectory> = Vec::new();
     let mut level = enter(&here, OsString::new(), &shown, pass)?;
     loop {
         if let Some(name) = level.left.pop() {
@@ -182,7 +182,7 @@ fn walk(top: &OwnedFd, shown: &Path, pass: Pass<'_>) -> Result<(), DiskError> {
             return Ok(());
         };
         here = open(&here, OsStr::new(".."), &shown)?;
-        if look(&here, OsStr::new(""), &shown)?.place != parent.place {
+        if metadata(&here, OsStr::new(""), &shown)?.place != parent.place {
             return Err(failed(
                 "remove",
                 &shown,
@@ -216,12 +216,17 @@ fn below(tree: &Tree, at: &RelPath, pass: Pass<'_>) -> Result<(), DiskError> {
 
 /// Lists a directory and handles its entries as the pass requires. Its directories are not removed
 /// yet, but returned as still to be entered.
-fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result<Level, DiskError> {
-    let place = look(here, OsStr::new(""), shown)?.place;
+fn enter(
+    here: &OwnedFd,
+    name: OsString,
+    shown: &Path,
+    pass: Pass<'_>,
+) -> Result<OpenDirectory, DiskError> {
+    let place = metadata(here, OsStr::new(""), shown)?.place;
     let mut left = Vec::new();
     for name in names(here).map_err(|e| failed("list", shown, e))? {
         let shown = shown.join(&name);
-        let found = match look(here, &name, &shown) {
+        let found = match metadata(here, &name, &shown) {
             Err(error) if error.is_missing() => continue,
             found => found?,
         };
@@ -246,7 +251,7 @@ fn enter(here: &OwnedFd, name: OsString, shown: &Path, pass: Pass<'_>) -> Result
             left.push(name);
         }
     }
-    Ok(Level { name, place, left })
+    Ok(OpenDirectory { name, place, left })
 }
 
 /// Returns all names in a directory. They are read first, because a directory that changes while it
@@ -265,11 +270,11 @@ fn names(here: &OwnedFd) -> io::Result<Vec<OsString>> {
 
 /// Opens a directory below another one, in the same mount; `None` if it does not exist.
 fn open_below(parent: &Dir, name: &OsStr, shown: &Path) -> Result<Option<OwnedFd>, DiskError> {
-    let found = match look(parent, name, shown) {
+    let found = match metadata(parent, name, shown) {
         Err(error) if error.is_missing() => return Ok(None),
         found => found?,
     };
-    let outside = look(parent, OsStr::new(""), shown)?;
+    let outside = metadata(parent, OsStr::new(""), shown)?;
     refuse_other(outside.place, found.place, true, shown)?;
     open(parent, name, shown).map(Some)
 }
@@ -282,7 +287,7 @@ fn open(parent: impl AsFd, name: &OsStr, shown: &Path) -> Result<OwnedFd, DiskEr
 }
 
 /// Reads the metadata of an entry of a directory, or of the directory itself if the name is empty.
-fn look(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
+fn metadata(directory: impl AsFd, name: &OsStr, shown: &Path) -> Result<Entry, DiskError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::TYPE | StatxFlags::INO | StatxFlags::SIZE | StatxFlags::MNT_ID;
     let found =
@@ -317,7 +322,7 @@ fn refuse_other(
         true => Err(failed(
             "remove",
             shown,
-            io::Error::new(io::ErrorKind::ResourceBusy, MountPoint),
+            io::Error::new(io::ErrorKind::ResourceBusy, MountPointError),
         )),
         false => Ok(()),
     }

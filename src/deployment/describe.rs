@@ -12,7 +12,7 @@ use super::description::{
 use super::platforms;
 use super::shapes::DEPLOYMENT;
 use crate::document::{Code, Findings, Placed, Reader, Source, Span, Table, read};
-use crate::names::{FileName, Folded, Kb};
+use crate::names::{CaseFolded, FileName, Kb};
 
 /// Names that are reserved at the root of a deployment: those in use there or in the directory of
 /// an item.
@@ -21,7 +21,7 @@ const AT_THE_ROOT: &[&str] = &[
     "Servers",
     "files",
     "deployment.toml",
-    "level.toml",
+    "applied.toml",
     "state.toml",
 ];
 
@@ -44,7 +44,7 @@ pub(super) struct Site<'r, 's> {
     pub(super) made: Description,
     nameless: Nameless,
     /// Line on which each name was given first, by kind.
-    lines: BTreeMap<(&'static str, Folded), u32>,
+    lines: BTreeMap<(&'static str, CaseFolded), u32>,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl<'r, 's> Site<'r, 's> {
             product: String::new(),
             product_version: String::new(),
             share,
-            level: Vec::new(),
+            applied: Vec::new(),
             roles: Vec::new(),
             servers: Vec::new(),
             products: Vec::new(),
@@ -88,7 +88,7 @@ impl<'r, 's> Site<'r, 's> {
         let product = self.reader.text(top, "product");
         let version = self.reader.text(top, "product_version");
         let share = self.share(top);
-        self.level(top);
+        self.applied(top);
         self.roles(top);
         self.servers(top);
         self.products(top);
@@ -117,20 +117,20 @@ impl<'r, 's> Site<'r, 's> {
         Some(share.value)
     }
 
-    fn level(&mut self, top: &Table<'_>) {
-        for text in self.reader.texts_or_none(top, "level") {
+    fn applied(&mut self, top: &Table<'_>) {
+        for text in self.reader.texts_or_none(top, "applied") {
             let Some(kb) = self.reader.parsed(text, Code::BadValue, str::parse::<Kb>) else {
                 continue;
             };
-            match self.made.level.contains(&kb.value) {
+            match self.made.applied.contains(&kb.value) {
                 true => {
-                    let message = format!("`level` lists {} twice", kb.value);
+                    let message = format!("`applied` lists {} twice", kb.value);
                     self.reader
                         .findings
                         .add(Code::DuplicateName, kb.span, message)
                         .help("remove one");
                 }
-                false => self.made.level.push(kb.value),
+                false => self.made.applied.push(kb.value),
             }
         }
     }
@@ -150,7 +150,11 @@ impl<'r, 's> Site<'r, 's> {
             let id = RoleId(self.made.roles.len());
             let aliases = self.aliases(&table);
             for name in std::iter::once(&name).chain(&aliases) {
-                let taken = self.made.index.roles.insert(Folded::of(&name.value), id);
+                let taken = self
+                    .made
+                    .index
+                    .roles
+                    .insert(CaseFolded::of(&name.value), id);
                 self.claim(name, "role", id.0, taken.map(|id| id.0));
             }
             self.made.roles.push(Role {
@@ -177,7 +181,7 @@ impl<'r, 's> Site<'r, 's> {
             };
             self.refuse_reserved(name.value.as_str(), &name.span, IN_A_DIRECTORY);
             let id = ServerId(self.made.servers.len());
-            let taken = self.made.index.servers.insert(name.value.folded(), id);
+            let taken = self.made.index.servers.insert(name.value.case_folded(), id);
             self.claim(&name, "server", id.0, taken.map(|id| id.0));
             let mut held = self.each_once(roles, "roles", Self::role);
             held.sort_unstable();
@@ -197,17 +201,17 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn products(&mut self, top: &Table<'_>) {
-        let mut stands: BTreeSet<(Folded, ServerId)> = BTreeSet::new();
+        let mut stands: BTreeSet<(CaseFolded, ServerId)> = BTreeSet::new();
         for table in self.reader.tables(top, "products") {
             let name = self.reader.text(&table, "name");
             let service_pack = self.reader.number(&table, "service_pack");
             let servers = self.reader.texts_or_none(&table, "servers");
             let servers: Vec<ServerId> = self.each_once(servers, "servers", Self::server);
             let Some(name) = name else { continue };
-            let folded = Folded::of(&name.value);
+            let case_folded = CaseFolded::of(&name.value);
             let again = servers
                 .iter()
-                .find(|server| !stands.insert((folded.clone(), **server)));
+                .find(|server| !stands.insert((case_folded.clone(), **server)));
             if let Some(&server) = again {
                 let message = format!(
                     "`{}` stands on `{}` twice",
@@ -245,7 +249,11 @@ impl<'r, 's> Site<'r, 's> {
                 span: name.span,
             };
             for name in std::iter::once(&own).chain(&aliases) {
-                let taken = self.made.index.services.insert(Folded::of(&name.value), id);
+                let taken = self
+                    .made
+                    .index
+                    .services
+                    .insert(CaseFolded::of(&name.value), id);
                 self.claim(name, "service", id.0, taken.map(|id| id.0));
             }
             self.made.services.push(Service {
@@ -313,7 +321,7 @@ impl<'r, 's> Site<'r, 's> {
     /// Refuses a name that is reserved at the root of a deployment.
     pub(super) fn refuse_at_root(&mut self, name: &str, span: &Span) {
         self.refuse_reserved(name, span, AT_THE_ROOT);
-        if Folded::of(name) == self.made.share.folded() {
+        if CaseFolded::of(name) == self.made.share.case_folded() {
             let finding = self.reader.findings.add(
                 Code::Reserved,
                 span.clone(),
@@ -329,10 +337,10 @@ impl<'r, 's> Site<'r, 's> {
     }
 
     fn refuse_reserved(&mut self, name: &str, span: &Span, reserved: &[&str]) {
-        let folded = Folded::of(name);
+        let case_folded = CaseFolded::of(name);
         if reserved
             .iter()
-            .any(|reserved| Folded::of(reserved) == folded)
+            .any(|reserved| CaseFolded::of(reserved) == case_folded)
         {
             let message = format!("`{name}` is a name that rollup keeps for itself");
             self.reader
@@ -354,7 +362,7 @@ impl<'r, 's> Site<'r, 's> {
         let text = name.value.to_string();
         let line = self.reader.source.line(name.span.start);
         let Some(other) = taken else {
-            self.lines.insert((kind, Folded::of(&text)), line);
+            self.lines.insert((kind, CaseFolded::of(&text)), line);
             return;
         };
         if other == id {
@@ -366,7 +374,7 @@ impl<'r, 's> Site<'r, 's> {
             finding.help("case does not count; remove the alias");
             return;
         }
-        let message = match self.lines.get(&(kind, Folded::of(&text))) {
+        let message = match self.lines.get(&(kind, CaseFolded::of(&text))) {
             Some(line) => {
                 format!("there are two {kind}s with the name `{text}`; the first is on line {line}")
             }
@@ -407,7 +415,7 @@ impl<'r, 's> Site<'r, 's> {
 
     /// Reports that a list has something twice.
     pub(super) fn repeated(&mut self, name: &Placed<String>, key: &str, first: &str) {
-        let message = match Folded::of(first) == Folded::of(&name.value) {
+        let message = match CaseFolded::of(first) == CaseFolded::of(&name.value) {
             true => format!("`{key}` lists `{}` twice", name.value),
             false => format!(
                 "`{key}` lists `{first}` and `{}`, which are one",

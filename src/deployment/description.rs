@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use super::describe::parse;
 use crate::document::nearest;
-use crate::names::{FileName, Folded, Kb, RelPath};
+use crate::names::{CaseFolded, FileName, Kb, RelPath};
 
 /// Platform of a server that names none.
 pub const DEFAULT_PLATFORM: &str = "x86";
@@ -25,7 +25,7 @@ pub struct Description {
     /// Directory of the installer share, at the root.
     pub share: FileName,
     /// Rollups applied before rollup kept records, oldest first.
-    pub level: Vec<Kb>,
+    pub applied: Vec<Kb>,
     /// Every role the product knows.
     pub roles: Vec<Role>,
     /// The servers.
@@ -162,13 +162,13 @@ pub enum ItemKind {
 /// Look-ups by folded name; made once by the checks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
-    pub(super) roles: BTreeMap<Folded, RoleId>,
-    pub(super) servers: BTreeMap<Folded, ServerId>,
-    pub(super) services: BTreeMap<Folded, ServiceId>,
+    pub(super) roles: BTreeMap<CaseFolded, RoleId>,
+    pub(super) servers: BTreeMap<CaseFolded, ServerId>,
+    pub(super) services: BTreeMap<CaseFolded, ServiceId>,
     /// Groups by parent group and one part of a path, which may be an alias. Keys of whole paths
     /// would be as many as the aliases of all parts multiplied.
-    pub(super) groups: BTreeMap<(Option<GroupId>, Folded), GroupId>,
-    pub(super) items: HashMap<Folded, ItemId>,
+    pub(super) groups: BTreeMap<(Option<GroupId>, CaseFolded), GroupId>,
+    pub(super) items: HashMap<CaseFolded, ItemId>,
 }
 
 /// Item on one server, or the item itself if it has no role.
@@ -183,31 +183,31 @@ pub struct Instance {
 impl Description {
     /// Returns a role by name or alias.
     pub fn role(&self, name: &str) -> Option<RoleId> {
-        self.index.roles.get(&Folded::of(name)).copied()
+        self.index.roles.get(&CaseFolded::of(name)).copied()
     }
 
     /// Returns a server by name.
     pub fn server(&self, name: &str) -> Option<ServerId> {
-        self.index.servers.get(&Folded::of(name)).copied()
+        self.index.servers.get(&CaseFolded::of(name)).copied()
     }
 
     /// Returns a service by name or alias.
     pub fn service(&self, name: &str) -> Option<ServiceId> {
-        self.index.services.get(&Folded::of(name)).copied()
+        self.index.services.get(&CaseFolded::of(name)).copied()
     }
 
     /// Returns a group by its path; each part may be an alias of its group.
     pub fn group(&self, path: &str) -> Option<GroupId> {
         let mut found = None;
         for part in path.split('/') {
-            found = Some(*self.index.groups.get(&(found, Folded::of(part)))?);
+            found = Some(*self.index.groups.get(&(found, CaseFolded::of(part)))?);
         }
         found
     }
 
     /// Returns an item or procedure by name or alias.
     pub fn item(&self, name: &str) -> Option<ItemId> {
-        self.index.items.get(&Folded::of(name)).copied()
+        self.index.items.get(&CaseFolded::of(name)).copied()
     }
 
     /// Returns every name and alias of all roles.

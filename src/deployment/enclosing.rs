@@ -8,12 +8,12 @@ use crate::names::same_name;
 const LONGEST: u64 = 4 << 20;
 
 /// Directories and files beside a description that only a deployment has.
-const MARKS: [&str; 3] = ["level.toml", "applied", "Servers"];
+const MARKS: [&str; 3] = ["applied.toml", "applied", "Servers"];
 
 /// Returns the directory among this one and its parents that is a deployment, the nearest first.
 ///
 /// The path has to be absolute and without links. A directory is a deployment if it has `.rollup`,
-/// or a `deployment.toml` beside `level.toml`, `applied`, `Servers` or the share that the
+/// or a `deployment.toml` beside `applied.toml`, `applied`, `Servers` or the share that the
 /// description names, in any case. A description alone makes none: repositories of manifests keep
 /// one, too.
 pub fn enclosing_deployment(directory: &Path) -> Option<&Path> {

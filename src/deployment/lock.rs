@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::tree::{DiskError, Tree, path, readable};
-use crate::names::{RelPath, Shown};
+use crate::names::{Escaped, RelPath};
 
 /// Format version of everything below `.rollup`.
 pub const FORMAT: u32 = 1;
@@ -53,10 +53,10 @@ impl std::fmt::Display for Holder {
                 write!(
                     f,
                     " of {} on {}, since {} ({}),",
-                    Shown(user),
-                    Shown(host),
-                    Shown(since),
-                    Shown(doing)
+                    Escaped(user),
+                    Escaped(host),
+                    Escaped(since),
+                    Escaped(doing)
                 )
             }
         }
@@ -98,7 +98,7 @@ fn lock_file(tree: &Tree, at: &RelPath) -> Result<File, DiskError> {
 /// Takes the lock, and opens the root directory for `syncfs`.
 pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
     let lock_path = path(".rollup/lock");
-    let kept = tree.look(&path(".rollup"))?.is_some();
+    let kept = tree.metadata(&path(".rollup"))?.is_some();
     let file = match kept {
         true => lock_file(tree, &lock_path)?,
         false => handle(tree)?,
@@ -113,7 +113,7 @@ pub(super) fn acquire(tree: &Tree) -> Result<(File, File), LockError> {
         }
     }
     // Another process created `.rollup` between the check and the lock: its lock file counts now.
-    if !kept && tree.look(&path(".rollup"))?.is_some() {
+    if !kept && tree.metadata(&path(".rollup"))?.is_some() {
         return Err(held(tree));
     }
     Ok((file, handle(tree)?))
@@ -164,8 +164,8 @@ pub fn check_format(tree: &Tree) -> Result<(), LockError> {
 /// Reads the system's own table of locks instead of trying the lock, which could turn a writer
 /// away.
 pub fn holder(tree: &Tree) -> Result<Option<Holder>, DiskError> {
-    let (device, inode) = match tree.look(&path(".rollup/lock"))? {
-        Some(look) => look.identity,
+    let (device, inode) = match tree.metadata(&path(".rollup/lock"))? {
+        Some(metadata) => metadata.identity,
         None => rustix::fs::fstat(tree.root())
             .map(|status| (status.st_dev, status.st_ino))
             .map_err(|e| DiskError::new("look at", tree.shown(None), e))?,

@@ -12,10 +12,10 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::{OFlags, RenameFlags};
 
 use super::deletion::{refuse_mounts, remove_tree};
+use super::fault_injection::{Change, Watch, Watched};
 use super::lock::{FORMAT, LockError, Owner, acquire, check_format};
 use super::own_file::{Attributes, OwnFile, set_attributes};
 use super::tree::{BRING_TO_DISK, DiskError, Found, Kind, Tree, path, readable};
-use super::watch::{Change, Watch, Watched};
 use crate::names::RelPath;
 
 /// Prefix of the name of `.rollup` while it is made; 16 random digits follow.
@@ -89,7 +89,7 @@ impl LockedDeployment {
 
     /// Returns whether `.rollup` exists.
     pub fn is_kept(&self) -> Result<bool, DiskError> {
-        Ok(self.tree.look(&path(".rollup"))?.is_some())
+        Ok(self.tree.metadata(&path(".rollup"))?.is_some())
     }
 
     /// Creates `.rollup` atomically, if it does not exist yet.
@@ -168,7 +168,10 @@ impl LockedDeployment {
             let parts: Vec<&str> = below.iter().flat_map(RelPath::parts).collect();
             let is_known = match (parts.as_slice(), kind) {
                 (["trash" | "runs"] | ["runs", _], Kind::Directory) => true,
-                (["lock"], Kind::File) => self.tree.look(path)?.is_some_and(|look| look.size == 0),
+                (["lock"], Kind::File) => self
+                    .tree
+                    .metadata(path)?
+                    .is_some_and(|metadata| metadata.size == 0),
                 (["format"], Kind::File) => {
                     let text = self.tree.text(path, 64)?.unwrap_or_default();
                     format!("{FORMAT}\n").starts_with(&text)
@@ -365,7 +368,7 @@ impl LockedDeployment {
             .join(at.name())
             .expect("the name of a path");
         let mut number = 1;
-        while self.tree.look(&trash)?.is_some() {
+        while self.tree.metadata(&trash)?.is_some() {
             number += 1;
             trash = path(".rollup/trash")
                 .join(&format!("{}.{number}", at.name()))

@@ -7,8 +7,8 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use rustix::fs::{Gid, Mode, Timespec, Timestamps, Uid, copy_file_range};
 use rustix::io::Errno;
 
-use super::tree::{BRING_TO_DISK, DiskError, Look};
-use super::watch::{Change, Watched};
+use super::fault_injection::{Change, Watched};
+use super::tree::{BRING_TO_DISK, DiskError, PathMetadata};
 use crate::names::RelPath;
 
 /// Bytes that are read at once if the kernel does not copy by itself.
@@ -25,10 +25,10 @@ pub struct Attributes {
 
 impl Attributes {
     /// Returns the attributes of an existing object.
-    pub fn same(look: &Look) -> Self {
+    pub fn same(metadata: &PathMetadata) -> Self {
         Self {
-            mode: look.mode,
-            owner: look.owner,
+            mode: metadata.mode,
+            owner: metadata.owner,
         }
     }
 }

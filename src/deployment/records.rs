@@ -1,5 +1,5 @@
 //! Small TOML files that record the current state: `state.toml` of items and procedures, a
-//! service's file, and `level.toml`. They hold no clock times, so the same plan on the same tree
+//! service's file, and `applied.toml`. They hold no clock times, so the same plan on the same tree
 //! always gives the same bytes.
 
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ impl State {
 
 /// Reason why a record cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordFault {
+pub enum RecordError {
     /// Text that is not the TOML of a record.
     #[error("it is not a record of rollup: {0}")]
     NotARecord(String),
@@ -167,7 +167,7 @@ impl ItemRecord {
     }
 
     /// Reads a record.
-    pub fn parse(text: &str) -> Result<Self, RecordFault> {
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
         let WrittenItem {
             state,
             kb,
@@ -195,7 +195,7 @@ impl ItemRecord {
             _ => {
                 let what =
                     "the keys `product`, `version`, `product_code` and `installer` belong together";
-                return Err(RecordFault::NotARecord(format!(
+                return Err(RecordError::NotARecord(format!(
                     "state `{}`: {what}",
                     state.as_str()
                 )));
@@ -270,7 +270,7 @@ impl ProcedureRecord {
     }
 
     /// Reads a record.
-    pub fn parse(text: &str) -> Result<Self, RecordFault> {
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
         parse(text)
     }
 
@@ -314,7 +314,7 @@ impl Default for ServiceRecord {
 
 impl ServiceRecord {
     /// Reads a record.
-    pub fn parse(text: &str) -> Result<Self, RecordFault> {
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
         parse(text)
     }
 
@@ -340,20 +340,20 @@ impl ServiceRecord {
     }
 }
 
-/// `level.toml`: rollups that were applied and not undone, oldest first.
+/// `applied.toml`: rollups that were applied and not undone, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Level {
+pub struct AppliedUpdates {
     schema: u32,
     /// Applied rollups, oldest first.
     #[serde(default)]
-    pub rollups: Vec<LevelEntry>,
+    pub rollups: Vec<AppliedUpdate>,
 }
 
-/// Applied rollup in `level.toml`.
+/// Applied rollup in `applied.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LevelEntry {
+pub struct AppliedUpdate {
     /// KB number.
     pub kb: Kb,
     /// Article revision; unknown for a rollup that was applied before rollup kept records.
@@ -364,7 +364,7 @@ pub struct LevelEntry {
     pub superseded_by: Option<Kb>,
 }
 
-impl LevelEntry {
+impl AppliedUpdate {
     /// Returns the entry of a rollup that was applied before rollup kept records.
     pub fn before_records(kb: Kb) -> Self {
         Self {
@@ -376,9 +376,9 @@ impl LevelEntry {
     }
 }
 
-impl Level {
+impl AppliedUpdates {
     /// Returns the record of these applied rollups, oldest first.
-    pub fn new(rollups: Vec<LevelEntry>) -> Self {
+    pub fn new(rollups: Vec<AppliedUpdate>) -> Self {
         Self {
             schema: SCHEMA,
             rollups,
@@ -386,14 +386,14 @@ impl Level {
     }
 
     /// Returns the rollups that are not superseded, oldest first.
-    pub fn in_force(&self) -> impl Iterator<Item = &LevelEntry> {
+    pub fn in_effect(&self) -> impl Iterator<Item = &AppliedUpdate> {
         self.rollups
             .iter()
             .filter(|entry| entry.superseded_by.is_none())
     }
 
     /// Reads the file.
-    pub fn parse(text: &str) -> Result<Self, RecordFault> {
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
         parse(text)
     }
 
@@ -421,15 +421,15 @@ impl Level {
 
 /// Parses a record. The schema is checked first, so that a later format is reported instead of its
 /// unknown keys.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordFault> {
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, RecordError> {
     #[derive(Deserialize)]
     struct Schema {
         schema: u32,
     }
-    let fault = |error: toml::de::Error| RecordFault::NotARecord(error.message().to_owned());
+    let fault = |error: toml::de::Error| RecordError::NotARecord(error.message().to_owned());
     let Schema { schema } = toml::from_str(text).map_err(fault)?;
     if schema != SCHEMA {
-        return Err(RecordFault::TooNew(schema));
+        return Err(RecordError::TooNew(schema));
     }
     toml::from_str(text).map_err(fault)
 }
@@ -513,14 +513,19 @@ mod tests {
             ProcedureRecord::parse(&procedure.to_toml()).expect("our own text"),
             procedure
         );
-        let level = Level::new(vec![LevelEntry::before_records("1".parse().expect("a KB"))]);
-        assert_eq!(Level::parse(&level.to_toml()).expect("our own text"), level);
+        let applied = AppliedUpdates::new(vec![AppliedUpdate::before_records(
+            "1".parse().expect("a KB"),
+        )]);
+        assert_eq!(
+            AppliedUpdates::parse(&applied.to_toml()).expect("our own text"),
+            applied
+        );
     }
 
     #[test]
     fn a_later_format_is_named_as_such() {
         let later = ServiceRecord::parse("schema = 2\nnews = true\n");
-        assert!(matches!(later, Err(RecordFault::TooNew(2))), "{later:?}");
+        assert!(matches!(later, Err(RecordError::TooNew(2))), "{later:?}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub static DEPLOYMENT: Shape = Shape::new(
             "The directory at the deployment's root where installers lie before they are installed.",
         ),
         Key::new(
-            "level",
+            "applied",
             Kind::names(Form::Kb),
             "The rollups that were applied before rollup kept the record, oldest first.",
         ),

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::description::{Description, Instance, ItemKind, ServerId, ServiceId};
 use super::records::{
-    ItemRecord, LONGEST_RECORD, Level, ProcedureRecord, RecordFault, ServiceRecord,
+    AppliedUpdates, ItemRecord, LONGEST_RECORD, ProcedureRecord, RecordError, ServiceRecord,
 };
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
 use crate::installer::{self, Beside, Contents, ReadSeek};
-use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
 /// Parts of a deployment that a plan may touch: only these are hashed and opened.
 #[derive(Debug, Clone, Default)]
@@ -19,9 +19,9 @@ pub struct Interest {
     /// Items and procedures.
     pub instances: BTreeSet<Instance>,
     /// Files of the share that may be replaced or read.
-    pub share: BTreeSet<Folded>,
+    pub share: BTreeSet<CaseFolded>,
     /// Files of the share that may be installed from as they are.
-    pub packages: BTreeSet<Folded>,
+    pub packages: BTreeSet<CaseFolded>,
     /// Servers on which something may be run.
     pub programs_on: BTreeSet<ServerId>,
     /// Services that may change.
@@ -41,8 +41,8 @@ pub struct Snapshot {
     pub unreadable: Vec<String>,
     /// Records that cannot be used, with the reason.
     pub faults: Vec<(RelPath, String)>,
-    /// Contents of `level.toml`, if it exists.
-    pub level: Option<Level>,
+    /// Contents of `applied.toml`, if it exists.
+    pub applied: Option<AppliedUpdates>,
     /// Free space on the file system; `None` if it is not reported.
     pub free: Option<Free>,
     /// Facts from the journals of finished and unfinished runs; the caller that reads the journals
@@ -50,13 +50,13 @@ pub struct Snapshot {
     pub past: Past,
     /// Second entry of each of the clashes.
     beside: BTreeSet<RelPath>,
-    nodes: BTreeMap<Folded, Found>,
+    nodes: BTreeMap<CaseFolded, Found>,
     facts: BTreeMap<RelPath, FileFacts>,
     items: BTreeMap<Instance, ItemRecord>,
     procedures: BTreeMap<Instance, ProcedureRecord>,
     services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
-    programs: BTreeMap<Folded, ItemRecord>,
-    packages: BTreeMap<Folded, Result<Contents, String>>,
+    programs: BTreeMap<CaseFolded, ItemRecord>,
+    packages: BTreeMap<CaseFolded, Result<Contents, String>>,
 }
 
 /// Free space on a file system, for the user who runs rollup.
@@ -106,7 +106,7 @@ pub struct OpenRun {
     /// Its name, such as `0012-KB952076`.
     pub name: String,
     /// Its state, in words.
-    pub standing: String,
+    pub state: String,
     /// Digest of its plan, if it is staged and not begun: the same plan commits it.
     pub staged: Option<Digest>,
 }
@@ -139,7 +139,7 @@ impl Snapshot {
             clashes: Vec::new(),
             unreadable: listing.unreadable,
             faults: Vec::new(),
-            level: None,
+            applied: None,
             free: free(tree),
             past: Past::default(),
             beside: BTreeSet::new(),
@@ -161,7 +161,7 @@ impl Snapshot {
 
     fn take_in_names(&mut self, found: Vec<Found>) {
         for found in found {
-            match self.nodes.entry(found.path.folded()) {
+            match self.nodes.entry(found.path.case_folded()) {
                 std::collections::btree_map::Entry::Vacant(place) => {
                     place.insert(found);
                 }
@@ -174,9 +174,9 @@ impl Snapshot {
     }
 
     fn read_records(&mut self, tree: &Tree) -> Result<(), DiskError> {
-        let level = self.actual(&path("level.toml"));
-        if let Some(text) = self.text(tree, &level)? {
-            self.level = self.checked(&level, Level::parse(&text));
+        let applied = self.actual(&path("applied.toml"));
+        if let Some(text) = self.text(tree, &applied)? {
+            self.applied = self.checked(&applied, AppliedUpdates::parse(&text));
         }
         let instances: Vec<_> = self.description.all_instances().collect();
         let read = |instance: &Instance| {
@@ -229,7 +229,7 @@ impl Snapshot {
         for file in files {
             if let Some(text) = self.text(tree, &file)? {
                 let record = self.checked(&file, ItemRecord::parse(&text));
-                let directory = file.parent().expect("five parts").folded();
+                let directory = file.parent().expect("five parts").case_folded();
                 self.programs
                     .extend(record.map(|record| (directory, record)));
             }
@@ -245,7 +245,7 @@ impl Snapshot {
         }
     }
 
-    fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordFault>) -> Option<T> {
+    fn checked<T>(&mut self, file: &RelPath, record: Result<T, RecordError>) -> Option<T> {
         record
             .map_err(|fault| self.faults.push((file.clone(), fault.to_string())))
             .ok()
@@ -298,7 +298,7 @@ impl Snapshot {
             want(&self.description.service_file(service, server));
         }
         interest.files.iter().for_each(&mut want);
-        want(&path("level.toml"));
+        want(&path("applied.toml"));
         for name in &interest.share {
             // The plan refuses anything but a file, by name.
             if let Some(found) = self
@@ -338,13 +338,13 @@ impl Snapshot {
 
     /// Returns the entry at a path, regardless of case.
     pub fn node(&self, path: &RelPath) -> Option<&Found> {
-        self.nodes.get(&path.folded())
+        self.nodes.get(&path.case_folded())
     }
 
     /// Returns everything below a directory, sorted by folded path.
     pub fn below(&self, directory: &RelPath) -> impl Iterator<Item = &Found> {
-        let prefix = format!("{}/", directory.folded().as_str());
-        let from = Folded::of(&prefix);
+        let prefix = format!("{}/", directory.case_folded().as_str());
+        let from = CaseFolded::of(&prefix);
         self.nodes
             .range(from..)
             .map_while(move |(path, found)| path.as_str().starts_with(&prefix).then_some(found))
@@ -394,13 +394,13 @@ impl Snapshot {
     }
 
     /// Returns a file of the share, by folded name.
-    pub fn share_file(&self, name: &Folded) -> Option<&Found> {
+    pub fn share_file(&self, name: &CaseFolded) -> Option<&Found> {
         let path = format!(
             "{}/{}",
-            self.description.share.folded().as_str(),
+            self.description.share.case_folded().as_str(),
             name.as_str()
         );
-        self.nodes.get(&Folded::of(&path))
+        self.nodes.get(&CaseFolded::of(&path))
     }
 
     /// Returns the path at which the share has, or would have, an installer with this name.
@@ -434,7 +434,7 @@ impl Snapshot {
 
     /// Returns the record of a program that a step ran, by its directory.
     pub fn program(&self, directory: &RelPath) -> Option<&ItemRecord> {
-        self.programs.get(&directory.folded())
+        self.programs.get(&directory.case_folded())
     }
 
     /// Returns all records of programs that steps ran: the directory on disk and the record.
@@ -445,18 +445,18 @@ impl Snapshot {
     }
 
     /// Returns the contents of a package of the share, by folded name, or why it cannot be used.
-    pub fn package(&self, name: &Folded) -> Option<&Result<Contents, String>> {
+    pub fn package(&self, name: &CaseFolded) -> Option<&Result<Contents, String>> {
         self.packages.get(name)
     }
 
-    /// Returns the applied rollups: those of `level.toml` or, before the first run, those that
+    /// Returns the applied rollups: those of `applied.toml` or, before the first run, those that
     /// `deployment.toml` lists.
-    pub fn level(&self) -> Level {
-        self.level.clone().unwrap_or_else(|| {
-            let before = self.description.level.iter().copied();
-            Level::new(
+    pub fn applied(&self) -> AppliedUpdates {
+        self.applied.clone().unwrap_or_else(|| {
+            let before = self.description.applied.iter().copied();
+            AppliedUpdates::new(
                 before
-                    .map(super::records::LevelEntry::before_records)
+                    .map(super::records::AppliedUpdate::before_records)
                     .collect(),
             )
         })
@@ -476,7 +476,7 @@ struct InShare<'a> {
 
 impl Beside for InShare<'_> {
     fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
-        match self.snapshot.share_file(&name.folded()) {
+        match self.snapshot.share_file(&name.case_folded()) {
             None => Ok(None),
             Some(found) => {
                 let file = self.tree.file(&found.path).map_err(|error| error.source)?;

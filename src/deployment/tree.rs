@@ -15,7 +15,7 @@ use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{FileType, Mode, OFlags};
 use walkdir::WalkDir;
 
-use crate::names::{Digest, Hasher, RelPath, Shown, escaped};
+use crate::names::{Digest, Escaped, Hasher, RelPath, escaped_path};
 
 /// Greatest number of entries that a walk takes in.
 const MOST_ENTRIES: usize = 50_000_000;
@@ -29,7 +29,7 @@ pub const BRING_TO_DISK: &str = "bring to disk what was written to";
 
 /// Error of the disk.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`", Shown(.path))]
+#[error("cannot {action} `{}`", Escaped(.path))]
 pub struct DiskError {
     /// Action that failed, such as `open`.
     pub action: &'static str,
@@ -87,7 +87,7 @@ pub enum Kind {
 
 /// Metadata of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct PathMetadata {
     /// Its kind.
     pub kind: Kind,
     /// Size in bytes, of a file.
@@ -194,18 +194,22 @@ impl Tree {
     }
 
     /// Reads the metadata of a path; `None` if nothing exists there. Links are not followed.
-    pub fn look(&self, path: &RelPath) -> Result<Option<Look>, DiskError> {
+    pub fn metadata(&self, path: &RelPath) -> Result<Option<PathMetadata>, DiskError> {
         match self.directory(path.parent().as_ref()) {
-            Ok(directory) => self.look_in(&directory, path),
+            Ok(directory) => self.metadata_in(&directory, path),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Reads the metadata of a path whose parent directory is open already.
-    pub fn look_in(&self, directory: &Dir, path: &RelPath) -> Result<Option<Look>, DiskError> {
+    pub fn metadata_in(
+        &self,
+        directory: &Dir,
+        path: &RelPath,
+    ) -> Result<Option<PathMetadata>, DiskError> {
         match directory.symlink_metadata(path.name()) {
-            Ok(metadata) => Ok(Some(look(&metadata))),
+            Ok(metadata) => Ok(Some(path_metadata(&metadata))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(DiskError::new("look at", self.shown(Some(path)), error)),
         }
@@ -222,7 +226,7 @@ impl Tree {
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed());
         let file = directory.open_with(path.name(), &options).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
-        match look(&metadata).kind {
+        match path_metadata(&metadata).kind {
             Kind::File => Ok(file.into_std()),
             kind => Err(fail(io::Error::other(format!(
                 "it is {}, not a file",
@@ -279,7 +283,7 @@ impl Tree {
         for entry in directory.entries().map_err(fail)? {
             let entry = entry.map_err(fail)?;
             if let Ok(name) = entry.file_name().into_string() {
-                names.push((name, look(&entry.metadata().map_err(fail)?).kind));
+                names.push((name, path_metadata(&entry.metadata().map_err(fail)?).kind));
             }
         }
         names.sort();
@@ -329,7 +333,7 @@ impl Tree {
         let relative = path.strip_prefix(&self.path).unwrap_or(path);
         match relative.to_str().map(RelPath::parse) {
             Some(Ok(path)) => listing.found.push(Found { path, kind }),
-            _ => listing.unreadable.push(escaped(relative)),
+            _ => listing.unreadable.push(escaped_path(relative)),
         }
         Ok(())
     }
@@ -337,23 +341,23 @@ impl Tree {
 
 /// Reader of the metadata of one path after another. The directory of the last one stays open, so
 /// that paths in order open each directory once.
-pub struct Looker<'t> {
+pub struct PathMetadataReader<'t> {
     tree: &'t Tree,
     last: Option<(Option<RelPath>, Dir)>,
 }
 
-impl<'t> Looker<'t> {
+impl<'t> PathMetadataReader<'t> {
     /// Creates a reader that has no directory open yet.
     pub fn new(tree: &'t Tree) -> Self {
         Self { tree, last: None }
     }
 
-    /// Reads the metadata of a path, like [`Tree::look`].
-    pub fn look(&mut self, path: &RelPath) -> Result<Option<Look>, DiskError> {
+    /// Reads the metadata of a path, like [`Tree::metadata`].
+    pub fn metadata(&mut self, path: &RelPath) -> Result<Option<PathMetadata>, DiskError> {
         let parent = path.parent();
         match &self.last {
             Some((last, directory)) if *last == parent => {
-                return self.tree.look_in(directory, path);
+                return self.tree.metadata_in(directory, path);
             }
             _ => {}
         }
@@ -363,7 +367,7 @@ impl<'t> Looker<'t> {
             Err(error) => return Err(error),
         };
         let (_, directory) = self.last.insert((parent, directory));
-        self.tree.look_in(directory, path)
+        self.tree.metadata_in(directory, path)
     }
 }
 
@@ -436,8 +440,8 @@ pub fn hash(mut file: impl Borrow<File> + Read) -> io::Result<FileFacts> {
     }
 }
 
-fn look(metadata: &cap_std::fs::Metadata) -> Look {
-    Look {
+fn path_metadata(metadata: &cap_std::fs::Metadata) -> PathMetadata {
+    PathMetadata {
         kind: kind_of(metadata.mode()),
         size: metadata.len(),
         identity: (metadata.dev(), metadata.ino()),

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Level;
+use super::Severity;
 
 macro_rules! catalogue {
     ($($name:ident = $number:literal, $level:ident, $title:literal, $explanation:literal;)*) => {
@@ -36,8 +36,8 @@ macro_rules! catalogue {
             }
 
             /// Returns the level that a finding has by default.
-            pub fn level(self) -> Level {
-                match self { $(Code::$name => Level::$level,)* }
+            pub fn level(self) -> Severity {
+                match self { $(Code::$name => Severity::$level,)* }
             }
 
             /// Returns the explanation: the meaning, an example and the fix.
@@ -201,7 +201,7 @@ special cases, or the steps forgot it. Add it to a step; or say in the row why i
     { name = \"Hmoabupdate.msi\", unused = \"only for ...\" }";
     Twins = "RU0203", Warning, "files that size and date cannot tell apart",
 "Two rows have the same size and date, so the file table would not notice if one had the name of
-the other. Pin the files with `rollup seal`: a SHA-256 tells them apart, and this becomes a note.";
+the other. Pin the files with `rollup pin`: a SHA-256 tells them apart, and this becomes a note.";
     OddMsiSize = "RU0204", Warning, "the size of an .msi is no multiple of 512",
 "An installer package is made of sectors of 512 bytes, so a size that is no multiple is mostly a
 typing mistake. Compare it with the article. If it is right, leave the warning.";
@@ -210,9 +210,9 @@ typing mistake. Compare it with the article. If it is right, leave the warning."
 There is nothing to do; make the spellings agree to silence it.";
     Unmeasured = "RU0206", Warning, "a file with neither size nor hash",
 "Nothing is known by which a wrong or damaged file would be noticed. Give the row its documented
-size, or pin the file with `rollup seal`.";
+size, or pin the file with `rollup pin`.";
     Unpinned = "RU0207", Warning, "files without a pinned hash",
-"Size and date do not prove what a file contains. `rollup seal MANIFEST --payload DIR` writes the
+"Size and date do not prove what a file contains. `rollup pin MANIFEST --payload DIR` writes the
 SHA-256 of each file into `[payload.sha256]`. With `--require-hashes` this is an error.";
     PinOfNothing = "RU0208", Error, "a pin of a file that is not in the file table",
 "`[payload.sha256]` pins rows of `[payload] files`, and there is no row of this name. Correct the
@@ -225,7 +225,7 @@ the step.";
 is ever executed. Use a `manual` step for a program that a person has to start.";
     SamePin = "RU0211", Warning, "two files are pinned with one hash",
 "A SHA-256 belongs to one content, so two rows with the same one are the same file twice. Mostly the
-line was copied and only the name changed. Pin the files anew with `rollup seal`; if the vendor
+line was copied and only the name changed. Pin the files again with `rollup pin`; if the vendor
 ships one file under two names, leave the warning.";
 
     // Steps.
@@ -297,7 +297,7 @@ together have both in common. Raise the revision of the newer one, or remove the
     // The deployment.
     Reserved = "RU0501", Error, "a name that rollup keeps for itself",
 "At the root of a deployment stand `.rollup`, `Servers`, the installer share, `deployment.toml`
-and `level.toml`; in the directory of an item `files` and `state.toml`. Groups, items and servers
+and `applied.toml`; in the directory of an item `files` and `state.toml`. Groups, items and servers
 have other names.";
     Overlap = "RU0502", Error, "two directories that lie in each other",
 "The directory of an item is replaced as a whole, so nothing else may live in it: an item cannot have
@@ -378,7 +378,7 @@ step does nothing here; in another deployment it may.";
     OtherProduct = "RU0616", Warning, "the rollup is for another product or version",
 "`product` and `product_versions` of the manifest are not those of the deployment, so the plan
 will be refused here. One of the names may be misspelled.";
-    Lacking = "RU0617", Warning, "something is installed or run while an item that it requires is removed",
+    MissingRequirement = "RU0617", Warning, "something is installed or run while an item that it requires is removed",
 "`[requires]` of the deployment says that one needs the other, and at this step the other one is
 still removed. Move the step down, or install both in one step: a batch finds its own order.";
     NamedTwice = "RU0618", Warning, "a step names one thing twice",
@@ -408,7 +408,7 @@ the size stays, compare the row with the article. Where no step deploys the file
 warning.";
     WrongHash = "RU0703", Error, "a file of the payload is not the one that is pinned",
 "Name and size agree, and the SHA-256 does not: the file is damaged, changed or of another edition.
-Unpack the download again. If it is right and the pin is old, pin anew with `rollup seal`. Where
+Unpack the download again. If it is right and the pin is old, pin again with `rollup pin`. Where
 no step deploys the file, this is a warning.";
     NoInstaller = "RU0704", Error, "a file of the payload is no installer",
 "A step runs the file, an item is installed from it, or its name ends in .msi; and it is no Windows
@@ -459,16 +459,18 @@ impl fmt::Display for Code {
 /// A text that is not a code of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no finding `{0}`; codes look like `RU0201`")]
-pub struct NoSuchCode(String);
+pub struct UnknownCodeError(String);
 
 impl FromStr for Code {
-    type Err = NoSuchCode;
+    type Err = UnknownCodeError;
 
-    fn from_str(text: &str) -> Result<Self, NoSuchCode> {
+    fn from_str(text: &str) -> Result<Self, UnknownCodeError> {
         let found = Self::ALL
             .iter()
             .find(|code| code.number().eq_ignore_ascii_case(text));
-        found.copied().ok_or_else(|| NoSuchCode(text.to_owned()))
+        found
+            .copied()
+            .ok_or_else(|| UnknownCodeError(text.to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{Code, Source};
-use crate::names::Shown;
+use crate::names::Escaped;
 
 /// A byte range in a document's text.
 pub type Span = Range<usize>;
@@ -15,7 +15,7 @@ pub type Span = Range<usize>;
 /// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Level {
+pub enum Severity {
     /// The document cannot be used.
     Error,
     /// The document can be used, but should be looked at first.
@@ -24,7 +24,7 @@ pub enum Level {
     Note,
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Error => "error",
@@ -40,7 +40,7 @@ pub struct Finding {
     /// Kind of finding.
     pub code: Code,
     /// Severity; mostly the default of the code's catalogue entry.
-    pub level: Level,
+    pub level: Severity,
     /// Message, a lower-case phrase that names the thing.
     pub message: String,
     /// Position in the document.
@@ -80,17 +80,17 @@ impl Finding {
     /// Returns the finding as plain text, one thing a line, for output in which nothing can be
     /// drawn.
     pub fn told(&self) -> String {
-        let mut lines = vec![Shown(&self.message).to_string()];
-        lines.extend(self.label.iter().map(|label| Shown(label).to_string()));
+        let mut lines = vec![Escaped(&self.message).to_string()];
+        lines.extend(self.label.iter().map(|label| Escaped(label).to_string()));
         lines.extend(
             self.notes
                 .iter()
-                .map(|note| format!("note: {}", Shown(note))),
+                .map(|note| format!("note: {}", Escaped(note))),
         );
         lines.extend(
             self.help
                 .iter()
-                .map(|help| format!("help: {}", Shown(help))),
+                .map(|help| format!("help: {}", Escaped(help))),
         );
         lines.join("\n")
     }
@@ -140,7 +140,7 @@ impl Finding {
     }
 
     /// Sets another level than the default of its code.
-    pub fn level(&mut self, level: Level) -> &mut Self {
+    pub fn level(&mut self, level: Severity) -> &mut Self {
         self.level = level;
         self
     }
@@ -153,7 +153,7 @@ pub struct Findings {
     errors: usize,
     /// Number of findings of each kind, including those that are not kept, and the level at which
     /// the latter count.
-    kinds: BTreeMap<Code, (usize, Level)>,
+    kinds: BTreeMap<Code, (usize, Severity)>,
     /// The last finding that was not kept.
     dropped: Option<Finding>,
 }
@@ -173,7 +173,7 @@ impl Findings {
 
     /// Adds a finished finding. Beyond ten thousand of one kind, findings are only counted.
     pub fn push(&mut self, finding: Finding) -> &mut Finding {
-        self.errors += usize::from(finding.level == Level::Error);
+        self.errors += usize::from(finding.level == Severity::Error);
         let (count, _) = self
             .kinds
             .entry(finding.code)
@@ -207,8 +207,8 @@ impl Findings {
 
     /// Returns the kinds of which some findings were only counted, with the level at which these
     /// count and their number.
-    pub fn not_kept(&self) -> impl Iterator<Item = (Code, Level, usize)> + '_ {
-        let more = |(code, (count, level)): (&Code, &(usize, Level))| {
+    pub fn not_kept(&self) -> impl Iterator<Item = (Code, Severity, usize)> + '_ {
+        let more = |(code, (count, level)): (&Code, &(usize, Severity))| {
             (*code, *level, count.saturating_sub(KEPT))
         };
         self.kinds.iter().map(more).filter(|(_, _, more)| *more > 0)
@@ -228,7 +228,7 @@ impl Findings {
     }
 
     /// Changes the level of findings, and removes those for which `level` returns `None`.
-    pub fn weigh(&mut self, level: impl Fn(Code, Level) -> Option<Level>) {
+    pub fn weigh(&mut self, level: impl Fn(Code, Severity) -> Option<Severity>) {
         self.list
             .retain_mut(|finding| match level(finding.code, finding.level) {
                 Some(level) => {
@@ -298,11 +298,11 @@ impl Findings {
         let kept = self
             .list
             .iter()
-            .filter(|finding| finding.level == Level::Error)
+            .filter(|finding| finding.level == Severity::Error)
             .count();
         let more: usize = self
             .not_kept()
-            .filter(|(_, level, _)| *level == Level::Error)
+            .filter(|(_, level, _)| *level == Severity::Error)
             .map(|(.., more)| more)
             .sum();
         self.errors = kept + more;
@@ -355,8 +355,8 @@ mod tests {
         assert_eq!(
             findings.not_kept().collect::<Vec<_>>(),
             [
-                (Code::MissingKey, Level::Error, 5),
-                (Code::Unused, Level::Warning, 5)
+                (Code::MissingKey, Severity::Error, 5),
+                (Code::Unused, Severity::Warning, 5)
             ]
         );
         let mut whole = Findings::default();

@@ -21,14 +21,14 @@ pub fn nearest<'a>(wanted: &str, among: impl Iterator<Item = &'a str>) -> Option
     if wanted.len() > LONGEST {
         return None;
     }
-    let folded = wanted.to_lowercase();
+    let case_folded = wanted.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for candidate in among.filter(|candidate| candidate.len() <= LONGEST) {
         let other = candidate.to_lowercase();
         // A common extension does not show which of two files was meant.
-        let near = match (folded.rsplit_once('.'), other.rsplit_once('.')) {
+        let near = match (case_folded.rsplit_once('.'), other.rsplit_once('.')) {
             (Some((a, ending)), Some((b, same))) if ending == same => likeness(a, b),
-            _ => likeness(&folded, &other),
+            _ => likeness(&case_folded, &other),
         };
         if near > best.map_or(0.6, |(score, _)| score) {
             best = Some((near, candidate));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use annotate_snippets::{AnnotationKind, Level as Drawn, Renderer, Snippet};
 use serde::Serialize;
 
-use super::{Code, Finding, Findings, Level, Source};
-use crate::names::{Shown, wrapped};
+use super::{Code, Finding, Findings, Severity, Source};
+use crate::names::{Escaped, wrapped};
 
 /// More findings of one kind than this are listed below the last one that is drawn; notes below
 /// their first.
@@ -20,7 +20,7 @@ const LISTED: usize = 200;
 
 /// Properties of the output that only the caller can know.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct RenderOptions {
     /// Columns of the screen; source lines are cut to fit.
     pub width: usize,
     /// True if escape sequences for colour may be written.
@@ -30,7 +30,7 @@ pub struct Look {
     pub folds: bool,
 }
 
-impl Look {
+impl RenderOptions {
     /// Look of a text that is not shown on a screen.
     pub const PLAIN: Self = Self {
         width: 100,
@@ -55,7 +55,7 @@ pub struct FindingRecord<'a> {
     /// Number of its code, such as `RU0201`.
     pub code: &'static str,
     /// Its severity.
-    pub level: Level,
+    pub level: Severity,
     /// Message; here and below, characters of the document that cannot be seen are escaped.
     pub message: String,
     /// Text at the carets.
@@ -73,9 +73,9 @@ impl Findings {
     ///
     /// If a document has many of one kind, the first are drawn, and the places of the others are
     /// listed below.
-    pub fn text(&self, source: &Source, look: &Look) -> String {
+    pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
         let sorted = self.sorted();
-        let mut crowds: BTreeMap<(Code, Level), Crowd> = BTreeMap::new();
+        let mut crowds: BTreeMap<(Code, Severity), Crowd> = BTreeMap::new();
         sorted.iter().for_each(|finding| {
             crowds
                 .entry((finding.code, finding.level))
@@ -94,7 +94,7 @@ impl Findings {
             let drawn = crowd.drawn(finding.level);
             if crowd.told <= drawn {
                 crowd.part = parts.len();
-                parts.push(finding.text(source, look));
+                parts.push(finding.text(source, options));
             } else if crowd.told <= drawn + LISTED {
                 parts[crowd.part].push_str(&also(finding, source));
             }
@@ -129,8 +129,8 @@ struct Crowd {
 
 impl Crowd {
     /// Returns the number of findings that are drawn.
-    fn drawn(&self, level: Level) -> usize {
-        if level == Level::Note && self.size > NOTES_DRAWN {
+    fn drawn(&self, level: Severity) -> usize {
+        if level == Severity::Note && self.size > NOTES_DRAWN {
             1
         } else {
             DRAWN
@@ -141,12 +141,12 @@ impl Crowd {
 impl Finding {
     /// Returns one finding, drawn as `rustc` draws it. Whatever the document contains, no control
     /// character of it reaches the terminal.
-    pub fn text(&self, source: &Source, look: &Look) -> String {
+    pub fn text(&self, source: &Source, options: &RenderOptions) -> String {
         let (line, column) = source.place(self.span.start);
-        let excerpt = Excerpt::of(self, source, line, look.width.max(40) - MARGIN);
-        let width = look.width.max(40);
-        let fitted = |text: &str, before: usize| match (look.folds, Shown(text).to_string()) {
-            (true, text) => folded(&text, width.saturating_sub(before)),
+        let excerpt = Excerpt::of(self, source, line, options.width.max(40) - MARGIN);
+        let width = options.width.max(40);
+        let fitted = |text: &str, before: usize| match (options.folds, Escaped(text).to_string()) {
+            (true, text) => case_folded(&text, width.saturating_sub(before)),
             (false, text) => text,
         };
         let title = fitted(
@@ -157,9 +157,9 @@ impl Finding {
         let mut annotation = AnnotationKind::Primary.span(excerpt.span.clone());
         let mut below = Vec::new();
         if let Some(label) = &self.label {
-            let label = Shown(label).to_string();
+            let label = Escaped(label).to_string();
             // Beside the carets if there is room, else below like a note.
-            match !look.folds
+            match !options.folds
                 || gutter + 4 + excerpt.columns_to_end() + label.chars().count() <= width
             {
                 true => annotation = annotation.label(label),
@@ -184,7 +184,7 @@ impl Finding {
             .iter()
             .map(|help| Drawn::HELP.message(fitted(help, gutter + "  = help: ".len())));
         let report = [title.element(snippet).elements(notes).elements(help)];
-        let renderer = if look.color {
+        let renderer = if options.color {
             Renderer::styled().hyperlink(false)
         } else {
             Renderer::plain()
@@ -192,7 +192,7 @@ impl Finding {
         let drawing = renderer.term_width(width).render(&report);
         placed(
             &drawing,
-            &format!("{}:{line}:{column}", Shown(source.name())),
+            &format!("{}:{line}:{column}", Escaped(source.name())),
         )
     }
 
@@ -218,11 +218,11 @@ impl Finding {
 }
 
 fn shown(text: &str) -> String {
-    Shown(text).to_string()
+    Escaped(text).to_string()
 }
 
 /// Folds a text to a width, except for parts in backticks, which are to be copied.
-fn folded(text: &str, width: usize) -> String {
+fn case_folded(text: &str, width: usize) -> String {
     // No control character is left in a text that is shown.
     const GLUE: char = '\u{1f}';
     let glued = |(at, part): (usize, &str)| match at % 2 == 1 && part.chars().count() + 2 <= width {
@@ -233,17 +233,17 @@ fn folded(text: &str, width: usize) -> String {
     wrapped(&parts.join("`"), width, "").replace(GLUE, " ")
 }
 
-fn drawn(level: Level) -> Drawn<'static> {
+fn drawn(level: Severity) -> Drawn<'static> {
     match level {
-        Level::Error => Drawn::ERROR,
-        Level::Warning => Drawn::WARNING,
-        Level::Note => Drawn::NOTE,
+        Severity::Error => Drawn::ERROR,
+        Severity::Warning => Drawn::WARNING,
+        Severity::Note => Drawn::NOTE,
     }
 }
 
 fn also(finding: &Finding, source: &Source) -> String {
     let (line, column) = source.place(finding.span.start);
-    format!("  also {line}:{column}: {}\n", Shown(&finding.message))
+    format!("  also {line}:{column}: {}\n", Escaped(&finding.message))
 }
 
 /// Source line of a finding, made safe and cut to the part around it; the span moves along.
@@ -303,7 +303,7 @@ fn safe_line(text: &str) -> String {
     let parts: Vec<_> = text
         .trim_start_matches('\u{feff}')
         .split('\t')
-        .map(|part| Shown(part).to_string())
+        .map(|part| Escaped(part).to_string())
         .collect();
     parts.join("\t")
 }
@@ -325,9 +325,9 @@ fn placed(drawing: &str, place: &str) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Look = Look {
+    const PLAIN: RenderOptions = RenderOptions {
         width: 80,
-        ..Look::PLAIN
+        ..RenderOptions::PLAIN
     };
 
     #[test]
@@ -354,7 +354,7 @@ error[RU0201]: `HostedMail.msi` is copied but not in the file table
         assert_eq!(text, wanted);
         let colored = finding.text(
             &source,
-            &Look {
+            &RenderOptions {
                 color: true,
                 ..PLAIN
             },
@@ -389,7 +389,7 @@ error[RU0603]: the deployment `hmc40` has
         assert_eq!(
             finding.text(
                 &source,
-                &Look {
+                &RenderOptions {
                     width: 41,
                     color: false,
                     folds: true
@@ -408,7 +408,7 @@ error[RU0603]: the deployment `hmc40` has
         }
         findings
             .add(Code::Spelling, 8..9, "one that weighs more")
-            .level(Level::Warning);
+            .level(Severity::Warning);
         let text = findings.text(&source, &PLAIN);
         assert!(
             text.contains(

@@ -9,7 +9,7 @@ use toml_parser::decoder::Encoding;
 use toml_parser::parser::{Event, EventKind, EventReceiver, ValidateWhitespace};
 use toml_parser::{ErrorSink, Expected};
 
-use super::slips::{self, Slip, slip};
+use super::syntax_hints::{self, SyntaxHint, slip};
 use super::{Code, Finding, Findings, Source, Span};
 
 /// Largest depth of brackets, and largest number of dots in a key.
@@ -266,7 +266,7 @@ fn conflicts(
     errors: &[Error],
     findings: &mut Findings,
 ) -> Vec<Span> {
-    let [begin, .., end] = slips::MARKERS;
+    let [begin, .., end] = syntax_hints::MARKERS;
     let begins = |error: &Error| {
         source
             .line_text(source.line(span_of(error, source).start))
@@ -288,13 +288,13 @@ fn conflicts(
         .map(|last| at + last + 1)
     {
         findings
-            .add(Code::Syntax, at..at + begin.len(), slips::CONFLICT)
-            .help(slips::SOLVE);
+            .add(Code::Syntax, at..at + begin.len(), syntax_hints::CONFLICT)
+            .help(syntax_hints::SOLVE);
         told.push(at..at + begin.len());
         let ours = source.line_span(source.line(at)).end;
         blank(text, at..ours);
         let middle = |marker: &&str| source.text()[ours..last].find(&format!("\n{marker}"));
-        let theirs = slips::MARKERS[1..3]
+        let theirs = syntax_hints::MARKERS[1..3]
             .iter()
             .filter_map(middle)
             .min()
@@ -494,7 +494,9 @@ fn new_errors(
         if spans.len() <= SHOWN {
             let slip = match error.message() {
                 "duplicate key" => {
-                    let first = repeated.get_or_init(|| slips::repeated(source)).get(&line);
+                    let first = repeated
+                        .get_or_init(|| syntax_hints::repeated(source))
+                        .get(&line);
                     twice(source.line_text(line).trim(), span.clone(), first.copied())
                 }
                 message => slip(source, message, &span),
@@ -509,7 +511,7 @@ fn new_errors(
 }
 
 /// Returns the mistake of a key or a header that exists already.
-fn twice(line: &str, span: Span, first: Option<u32>) -> Slip {
+fn twice(line: &str, span: Span, first: Option<u32>) -> SyntaxHint {
     let header = line.starts_with('[');
     let what = if header { "table" } else { "key" };
     let place = first.map_or(String::new(), |first| format!(", on line {first}"));
@@ -517,7 +519,7 @@ fn twice(line: &str, span: Span, first: Option<u32>) -> Slip {
         true => "a table has one header, and all its keys stand below it",
         false => "remove one of the two",
     };
-    Slip {
+    SyntaxHint {
         span,
         message: format!("this {what} is here already{place}"),
         help: help.to_owned(),

@@ -38,13 +38,13 @@
 //!
 //! Within one `schema` keys and events may be added; a reader skips what it does not know.
 
-mod account;
-mod away;
-mod passage;
+mod attempt;
+mod from_run;
+mod outage;
 mod reader;
 mod records;
+mod summary;
 mod timeline;
-mod told;
 mod writer;
 
 use schemars::JsonSchema;
@@ -53,14 +53,14 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::lock::{host, user};
 use crate::journal::{Answer, Outcome};
 use crate::names::{Digest, RelPath};
-use crate::plan::{OperationKind, Plan, Side, Subject};
+use crate::plan::{OperationKind, Plan, Subject, TargetState};
 
-pub use account::{
+pub use reader::{Events, read};
+pub use records::Records;
+pub use summary::{
     Account, Away, Compared, Move, Passage, Restart, ServerTaken, Session, Span, Spent, StepTaken,
     Turned, Waited,
 };
-pub use reader::{Events, read};
-pub use records::Records;
 pub use writer::{Lost, Writer, path_of};
 
 /// Version of the format of the lines.
@@ -230,7 +230,7 @@ pub struct Began {
     /// Digest of the plan.
     pub plan: Option<Digest>,
     /// Digest of what the plan predicts.
-    pub predicted: Option<Digest>,
+    pub expected: Option<Digest>,
     /// How many swaps the plan has, the level's included.
     pub swaps: u64,
     /// The steps of the plan, in order.
@@ -298,9 +298,9 @@ pub struct Operation {
     pub of: Kind,
     /// Whether an item is installed or a service runs before the operation; `null` for anything
     /// else. Taken back, this is so again afterwards.
-    pub was: Option<Stand>,
+    pub before: Option<Availability>,
     /// The same after it.
-    pub becomes: Option<Stand>,
+    pub after: Option<Availability>,
 }
 
 /// What an operation is done to.
@@ -322,7 +322,7 @@ pub enum Kind {
 /// Whether an item or a service is there for those who use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stand {
+pub enum Availability {
     /// Installed, or running.
     Up,
     /// Not installed, or stopped.
@@ -343,7 +343,10 @@ impl Began {
             deployment: plan.deployment.clone(),
             about: About::of(&plan.subject),
             plan: plan.digest,
-            predicted: plan.prediction.as_ref().map(|prediction| prediction.digest),
+            expected: plan
+                .expected_state
+                .as_ref()
+                .map(|expected_state| expected_state.digest),
             swaps: plan.swaps.len() as u64,
             steps: Step::all(plan),
         }
@@ -380,37 +383,50 @@ impl About {
 
 impl Operation {
     fn of(operation: &crate::plan::Operation) -> Self {
-        let (of, was, becomes) = stands(&operation.was, &operation.becomes);
+        let (of, before, after) = availability(&operation.before, &operation.after);
         Self {
             kind: operation.kind,
             target: operation.target.clone(),
             server: operation.server.clone(),
             of,
-            was,
-            becomes,
+            before,
+            after,
         }
     }
 }
 
 /// Returns the kind of an operation's target, and whether the target is up before and after the
 /// operation.
-fn stands(was: &Side, becomes: &Side) -> (Kind, Option<Stand>, Option<Stand>) {
-    let stand = |up: bool| if up { Stand::Up } else { Stand::Down };
-    let item = |side: &Side| match side {
-        Side::Item { state, .. } => Some(stand(state.is_installed())),
-        Side::Nothing => Some(Stand::Down),
-        _ => None,
-    };
-    let service = |side: &Side| match side {
-        Side::Service { running, .. } => Some(stand(*running)),
-        _ => None,
-    };
-    match (was, becomes) {
-        (Side::Service { .. }, _) | (_, Side::Service { .. }) => {
-            (Kind::Service, service(was), service(becomes))
+fn availability(
+    before: &TargetState,
+    after: &TargetState,
+) -> (Kind, Option<Availability>, Option<Availability>) {
+    let availability_if = |up: bool| {
+        if up {
+            Availability::Up
+        } else {
+            Availability::Down
         }
-        (Side::Item { .. }, _) | (_, Side::Item { .. }) => (Kind::Item, item(was), item(becomes)),
-        (Side::Procedure { .. }, _) | (_, Side::Procedure { .. }) => (Kind::Procedure, None, None),
+    };
+    let item = |side: &TargetState| match side {
+        TargetState::Item { state, .. } => Some(availability_if(state.is_installed())),
+        TargetState::Nothing => Some(Availability::Down),
+        _ => None,
+    };
+    let service = |side: &TargetState| match side {
+        TargetState::Service { running, .. } => Some(availability_if(*running)),
+        _ => None,
+    };
+    match (before, after) {
+        (TargetState::Service { .. }, _) | (_, TargetState::Service { .. }) => {
+            (Kind::Service, service(before), service(after))
+        }
+        (TargetState::Item { .. }, _) | (_, TargetState::Item { .. }) => {
+            (Kind::Item, item(before), item(after))
+        }
+        (TargetState::Procedure { .. }, _) | (_, TargetState::Procedure { .. }) => {
+            (Kind::Procedure, None, None)
+        }
         _ => (Kind::File, None, None),
     }
 }

@@ -48,8 +48,8 @@ impl Records<'_> {
         self.plan.map(|plan| plan.swaps.len() as u64)
     }
 
-    pub(super) fn predicted(&self) -> Option<Digest> {
-        Some(self.plan?.prediction.as_ref()?.digest)
+    pub(super) fn expected(&self) -> Option<Digest> {
+        Some(self.plan?.expected_state.as_ref()?.digest)
     }
 
     /// Returns the journal as event lines: when the run was opened, staged, begun, turned and
@@ -73,7 +73,7 @@ impl Records<'_> {
                 ..
             } = &entry.record
             {
-                let expected = self.predicted();
+                let expected = self.expected();
                 let (differs, came) = (Vec::new(), Vec::new());
                 let elapsed_us = lines.last().map_or(0, |line: &Line| line.elapsed_us);
                 let happened = Happened::Compared {

@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::account::{Session, Span};
+use super::summary::{Session, Span};
 use super::{Happened, Line};
 
 /// Lines on one clock, and the commands that wrote them.

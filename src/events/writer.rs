@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Instant;
 
-use super::told::micros;
+use super::from_run::micros;
 use super::{Happened, Line};
 use crate::deployment::locked::side_file;
 use crate::deployment::tree::{Tree, path};

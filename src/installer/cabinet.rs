@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::InstallerError;
 use super::code_page::CodePage;
-use crate::names::Shown;
+use crate::names::Escaped;
 
 /// The most bytes of a name in a cabinet, its end mark included.
 const LONGEST_NAME: usize = 256;
@@ -164,7 +164,7 @@ fn entry<R: Read>(
     if usize::from(folder) >= folders {
         return Err(InstallerError::damaged(
             place,
-            format!("`{}` lies in no folder", Shown(&name)),
+            format!("`{}` lies in no folder", Escaped(&name)),
         ));
     }
     Ok(Entry {

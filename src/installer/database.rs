@@ -9,7 +9,7 @@ use std::io::{Read, Seek};
 
 use super::InstallerError;
 use super::code_page::CodePage;
-use crate::names::Shown;
+use crate::names::Escaped;
 
 /// Largest number of texts that are read, far beyond the largest packages seen.
 const MOST_TEXTS: usize = 1 << 20;
@@ -352,7 +352,7 @@ impl Pool {
         self.code_page.decode(bytes).ok_or_else(|| {
             format!(
                 "the code page of the package has no such text as `{}`",
-                Shown(&shown())
+                Escaped(&shown())
             )
         })
     }

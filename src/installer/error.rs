@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::names::{FileName, RelPath, Shown};
+use crate::names::{Escaped, FileName, RelPath};
 
 /// Reason why a package cannot be read. The caller names the package.
 #[derive(Debug, thiserror::Error)]
@@ -22,10 +22,10 @@ pub enum InstallerError {
     #[error("{0} is not supported")]
     Unsupported(String),
     /// A cabinet that belongs to the package is not beside it.
-    #[error("the cabinet `{}` does not lie beside it", Shown(.0.as_str()))]
+    #[error("the cabinet `{}` does not lie beside it", Escaped(.0.as_str()))]
     MissingCabinet(FileName),
     /// A name that could leave the target directory, or that some system would take for another.
-    #[error("`{}` must not be laid down: {why}", Shown(.name))]
+    #[error("`{}` must not be laid down: {why}", Escaped(.name))]
     Unsafe {
         /// The name or path as the package has it.
         name: String,
@@ -57,7 +57,7 @@ impl InstallerError {
     pub(super) fn refused(name: &str, why: impl Into<String>) -> Self {
         Self::Unsafe {
             name: name.to_owned(),
-            why: Shown(&why.into()).to_string(),
+            why: Escaped(&why.into()).to_string(),
         }
     }
 
@@ -67,7 +67,7 @@ impl InstallerError {
         match source.kind() {
             io::ErrorKind::UnexpectedEof => Self::damaged(place, "it ends too early"),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => {
-                Self::damaged(place, Shown(&source.to_string()).to_string())
+                Self::damaged(place, Escaped(&source.to_string()).to_string())
             }
             _ => Self::Io {
                 doing: format!("read {place}"),
@@ -78,7 +78,7 @@ impl InstallerError {
 
     pub(super) fn writing(path: &RelPath, source: io::Error) -> Self {
         Self::Io {
-            doing: format!("write `{}`", Shown(path.as_str())),
+            doing: format!("write `{}`", Escaped(path.as_str())),
             source,
         }
     }

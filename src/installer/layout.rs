@@ -8,7 +8,7 @@ use super::code_page::CodePage;
 use super::database::{Database, Kind, encoded};
 use super::directories::{Directories, LONGEST_PATH, checked, long};
 use super::{Identity, InstallerError, PackagedFile};
-use crate::names::{FileName, Folded, RelPath, Shown};
+use crate::names::{CaseFolded, Escaped, FileName, RelPath};
 
 /// The tables that are read; others are of no concern.
 const TABLES: [&str; 7] = [
@@ -135,12 +135,13 @@ fn identity<R: Read + Seek>(
     let version = version.parse().map_err(|error| {
         InstallerError::table(
             TABLE,
-            format!("its `ProductVersion`: {}", Shown(&format!("{error}"))),
+            format!("its `ProductVersion`: {}", Escaped(&format!("{error}"))),
         )
     })?;
     for code in upgrade_code.iter().chain([&product_code]) {
-        check_guid(code)
-            .ok_or_else(|| InstallerError::table(TABLE, format!("`{}` is no GUID", Shown(code))))?;
+        check_guid(code).ok_or_else(|| {
+            InstallerError::table(TABLE, format!("`{}` is no GUID", Escaped(code)))
+        })?;
     }
     Ok(Identity {
         product,
@@ -217,7 +218,7 @@ fn file_rows<R: Read + Seek>(
     {
         Some([twice, _]) => Err(InstallerError::table(
             "File",
-            format!("`{}` is there twice", Shown(&twice.key)),
+            format!("`{}` is there twice", Escaped(&twice.key)),
         )),
         _ => Ok(rows),
     }
@@ -226,7 +227,7 @@ fn file_rows<R: Read + Seek>(
 fn outside(path: &RelPath) -> InstallerError {
     InstallerError::Unsupported(format!(
         "a file that is in no cabinet (`{}`)",
-        Shown(path.as_str())
+        Escaped(path.as_str())
     ))
 }
 
@@ -268,7 +269,7 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
         spelling: &'a str,
         file: bool,
     }
-    let mut entries: BTreeMap<(usize, Folded), Entry<'_>> = BTreeMap::new();
+    let mut entries: BTreeMap<(usize, CaseFolded), Entry<'_>> = BTreeMap::new();
     for row in rows {
         let mut directory = 0;
         let last = row.path.parts().count() - 1;
@@ -276,9 +277,9 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
             let number = entries.len() + 1;
             let file = depth == last;
             let refuse = |why: String| Err(InstallerError::refused(row.path.as_str(), why));
-            let Some(other) = entries.get(&(directory, Folded::of(part))) else {
+            let Some(other) = entries.get(&(directory, CaseFolded::of(part))) else {
                 entries.insert(
-                    (directory, Folded::of(part)),
+                    (directory, CaseFolded::of(part)),
                     Entry {
                         number,
                         spelling: part,
@@ -294,10 +295,13 @@ fn check_paths(rows: &[FileRow]) -> Result<(), InstallerError> {
                     return refuse("two files of the package have this path".to_owned());
                 }
                 (true, ..) => {
-                    return refuse(format!("`{}` is both a file and a directory", Shown(part)));
+                    return refuse(format!(
+                        "`{}` is both a file and a directory",
+                        Escaped(part)
+                    ));
                 }
                 (false, ..) => {
-                    let (one, two) = (Shown(other.spelling), Shown(part));
+                    let (one, two) = (Escaped(other.spelling), Escaped(part));
                     return refuse(format!("`{one}` and `{two}` differ only in case"));
                 }
             }
@@ -382,7 +386,7 @@ impl Cabinets {
         };
         let key = match &source {
             Source::Embedded { .. } => name,
-            Source::Beside(name) => name.folded().as_str().to_owned(),
+            Source::Beside(name) => name.case_folded().as_str().to_owned(),
         };
         Ok(*known.entry(key).or_insert_with(|| {
             self.all.push(Cabinet {
@@ -404,7 +408,7 @@ impl Cabinets {
         let Some((_, cabinet)) = self.media.get(row) else {
             return Err(InstallerError::table(
                 "Media",
-                format!("no row holds `{}`", Shown(path.as_str())),
+                format!("no row holds `{}`", Escaped(path.as_str())),
             ));
         };
         let cabinet = cabinet

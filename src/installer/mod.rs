@@ -15,7 +15,7 @@ mod directories;
 mod error;
 mod folder;
 mod layout;
-mod ration;
+mod read_limit;
 #[cfg(test)]
 mod tests;
 mod unpack;
@@ -36,7 +36,7 @@ const LARGEST_PACKAGE: u64 = 2 << 30;
 
 /// A package, its tables read and checked, its files not yet unpacked.
 pub struct Installer<R> {
-    compound: cfb::CompoundFile<ration::Rationed<R>>,
+    compound: cfb::CompoundFile<read_limit::Limited<R>>,
     code_page: code_page::CodePage,
     layout: layout::Layout,
     external_cabinets: Vec<FileName>,
@@ -122,10 +122,10 @@ impl<R: Read + Seek> Installer<R> {
     /// Reads the tables of a package and checks every name in them.
     pub fn open(mut file: R) -> Result<Self, InstallerError> {
         let length = check_start(&mut file)?;
-        let (file, ration) = ration::Rationed::new(file, length);
+        let (file, read_limit) = read_limit::Limited::new(file, length);
         let mut compound = cfb::CompoundFile::open(file)
             .map_err(|error| InstallerError::reading("the compound file", error))?;
-        ration.end();
+        read_limit.end();
         check_kind(&compound)?;
         let (layout, code_page) = layout::Layout::read(&mut compound)?;
         let external_cabinets = layout.external_cabinets();

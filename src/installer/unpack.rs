@@ -10,7 +10,7 @@ use super::code_page::CodePage;
 use super::folder::Blocks;
 use super::layout::{self, Source, Wanted};
 use super::{Beside, FileHashes, InstallerError, PackagedFile, ReadSeek, Sink};
-use crate::names::{FileName, Shown};
+use crate::names::{Escaped, FileName};
 
 /// One pass: the files that the package takes from one of its cabinets.
 pub(super) struct Pass<'a> {
@@ -29,7 +29,7 @@ impl Pass<'_> {
     ) -> Result<(), InstallerError> {
         match &self.cabinet.source {
             Source::Embedded { name, stream } => {
-                let place = format!("the cabinet `{}`", Shown(name));
+                let place = format!("the cabinet `{}`", Escaped(name));
                 if !compound.is_stream(stream) {
                     return Err(InstallerError::damaged(
                         place,
@@ -84,7 +84,7 @@ impl Pass<'_> {
             let damaged = |what: &str| {
                 Err(InstallerError::damaged(
                     place,
-                    format!("`{}` {what}", Shown(&entry.name)),
+                    format!("`{}` {what}", Escaped(&entry.name)),
                 ))
             };
             let Some(Wanted { file, md5 }) = left.remove(entry.name.as_str()) else {
@@ -114,7 +114,7 @@ impl Pass<'_> {
             None => Ok(folders),
             Some(key) => Err(InstallerError::damaged(
                 place,
-                format!("`{}` is not in it", Shown(key)),
+                format!("`{}` is not in it", Escaped(key)),
             )),
         }
     }
@@ -124,7 +124,7 @@ fn open_beside(
     name: &FileName,
     beside: &mut dyn Beside,
 ) -> Result<(String, Box<dyn ReadSeek>), InstallerError> {
-    let place = format!("the cabinet `{}`", Shown(name.as_str()));
+    let place = format!("the cabinet `{}`", Escaped(name.as_str()));
     match beside.open(name) {
         Ok(Some(file)) => Ok((place, file)),
         Ok(None) => Err(InstallerError::MissingCabinet(name.clone())),
@@ -202,7 +202,7 @@ fn deliver_file<R: Read>(
     match file.size == 0 || found == *md5 {
         true => Ok(()),
         false => {
-            let path = Shown(file.path.as_str()).to_string();
+            let path = Escaped(file.path.as_str()).to_string();
             Err(InstallerError::damaged(
                 format!("the file `{path}`"),
                 "its MD5 is not the one that the package tells",

@@ -26,7 +26,9 @@ use crate::deployment::tree::{DiskError, Tree};
 use crate::names::{Digest, RelPath};
 use crate::plan::PlannedRollup;
 
-pub use state::{Aside, Damaged, Run, RunState, aside, next_number, runs, sound_and_damaged};
+pub use state::{
+    Damaged, Quarantine, Run, RunState, next_number, quarantined, runs, sound_and_damaged,
+};
 pub use writer::{RESERVE, Writer};
 
 /// Version of the journal's format.
@@ -78,7 +80,7 @@ pub enum Record {
         /// Reason.
         why: String,
         /// Unmanaged files that will move along, as they were found then.
-        travellers: Vec<RelPath>,
+        unmanaged: Vec<RelPath>,
     },
     /// End of the run: clean.
     Closed {
@@ -182,7 +184,7 @@ pub enum Outcome {
 
 /// Reason why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum JournalFault {
+pub enum JournalError {
     /// Damage: a line was changed, lost or moved.
     #[error("the journal `{path}` is damaged in line {line}: {what}")]
     Damaged {
@@ -219,7 +221,7 @@ pub struct Journal {
 
 impl Journal {
     /// Reads the journal of a run; one that does not exist is empty.
-    pub fn read(tree: &Tree, at: &RelPath) -> Result<Self, JournalFault> {
+    pub fn read(tree: &Tree, at: &RelPath) -> Result<Self, JournalError> {
         let text = match tree.file(at) {
             Err(error) if error.is_missing() => return Ok(Self::default()),
             Err(error) => return Err(error.into()),
@@ -233,7 +235,7 @@ impl Journal {
         Self::parse(&text).map_err(|fault| fault.at(tree.shown(Some(at))))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, LineFault> {
+    fn parse(bytes: &[u8]) -> Result<Self, LineError> {
         let mut journal = Self::default();
         let mut left = bytes;
         while !left.is_empty() {
@@ -246,7 +248,7 @@ impl Journal {
                 Ok(()) => {}
                 // Only the last line can be torn, and a torn one may still end in a newline of
                 // an earlier write when the disk lost its middle.
-                Err(LineFault::Damaged(..)) if rest.is_empty() => return Ok(journal),
+                Err(LineError::Damaged(..)) if rest.is_empty() => return Ok(journal),
                 Err(fault) => return Err(fault),
             }
             journal.good += end as u64 + 1;
@@ -255,8 +257,8 @@ impl Journal {
         Ok(journal)
     }
 
-    fn take_in(&mut self, line: &[u8], number: usize) -> Result<(), LineFault> {
-        let damaged = |what| LineFault::Damaged(number, what);
+    fn take_in(&mut self, line: &[u8], number: usize) -> Result<(), LineError> {
+        let damaged = |what| LineError::Damaged(number, what);
         let text = str::from_utf8(line).map_err(|_| damaged("it is not text"))?;
         let mut fields = text.splitn(3, ' ');
         let (Some(count), Some(sum), Some(json)) = (fields.next(), fields.next(), fields.next())
@@ -270,7 +272,7 @@ impl Journal {
             return Err(damaged("its checksum does not fit"));
         }
         if let Some(format) = later_format(json) {
-            return Err(LineFault::TooNew(format));
+            return Err(LineError::TooNew(format));
         }
         let entry = serde_json::from_str(json).map_err(|_| damaged("its record is unknown"))?;
         self.entries.push(entry);
@@ -329,16 +331,16 @@ fn later_format(json: &str) -> Option<u32> {
 }
 
 #[derive(Debug)]
-enum LineFault {
+enum LineError {
     Damaged(usize, &'static str),
     TooNew(u32),
 }
 
-impl LineFault {
-    fn at(self, path: String) -> JournalFault {
+impl LineError {
+    fn at(self, path: String) -> JournalError {
         match self {
-            LineFault::Damaged(line, what) => JournalFault::Damaged { path, line, what },
-            LineFault::TooNew(format) => JournalFault::TooNew { path, format },
+            LineError::Damaged(line, what) => JournalError::Damaged { path, line, what },
+            LineError::TooNew(format) => JournalError::TooNew { path, format },
         }
     }
 }
@@ -419,7 +421,7 @@ mod tests {
         let text = format!("1 {} {json}\n", checksum("", 1, json));
         assert!(matches!(
             Journal::parse(text.as_bytes()),
-            Err(LineFault::TooNew(2))
+            Err(LineError::TooNew(2))
         ));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Journal, JournalFault, Outcome, Record};
+use super::{Direction, Journal, JournalError, Outcome, Record};
 use crate::deployment::tree::{DiskError, Kind, Tree, path};
 use crate::names::{Kb, RelPath};
 use crate::plan::ACCEPT;
@@ -90,11 +90,11 @@ pub struct Damaged {
     /// Its directory, below the deployment.
     pub directory: RelPath,
     /// Damage in its journal.
-    pub fault: JournalFault,
+    pub fault: JournalError,
 }
 
 /// Returns all runs of a deployment, oldest first.
-pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
+pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalError> {
     let (runs, damaged) = sound_and_damaged(tree)?;
     match damaged.into_iter().next() {
         None => Ok(runs),
@@ -103,7 +103,7 @@ pub fn runs(tree: &Tree) -> Result<Vec<Run>, JournalFault> {
 }
 
 /// Returns all runs of a deployment, oldest first, and those whose journal is damaged.
-pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalFault> {
+pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), JournalError> {
     let directory = runs_directory();
     let mut runs = Vec::new();
     let mut damaged = Vec::new();
@@ -124,7 +124,7 @@ pub fn sound_and_damaged(tree: &Tree) -> Result<(Vec<Run>, Vec<Damaged>), Journa
                 directory,
                 journal,
             }),
-            Err(fault @ JournalFault::Damaged { .. }) => damaged.push(Damaged { directory, fault }),
+            Err(fault @ JournalError::Damaged { .. }) => damaged.push(Damaged { directory, fault }),
             Err(fault) => return Err(fault),
         }
     }
@@ -147,7 +147,7 @@ fn runs_directory() -> RelPath {
 
 /// Note on the quarantined directory of a run: it is not a run any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
+pub struct Quarantine {
     /// Time, UTC.
     pub at: String,
     /// Person who quarantined it.
@@ -158,30 +158,30 @@ pub struct Aside {
     pub because: String,
 }
 
-impl Aside {
+impl Quarantine {
     /// Name of the file in the directory that holds the note.
-    pub const FILE: &str = "aside.toml";
+    pub const FILE: &str = "quarantined.toml";
     /// Text that follows the run's name in the name of its directory.
-    pub const SUFFIX: &str = ".aside";
+    pub const SUFFIX: &str = ".quarantined";
     const LONGEST: u64 = 1024 * 1024;
 }
 
 /// Returns the names of the quarantined run directories, each with its note if one can be read.
-pub fn aside(tree: &Tree) -> Result<Vec<(String, Option<Aside>)>, DiskError> {
+pub fn quarantined(tree: &Tree) -> Result<Vec<(String, Option<Quarantine>)>, DiskError> {
     let directory = runs_directory();
-    let mut aside = Vec::new();
+    let mut quarantined = Vec::new();
     for (name, kind) in tree.names(&directory)? {
-        if kind != Kind::Directory || !name.contains(Aside::SUFFIX) {
+        if kind != Kind::Directory || !name.contains(Quarantine::SUFFIX) {
             continue;
         }
         let file = directory
             .join(&name)
-            .and_then(|directory| directory.join(Aside::FILE))
+            .and_then(|directory| directory.join(Quarantine::FILE))
             .expect("names found in a directory");
-        let said = tree
-            .text(&file, Aside::LONGEST)?
+        let note = tree
+            .text(&file, Quarantine::LONGEST)?
             .and_then(|text| toml::from_str(&text).ok());
-        aside.push((name, said));
+        quarantined.push((name, note));
     }
-    Ok(aside)
+    Ok(quarantined)
 }

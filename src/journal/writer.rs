@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{Entry, Journal, JournalFault, Record, checksum};
+use super::{Entry, Journal, JournalError, Record, checksum};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::OwnFile;
 use crate::deployment::tree::DiskError;
@@ -35,7 +35,7 @@ impl Writer {
     }
 
     /// Continues a journal that was read; the first record written cuts off a torn line.
-    pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalFault> {
+    pub fn resume(disk: &LockedDeployment, run: &RelPath) -> Result<Self, JournalError> {
         let (at, reserve) = names(run);
         let journal = Journal::read(disk.tree(), &at)?;
         let file = disk.reopen(&at)?;

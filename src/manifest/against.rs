@@ -12,13 +12,13 @@ use super::services::services_known;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind, RoleId, ServerId};
 use crate::deployment::platforms;
 use crate::document::{Code, Placed, Reader, Span, brief, slip, some_of};
-use crate::names::{Folded, same_name};
+use crate::names::{CaseFolded, same_name};
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let products = deployment
         .products
         .iter()
-        .map(|product| Folded::of(&product.name))
+        .map(|product| CaseFolded::of(&product.name))
         .collect();
     let mut fit = Fit {
         reader,
@@ -61,7 +61,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
 struct Fit<'r, 's, 'd> {
     reader: &'r mut Reader<'s>,
     deployment: &'d Description,
-    products: BTreeSet<Folded>,
+    products: BTreeSet<CaseFolded>,
     platforms: Vec<&'d str>,
     /// Cache of `apart`: true if no server holds both roles.
     apart: BTreeMap<(RoleId, RoleId), bool>,
@@ -176,7 +176,7 @@ impl Fit<'_, '_, '_> {
 
     fn product(&mut self, wanted: &Placed<String>) {
         let deployment = self.deployment;
-        if self.products.contains(&Folded::of(&wanted.value)) {
+        if self.products.contains(&CaseFolded::of(&wanted.value)) {
             return;
         }
         let names = deployment
@@ -368,7 +368,7 @@ impl Fit<'_, '_, '_> {
         told.extend(repeated(keys));
         told.extend(repeated(items));
         for ((list, first), (other, second)) in told {
-            let same = Folded::of(&first.value) == Folded::of(&second.value);
+            let same = CaseFolded::of(&first.value) == CaseFolded::of(&second.value);
             // One word twice in one list is reported when the list is read.
             if same && list == other {
                 continue;
@@ -419,7 +419,7 @@ impl Fit<'_, '_, '_> {
             return None;
         };
         let path = &self.deployment.groups[group.0].path;
-        if path.folded() != Folded::of(&wanted.value) {
+        if path.case_folded() != CaseFolded::of(&wanted.value) {
             let message = format!("`{}` is another name of `{path}`", wanted.value);
             self.reader
                 .findings

@@ -222,11 +222,12 @@ impl Draft {
     pub(super) fn file_table(self, source: &Source) -> FileTable<'static> {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {
-            let names = step.files.iter().map(|file| file.value.folded());
+            let names = step.files.iter().map(|file| file.value.case_folded());
             match step.verb {
                 Some(Verb::Run) => run.extend(names),
                 Some(Verb::Copy) => {
-                    deployed.extend(names.chain(step.other_names.iter().map(FileName::folded)));
+                    deployed
+                        .extend(names.chain(step.other_names.iter().map(FileName::case_folded)));
                 }
                 _ => {}
             }
@@ -243,18 +244,18 @@ impl Draft {
 
     /// Gives each `removed_by` the spelling of the step that it names.
     fn spell_references(&mut self) {
-        let ids: BTreeMap<Folded, String> = self
+        let ids: BTreeMap<CaseFolded, String> = self
             .steps
             .iter()
             .filter_map(|step| step.id.as_ref())
-            .map(|id| (Folded::of(&id.value), id.value.clone()))
+            .map(|id| (CaseFolded::of(&id.value), id.value.clone()))
             .collect();
         for reference in self
             .steps
             .iter_mut()
             .filter_map(|step| step.removed_by.as_mut())
         {
-            if let Some(id) = ids.get(&Folded::of(&reference.value)) {
+            if let Some(id) = ids.get(&CaseFolded::of(&reference.value)) {
                 reference.value.clone_from(id);
             }
         }
@@ -434,13 +435,13 @@ impl StepDraft {
 
 impl TableDraft {
     fn finish(self, source: &Source) -> Vec<PayloadFile> {
-        let pins: BTreeMap<Folded, Digest> = self
+        let pins: BTreeMap<CaseFolded, Digest> = self
             .pins
             .into_iter()
-            .filter_map(|(name, pin)| Some((name.value.folded(), pin?)))
+            .filter_map(|(name, pin)| Some((name.value.case_folded(), pin?)))
             .collect();
         let row = |row: RowDraft| PayloadFile {
-            sha256: pins.get(&row.name.value.folded()).copied(),
+            sha256: pins.get(&row.name.value.case_folded()).copied(),
             line: source.line(row.name.span.start),
             span: row.name.span,
             name: row.name.value,

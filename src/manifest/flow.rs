@@ -7,7 +7,7 @@ use super::draft::*;
 use super::steps::told;
 use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// Checks the selections. The aliases of a deployment count; without a deployment, only what the
 /// words themselves prove is reported.
@@ -34,8 +34,8 @@ pub(super) fn selections_known(draft: &Draft) -> bool {
 /// Checks the selections as sets of items; the deployment makes this exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<Folded, usize> = ids
-        .filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at)))
+    let ids: BTreeMap<CaseFolded, usize> = ids
+        .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
         .collect();
     let name = |item: &ItemId| deployment.items[item.0].name.as_str();
     let mut back: BTreeSet<ItemId> = BTreeSet::new();
@@ -46,7 +46,7 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
                 let reference = step
                     .removed_by
                     .as_ref()
-                    .and_then(|reference| ids.get(&Folded::of(&reference.value)));
+                    .and_then(|reference| ids.get(&CaseFolded::of(&reference.value)));
                 back.extend(
                     reference
                         .map(|&step| draft.steps[step].removes())
@@ -78,7 +78,7 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
 /// the words prove nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     let mut later = Words::default();
-    let mut referred: BTreeSet<Folded> = BTreeSet::new();
+    let mut referred: BTreeSet<CaseFolded> = BTreeSet::new();
     for step in draft.steps.iter().rev() {
         match step.verb {
             Some(Verb::Install) => {
@@ -86,14 +86,14 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
                 referred.extend(
                     step.removed_by
                         .as_ref()
-                        .map(|reference| Folded::of(&reference.value)),
+                        .map(|reference| CaseFolded::of(&reference.value)),
                 );
             }
             Some(Verb::Uninstall) => {
                 let put_back = step
                     .id
                     .as_ref()
-                    .is_some_and(|id| referred.contains(&Folded::of(&id.value)));
+                    .is_some_and(|id| referred.contains(&CaseFolded::of(&id.value)));
                 if !put_back && later.all_groups_in(&Words::of(step, true)) {
                     never_put_back(reader, step, &later.left_out(step));
                 }
@@ -118,8 +118,8 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
 /// Selections as words: whole groups by path, and items by name.
 #[derive(Default)]
 struct Words {
-    groups: BTreeSet<Folded>,
-    items: BTreeSet<Folded>,
+    groups: BTreeSet<CaseFolded>,
+    items: BTreeSet<CaseFolded>,
 }
 
 impl Words {
@@ -133,7 +133,7 @@ impl Words {
     /// named item counts as well.
     fn add(&mut self, step: &StepDraft, prefixes: bool) {
         self.groups
-            .extend(step.groups.iter().map(|group| Folded::of(&group.value)));
+            .extend(step.groups.iter().map(|group| CaseFolded::of(&group.value)));
         if prefixes {
             let paths = step
                 .groups
@@ -146,7 +146,7 @@ impl Words {
             step.items
                 .iter()
                 .flat_map(|(_, names)| names)
-                .map(|name| Folded::of(&name.value)),
+                .map(|name| CaseFolded::of(&name.value)),
         );
     }
 
@@ -168,8 +168,8 @@ impl Words {
             .filter(|(group, _)| !covered(&group.value))
             .flat_map(|(_, names)| names);
         let mut seen = BTreeSet::new();
-        let items = items.filter(|name| !self.items.contains(&Folded::of(&name.value)));
-        let items = items.filter(|name| seen.insert(Folded::of(&name.value)));
+        let items = items.filter(|name| !self.items.contains(&CaseFolded::of(&name.value)));
+        let items = items.filter(|name| seen.insert(CaseFolded::of(&name.value)));
         items
             .map(|name| name.value.as_str())
             .chain(groups)
@@ -178,12 +178,12 @@ impl Words {
 }
 
 /// Returns a path and every path above it.
-fn above(path: &str) -> impl Iterator<Item = Folded> + '_ {
+fn above(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     let cuts = path
         .match_indices('/')
         .map(|(at, _)| at)
         .chain(std::iter::once(path.len()));
-    cuts.map(|at| Folded::of(&path[..at]))
+    cuts.map(|at| CaseFolded::of(&path[..at]))
 }
 
 fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
@@ -219,12 +219,12 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
 
 /// Finds steps that reinstall what an earlier one reinstalled, if nothing was removed in between.
 fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut back: BTreeMap<Folded, usize> = BTreeMap::new();
+    let mut back: BTreeMap<CaseFolded, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         match (step.verb, &step.removed_by) {
             (Some(Verb::Uninstall), _) => back.clear(),
             (Some(Verb::Install), Some(reference)) => {
-                if let Some(first) = back.insert(Folded::of(&reference.value), at) {
+                if let Some(first) = back.insert(CaseFolded::of(&reference.value), at) {
                     let first = told(reader, &draft.steps[first]);
                     let message = format!(
                         "{first} puts back what `{}` removed already",
@@ -246,7 +246,7 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
 /// nothing about the others, and an `install` that is not understood may have reinstalled
 /// everything.
 fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut gone: BTreeMap<Result<ItemId, Folded>, usize> = BTreeMap::new();
+    let mut gone: BTreeMap<Result<ItemId, CaseFolded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let everywhere = step.on.is_none() && step.platform.is_none();
         match step.verb {
@@ -254,7 +254,8 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                 for (item, known) in step.named_items() {
                     // An item that the deployment does not know, not even by an alias, is the same
                     // if the word is the same.
-                    if let Some(by) = gone.insert(known.ok_or_else(|| Folded::of(&item.value)), at)
+                    if let Some(by) =
+                        gone.insert(known.ok_or_else(|| CaseFolded::of(&item.value)), at)
                         && by != at
                     {
                         let by = told(reader, &draft.steps[by]);

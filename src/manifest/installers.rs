@@ -9,7 +9,7 @@ use super::flow::selections_known;
 use super::steps::told;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
-use crate::names::{FileName, Folded};
+use crate::names::{CaseFolded, FileName};
 
 /// Checks what a manifest does with items, from the view of the share. The deployment knows every
 /// name.
@@ -26,8 +26,8 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
             .iter()
             .filter(|step| matches!(step.verb, Some(Verb::Run) | None))
     };
-    let run: BTreeSet<Folded> = running()
-        .flat_map(|step| step.files.iter().map(|file| file.value.folded()))
+    let run: BTreeSet<CaseFolded> = running()
+        .flat_map(|step| step.files.iter().map(|file| file.value.case_folded()))
         .collect();
     let all_run_known = running().all(|step| !step.torn.files);
     let installed = Installed::of(draft);
@@ -38,10 +38,10 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
         .filter(|(_, step)| matches!(step.to, Some(To::Share)))
     {
         for file in copied(step) {
-            let folded = file.value.folded();
-            match from.get(&folded) {
+            let case_folded = file.value.case_folded();
+            match from.get(&case_folded) {
                 Some(items) => arrived(reader, draft, deployment, (at, &file), items, &installed),
-                None if all_run_known && file.value.is_msi() && !run.contains(&folded) => {
+                None if all_run_known && file.value.is_msi() && !run.contains(&case_folded) => {
                     for_nothing(reader, deployment, &file)
                 }
                 None => {}
@@ -61,11 +61,13 @@ fn copied(step: &StepDraft) -> Vec<Placed<FileName>> {
     step.files.iter().cloned().chain(others).collect()
 }
 
-fn items_by_installer(deployment: &Description) -> BTreeMap<Folded, Vec<ItemId>> {
-    let mut from: BTreeMap<Folded, Vec<ItemId>> = BTreeMap::new();
+fn items_by_installer(deployment: &Description) -> BTreeMap<CaseFolded, Vec<ItemId>> {
+    let mut from: BTreeMap<CaseFolded, Vec<ItemId>> = BTreeMap::new();
     for (at, item) in deployment.items.iter().enumerate() {
         if let ItemKind::Component { installer, .. } = &item.kind {
-            from.entry(installer.folded()).or_default().push(ItemId(at));
+            from.entry(installer.case_folded())
+                .or_default()
+                .push(ItemId(at));
         }
     }
     from
@@ -93,22 +95,22 @@ impl Installed {
 }
 
 /// Returns the steps by their ids; of two with one id the first.
-fn ids(draft: &Draft) -> BTreeMap<Folded, &StepDraft> {
+fn ids(draft: &Draft) -> BTreeMap<CaseFolded, &StepDraft> {
     draft
         .steps
         .iter()
         .rev()
-        .filter_map(|step| Some((Folded::of(&step.id.as_ref()?.value), step)))
+        .filter_map(|step| Some((CaseFolded::of(&step.id.as_ref()?.value), step)))
         .collect()
 }
 
 fn put_back<'d>(
     step: &StepDraft,
-    ids: &BTreeMap<Folded, &'d StepDraft>,
+    ids: &BTreeMap<CaseFolded, &'d StepDraft>,
     removed: &BTreeSet<ItemId>,
 ) -> Cow<'d, BTreeSet<ItemId>> {
     if let Some(reference) = &step.removed_by {
-        let referred = ids.get(&Folded::of(&reference.value));
+        let referred = ids.get(&CaseFolded::of(&reference.value));
         return referred
             .map(|step| Cow::Borrowed(step.removes()))
             .unwrap_or_default();
@@ -217,7 +219,9 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
                     item.name,
                     some_of(gone.into_iter())
                 );
-                let finding = reader.findings.add(Code::Lacking, step.place(), message);
+                let finding = reader
+                    .findings
+                    .add(Code::MissingRequirement, step.place(), message);
                 finding.help(
                     "move this step below the one that installs it, or install both in one step",
                 );

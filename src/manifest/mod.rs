@@ -12,8 +12,8 @@ mod flow;
 mod installers;
 mod known;
 mod parse;
+mod pin;
 mod relations;
-mod seal;
 mod services;
 mod steps;
 mod table;
@@ -23,11 +23,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use compare::{Difference, Kind, Place, Value, compare};
 pub use parse::{Checks, MANIFEST, Read, check, parse, parse_with};
+pub use pin::{PinError, add_pins};
 pub use relations::check_together;
-pub use seal::{SealError, seal};
 
 use crate::document::Span;
-use crate::names::{Digest, FileName, Folded, Kb, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
 /// A rollup's manifest without mistakes.
 #[derive(Debug, Clone)]
@@ -338,17 +338,17 @@ pub struct FileTable<'m> {
     /// Place of the table in the document.
     pub span: Span,
     /// Folded names of the files that steps copy or run.
-    pub deployed: BTreeSet<Folded>,
+    pub deployed: BTreeSet<CaseFolded>,
     /// Folded names of the files that steps run.
-    pub run: BTreeSet<Folded>,
+    pub run: BTreeSet<CaseFolded>,
 }
 
 impl Manifest {
     /// Returns all rows by their folded name.
-    pub fn rows(&self) -> BTreeMap<Folded, &PayloadFile> {
+    pub fn rows(&self) -> BTreeMap<CaseFolded, &PayloadFile> {
         self.files
             .iter()
-            .map(|row| (row.name.folded(), row))
+            .map(|row| (row.name.case_folded(), row))
             .collect()
     }
 
@@ -361,16 +361,16 @@ impl Manifest {
                     files: CopyFiles::Named(names),
                     ..
                 } => {
-                    deployed.extend(names.iter().map(|listed| Folded::of(&listed.name)));
+                    deployed.extend(names.iter().map(|listed| CaseFolded::of(&listed.name)));
                 }
                 Action::Copy {
                     files: CopyFiles::Others { names, .. },
                     ..
                 } => {
-                    deployed.extend(names.iter().map(FileName::folded));
+                    deployed.extend(names.iter().map(FileName::case_folded));
                 }
                 Action::Run { files, .. } => {
-                    run.extend(files.iter().map(|listed| Folded::of(&listed.name)))
+                    run.extend(files.iter().map(|listed| CaseFolded::of(&listed.name)))
                 }
                 _ => {}
             }

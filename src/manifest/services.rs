@@ -8,7 +8,7 @@ use super::draft::*;
 use super::steps::{servers_of, told};
 use crate::deployment::description::{Description, ServiceId};
 use crate::document::{Code, Reader};
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// Checks the services. With a deployment, they may be named by their aliases.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
@@ -28,14 +28,14 @@ pub(super) fn services_known(draft: &Draft) -> bool {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Which {
     Known(ServiceId),
-    Named(Folded),
+    Named(CaseFolded),
 }
 
 impl Which {
     fn of(name: &str, deployment: Option<&Description>) -> Self {
         match deployment.and_then(|deployment| deployment.service(name)) {
             Some(known) => Which::Known(known),
-            None => Which::Named(Folded::of(name)),
+            None => Which::Named(CaseFolded::of(name)),
         }
     }
 }

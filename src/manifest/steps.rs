@@ -7,7 +7,7 @@ use super::{flow, services};
 use crate::deployment::description::Description;
 use crate::deployment::platforms;
 use crate::document::{Code, Reader};
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
@@ -44,7 +44,7 @@ fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Des
 /// Reports a file that several steps copy to one place.
 fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut seen: BTreeMap<(Folded, usize), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(CaseFolded, usize), usize> = BTreeMap::new();
     for (at, step) in draft
         .steps
         .iter()
@@ -55,14 +55,14 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
             Some(To::Share) => String::new(),
             Some(To::Files) => format!("{}/", servers_of(step)),
             Some(To::Directory(directory)) => {
-                format!("{}/{}", servers_of(step), directory.folded().as_str())
+                format!("{}/{}", servers_of(step), directory.case_folded().as_str())
             }
             None => continue,
         };
         let new = places.len();
         let place = *places.entry(place).or_insert(new);
         for file in &step.files {
-            if let Some(first) = seen.insert((file.value.folded(), place), at) {
+            if let Some(first) = seen.insert((file.value.case_folded(), place), at) {
                 if first == at {
                     continue;
                 }
@@ -79,15 +79,15 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
 
 /// Returns the servers that a step is narrowed to, as a text that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
-    let on = step.on.as_ref().map(|on| Folded::of(&on.value));
+    let on = step.on.as_ref().map(|on| CaseFolded::of(&on.value));
     let platform = step
         .platform
         .as_ref()
-        .map(|platform| Folded::of(&platform.value));
-    let text = |folded: &Option<Folded>| {
-        folded
+        .map(|platform| CaseFolded::of(&platform.value));
+    let text = |case_folded: &Option<CaseFolded>| {
+        case_folded
             .as_ref()
-            .map(|folded| folded.as_str().to_owned())
+            .map(|case_folded| case_folded.as_str().to_owned())
             .unwrap_or_default()
     };
     format!("{}@{}", text(&on), text(&platform))
@@ -115,8 +115,8 @@ fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
 /// reported once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps.iter().enumerate();
-    let ids: BTreeMap<Folded, usize> = ids
-        .filter_map(|(at, step)| Some((Folded::of(&step.id.as_ref()?.value), at)))
+    let ids: BTreeMap<CaseFolded, usize> = ids
+        .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
         .collect();
     let nameless = draft.steps.iter().any(|step| step.id.is_none());
     let uninstalls = draft
@@ -137,7 +137,7 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             continue;
         };
         let named = &reference.value;
-        let message = match ids.get(&Folded::of(named)) {
+        let message = match ids.get(&CaseFolded::of(named)) {
             // It may be the step whose id could not be read.
             None if nameless => {
                 lost.push(at);

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use super::draft::*;
 use super::parse::MANIFEST;
 use super::steps::told;
-use crate::document::{Code, Finding, Level, Reader, some_of};
-use crate::names::{Digest, Folded};
+use crate::document::{Code, Finding, Reader, Severity, some_of};
+use crate::names::{CaseFolded, Digest};
 
 /// Size in bytes of the sectors that an installer package consists of.
 const SECTOR: u64 = 512;
@@ -18,7 +18,7 @@ const SECTOR: u64 = 512;
 /// rows and pins are numbers.
 struct Rows {
     /// The first row of each name.
-    by_name: HashMap<Folded, usize>,
+    by_name: HashMap<CaseFolded, usize>,
     /// True if a row is the first of its name; any other has its finding already.
     first: Vec<bool>,
     /// The pin of each row, if it has one.
@@ -51,7 +51,7 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
     let mut by_name = HashMap::with_capacity(table.rows.len());
     let mut firsts = Vec::with_capacity(table.rows.len());
     for (at, row) in table.rows.iter().enumerate() {
-        let first = *by_name.entry(row.name.value.folded()).or_insert(at);
+        let first = *by_name.entry(row.name.value.case_folded()).or_insert(at);
         firsts.push(first == at);
         if first != at {
             let line = reader.source.line(table.rows[first].name.span.start);
@@ -98,7 +98,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
             finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
             break;
         }
-        match rows.by_name.get(&file.value.folded()) {
+        match rows.by_name.get(&file.value.case_folded()) {
             Some(&row) => {
                 let listed = &table.rows[row].name.value;
                 if listed != &file.value && !used[row] {
@@ -128,7 +128,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
                 finding
                     .did_you_mean(near.as_deref())
                     .help("correct the name, or add its row to `[payload] files`");
-                let meant = near.and_then(|near| rows.by_name.get(&Folded::of(&near)));
+                let meant = near.and_then(|near| rows.by_name.get(&CaseFolded::of(&near)));
                 meant.into_iter().for_each(|&row| used[row] = true);
             }
         }
@@ -223,11 +223,11 @@ fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
 fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
     let mut of_nothing = BTreeSet::new();
     for (pin, (name, _)) in table.pins.iter().enumerate() {
-        let folded = name.value.folded();
-        let row = rows.by_name.get(&folded).copied();
+        let case_folded = name.value.case_folded();
+        let row = rows.by_name.get(&case_folded).copied();
         let twice = match row {
             Some(row) => rows.pin[row].replace(pin).is_some(),
-            None => !of_nothing.insert(folded),
+            None => !of_nothing.insert(case_folded),
         };
         rows.row_of_pin.push(row);
         if twice {
@@ -285,7 +285,7 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
                 let finding = reader
                     .findings
                     .add(Code::Unmeasured, row.name.span.clone(), message);
-                finding.help("add its `size`, or pin it with `rollup seal`");
+                finding.help("add its `size`, or pin it with `rollup pin`");
             }
             _ => {}
         }
@@ -364,7 +364,7 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
                 "their sizes are {size} and {their}, and one file has one size"
             ));
         }
-        finding.help("pin them anew with `rollup seal`");
+        finding.help("pin them again with `rollup pin`");
     }
 }
 
@@ -400,12 +400,11 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
             Finding::new(Code::Twins, table.rows[twins[0]].name.span.clone(), message);
         if twins.iter().all(|&at| rows.pin[at].is_some()) {
             finding
-                .level(Level::Note)
+                .level(Severity::Note)
                 .note("their hashes tell them apart");
         } else {
-            finding.help(
-                "pin them with `rollup seal`, or one could stand under the name of the other",
-            );
+            finding
+                .help("pin them with `rollup pin`, or one could stand under the name of the other");
         }
         reader.findings.push(finding);
     }
@@ -436,6 +435,6 @@ fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     if open.len() < files.len() {
         finding.note(format!("these are {}", some_of(open.into_iter())));
     }
-    finding.help("`rollup seal MANIFEST --payload DIR` checks the files and writes their hashes");
+    finding.help("`rollup pin MANIFEST --payload DIR` checks the files and writes their hashes");
     reader.findings.push(finding);
 }

@@ -17,7 +17,7 @@ pub struct Digest([u8; 32]);
 /// Error: a text is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 has 64 hexadecimal digits, `{0}` has not")]
-pub struct NotADigest(String);
+pub struct DigestError(String);
 
 impl Digest {
     /// Returns the digest of some bytes.
@@ -76,10 +76,10 @@ impl fmt::Debug for Digest {
 }
 
 impl FromStr for Digest {
-    type Err = NotADigest;
+    type Err = DigestError;
 
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let wrong = || NotADigest(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let wrong = || DigestError(text.to_owned());
         let digits = text.as_bytes();
         if digits.len() != 64 {
             return Err(wrong());
@@ -95,9 +95,9 @@ impl FromStr for Digest {
 }
 
 impl TryFrom<String> for Digest {
-    type Error = NotADigest;
+    type Error = DigestError;
 
-    fn try_from(text: String) -> Result<Self, NotADigest> {
+    fn try_from(text: String) -> Result<Self, DigestError> {
         text.parse()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Folded;
+use super::CaseFolded;
 
 /// Length of the longest name that NTFS stores, in UTF-16 units.
 const LONGEST_NAME: usize = 255;
@@ -22,7 +22,7 @@ pub struct FileName(String);
 
 /// Reason why a text is not a [`FileName`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NameFault {
+pub enum FileNameError {
     /// Empty text.
     #[error("a name cannot be empty")]
     Empty,
@@ -48,7 +48,7 @@ pub enum NameFault {
 
 impl FileName {
     /// Parses a name, or returns what is wrong with it.
-    pub fn parse(name: &str) -> Result<Self, NameFault> {
+    pub fn parse(name: &str) -> Result<Self, FileNameError> {
         match fault(name) {
             None => Ok(Self(name.to_owned())),
             Some(fault) => Err(fault),
@@ -61,8 +61,8 @@ impl FileName {
     }
 
     /// Returns the name for comparing.
-    pub fn folded(&self) -> Folded {
-        Folded::of(&self.0)
+    pub fn case_folded(&self) -> CaseFolded {
+        CaseFolded::of(&self.0)
     }
 
     /// Returns whether the name ends in `.msi`, regardless of case.
@@ -72,29 +72,29 @@ impl FileName {
     }
 }
 
-fn fault(name: &str) -> Option<NameFault> {
+fn fault(name: &str) -> Option<FileNameError> {
     if name.is_empty() {
-        return Some(NameFault::Empty);
+        return Some(FileNameError::Empty);
     }
     if name == "." || name == ".." {
-        return Some(NameFault::Dots(name.to_owned()));
+        return Some(FileNameError::Dots(name.to_owned()));
     }
     for c in name.chars() {
         match c {
-            '/' | '\\' => return Some(NameFault::Separator(c)),
-            '<' | '>' | ':' | '"' | '|' | '?' | '*' => return Some(NameFault::Character(c)),
-            c if c.is_control() => return Some(NameFault::Character(c)),
+            '/' | '\\' => return Some(FileNameError::Separator(c)),
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' => return Some(FileNameError::Character(c)),
+            c if c.is_control() => return Some(FileNameError::Character(c)),
             _ => {}
         }
     }
     if name.ends_with(['.', ' ']) {
-        return Some(NameFault::Trailing);
+        return Some(FileNameError::Trailing);
     }
     if is_device(name) {
-        return Some(NameFault::Device(name.to_owned()));
+        return Some(FileNameError::Device(name.to_owned()));
     }
     let length = name.encode_utf16().count();
-    (length > LONGEST_NAME).then_some(NameFault::TooLong(length))
+    (length > LONGEST_NAME).then_some(FileNameError::TooLong(length))
 }
 
 /// Returns whether a name is that of a device. Device names count with any extension and with
@@ -131,9 +131,9 @@ impl fmt::Display for FileName {
 }
 
 impl TryFrom<String> for FileName {
-    type Error = NameFault;
+    type Error = FileNameError;
 
-    fn try_from(name: String) -> Result<Self, NameFault> {
+    fn try_from(name: String) -> Result<Self, FileNameError> {
         match fault(&name) {
             None => Ok(Self(name)),
             Some(fault) => Err(fault),

@@ -19,13 +19,13 @@ pub struct Kb(u32);
 /// Error: a text is not a KB number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no KB number; write it like `KB952076`")]
-pub struct NotAKb(String);
+pub struct KbError(String);
 
 impl FromStr for Kb {
-    type Err = NotAKb;
+    type Err = KbError;
 
-    fn from_str(text: &str) -> Result<Self, NotAKb> {
-        let wrong = || NotAKb(text.to_owned());
+    fn from_str(text: &str) -> Result<Self, KbError> {
+        let wrong = || KbError(text.to_owned());
         let digits = match text.get(..2) {
             Some(prefix) if prefix.eq_ignore_ascii_case("kb") => &text[2..],
             _ => text,
@@ -51,9 +51,9 @@ impl fmt::Debug for Kb {
 }
 
 impl TryFrom<String> for Kb {
-    type Error = NotAKb;
+    type Error = KbError;
 
-    fn try_from(text: String) -> Result<Self, NotAKb> {
+    fn try_from(text: String) -> Result<Self, KbError> {
         text.parse()
     }
 }
@@ -76,7 +76,7 @@ pub struct Version(String);
 /// Error: a text is not numbers joined by dots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not numbers joined by dots, such as `1.0`")]
-pub struct NotAVersion(String);
+pub struct VersionError(String);
 
 impl Version {
     /// Returns the version as it was written.
@@ -92,15 +92,15 @@ impl Version {
 }
 
 impl FromStr for Version {
-    type Err = NotAVersion;
+    type Err = VersionError;
 
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
+    fn from_str(text: &str) -> Result<Self, VersionError> {
         let number = |part: &str| {
             (1..=10).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_digit())
         };
         match text.len() <= 64 && text.split('.').all(number) {
             true => Ok(Self(text.to_owned())),
-            false => Err(NotAVersion(text.to_owned())),
+            false => Err(VersionError(text.to_owned())),
         }
     }
 }
@@ -140,9 +140,9 @@ impl fmt::Display for Version {
 }
 
 impl TryFrom<String> for Version {
-    type Error = NotAVersion;
+    type Error = VersionError;
 
-    fn try_from(text: String) -> Result<Self, NotAVersion> {
+    fn try_from(text: String) -> Result<Self, VersionError> {
         text.parse()
     }
 }

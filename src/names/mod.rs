@@ -2,16 +2,16 @@
 //!
 //! Each is made by parsing only, so that the stages after it need not check again.
 
+mod case_folded;
 mod digest;
+mod display;
 mod file_name;
-mod fold;
 mod kb;
 mod rel_path;
-mod shown;
 
-pub use digest::{Digest, Hasher, NotADigest};
-pub use file_name::{FileName, NameFault};
-pub use fold::{Folded, same_name};
-pub use kb::{Kb, NotAKb, NotAVersion, Version};
-pub use rel_path::{PathFault, RelPath};
-pub use shown::{Shown, chain, escaped, grouped, wrapped};
+pub use case_folded::{CaseFolded, same_name};
+pub use digest::{Digest, DigestError, Hasher};
+pub use display::{Escaped, chain, escaped_path, grouped, wrapped};
+pub use file_name::{FileName, FileNameError};
+pub use kb::{Kb, KbError, Version, VersionError};
+pub use rel_path::{RelPath, RelPathError};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Folded;
+use super::CaseFolded;
 
 /// Greatest number of parts in a path; far beyond what Windows can open.
 const DEEPEST: usize = 128;
@@ -17,7 +17,7 @@ const DEEPEST: usize = 128;
 ///
 /// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
 /// names that Windows accepts: an operator's files have whatever names they have. It compares and
-/// sorts by bytes; [`RelPath::folded`] compares as the file systems of the field do.
+/// sorts by bytes; [`RelPath::case_folded`] compares as the file systems of the field do.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -26,7 +26,7 @@ pub struct RelPath(String);
 
 /// Reason why a text is not a [`RelPath`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PathFault {
+pub enum RelPathError {
     /// Empty text.
     #[error("a path cannot be empty")]
     Empty,
@@ -46,12 +46,12 @@ pub enum PathFault {
 
 impl RelPath {
     /// Parses a path whose parts are joined by `/`, or returns what is wrong with it.
-    pub fn parse(path: &str) -> Result<Self, PathFault> {
+    pub fn parse(path: &str) -> Result<Self, RelPathError> {
         Self::try_from(path.to_owned())
     }
 
     /// Returns the path with one more part, or several joined by `/`.
-    pub fn join(&self, below: &str) -> Result<Self, PathFault> {
+    pub fn join(&self, below: &str) -> Result<Self, RelPathError> {
         Self::try_from(format!("{}/{below}", self.0))
     }
 
@@ -115,8 +115,8 @@ impl RelPath {
     }
 
     /// Returns the path for comparing without regard to case.
-    pub fn folded(&self) -> Folded {
-        Folded::of(&self.0)
+    pub fn case_folded(&self) -> CaseFolded {
+        CaseFolded::of(&self.0)
     }
 
     /// Returns the path in the form that the standard library takes.
@@ -132,26 +132,26 @@ impl fmt::Display for RelPath {
 }
 
 impl TryFrom<String> for RelPath {
-    type Error = PathFault;
+    type Error = RelPathError;
 
-    fn try_from(path: String) -> Result<Self, PathFault> {
+    fn try_from(path: String) -> Result<Self, RelPathError> {
         if path.is_empty() {
-            return Err(PathFault::Empty);
+            return Err(RelPathError::Empty);
         }
         if path.contains('\0') {
-            return Err(PathFault::Nul);
+            return Err(RelPathError::Nul);
         }
         let mut depth = 0;
         for part in path.split('/') {
             depth += 1;
             match part {
-                "" => return Err(PathFault::EmptyPart(path)),
-                "." | ".." => return Err(PathFault::Dots(path)),
+                "" => return Err(RelPathError::EmptyPart(path)),
+                "." | ".." => return Err(RelPathError::Dots(path)),
                 _ => {}
             }
         }
         if depth > DEEPEST {
-            return Err(PathFault::TooDeep);
+            return Err(RelPathError::TooDeep);
         }
         Ok(Self(path))
     }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PackageFault, PayloadFact, PayloadFacts};
+use super::{PackageError, PayloadFact, PayloadFacts};
 use crate::deployment::description::{Description, ItemKind};
 use crate::deployment::tree::FileFacts;
-use crate::document::{Code, Level, Span};
+use crate::document::{Code, Severity, Span};
 use crate::manifest::{FileTable, PayloadFile};
-use crate::names::{Digest, FileName, Folded, Shown};
+use crate::names::{CaseFolded, Digest, Escaped, FileName};
 
 /// Largest difference of a date that is reported as another time zone, in seconds.
 const LARGEST_ZONE: i64 = 14 * 3600;
@@ -20,7 +20,7 @@ pub struct Difference {
     /// Kind of difference.
     pub code: Code,
     /// Severity: an error if the rollup cannot be applied with it.
-    pub level: Level,
+    pub level: Severity,
     /// Row of the file table that it is about, or the table.
     pub span: Span,
     /// Message about the difference, naming the file.
@@ -47,32 +47,32 @@ pub fn compare(
         clashes: payload
             .clashes
             .iter()
-            .map(|(name, _)| Folded::of(name))
+            .map(|(name, _)| CaseFolded::of(name))
             .collect(),
         found: Vec::new(),
     };
     for row in table.rows.iter() {
-        comparison.row(row, payload.files.get(&row.name.folded()));
+        comparison.row(row, payload.files.get(&row.name.case_folded()));
     }
     for (a, b) in &payload.clashes {
         let message = format!(
             "`{}` and `{}` in the payload differ only in case",
-            Shown(a),
-            Shown(b)
+            Escaped(a),
+            Escaped(b)
         );
         let help = "remove the one that is not the vendor's";
         comparison
-            .tell(Code::PayloadClash, Level::Error, &table.span, message)
+            .tell(Code::PayloadClash, Severity::Error, &table.span, message)
             .help = Some(help);
     }
     for name in &payload.extra {
         let message = format!(
             "`{}` lies in the payload and in no row of the file table",
-            Shown(name)
+            Escaped(name)
         );
         let help = "it is left alone; if a step should deploy it, give it a row";
         comparison
-            .tell(Code::ExtraFile, Level::Note, &table.span, message)
+            .tell(Code::ExtraFile, Severity::Note, &table.span, message)
             .help = Some(help);
     }
     comparison.found
@@ -80,11 +80,11 @@ pub fn compare(
 
 struct Comparison<'t> {
     table: &'t FileTable<'t>,
-    products: BTreeMap<Folded, ForItem>,
+    products: BTreeMap<CaseFolded, ForItem>,
     /// Names of the rows that have a pin, by hash.
     pinned: BTreeMap<Digest, &'t FileName>,
     /// Names that two files of the payload have.
-    clashes: BTreeSet<Folded>,
+    clashes: BTreeSet<CaseFolded>,
     found: Vec<Difference>,
 }
 
@@ -95,7 +95,7 @@ struct ForItem {
 }
 
 /// Returns the product that each file must hold, and the item that is installed from it.
-fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
+fn products(site: &Description) -> BTreeMap<CaseFolded, ForItem> {
     let named = site.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component {
             installer, product, ..
@@ -104,7 +104,7 @@ fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
                 item: item.name.to_string(),
                 product: product.clone(),
             };
-            Some((installer.folded(), belongs))
+            Some((installer.case_folded(), belongs))
         }
         ItemKind::Procedure { .. } => None,
     });
@@ -114,13 +114,13 @@ fn products(site: &Description) -> BTreeMap<Folded, ForItem> {
 impl Comparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
         // The clash of the two files is reported as one difference.
-        if self.clashes.contains(&row.name.folded()) {
+        if self.clashes.contains(&row.name.case_folded()) {
             return;
         }
         // A file that no step deploys cannot spoil the run.
-        let level = match self.table.deployed.contains(&row.name.folded()) {
-            true => Level::Error,
-            false => Level::Warning,
+        let level = match self.table.deployed.contains(&row.name.case_folded()) {
+            true => Severity::Error,
+            false => Severity::Warning,
         };
         let Some(fact) = fact else {
             let message = format!("`{}` is missing in the payload", row.name);
@@ -134,7 +134,13 @@ impl Comparison<'_> {
         self.tell(code, level, &row.span, message).help = Some(help);
     }
 
-    fn tell(&mut self, code: Code, level: Level, span: &Span, message: String) -> &mut Difference {
+    fn tell(
+        &mut self,
+        code: Code,
+        level: Severity,
+        span: &Span,
+        message: String,
+    ) -> &mut Difference {
         self.found.push(Difference {
             code,
             level,
@@ -182,7 +188,7 @@ impl Comparison<'_> {
             let held = match &fact.package {
                 Ok(held) => format!(
                     "; it holds `{}` {}",
-                    Shown(&held.identity.product),
+                    Escaped(&held.identity.product),
                     held.identity.version
                 ),
                 Err(_) => String::new(),
@@ -190,7 +196,7 @@ impl Comparison<'_> {
             let message = format!(
                 "`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}"
             );
-            let help = "unpack the vendor's download again; if the pin is the old one, pin anew with `rollup seal`";
+            let help = "unpack the vendor's download again; if the pin is the old one, pin again with `rollup pin`";
             return Some((Code::WrongHash, message, help));
         }
         self.unusable(row, fact)
@@ -202,16 +208,16 @@ impl Comparison<'_> {
         row: &PayloadFile,
         fact: &PayloadFact,
     ) -> Option<(Code, String, &'static str)> {
-        let (name, folded) = (&row.name, row.name.folded());
-        let belongs = self.products.get(&folded);
-        let needed = self.table.run.contains(&folded) || belongs.is_some() || name.is_msi();
+        let (name, case_folded) = (&row.name, row.name.case_folded());
+        let belongs = self.products.get(&case_folded);
+        let needed = self.table.run.contains(&case_folded) || belongs.is_some() || name.is_msi();
         match &fact.package {
-            Err(PackageFault::NotAPackage(why)) if needed => Some((
+            Err(PackageError::NotAPackage(why)) if needed => Some((
                 Code::NoInstaller,
                 format!("`{name}` is no installer: {why}"),
                 AGAIN,
             )),
-            Err(PackageFault::Unusable(why)) if needed => {
+            Err(PackageError::Unusable(why)) if needed => {
                 let message = format!("`{name}` cannot be installed from: {why}");
                 Some((
                     Code::UnusableInstaller,
@@ -226,7 +232,7 @@ impl Comparison<'_> {
                 (found != product).then(|| {
                     let message = format!(
                         "`{name}` should hold `{product}` for `{item}`, and holds `{}`",
-                        Shown(found)
+                        Escaped(found)
                     );
                     let help =
                         "two files may be swapped; `rollup inspect` tells what each one holds";
@@ -257,11 +263,11 @@ impl Comparison<'_> {
             ),
         };
         let level = if row.sha256.is_some() {
-            Level::Note
+            Severity::Note
         } else {
-            Level::Warning
+            Severity::Warning
         };
-        let help = "compare the date with the article; where `rollup seal` pinned the hash, it says next to nothing";
+        let help = "compare the date with the article; where `rollup pin` pinned the hash, it says next to nothing";
         self.tell(Code::WrongDate, level, &row.span, message).help = Some(help);
     }
 }

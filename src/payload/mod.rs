@@ -16,14 +16,14 @@ use rayon::prelude::*;
 use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
 use crate::installer::{self, Beside, Contents, InstallerError, ReadSeek};
 use crate::manifest::FileTable;
-use crate::names::{FileName, Folded, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath};
 
 pub use compare::{Difference, compare};
 
 /// Payload directory that was opened and listed.
 pub struct Payload {
     tree: Tree,
-    files: BTreeMap<Folded, Found>,
+    files: BTreeMap<CaseFolded, Found>,
     clashes: Vec<(RelPath, RelPath)>,
 }
 
@@ -31,7 +31,7 @@ pub struct Payload {
 #[derive(Debug, Clone, Default)]
 pub struct PayloadFacts {
     /// Files of the table that exist, by folded name.
-    pub files: BTreeMap<Folded, PayloadFact>,
+    pub files: BTreeMap<CaseFolded, PayloadFact>,
     /// Entries without a row in the table, as spelled on disk.
     pub extra: Vec<String>,
     /// Pairs of entries that differ only in case.
@@ -48,23 +48,23 @@ pub struct PayloadFact {
     /// Time of the last change, in seconds since 1970.
     pub modified: i64,
     /// Contents of the installer, or why the file cannot be installed from.
-    pub package: Result<Contents, PackageFault>,
+    pub package: Result<Contents, PackageError>,
 }
 
 /// Reason why a file cannot be installed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PackageFault {
+pub enum PackageError {
     /// File that is not an installer.
     NotAPackage(String),
     /// Installer that is damaged, unsafe or of a kind that cannot be used.
     Unusable(String),
 }
 
-impl PackageFault {
+impl PackageError {
     /// Returns the reason, in words.
     pub fn why(&self) -> &str {
         match self {
-            PackageFault::NotAPackage(why) | PackageFault::Unusable(why) => why,
+            PackageError::NotAPackage(why) | PackageError::Unusable(why) => why,
         }
     }
 }
@@ -73,16 +73,16 @@ impl Payload {
     /// Opens a payload directory, which has its files directly in it.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let tree = Tree::open(path)?;
-        let mut files: BTreeMap<Folded, Found> = BTreeMap::new();
+        let mut files: BTreeMap<CaseFolded, Found> = BTreeMap::new();
         let mut clashes = Vec::new();
         for (name, kind) in tree.top()? {
             let Ok(path) = RelPath::parse(&name) else {
                 continue;
             };
-            match files.get(&path.folded()) {
+            match files.get(&path.case_folded()) {
                 Some(first) => clashes.push((first.path.clone(), path)),
                 None => {
-                    files.insert(path.folded(), Found { path, kind });
+                    files.insert(path.case_folded(), Found { path, kind });
                 }
             }
         }
@@ -100,12 +100,16 @@ impl Payload {
 
     /// Returns the path of a file in the directory, regardless of case.
     pub fn path_of(&self, name: &FileName) -> Option<&RelPath> {
-        self.files.get(&name.folded()).map(|found| &found.path)
+        self.files.get(&name.case_folded()).map(|found| &found.path)
     }
 
     /// Reads every file of the table that exists.
     pub fn facts(&self, table: &FileTable<'_>) -> PayloadFacts {
-        let rows: BTreeSet<Folded> = table.rows.iter().map(|row| row.name.folded()).collect();
+        let rows: BTreeSet<CaseFolded> = table
+            .rows
+            .iter()
+            .map(|row| row.name.case_folded())
+            .collect();
         let mut wanted: Vec<_> = self
             .files
             .iter()
@@ -115,13 +119,13 @@ impl Payload {
         // metadata cannot be read is reported when it is read.
         let size = |found: &Found| {
             self.tree
-                .look(&found.path)
+                .metadata(&found.path)
                 .ok()
                 .flatten()
-                .map_or(0, |look| look.size)
+                .map_or(0, |metadata| metadata.size)
         };
         wanted.sort_by_cached_key(|(_, found)| Reverse(size(found)));
-        let read = |(name, found): (&Folded, &Found)| (name.clone(), self.fact(found));
+        let read = |(name, found): (&CaseFolded, &Found)| (name.clone(), self.fact(found));
         let files = wanted.into_iter().par_bridge().map(read).collect();
         let extra = self.files.iter().filter(|(name, _)| !rows.contains(name));
         let both = |(a, b): &(RelPath, RelPath)| (a.to_string(), b.to_string());
@@ -147,7 +151,7 @@ impl Payload {
                 package,
             },
             Err(why) => {
-                let package = Err(PackageFault::NotAPackage(why.clone()));
+                let package = Err(PackageError::NotAPackage(why.clone()));
                 PayloadFact {
                     name,
                     facts: Err(why),
@@ -161,7 +165,7 @@ impl Payload {
     fn read(
         &self,
         found: &Found,
-    ) -> Result<(FileFacts, i64, Result<Contents, PackageFault>), DiskError> {
+    ) -> Result<(FileFacts, i64, Result<Contents, PackageError>), DiskError> {
         let mut file = self.tree.file(&found.path)?;
         let fail = |source| DiskError::new("read", self.tree.shown(Some(&found.path)), source);
         let modified = file.metadata().map_err(fail)?.mtime();
@@ -170,9 +174,9 @@ impl Payload {
         let package = match installer::contents(BufReader::new(file), &mut BesideInPayload(self)) {
             Ok(contents) => Ok(contents),
             Err(InstallerError::NotAPackage(why)) => {
-                Err(PackageFault::NotAPackage(why.to_string()))
+                Err(PackageError::NotAPackage(why.to_string()))
             }
-            Err(error) => Err(PackageFault::Unusable(error.to_string())),
+            Err(error) => Err(PackageError::Unusable(error.to_string())),
         };
         Ok((facts, modified, package))
     }
@@ -183,7 +187,7 @@ struct BesideInPayload<'a>(&'a Payload);
 
 impl Beside for BesideInPayload<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        match self.0.files.get(&name.folded()) {
+        match self.0.files.get(&name.case_folded()) {
             None => Ok(None),
             Some(found) => {
                 let file = self

@@ -6,18 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::actions::{item_side, procedure_side, seen_item};
+use super::actions::{item_state, procedure_state, seen_item};
 use super::refusal::Refusal;
 use super::swaps::text_entry;
 use super::{
-    ACCEPT, Acceptance, Context, Entry, LevelChange, NewEntry, Operation, OperationKind, Plan,
-    PlannedStep, Prediction, SCHEMA, Side, Subject, Swap, What, digest_of,
+    ACCEPT, Acceptance, AppliedChange, Context, Entry, ExpectedState, NewEntry, Operation,
+    OperationKind, Plan, PlannedStep, SCHEMA, Subject, Swap, TargetState, What, digest_of,
 };
 use crate::deployment::description::{Description, Instance};
 use crate::deployment::records::{FileRecord, Installed, ItemRecord, ProcedureRecord, State};
 use crate::deployment::snapshot::{Interest, Snapshot, in_files};
 use crate::deployment::tree::{FileFacts, Kind, path};
-use crate::names::{Folded, RelPath, Shown};
+use crate::names::{CaseFolded, Escaped, RelPath};
 
 /// State that earlier runs left.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub fn accept_interest(
         .filter_map(|&instance| first.item(instance))
         .filter_map(installed);
     let installers = items
-        .map(|installed| installed.installer.name.folded())
+        .map(|installed| installed.installer.name.case_folded())
         .collect();
     let mut files: BTreeSet<RelPath> = expectation.there.keys().cloned().collect();
     if chosen.is_none() {
@@ -101,14 +101,14 @@ pub fn accept(
 }
 
 /// Object that is at an expected path.
-enum Standing {
+enum ObjectState {
     Gone,
     File(RelPath, FileFacts),
     Directory(RelPath),
     /// Neither a managed file nor a managed directory; described in words.
-    Strange(String),
+    Unexpected(String),
     /// Already reported as something whose expected state is unknown.
-    Told,
+    Reported,
 }
 
 /// Installed item, or the program that a step ran.
@@ -119,16 +119,16 @@ struct Recorded<'a> {
     server: Option<String>,
     /// True if the operator named it.
     is_chosen: bool,
-    came: Came,
+    installer_place: InstallerPlace,
 }
 
 /// Origin of something that is installed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Came {
+enum InstallerPlace {
     /// The share, where the installer of an item is.
-    FromShare,
+    Share,
     /// The payload, from which a step ran it; a file of that name in the share is unrelated.
-    FromPayload,
+    Payload,
 }
 
 struct Acceptor<'a> {
@@ -136,9 +136,9 @@ struct Acceptor<'a> {
     expectation: &'a Expectation,
     chosen: Option<&'a BTreeSet<Instance>>,
     /// Directories of the chosen instances, and the files in the share that they come from.
-    scope: BTreeSet<Folded>,
+    scope: BTreeSet<CaseFolded>,
     /// Paths at and below which the expected state is unknown.
-    shut: BTreeSet<Folded>,
+    shut: BTreeSet<CaseFolded>,
     operations: Vec<Operation>,
     swaps: Vec<Swap>,
     there: BTreeMap<RelPath, What>,
@@ -155,10 +155,11 @@ impl<'a> Acceptor<'a> {
     ) -> Self {
         let mut scope = BTreeSet::new();
         for &instance in chosen.into_iter().flatten() {
-            scope.insert(snapshot.description.directory(instance).folded());
+            scope.insert(snapshot.description.directory(instance).case_folded());
             let installed = snapshot.item(instance).and_then(installed);
             scope.extend(
-                installed.map(|installed| snapshot.share_path(&installed.installer.name).folded()),
+                installed
+                    .map(|installed| snapshot.share_path(&installed.installer.name).case_folded()),
             );
         }
         Self {
@@ -184,7 +185,7 @@ impl<'a> Acceptor<'a> {
     /// read, files without a record.
     fn name_what_is_left(&mut self) {
         for (first, second) in &self.snapshot.clashes {
-            let what = format!("and `{}` differ only in case", Shown(first.as_str()));
+            let what = format!("and `{}` differ only in case", Escaped(first.as_str()));
             self.shut(second, second, what);
         }
         for (file, why) in &self.snapshot.faults {
@@ -208,12 +209,16 @@ impl<'a> Acceptor<'a> {
     }
 
     fn shut(&mut self, directory: &RelPath, at: &RelPath, what: String) {
-        self.shut.insert(directory.folded());
+        self.shut.insert(directory.case_folded());
         self.leave(at, what);
     }
 
     fn leave(&mut self, at: &RelPath, what: String) {
-        let holds_scope = || self.scope.iter().any(|place| is_below(place, &at.folded()));
+        let holds_scope = || {
+            self.scope
+                .iter()
+                .any(|place| is_below(place, &at.case_folded()))
+        };
         if self.in_scope(at) || holds_scope() {
             self.left.insert(at.clone(), what);
         }
@@ -223,9 +228,9 @@ impl<'a> Acceptor<'a> {
         self.taken.entry(at.clone()).or_insert_with(|| what.into());
     }
 
-    fn standing(&self, path: &RelPath) -> Standing {
+    fn object_state(&self, path: &RelPath) -> ObjectState {
         if lies_in(path, &self.shut) {
-            return Standing::Told;
+            return ObjectState::Reported;
         }
         let on_the_way = path
             .ancestors()
@@ -234,19 +239,19 @@ impl<'a> Acceptor<'a> {
             .into_iter()
             .find(|found| found.kind != Kind::Directory)
         {
-            return Standing::Strange(format!(
+            return ObjectState::Unexpected(format!(
                 "`{}` is {}, not a directory",
-                Shown(found.path.as_str()),
+                Escaped(found.path.as_str()),
                 found.kind.named()
             ));
         }
         let Some(found) = self.snapshot.node(path) else {
-            return Standing::Gone;
+            return ObjectState::Gone;
         };
         match (found.kind, self.snapshot.facts(&found.path)) {
-            (Kind::Directory, _) => Standing::Directory(found.path.clone()),
-            (Kind::File, Some(facts)) => Standing::File(found.path.clone(), facts),
-            (kind, _) => Standing::Strange(format!("is {}", kind.named())),
+            (Kind::Directory, _) => ObjectState::Directory(found.path.clone()),
+            (Kind::File, Some(facts)) => ObjectState::File(found.path.clone(), facts),
+            (kind, _) => ObjectState::Unexpected(format!("is {}", kind.named())),
         }
     }
 
@@ -268,7 +273,7 @@ impl<'a> Acceptor<'a> {
                     target,
                     server,
                     is_chosen,
-                    came: Came::FromShare,
+                    installer_place: InstallerPlace::Share,
                 });
             } else if let (true, Some(record)) = (is_chosen, self.snapshot.procedure(instance)) {
                 self.procedure(&directory, record, target, server);
@@ -284,7 +289,7 @@ impl<'a> Acceptor<'a> {
                     target,
                     server,
                     is_chosen: false,
-                    came: Came::FromPayload,
+                    installer_place: InstallerPlace::Payload,
                 });
             }
         }
@@ -292,19 +297,19 @@ impl<'a> Acceptor<'a> {
 
     /// Rewrites a record if the files that it names, or the installer, differ from it.
     fn item(&mut self, of: &Recorded<'_>) {
-        let Some(was) = installed(of.record) else {
+        let Some(before) = installed(of.record) else {
             return;
         };
         if lies_in(&record_of(of.directory), &self.shut) {
             return;
         }
-        let mut now = was.clone();
-        now.files = self.files(of.directory, was);
-        if of.came == Came::FromShare {
+        let mut now = before.clone();
+        now.files = self.files(of.directory, before);
+        if of.installer_place == InstallerPlace::Share {
             self.installer(&mut now);
         }
         let is_forced = of.is_chosen && of.record.state != State::Verified;
-        if now == *was && !is_forced {
+        if now == *before && !is_forced {
             return;
         }
         let record = ItemRecord {
@@ -319,36 +324,38 @@ impl<'a> Acceptor<'a> {
                 format!("said {state}, and says verified from now on"),
             );
         }
-        let (was, becomes) = (item_side(Some(of.record)), item_side(Some(&record)));
+        let (before, after) = (item_state(Some(of.record)), item_state(Some(&record)));
         let seen = seen_item(Some(of.record));
         self.rewrite(
             of.directory,
             (of.target.clone(), of.server.clone()),
-            (was, becomes),
+            (before, after),
             seen,
             record.to_toml(),
         );
     }
 
     /// Returns the files of an item as they are now.
-    fn files(&mut self, directory: &RelPath, was: &Installed) -> BTreeMap<RelPath, FileRecord> {
-        let mut files = was.files.clone();
-        for (file, recorded) in &was.files {
+    fn files(&mut self, directory: &RelPath, before: &Installed) -> BTreeMap<RelPath, FileRecord> {
+        let mut files = before.files.clone();
+        for (file, recorded) in &before.files {
             let at = self.snapshot.exact(&in_files(directory, file));
-            match self.standing(&at) {
-                Standing::Told => {}
-                Standing::Gone => {
+            match self.object_state(&at) {
+                ObjectState::Reported => {}
+                ObjectState::Gone => {
                     files.remove(file);
                     self.take(&at, "is gone");
                 }
-                Standing::File(_, FileFacts { size, sha256 }) => {
+                ObjectState::File(_, FileFacts { size, sha256 }) => {
                     if sha256 != recorded.sha256 {
                         files.insert(file.clone(), FileRecord { size, sha256 });
                         self.take(&at, changed(recorded.size, size));
                     }
                 }
-                Standing::Directory(_) => self.leave(&at, "is a directory, not a file".to_owned()),
-                Standing::Strange(what) => self.leave(&at, what),
+                ObjectState::Directory(_) => {
+                    self.leave(&at, "is a directory, not a file".to_owned())
+                }
+                ObjectState::Unexpected(what) => self.leave(&at, what),
             }
         }
         files
@@ -358,8 +365,8 @@ impl<'a> Acceptor<'a> {
     /// the item.
     fn installer(&mut self, now: &mut Installed) {
         let at = self.snapshot.share_path(&now.installer.name);
-        match self.standing(&at) {
-            Standing::File(at, FileFacts { size, sha256 }) => {
+        match self.object_state(&at) {
+            ObjectState::File(at, FileFacts { size, sha256 }) => {
                 let brought = self.expectation.there.get(&at);
                 let as_brought = matches!(brought, Some(What::File { sha256: brought, .. }) if *brought == sha256);
                 if sha256 != now.installer.sha256 && !as_brought {
@@ -367,15 +374,15 @@ impl<'a> Acceptor<'a> {
                     self.take(&at, format!("has other contents, {size} bytes now"));
                 }
             }
-            Standing::Gone => {
+            ObjectState::Gone => {
                 if !self.expectation.gone.contains(&at) {
                     self.gone.insert(at.clone());
                     self.take(&at, "is gone");
                 }
             }
-            Standing::Directory(at) => self.leave(&at, "is a directory, not a file".to_owned()),
-            Standing::Strange(what) => self.leave(&at, what),
-            Standing::Told => {}
+            ObjectState::Directory(at) => self.leave(&at, "is a directory, not a file".to_owned()),
+            ObjectState::Unexpected(what) => self.leave(&at, what),
+            ObjectState::Reported => {}
         }
     }
 
@@ -384,26 +391,35 @@ impl<'a> Acceptor<'a> {
     fn procedure(
         &mut self,
         directory: &RelPath,
-        was: &ProcedureRecord,
+        before: &ProcedureRecord,
         target: String,
         server: Option<String>,
     ) {
         let at = record_of(directory);
-        if !was.state.is_installed() || was.state == State::Verified || lies_in(&at, &self.shut) {
+        if !before.state.is_installed()
+            || before.state == State::Verified
+            || lies_in(&at, &self.shut)
+        {
             return;
         }
-        let mut record = was.clone();
+        let mut record = before.clone();
         record.state = State::Verified;
         self.take(
             &at,
-            format!("said {}, and says verified from now on", was.state.as_str()),
+            format!(
+                "said {}, and says verified from now on",
+                before.state.as_str()
+            ),
         );
-        let sides = (procedure_side(Some(was)), procedure_side(Some(&record)));
+        let sides = (
+            procedure_state(Some(before)),
+            procedure_state(Some(&record)),
+        );
         self.rewrite(
             directory,
             (target, server),
             sides,
-            was.state.as_str().to_owned(),
+            before.state.as_str().to_owned(),
             record.to_toml(),
         );
     }
@@ -412,11 +428,12 @@ impl<'a> Acceptor<'a> {
         &mut self,
         directory: &RelPath,
         (target, server): (String, Option<String>),
-        (was, becomes): (Side, Side),
+        (before, after): (TargetState, TargetState),
         seen: String,
         text: String,
     ) {
-        let Standing::File(live, FileFacts { size, sha256 }) = self.standing(&record_of(directory))
+        let ObjectState::File(live, FileFacts { size, sha256 }) =
+            self.object_state(&record_of(directory))
         else {
             return;
         };
@@ -433,7 +450,7 @@ impl<'a> Acceptor<'a> {
             live,
             old,
             new,
-            travellers: Vec::new(),
+            unmanaged: Vec::new(),
         });
         let at = directory.clone();
         let kind = OperationKind::Accept;
@@ -442,8 +459,8 @@ impl<'a> Acceptor<'a> {
             target,
             server,
             at,
-            was,
-            becomes,
+            before,
+            after,
             swap: number,
             line: 0,
             seen,
@@ -452,42 +469,45 @@ impl<'a> Acceptor<'a> {
 
     /// Compares what runs left with what is there now, except for records that are rewritten.
     fn left_by_runs(&mut self) {
-        let rewritten: BTreeSet<Folded> =
-            self.swaps.iter().map(|swap| swap.live.folded()).collect();
+        let rewritten: BTreeSet<CaseFolded> = self
+            .swaps
+            .iter()
+            .map(|swap| swap.live.case_folded())
+            .collect();
         let expectation = self.expectation;
         for path in expectation.emptied.difference(&expectation.gone) {
-            if self.in_scope(path) && matches!(self.standing(path), Standing::Gone) {
+            if self.in_scope(path) && matches!(self.object_state(path), ObjectState::Gone) {
                 self.is_gone(path);
             }
         }
         let there = expectation
             .there
             .iter()
-            .filter(|(path, _)| !rewritten.contains(&path.folded()));
+            .filter(|(path, _)| !rewritten.contains(&path.case_folded()));
         for (path, what) in there
             .filter(|(path, _)| self.in_scope(path))
             .collect::<Vec<_>>()
         {
-            match (self.standing(path), what) {
-                (Standing::Told, _) | (_, What::Traveller) => {}
-                (Standing::Gone, _) => self.is_gone(path),
-                (Standing::Directory(found), What::Directory) => {
+            match (self.object_state(path), what) {
+                (ObjectState::Reported, _) | (_, What::Unmanaged) => {}
+                (ObjectState::Gone, _) => self.is_gone(path),
+                (ObjectState::Directory(found), What::Directory) => {
                     self.is_there(path, found, What::Directory, what)
                 }
-                (Standing::File(found, facts), What::File { .. }) => {
+                (ObjectState::File(found, facts), What::File { .. }) => {
                     let now = What::File {
                         size: facts.size,
                         sha256: facts.sha256,
                     };
                     self.is_there(path, found, now, what);
                 }
-                (Standing::Directory(_), What::File { .. }) => {
+                (ObjectState::Directory(_), What::File { .. }) => {
                     self.leave(path, "is a directory, not a file".to_owned())
                 }
-                (Standing::File(..), What::Directory) => {
+                (ObjectState::File(..), What::Directory) => {
                     self.leave(path, "is a file, not a directory".to_owned())
                 }
-                (Standing::Strange(what), _) => self.leave(path, what),
+                (ObjectState::Unexpected(what), _) => self.leave(path, what),
             }
         }
     }
@@ -504,19 +524,19 @@ impl<'a> Acceptor<'a> {
             .any(|directory| self.gone.contains(&directory))
     }
 
-    fn is_there(&mut self, path: &RelPath, found: RelPath, now: What, was: &What) {
+    fn is_there(&mut self, path: &RelPath, found: RelPath, now: What, before: &What) {
         if found != *path {
             if !self.gone_with_its_directory(path) {
                 self.gone.insert(path.clone());
-                self.take(path, format!("is spelled `{}`", Shown(found.as_str())));
+                self.take(path, format!("is spelled `{}`", Escaped(found.as_str())));
             }
             self.there.insert(found, now);
             return;
         }
-        let (What::File { size, .. }, What::File { size: was_size, .. }) = (&now, was) else {
+        let (What::File { size, .. }, What::File { size: was_size, .. }) = (&now, before) else {
             return;
         };
-        if now != *was {
+        if now != *before {
             self.take(path, changed(*was_size, *size));
             self.there.insert(found, now);
         }
@@ -553,7 +573,11 @@ impl<'a> Acceptor<'a> {
             there,
             gone: gone.into_iter().collect(),
         };
-        let in_force: Vec<_> = snapshot.level().in_force().map(|entry| entry.kb).collect();
+        let in_effect: Vec<_> = snapshot
+            .applied()
+            .in_effect()
+            .map(|entry| entry.kb)
+            .collect();
         let step = PlannedStep {
             id: ACCEPT.to_owned(),
             title: "Take what lies on disk for true".to_owned(),
@@ -562,7 +586,7 @@ impl<'a> Acceptor<'a> {
             operations,
             nothing: Vec::new(),
             left_out: Vec::new(),
-            gate: None,
+            manual: None,
         };
         let mut entries: Vec<Entry> = swaps
             .iter()
@@ -575,22 +599,22 @@ impl<'a> Acceptor<'a> {
             digest: None,
             subject: Subject::Accept(acceptance),
             deployment: snapshot.description.name.clone(),
-            level: LevelChange {
-                before: in_force.clone(),
-                after: in_force,
+            applied: AppliedChange {
+                before: in_effect.clone(),
+                after: in_effect,
             },
             confirmations: Vec::new(),
             warnings: Vec::new(),
             steps: vec![step],
-            meanwhile: Vec::new(),
+            outage: Vec::new(),
             sources: Vec::new(),
             swaps,
-            prediction: Some(Prediction {
+            expected_state: Some(ExpectedState {
                 digest: digest_of(&entries),
                 entries,
             }),
             context,
-            seal: None,
+            checksum: None,
         };
         plan.bind();
         Ok(Accepting {
@@ -619,23 +643,23 @@ fn server_of(site: &Description, instance: Instance) -> Option<String> {
         .map(|server| site.servers[server.0].name.to_string())
 }
 
-fn changed(was: u64, is: u64) -> String {
-    match was == is {
+fn changed(before: u64, is: u64) -> String {
+    match before == is {
         true => format!("has other contents, still {is} bytes"),
-        false => format!("has other contents, {is} bytes instead of {was}"),
+        false => format!("has other contents, {is} bytes instead of {before}"),
     }
 }
 
-fn is_below(path: &Folded, directory: &Folded) -> bool {
+fn is_below(path: &CaseFolded, directory: &CaseFolded) -> bool {
     path.as_str()
         .strip_prefix(directory.as_str())
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Returns whether a path, or one of its parent directories, is one of these, whatever the case.
-fn lies_in(path: &RelPath, places: &BTreeSet<Folded>) -> bool {
-    places.contains(&path.folded())
+fn lies_in(path: &RelPath, places: &BTreeSet<CaseFolded>) -> bool {
+    places.contains(&path.case_folded())
         || path
             .ancestors()
-            .any(|directory| places.contains(&directory.folded()))
+            .any(|directory| places.contains(&directory.case_folded()))
 }

@@ -10,7 +10,7 @@ use crate::deployment::description::{Description, GroupId, Instance, ItemKind, S
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
 use crate::manifest::{Action, Condition, CopyFiles, Manifest, PayloadFile};
-use crate::names::{Digest, FileName, Folded, RelPath, Version};
+use crate::names::{CaseFolded, Digest, FileName, RelPath, Version};
 
 /// What only people need: the executor never looks at it, and the plan's digest does not cover it,
 /// so that a change elsewhere in the console makes no plan stale.
@@ -92,12 +92,12 @@ pub struct Item {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub procedure: bool,
     /// Its one instance, or one on each server of its role.
-    pub instances: Vec<Stands>,
+    pub instances: Vec<Installation>,
 }
 
 /// How an instance stands when the plan is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Stands {
+pub struct Installation {
     /// The server, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -205,21 +205,21 @@ fn servers(site: &Description) -> Vec<Server> {
 }
 
 fn file_table(manifest: &Manifest) -> Vec<Documented> {
-    let mut steps: BTreeMap<Folded, Vec<String>> = BTreeMap::new();
+    let mut steps: BTreeMap<CaseFolded, Vec<String>> = BTreeMap::new();
     for step in &manifest.steps {
-        let files: Vec<Folded> = match &step.action {
+        let files: Vec<CaseFolded> = match &step.action {
             Action::Copy {
                 files: CopyFiles::Named(listed),
                 ..
             }
             | Action::Run { files: listed, .. } => listed
                 .iter()
-                .map(|listed| Folded::of(&listed.name))
+                .map(|listed| CaseFolded::of(&listed.name))
                 .collect(),
             Action::Copy {
                 files: CopyFiles::Others { names, .. },
                 ..
-            } => names.iter().map(FileName::folded).collect(),
+            } => names.iter().map(FileName::case_folded).collect(),
             _ => Vec::new(),
         };
         files
@@ -233,7 +233,7 @@ fn file_table(manifest: &Manifest) -> Vec<Documented> {
         platform: row.platform.clone(),
         version: row.version.clone(),
         sha256: row.sha256,
-        steps: steps.remove(&row.name.folded()).unwrap_or_default(),
+        steps: steps.remove(&row.name.case_folded()).unwrap_or_default(),
         unused: row.unused.clone(),
     };
     manifest.files.iter().map(row).collect()
@@ -254,7 +254,7 @@ fn groups(snapshot: &Snapshot, id: GroupId, console: &mut Vec<Group>) {
     let stands = |instance: Instance| {
         let item = snapshot.item(instance);
         let procedure = snapshot.procedure(instance).map(|record| record.state);
-        Stands {
+        Installation {
             server: instance
                 .server
                 .map(|server| site.servers[server.0].name.to_string()),

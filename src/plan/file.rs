@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acceptance, Context, Gate, LevelChange, OperationKind, Plan, PlannedRollup, SCHEMA, Side,
-    Source, Subject, Swap,
+    Acceptance, AppliedChange, Context, ManualStep, OperationKind, Plan, PlannedRollup, SCHEMA,
+    Source, Subject, Swap, TargetState,
 };
 use crate::names::{Digest, Hasher, Kb, RelPath, Version};
 
@@ -24,11 +24,11 @@ impl Plan {
         struct Decided<'a> {
             schema: u32,
             subject: DecidedSubject<'a>,
-            level: &'a LevelChange,
+            applied: &'a AppliedChange,
             steps: Vec<DecidedStep<'a>>,
             sources: &'a [Source],
             swaps: &'a [Swap],
-            prediction: Option<Digest>,
+            expected_state: Option<Digest>,
         }
         #[derive(Serialize)]
         enum DecidedSubject<'a> {
@@ -43,8 +43,14 @@ impl Plan {
         struct DecidedStep<'a> {
             id: &'a str,
             action: &'a str,
-            operations: Vec<(OperationKind, &'a RelPath, &'a Side, &'a Side, u32)>,
-            gate: &'a Option<Gate>,
+            operations: Vec<(
+                OperationKind,
+                &'a RelPath,
+                &'a TargetState,
+                &'a TargetState,
+                u32,
+            )>,
+            manual: &'a Option<ManualStep>,
         }
         let steps = self.steps.iter().map(|planned| DecidedStep {
             id: &planned.id,
@@ -52,9 +58,9 @@ impl Plan {
             operations: planned
                 .operations
                 .iter()
-                .map(|o| (o.kind, &o.at, &o.was, &o.becomes, o.swap))
+                .map(|o| (o.kind, &o.at, &o.before, &o.after, o.swap))
                 .collect(),
-            gate: &planned.gate,
+            manual: &planned.manual,
         });
         let decided = Decided {
             schema: self.schema,
@@ -71,26 +77,29 @@ impl Plan {
                 },
                 Subject::Accept(acceptance) => DecidedSubject::Accept(acceptance),
             },
-            level: &self.level,
+            applied: &self.applied,
             steps: steps.collect(),
             sources: &self.sources,
             swaps: &self.swaps,
-            prediction: self.prediction.as_ref().map(|prediction| prediction.digest),
+            expected_state: self
+                .expected_state
+                .as_ref()
+                .map(|expected_state| expected_state.digest),
         };
         Digest::of(&serde_json::to_vec(&decided).expect("a plan holds nothing that JSON cannot"))
     }
 }
 
 impl Plan {
-    /// Gives a complete plan its digest and its seal.
+    /// Gives a complete plan its digest and its checksum.
     pub(super) fn bind(&mut self) {
         self.digest = Some(self.decided());
-        self.seal = None;
-        self.seal = Some(self.worded());
+        self.checksum = None;
+        self.checksum = Some(self.worded());
     }
 
     /// Returns a digest of everything that is written, words included; to be called while there is
-    /// no seal.
+    /// no checksum.
     fn worded(&self) -> Digest {
         let mut hasher = Hasher::new();
         serde_json::to_writer(&mut hasher, self).expect("a plan holds nothing that JSON cannot");
@@ -100,7 +109,7 @@ impl Plan {
 
 /// Reasons why a `plan.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum PlanFault {
+pub enum PlanFileError {
     /// The file does not exist.
     #[error("it is gone")]
     Gone,
@@ -116,26 +125,26 @@ pub enum PlanFault {
 }
 
 /// Reads a plan that a run kept, and checks its digest.
-pub fn parse(text: &str) -> Result<Plan, PlanFault> {
+pub fn parse(text: &str) -> Result<Plan, PlanFileError> {
     #[derive(Deserialize)]
     struct Schema {
         schema: u32,
     }
-    let fault = |error: serde_json::Error| PlanFault::NotAPlan(error.to_string());
+    let fault = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
     let Schema { schema } = serde_json::from_str(text).map_err(fault)?;
     if schema != SCHEMA {
-        return Err(PlanFault::TooNew(schema));
+        return Err(PlanFileError::TooNew(schema));
     }
     let mut plan: Plan = serde_json::from_str(text).map_err(fault)?;
-    let seal = plan.seal.take();
-    let whole = match seal {
-        Some(seal) => plan.worded() == seal,
-        // Only earlier versions, which had no context either, left the seal out.
+    let checksum = plan.checksum.take();
+    let whole = match checksum {
+        Some(checksum) => plan.worded() == checksum,
+        // Only earlier versions, which had no context either, left the checksum out.
         None => plan.context == Context::default(),
     };
     if !whole || plan.digest != Some(plan.decided()) {
-        return Err(PlanFault::Changed);
+        return Err(PlanFileError::Changed);
     }
-    plan.seal = seal;
+    plan.checksum = checksum;
     Ok(plan)
 }

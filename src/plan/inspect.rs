@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::planner::Planner;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::tree::{Kind, path};
-use crate::names::{Folded, RelPath, Shown};
+use crate::names::{CaseFolded, Escaped, RelPath};
 
 impl Planner<'_> {
     /// Refuses what no swap can go through: a link, FIFO, device or socket, two names that differ
     /// only in case, a name that is not UTF-8, a file where a directory must be.
     pub(super) fn inspect(&mut self, live: &RelPath, expected: Kind) {
-        if !self.inspected.insert(live.folded()) {
+        if !self.inspected.insert(live.case_folded()) {
             return;
         }
         self.inspect_way(live);
@@ -61,8 +61,8 @@ impl Planner<'_> {
         for (a, b) in clashes {
             let message = format!(
                 "`{}` and `{}` differ only in case",
-                Shown(a.as_str()),
-                Shown(b.as_str())
+                Escaped(a.as_str()),
+                Escaped(b.as_str())
             );
             self.refuse(
                 ReasonKind::NotReady,
@@ -78,13 +78,17 @@ impl Planner<'_> {
             .cloned()
             .collect();
         for name in unreadable {
-            let message = format!("the name of `{}` is not UTF-8", Shown(&name));
+            let message = format!("the name of `{}` is not UTF-8", Escaped(&name));
             self.refuse(ReasonKind::NotReady, message, Some("rename it"));
         }
     }
 
     fn touched_clashes(&self) -> Vec<(RelPath, RelPath)> {
-        let live: BTreeSet<Folded> = self.swaps.iter().map(|swap| swap.live.folded()).collect();
+        let live: BTreeSet<CaseFolded> = self
+            .swaps
+            .iter()
+            .map(|swap| swap.live.case_folded())
+            .collect();
         let ways: BTreeSet<RelPath> = self
             .swaps
             .iter()
@@ -93,8 +97,8 @@ impl Planner<'_> {
         let touched = |path: &RelPath| {
             path.ancestors()
                 .chain([path.clone()])
-                .any(|p| self.inspected.contains(&p.folded()))
-                || live.contains(&path.folded())
+                .any(|p| self.inspected.contains(&p.case_folded()))
+                || live.contains(&path.case_folded())
                 || ways.contains(path)
         };
         self.snapshot
@@ -107,13 +111,13 @@ impl Planner<'_> {
 
     fn is_touched(&self, name: &str) -> bool {
         name.match_indices('/')
-            .any(|(at, _)| self.inspected.contains(&Folded::of(&name[..at])))
+            .any(|(at, _)| self.inspected.contains(&CaseFolded::of(&name[..at])))
     }
 }
 
 /// Returns the reason for something that no swap can go through.
 fn strange(path: &RelPath, kind: Kind) -> Reason {
-    let message = format!("`{}` is {}", Shown(path.as_str()), kind.named());
+    let message = format!("`{}` is {}", Escaped(path.as_str()), kind.named());
     Reason::new(ReasonKind::NotReady, message)
         .help("rollup touches files and directories only; move it away")
 }

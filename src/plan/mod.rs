@@ -6,6 +6,7 @@
 
 mod accept;
 mod actions;
+mod applicability;
 mod bytes;
 mod context;
 mod file;
@@ -16,7 +17,6 @@ mod prerequisites;
 mod refusal;
 mod requirements;
 mod resolve;
-mod standing;
 mod swaps;
 mod world;
 
@@ -29,8 +29,8 @@ use crate::deployment::records::State;
 use crate::names::{Digest, FileName, Hasher, Kb, RelPath, Version};
 
 pub use accept::{Accepting, Expectation, accept, accept_interest};
-pub use context::{Checked, Context, Documented, Group, Item, Server, Stands};
-pub use file::{PlanFault, parse};
+pub use context::{Checked, Context, Documented, Group, Installation, Item, Server};
+pub use file::{PlanFileError, parse};
 pub use outage::Outage;
 pub use planner::{Downgrade, IncludeMissing, Nothing, Options, Planned, Reapply, plan};
 pub use refusal::{Reason, ReasonKind, Refusal};
@@ -55,7 +55,7 @@ pub struct Plan {
     /// The name of the deployment, for people.
     pub deployment: String,
     /// The level before and after, oldest first, those in force only.
-    pub level: LevelChange,
+    pub applied: AppliedChange,
     /// What only a person can check, to be confirmed before anything is staged.
     pub confirmations: Vec<Confirmation>,
     /// What the operator should see before saying yes.
@@ -63,20 +63,20 @@ pub struct Plan {
     /// The steps, in the manifest's order.
     pub steps: Vec<PlannedStep>,
     /// What is without something it requires, while the run is under way.
-    pub meanwhile: Vec<Lacking>,
+    pub outage: Vec<DependencyOutage>,
     /// Every file the run reads, from the payload or from the share.
     pub sources: Vec<Source>,
     /// The renames, in order; numbered from 1.
     pub swaps: Vec<Swap>,
     /// What stands at and below every live path when the run is over.
-    pub prediction: Option<Prediction>,
+    pub expected_state: Option<ExpectedState>,
     /// What a reader wants to know besides; plans of earlier versions have none.
     #[serde(default)]
     pub context: Context,
     /// SHA-256 over all of the above, words included: the digest covers only what the run does.
     /// Plans of earlier versions have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seal: Option<Digest>,
+    pub checksum: Option<Digest>,
 }
 
 /// What a plan is of, and the run that does it.
@@ -119,7 +119,7 @@ pub struct PlannedRollup {
 
 /// The rollups in force before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LevelChange {
+pub struct AppliedChange {
     /// Before the run.
     pub before: Vec<Kb>,
     /// After it.
@@ -137,7 +137,7 @@ pub struct Confirmation {
 
 /// An instance that stays, and what it has to do without meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Lacking {
+pub struct DependencyOutage {
     /// The instance, as people name it.
     pub instance: String,
     /// What it requires, as people name it.
@@ -166,7 +166,7 @@ pub struct PlannedStep {
     /// What the group also holds and the run leaves out, as people name it: not installed before.
     pub left_out: Vec<String>,
     /// A `manual` step: the run waits for a person.
-    pub gate: Option<Gate>,
+    pub manual: Option<ManualStep>,
 }
 
 /// Something a step names that is already as it should be.
@@ -180,7 +180,7 @@ pub struct Idle {
 
 /// What a person has to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Gate {
+pub struct ManualStep {
     /// The instructions.
     pub instructions: String,
     /// How it is taken back; without it there is no way back behind this step.
@@ -203,9 +203,9 @@ pub struct Operation {
     /// Where it stands on disk.
     pub at: RelPath,
     /// What it replaces; going back, this stands again.
-    pub was: Side,
+    pub before: TargetState,
     /// What stands afterwards.
-    pub becomes: Side,
+    pub after: TargetState,
     /// The swap that does it.
     pub swap: u32,
     /// The line of the manifest it comes from.
@@ -291,7 +291,7 @@ impl OperationKind {
 /// One side of an operation: what stands before it, or after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
-pub enum Side {
+pub enum TargetState {
     /// Nothing.
     Nothing,
     /// An item or program.
@@ -376,7 +376,7 @@ pub struct Swap {
     pub new: Vec<NewEntry>,
     /// The operator's files that move along.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub travellers: Vec<RelPath>,
+    pub unmanaged: Vec<RelPath>,
 }
 
 impl Swap {
@@ -398,7 +398,7 @@ impl Swap {
     pub fn old_bytes(&self) -> u64 {
         let size = |entry: &Entry| match entry.what {
             What::File { size, .. } => size,
-            What::Directory | What::Traveller => 0,
+            What::Directory | What::Unmanaged => 0,
         };
         self.old.iter().map(size).sum()
     }
@@ -428,7 +428,7 @@ pub enum What {
         sha256: Digest,
     },
     /// An operator's file: known by name only.
-    Traveller,
+    Unmanaged,
 }
 
 /// An entry of a new object, with where it comes from.
@@ -496,7 +496,7 @@ impl NewEntry {
 
 /// What stands at and below every live path when the run is over, and its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Prediction {
+pub struct ExpectedState {
     /// [`digest_of`] the entries.
     pub digest: Digest,
     /// Sorted by path bytes.
@@ -511,7 +511,7 @@ pub fn digest_of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Digest {
         let line = match what {
             What::Directory => format!("{path}\0directory\0\0\n"),
             What::File { size, sha256 } => format!("{path}\0file\0{size}\0{sha256}\n"),
-            What::Traveller => format!("{path}\0traveller\0\0\n"),
+            What::Unmanaged => format!("{path}\0traveller\0\0\n"),
         };
         hasher.update(line.as_bytes());
     }
@@ -552,9 +552,11 @@ impl Plan {
 
     /// Returns the first step after which the run cannot be rolled back, if there is one.
     pub fn point_of_no_return(&self) -> Option<&PlannedStep> {
-        self.steps
-            .iter()
-            .find(|step| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none()))
+        self.steps.iter().find(|step| {
+            step.manual
+                .as_ref()
+                .is_some_and(|manual| manual.undo.is_none())
+        })
     }
 }
 
@@ -577,7 +579,7 @@ mod tests {
         };
         let entries = [
             entry("a", What::Directory),
-            entry("a", What::Traveller),
+            entry("a", What::Unmanaged),
             entry("a", file(1, b"x")),
             entry("a", file(2, b"x")),
             entry("a", file(1, b"y")),

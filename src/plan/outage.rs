@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Operation, OperationKind, Plan, Side};
+use super::{Operation, OperationKind, Plan, TargetState};
 
 /// Something that does not run, or is not there, between two steps of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Plan {
                 outages.push(Outage {
                     target: &operation.target,
                     server: operation.server.as_deref(),
-                    service: matches!(operation.becomes, Side::Service { .. }),
+                    service: matches!(operation.after, TargetState::Service { .. }),
                     from: at,
                     to: None,
                 });
@@ -54,9 +54,13 @@ impl Plan {
 fn goes(operation: &Operation) -> bool {
     match operation.kind {
         OperationKind::Uninstall | OperationKind::Restart => true,
-        OperationKind::Stop => matches!(operation.was, Side::Service { running: true, .. }),
+        OperationKind::Stop => {
+            matches!(operation.before, TargetState::Service { running: true, .. })
+        }
         // The old item is removed and the new one installed in one change.
-        OperationKind::Replace | OperationKind::Run => matches!(operation.was, Side::Item { .. }),
+        OperationKind::Replace | OperationKind::Run => {
+            matches!(operation.before, TargetState::Item { .. })
+        }
         _ => false,
     }
 }

@@ -2,24 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::applicability::{self, Applicability};
 use super::prerequisites::confirmations;
 use super::refusal::{Reason, ReasonKind, Refusal};
 use super::requirements::{self, Absences};
 use super::resolve::Resolver;
-use super::standing::{self, Standing};
 use super::world::World;
 use super::{
-    Entry, LevelChange, NewEntry, Plan, PlannedRollup, PlannedStep, Prediction, SCHEMA, Source,
-    SourceAt, Subject, Swap, digest_of,
+    AppliedChange, Entry, ExpectedState, NewEntry, Plan, PlannedRollup, PlannedStep, SCHEMA,
+    Source, SourceAt, Subject, Swap, digest_of,
 };
 use crate::deployment::description::{Instance, ServerId, ServiceId};
 use crate::deployment::records::{ItemRecord, ServiceRecord};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::path;
-use crate::document::{Code, Level};
+use crate::document::{Code, Severity};
 use crate::installer::Contents;
 use crate::manifest::{Manifest, PayloadFile};
-use crate::names::{Digest, FileName, Folded, RelPath};
+use crate::names::{CaseFolded, Digest, FileName, RelPath};
 use crate::payload::{PayloadFacts, compare};
 
 /// Choices of the operator.
@@ -95,10 +95,12 @@ pub fn plan(
     options: Options,
 ) -> Result<Planned, Refusal> {
     let mut reasons = unusable(snapshot);
-    match standing::standing(manifest, snapshot, options.reapply) {
-        Standing::Nothing(nothing) if reasons.is_empty() => return Ok(Planned::Nothing(nothing)),
-        Standing::Nothing(_) | Standing::Apply => {}
-        Standing::Refused(refused) => {
+    match applicability::applicability(manifest, snapshot, options.reapply) {
+        Applicability::Nothing(nothing) if reasons.is_empty() => {
+            return Ok(Planned::Nothing(nothing));
+        }
+        Applicability::Nothing(_) | Applicability::Apply => {}
+        Applicability::Refused(refused) => {
             // If the rollup must not be applied at all, what it lacks besides is of no interest.
             let lacks_only = refused
                 .iter()
@@ -141,7 +143,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Reason> {
         .as_ref()
         .filter(|open| open.staged.is_none())
     {
-        let message = format!("run {} is {}", open.name, open.standing);
+        let message = format!("run {} is {}", open.name, open.state);
         reasons.push(Reason::new(ReasonKind::NotReady, message));
     }
     reasons
@@ -168,13 +170,13 @@ pub(super) enum Package<'a> {
 pub(super) struct Put {
     pub(super) live: RelPath,
     pub(super) new: Vec<NewEntry>,
-    pub(super) travellers: Vec<RelPath>,
+    pub(super) unmanaged: Vec<RelPath>,
 }
 
 pub(super) struct Planner<'a> {
     pub(super) manifest: &'a Manifest,
     /// The rows of the file table, by folded name.
-    pub(super) rows: BTreeMap<Folded, &'a PayloadFile>,
+    pub(super) rows: BTreeMap<CaseFolded, &'a PayloadFile>,
     pub(super) snapshot: &'a Snapshot,
     pub(super) payload: Option<&'a PayloadFacts>,
     pub(super) options: Options,
@@ -184,11 +186,11 @@ pub(super) struct Planner<'a> {
     pub(super) warnings: Vec<String>,
     /// Items as the plan left them so far; all others are as in the snapshot.
     pub(super) items: BTreeMap<Instance, ItemRecord>,
-    pub(super) programs: BTreeMap<Folded, ItemRecord>,
+    pub(super) programs: BTreeMap<CaseFolded, ItemRecord>,
     pub(super) services: BTreeMap<(ServiceId, ServerId), ServiceRecord>,
     /// Files of the share that a step replaced; `None` without a payload to read the new one from.
-    pub(super) share: BTreeMap<Folded, Option<Shared>>,
-    pub(super) removed_by: BTreeMap<Folded, Vec<Instance>>,
+    pub(super) share: BTreeMap<CaseFolded, Option<Shared>>,
+    pub(super) removed_by: BTreeMap<CaseFolded, Vec<Instance>>,
     pub(super) absences: Absences,
     pub(super) procedures_run: BTreeSet<Instance>,
     pub(super) puts: Vec<Put>,
@@ -198,7 +200,7 @@ pub(super) struct Planner<'a> {
     source_of: BTreeMap<SourceAt, usize>,
     pub(super) swaps: Vec<Swap>,
     /// Live paths whose surroundings were inspected already.
-    pub(super) inspected: BTreeSet<Folded>,
+    pub(super) inspected: BTreeSet<CaseFolded>,
 }
 
 impl<'a> Planner<'a> {
@@ -261,8 +263,8 @@ impl<'a> Planner<'a> {
 
     /// Returns what the share holds under this name at this step.
     pub(super) fn package(&self, name: &FileName) -> Package<'a> {
-        let folded = name.folded();
-        match self.share.get(&folded) {
+        let case_folded = name.case_folded();
+        match self.share.get(&case_folded) {
             Some(None) => return Package::Unknown,
             Some(Some(shared)) => {
                 let SourceAt::Payload { name } = &shared.at else {
@@ -270,7 +272,7 @@ impl<'a> Planner<'a> {
                 };
                 let fact = self
                     .payload
-                    .and_then(|payload| payload.files.get(&name.folded()));
+                    .and_then(|payload| payload.files.get(&name.case_folded()));
                 return match fact.map(|fact| &fact.package) {
                     Some(Ok(contents)) => Package::Known(contents, shared.clone()),
                     Some(Err(fault)) => Package::Unusable(fault.why().to_owned()),
@@ -279,11 +281,11 @@ impl<'a> Planner<'a> {
             }
             None => {}
         }
-        let Some(found) = self.snapshot.share_file(&folded) else {
+        let Some(found) = self.snapshot.share_file(&case_folded) else {
             return Package::Missing;
         };
         match (
-            self.snapshot.package(&folded),
+            self.snapshot.package(&case_folded),
             self.snapshot.facts(&found.path),
         ) {
             (Some(Ok(contents)), Some(facts)) => {
@@ -336,24 +338,24 @@ impl<'a> Planner<'a> {
         let table = self.manifest.file_table();
         for difference in compare(&table, Some(&self.snapshot.description), payload) {
             match difference.level {
-                Level::Error => {
+                Severity::Error => {
                     let reason = Reason::new(ReasonKind::Mismatch, difference.message);
                     self.reasons.push(Reason {
                         help: difference.help.map(str::to_owned),
                         ..reason
                     });
                 }
-                Level::Warning if difference.code != Code::MissingFile => {
+                Severity::Warning if difference.code != Code::MissingFile => {
                     self.warnings.push(difference.message)
                 }
-                Level::Warning | Level::Note => {}
+                Severity::Warning | Severity::Note => {}
             }
         }
-        let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.folded());
+        let known = |row: &&PayloadFile| payload.files.contains_key(&row.name.case_folded());
         let deployed = table
             .rows
             .iter()
-            .filter(|row| table.deployed.contains(&row.name.folded()));
+            .filter(|row| table.deployed.contains(&row.name.case_folded()));
         let unpinned = deployed
             .filter(|row| row.sha256.is_none())
             .filter(known)
@@ -377,13 +379,13 @@ impl<'a> Planner<'a> {
             .iter()
             .map(|step| step.id.as_str())
             .collect();
-        let before = self.snapshot.level();
-        let after = standing::level_after(self.manifest, &before);
-        let level = LevelChange {
-            before: before.in_force().map(|entry| entry.kb).collect(),
-            after: after.in_force().map(|entry| entry.kb).collect(),
+        let before = self.snapshot.applied();
+        let after = applicability::applied_after(self.manifest, &before);
+        let applied = AppliedChange {
+            before: before.in_effect().map(|entry| entry.kb).collect(),
+            after: after.in_effect().map(|entry| entry.kb).collect(),
         };
-        self.put_text(&path("level.toml"), after.to_toml());
+        self.put_text(&path("applied.toml"), after.to_toml());
         self.close_step(None);
         self.compare_level();
         self.refuse_clashes();
@@ -421,16 +423,16 @@ impl<'a> Planner<'a> {
                 replaces: rollup.replaces.clone(),
             }),
             deployment: self.snapshot.description.name.clone(),
-            level,
+            applied,
             confirmations: confirmations(self.manifest),
             warnings: self.warnings,
             steps,
-            meanwhile: requirements::meanwhile(self.snapshot, &self.absences, &ids),
+            outage: requirements::outage(self.snapshot, &self.absences, &ids),
             sources: self.sources,
             swaps: self.swaps,
-            prediction: None,
+            expected_state: None,
             context,
-            seal: None,
+            checksum: None,
         };
         match self.payload {
             None => {
@@ -439,7 +441,7 @@ impl<'a> Planner<'a> {
                 plan.sources.clear();
             }
             Some(_) => {
-                plan.prediction = Some(predict(&self.world, &plan.swaps));
+                plan.expected_state = Some(predict(&self.world, &plan.swaps));
                 plan.bind();
             }
         }
@@ -449,21 +451,21 @@ impl<'a> Planner<'a> {
     /// Warns about rollups that only `deployment.toml` lists: from the first run on, its `level` is
     /// only compared.
     fn compare_level(&mut self) {
-        let Some(level) = &self.snapshot.level else {
+        let Some(applied) = &self.snapshot.applied else {
             return;
         };
-        for kb in &self.snapshot.description.level {
-            if !level.rollups.iter().any(|entry| entry.kb == *kb) {
+        for kb in &self.snapshot.description.applied {
+            if !applied.rollups.iter().any(|entry| entry.kb == *kb) {
                 self.warnings.push(format!(
-                    "`deployment.toml` lists {kb} in `level`, `level.toml` does not; since the first run only \
-                     `level.toml` counts"
+                    "`deployment.toml` lists {kb} in `applied`, `applied.toml` does not; since the first run only \
+                     `applied.toml` counts"
                 ));
             }
         }
     }
 }
 
-fn predict(world: &World<'_>, swaps: &[Swap]) -> Prediction {
+fn predict(world: &World<'_>, swaps: &[Swap]) -> ExpectedState {
     let mut live: Vec<_> = swaps.iter().map(|swap| &swap.live).collect();
     live.sort();
     live.dedup();
@@ -473,7 +475,7 @@ fn predict(world: &World<'_>, swaps: &[Swap]) -> Prediction {
         .collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries.dedup();
-    Prediction {
+    ExpectedState {
         digest: digest_of(&entries),
         entries,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Lacking;
+use super::DependencyOutage;
 use super::refusal::{Reason, ReasonKind};
 use crate::deployment::description::{Description, Instance, ItemId, ItemKind};
 use crate::deployment::snapshot::Snapshot;
@@ -97,7 +97,11 @@ pub(super) fn lacking(
 }
 
 /// Names what stays installed all the time and lacks something it requires during the run.
-pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]) -> Vec<Lacking> {
+pub(super) fn outage(
+    snapshot: &Snapshot,
+    absences: &Absences,
+    steps: &[&str],
+) -> Vec<DependencyOutage> {
     let description = &snapshot.description;
     let dependents = Dependents::of(description);
     let mut lacking = BTreeSet::new();
@@ -111,7 +115,7 @@ pub(super) fn meanwhile(snapshot: &Snapshot, absences: &Absences, steps: &[&str]
                 .item(dependent)
                 .is_some_and(|record| record.state.is_installed());
             if installed && !absences.contains_key(&dependent) {
-                lacking.insert(Lacking {
+                lacking.insert(DependencyOutage {
                     instance: description.shown(dependent),
                     without: description.shown(gone),
                     from: steps[from].to_owned(),

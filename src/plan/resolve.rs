@@ -10,7 +10,7 @@ use crate::deployment::snapshot::Interest;
 use crate::manifest::{
     Action, CopyFiles, CopyTarget, InstallTargets, Manifest, Selection, Servers, Step,
 };
-use crate::names::{Folded, RelPath};
+use crate::names::{CaseFolded, RelPath};
 
 /// One instance that a step names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -303,7 +303,7 @@ pub fn interest(manifest: &Manifest, description: &Description) -> Interest {
 fn installers(interest: &mut Interest, description: &Description) {
     for instance in &interest.instances {
         if let ItemKind::Component { installer, .. } = &description.items[instance.item.0].kind {
-            let installer = installer.folded();
+            let installer = installer.case_folded();
             if interest.share.insert(installer.clone()) {
                 interest.packages.insert(installer);
             }
@@ -323,7 +323,7 @@ fn copies(
         CopyFiles::Others { names, .. } => names.iter().map(|name| name.as_str()).collect(),
     };
     match to {
-        CopyTarget::Share => interest.share.extend(names.into_iter().map(Folded::of)),
+        CopyTarget::Share => interest.share.extend(names.into_iter().map(CaseFolded::of)),
         CopyTarget::Servers { on, directory } => {
             for server in resolver.servers(step, on) {
                 for name in &names {

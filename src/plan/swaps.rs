@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::planner::{Planner, Put};
 use super::{Entry, NewEntry, NewWhat, Origin, Swap};
 use crate::deployment::tree::Kind;
-use crate::names::{Digest, Folded, RelPath};
+use crate::names::{CaseFolded, Digest, RelPath};
 
 impl Planner<'_> {
     /// Makes the swaps of the step that was just walked, and returns which one each put became.
@@ -16,7 +16,7 @@ impl Planner<'_> {
         let puts = std::mem::take(&mut self.puts);
         self.laid_down.clear();
         let mut objects: Vec<Put> = Vec::new();
-        let mut raised: BTreeMap<Folded, usize> = BTreeMap::new();
+        let mut raised: BTreeMap<CaseFolded, usize> = BTreeMap::new();
         let mut object_of = Vec::new();
         for put in puts {
             let Some(top) = self.world.topmost_missing(&put.live) else {
@@ -24,12 +24,12 @@ impl Planner<'_> {
                 objects.push(put);
                 continue;
             };
-            let at = *raised.entry(top.folded()).or_insert(objects.len());
+            let at = *raised.entry(top.case_folded()).or_insert(objects.len());
             if at == objects.len() {
                 objects.push(Put {
                     live: top.clone(),
                     new: Vec::new(),
-                    travellers: put.travellers,
+                    unmanaged: put.unmanaged,
                 });
             }
             objects[at].new.extend(
@@ -50,13 +50,13 @@ impl Planner<'_> {
         let Put {
             live,
             mut new,
-            travellers,
+            unmanaged,
         } = object;
         new.sort_by(|a, b| a.path.cmp(&b.path));
         // Two puts below one new directory both bring its parent directories.
         new.dedup_by(|a, b| a.path == b.path);
         let old: Vec<Entry> = self.world.object(&live);
-        self.world.replace(&live, &new, &travellers);
+        self.world.replace(&live, &new, &unmanaged);
         let number = self.swaps.len() as u32 + 1;
         self.swaps.push(Swap {
             number,
@@ -64,7 +64,7 @@ impl Planner<'_> {
             live,
             old,
             new,
-            travellers,
+            unmanaged,
         });
     }
 
@@ -72,12 +72,12 @@ impl Planner<'_> {
     pub(super) fn put_text(&mut self, at: &RelPath, text: String) {
         let live = self.world.actual(at);
         self.inspect(&live, Kind::File);
-        self.world.load(&live, &[live.folded()].into());
+        self.world.load(&live, &[live.case_folded()].into());
         let new = vec![text_entry(live.clone(), text)];
         self.puts.push(Put {
             live,
             new,
-            travellers: Vec::new(),
+            unmanaged: Vec::new(),
         });
     }
 }

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Entry, NewEntry, NewWhat, What};
 use crate::deployment::snapshot::Snapshot;
 use crate::deployment::tree::Kind;
-use crate::names::{Folded, RelPath};
+use crate::names::{CaseFolded, RelPath};
 
 /// The simulated tree.
 pub(super) struct World<'a> {
     snapshot: &'a Snapshot,
     /// Entries of every object that was touched or made; `None` if an entry was removed.
-    changed: BTreeMap<Folded, Option<Entry>>,
+    changed: BTreeMap<CaseFolded, Option<Entry>>,
     /// Live paths whose object was loaded from the snapshot.
-    loaded: BTreeSet<Folded>,
+    loaded: BTreeSet<CaseFolded>,
 }
 
 /// Parts that a new object takes over from the one it replaces.
@@ -23,7 +23,7 @@ pub(super) struct Kept {
     /// Unmanaged directories, and those that lead to unmanaged files.
     pub(super) directories: Vec<RelPath>,
     /// Unmanaged files.
-    pub(super) travellers: Vec<RelPath>,
+    pub(super) unmanaged: Vec<RelPath>,
 }
 
 impl<'a> World<'a> {
@@ -37,7 +37,7 @@ impl<'a> World<'a> {
 
     /// Returns the kind of the object that is at a path by now.
     pub(super) fn kind(&self, path: &RelPath) -> Option<Kind> {
-        match self.changed.get(&path.folded()) {
+        match self.changed.get(&path.case_folded()) {
             Some(None) => None,
             Some(Some(Entry {
                 what: What::Directory,
@@ -50,7 +50,7 @@ impl<'a> World<'a> {
 
     /// Returns the path in its current spelling, as far as it exists.
     pub(super) fn actual(&self, wanted: &RelPath) -> RelPath {
-        match self.changed.get(&wanted.folded()) {
+        match self.changed.get(&wanted.case_folded()) {
             Some(Some(entry)) => return entry.path.clone(),
             Some(None) => {}
             None => {
@@ -77,25 +77,26 @@ impl<'a> World<'a> {
 
     /// Loads the object at a live path from the snapshot, once. `ours` are the paths of the managed
     /// files in it; every other file is unmanaged. Returns whether this was the first time.
-    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<Folded>) -> bool {
-        if !self.loaded.insert(live.folded()) || self.changed.contains_key(&live.folded()) {
+    pub(super) fn load(&mut self, live: &RelPath, ours: &BTreeSet<CaseFolded>) -> bool {
+        if !self.loaded.insert(live.case_folded()) || self.changed.contains_key(&live.case_folded())
+        {
             return false;
         }
         let Some(object) = self.snapshot.node(live) else {
             return false;
         };
         for found in std::iter::once(object).chain(self.snapshot.below(live)) {
-            let folded = found.path.folded();
+            let case_folded = found.path.case_folded();
             let what = match (found.kind, self.snapshot.facts(&found.path)) {
                 (Kind::Directory, _) => What::Directory,
-                (_, Some(facts)) if ours.contains(&folded) => What::File {
+                (_, Some(facts)) if ours.contains(&case_folded) => What::File {
                     size: facts.size,
                     sha256: facts.sha256,
                 },
-                _ => What::Traveller,
+                _ => What::Unmanaged,
             };
             self.changed.insert(
-                folded,
+                case_folded,
                 Some(Entry {
                     path: found.path.clone(),
                     what,
@@ -107,9 +108,9 @@ impl<'a> World<'a> {
 
     /// Returns what is at and below a live path that was loaded or made, itself first.
     pub(super) fn object(&self, live: &RelPath) -> Vec<Entry> {
-        let folded = live.folded();
-        let prefix = Folded::of(&format!("{}/", folded.as_str()));
-        let itself = self.changed.get(&folded).into_iter();
+        let case_folded = live.case_folded();
+        let prefix = CaseFolded::of(&format!("{}/", case_folded.as_str()));
+        let itself = self.changed.get(&case_folded).into_iter();
         let below = self.changed.range(prefix.clone()..);
         let below = below
             .take_while(|(path, _)| path.as_str().starts_with(prefix.as_str()))
@@ -123,9 +124,9 @@ impl<'a> World<'a> {
     /// need.
     pub(super) fn kept(&self, live: &RelPath) -> Kept {
         let object = self.object(live);
-        let travellers: Vec<RelPath> = object
+        let unmanaged: Vec<RelPath> = object
             .iter()
-            .filter(|e| e.what == What::Traveller)
+            .filter(|e| e.what == What::Unmanaged)
             .map(|e| e.path.clone())
             .collect();
         let directories = object
@@ -144,7 +145,7 @@ impl<'a> World<'a> {
             .filter(|directory| is_his(directory))
             .cloned()
             .collect();
-        let leading: Vec<_> = travellers
+        let leading: Vec<_> = unmanaged
             .iter()
             .chain(&needed)
             .flat_map(|path| path.ancestors())
@@ -156,27 +157,27 @@ impl<'a> World<'a> {
         );
         Kept {
             directories: needed.into_iter().collect(),
-            travellers,
+            unmanaged,
         }
     }
 
     /// Replaces the old object by a new one; unmanaged files stay where they are.
-    pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], travellers: &[RelPath]) {
+    pub(super) fn replace(&mut self, live: &RelPath, new: &[NewEntry], unmanaged: &[RelPath]) {
         for entry in self.object(live) {
-            self.changed.insert(entry.path.folded(), None);
+            self.changed.insert(entry.path.case_folded(), None);
         }
         for entry in new {
             self.changed
-                .insert(entry.path.folded(), Some(entry.entry()));
+                .insert(entry.path.case_folded(), Some(entry.entry()));
         }
-        for path in travellers {
+        for path in unmanaged {
             let entry = Entry {
                 path: path.clone(),
-                what: What::Traveller,
+                what: What::Unmanaged,
             };
-            self.changed.insert(path.folded(), Some(entry));
+            self.changed.insert(path.case_folded(), Some(entry));
         }
-        self.loaded.insert(live.folded());
+        self.loaded.insert(live.case_folded());
     }
 }
 
@@ -188,33 +189,35 @@ pub(super) fn respell(
     old: &[Entry],
     kept: &Kept,
 ) -> Result<(), (RelPath, RelPath)> {
-    let spelled: BTreeMap<Folded, &RelPath> = old
+    let spelled: BTreeMap<CaseFolded, &RelPath> = old
         .iter()
-        .map(|entry| (entry.path.folded(), &entry.path))
+        .map(|entry| (entry.path.case_folded(), &entry.path))
         .collect();
-    let travellers: BTreeMap<Folded, &RelPath> = kept
-        .travellers
+    let unmanaged: BTreeMap<CaseFolded, &RelPath> = kept
+        .unmanaged
         .iter()
-        .map(|path| (path.folded(), path))
+        .map(|path| (path.case_folded(), path))
         .collect();
-    let directories: BTreeSet<Folded> = kept.directories.iter().map(RelPath::folded).collect();
+    let directories: BTreeSet<CaseFolded> =
+        kept.directories.iter().map(RelPath::case_folded).collect();
     for entry in new.iter_mut() {
         for prefix in entry.path.ancestors().chain([entry.path.clone()]) {
-            if let Some(&traveller) = travellers.get(&prefix.folded()) {
-                return Err((entry.path.clone(), traveller.clone()));
+            if let Some(&unmanaged) = unmanaged.get(&prefix.case_folded()) {
+                return Err((entry.path.clone(), unmanaged.clone()));
             }
         }
-        if matches!(entry.what, NewWhat::File { .. }) && directories.contains(&entry.path.folded())
+        if matches!(entry.what, NewWhat::File { .. })
+            && directories.contains(&entry.path.case_folded())
         {
             return Err((entry.path.clone(), entry.path.clone()));
         }
         entry.path = spelling(&entry.path, &spelled);
     }
-    let there: BTreeSet<Folded> = new.iter().map(|entry| entry.path.folded()).collect();
+    let there: BTreeSet<CaseFolded> = new.iter().map(|entry| entry.path.case_folded()).collect();
     let missing = kept
         .directories
         .iter()
-        .filter(|directory| !there.contains(&directory.folded()));
+        .filter(|directory| !there.contains(&directory.case_folded()));
     new.extend(missing.map(|directory| NewEntry {
         path: directory.clone(),
         what: NewWhat::Directory,
@@ -223,8 +226,8 @@ pub(super) fn respell(
     Ok(())
 }
 
-fn spelling(path: &RelPath, spelled: &BTreeMap<Folded, &RelPath>) -> RelPath {
-    if let Some(&found) = spelled.get(&path.folded()) {
+fn spelling(path: &RelPath, spelled: &BTreeMap<CaseFolded, &RelPath>) -> RelPath {
+    if let Some(&found) = spelled.get(&path.case_folded()) {
         return found.clone();
     }
     match path.parent() {
@@ -264,11 +267,11 @@ mod tests {
         }
     }
 
-    fn kept(directories: &[&str], travellers: &[&str]) -> Kept {
+    fn kept(directories: &[&str], unmanaged: &[&str]) -> Kept {
         let paths = |names: &[&str]| names.iter().map(|name| path(name)).collect();
         Kept {
             directories: paths(directories),
-            travellers: paths(travellers),
+            unmanaged: paths(unmanaged),
         }
     }
 

@@ -70,10 +70,10 @@ fn copy(
         // A FIFO or a socket contains nothing that could be copied.
     }
     // The innermost first, when they are full: nothing can be added to a read-only directory.
-    for (directory, was) in directories.iter().rev() {
+    for (directory, before) in directories.iter().rev() {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         making.change(directory, |parent, name| {
-            take_over(&openat(parent, name, flags, Mode::empty())?.into(), was)
+            take_over(&openat(parent, name, flags, Mode::empty())?.into(), before)
         })?;
     }
     Ok(())
@@ -92,13 +92,18 @@ fn open(file: &Path) -> io::Result<File> {
     }
 }
 
-fn copy_link(from: &Path, making: &Making<'_>, to: &Path, was: &Metadata) -> Result<(), LabError> {
+fn copy_link(
+    from: &Path,
+    making: &Making<'_>,
+    to: &Path,
+    before: &Metadata,
+) -> Result<(), LabError> {
     let target = fs::read_link(from).map_err(disk("copy", from))?;
     making.link(to, &target)?;
     making.change(to, |parent, name| {
         let owner = (
-            rustix::fs::Uid::from_raw(was.uid()),
-            rustix::fs::Gid::from_raw(was.gid()),
+            rustix::fs::Uid::from_raw(before.uid()),
+            rustix::fs::Gid::from_raw(before.gid()),
         );
         let given = rustix::fs::chownat(
             parent,
@@ -111,17 +116,17 @@ fn copy_link(from: &Path, making: &Making<'_>, to: &Path, was: &Metadata) -> Res
         Ok(utimensat(
             parent,
             name,
-            &times(was),
+            &times(before),
             AtFlags::SYMLINK_NOFOLLOW,
         )?)
     })
 }
 
 /// Gives a copy the owner, the permissions and the time of the original.
-fn take_over(to: &File, was: &Metadata) -> io::Result<()> {
-    unless_denied(fchown(to, Some(was.uid()), Some(was.gid())))?;
-    to.set_permissions(was.permissions())?;
-    Ok(futimens(to, &times(was))?)
+fn take_over(to: &File, before: &Metadata) -> io::Result<()> {
+    unless_denied(fchown(to, Some(before.uid()), Some(before.gid())))?;
+    to.set_permissions(before.permissions())?;
+    Ok(futimens(to, &times(before))?)
 }
 
 /// Ignores a denied change of owner: only root can give files to others, so for other users a copy
@@ -133,10 +138,10 @@ fn unless_denied(given: io::Result<()>) -> io::Result<()> {
     }
 }
 
-fn times(was: &Metadata) -> Timestamps {
+fn times(before: &Metadata) -> Timestamps {
     let time = Timespec {
-        tv_sec: was.mtime(),
-        tv_nsec: was.mtime_nsec(),
+        tv_sec: before.mtime(),
+        tv_nsec: before.mtime_nsec(),
     };
     Timestamps {
         last_access: time,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::deployment::watch::{Change, Watch};
+use crate::deployment::fault_injection::{Change, Watch};
 
 /// Beginning of the last line that a process prints if it outlives its [`Death`]; the number of
 /// changes it made follows.

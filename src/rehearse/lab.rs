@@ -541,7 +541,7 @@ fn written(plan: &Plan) -> Brought {
 fn managed(entries: impl IntoIterator<Item = Entry>) -> impl Iterator<Item = (bool, RelPath)> {
     let managed = entries
         .into_iter()
-        .filter(|entry| entry.what != What::Traveller);
+        .filter(|entry| entry.what != What::Unmanaged);
     managed.map(|entry| (entry.what == What::Directory, entry.path))
 }
 

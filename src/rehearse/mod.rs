@@ -15,8 +15,8 @@ mod lab;
 mod listing;
 mod making;
 mod payload;
-mod picture;
 mod site;
+mod tree_snapshot;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,8 @@ pub use crashes::{
 pub use faults::{Death, FailingSwap};
 pub use lab::{Lab, LabState, OnExisting, Origin, prepare, refuse_to_lose};
 pub use payload::build as build_payload;
-pub use picture::{Picture, Times};
 pub use site::build as build_site;
+pub use tree_snapshot::{Picture, Times};
 
 /// Text of the sample's `deployment.toml`.
 pub const SAMPLE: &str = include_str!("../../fixtures/hmc40/deployment.toml");

@@ -36,7 +36,7 @@ pub(super) fn contents(
 ) -> Result<BuiltTree, LabError> {
     let products = products(description);
     let build = |row: &PayloadFile| {
-        let product = products.get(&row.name.folded()).copied();
+        let product = products.get(&row.name.case_folded()).copied();
         let modified = row.modified.unwrap_or(SOME_TIME);
         let bytes = match (
             product,
@@ -83,7 +83,7 @@ pub(super) fn recipe(
     modified: i64,
 ) -> Recipe {
     let stem = stem(name);
-    let was = version.as_str() == OLD_VERSION;
+    let before = version.as_str() == OLD_VERSION;
     let file = |path: String, text: String| {
         (
             RelPath::parse(&path).expect("a plain path"),
@@ -107,7 +107,7 @@ pub(super) fn recipe(
             format!("{product}, version {version}\n"),
         ),
     ];
-    if was {
+    if before {
         // The new version does not have it: an update is more than replacing files.
         files.push(file(
             "Documentation/Known issues.txt".to_owned(),
@@ -124,14 +124,14 @@ pub(super) fn recipe(
     }
 }
 
-fn products(description: &Description) -> BTreeMap<crate::names::Folded, &str> {
+fn products(description: &Description) -> BTreeMap<crate::names::CaseFolded, &str> {
     let named = description
         .items
         .iter()
         .filter_map(|item| match &item.kind {
             ItemKind::Component {
                 installer, product, ..
-            } => Some((installer.folded(), product.as_str())),
+            } => Some((installer.case_folded(), product.as_str())),
             ItemKind::Procedure { .. } => None,
         });
     named.collect()

@@ -142,7 +142,8 @@ impl Place {
     /// Resolves a directory and checks that it is outside the deployment. If missing, it is made
     /// later.
     pub fn find(directory: &Path, deployment: &Tree) -> Result<Self, BackupError> {
-        let look = |e: io::Error| DiskError::new("look at", directory.display().to_string(), e);
+        let unreadable =
+            |e: io::Error| DiskError::new("look at", directory.display().to_string(), e);
         let place = match fs::canonicalize(directory) {
             Ok(real) if real.is_dir() => Self {
                 directory: real,
@@ -172,7 +173,7 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(BackupError::NoParent(directory.to_owned()));
             }
-            Err(error) => return Err(look(error).into()),
+            Err(error) => return Err(unreadable(error).into()),
         };
         let root = metadata(deployment)?;
         // By device and inode, not by name: the deployment may be mounted elsewhere, too.
@@ -346,11 +347,11 @@ impl Place {
             |at: Option<&RelPath>, e| DiskError::new("set the permissions of", copy.shown(at), e);
         // The innermost first: its parent may deny access afterwards.
         for directory in directories.iter().rev() {
-            if let Some(look) = tree.look(directory)? {
+            if let Some(metadata) = tree.metadata(directory)? {
                 set_directory(
                     &copy.directory(directory.parent().as_ref())?,
                     directory.name(),
-                    Attributes::same(&look),
+                    Attributes::same(&metadata),
                 )
                 .map_err(|e| failed(Some(directory), e))?;
             }
@@ -525,23 +526,23 @@ fn copy_file(tree: &Tree, entry: &Entry, copy: &Tree) -> Result<u64, BackupError
 
 /// Copies permission bits and modification time, and the owner if the process may give files away.
 fn keep_attributes(from: &File, to: &File) -> io::Result<()> {
-    let was = from.metadata()?;
+    let before = from.metadata()?;
     let given = rustix::fs::fchown(
         to,
-        Some(Uid::from_raw(was.uid())),
-        Some(Gid::from_raw(was.gid())),
+        Some(Uid::from_raw(before.uid())),
+        Some(Gid::from_raw(before.gid())),
     );
     // If the owner differs, drop the set-ID bits: they would act for an owner they were not meant
     // for.
     let mode = if given.is_ok() {
-        was.mode() & 0o7777
+        before.mode() & 0o7777
     } else {
-        was.mode() & 0o1777
+        before.mode() & 0o1777
     };
     rustix::fs::fchmod(to, Mode::from_raw_mode(mode))?;
     let time = Timespec {
-        tv_sec: was.mtime(),
-        tv_nsec: was.mtime_nsec(),
+        tv_sec: before.mtime(),
+        tv_nsec: before.mtime_nsec(),
     };
     Ok(rustix::fs::futimens(
         to,

@@ -7,7 +7,7 @@ use super::RunError;
 use super::measure::{Difference, differences};
 use super::swap::{Progress, Slot};
 use crate::deployment::locked::LockedDeployment;
-use crate::names::{Folded, RelPath};
+use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, Swap, What};
 
 /// State of the live paths when they were compared with the plan: by swap, and then by entry of the
@@ -69,7 +69,7 @@ pub(super) fn forward(
             old.extend(
                 swap.old
                     .iter()
-                    .filter(|entry| entry.what != What::Traveller)
+                    .filter(|entry| entry.what != What::Unmanaged)
                     .cloned(),
             );
             // Looked at before the comparison: a later change is found by the comparison, or by the
@@ -77,8 +77,8 @@ pub(super) fn forward(
             let seen = |entry: &Entry| {
                 Ok(disk
                     .tree()
-                    .look(&entry.path)?
-                    .map(|look| (look.identity, look.modified)))
+                    .metadata(&entry.path)?
+                    .map(|metadata| (metadata.identity, metadata.modified)))
             };
             let seen: Result<_, RunError> = swap.old.iter().map(seen).collect();
             witness.insert(swap.number, seen?);
@@ -92,7 +92,7 @@ pub(super) fn forward(
 /// Checks before going backward that every `old` still to be used is intact, and that no unmanaged
 /// file is at a path to which it will restore a managed one.
 pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Result<(), RunError> {
-    let mut ours: BTreeMap<&RelPath, BTreeSet<Folded>> = BTreeMap::new();
+    let mut ours: BTreeMap<&RelPath, BTreeSet<CaseFolded>> = BTreeMap::new();
     let mut last: BTreeMap<&RelPath, &Swap> = BTreeMap::new();
     for swap in &plan.swaps {
         let slot = Slot::new(disk, run, swap);
@@ -102,12 +102,12 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
         let old: Vec<Entry> = swap
             .old
             .iter()
-            .filter(|entry| entry.what != What::Traveller)
+            .filter(|entry| entry.what != What::Unmanaged)
             .cloned()
             .collect();
         if let Some(found) = first_difference(disk, &moved_to(&old, &swap.live, &slot.old_path()))?
         {
-            return Err(RunError::SetAside {
+            return Err(RunError::Quarantined {
                 path: disk.tree().shown(Some(&found.path)),
                 what: found.what,
             });
@@ -117,14 +117,14 @@ pub(super) fn back(disk: &LockedDeployment, plan: &Plan, run: &RelPath) -> Resul
             .filter(|entry| matches!(entry.what, What::File { .. }));
         ours.entry(&swap.live)
             .or_default()
-            .extend(files.map(|entry| entry.path.folded()));
+            .extend(files.map(|entry| entry.path.case_folded()));
         last.insert(&swap.live, swap);
     }
     for (live, swap) in last {
-        for (at, below) in Slot::new(disk, run, swap).strangers_in_place()? {
+        for (at, below) in Slot::new(disk, run, swap).unexpected_in_live()? {
             if ours
                 .get(live)
-                .is_some_and(|ours| ours.contains(&live.with(&below).folded()))
+                .is_some_and(|ours| ours.contains(&live.with(&below).case_folded()))
             {
                 return Err(RunError::InTheWay {
                     path: disk.tree().shown(Some(&at)),
@@ -204,7 +204,7 @@ fn stale(disk: &LockedDeployment, path: &RelPath, what: String) -> RunError {
 }
 
 fn nothing_new(disk: &LockedDeployment, live: &RelPath, old: &[Entry]) -> Result<(), RunError> {
-    match old.is_empty() && disk.tree().look(live)?.is_some() {
+    match old.is_empty() && disk.tree().metadata(live)?.is_some() {
         true => Err(stale(disk, live, "it stands where nothing did".to_owned())),
         false => Ok(()),
     }

@@ -6,10 +6,10 @@ use super::past::emptied;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{
-    Accepted, Aside, JournalFault, Outcome, Record, Run, RunState, Writer, sound_and_damaged,
+    Accepted, JournalError, Outcome, Quarantine, Record, Run, RunState, Writer, sound_and_damaged,
 };
 use crate::names::{Digest, RelPath};
-use crate::plan::{Plan, PlanFault};
+use crate::plan::{Plan, PlanFileError};
 
 /// Run that keeps every command from going on, because it cannot be determined what it did or was
 /// to do.
@@ -27,7 +27,7 @@ pub struct Unusable {
 /// # Errors
 ///
 /// Any failure: the run is open as it was, unless only syncing the last record to disk failed.
-pub fn close_as_it_stands(
+pub fn close_in_current_state(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
@@ -37,9 +37,9 @@ pub fn close_as_it_stands(
     // The changes of the dead process go to disk before the run counts as closed.
     disk.sync()?;
     let known = plan
-        .prediction
+        .expected_state
         .as_ref()
-        .map(|prediction| prediction.entries.as_slice())
+        .map(|expected_state| expected_state.entries.as_slice())
         .unwrap_or_default();
     let measured = measure(disk.tree(), &plan.live_paths(), known)?.digest;
     let outcome = Outcome::Accepted;
@@ -100,8 +100,8 @@ pub fn unusable(disk: &LockedDeployment) -> Result<Vec<Unusable>, RunError> {
 
 fn is_damage(error: &RunError) -> bool {
     match error {
-        RunError::Journal(fault) => matches!(fault, JournalFault::Damaged { .. }),
-        RunError::Plan { fault, .. } => !matches!(fault, PlanFault::TooNew(_)),
+        RunError::Journal(fault) => matches!(fault, JournalError::Damaged { .. }),
+        RunError::Plan { fault, .. } => !matches!(fault, PlanFileError::TooNew(_)),
         _ => false,
     }
 }
@@ -112,7 +112,7 @@ fn is_damage(error: &RunError) -> bool {
 /// # Errors
 ///
 /// Any failure. Once the directory has its new name, only the note about it may be missing.
-pub fn set_aside(
+pub fn quarantine(
     disk: &LockedDeployment,
     run: &Unusable,
     (by, reason): (String, String),
@@ -120,19 +120,23 @@ pub fn set_aside(
     let directory = &run.directory;
     let named = |suffix: String| {
         let runs = directory.parent().expect("runs lie in a directory");
-        runs.join(&format!("{}{}{suffix}", directory.name(), Aside::SUFFIX))
-            .expect("a plain name")
+        runs.join(&format!(
+            "{}{}{suffix}",
+            directory.name(),
+            Quarantine::SUFFIX
+        ))
+        .expect("a plain name")
     };
     let mut to = named(String::new());
     let mut number = 1;
-    while disk.tree().look(&to)?.is_some() {
+    while disk.tree().metadata(&to)?.is_some() {
         number += 1;
         to = named(format!(".{number}"));
     }
     let at = jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string();
-    let said = Aside {
+    let said = Quarantine {
         at,
         by,
         reason,
@@ -142,7 +146,7 @@ pub fn set_aside(
     disk.rename(directory, &to)?;
     let text = toml::to_string(&said).expect("four texts are TOML");
     disk.write(
-        &to.join(Aside::FILE).expect("a plain name"),
+        &to.join(Quarantine::FILE).expect("a plain name"),
         text.as_bytes(),
         None,
     )?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::measure::differences;
 use super::swap::{BOTH_GONE, NOTHING_THERE, OURS_GONE, Progress, TAKEN, progress, slot_directory};
 use crate::deployment::tree::{DiskError, Tree};
-use crate::names::{RelPath, Shown};
+use crate::names::{Escaped, RelPath};
 use crate::plan::{Entry, Plan, Swap, What};
 
 /// Progress of a run. A run that is still going on is further than this.
@@ -43,7 +43,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         let trouble = |what: &str| {
             format!(
                 "{what}; look at `{}` and at `{slot}`",
-                Shown(swap.live.as_str())
+                Escaped(swap.live.as_str())
             )
         };
         let Some(found) = progress(tree, &slot, swap)? else {
@@ -71,9 +71,9 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         if !waiting.insert(&swap.live) || in_a_new_directory {
             continue;
         }
-        let live = tree.look(&swap.live)?;
+        let live = tree.metadata(&swap.live)?;
         let is_ours = |name: &str| -> Result<bool, DiskError> {
-            let here = tree.look(&slot.join(name).expect("a plain name"))?;
+            let here = tree.metadata(&slot.join(name).expect("a plain name"))?;
             Ok(here
                 .zip(live)
                 .is_some_and(|(here, live)| here.identity == live.identity))
@@ -93,11 +93,11 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
         }
     }
     for (live, swap) in arrived {
-        if tree.look(live)?.is_none() {
+        if tree.metadata(live)?.is_none() {
             let slot = slot_directory(run, swap.number);
             examined.troubles.push(format!(
                 "{OURS_GONE}; look at `{}` and at `{slot}`",
-                Shown(live.as_str())
+                Escaped(live.as_str())
             ));
         }
     }
@@ -110,16 +110,16 @@ pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
     let mut moved = Vec::new();
     for swap in &plan.swaps {
         if !swap.live.lies_in(&seen) {
-            if !swap.has_old() && tree.look(&swap.live)?.is_some() {
+            if !swap.has_old() && tree.metadata(&swap.live)?.is_some() {
                 moved.push(format!(
                     "`{}` stands where nothing did",
-                    Shown(swap.live.as_str())
+                    Escaped(swap.live.as_str())
                 ));
             }
             let ours: Vec<Entry> = swap
                 .old
                 .iter()
-                .filter(|entry| entry.what != What::Traveller)
+                .filter(|entry| entry.what != What::Unmanaged)
                 .cloned()
                 .collect();
             moved.extend(differences(tree, &ours)?.iter().map(ToString::to_string));

@@ -13,9 +13,11 @@ use super::walk::Walk;
 use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{Kind, Tree};
-use crate::journal::{Direction, JournalFault, Outcome, Record, Run, RunState, Writer, runs};
-use crate::names::{Digest, RelPath, Shown, chain};
-use crate::plan::{Entry, Plan, PlanFault, Reason, ReasonKind, Side, What, digest_of, parse};
+use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
+use crate::names::{Digest, Escaped, RelPath, chain};
+use crate::plan::{
+    Entry, Plan, PlanFileError, Reason, ReasonKind, TargetState, What, digest_of, parse,
+};
 
 /// Size in bytes of the largest plan that is read back.
 const LONGEST_PLAN: u64 = 4 * 1024 * 1024 * 1024;
@@ -87,7 +89,7 @@ fn not_debris(run: &Run, foreign: &[PathBuf]) -> Vec<Reason> {
     let named = foreign.iter().take(NAMED).map(|path| {
         let message = format!(
             "`{}` is in the directory of run {}, which died while staging, and rollup did not make it",
-            Shown(&path.display().to_string()),
+            Escaped(&path.display().to_string()),
             run.name(),
         );
         let help = "move it somewhere else, then the same command again";
@@ -116,13 +118,13 @@ pub fn untouched(tree: &Tree, run: &Run) -> Result<(), RunError> {
             let at = slots
                 .join(&format!("{slot}/{name}"))
                 .expect("names found in a directory");
-            tree.look(&at).map(|look| look.is_some())
+            tree.metadata(&at).map(|metadata| metadata.is_some())
         };
         if there("old")? || run.state() == RunState::Staged && !there("new")? {
             let path = tree.shown(Some(&run.directory.join("journal").expect("a plain name")));
             let what = "its slots show that the commit began, and no record says so";
             let line = run.journal.entries.len() + 1;
-            return Err(JournalFault::Damaged { path, line, what }.into());
+            return Err(JournalError::Damaged { path, line, what }.into());
         }
     }
     Ok(())
@@ -133,7 +135,7 @@ pub fn load_plan(tree: &Tree, run: &RelPath) -> Result<Plan, RunError> {
     let at = run.join("plan.json").expect("a plain name");
     let plan = tree
         .text(&at, LONGEST_PLAN)?
-        .map_or(Err(PlanFault::Gone), |text| parse(&text));
+        .map_or(Err(PlanFileError::Gone), |text| parse(&text));
     plan.map_err(|fault| RunError::Plan {
         path: tree.shown(Some(&at)),
         fault,
@@ -302,7 +304,7 @@ fn turn(
 fn go_forward(walk: &mut Walk<'_>) -> Ended {
     let arrived = walk
         .forward()
-        .and_then(|()| bring_late_travellers(walk))
+        .and_then(|()| move_late_unmanaged(walk))
         .and_then(|()| compare_with_preview(walk));
     match arrived
         .and_then(|measured| close(walk, Outcome::Applied, measured.digest).map(|()| measured))
@@ -399,15 +401,15 @@ fn close(walk: &mut Walk<'_>, outcome: Outcome, measured: Digest) -> Result<(), 
 }
 
 /// Moves files that appeared in an old object after its move into the slot to their current path.
-fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
+fn move_late_unmanaged(walk: &mut Walk<'_>) -> Result<(), RunError> {
     let mut any = Moved::Nothing;
     for swap in walk.plan.swaps.iter().filter(|swap| swap.has_old()) {
-        let (moved, stayed) = Slot::new(walk.disk, walk.run, swap).bring_late_travellers()?;
+        let (moved, stayed) = Slot::new(walk.disk, walk.run, swap).move_late_unmanaged()?;
         if moved == Moved::Something {
             any = moved;
         }
         for stayed in stayed {
-            let stayed = Shown(&stayed);
+            let stayed = Escaped(&stayed);
             let text = format!(
                 "`{stayed}` came while the run was under way, and stays there: it has no place any more"
             );
@@ -424,8 +426,8 @@ fn bring_late_travellers(walk: &mut Walk<'_>) -> Result<(), RunError> {
 /// place for them.
 fn tell_of_left_behind(walk: &mut Walk<'_>) -> Result<(), RunError> {
     for swap in walk.plan.swaps.iter().filter(|swap| !swap.has_old()) {
-        for left in Slot::new(walk.disk, walk.run, swap).strangers_in_new()? {
-            let left = Shown(&left);
+        for left in Slot::new(walk.disk, walk.run, swap).unexpected_in_new()? {
+            let left = Escaped(&left);
             let text = format!(
                 "`{left}` was put into a directory that the run had made, and is kept there"
             );
@@ -445,7 +447,7 @@ fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
         .operations()
         .filter(|operation| operation.at.lies_in(&begun))
     {
-        if let (Side::Service { .. }, Some(server)) = (&operation.becomes, &operation.server) {
+        if let (TargetState::Service { .. }, Some(server)) = (&operation.after, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
         }
     }
@@ -461,14 +463,14 @@ fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
 fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
     let wanted = walk
         .plan
-        .prediction
+        .expected_state
         .as_ref()
-        .map(|prediction| prediction.entries.as_slice())
+        .map(|expected_state| expected_state.entries.as_slice())
         .unwrap_or_default();
     // An unmanaged file may have been removed during the run; that is not a failure of the run.
     let ours: Vec<Entry> = wanted
         .iter()
-        .filter(|entry| entry.what != What::Traveller)
+        .filter(|entry| entry.what != What::Unmanaged)
         .cloned()
         .collect();
     let measured = measure(walk.disk.tree(), &walk.plan.live_paths(), wanted)?;
@@ -478,9 +480,9 @@ fn compare_with_preview(walk: &mut Walk<'_>) -> Result<Measured, RunError> {
         back: false,
         expected: walk
             .plan
-            .prediction
+            .expected_state
             .as_ref()
-            .map(|prediction| prediction.digest),
+            .map(|expected_state| expected_state.digest),
         measured: Some(measured.digest),
         differs,
         came: measured.came.clone(),
@@ -518,16 +520,16 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
             continue;
         }
         let mut found = Vec::new();
-        if !swap.has_old() && walk.disk.tree().look(&swap.live)?.is_some() {
+        if !swap.has_old() && walk.disk.tree().metadata(&swap.live)?.is_some() {
             found.push(format!(
                 "`{}` stands where nothing did",
-                Shown(swap.live.as_str())
+                Escaped(swap.live.as_str())
             ));
         }
         let ours: Vec<Entry> = swap
             .old
             .iter()
-            .filter(|entry| entry.what != What::Traveller)
+            .filter(|entry| entry.what != What::Unmanaged)
             .cloned()
             .collect();
         found.extend(

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, Kind, Tree};
-use crate::names::{Digest, Folded, RelPath, Shown};
+use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::{Entry, What, digest_of};
 
 /// Difference between the expected and the actual state of a path.
@@ -20,7 +20,7 @@ pub struct Difference {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` {}", Shown(self.path.as_str()), self.what)
+        write!(f, "`{}` {}", Escaped(self.path.as_str()), self.what)
     }
 }
 
@@ -91,13 +91,13 @@ fn differences_in(tree: &Tree, entries: Vec<&Entry>) -> Result<Vec<Difference>, 
 }
 
 fn difference(tree: &Tree, entry: &Entry) -> Result<Option<String>, DiskError> {
-    let Some(look) = tree.look(&entry.path)? else {
+    let Some(metadata) = tree.metadata(&entry.path)? else {
         return Ok(Some("is gone".to_owned()));
     };
-    Ok(match (&entry.what, look.kind) {
-        (What::Directory, Kind::Directory) | (What::Traveller, Kind::File) => None,
-        (What::File { size, .. }, Kind::File) if *size != look.size => {
-            Some(format!("has {} bytes, not {size}", look.size))
+    Ok(match (&entry.what, metadata.kind) {
+        (What::Directory, Kind::Directory) | (What::Unmanaged, Kind::File) => None,
+        (What::File { size, .. }, Kind::File) if *size != metadata.size => {
+            Some(format!("has {} bytes, not {size}", metadata.size))
         }
         (What::File { sha256, .. }, Kind::File) => {
             let found = tree.facts(&entry.path)?.sha256;
@@ -114,15 +114,17 @@ pub(super) fn measure(
     live: &[&RelPath],
     wanted: &[Entry],
 ) -> Result<Measured, DiskError> {
-    let known: BTreeMap<Folded, &Entry> = wanted
+    let known: BTreeMap<CaseFolded, &Entry> = wanted
         .iter()
-        .map(|entry| (entry.path.folded(), entry))
+        .map(|entry| (entry.path.case_folded(), entry))
         .collect();
     let mut came = Vec::new();
     let mut found = Vec::new();
     let mut files: BTreeSet<RelPath> = BTreeSet::new();
     for &path in live {
-        let itself = tree.look(path)?.map(|look| (path.clone(), look.kind));
+        let itself = tree
+            .metadata(path)?
+            .map(|metadata| (path.clone(), metadata.kind));
         let below = match &itself {
             Some((_, Kind::Directory)) => tree.walk(Some(path))?.found,
             _ => Vec::new(),
@@ -131,7 +133,7 @@ pub(super) fn measure(
             .into_iter()
             .chain(below.into_iter().map(|found| (found.path, found.kind)))
         {
-            let entry = known.get(&path.folded());
+            let entry = known.get(&path.case_folded());
             match (kind, entry.map(|entry| &entry.what)) {
                 (Kind::Directory, _) => found.push(Entry {
                     path,
@@ -140,13 +142,13 @@ pub(super) fn measure(
                 (Kind::File, Some(What::File { .. })) => drop(files.insert(path)),
                 (_, Some(_)) => found.push(Entry {
                     path,
-                    what: What::Traveller,
+                    what: What::Unmanaged,
                 }),
                 (_, None) => {
                     came.push(path.clone());
                     found.push(Entry {
                         path,
-                        what: What::Traveller,
+                        what: What::Unmanaged,
                     });
                 }
             }

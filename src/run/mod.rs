@@ -30,11 +30,11 @@
 mod backup;
 mod check;
 mod close;
-mod crew;
 mod debris;
 mod examine;
 mod executor;
 mod measure;
+mod parallel;
 mod past;
 mod preflight;
 mod prune;
@@ -46,19 +46,21 @@ mod walk;
 use std::time::Duration;
 
 use crate::deployment::tree::DiskError;
-use crate::journal::{Accepted, JournalFault, Outcome};
+use crate::journal::{Accepted, JournalError, Outcome};
 use crate::names::{Digest, RelPath};
-use crate::plan::{Operation, PlanFault, PlannedStep, Reason, Swap};
+use crate::plan::{Operation, PlanFileError, PlannedStep, Reason, Swap};
 
 pub use backup::{BackedUp, BackupError, Place, StagedYet, replaced};
-pub use close::{Unusable, close_as_it_stands, set_aside, unusable};
+pub use close::{Unusable, close_in_current_state, quarantine, unusable};
 pub use debris::is_made_by_staging;
 pub use examine::{Examined, examine, moved};
 pub use executor::{
     Cleared, Ended, clear_the_way, commit, load_plan, resume, throw_away, undo, untouched,
 };
 pub use measure::{Difference, differences};
-pub use past::{Left, LeftBehind, emptied, left_by, left_empty, past, standing, standing_of};
+pub use past::{
+    Left, LeftBehind, describe_run_state, describe_state, emptied, left_by, left_empty, past,
+};
 pub use preflight::{Risk, preflight, risk};
 pub use prune::{Lost, kept, lost, prune, refuse_mounted, slot_entries};
 pub use reopen::{IfChanged, no_return, reopen};
@@ -246,14 +248,14 @@ pub enum RunError {
     Disk(#[from] DiskError),
     /// Unusable journal.
     #[error(transparent)]
-    Journal(#[from] JournalFault),
+    Journal(#[from] JournalError),
     /// Unusable plan in the run's directory.
     #[error("`{path}` cannot be used: {fault}")]
     Plan {
         /// Path of the plan.
         path: String,
         /// Fault of the plan.
-        fault: PlanFault,
+        fault: PlanFileError,
     },
     /// File to be read that has changed since the plan was made.
     #[error("`{path}` is not what the plan saw: {what}")]
@@ -276,7 +278,7 @@ pub enum RunError {
     },
     /// Old object in a slot that is needed again and has changed.
     #[error("`{path}` was set aside and has changed since: {what}")]
-    SetAside {
+    Quarantined {
         /// Path in the slot.
         path: String,
         /// Difference from what was moved there.
@@ -298,7 +300,7 @@ pub enum RunError {
     },
     /// Unexpected objects, or missing ones, which a swap must not touch.
     #[error("{what}; look at `{live}` and at `{slot}`")]
-    Stranger {
+    Unexpected {
         /// Description of what is wrong.
         what: &'static str,
         /// Live path of the swap.

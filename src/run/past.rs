@@ -32,7 +32,7 @@ pub fn past(tree: &Tree, kb: Kb) -> Result<Past, RunError> {
         .find(|run| run.is_open() && run.state() != RunState::Staging);
     let open = open.map(|run| OpenRun {
         name: run.name().to_owned(),
-        standing: standing(run).to_owned(),
+        state: describe_state(run).to_owned(),
         staged: run
             .journal
             .opened()
@@ -84,9 +84,9 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
     {
         let plan = load_plan(tree, &run.directory)?;
         let mut there = plan
-            .prediction
+            .expected_state
             .as_ref()
-            .map(|prediction| prediction.entries.clone())
+            .map(|expected_state| expected_state.entries.clone())
             .unwrap_or_default();
         let mut gone = BTreeSet::new();
         if let Subject::Accept(acceptance) = &plan.subject {
@@ -108,7 +108,7 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
         }
         all_gone.extend(gone.into_iter().cloned());
         for (kb, Entry { path, what }) in new {
-            if what != What::Traveller {
+            if what != What::Unmanaged {
                 left.insert(
                     path,
                     Left {
@@ -140,7 +140,7 @@ pub fn emptied(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Vec<Emptied>, 
     }
     let mut emptied = Vec::new();
     for (live, kept) in kept {
-        if tree.look(live)?.is_none() {
+        if tree.metadata(live)?.is_none() {
             emptied.push(Emptied {
                 live: live.clone(),
                 kept,
@@ -163,7 +163,7 @@ pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, D
             continue;
         };
         for emptied in &accepted.empty {
-            if tree.look(&emptied.live)?.is_none() {
+            if tree.metadata(&emptied.live)?.is_none() {
                 all.push((run.name().to_owned(), emptied.clone()));
             }
         }
@@ -172,12 +172,12 @@ pub fn left_empty(tree: &Tree, runs: &[Run]) -> Result<Vec<(String, Emptied)>, D
 }
 
 /// Describes the state of an open run, in words.
-pub fn standing(run: &Run) -> &'static str {
-    standing_of(run.state())
+pub fn describe_state(run: &Run) -> &'static str {
+    describe_run_state(run.state())
 }
 
 /// Describes a run's state, in words.
-pub fn standing_of(state: RunState) -> &'static str {
+pub fn describe_run_state(state: RunState) -> &'static str {
     match state {
         RunState::Staging => "being staged, or died there; nothing has changed",
         RunState::Staged => "staged and not begun; nothing has changed",

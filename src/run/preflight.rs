@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Access, AtFlags, Statx, StatxAttributes, StatxFlags};
 
 use crate::deployment::tree::{DiskError, Kind, Tree, path};
-use crate::names::{RelPath, Shown};
+use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind, What};
 
 /// Crash safety of a file system.
@@ -40,8 +40,8 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
     for directory in directories {
         if let Some(at) = &directory
             && tree
-                .look(at)?
-                .is_none_or(|look| look.kind != Kind::Directory)
+                .metadata(at)?
+                .is_none_or(|metadata| metadata.kind != Kind::Directory)
         {
             continue;
         }
@@ -50,7 +50,7 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         if mount_of(&found) != home {
             reasons.push(another_mount(&shown));
         } else if let Some(why) = not_writable(tree, directory.as_ref())? {
-            let message = format!("`{}` cannot be written to: {why}", Shown(&shown));
+            let message = format!("`{}` cannot be written to: {why}", Escaped(&shown));
             reasons.push(
                 Reason::new(ReasonKind::NotReady, message)
                     .help("give the user who runs rollup the right to"),
@@ -68,12 +68,12 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
         {
             // The others move together with their directory.
             *files.entry(&entry.path).or_default() |=
-                entry.path == swap.live || entry.what == What::Traveller;
+                entry.path == swap.live || entry.what == What::Unmanaged;
         }
     }
     for (file, is_renamed) in files {
         // Files that an earlier swap of this run installs do not exist yet.
-        if tree.look(file)?.is_none() {
+        if tree.metadata(file)?.is_none() {
             continue;
         }
         let found = look_at_file(tree, file)?;
@@ -91,14 +91,14 @@ pub fn preflight(tree: &Tree, plan: &Plan) -> Result<Vec<Reason>, DiskError> {
 fn another_mount(shown: &str) -> Reason {
     let message = format!(
         "`{}` lies on another mount than the deployment",
-        Shown(shown)
+        Escaped(shown)
     );
     let help = "rollup moves objects by renaming, which cannot cross mounts; unmount it, or mount the whole deployment";
     Reason::new(ReasonKind::NotReady, message).help(help)
 }
 
 fn fixed(shown: &str) -> Reason {
-    let message = format!("`{}` is marked immutable or append-only", Shown(shown));
+    let message = format!("`{}` is marked immutable or append-only", Escaped(shown));
     Reason::new(ReasonKind::NotReady, message).help("`chattr -i -a` takes the mark away")
 }
 

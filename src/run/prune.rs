@@ -16,7 +16,7 @@ use crate::deployment::deletion::{list, refuse_mounts};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{DiskError, Kind, Tree};
 use crate::journal::{Outcome, Run, RunState};
-use crate::names::{Folded, RelPath};
+use crate::names::{CaseFolded, RelPath};
 use crate::plan::{Entry, NewEntry, Plan, What};
 
 /// File in the slots of a run that would be lost with them: no plan knows it, so nothing restores
@@ -39,8 +39,8 @@ pub fn kept(tree: &Tree, run: &Run) -> Result<Option<u64>, DiskError> {
         })?;
         bytes = Some(all.get());
     }
-    if let Some(look) = tree.look(&reserve(run))? {
-        bytes = Some(bytes.unwrap_or_default() + look.size);
+    if let Some(metadata) = tree.metadata(&reserve(run))? {
+        bytes = Some(bytes.unwrap_or_default() + metadata.size);
     }
     Ok(bytes)
 }
@@ -80,7 +80,7 @@ pub fn lost(tree: &Tree, run: &Run) -> Result<Vec<Lost>, RunError> {
                 continue;
             }
         };
-        let what = match (kind, known.get(&path.folded())) {
+        let what = match (kind, known.get(&path.case_folded())) {
             // Nothing restores the old objects of a run that was closed unfinished.
             (Kind::File, Some(_))
                 if is_closed_as_it_stood && path.parts().nth(5) == Some("old") =>
@@ -141,10 +141,10 @@ pub fn slot_entries(run: &RelPath, plan: &Plan) -> Vec<Entry> {
     entries
 }
 
-fn known(run: &Run, plan: &Plan) -> BTreeMap<Folded, What> {
+fn known(run: &Run, plan: &Plan) -> BTreeMap<CaseFolded, What> {
     let entries = slot_entries(&run.directory, plan).into_iter();
     entries
-        .map(|entry| (entry.path.folded(), entry.what))
+        .map(|entry| (entry.path.case_folded(), entry.what))
         .collect()
 }
 
@@ -173,7 +173,7 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
     }
     disk.empty_trash()?;
     for run in &runs {
-        if disk.tree().look(&reserve(run))?.is_some() {
+        if disk.tree().metadata(&reserve(run))?.is_some() {
             disk.remove_file(&reserve(run))?;
         }
     }
@@ -182,8 +182,8 @@ pub fn prune(disk: &LockedDeployment, runs: &[&Run]) -> Result<(), DiskError> {
 
 fn is_directory(tree: &Tree, at: &RelPath) -> Result<bool, DiskError> {
     Ok(tree
-        .look(at)?
-        .is_some_and(|look| look.kind == Kind::Directory))
+        .metadata(at)?
+        .is_some_and(|metadata| metadata.kind == Kind::Directory))
 }
 
 fn slots(run: &Run) -> RelPath {

@@ -8,9 +8,9 @@ use super::swap::{Progress, Slot, slot_directory};
 use super::walk::Walk;
 use super::{Event, Listener, RunError};
 use crate::deployment::locked::LockedDeployment;
-use crate::deployment::tree::{Looker, Tree};
+use crate::deployment::tree::{PathMetadataReader, Tree};
 use crate::journal::{Answer, Outcome, Record, Run, RunState, Writer};
-use crate::names::{RelPath, Shown};
+use crate::names::{Escaped, RelPath};
 use crate::plan::{Plan, Reason, ReasonKind};
 
 /// Reaction of an undo to a managed file that has changed since the run installed it.
@@ -20,7 +20,7 @@ pub enum IfChanged {
     #[default]
     Refuse,
     /// The changed files move into the run's slots with the objects that they belong to.
-    SetAside,
+    Quarantined,
 }
 
 /// Rolls a finished run back. `runs` are all runs of the deployment, oldest first.
@@ -42,10 +42,10 @@ pub fn reopen(
     }
     let mut reasons = built_upon(runs, run);
     reasons.extend(no_way_back(run, &plan));
-    let mut travellers = Vec::new();
+    let mut unmanaged = Vec::new();
     if reasons.is_empty() {
-        let (found, homeless) = travellers_now(disk, run, &plan)?;
-        travellers = found;
+        let (found, homeless) = unmanaged_now(disk, run, &plan)?;
+        unmanaged = found;
         reasons.extend(homeless);
     }
     if !reasons.is_empty() {
@@ -61,7 +61,7 @@ pub fn reopen(
         disk,
         Record::Reopened {
             why: "undo".to_owned(),
-            travellers,
+            unmanaged,
         },
     )?;
     let witness = check::Witness::new();
@@ -144,7 +144,10 @@ fn built_upon(runs: &[Run], run: &Run) -> Vec<Reason> {
 /// Returns a reason for each manual step that was done and has no instructions to undo it.
 pub(super) fn no_way_back(run: &Run, plan: &Plan) -> Vec<Reason> {
     let confirmed = plan.steps.iter().filter(|step| {
-        let without = step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+        let without = step
+            .manual
+            .as_ref()
+            .is_some_and(|manual| manual.undo.is_none());
         without && run.journal.confirmed(&step.id) == Some(Answer::Done)
     });
     let told = confirmed.map(|step| {
@@ -163,14 +166,14 @@ fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunErr
     let reason =
         |message: String, help: &str| Reason::new(ReasonKind::NotReady, message).help(help);
     let slots = run.directory.join("slots").expect("a plain name");
-    if tree.look(&slots)?.is_none() {
+    if tree.metadata(&slots)?.is_none() {
         let message = format!("the old objects of run {} were cleared away", run.name());
         return Ok(vec![reason(
             message,
             "`rollup history` tells which runs can still be undone",
         )]);
     }
-    let mut looker = Looker::new(tree);
+    let mut metadata = PathMetadataReader::new(tree);
     let mut reasons = Vec::new();
     for swap in &plan.swaps {
         let slot = slot_directory(&run.directory, swap.number);
@@ -178,18 +181,18 @@ fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunErr
             slot.join("new").expect("a plain name"),
             slot.join("old").expect("a plain name"),
         );
-        if swap.has_old() && looker.look(&old)?.is_none() {
+        if swap.has_old() && metadata.metadata(&old)?.is_none() {
             let message = format!(
                 "`{}` is missing, which run {} kept",
-                Shown(&tree.shown(Some(&old))),
+                Escaped(&tree.shown(Some(&old))),
                 run.name()
             );
             reasons.push(reason(message, "restore what is missing from a backup"));
         }
-        if looker.look(&new)?.is_some() {
+        if metadata.metadata(&new)?.is_some() {
             let message = format!(
                 "`{}` was not left there by run {}",
-                Shown(&tree.shown(Some(&new))),
+                Escaped(&tree.shown(Some(&new))),
                 run.name()
             );
             reasons.push(reason(message, "move it somewhere else first"));
@@ -200,12 +203,12 @@ fn incomplete(tree: &Tree, run: &Run, plan: &Plan) -> Result<Vec<Reason>, RunErr
 
 /// Returns the unmanaged files inside what the run installed, and reasons for those that no old
 /// object could take.
-fn travellers_now(
+fn unmanaged_now(
     disk: &LockedDeployment,
     run: &Run,
     plan: &Plan,
 ) -> Result<(Vec<RelPath>, Vec<Reason>), RunError> {
-    let mut travellers = Vec::new();
+    let mut unmanaged = Vec::new();
     let mut homeless = Vec::new();
     let mut seen: BTreeMap<&RelPath, bool> = BTreeMap::new();
     for swap in &plan.swaps {
@@ -219,7 +222,7 @@ fn travellers_now(
         if slot.progress()? != Progress::Done {
             continue;
         }
-        for (at, _) in slot.strangers_in_place()? {
+        for (at, _) in slot.unexpected_in_live()? {
             // Objects that a later step put below a directory that an earlier one made are not
             // unmanaged.
             if live.contains(&at)
@@ -230,11 +233,11 @@ fn travellers_now(
                 continue;
             }
             match seen[&swap.live] {
-                true => travellers.push(at),
+                true => unmanaged.push(at),
                 false => {
                     let message = format!(
                         "`{}` is an operator's file in a directory that the run made, which will be gone",
-                        Shown(&disk.tree().shown(Some(&at)))
+                        Escaped(&disk.tree().shown(Some(&at)))
                     );
                     let help = "move it somewhere else first";
                     homeless.push(Reason::new(ReasonKind::NotReady, message).help(help));
@@ -242,6 +245,6 @@ fn travellers_now(
             }
         }
     }
-    travellers.sort();
-    Ok((travellers, homeless))
+    unmanaged.sort();
+    Ok((unmanaged, homeless))
 }

@@ -15,8 +15,8 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::check::moved_to;
-use super::crew::{Tell, all_of};
 use super::measure::differences;
+use super::parallel::{Tell, all_of};
 use super::swap::slot_directory;
 use super::{Event, Listener, RunError};
 use crate::deployment::lock::{host, user};
@@ -24,7 +24,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
 use crate::installer::{Beside, FileHashes, Installer, PackagedFile, ReadSeek, Sink};
-use crate::journal::{About, FORMAT, JournalFault, Opened, Record, Writer, next_number};
+use crate::journal::{About, FORMAT, JournalError, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
 use crate::plan::{
@@ -79,7 +79,7 @@ pub fn bytes_to_stage(plan: &Plan) -> u64 {
 }
 
 /// Returns the name that the next run will have.
-pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalFault> {
+pub fn next_run(tree: &Tree, plan: &Plan) -> Result<String, JournalError> {
     Ok(format!("{:04}-{}", next_number(tree)?, plan.subject))
 }
 
@@ -147,9 +147,9 @@ impl<'a> Stager<'a> {
 
     /// Makes the run's directory, and begins its journal.
     fn open(&self, asked: &Asked<'_>, listener: &mut dyn Listener) -> Result<Writer, RunError> {
-        let kept = self.disk.tree().look(&path(".rollup"))?;
+        let kept = self.disk.tree().metadata(&path(".rollup"))?;
         let attributes = kept
-            .map(|look| Attributes::same(&look))
+            .map(|metadata| Attributes::same(&metadata))
             .unwrap_or(Attributes {
                 mode: 0o755,
                 owner: (0, 0),
@@ -201,9 +201,9 @@ impl<'a> Stager<'a> {
     /// Makes the slot with its directories and its texts; other files follow.
     fn make_slot(&self, swap: &Swap, tell: Tell<'_>) -> Result<(), RunError> {
         let slot = slot_directory(&self.run, swap.number);
-        let kept = self.disk.tree().look(&self.run)?;
+        let kept = self.disk.tree().metadata(&self.run)?;
         let attributes = kept
-            .map(|look| Attributes::same(&look))
+            .map(|metadata| Attributes::same(&metadata))
             .expect("the run's directory was just made");
         self.disk.make_directory(&slot, attributes)?;
         for entry in &swap.new {
@@ -247,10 +247,10 @@ impl<'a> Stager<'a> {
         let attributes = match self
             .disk
             .tree()
-            .look(live)?
-            .filter(|look| look.kind == wanted)
+            .metadata(live)?
+            .filter(|metadata| metadata.kind == wanted)
         {
-            Some(look) => Attributes::same(&look),
+            Some(metadata) => Attributes::same(&metadata),
             None => {
                 let parent = match live.parent() {
                     Some(parent) => self.attributes_of(&parent, true)?,
@@ -653,10 +653,10 @@ impl Beside for BesideCopies<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         for &cabinet in &self.plan.sources[self.source].beside {
             let known = match &self.plan.sources[cabinet].at {
-                SourceAt::Payload { name } => name.folded(),
-                SourceAt::Share { path } => crate::names::Folded::of(path.name()),
+                SourceAt::Payload { name } => name.case_folded(),
+                SourceAt::Share { path } => crate::names::CaseFolded::of(path.name()),
             };
-            if known == name.folded() {
+            if known == name.case_folded() {
                 let mut file = self
                     .disk
                     .tree()

@@ -23,8 +23,8 @@ use cap_std::fs::Dir;
 
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::Attributes;
-use crate::deployment::tree::{DiskError, Kind, Look, Looker, Tree};
-use crate::names::{Folded, RelPath, same_name};
+use crate::deployment::tree::{DiskError, Kind, PathMetadata, PathMetadataReader, Tree};
+use crate::names::{CaseFolded, RelPath, same_name};
 use crate::plan::{NewWhat, Swap, What};
 
 use super::RunError;
@@ -47,9 +47,9 @@ pub(super) struct Slot<'a> {
 
 /// Objects under the three names of a swap.
 struct Stand {
-    new: Option<Look>,
-    old: Option<Look>,
-    live: Option<Look>,
+    new: Option<PathMetadata>,
+    old: Option<PathMetadata>,
+    live: Option<PathMetadata>,
 }
 
 /// Progress of a swap.
@@ -79,11 +79,11 @@ pub(super) fn progress(
     slot: &RelPath,
     swap: &Swap,
 ) -> Result<Option<Progress>, DiskError> {
-    let mut looker = Looker::new(tree);
+    let mut metadata = PathMetadataReader::new(tree);
     let mut there = |name: &str| {
-        looker
-            .look(&slot.join(name).expect("a plain name"))
-            .map(|look| look.is_some())
+        metadata
+            .metadata(&slot.join(name).expect("a plain name"))
+            .map(|metadata| metadata.is_some())
     };
     Ok(told_by(swap, there("new")?, there("old")?))
 }
@@ -130,8 +130,8 @@ impl<'a> Slot<'a> {
         self.directory.join("old").expect("a plain name")
     }
 
-    fn look(&self, at: &RelPath) -> Result<Option<Look>, RunError> {
-        Ok(self.disk.tree().look(at)?)
+    fn metadata(&self, at: &RelPath) -> Result<Option<PathMetadata>, RunError> {
+        Ok(self.disk.tree().metadata(at)?)
     }
 
     /// Returns the slot's directory, opened.
@@ -148,36 +148,36 @@ impl<'a> Slot<'a> {
         )
     }
 
-    /// Looks at one of the three names of the swap, like [`Slot::look`].
-    fn look_in(
+    /// Looks at one of the three names of the swap, like [`Slot::metadata`].
+    fn metadata_in(
         &self,
         directory: Result<&Dir, DiskError>,
         at: &RelPath,
-    ) -> Result<Option<Look>, RunError> {
+    ) -> Result<Option<PathMetadata>, RunError> {
         match directory {
-            Ok(directory) => Ok(self.disk.tree().look_in(directory, at)?),
+            Ok(directory) => Ok(self.disk.tree().metadata_in(directory, at)?),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn look_at_new(&self) -> Result<Option<Look>, RunError> {
-        self.look_in(self.own(), &self.new_path())
+    fn new_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
+        self.metadata_in(self.own(), &self.new_path())
     }
 
-    fn look_at_old(&self) -> Result<Option<Look>, RunError> {
-        self.look_in(self.own(), &self.old_path())
+    fn old_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
+        self.metadata_in(self.own(), &self.old_path())
     }
 
-    fn look_at_live(&self) -> Result<Option<Look>, RunError> {
-        self.look_in(self.around(), &self.swap.live)
+    fn live_metadata(&self) -> Result<Option<PathMetadata>, RunError> {
+        self.metadata_in(self.around(), &self.swap.live)
     }
 
     fn stand(&self) -> Result<Stand, RunError> {
         Ok(Stand {
-            new: self.look_at_new()?,
-            old: self.look_at_old()?,
-            live: self.look_at_live()?,
+            new: self.new_metadata()?,
+            old: self.old_metadata()?,
+            live: self.live_metadata()?,
         })
     }
 
@@ -195,14 +195,14 @@ impl<'a> Slot<'a> {
             .rename_in((self.own()?, slot), (self.around()?, &self.swap.live))
         {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {
-                Err(self.stranger(TAKEN))
+                Err(self.unexpected(TAKEN))
             }
             moved => Ok(moved?),
         }
     }
 
-    fn stranger(&self, what: &'static str) -> RunError {
-        RunError::Stranger {
+    fn unexpected(&self, what: &'static str) -> RunError {
+        RunError::Unexpected {
             what,
             live: self.swap.live.clone(),
             slot: self.directory.clone(),
@@ -211,11 +211,14 @@ impl<'a> Slot<'a> {
 
     /// Returns how far the swap got, by the two names alone.
     pub(super) fn progress(&self) -> Result<Progress, RunError> {
-        self.told_by(self.look_at_new()?.is_some(), self.look_at_old()?.is_some())
+        self.told_by(
+            self.new_metadata()?.is_some(),
+            self.old_metadata()?.is_some(),
+        )
     }
 
     fn told_by(&self, new: bool, old: bool) -> Result<Progress, RunError> {
-        told_by(self.swap, new, old).ok_or_else(|| self.stranger(BOTH_GONE))
+        told_by(self.swap, new, old).ok_or_else(|| self.unexpected(BOTH_GONE))
     }
 
     /// Removes the later name of a file that a power cut left under two names.
@@ -229,11 +232,13 @@ impl<'a> Slot<'a> {
         let Some(live) = stand.live else {
             return Ok(stand);
         };
-        let is_live = |look: Option<Look>| look.is_some_and(|look| look.identity == live.identity);
+        let is_live = |metadata: Option<PathMetadata>| {
+            metadata.is_some_and(|metadata| metadata.identity == live.identity)
+        };
         let later = match (is_live(stand.old), is_live(stand.new)) {
             (false, false) => return Ok(stand),
             _ if live.kind != Kind::File => {
-                return Err(self.stranger("one directory stands under two names"));
+                return Err(self.unexpected("one directory stands under two names"));
             }
             (true, _) => self.swap.live.clone(),
             (false, true) => self.new_path(),
@@ -255,9 +260,9 @@ impl<'a> Slot<'a> {
         match self.told_by(stand.new.is_some(), stand.old.is_some())? {
             Progress::NotBegun if self.swap.has_old() => {
                 if stand.live.is_none() {
-                    return Err(self.stranger(NOTHING_THERE));
+                    return Err(self.unexpected(NOTHING_THERE));
                 }
-                self.set_aside(witness)?;
+                self.move_old_out(witness)?;
                 self.travel()?;
                 self.bring(&self.new_path())?;
             }
@@ -277,9 +282,9 @@ impl<'a> Slot<'a> {
         // Needed even if nothing has begun: a file may still have two names.
         let stand = self.mended(self.stand()?)?;
         match self.told_by(stand.new.is_some(), stand.old.is_some())? {
-            Progress::NotBegun => return self.bring_travellers_home(),
+            Progress::NotBegun => return self.return_unmanaged(),
             Progress::Between => {}
-            Progress::Done if stand.live.is_none() => return Err(self.stranger(OURS_GONE)),
+            Progress::Done if stand.live.is_none() => return Err(self.unexpected(OURS_GONE)),
             Progress::Done => self.take(&self.new_path())?,
         }
         if self.swap.has_old() {
@@ -291,7 +296,7 @@ impl<'a> Slot<'a> {
 
     /// Moves L to O, and back to L if it is not what was seen there. In O it can no longer be
     /// reached by its live path, so what is compared now is what is kept.
-    fn set_aside(&self, witness: &Witness) -> Result<(), RunError> {
+    fn move_old_out(&self, witness: &Witness) -> Result<(), RunError> {
         self.take(&self.old_path())?;
         if let Some((path, what)) = self.changed(witness)? {
             self.bring(&self.old_path())?;
@@ -309,17 +314,17 @@ impl<'a> Slot<'a> {
             .get(&self.swap.number)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let (old, mut looker) = (self.old_path(), Looker::new(self.disk.tree()));
+        let (old, mut metadata) = (self.old_path(), PathMetadataReader::new(self.disk.tree()));
         for (at, entry) in self
             .swap
             .old
             .iter()
             .enumerate()
-            .filter(|(_, entry)| entry.what != What::Traveller)
+            .filter(|(_, entry)| entry.what != What::Unmanaged)
         {
             let now = match entry.path.below(&self.swap.live) {
-                Some(below) => looker.look(&old.with(&below))?,
-                None => self.look_at_old()?,
+                Some(below) => metadata.metadata(&old.with(&below))?,
+                None => self.old_metadata()?,
             };
             let Some(now) = now else {
                 return Ok(Some((entry.path.clone(), "it is gone")));
@@ -332,7 +337,7 @@ impl<'a> Slot<'a> {
                         && now.size == size
                         && seen.is_none_or(|seen| seen == (now.identity, now.modified))
                 }
-                What::Traveller => true,
+                What::Unmanaged => true,
             };
             if !same {
                 return Ok(Some((
@@ -367,7 +372,7 @@ impl<'a> Slot<'a> {
     fn places<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> Places {
         paths
             .filter_map(|path| path.below(&self.swap.live))
-            .map(|below| below.folded())
+            .map(|below| below.case_folded())
             .collect()
     }
 
@@ -377,7 +382,7 @@ impl<'a> Slot<'a> {
             (self.old_path(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
-        self.move_strangers(&old, &new, Later::Target)
+        self.move_unexpected(&old, &new, Later::Target)
     }
 
     /// Moves the unmanaged files from N back into O.
@@ -386,29 +391,29 @@ impl<'a> Slot<'a> {
             (self.old_path(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
-        self.move_strangers(&new, &old, Later::Source)
+        self.move_unexpected(&new, &old, Later::Source)
     }
 
     /// Moves the unmanaged files from N back to L, if a power cut kept their move into N, but not
     /// the rename of L to O before it.
-    fn bring_travellers_home(&self) -> Result<Moved, RunError> {
+    fn return_unmanaged(&self) -> Result<Moved, RunError> {
         let (live, new) = (
             (self.swap.live.clone(), self.old_files()),
             (self.new_path(), self.new_files()),
         );
         match self.swap.has_old() {
-            true => self.move_strangers(&new, &live, Later::Source),
+            true => self.move_unexpected(&new, &live, Later::Source),
             false => Ok(Moved::Nothing),
         }
     }
 
     /// Moves to L the files that a process still wrote into the old object after the new one was in
     /// place. A file without a free path there stays where it is, and is returned.
-    pub(super) fn bring_late_travellers(&self) -> Result<(Moved, Vec<String>), RunError> {
-        let Strangers {
+    pub(super) fn move_late_unmanaged(&self) -> Result<(Moved, Vec<String>), RunError> {
+        let UnexpectedEntries {
             placed,
             pathless: mut stayed,
-        } = self.list_strangers(&self.old_path(), &self.old_files())?;
+        } = self.list_unexpected(&self.old_path(), &self.old_files())?;
         let mut late = Vec::new();
         let (live, ours) = (&self.swap.live, self.new_files());
         for (from, below) in placed {
@@ -416,7 +421,7 @@ impl<'a> Slot<'a> {
                 stayed.push(from.to_string());
                 continue;
             };
-            match (self.look(&from)?, self.look(&to)?) {
+            match (self.metadata(&from)?, self.metadata(&to)?) {
                 (Some(here), Some(there)) if here.identity != there.identity => {
                     stayed.push(from.to_string())
                 }
@@ -430,7 +435,7 @@ impl<'a> Slot<'a> {
             Moved::Something
         };
         for (from, to) in late {
-            if self.look(&to)?.is_some() {
+            if self.metadata(&to)?.is_some() {
                 // One file under two names: remove the later one, then repeat the move.
                 self.disk.remove_file(&to)?;
             }
@@ -440,9 +445,9 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the unmanaged files in the new object while it is in the slot.
-    pub(super) fn strangers_in_new(&self) -> Result<Vec<String>, RunError> {
-        let Strangers { placed, pathless } =
-            self.list_strangers(&self.new_path(), &self.new_files())?;
+    pub(super) fn unexpected_in_new(&self) -> Result<Vec<String>, RunError> {
+        let UnexpectedEntries { placed, pathless } =
+            self.list_unexpected(&self.new_path(), &self.new_files())?;
         Ok(placed
             .into_iter()
             .map(|(at, _)| at.to_string())
@@ -451,12 +456,12 @@ impl<'a> Slot<'a> {
     }
 
     /// Returns the unmanaged files in the object that this swap has put in place, or is about to.
-    pub(super) fn strangers_in_place(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
+    pub(super) fn unexpected_in_live(&self) -> Result<Vec<(RelPath, RelPath)>, RunError> {
         let object = match self.progress()? {
             Progress::Done => self.swap.live.clone(),
             Progress::NotBegun | Progress::Between => self.new_path(),
         };
-        self.strangers(&object, &self.new_files())
+        self.unexpected_entries(&object, &self.new_files())
     }
 
     /// Checks that the old object holds no file that could not be moved along, unless the swap is
@@ -467,17 +472,18 @@ impl<'a> Slot<'a> {
             Progress::Between => self.old_path(),
             Progress::Done => return Ok(()),
         };
-        self.strangers(&object, &self.old_files()).map(|_| ())
+        self.unexpected_entries(&object, &self.old_files())
+            .map(|_| ())
     }
 
     /// Returns the unmanaged files in a managed object: their path, and their path below the
     /// object. A file without a usable path is an error, so that none is silently left behind.
-    fn strangers(
+    fn unexpected_entries(
         &self,
         object: &RelPath,
         ours: &Places,
     ) -> Result<Vec<(RelPath, RelPath)>, RunError> {
-        let Strangers { placed, pathless } = self.list_strangers(object, ours)?;
+        let UnexpectedEntries { placed, pathless } = self.list_unexpected(object, ours)?;
         match pathless.into_iter().next() {
             None => Ok(placed),
             Some(at) => Err(RunError::Pathless {
@@ -486,10 +492,14 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn list_strangers(&self, object: &RelPath, ours: &Places) -> Result<Strangers, RunError> {
-        match self.look(object)? {
-            Some(look) if look.kind == Kind::Directory => {}
-            _ => return Ok(Strangers::default()),
+    fn list_unexpected(
+        &self,
+        object: &RelPath,
+        ours: &Places,
+    ) -> Result<UnexpectedEntries, RunError> {
+        match self.metadata(object)? {
+            Some(metadata) if metadata.kind == Kind::Directory => {}
+            _ => return Ok(UnexpectedEntries::default()),
         }
         let listing = self.disk.tree().walk(Some(object))?;
         let files = listing
@@ -499,9 +509,9 @@ impl<'a> Slot<'a> {
         let placed =
             files.filter_map(|found| found.path.below(object).map(|below| (found.path, below)));
         let placed = placed
-            .filter(|(_, below)| !ours.contains(&below.folded()))
+            .filter(|(_, below)| !ours.contains(&below.case_folded()))
             .collect();
-        Ok(Strangers {
+        Ok(UnexpectedEntries {
             placed,
             pathless: listing.unreadable,
         })
@@ -509,7 +519,7 @@ impl<'a> Slot<'a> {
 
     /// Moves the unmanaged files of one object into the other; each object comes with its managed
     /// files.
-    fn move_strangers(
+    fn move_unexpected(
         &self,
         (from, ours): &(RelPath, Places),
         (to, theirs): &(RelPath, Places),
@@ -519,7 +529,7 @@ impl<'a> Slot<'a> {
             path: self.disk.tree().shown(Some(source)),
         };
         let mut moves = Vec::new();
-        for (source, below) in self.strangers(from, ours)? {
+        for (source, below) in self.unexpected_entries(from, ours)? {
             match self.place(&below, to, theirs)? {
                 Some(target) => moves.push((source, target)),
                 None => return Err(in_the_way(&source)),
@@ -532,7 +542,7 @@ impl<'a> Slot<'a> {
         };
         self.make_parents(&moves, from, to)?;
         for (source, target) in moves {
-            let (here, there) = (self.look(&source)?, self.look(&target)?);
+            let (here, there) = (self.metadata(&source)?, self.metadata(&target)?);
             match (here, there) {
                 (Some(here), Some(there)) if here.identity == there.identity => match later {
                     // Of O and N, N is the later one: forward the move is done again, backward it
@@ -560,15 +570,15 @@ impl<'a> Slot<'a> {
         object: &RelPath,
         ours: &Places,
     ) -> Result<Option<RelPath>, RunError> {
-        if ours.contains(&below.folded()) {
+        if ours.contains(&below.case_folded()) {
             return Ok(None);
         }
         let mut place = object.clone();
         for directory in below.ancestors() {
             place = self.spelled(&place, directory.name())?;
             if self
-                .look(&place)?
-                .is_some_and(|look| look.kind != Kind::Directory)
+                .metadata(&place)?
+                .is_some_and(|metadata| metadata.kind != Kind::Directory)
             {
                 return Ok(None);
             }
@@ -581,7 +591,7 @@ impl<'a> Slot<'a> {
     /// Returns a name in a directory, in the spelling that exists there, if one does.
     fn spelled(&self, directory: &RelPath, name: &str) -> Result<RelPath, RunError> {
         let exact = directory.join(name).expect("a part of a path");
-        if self.look(&exact)?.is_some() {
+        if self.metadata(&exact)?.is_some() {
             return Ok(exact);
         }
         let names = self.disk.tree().names(directory)?;
@@ -615,15 +625,15 @@ impl<'a> Slot<'a> {
         let mut made = Moved::Nothing;
         for (directory, his) in ways {
             let his = self
-                .look(&his)?
-                .ok_or_else(|| self.stranger("a directory is gone"))?;
+                .metadata(&his)?
+                .ok_or_else(|| self.unexpected("a directory is gone"))?;
             let wanted = Attributes::same(&his);
             let is_ours = directory
                 .below(to)
-                .is_some_and(|below| ours.contains(&below.folded()));
-            match self.look(&directory)? {
+                .is_some_and(|below| ours.contains(&below.case_folded()));
+            match self.metadata(&directory)? {
                 None => self.disk.make_directory(&directory, wanted)?,
-                Some(look) if !is_ours && Attributes::same(&look) != wanted => {
+                Some(metadata) if !is_ours && Attributes::same(&metadata) != wanted => {
                     self.disk.set_directory(&directory, wanted)?
                 }
                 Some(_) => continue,
@@ -670,7 +680,7 @@ fn opened<'d>(
 
 /// Unmanaged files in an object.
 #[derive(Default)]
-struct Strangers {
+struct UnexpectedEntries {
     /// Paths of the files, each with its path below the object.
     placed: Vec<(RelPath, RelPath)>,
     /// Files without a usable path, made printable.
@@ -678,7 +688,7 @@ struct Strangers {
 }
 
 /// Paths below an object, case-folded.
-type Places = BTreeSet<Folded>;
+type Places = BTreeSet<CaseFolded>;
 
 /// Later one of the two paths of an unmanaged file.
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use crate::deployment::lock::user;
 use crate::deployment::locked::LockedDeployment;
 use crate::journal::{Answer, Record, Writer};
 use crate::names::RelPath;
-use crate::plan::{Gate, Operation, Plan, PlannedStep, Swap};
+use crate::plan::{ManualStep, Operation, Plan, PlannedStep, Swap};
 
 /// Run that is being walked.
 pub(super) struct Walk<'a> {
@@ -50,8 +50,9 @@ impl Walk<'_> {
             if moved == Moved::Something {
                 self.sync(step, false)?;
             }
-            if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
-                self.pass(step, gate)?;
+            if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
+            {
+                self.pass(step, manual)?;
             }
         }
         Ok(())
@@ -61,8 +62,9 @@ impl Walk<'_> {
     pub(super) fn back(&mut self) -> Result<(), RunError> {
         let plan = self.plan;
         for step in plan.steps.iter().map(Some).chain([None]).rev() {
-            if let Some((step, gate)) = step.and_then(|step| Some((step, step.gate.as_ref()?))) {
-                self.pass_back(step, gate)?;
+            if let Some((step, manual)) = step.and_then(|step| Some((step, step.manual.as_ref()?)))
+            {
+                self.pass_back(step, manual)?;
             }
             let operations = by_swap(step);
             let mut moved = Moved::Nothing;
@@ -139,7 +141,7 @@ impl Walk<'_> {
     }
 
     /// Waits for an answer, unless the journal has it already.
-    fn pass(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
+    fn pass(&mut self, step: &PlannedStep, manual: &ManualStep) -> Result<(), RunError> {
         if matches!(
             self.journal.journal().confirmed(&step.id),
             Some(Answer::Done | Answer::Skipped)
@@ -148,15 +150,15 @@ impl Walk<'_> {
         }
         let question = Question {
             step,
-            text: &gate.instructions,
-            optional: gate.optional,
-            servers: &gate.servers,
+            text: &manual.instructions,
+            optional: manual.optional,
+            servers: &manual.servers,
             back: false,
         };
         let (reply, waited) = self.ask(&question);
         let answer = match reply {
             Reply::Done => Answer::Done,
-            Reply::Skip if gate.optional => Answer::Skipped,
+            Reply::Skip if manual.optional => Answer::Skipped,
             _ => {
                 return Err(RunError::Waiting {
                     step: step.id.clone(),
@@ -169,11 +171,11 @@ impl Walk<'_> {
 
     /// Waits until what was done by hand is undone by hand; without instructions for it the
     /// rollback ends here.
-    fn pass_back(&mut self, step: &PlannedStep, gate: &Gate) -> Result<(), RunError> {
+    fn pass_back(&mut self, step: &PlannedStep, manual: &ManualStep) -> Result<(), RunError> {
         if self.journal.journal().confirmed(&step.id) != Some(Answer::Done) {
             return Ok(());
         }
-        let Some(undo) = &gate.undo else {
+        let Some(undo) = &manual.undo else {
             return Err(RunError::NoReturn {
                 step: step.id.clone(),
             });
@@ -182,7 +184,7 @@ impl Walk<'_> {
             step,
             text: undo,
             optional: false,
-            servers: &gate.servers,
+            servers: &manual.servers,
             back: true,
         };
         match self.ask(&question) {

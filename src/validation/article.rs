@@ -15,7 +15,7 @@ use crate::manifest::{
     self, Action, Condition, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place,
     Prerequisite, Selection, Step, Value, compare,
 };
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// An article with which a manifest is compared.
 pub struct Article {
@@ -113,26 +113,26 @@ impl Article {
             its.condition = ours.condition.clone();
         }
         let pairs = pairs(&said.steps, &manifest.steps);
-        let taken: BTreeSet<Folded> = manifest
+        let taken: BTreeSet<CaseFolded> = manifest
             .steps
             .iter()
-            .map(|step| Folded::of(&step.id))
+            .map(|step| CaseFolded::of(&step.id))
             .collect();
         let mut renamed = BTreeMap::new();
         for (at, step) in said.steps.iter_mut().enumerate() {
             let id = match pairs.get(&at) {
                 Some(&partner) => manifest.steps[partner].id.clone(),
-                None if taken.contains(&Folded::of(&step.id)) => {
+                None if taken.contains(&CaseFolded::of(&step.id)) => {
                     format!("{} of the article", step.id)
                 }
                 None => step.id.clone(),
             };
-            renamed.insert(Folded::of(&step.id), id.clone());
+            renamed.insert(CaseFolded::of(&step.id), id.clone());
             step.id = id;
         }
         for step in &mut said.steps {
             if let Action::Install(InstallTargets::RemovedBy { step, line: _ }) = &mut step.action
-                && let Some(id) = renamed.get(&Folded::of(step))
+                && let Some(id) = renamed.get(&CaseFolded::of(step))
             {
                 *step = id.clone();
             }
@@ -158,13 +158,13 @@ impl Article {
         // A fact of a row that only the manifest has may be one that the article leaves open.
         let row = of
             .as_deref()
-            .map(Folded::of)
+            .map(CaseFolded::of)
             .filter(|_| difference.place == Place::Payload);
         let row = row.and_then(|row| {
             self.manifest
                 .files
                 .iter()
-                .find(|file| file.name.folded() == row)
+                .find(|file| file.name.case_folded() == row)
         });
         let its_line = old_line
             .or(row.map(|row| row.line))
@@ -304,11 +304,11 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
     match difference.place {
         Place::Payload if difference.what == "file" => manifest.payload.clone(),
         Place::Payload => {
-            let of = difference.of.as_deref().map(Folded::of);
+            let of = difference.of.as_deref().map(CaseFolded::of);
             let row = manifest
                 .files
                 .iter()
-                .find(|row| Some(row.name.folded()) == of);
+                .find(|row| Some(row.name.case_folded()) == of);
             row.map_or_else(
                 || manifest.payload.clone(),
                 |row| span(source, row.line, None),
@@ -362,11 +362,11 @@ fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
 }
 
 /// Returns the names of the targets of a step.
-fn targets(step: &Step) -> BTreeSet<Folded> {
+fn targets(step: &Step) -> BTreeSet<CaseFolded> {
     let listed = |files: &[Listed]| {
         files
             .iter()
-            .map(|file| Folded::of(&file.name))
+            .map(|file| CaseFolded::of(&file.name))
             .collect::<BTreeSet<_>>()
     };
     match &step.action {
@@ -376,7 +376,9 @@ fn targets(step: &Step) -> BTreeSet<Folded> {
             items: selection,
             parameters: _,
         } => selected(selection),
-        Action::Install(InstallTargets::RemovedBy { step, line: _ }) => [Folded::of(step)].into(),
+        Action::Install(InstallTargets::RemovedBy { step, line: _ }) => {
+            [CaseFolded::of(step)].into()
+        }
         Action::Copy {
             files: CopyFiles::Named(files),
             to: _,
@@ -385,16 +387,16 @@ fn targets(step: &Step) -> BTreeSet<Folded> {
         Action::Copy {
             files: CopyFiles::Others { names, line: _ },
             to: _,
-        } => names.iter().map(|name| name.folded()).collect(),
-        Action::Service { service, .. } => [Folded::of(service)].into(),
+        } => names.iter().map(|name| name.case_folded()).collect(),
+        Action::Service { service, .. } => [CaseFolded::of(service)].into(),
         Action::Manual { .. } => BTreeSet::new(),
     }
 }
 
-fn selected(selection: &Selection) -> BTreeSet<Folded> {
+fn selected(selection: &Selection) -> BTreeSet<CaseFolded> {
     let items = selection.items.iter().flat_map(|group| &group.names);
     items
         .chain(&selection.groups)
-        .map(|name| Folded::of(&name.name))
+        .map(|name| CaseFolded::of(&name.name))
         .collect()
 }

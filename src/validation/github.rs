@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Document, Validation};
-use crate::document::{Finding, Level};
-use crate::names::Shown;
+use crate::document::{Finding, Severity};
+use crate::names::Escaped;
 
 impl Validation {
     /// Returns one workflow command a line for every finding, and for every file that could not be
@@ -55,17 +55,17 @@ fn annotation(document: &Document, finding: &Finding) -> String {
     )
 }
 
-fn command(level: Level) -> &'static str {
+fn command(level: Severity) -> &'static str {
     match level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "notice",
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "notice",
     }
 }
 
 /// Escapes a text behind the last two colons: a command ends with its line.
 fn data(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(|line| Shown(line).to_string()).collect();
+    let lines: Vec<_> = text.lines().map(|line| Escaped(line).to_string()).collect();
     lines.join("\n").replace('%', "%25").replace('\n', "%0A")
 }
 

@@ -29,7 +29,7 @@ const OF_A_MANIFEST: [&str; 5] = ["rollup", "article", "prerequisites", "steps",
 const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
 
 /// Files of a deployment that are written in TOML, but not by people.
-const OUR_RECORDS: [&str; 2] = ["level.toml", "state.toml"];
+const OUR_RECORDS: [&str; 2] = ["applied.toml", "state.toml"];
 
 /// Returns the kind that a document seems to have, by its name or by the keys at its top; `None` if
 /// it has no key of either language. Mistakes elsewhere in it do not matter, and beside a `schema`
@@ -137,7 +137,7 @@ mod tests {
             ),
             None
         );
-        assert_eq!(kind("level.toml", "schema = 1\n[[rollups]]\n"), None);
+        assert_eq!(kind("applied.toml", "schema = 1\n[[rollups]]\n"), None);
         assert_eq!(
             kind("state.toml", "schema = 1\nstate = \"verified\"\n[files]\n"),
             None

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use crate::document::{Code, Findings, Level, NoSuchCode};
+use crate::document::{Code, Findings, Severity, UnknownCodeError};
 
 /// Level that the caller wants for a kind of finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Levels(BTreeMap<Which, Wish>);
 
 /// A wish that cannot be granted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Misuse {
+pub enum LevelsError {
     /// Two wishes about one thing.
     #[error("`{0}` is asked for in two ways; keep one")]
     Twice(String),
@@ -45,16 +45,16 @@ pub enum Misuse {
 /// A text that names no findings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; `warnings` and `notes` stand for all of a kind")]
-pub struct NoSuchFindings(NoSuchCode);
+pub struct UnknownFindingsError(UnknownCodeError);
 
 impl FromStr for Which {
-    type Err = NoSuchFindings;
+    type Err = UnknownFindingsError;
 
-    fn from_str(text: &str) -> Result<Self, NoSuchFindings> {
+    fn from_str(text: &str) -> Result<Self, UnknownFindingsError> {
         match text.to_ascii_lowercase().as_str() {
             "warnings" => Ok(Which::Warnings),
             "notes" => Ok(Which::Notes),
-            _ => text.parse().map(Which::Code).map_err(NoSuchFindings),
+            _ => text.parse().map(Which::Code).map_err(UnknownFindingsError),
         }
     }
 }
@@ -71,12 +71,12 @@ impl std::fmt::Display for Which {
 
 impl Levels {
     /// Returns the wishes, or the reason why they make no sense.
-    pub fn new(wishes: impl IntoIterator<Item = (Which, Wish)>) -> Result<Self, Misuse> {
+    pub fn new(wishes: impl IntoIterator<Item = (Which, Wish)>) -> Result<Self, LevelsError> {
         let mut levels = BTreeMap::new();
         for (which, wish) in wishes {
             match which {
-                Which::Code(code) if code.level() == Level::Error && wish != Wish::Deny => {
-                    return Err(Misuse::Lowered(code));
+                Which::Code(code) if code.level() == Severity::Error && wish != Wish::Deny => {
+                    return Err(LevelsError::Lowered(code));
                 }
                 _ => {}
             }
@@ -84,7 +84,7 @@ impl Levels {
                 .insert(which, wish)
                 .is_some_and(|before| before != wish)
             {
-                return Err(Misuse::Twice(which.to_string()));
+                return Err(LevelsError::Twice(which.to_string()));
             }
         }
         Ok(Self(levels))
@@ -97,11 +97,11 @@ impl Levels {
         }
     }
 
-    fn weigh(&self, code: Code, level: Level) -> Option<Level> {
+    fn weigh(&self, code: Code, level: Severity) -> Option<Severity> {
         let group = match level {
-            Level::Error => return Some(level),
-            Level::Warning => Which::Warnings,
-            Level::Note => Which::Notes,
+            Severity::Error => return Some(level),
+            Severity::Warning => Which::Warnings,
+            Severity::Note => Which::Notes,
         };
         let wish = self
             .0
@@ -112,10 +112,10 @@ impl Levels {
 }
 
 impl Wish {
-    fn level(self) -> Option<Level> {
+    fn level(self) -> Option<Severity> {
         match self {
-            Wish::Deny => Some(Level::Error),
-            Wish::Warn => Some(Level::Warning),
+            Wish::Deny => Some(Severity::Error),
+            Wish::Warn => Some(Severity::Warning),
             Wish::Allow => None,
         }
     }
@@ -187,11 +187,11 @@ mod tests {
         let wish = |which: &str, wish| (which.parse().expect("known"), wish);
         assert!(matches!(
             Levels::new([wish("RU0201", Wish::Allow)]),
-            Err(Misuse::Lowered(Code::NotListed))
+            Err(LevelsError::Lowered(Code::NotListed))
         ));
         assert!(matches!(
             Levels::new([wish("RU0202", Wish::Allow), wish("ru0202", Wish::Deny)]),
-            Err(Misuse::Twice(_))
+            Err(LevelsError::Twice(_))
         ));
         assert!(Levels::new([wish("RU0202", Wish::Deny), wish("ru0202", Wish::Deny)]).is_ok());
         assert!("RU9999".parse::<Which>().is_err());

@@ -18,11 +18,11 @@ use rayon::prelude::*;
 pub use article::{Article, Incomplete};
 pub use json::JSON_SCHEMA;
 pub use kind::{Kind, kind_of};
-pub use levels::{Levels, Misuse, NoSuchFindings, Which, Wish};
+pub use levels::{Levels, LevelsError, UnknownFindingsError, Which, Wish};
 
 use crate::deployment::describe;
 use crate::deployment::description::Description;
-use crate::document::{Code, Findings, Level, Source};
+use crate::document::{Code, Findings, Severity, Source};
 use crate::manifest::{self, Checks, Manifest, Read};
 use crate::payload::{Payload, compare};
 
@@ -126,7 +126,7 @@ impl Validation {
             .documents
             .iter()
             .flat_map(|document| document.findings.sorted());
-        all.filter(|finding| finding.level != Level::Note)
+        all.filter(|finding| finding.level != Severity::Note)
             .min_by_key(|finding| finding.level)
             .map(|first| first.code)
     }

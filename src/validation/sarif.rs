@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::fingerprint::fingerprints;
 use super::{Document, Validation};
-use crate::document::{Code, Finding, FindingRecord, Level};
+use crate::document::{Code, Finding, FindingRecord, Severity};
 
 /// Address of the standard's schema.
 const SCHEMA: &str =
@@ -90,11 +90,11 @@ fn first_paragraph(text: &str) -> String {
     }
 }
 
-fn level(level: Level) -> &'static str {
+fn level(level: Severity) -> &'static str {
     match level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
     }
 }
 

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use crate::deployment::records::{InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::{Snapshot, in_files};
-use crate::deployment::tree::{DiskError, FileFacts, Kind, Look, Tree};
+use crate::deployment::tree::{DiskError, FileFacts, Kind, PathMetadata, Tree};
 use crate::journal::{Emptied, runs};
-use crate::names::{Digest, Folded, RelPath, Shown};
+use crate::names::{CaseFolded, Digest, Escaped, RelPath};
 use crate::plan::What;
 use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
 
@@ -68,10 +68,10 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
     let LeftBehind { there, gone } = left_by(tree, &runs)?;
     for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
         if !gone.contains(&live) {
-            let what = match tree.look(&kept)? {
+            let what = match tree.metadata(&kept)? {
                 Some(_) => format!(
                     "is gone; run {run}, closed as it stood, keeps it as `{}`",
-                    Shown(kept.as_str())
+                    Escaped(kept.as_str())
                 ),
                 None => format!("is gone; run {run}, closed as it stood, had set it aside"),
             };
@@ -119,7 +119,7 @@ pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
         );
     }
     for (first, second) in &snapshot.clashes {
-        let what = format!("and `{}` differ only in case", Shown(first.as_str()));
+        let what = format!("and `{}` differ only in case", Escaped(first.as_str()));
         verified.drift.push(Drift {
             path: second.clone(),
             what,
@@ -178,15 +178,15 @@ fn take_in(
         .as_ref()
         .filter(|_| record.state.is_installed());
     let files = installed.map(|installed| &installed.files);
-    let mut ours: Vec<Folded> = vec![
+    let mut ours: Vec<CaseFolded> = vec![
         directory
             .with(&RelPath::parse("state.toml").expect("a name"))
-            .folded(),
+            .case_folded(),
     ];
     for (file, wanted) in files.into_iter().flatten() {
         let at = snapshot.exact(&in_files(directory, file));
-        ours.push(at.folded());
-        let by = format!("`{}` was installed with it", Shown(shown));
+        ours.push(at.case_folded());
+        let by = format!("`{}` was installed with it", Escaped(shown));
         recorded.files.insert(
             at,
             Expected {
@@ -199,7 +199,7 @@ fn take_in(
     let beside = snapshot
         .below(directory)
         .filter(|found| found.kind != Kind::Directory);
-    let beside = beside.filter(|found| ours.binary_search(&found.path.folded()).is_err());
+    let beside = beside.filter(|found| ours.binary_search(&found.path.case_folded()).is_err());
     verified
         .beside
         .extend(beside.map(|found| found.path.clone()));
@@ -223,8 +223,8 @@ fn installer_of(
         return;
     };
     let InstallerRecord { name, sha256 } = &installed.installer;
-    if let Some(found) = snapshot.share_file(&name.folded()) {
-        let by = format!("`{}` was installed from it", Shown(shown));
+    if let Some(found) = snapshot.share_file(&name.case_folded()) {
+        let by = format!("`{}` was installed from it", Escaped(shown));
         recorded
             .installers
             .entry(found.path.clone())
@@ -237,7 +237,7 @@ fn installer_of(
     }
     let path = snapshot.share_path(name);
     if !recorded.gone.contains(&path) {
-        let what = format!("is gone; `{}` was installed from it", Shown(shown));
+        let what = format!("is gone; `{}` was installed from it", Escaped(shown));
         verified.drift.push(Drift { path, what });
     }
 }
@@ -248,18 +248,20 @@ fn compare(
     expected: BTreeMap<RelPath, Vec<Expected>>,
     verified: &mut Verified,
 ) -> Result<(), RunError> {
-    let look = |path: &RelPath| {
+    let metadata = |path: &RelPath| {
         let at = snapshot.exact(path);
-        tree.look(&at).map(|look| (at, look))
+        tree.metadata(&at).map(|metadata| (at, metadata))
     };
     let looks: Vec<_> = expected
         .par_iter()
-        .map(|(path, _)| look(path))
+        .map(|(path, _)| metadata(path))
         .collect::<Result<_, _>>()?;
     // The largest files come first, so that none is left to one core at the end.
     let mut order: Vec<_> = looks.iter().zip(expected.values()).enumerate().collect();
-    order.sort_by_key(|(_, ((_, look), _))| Reverse(look.map_or(0, |look| look.size)));
-    let check = |(at, look): &(RelPath, Option<Look>),
+    order.sort_by_key(|(_, ((_, metadata), _))| {
+        Reverse(metadata.map_or(0, |metadata| metadata.size))
+    });
+    let check = |(at, metadata): &(RelPath, Option<PathMetadata>),
                  wanted: &[Expected]|
      -> Result<(u64, Vec<String>), DiskError> {
         let all = |what: &str| {
@@ -268,7 +270,7 @@ fn compare(
                 .map(|wanted| format!("{what}; {}", wanted.by))
                 .collect()
         };
-        match look.map(|look| look.kind) {
+        match metadata.map(|metadata| metadata.kind) {
             None => Ok((0, all("is gone"))),
             Some(Kind::File) => {
                 let FileFacts { size, sha256 } = tree.facts(at)?;
@@ -284,7 +286,7 @@ fn compare(
     let checked = order
         .into_iter()
         .par_bridge()
-        .map(|(at, (look, wanted))| check(look, wanted).map(|found| (at, found)));
+        .map(|(at, (metadata, wanted))| check(metadata, wanted).map(|found| (at, found)));
     let found: BTreeMap<usize, _> = checked.collect::<Result<_, _>>()?;
     verified.files = expected.len();
     for (path, (bytes, what)) in expected.into_keys().zip(found.into_values()) {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::snapshot::{Interest, Snapshot};
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::Watch;
 use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::plan::{self, Accepting, Expectation};
 use rollup::run::{self, Ended, LeftBehind, Listener, RunError};
@@ -294,12 +294,12 @@ fn every_server_has_its_own_word_on_an_installer() {
 fn drift_without_a_record_of_its_own_needs_no_swap() {
     let world = small_world(UPDATE_PROVIDER);
     world.run(APPLY_SMALL).exits_with(exit::OK);
-    let edited = format!("# by hand\n{}", world.read("level.toml"));
-    let world = world.put("level.toml", edited);
+    let edited = format!("# by hand\n{}", world.read("applied.toml"));
+    let world = world.put("applied.toml", edited);
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("level.toml");
+        .says("applied.toml");
     world
         .run(ACCEPT)
         .exits_with(exit::OK)
@@ -323,7 +323,7 @@ fn drift_without_a_record_of_its_own_needs_no_swap() {
     world
         .run("verify")
         .exits_with(exit::MISMATCH)
-        .says("level.toml");
+        .says("applied.toml");
 }
 
 #[test]
@@ -712,20 +712,22 @@ fn a_run_that_nobody_can_read_is_set_aside_whole() {
         world
             .run("accept Provider --yes --reason x")
             .exits_with(exit::USAGE)
-            .says("set aside first")
+            .says("quarantined first")
             .tree_is_unchanged();
         let ran = world.run(ACCEPT).exits_with(exit::OK).tree_is_unchanged();
         ran.says("unusable:")
-            .says("run 0001-KB100001 is set aside as `.rollup/runs/0001-KB100001.aside`");
-        let aside = Listing::of(&world.run_directory("0001-KB100001.aside"));
+            .says("run 0001-KB100001 is quarantined as `.rollup/runs/0001-KB100001.quarantined`");
+        let quarantined = Listing::of(&world.run_directory("0001-KB100001.quarantined"));
         slots.assert_same(
-            &aside.only(|path| path != Path::new("aside.toml") && path != Path::new("lock.owner")),
+            &quarantined.only(|path| {
+                path != Path::new("quarantined.toml") && path != Path::new("lock.owner")
+            }),
         );
         world.run("status").exits_with(exit::OK).says("at rest");
         let history = world
             .run("history")
             .exits_with(exit::OK)
-            .says("0001-KB100001.aside set aside, no run any more");
+            .says("0001-KB100001.quarantined quarantined: not a run any more");
         history.says("mended by hand");
         // The next run gets a number of its own.
         world.run(APPLY_SMALL).says("run 0002-KB100001");
@@ -777,7 +779,7 @@ pub(crate) fn accept_before(
     if let Some(open) = runs(disk.tree())?.into_iter().find(Run::is_open) {
         let plan = run::load_plan(disk.tree(), &open.directory)?;
         let said = ("somebody".to_owned(), "a test".to_owned());
-        return run::close_as_it_stands(&disk, &open, &plan, said, listener).map(|_| None);
+        return run::close_in_current_state(&disk, &open, &plan, said, listener).map(|_| None);
     }
     let plan = found(deployment, site).plan.expect("something drifted");
     disk.keep("test")?;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use rollup::document::{Code, Level, Source};
+use rollup::document::{Code, Severity, Source};
 use tempfile::TempDir;
 
 use crate::world::copy_tree;
@@ -108,7 +108,11 @@ fn every_code_is_told_in_these_words() {
     let codes = directory.path().join("codes");
     for &code in Code::ALL {
         let ran = validate(&arguments(code, &codes), &codes, "text");
-        let wanted = if code.level() == Level::Error { 65 } else { 0 };
+        let wanted = if code.level() == Severity::Error {
+            65
+        } else {
+            0
+        };
         assert_eq!(ran.code, Some(wanted), "{code}\n{}", ran.stdout);
         let expected = fixtures().join(format!("codes/{code}.txt"));
         let expected = snapbox::Data::read_from(&expected, Some(snapbox::data::DataFormat::Text));

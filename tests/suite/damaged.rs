@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use encoding_rs::WINDOWS_1252;
-use rollup::article::{self, Imported, NoArticle};
+use rollup::article::{self, ArticleError, Imported};
 
 const PAGE: &str = "brightmoor-workspaces.html";
 const GLUED: &str = "tessaly-billing.txt";
@@ -174,7 +174,7 @@ fn the_same_text_in_any_encoding_means_the_same() {
         );
         let cut = article::import(&wide[..wide.len() - 1]).map(|imported| imported.draft);
         assert!(
-            matches!(cut, Err(NoArticle::Binary { at, .. }) if at == wide.len() - 2),
+            matches!(cut, Err(ArticleError::Binary { at, .. }) if at == wide.len() - 2),
             "{cut:?}"
         );
     }
@@ -292,7 +292,7 @@ fn a_cell_that_spans_the_world_spans_nothing() {
 fn a_text_in_one_line_is_refused() {
     let joined = text(GLUED).replace('\n', " ");
     let refused = article::import(joined.as_bytes()).map(|imported| imported.draft);
-    assert_eq!(refused, Err(NoArticle::NothingFound));
+    assert_eq!(refused, Err(ArticleError::NothingFound));
 }
 
 #[test]
@@ -409,7 +409,7 @@ Preise.xml\tNicht zutreffend\t1.812\t14.09.2010\t07:45\tNicht zutreffend
 fn a_file_that_is_no_text_is_refused_with_the_place() {
     let package = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 504]].concat();
     let refused = article::import(&package).map(|imported| imported.draft);
-    assert_eq!(refused, Err(NoArticle::Binary { byte: 0x11, at: 2 }));
+    assert_eq!(refused, Err(ArticleError::Binary { byte: 0x11, at: 2 }));
 }
 
 #[test]

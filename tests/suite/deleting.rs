@@ -71,13 +71,13 @@ const MOUNTS: [(&str, &str); 3] = [
 #[test]
 #[ignore = "needs root and mounts"]
 fn prune_refuses_a_mount_before_it_removes_anything() {
-    for (mount, look) in MOUNTS {
+    for (mount, metadata) in MOUNTS {
         let world = with_two_runs();
         let before = Listing::strict(&world.at("deployment/.rollup/runs"));
         let at = format!("{OLD}/mnt");
         for options in ["--yes", "--dry-run"] {
             let script = format!(
-                "at='{at}'; {mount}; code=0; $ROLLUP prune --keep 0 {options} || code=$?; {look} >&2; \
+                "at='{at}'; {mount}; code=0; $ROLLUP prune --keep 0 {options} || code=$?; {metadata} >&2; \
                  $ROLLUP status >&2; exit $code"
             );
             let words = [
@@ -101,11 +101,11 @@ fn prune_refuses_a_mount_before_it_removes_anything() {
 #[test]
 #[ignore = "needs root and mounts"]
 fn what_is_mounted_in_the_trash_or_in_a_staged_run_stays() {
-    for (mount, look) in MOUNTS {
+    for (mount, metadata) in MOUNTS {
         let world = with_two_runs();
         let script = format!(
             "mkdir deployment/.rollup/trash/left; at=deployment/.rollup/trash/left/mnt; {mount}; \
-             $ROLLUP {APPLY} >&2; {look} >&2; exit 99"
+             $ROLLUP {APPLY} >&2; {metadata} >&2; exit 99"
         );
         ends(
             &in_own_mounts(&world, &script),
@@ -116,7 +116,7 @@ fn what_is_mounted_in_the_trash_or_in_a_staged_run_stays() {
         world.run("stage small.toml --yes").exits_with(exit::OK);
         let script = format!(
             "at=deployment/.rollup/runs/0001-KB100001/mnt; {mount}; code=0; $ROLLUP undo --yes || code=$?; \
-             {look} >&2; exit $code"
+             {metadata} >&2; exit $code"
         );
         ends(
             &in_own_mounts(&world, &script),

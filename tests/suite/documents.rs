@@ -1,4 +1,4 @@
-//! The commands about the vendor's files: `inspect` and `seal`.
+//! The commands about the vendor's files: `inspect` and `pin`.
 
 use std::fs;
 
@@ -81,11 +81,11 @@ fn pins(text: &str) -> &str {
 }
 
 #[test]
-fn seal_writes_the_pins_and_nothing_else() {
+fn pin_writes_the_pins_and_nothing_else() {
     let world = World::with_deployment().without_pins();
     let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
     world
-        .run("seal kb952076.toml")
+        .run("pin kb952076.toml")
         .exits_with(exit::OK)
         .says("pinned 21 files in kb952076.toml")
         .nothing_was_touched();
@@ -99,13 +99,13 @@ fn seal_writes_the_pins_and_nothing_else() {
 }
 
 #[test]
-fn seal_again_changes_nothing() {
+fn pin_again_changes_nothing() {
     let world = World::with_deployment();
     let before = fs::metadata(world.at("kb952076.toml"))
         .and_then(|metadata| metadata.modified())
         .expect("a time");
     world
-        .run("seal kb952076.toml")
+        .run("pin kb952076.toml")
         .exits_with(exit::OK)
         .says("nothing to do: 21 files are pinned already");
     assert_eq!(
@@ -119,10 +119,10 @@ fn seal_again_changes_nothing() {
 }
 
 #[test]
-fn seal_renews_a_pin_in_its_place() {
+fn pin_renews_a_pin_in_its_place() {
     let pin = "fc8152aa8f8cc464b35b7debb0620557e847496a90a85ebb8d9b5c63caccc504";
     let world = World::with_deployment().edit("kb952076.toml", pin, &"ab".repeat(32));
-    world.run("seal kb952076.toml").exits_with(exit::OK);
+    world.run("pin kb952076.toml").exits_with(exit::OK);
     assert_eq!(
         fs::read_to_string(world.at("kb952076.toml")).expect("a manifest"),
         KB952076
@@ -130,7 +130,7 @@ fn seal_renews_a_pin_in_its_place() {
 }
 
 #[test]
-fn seal_keeps_the_mode_of_the_manifest_and_its_line_ends() {
+fn pin_keeps_the_mode_of_the_manifest_and_its_line_ends() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::with_deployment().without_pins();
     let crlf = fs::read_to_string(world.at("kb952076.toml"))
@@ -139,7 +139,7 @@ fn seal_keeps_the_mode_of_the_manifest_and_its_line_ends() {
     fs::write(world.at("kb952076.toml"), &crlf).expect("written");
     fs::set_permissions(world.at("kb952076.toml"), fs::Permissions::from_mode(0o640))
         .expect("a mode");
-    world.run("seal kb952076.toml").exits_with(exit::OK);
+    world.run("pin kb952076.toml").exits_with(exit::OK);
     let mode = fs::metadata(world.at("kb952076.toml"))
         .expect("there")
         .permissions()
@@ -152,11 +152,11 @@ fn seal_keeps_the_mode_of_the_manifest_and_its_line_ends() {
 }
 
 #[test]
-fn seal_refuses_what_is_not_what_the_table_says() {
+fn pin_refuses_what_is_not_what_the_table_says() {
     let refused = |world: World, words: &[&str]| {
         let before = fs::read_to_string(world.at("kb952076.toml")).expect("a manifest");
         let mut ran = world
-            .run("seal kb952076.toml -d deployment")
+            .run("pin kb952076.toml -d deployment")
             .exits_with(exit::MISMATCH)
             .nothing_was_touched();
         for words in words {

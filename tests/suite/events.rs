@@ -169,7 +169,7 @@ fn an_apply_tells_itself_whole() {
     // One for every step and one for the level.
     assert_eq!(of("sync").len(), steps.len() + 1);
     let compared = of("compared")[0];
-    assert_eq!(compared["expected"], plan["prediction"]["digest"]);
+    assert_eq!(compared["expected"], plan["expected_state"]["digest"]);
     assert_eq!(compared["expected"], compared["measured"]);
     let clock: Vec<u64> = lines
         .iter()

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rollup::deployment::description::{self, Description};
-use rollup::document::{Findings, Level, Look, Source};
+use rollup::document::{Findings, RenderOptions, Severity, Source};
 use rollup::manifest::{self, Checks};
 
-const LOOK: Look = Look::PLAIN;
+const LOOK: RenderOptions = RenderOptions::PLAIN;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -137,7 +137,7 @@ fn the_shipped_documents_have_no_errors() {
         findings
             .sorted()
             .iter()
-            .all(|finding| finding.level != Level::Error)
+            .all(|finding| finding.level != Severity::Error)
     );
 }
 

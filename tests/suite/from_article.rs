@@ -8,7 +8,7 @@ use crate::world::{World, exit};
 
 /// An article beside the description of a site, its draft, and the payload of a lab that pins the
 /// draft.
-fn sealed(article: &str) -> World {
+fn pinned(article: &str) -> World {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/articles");
     let read = |name: &str| fs::read(directory.join(name)).expect("a fixture");
     let name = article.split('.').next().expect("a name");
@@ -23,7 +23,7 @@ fn sealed(article: &str) -> World {
         .exits_with(exit::OK)
         .nothing_was_touched();
     world
-        .run("seal draft.toml -p lab/payload")
+        .run("pin draft.toml -p lab/payload")
         .exits_with(exit::OK)
         .says("pinned");
     world
@@ -34,7 +34,7 @@ const REHEARSE: &str = "rehearse draft.toml -d site.toml -p lab/payload --lab ot
 
 #[test]
 fn services_and_installers_of_an_article_are_applied_and_taken_back() {
-    let world = sealed("corvane-telephony.txt");
+    let world = pinned("corvane-telephony.txt");
     // The conditional restart is a gate that nobody says how to take back.
     world
         .run(VALIDATE)
@@ -60,7 +60,7 @@ fn services_and_installers_of_an_article_are_applied_and_taken_back() {
 
 #[test]
 fn console_steps_parameters_and_gates_of_a_page_are_rehearsed() {
-    let world = sealed("brightmoor-workspaces.html");
+    let world = pinned("brightmoor-workspaces.html");
     world
         .run(VALIDATE)
         .exits_with(exit::OK)
@@ -85,7 +85,7 @@ fn console_steps_parameters_and_gates_of_a_page_are_rehearsed() {
 
 #[test]
 fn a_pasted_article_with_sizes_left_open_is_rehearsed() {
-    let world = sealed("tessaly-billing.txt");
+    let world = pinned("tessaly-billing.txt");
     let ran = world
         .run(VALIDATE)
         .exits_with(exit::OK)

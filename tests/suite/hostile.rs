@@ -2,7 +2,7 @@
 //! the work grew with the square of the document; none of them asserts a time.
 
 use rollup::deployment::description::{self, Description};
-use rollup::document::{Code, Findings, Look, Source};
+use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks};
 use rollup::validation::{Against, Document, Kind, Validation};
 
@@ -221,7 +221,7 @@ fn findings_at_the_end_of_a_line_of_megabytes_have_their_places() {
         .expect("findings");
     assert_eq!(last["column"].as_u64(), Some((2 << 20) + 24 + 3 * 8_999));
     assert!(validation.github().len() < 10 << 20);
-    assert!(validation.text(&Look::PLAIN).len() < 1 << 20);
+    assert!(validation.text(&RenderOptions::PLAIN).len() < 1 << 20);
 }
 
 /// Texts that are hardly TOML: what is repeated, one of each kind that the lexer, the parser or a
@@ -319,7 +319,7 @@ fn validated(text: String) -> Validation {
         vec![(Source::new("m.toml", text), Kind::Manifest)],
         &Against::default(),
     );
-    let whole = validation.text(&Look::PLAIN).len() + validation.github().len();
+    let whole = validation.text(&RenderOptions::PLAIN).len() + validation.github().len();
     assert!(whole < 12 << 20, "{whole} bytes of reports");
     validation
 }
@@ -352,7 +352,7 @@ fn syntax_errors_are_bounded_in_number_and_words() {
             validation.counts().errors > 0,
             "{unit} is not TOML, or not a manifest"
         );
-        let text = validation.text(&Look::PLAIN);
+        let text = validation.text(&RenderOptions::PLAIN);
         assert!(text.len() < 100_000, "{unit}: {} bytes", text.len());
     }
 }

@@ -63,7 +63,7 @@ fn live(plan: &Value) -> Vec<&str> {
     let swaps = plan["swaps"].as_array().expect("swaps").iter();
     swaps
         .filter_map(|swap| swap["live"].as_str())
-        .filter(|live| *live != "level.toml")
+        .filter(|live| *live != "applied.toml")
         .collect()
 }
 
@@ -552,7 +552,7 @@ fn an_installed_item_is_replaced_without_being_removed_first() {
         operations(&plan),
         ["replace Provider.msi -", "replace Provider -"]
     );
-    assert_eq!(plan["meanwhile"], serde_json::json!([]));
+    assert_eq!(plan["outage"], serde_json::json!([]));
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
@@ -731,7 +731,7 @@ fn what_is_away_twice_is_lacking_twice() {
     let between = "[[steps]]\nid = \"between\"\naction = \"restart\"\nservice = \"Engine\"\n";
     let plan =
         small_world(&format!("{steps}{between}{again}[payload]\nfiles = []\n")).plan("small.toml");
-    let windows: Vec<(&str, &str)> = plan["meanwhile"]
+    let windows: Vec<(&str, &str)> = plan["outage"]
         .as_array()
         .expect("a list")
         .iter()
@@ -806,7 +806,7 @@ fn a_run_that_waits_is_open_and_everybody_says_so() {
         (false, true, 0),
         "everything up to there is on disk"
     );
-    assert!(!world.live("level.toml").exists());
+    assert!(!world.live("applied.toml").exists());
     world
         .run("status")
         .exits_with(exit::STOPPED)

@@ -119,7 +119,7 @@ fn a_second_apply_waits_as_long_as_it_is_told() {
         .spawn()
         .expect("it runs");
     std::thread::sleep(Duration::from_millis(300));
-    assert!(!world.live("level.toml").exists(), "it did not wait");
+    assert!(!world.live("applied.toml").exists(), "it did not wait");
     drop(first);
     let output = second.wait_with_output().expect("it ends");
     assert!(

@@ -60,7 +60,7 @@ fn the_spelling_on_disk_survives_an_update() {
         .paths(|path, _| !installed(path) && after.get(path).is_none());
     assert_eq!(gone, <[PathBuf; 0]>::default());
     let came = after.paths(|path, _| !installed(path) && ran.before().get(path).is_none());
-    assert_eq!(came, [PathBuf::from("level.toml")]);
+    assert_eq!(came, [PathBuf::from("applied.toml")]);
     let share = after
         .get("msishare/HOSTEDemail2007ns.MSI")
         .expect("the spelling of the share");

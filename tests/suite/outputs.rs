@@ -50,7 +50,7 @@ fn no_command_writes_into_a_deployment() {
     )
     .expect("copied");
     fs::create_dir_all(world.at("lost/.rollup/runs")).expect("made");
-    symlink(world.live("level.toml"), world.at("link.toml")).expect("linked");
+    symlink(world.live("applied.toml"), world.at("link.toml")).expect("linked");
     symlink(world.live("new.toml"), world.at("dangling.toml")).expect("linked");
     symlink(world.deployment(), world.at("elsewhere")).expect("linked");
     let places = [
@@ -229,7 +229,7 @@ fn pinning_keeps_the_link_and_the_mode_of_a_manifest() {
     let world = World::with_deployment().without_pins();
     fs::set_permissions(world.at("kb952076.toml"), fs::Permissions::from_mode(0o600)).expect("set");
     symlink("kb952076.toml", world.at("link.toml")).expect("linked");
-    world.run("seal link.toml -p KB952076").exits_with(exit::OK);
+    world.run("pin link.toml -p KB952076").exits_with(exit::OK);
     assert!(
         world.at("link.toml").is_symlink()
             && world.read("../kb952076.toml").contains("[payload.sha256]")
@@ -247,7 +247,7 @@ fn pinning_keeps_the_line_ends_of_a_manifest() {
     let text = world.read("../kb952076.toml").replace('\n', "\r\n");
     fs::write(world.at("kb952076.toml"), text).expect("written");
     world
-        .run("seal kb952076.toml -p KB952076")
+        .run("pin kb952076.toml -p KB952076")
         .exits_with(exit::OK);
     let pinned = world.read("../kb952076.toml");
     assert!(pinned.contains("[payload.sha256]") && !pinned.replace("\r\n", "").contains('\n'));
@@ -258,7 +258,7 @@ fn pinning_changes_no_file_of_a_deployment() {
     let world = World::with_deployment().without_pins();
     fs::copy(world.at("kb952076.toml"), world.live("kb952076.toml")).expect("copied");
     let ran = world
-        .run("seal deployment/kb952076.toml -p KB952076")
+        .run("pin deployment/kb952076.toml -p KB952076")
         .exits_with(exit::USAGE);
     ran.says("is in the deployment").nothing_was_touched();
 }

@@ -196,15 +196,15 @@ fn it_says_everything_that_the_plan_says() {
             )
         };
         says(plan["digest"].as_str().expect("a digest"));
-        says(plan["prediction"]["digest"].as_str().expect("a digest"));
+        says(plan["expected_state"]["digest"].as_str().expect("a digest"));
         for step in list(&plan, "/steps") {
             says(step["id"].as_str().expect("an id"));
             for operation in list(step, "/operations") {
                 says(operation["target"].as_str().expect("a target"));
                 says(operation["server"].as_str().unwrap_or_default());
-                says(operation["becomes"]["sha256"].as_str().unwrap_or_default());
-                says(operation["was"]["sha256"].as_str().unwrap_or_default());
-                says(operation["becomes"]["version"].as_str().unwrap_or_default());
+                says(operation["after"]["sha256"].as_str().unwrap_or_default());
+                says(operation["before"]["sha256"].as_str().unwrap_or_default());
+                says(operation["after"]["version"].as_str().unwrap_or_default());
             }
             for nothing in list(step, "/nothing") {
                 says(nothing["why"].as_str().expect("a reason"));

@@ -136,7 +136,7 @@ fn a_plan_of_an_earlier_version_is_shown_without_its_console() {
         .run("plan small.toml --save plan.json")
         .exits_with(exit::OK);
     let mut plan: Value = serde_json::from_str(&world.read("../plan.json")).expect("JSON");
-    for new in ["context", "seal"] {
+    for new in ["context", "checksum"] {
         plan.as_object_mut()
             .expect("an object")
             .remove(new)

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use rollup::deployment::description::{self, Description};
-use rollup::document::{Code, Findings, Look, Source};
+use rollup::document::{Code, Findings, RenderOptions, Source};
 use rollup::manifest::{self, Checks, Manifest};
 use rollup::names::{Digest, FileName};
 use rollup::validation::{Document, Kind, Validation};
@@ -31,7 +31,7 @@ pub(crate) fn hold(bytes: &[u8]) {
         let (findings, manifest) = checked(&source, kind, deployment);
         findings_lie_in_the_document(&findings, &source);
         if kind == Kind::Manifest {
-            sealing_breaks_nothing(&source, &findings, manifest.as_ref());
+            pinning_breaks_nothing(&source, &findings, manifest.as_ref());
         }
         let again = checked(&source, kind, deployment).0;
         let told = reports(Document {
@@ -107,7 +107,7 @@ fn reports(document: Document) -> [String; 5] {
     };
     let findings = &validation.documents[0].findings;
     let text = |width| {
-        let text = validation.text(&Look {
+        let text = validation.text(&RenderOptions {
             width,
             color: false,
             folds: width < 100,
@@ -208,8 +208,8 @@ fn github(validation: &Validation) -> String {
 
 /// Writing pins into a text that is TOML either fails or gives a text that is TOML; of a manifest
 /// without errors it is one again, has the pins and nothing else is changed.
-fn sealing_breaks_nothing(source: &Source, findings: &Findings, manifest: Option<&Manifest>) {
-    // What validation refuses to parse is never sealed.
+fn pinning_breaks_nothing(source: &Source, findings: &Findings, manifest: Option<&Manifest>) {
+    // What validation refuses to parse is never pinned.
     let refused = [Code::TooDeep, Code::TooLarge, Code::NotUtf8, Code::NulByte];
     if findings
         .sorted()
@@ -232,37 +232,37 @@ fn sealing_breaks_nothing(source: &Source, findings: &Findings, manifest: Option
     let mut names: Vec<FileName> = names
         .filter_map(|name| FileName::parse(name).ok())
         .collect();
-    names.sort_by_key(FileName::folded);
-    names.dedup_by_key(|name| name.folded());
+    names.sort_by_key(FileName::case_folded);
+    names.dedup_by_key(|name| name.case_folded());
     let pins: Vec<_> = names
         .into_iter()
         .map(|name| (name, Digest::of(b"pinned")))
         .collect();
-    let Ok(sealed) = manifest::seal(source.text(), &pins) else {
+    let Ok(pinned) = manifest::add_pins(source.text(), &pins) else {
         return;
     };
     assert!(
-        toml::from_str::<toml::Table>(&sealed).is_ok(),
-        "what is sealed is TOML:\n{sealed}"
+        toml::from_str::<toml::Table>(&pinned).is_ok(),
+        "what is pinned is TOML:\n{pinned}"
     );
     assert_eq!(
-        manifest::seal(&sealed, &pins).ok(),
-        Some(sealed.clone()),
-        "sealing again changes nothing"
+        manifest::add_pins(&pinned, &pins).ok(),
+        Some(pinned.clone()),
+        "pinning again changes nothing"
     );
     let Some(before) = manifest else { return };
     let mut found = Findings::default();
-    let after = manifest::parse(&Source::new(NAME, sealed.clone()), &mut found);
+    let after = manifest::parse(&Source::new(NAME, pinned.clone()), &mut found);
     let after =
-        after.unwrap_or_else(|| panic!("a sealed manifest has no errors: {found:?}\n{sealed}"));
+        after.unwrap_or_else(|| panic!("a pinned manifest has no errors: {found:?}\n{pinned}"));
     assert_eq!(
         after.files.len(),
         before.files.len(),
-        "sealing adds no row:\n{sealed}"
+        "pinning adds no row:\n{pinned}"
     );
     let pinned = after
         .files
         .iter()
         .all(|row| row.sha256 == Some(Digest::of(b"pinned")));
-    assert!(pinned, "every row is pinned:\n{sealed}");
+    assert!(pinned, "every row is pinned:\n{pinned}");
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::{DiskError, Tree};
-use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Run, runs};
 use rollup::run;
 use serde_json::json;

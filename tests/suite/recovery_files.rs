@@ -151,13 +151,13 @@ fn an_open_run_is_reported_whatever_the_level_has_become() {
     // The first run makes the level, so there is nothing to lose yet.
     for (_, damage) in DAMAGES.into_iter().filter(|(what, _)| *what != "nothing") {
         let world = half();
-        fs::write(world.live("level.toml"), "level = []\n").expect("written");
-        damage(&world, "level.toml");
+        fs::write(world.live("applied.toml"), "applied = []\n").expect("written");
+        damage(&world, "applied.toml");
         // The level is a live path of the run, and not what the plan saw.
         let ran = world
             .run("status")
             .exits_with(exit::NEEDS_ATTENTION)
-            .says("look at `level.toml`");
+            .says("look at `applied.toml`");
         ran.says("rollup resume")
             .does_not_say("nothing was begun")
             .nothing_was_touched();

@@ -319,7 +319,7 @@ fn a_preview_is_never_written_over_what_it_is_made_from() {
         }
     }
     world
-        .run("show plan.json -o deployment/level.toml")
+        .run("show plan.json -o deployment/applied.toml")
         .exits_with(exit::USAGE)
         .nothing_was_touched();
     world
@@ -367,12 +367,12 @@ fn a_plan_whose_words_were_changed_is_refused() {
                 .says("its digests do not fit its contents");
         }
     }
-    // Nor does it help to leave the seal out.
+    // Nor does it help to leave the checksum out.
     let mut plan: Value = serde_json::from_str(&text).expect("JSON");
     plan.as_object_mut()
         .expect("an object")
-        .remove("seal")
-        .expect("a seal");
+        .remove("checksum")
+        .expect("a checksum");
     std::fs::write(world.at("forged.json"), plan.to_string()).expect("written");
     world
         .run("show forged.json")

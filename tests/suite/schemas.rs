@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use rollup::deployment::describe;
 use rollup::deployment::shapes::DEPLOYMENT;
-use rollup::document::{Code, Finding, Findings, Keys, Level, Shape, Source};
+use rollup::document::{Code, Finding, Findings, Keys, Severity, Shape, Source};
 use rollup::manifest::{self, MANIFEST};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -124,7 +124,7 @@ fn agree(language: &Language, text: &str, lax: bool, about: &str) {
     let sorted = findings.sorted();
     let errors = sorted
         .iter()
-        .filter(|finding| finding.level == Level::Error);
+        .filter(|finding| finding.level == Severity::Error);
     let mut errors: Vec<_> = errors.filter(|finding| !between_places(finding)).collect();
     let Some(instance) = json(text) else {
         panic!("{about}: not TOML:\n{text}")
@@ -365,7 +365,7 @@ name = "site"
 product = "Product"
 product_version = "4.0"
 share = "MSIShare"
-level = ["KB1", "KB2"]
+applied = ["KB1", "KB2"]
 roles = [{ name = "engine", aliases = ["engines"] }, { name = "web" }]
 servers = [{ name = "S1", roles = ["engine"], platform = "x64" }, { name = "S2" }]
 products = [{ name = "Other", service_pack = 1, servers = ["S1"] }]

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const COMMANDS: [&str; 21] = [
     "validate", "explain", "plan", "show", "apply", "stage", "resume", "undo", "status", "history",
-    "report", "tree", "verify", "accept", "prune", "rehearse", "inspect", "seal", "diff", "import",
+    "report", "tree", "verify", "accept", "prune", "rehearse", "inspect", "pin", "diff", "import",
     "schema",
 ];
 
@@ -125,11 +125,11 @@ fn the_manifest_in_the_readme_has_no_mistakes() {
     let source = Source::new("README.md", examples[0].clone());
     let mut findings = Findings::default();
     let parsed = manifest::parse(&source, &mut findings);
-    let look = rollup::document::Look::PLAIN;
+    let options = rollup::document::RenderOptions::PLAIN;
     assert!(
         parsed.is_some() && findings.is_empty(),
         "{}",
-        findings.text(&source, &look)
+        findings.text(&source, &options)
     );
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Mutex, OnceLock};
 
 use rollup::deployment::describe;
 use rollup::deployment::description::Description;
-use rollup::document::{Findings, Look, Source};
+use rollup::document::{Findings, RenderOptions, Source};
 use rollup::manifest::{self, Manifest};
 use rollup::names::Digest;
 use rollup::rehearse::{
@@ -125,7 +125,7 @@ fn description(name: &str, text: &str) -> Description {
     let source = Source::new(name, text);
     let mut findings = Findings::default();
     let description = describe::parse(&source, &mut findings);
-    description.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
+    description.unwrap_or_else(|| panic!("{}", findings.text(&source, &RenderOptions::PLAIN)))
 }
 
 /// A manifest that has no errors.
@@ -135,7 +135,7 @@ fn parsed(name: &str, text: &str, description: &Description) -> Manifest {
     let mut findings = Findings::default();
     let manifest = manifest::parse(&source, &mut findings);
     let _ = description;
-    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
+    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &RenderOptions::PLAIN)))
 }
 
 impl World {

@@ -10,6 +10,7 @@ use super::clauses;
 use super::commands::{self, Command, Queued};
 use super::console::Console;
 use super::effects::{Effect, EffectReader, LEADS};
+use super::instructions::{is_optional, tells, way_back};
 use super::issues::remark;
 use super::lines::{Line, Marker};
 use super::listing::members;
@@ -17,7 +18,6 @@ use super::outline::{Placed, Section};
 use super::parts::{is_part, part_name, part_number};
 use super::steps::{self, ByHand, Does, Step};
 use super::targets::{self, Targets};
-use super::telling::{is_optional, tells, way_back};
 use queue::Queue;
 
 use super::{Accounted, Became, Open, Said};

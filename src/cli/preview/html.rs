@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 
 use super::super::out::{count, number};
-use super::tree::{becomes, before, queued};
+use super::tree::{queued, state_after, state_before};
 use super::{
-    at_gate, directory, down, for_good, grouped, inverse, kept, level, new_here, no_return,
+    applied, directory, down, for_good, grouped, inverse, kept, manual_mark, new_here, no_return,
     restarts_due, servers, side, staged, stands_again, title,
 };
 use crate::deployment::records::State;
-use crate::names::{Digest, RelPath, Shown};
-use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, Side};
+use crate::names::{Digest, Escaped, RelPath};
+use crate::plan::{Documented, Operation, OperationKind, Plan, PlannedStep, TargetState};
 
 /// Number of marks in a row of a picture, each `MARK` pixels wide and high.
 const IN_A_ROW: usize = 20;
@@ -37,8 +37,8 @@ struct Page {
     title: String,
     deployment: String,
     product: Option<String>,
-    level_before: String,
-    level_after: String,
+    applied_before: String,
+    applied_after: String,
     digest: Option<Digest>,
     /// `Ok` if everything can be rolled back, `Err` with what cannot; both in words.
     no_return: Result<String, String>,
@@ -65,7 +65,7 @@ struct Page {
     documented: Vec<TableRow>,
     way_back: Vec<Back>,
     /// Hashes that the plan is bound to: name and full hash.
-    seals: Vec<(String, String)>,
+    checksums: Vec<(String, String)>,
 }
 
 /// Cells of a row of the file table.
@@ -84,12 +84,12 @@ struct Step {
     at: usize,
     id: String,
     heading: String,
-    gate: Option<Gate>,
+    manual: Option<ManualView>,
     operations: Vec<Line>,
     nothing: Vec<(String, String)>,
 }
 
-struct Gate {
+struct ManualView {
     how: &'static str,
     instructions: String,
     undo: Option<String>,
@@ -104,8 +104,8 @@ struct Line {
     target: String,
     directory: Option<String>,
     servers: String,
-    was: String,
-    becomes: String,
+    before: String,
+    after: String,
     new: bool,
     line: u32,
     seen: String,
@@ -200,8 +200,8 @@ impl Page {
             title: title(plan),
             deployment: shown(&plan.deployment),
             product: context.product.as_deref().map(shown),
-            level_before: level(&plan.level.before),
-            level_after: level(&plan.level.after),
+            applied_before: applied(&plan.applied.before),
+            applied_after: applied(&plan.applied.after),
             digest: plan.digest,
             no_return: no_return(plan),
             figures: figures(plan),
@@ -239,7 +239,7 @@ impl Page {
             files: files(plan),
             documented: context.file_table.iter().map(documented).collect(),
             way_back: way_back(plan),
-            seals: seals(plan),
+            checksums: checksums(plan),
         }
     }
 }
@@ -257,7 +257,7 @@ fn title_of(at: usize, step: &PlannedStep) -> String {
 }
 
 fn shown(text: &str) -> String {
-    Shown(text).to_string()
+    Escaped(text).to_string()
 }
 
 fn all_shown(texts: &[String]) -> Vec<String> {
@@ -277,7 +277,11 @@ fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
         .operations()
         .filter_map(|operation| operation.server.as_deref())
         .collect();
-    let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
+    let by_hand = plan
+        .steps
+        .iter()
+        .filter(|step| step.manual.is_some())
+        .count();
     let figure = |many: usize, one: &'static str, more: &'static str| {
         (number(many as u64), if many == 1 { one } else { more })
     };
@@ -304,16 +308,16 @@ fn figures(plan: &Plan) -> Vec<(String, &'static str)> {
 
 fn by_hand(plan: &Plan) -> Vec<(usize, String, String, bool)> {
     let steps = plan.steps.iter().enumerate();
-    let gates = steps.filter_map(|(at, step)| {
-        let gate = step.gate.as_ref()?;
+    let manual_steps = steps.filter_map(|(at, step)| {
+        let manual = step.manual.as_ref()?;
         Some((
             at + 1,
             title_of(at + 1, step),
-            shown(&gate.servers.join(", ")),
-            gate.optional,
+            shown(&manual.servers.join(", ")),
+            manual.optional,
         ))
     });
-    gates.collect()
+    manual_steps.collect()
 }
 
 fn grouped_new(plan: &Plan, new: &BTreeSet<&RelPath>) -> Vec<String> {
@@ -334,8 +338,8 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
             target: shown(&first.target),
             directory: directory(first).map(|directory| shown(&directory)),
             servers: servers(&group),
-            was: side(&first.was),
-            becomes: side(&first.becomes),
+            before: side(&first.before),
+            after: side(&first.after),
             new: new.contains(&first.at),
             line: first.line,
             seen: shown(&first.seen),
@@ -345,19 +349,19 @@ fn step(at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) -> Step {
         at,
         id: shown(&step.id),
         heading: title_of(at, step),
-        gate: step.gate.as_ref().map(|gate| Gate {
-            how: at_gate(gate),
-            instructions: gate
+        manual: step.manual.as_ref().map(|manual| ManualView {
+            how: manual_mark(manual),
+            instructions: manual
                 .instructions
                 .lines()
                 .map(shown)
                 .collect::<Vec<_>>()
                 .join("\n"),
-            undo: gate
+            undo: manual
                 .undo
                 .as_deref()
                 .map(|undo| undo.lines().map(shown).collect::<Vec<_>>().join("\n")),
-            servers: shown(&gate.servers.join(", ")),
+            servers: shown(&manual.servers.join(", ")),
         }),
         operations: grouped(&step.operations).into_iter().map(line).collect(),
         nothing: step
@@ -407,7 +411,7 @@ fn lacking(plan: &Plan) -> Vec<Span> {
         .map(|(at, step)| (step.id.as_str(), at))
         .collect();
     let mut spans: BTreeMap<(&str, &str, &str), Vec<&str>> = BTreeMap::new();
-    for lacking in &plan.meanwhile {
+    for lacking in &plan.outage {
         spans
             .entry((&lacking.instance, &lacking.from, &lacking.to))
             .or_default()
@@ -420,8 +424,8 @@ fn lacking(plan: &Plan) -> Vec<Span> {
             Some(Span {
                 what: format!(
                     "{} is without {}",
-                    Shown(instance),
-                    Shown(&without.join(", "))
+                    Escaped(instance),
+                    Escaped(&without.join(", "))
                 ),
                 servers: String::new(),
                 when: when(plan, from, Some(to)),
@@ -438,7 +442,7 @@ fn lacking(plan: &Plan) -> Vec<Span> {
 
 /// Describes a span of steps in words.
 fn when(plan: &Plan, from: usize, to: Option<usize>) -> String {
-    let named = |at: usize| format!("{}. {}", at + 1, Shown(&plan.steps[at].id));
+    let named = |at: usize| format!("{}. {}", at + 1, Escaped(&plan.steps[at].id));
     match to {
         Some(to) if to == from => format!("during {}", named(to)),
         Some(to) => format!("{} to {}", named(from), named(to)),
@@ -475,8 +479,8 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         let swaps = || plan.swaps_of(Some(step.id.as_str()));
         (staged(swaps()), kept(swaps()))
     };
-    let level = (staged(plan.swaps_of(None)), kept(plan.swaps_of(None)));
-    let all: Vec<(u64, u64)> = plan.steps.iter().map(of).chain([level]).collect();
+    let applied = (staged(plan.swaps_of(None)), kept(plan.swaps_of(None)));
+    let all: Vec<(u64, u64)> = plan.steps.iter().map(of).chain([applied]).collect();
     let widest = all
         .iter()
         .map(|(new, old)| *new.max(old))
@@ -495,7 +499,7 @@ fn bytes(plan: &Plan) -> Vec<Bytes> {
         .steps
         .iter()
         .enumerate()
-        .map(|(at, step)| format!("{}. {}", at + 1, Shown(&step.id)));
+        .map(|(at, step)| format!("{}. {}", at + 1, Escaped(&step.id)));
     let names = names.chain(["the level, last of all".to_owned()]);
     let row = |(name, (new, old)): (String, (u64, u64))| Bytes {
         name,
@@ -518,17 +522,17 @@ fn map(plan: &Plan) -> Vec<Mapped> {
     {
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for stands in group.items.iter().flat_map(|item| &item.instances) {
-            let was = before(stands);
+            let before = state_before(stands);
             let last = queued
                 .get(&stands.at)
                 .and_then(|operations| operations.last());
-            let is = last.map_or(was.clone(), |last| becomes(&last.becomes));
+            let is = last.map_or(before.clone(), |last| state_after(&last.after));
             let class = |text: &str, changes: &'static str| match last {
                 _ if text == State::NotInstalled.as_str() => "none",
                 None => "still",
                 Some(_) => changes,
             };
-            old.push((class(&was, "old"), was));
+            old.push((class(&before, "old"), before));
             new.push((class(&is, "new"), is));
         }
         map.push(Mapped {
@@ -583,10 +587,10 @@ fn console(plan: &Plan) -> Vec<Row> {
                 let words = operations
                     .iter()
                     .map(|one| (tone(one.kind), one.kind.sign(), one.kind.word()));
-                let before = before(stands);
+                let before = state_before(stands);
                 let after = operations
                     .last()
-                    .map_or(before.clone(), |last| becomes(&last.becomes));
+                    .map_or(before.clone(), |last| state_after(&last.after));
                 rows.push(Row::Instance {
                     depth: (depth + 1).min(6),
                     item: (at == 0).then(|| (shown(&item.name), item.instances.len())),
@@ -604,15 +608,15 @@ fn console(plan: &Plan) -> Vec<Row> {
 
 /// Returns every file that a step writes, old and new.
 fn files(plan: &Plan) -> Vec<Replaced> {
-    let facts = |side: &Side| match side {
-        Side::File { size, sha256 } => Some((number(*size), sha256.to_string())),
+    let facts = |side: &TargetState| match side {
+        TargetState::File { size, sha256 } => Some((number(*size), sha256.to_string())),
         _ => None,
     };
     let file = |operation: &Operation| {
         Some(Replaced {
             path: shown(operation.at.as_str()),
-            old: facts(&operation.was),
-            new: facts(&operation.becomes)?,
+            old: facts(&operation.before),
+            new: facts(&operation.after)?,
         })
     };
     plan.operations().filter_map(file).collect()
@@ -627,7 +631,7 @@ fn documented(row: &Documented) -> TableRow {
         platform: text(&row.platform),
         version: text(&row.version),
         used: match &row.unused {
-            Some(why) => format!("not deployed: {}", Shown(why)),
+            Some(why) => format!("not deployed: {}", Escaped(why)),
             None if row.steps.is_empty() => "not deployed".to_owned(),
             None => shown(&row.steps.join(", ")),
         },
@@ -639,9 +643,9 @@ fn way_back(plan: &Plan) -> Vec<Back> {
     let mut back = Vec::new();
     for (at, step) in plan.steps.iter().enumerate().rev() {
         let by_hand = step
-            .gate
+            .manual
             .as_ref()
-            .map(|gate| gate.undo.as_deref().map(shown).ok_or(()));
+            .map(|manual| manual.undo.as_deref().map(shown).ok_or(()));
         let row = |group: Vec<&Operation>| {
             let (sign, word) = inverse(group[0]);
             (
@@ -667,24 +671,24 @@ fn way_back(plan: &Plan) -> Vec<Back> {
     back
 }
 
-fn seals(plan: &Plan) -> Vec<(String, String)> {
-    let mut seals = Vec::new();
+fn checksums(plan: &Plan) -> Vec<(String, String)> {
+    let mut checksums = Vec::new();
     if let Some(digest) = &plan.digest {
-        seals.push(("plan".to_owned(), digest.to_string()));
+        checksums.push(("plan".to_owned(), digest.to_string()));
     }
     if let Some(rollup) = plan.rollup() {
-        seals.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
+        checksums.push(("manifest, SHA-256".to_owned(), rollup.manifest.to_string()));
     }
-    if let Some(prediction) = &plan.prediction {
+    if let Some(expected_state) = &plan.expected_state {
         let entries = count(
-            prediction.entries.len(),
+            expected_state.entries.len(),
             "file or directory",
             "files and directories",
         );
-        seals.push((
+        checksums.push((
             format!("prediction, of {entries}"),
-            prediction.digest.to_string(),
+            expected_state.digest.to_string(),
         ));
     }
-    seals
+    checksums
 }

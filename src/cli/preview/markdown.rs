@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::super::markdown::{Page, plain};
 use super::super::out::number;
 use super::{
-    at_gate, change, directory, down, for_good, grouped, heading, inverse, level, new_here,
+    applied, change, directory, down, for_good, grouped, heading, inverse, manual_mark, new_here,
     no_return, restarts_due, stands_again, summary, target, title,
 };
 use crate::names::RelPath;
-use crate::plan::{Documented, Operation, Plan, PlannedStep, Side};
+use crate::plan::{Documented, Operation, Plan, PlannedStep, TargetState};
 
 /// Formats the whole plan: subject and deployment, what to look at first, outages, the steps with
 /// their operations, the files old and new, and the rollback.
@@ -18,7 +18,7 @@ pub(super) fn text(plan: &Plan) -> String {
     ticket.head(plan);
     ticket.first(plan);
     ticket.down(plan);
-    ticket.meanwhile(plan);
+    ticket.outage(plan);
     ticket.page.line("## Steps");
     let new = new_here(plan);
     for (at, step) in plan.steps.iter().enumerate() {
@@ -45,8 +45,8 @@ impl Ticket {
         };
         let rows = [
             ("deployment", plain(&plan.deployment)),
-            ("in force now", level(&plan.level.before)),
-            ("in force afterwards", level(&plan.level.after)),
+            ("in force now", applied(&plan.applied.before)),
+            ("in force afterwards", applied(&plan.applied.after)),
             ("plan", digest),
             ("size", summary(plan)),
             (
@@ -109,18 +109,18 @@ impl Ticket {
     fn step(&mut self, at: usize, step: &PlannedStep, new: &BTreeSet<&RelPath>) {
         self.page
             .line(&format!("### {}", plain(&heading(at, step))));
-        if let Some(gate) = &step.gate {
-            let on = if gate.servers.is_empty() {
+        if let Some(manual) = &step.manual {
+            let on = if manual.servers.is_empty() {
                 String::new()
             } else {
-                format!(", on {}", plain(&gate.servers.join(", ")))
+                format!(", on {}", plain(&manual.servers.join(", ")))
             };
             self.page.line(&format!(
                 "**By hand**{on}: {}.",
-                at_gate(gate).trim_start_matches("by hand; ")
+                manual_mark(manual).trim_start_matches("by hand; ")
             ));
-            self.page.verbatim(&gate.instructions);
-            match &gate.undo {
+            self.page.verbatim(&manual.instructions);
+            match &manual.undo {
                 Some(undo) => {
                     self.page.line("Taken back:");
                     self.page.verbatim(undo);
@@ -165,19 +165,19 @@ impl Ticket {
 
     /// Adds every file that a step copies, old and new, with full hashes.
     fn files(&mut self, plan: &Plan) {
-        let side = |side: &Side| match side {
-            Side::File { size, sha256 } => format!("{} bytes, `{sha256}`", number(*size)),
+        let side = |side: &TargetState| match side {
+            TargetState::File { size, sha256 } => format!("{} bytes, `{sha256}`", number(*size)),
             _ => "nothing".to_owned(),
         };
         let copied = plan
             .operations()
-            .filter(|operation| matches!(operation.becomes, Side::File { .. }));
+            .filter(|operation| matches!(operation.after, TargetState::File { .. }));
         let rows: Vec<_> = copied
             .map(|operation| {
                 vec![
                     plain(operation.at.as_str()),
-                    side(&operation.was),
-                    side(&operation.becomes),
+                    side(&operation.before),
+                    side(&operation.after),
                 ]
             })
             .collect();
@@ -243,13 +243,13 @@ impl Ticket {
         }
     }
 
-    fn meanwhile(&mut self, plan: &Plan) {
-        if plan.meanwhile.is_empty() {
+    fn outage(&mut self, plan: &Plan) {
+        if plan.outage.is_empty() {
             return;
         }
         self.page
             .line("## Meanwhile without something they require");
-        let row = |lacking: &crate::plan::Lacking| {
+        let row = |lacking: &crate::plan::DependencyOutage| {
             vec![
                 plain(&lacking.instance),
                 plain(&lacking.without),
@@ -259,7 +259,7 @@ impl Ticket {
         };
         self.page.table(
             &["what", "is without", "from step", "until step"],
-            plan.meanwhile.iter().map(row),
+            plan.outage.iter().map(row),
         );
     }
 
@@ -268,7 +268,7 @@ impl Ticket {
         for (at, step) in plan.steps.iter().enumerate().rev() {
             self.page
                 .line(&format!("### {}. {}", at + 1, plain(&step.id)));
-            match step.gate.as_ref().map(|gate| &gate.undo) {
+            match step.manual.as_ref().map(|manual| &manual.undo) {
                 Some(Some(undo)) => {
                     self.page.line("By hand:");
                     self.page.verbatim(undo);

@@ -6,9 +6,9 @@
 mod html;
 mod json;
 mod markdown;
+mod rollback;
 mod text;
 mod tree;
-mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,10 @@ use super::args::{Shape, Showing};
 use super::exit::{Exit, Failure};
 use super::out::{self, count, number};
 use super::output::{self, OutputFile};
-use crate::names::{Digest, Kb, RelPath, Shown};
-use crate::plan::{Gate, Operation, OperationKind, Outage, Plan, PlannedStep, Side, Subject, Swap};
+use crate::names::{Digest, Escaped, Kb, RelPath};
+use crate::plan::{
+    ManualStep, Operation, OperationKind, Outage, Plan, PlannedStep, Subject, Swap, TargetState,
+};
 
 pub(super) use json::{MadeFrom, PlanDocument, saved};
 pub(super) use text::{text, way};
@@ -42,7 +44,7 @@ pub(super) fn show(
         Shape::Markdown => markdown::text(plan),
         Shape::Html => html::page(plan),
         Shape::Text if showing.tree => tree::text(plan, width),
-        Shape::Text if showing.undo => way_back::text(plan, width),
+        Shape::Text if showing.undo => rollback::text(plan, width),
         Shape::Text => text(plan, width, if showing.why { Why::Told } else { Why::Left }),
     };
     output::document(&document, output)
@@ -78,15 +80,15 @@ fn title(plan: &Plan) -> String {
             "{} revision {}: {}",
             rollup.kb,
             rollup.revision,
-            Shown(&rollup.title)
+            Escaped(&rollup.title)
         ),
         Subject::Accept(acceptance) => {
-            format!("accept what lies on disk: {}", Shown(&acceptance.reason))
+            format!("accept what lies on disk: {}", Escaped(&acceptance.reason))
         }
     }
 }
 
-fn level(kbs: &[Kb]) -> String {
+fn applied(kbs: &[Kb]) -> String {
     match kbs {
         [] => "nothing".to_owned(),
         kbs => kbs
@@ -107,7 +109,11 @@ fn no_return(plan: &Plan) -> Result<String, String> {
             step.id
         ));
     }
-    let by_hand = plan.steps.iter().filter(|step| step.gate.is_some()).count();
+    let by_hand = plan
+        .steps
+        .iter()
+        .filter(|step| step.manual.is_some())
+        .count();
     let mut told = "everything, also once it is done".to_owned();
     if by_hand > 0 {
         told.push_str(&format!(
@@ -147,23 +153,25 @@ fn servers(group: &[&Operation]) -> String {
         .iter()
         .filter_map(|operation| operation.server.as_deref())
         .collect();
-    Shown(&servers.join(", ")).to_string()
+    Escaped(&servers.join(", ")).to_string()
 }
 
 /// Describes the target of operations that share a line.
 pub(super) fn target(group: &[&Operation]) -> String {
     match servers(group) {
-        servers if servers.is_empty() => Shown(&group[0].target).to_string(),
-        servers => format!("{} on {servers}", Shown(&group[0].target)),
+        servers if servers.is_empty() => Escaped(&group[0].target).to_string(),
+        servers => format!("{} on {servers}", Escaped(&group[0].target)),
     }
 }
 
 /// Returns the directory on the servers of a file that is copied onto them.
 fn directory(operation: &Operation) -> Option<String> {
-    operation
-        .server
-        .as_ref()
-        .filter(|_| matches!(operation.becomes, Side::File { .. } | Side::Unknown))?;
+    operation.server.as_ref().filter(|_| {
+        matches!(
+            operation.after,
+            TargetState::File { .. } | TargetState::Unknown
+        )
+    })?;
     let parent = operation.at.parent()?;
     // Below `Servers/NAME/`.
     let parts: Vec<&str> = parent.parts().skip(2).collect();
@@ -172,67 +180,75 @@ fn directory(operation: &Operation) -> Option<String> {
 
 /// Describes the change in few words.
 fn change(operation: &Operation) -> String {
-    match (&operation.was, &operation.becomes) {
+    match (&operation.before, &operation.after) {
         _ if operation.kind == OperationKind::Accept => "record written anew".to_owned(),
         (
-            Side::Item {
-                version: Some(was), ..
+            TargetState::Item {
+                version: Some(before),
+                ..
             },
-            Side::Item {
+            TargetState::Item {
                 version: Some(is), ..
             },
-        ) if was == is => {
+        ) if before == is => {
             format!("{is}, other package")
         }
         (
-            Side::Item {
-                version: Some(was), ..
+            TargetState::Item {
+                version: Some(before),
+                ..
             },
-            Side::Item {
+            TargetState::Item {
                 version: Some(is), ..
             },
-        ) => format!("{was} -> {is}"),
+        ) => format!("{before} -> {is}"),
         (
-            Side::Item {
-                version: Some(was), ..
+            TargetState::Item {
+                version: Some(before),
+                ..
             },
             _,
-        ) => was.to_string(),
+        ) => before.to_string(),
         (
             _,
-            Side::Item {
+            TargetState::Item {
                 version: Some(is), ..
             },
         ) => is.to_string(),
-        (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
+        (TargetState::File { size: before, .. }, TargetState::File { size: is, .. }) => {
             format!(
                 "{} -> {} bytes, {}",
-                number(*was),
+                number(*before),
                 number(*is),
                 hashes(operation).unwrap_or_default()
             )
         }
-        (_, is @ Side::File { .. }) => side(is),
-        (Side::Service { enabled: was, .. }, Side::Service { enabled: is, .. }) if was != is => {
-            format!("{} -> {}", able(*was), able(*is))
+        (_, is @ TargetState::File { .. }) => side(is),
+        (
+            TargetState::Service {
+                enabled: before, ..
+            },
+            TargetState::Service { enabled: is, .. },
+        ) if before != is => {
+            format!("{} -> {}", able(*before), able(*is))
         }
-        (was, is @ Side::Service { .. }) => format!("{} -> {}", side(was), side(is)),
-        (_, Side::Procedure { parameters, .. }) => {
+        (before, is @ TargetState::Service { .. }) => format!("{} -> {}", side(before), side(is)),
+        (_, TargetState::Procedure { parameters, .. }) => {
             let pairs: Vec<_> = parameters
                 .iter()
-                .map(|(name, value)| format!("{}={}", Shown(name), Shown(value)))
+                .map(|(name, value)| format!("{}={}", Escaped(name), Escaped(value)))
                 .collect();
             pairs.join(" ")
         }
-        (_, Side::Unknown) => "known with a payload".to_owned(),
+        (_, TargetState::Unknown) => "known with a payload".to_owned(),
         _ => String::new(),
     }
 }
 
 /// Returns the beginnings of both hashes of a replaced file.
 fn hashes(operation: &Operation) -> Option<String> {
-    match (&operation.was, &operation.becomes) {
-        (Side::File { sha256: old, .. }, Side::File { sha256: new, .. }) => {
+    match (&operation.before, &operation.after) {
+        (TargetState::File { sha256: old, .. }, TargetState::File { sha256: new, .. }) => {
             Some(format!("{} -> {}", brief(old), brief(new)))
         }
         _ => None,
@@ -257,11 +273,11 @@ fn inverse(operation: &Operation) -> (char, &'static str) {
 }
 
 /// Describes the state on one side of an operation.
-pub(super) fn side(side: &Side) -> String {
+pub(super) fn side(side: &TargetState) -> String {
     match side {
-        Side::Nothing => "nothing".to_owned(),
-        Side::Unknown => "known with a payload".to_owned(),
-        Side::Item {
+        TargetState::Nothing => "nothing".to_owned(),
+        TargetState::Unknown => "known with a payload".to_owned(),
+        TargetState::Item {
             version: Some(version),
             installer,
             ..
@@ -269,15 +285,15 @@ pub(super) fn side(side: &Side) -> String {
             Some(installer) => format!("{version}, installer {}", brief(installer)),
             None => version.to_string(),
         },
-        Side::Item { state, .. } => state.as_str().to_owned(),
-        Side::Procedure { state, parameters } => {
+        TargetState::Item { state, .. } => state.as_str().to_owned(),
+        TargetState::Procedure { state, parameters } => {
             let pairs = parameters
                 .iter()
-                .map(|(name, value)| format!("; {}={}", Shown(name), Shown(value)));
+                .map(|(name, value)| format!("; {}={}", Escaped(name), Escaped(value)));
             format!("{}{}", state.as_str(), pairs.collect::<String>())
         }
-        Side::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
-        Side::Service {
+        TargetState::File { size, sha256 } => format!("{} bytes, {}", number(*size), brief(sha256)),
+        TargetState::Service {
             running, enabled, ..
         } => {
             let running = if *running { "running" } else { "stopped" };
@@ -288,20 +304,23 @@ pub(super) fn side(side: &Side) -> String {
 
 /// Describes what a rollback of an operation restores.
 fn stands_again(operation: &Operation) -> String {
-    match (&operation.was, operation.kind) {
-        (Side::Nothing | Side::Unknown | Side::Item { version: None, .. }, _) => String::new(),
+    match (&operation.before, operation.kind) {
         (
-            Side::Item {
+            TargetState::Nothing | TargetState::Unknown | TargetState::Item { version: None, .. },
+            _,
+        ) => String::new(),
+        (
+            TargetState::Item {
                 version: Some(version),
                 ..
             },
             _,
         ) => version.to_string(),
-        (Side::Procedure { state, .. }, _) => state.as_str().to_owned(),
-        (Side::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => {
+        (TargetState::Procedure { state, .. }, _) => state.as_str().to_owned(),
+        (TargetState::Service { enabled, .. }, OperationKind::Enable | OperationKind::Disable) => {
             able(*enabled).to_owned()
         }
-        (was, _) => side(was),
+        (before, _) => side(before),
     }
 }
 
@@ -315,7 +334,7 @@ fn restarts_due(plan: &Plan) -> Vec<String> {
     let mut due: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan
         .operations()
-        .filter(|one| matches!(one.becomes, Side::Service { .. }))
+        .filter(|one| matches!(one.after, TargetState::Service { .. }))
     {
         due.entry(&operation.target)
             .or_default()
@@ -323,7 +342,7 @@ fn restarts_due(plan: &Plan) -> Vec<String> {
     }
     let told = due.into_iter().map(|(service, servers)| {
         let servers: Vec<&str> = servers.into_iter().collect();
-        format!("{} on {}", Shown(service), Shown(&servers.join(", ")))
+        format!("{} on {}", Escaped(service), Escaped(&servers.join(", ")))
     });
     told.collect()
 }
@@ -337,7 +356,7 @@ fn for_good(plan: &Plan) -> Vec<String> {
         let on = if servers.is_empty() {
             String::new()
         } else {
-            format!(" on {}", Shown(&servers.join(", ")))
+            format!(" on {}", Escaped(&servers.join(", ")))
         };
         let what = if outage.service {
             "stays stopped"
@@ -346,7 +365,7 @@ fn for_good(plan: &Plan) -> Vec<String> {
         };
         format!(
             "{}{on} {what}: step {} does it, and no later one takes it back",
-            Shown(outage.target),
+            Escaped(outage.target),
             plan.steps[outage.from].id
         )
     });
@@ -356,14 +375,14 @@ fn for_good(plan: &Plan) -> Vec<String> {
 /// Returns the heading of a step; a step that has no title of its own has its id only.
 fn heading(at: usize, step: &PlannedStep) -> String {
     match step.title == step.id {
-        true => format!("{at}. {}", Shown(&step.id)),
-        false => format!("{at}. {}: {}", Shown(&step.id), Shown(&step.title)),
+        true => format!("{at}. {}", Escaped(&step.id)),
+        false => format!("{at}. {}: {}", Escaped(&step.id), Escaped(&step.title)),
     }
 }
 
 /// Describes how the run handles a manual step.
-fn at_gate(gate: &Gate) -> &'static str {
-    match gate.optional {
+fn manual_mark(manual: &ManualStep) -> &'static str {
+    match manual.optional {
         true => "by hand; may be skipped, and is where there is no terminal",
         false => "by hand; the run waits here",
     }

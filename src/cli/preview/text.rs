@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::out::{BOLD, DIM, WARN, count, number, styled, wrapped};
 use super::super::recover::Way;
 use super::{
-    Why, at_gate, brief, change, directory, down, for_good, grouped, hashes, heading, level,
+    Why, applied, brief, change, directory, down, for_good, grouped, hashes, heading, manual_mark,
     new_here, no_return, summary, target, title,
 };
-use crate::names::{RelPath, Shown};
-use crate::plan::{Idle, Operation, Plan, PlannedStep, Side};
+use crate::names::{Escaped, RelPath};
+use crate::plan::{Idle, Operation, Plan, PlannedStep, TargetState};
 use crate::run::{Examined, Progress};
 
 /// Column in which the names of operations begin.
@@ -29,7 +29,7 @@ pub(in super::super) fn text(plan: &Plan, width: usize, why: Why) -> String {
         step_lines(&mut lines, (at + 1, step), &new, width, why);
     }
     lines.push(String::new());
-    meanwhile(&mut lines, plan, width);
+    outage(&mut lines, plan, width);
     lines.push(summary(plan));
     lines.join("\n")
 }
@@ -41,9 +41,9 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     line(title(plan));
     line(format!(
         "for {}; in force: {} now; {} afterwards",
-        Shown(&plan.deployment),
-        level(&plan.level.before),
-        level(&plan.level.after)
+        Escaped(&plan.deployment),
+        applied(&plan.applied.before),
+        applied(&plan.applied.after)
     ));
     line(match &plan.digest {
         Some(digest) => format!("plan {digest}"),
@@ -56,22 +56,22 @@ fn head(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     for checked in &plan.context.checked {
         line(format!(
             "checked: {}: {}",
-            Shown(&checked.what),
-            Shown(&checked.found.join(", "))
+            Escaped(&checked.what),
+            Escaped(&checked.found.join(", "))
         ));
     }
     for note in &plan.context.notes {
-        line(format!("note: {}", Shown(note)));
+        line(format!("note: {}", Escaped(note)));
     }
     for confirmation in &plan.confirmations {
         line(format!(
             "to be confirmed first (`--confirm {}`): {}",
             confirmation.id,
-            Shown(&confirmation.question)
+            Escaped(&confirmation.question)
         ));
     }
     for warning in &plan.warnings {
-        line(format!("warning: {}", Shown(warning)));
+        line(format!("warning: {}", Escaped(warning)));
     }
     for lasting in for_good(plan) {
         lines.push(wrapped(&format!("for good: {lasting}"), width, "  "));
@@ -100,13 +100,13 @@ pub(in super::super) fn way(plan: &Plan, examined: &Examined, way: Way) -> Vec<S
             let on = operation
                 .server
                 .as_ref()
-                .map(|server| format!(" on {}", Shown(server)))
+                .map(|server| format!(" on {}", Escaped(server)))
                 .unwrap_or_default();
             let back = if way == Way::Back { "take back " } else { "" };
             let (sign, word) = (operation.kind.sign(), operation.kind.word());
             lines.push(format!(
                 "   {sign} {back}{word} {}{on}  (step {})",
-                Shown(&operation.target),
+                Escaped(&operation.target),
                 step.id
             ));
         }
@@ -129,7 +129,7 @@ fn left_out(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         lines.extend(
             step.left_out
                 .iter()
-                .map(|name| format!("  {}", Shown(name))),
+                .map(|name| format!("  {}", Escaped(name))),
         );
     }
 }
@@ -143,24 +143,24 @@ fn step_lines(
 ) {
     let head = wrapped(&heading(at, step), width, "   ");
     lines.push(styled(BOLD, head));
-    if let Some(gate) = &step.gate {
-        lines.push(format!("   {} {}", styled(WARN, "?"), at_gate(gate)));
-        for line in gate.instructions.lines() {
+    if let Some(manual) = &step.manual {
+        lines.push(format!("   {} {}", styled(WARN, "?"), manual_mark(manual)));
+        for line in manual.instructions.lines() {
             lines.push(format!(
                 "     {}",
-                wrapped(&Shown(line).to_string(), width - 5, "     ")
+                wrapped(&Escaped(line).to_string(), width - 5, "     ")
             ));
         }
-        if !gate.servers.is_empty() {
-            lines.push(format!("     on {}", gate.servers.join(", ")));
+        if !manual.servers.is_empty() {
+            lines.push(format!("     on {}", manual.servers.join(", ")));
         }
-        let undo = gate
+        let undo = manual
             .undo
             .as_deref()
             .unwrap_or("nobody says how; once it is done there is no way back before it");
         lines.push(format!(
             "     taken back: {}",
-            wrapped(&Shown(undo).to_string(), width - 5, "     ")
+            wrapped(&Escaped(undo).to_string(), width - 5, "     ")
         ));
     }
     for group in grouped(&step.operations) {
@@ -175,7 +175,7 @@ fn step_lines(
         }
     }
     for (targets, why) in idle(&step.nothing) {
-        let text = format!("{}: {}", Shown(&targets.join(", ")), Shown(why));
+        let text = format!("{}: {}", Escaped(&targets.join(", ")), Escaped(why));
         let text = wrapped(&text, width, &" ".repeat(INDENT));
         lines.push(styled(DIM, format_args!("   = {:<10} {text}", "nothing")));
     }
@@ -196,7 +196,7 @@ fn idle(nothing: &[Idle]) -> Vec<(Vec<&str>, &str)> {
 fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, why: Why) {
     let first = group[0];
     let target = match directory(first) {
-        Some(directory) => format!("{}, into {}", target(group), Shown(&directory)),
+        Some(directory) => format!("{}, into {}", target(group), Escaped(&directory)),
         None => target(group),
     };
     let target = wrapped(&target, width, &" ".repeat(INDENT));
@@ -226,13 +226,13 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
         let mut reason = format!(
             "line {} of the manifest; seen: {}",
             first.line,
-            Shown(&first.seen)
+            Escaped(&first.seen)
         );
         for (label, side) in [
-            ("old installer", &first.was),
-            ("new installer", &first.becomes),
+            ("old installer", &first.before),
+            ("new installer", &first.after),
         ] {
-            if let Side::Item {
+            if let TargetState::Item {
                 installer: Some(installer),
                 ..
             } = side
@@ -250,9 +250,9 @@ fn operation_lines(lines: &mut Vec<String>, group: &[&Operation], width: usize, 
 
 /// Returns both sizes of a replaced file.
 fn sizes(operation: &Operation) -> Option<String> {
-    match (&operation.was, &operation.becomes) {
-        (Side::File { size: was, .. }, Side::File { size: is, .. }) => {
-            Some(format!("{} -> {} bytes", number(*was), number(*is)))
+    match (&operation.before, &operation.after) {
+        (TargetState::File { size: before, .. }, TargetState::File { size: is, .. }) => {
+            Some(format!("{} -> {} bytes", number(*before), number(*is)))
         }
         _ => None,
     }
@@ -267,7 +267,7 @@ fn when(from: &str, to: &str) -> String {
 }
 
 /// Lists outages from step to step, and what stays while something it requires is down.
-fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
+fn outage(lines: &mut Vec<String>, plan: &Plan, width: usize) {
     let id = |at: usize| plan.steps[at].id.as_str();
     let mut spans: BTreeMap<(usize, usize), (BTreeSet<String>, usize)> = BTreeMap::new();
     let mut told = Vec::new();
@@ -277,13 +277,13 @@ fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
         if outage.service {
             told.push(format!(
                 "{} on {} {}",
-                Shown(outage.target),
-                Shown(&servers.join(", ")),
+                Escaped(outage.target),
+                Escaped(&servers.join(", ")),
                 when(id(outage.from), id(to))
             ));
         } else {
             let (items, instances) = spans.entry((outage.from, to)).or_default();
-            items.insert(Shown(outage.target).to_string());
+            items.insert(Escaped(outage.target).to_string());
             *instances += servers.len().max(1);
         }
     }
@@ -310,14 +310,14 @@ fn meanwhile(lines: &mut Vec<String>, plan: &Plan, width: usize) {
                 .map(|text| format!("  {}", wrapped(text, width - 2, "    "))),
         );
     }
-    if !plan.meanwhile.is_empty() {
+    if !plan.outage.is_empty() {
         lines.push(styled(WARN, "meanwhile without something they require:"));
     }
-    for lacking in &plan.meanwhile {
+    for lacking in &plan.outage {
         let text = format!(
             "{} is without {} from step {} to step {}",
-            Shown(&lacking.instance),
-            Shown(&lacking.without),
+            Escaped(&lacking.instance),
+            Escaped(&lacking.without),
             lacking.from,
             lacking.to
         );

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::super::out::{BOLD, DIM, GOOD, WARN, styled};
 use crate::deployment::records::State;
-use crate::names::{RelPath, Shown};
-use crate::plan::{Item, Operation, Plan, Side, Stands};
+use crate::names::{Escaped, RelPath};
+use crate::plan::{Installation, Item, Operation, Plan, TargetState};
 
 /// Narrowest and widest column of names.
 const NAMES: (usize, usize) = (20, 56);
@@ -47,14 +47,14 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
         widths,
         lines: Vec::new(),
     };
-    let head = view.columns(&Shown(&plan.deployment).to_string(), &heads);
+    let head = view.columns(&Escaped(&plan.deployment).to_string(), &heads);
     view.lines.push(styled(BOLD, head));
     for group in &plan.context.console {
         let depth = group.path.parts().count();
         view.lines.push(format!(
             "{}{}",
             "  ".repeat(depth),
-            styled(BOLD, Shown(group.path.name()))
+            styled(BOLD, Escaped(group.path.name()))
         ));
         group
             .items
@@ -89,7 +89,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(stands: &Stands, queued: &BTreeMap<&RelPath, Vec<&Operation>>) -> Self {
+    fn of(stands: &Installation, queued: &BTreeMap<&RelPath, Vec<&Operation>>) -> Self {
         let operations = queued
             .get(&stands.at)
             .map(Vec::as_slice)
@@ -103,11 +103,11 @@ impl Row {
             .map(|operation| operation.kind.sign())
             .collect();
         Self {
-            before: before(stands),
+            before: state_before(stands),
             queued: format!("{signs} {}", words.join(", ")).trim().to_owned(),
             after: operations
                 .last()
-                .map(|last| becomes(&last.becomes))
+                .map(|last| state_after(&last.after))
                 .unwrap_or_default(),
         }
     }
@@ -116,19 +116,19 @@ impl Row {
 impl View<'_> {
     fn item(&mut self, item: &Item, depth: usize) {
         let indent = "  ".repeat(depth);
-        let own = format!("{indent}{}", Shown(&item.name));
+        let own = format!("{indent}{}", Escaped(&item.name));
         if item.instances.iter().any(|stands| stands.server.is_some()) {
             self.lines.push(own.clone());
         }
         for stands in &item.instances {
             match &stands.server {
                 None => self.instance(&own, stands),
-                Some(server) => self.instance(&format!("{indent}  {}", Shown(server)), stands),
+                Some(server) => self.instance(&format!("{indent}  {}", Escaped(server)), stands),
             }
         }
     }
 
-    fn instance(&mut self, name: &str, stands: &Stands) {
+    fn instance(&mut self, name: &str, stands: &Installation) {
         let row = Row::of(stands, &self.queued);
         let style = match row.after.as_str() {
             "" => DIM,
@@ -155,7 +155,7 @@ impl View<'_> {
 }
 
 /// Describes the current state: the version if the instance is verified, else its state.
-pub(super) fn before(stands: &Stands) -> String {
+pub(super) fn state_before(stands: &Installation) -> String {
     match &stands.version {
         Some(version) if stands.state == State::Verified => version.to_string(),
         _ => stands.state.as_str().to_owned(),
@@ -163,15 +163,19 @@ pub(super) fn before(stands: &Stands) -> String {
 }
 
 /// Describes the state afterwards in the same way.
-pub(super) fn becomes(side: &Side) -> String {
+pub(super) fn state_after(side: &TargetState) -> String {
     match side {
-        Side::Item {
+        TargetState::Item {
             state: State::Verified,
             version: Some(version),
             ..
         } => version.to_string(),
-        Side::Item { state, .. } | Side::Procedure { state, .. } => state.as_str().to_owned(),
-        Side::Unknown => "known with payload".to_owned(),
-        Side::Nothing | Side::File { .. } | Side::Service { .. } => String::new(),
+        TargetState::Item { state, .. } | TargetState::Procedure { state, .. } => {
+            state.as_str().to_owned()
+        }
+        TargetState::Unknown => "known with payload".to_owned(),
+        TargetState::Nothing | TargetState::File { .. } | TargetState::Service { .. } => {
+            String::new()
+        }
     }
 }

@@ -23,8 +23,8 @@ use crate::events::{
     self, About, Account, Away, Compared, Kind, Passage, Records, ServerTaken, Span, StepTaken,
 };
 use crate::journal::{Answer, Damaged, Direction, Outcome, Run, RunState, sound_and_damaged};
-use crate::names::Shown;
-use crate::run::{load_plan, standing_of};
+use crate::names::Escaped;
+use crate::run::{describe_run_state, load_plan};
 
 /// Number of outages that have a row; the document for programs has all.
 const ROWS: usize = 500;
@@ -220,7 +220,7 @@ impl Story {
         let chapters = account.passages.iter().enumerate().rev();
         Self {
             title: title(account),
-            state: standing_of(account.state).to_owned(),
+            state: describe_run_state(account.state).to_owned(),
             tone: match account.state {
                 RunState::Closed(Outcome::Applied) => Tone::Good,
                 RunState::Closed(Outcome::Undone | Outcome::Accepted) | RunState::Staged => {
@@ -254,7 +254,7 @@ impl Story {
 }
 
 fn shown(text: &str) -> String {
-    Shown(text).to_string()
+    Escaped(text).to_string()
 }
 
 fn title(account: &Account) -> String {
@@ -266,28 +266,28 @@ fn title(account: &Account) -> String {
         }) => {
             format!(
                 "{} revision {}: {}",
-                Shown(kb),
-                Shown(revision),
-                Shown(title)
+                Escaped(kb),
+                Escaped(revision),
+                Escaped(title)
             )
         }
-        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Shown(reason)),
-        None => format!("run {}", Shown(&account.run)),
+        Some(About::Accept { reason }) => format!("accept what lay on disk: {}", Escaped(reason)),
+        None => format!("run {}", Escaped(&account.run)),
     }
 }
 
 fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
     let mut head = Vec::new();
     let exit = account.exit_code.map(|code| match &account.exit {
-        Some(name) => format!("; exit code {code}, {}", Shown(name)),
+        Some(name) => format!("; exit code {code}, {}", Escaped(name)),
         None => format!("; exit code {code}"),
     });
     head.push((
         "run",
         format!(
             "{}: {}{}",
-            Shown(&account.run),
-            standing_of(account.state),
+            Escaped(&account.run),
+            describe_run_state(account.state),
             exit.unwrap_or_default()
         ),
     ));
@@ -295,13 +295,13 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
     head.push((
         "deployment",
         match &account.deployment {
-            Some(name) => format!("{} in {directory}", Shown(name)),
+            Some(name) => format!("{} in {directory}", Escaped(name)),
             None => directory,
         },
     ));
     let by = account.user.as_ref().map(|user| match &account.host {
-        Some(host) => format!(" by {} on {}", Shown(user), Shown(host)),
-        None => format!(" by {}", Shown(user)),
+        Some(host) => format!(" by {} on {}", Escaped(user), Escaped(host)),
+        None => format!(" by {}", Escaped(user)),
     });
     if let Some(at) = &account.opened {
         head.push(("opened", format!("{}{}", time(at), by.unwrap_or_default())));
@@ -312,8 +312,8 @@ fn head(tree: &Tree, account: &Account) -> Vec<(&'static str, String)> {
     head.extend(account.plan.map(|plan| ("plan", plan.to_string())));
     head.extend(
         account
-            .predicted
-            .map(|predicted| ("prediction", predicted.to_string())),
+            .expected
+            .map(|expected| ("expected", expected.to_string())),
     );
     head
 }
@@ -332,7 +332,7 @@ fn without_end(account: &Account, at_work: bool) -> Vec<String> {
             let name = command.command.as_deref().unwrap_or("a command");
             format!(
                 "`{}` of {} told no end: it died there, or its last lines are lost",
-                Shown(name),
+                Escaped(name),
                 time(&command.at)
             )
         });
@@ -375,11 +375,11 @@ fn is_by_wall_clock(passage: &Passage) -> bool {
 
 fn command(session: &events::Session, at_work: bool) -> Command {
     let by = match (&session.user, &session.host) {
-        (Some(user), Some(host)) => format!("{} on {}", Shown(user), Shown(host)),
+        (Some(user), Some(host)) => format!("{} on {}", Escaped(user), Escaped(host)),
         _ => String::new(),
     };
     let ended = match (session.exit_code, &session.exit) {
-        (Some(code), Some(name)) => format!("{code}, {}", Shown(name)),
+        (Some(code), Some(name)) => format!("{code}, {}", Escaped(name)),
         (Some(code), None) => code.to_string(),
         (None, _) if at_work => "still at work".to_owned(),
         (None, _) => "no end told".to_owned(),
@@ -484,7 +484,7 @@ fn compared(compared: &Compared) -> (Tone, Vec<String>) {
         compared
             .came
             .iter()
-            .map(|came| format!("`{}` came meanwhile", Shown(came.as_str()))),
+            .map(|came| format!("`{}` came meanwhile", Escaped(came.as_str()))),
     );
     let digest = |name: &str, digest: Option<crate::names::Digest>| {
         digest.map(|digest| format!("{name} {digest}"))
@@ -515,15 +515,18 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
                     .rfind(|step| !step.back && step.span.from_us <= turn.at_us);
                 let at = match failed {
                     None => String::new(),
-                    Some(StepTaken { id: Some(id), .. }) => format!(" in step {}", Shown(id)),
+                    Some(StepTaken { id: Some(id), .. }) => format!(" in step {}", Escaped(id)),
                     Some(_) => " at the level".to_owned(),
                 };
                 (
                     Tone::Bad,
-                    format!("it failed{at}, and was put back: {}", Shown(why)),
+                    format!("it failed{at}, and was put back: {}", Escaped(why)),
                 )
             }
-            (false, why) => (Tone::Warn, format!("turned forward again: {}", Shown(why))),
+            (false, why) => (
+                Tone::Warn,
+                format!("turned forward again: {}", Escaped(why)),
+            ),
         });
     }
     for restart in &passage.restarts {
@@ -532,8 +535,8 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
             Tone::Warn,
             format!(
                 "restart due: {} on {}",
-                Shown(&restart.service),
-                Shown(&servers)
+                Escaped(&restart.service),
+                Escaped(&servers)
             ),
         ));
     }
@@ -546,7 +549,7 @@ fn told(passage: &Passage) -> Vec<(Tone, String)> {
     if let Some((by, reason)) = &passage.accepted {
         told.push((
             Tone::Warn,
-            format!("closed as it stood by {}: {}", Shown(by), Shown(reason)),
+            format!("closed as it stood by {}: {}", Escaped(by), Escaped(reason)),
         ));
     }
     told
@@ -600,7 +603,7 @@ fn figures(passage: &Passage) -> Vec<Figure> {
             "backup",
             false,
             String::new(),
-            format!("in {}", Shown(backup)),
+            format!("in {}", Escaped(backup)),
         );
     }
     let at_least = if passage.partial { "at least " } else { "" };
@@ -698,7 +701,7 @@ fn wall(passage: &Passage, us: u64) -> String {
 fn taken(step: &StepTaken, base: u64) -> Taken {
     let name = match (&step.id, step.back) {
         (Some(id), false) => shown(id),
-        (Some(id), true) => format!("back: {}", Shown(id)),
+        (Some(id), true) => format!("back: {}", Escaped(id)),
         (None, false) => "the level".to_owned(),
         (None, true) => "back: the level".to_owned(),
     };

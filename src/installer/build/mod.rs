@@ -14,7 +14,7 @@ mod tables;
 
 use std::io;
 
-use crate::names::{FileName, NameFault, RelPath, Shown, Version};
+use crate::names::{Escaped, FileName, FileNameError, RelPath, Version};
 
 pub use program::build_program;
 
@@ -72,18 +72,18 @@ pub enum BuildError {
         smallest: u64,
     },
     /// A name that Windows would not accept.
-    #[error("`{}` cannot be in a package", Shown(.name))]
+    #[error("`{}` cannot be in a package", Escaped(.name))]
     Name {
         /// The name.
         name: String,
         /// Fault of the name.
-        source: NameFault,
+        source: FileNameError,
     },
     /// A text with characters that packages of code page 1252 cannot have.
-    #[error("`{}` has characters outside code page 1252", Shown(.0))]
+    #[error("`{}` has characters outside code page 1252", Escaped(.0))]
     Characters(String),
     /// Two files with one path, or two names that differ only in case.
-    #[error("`{}` is there twice, or in two spellings, or is both a file and a directory", Shown(.0.as_str()))]
+    #[error("`{}` is there twice, or in two spellings, or is both a file and a directory", Escaped(.0.as_str()))]
     Twice(RelPath),
     /// A time that cabinets cannot store.
     #[error("cabinets cannot tell the time {0} s after 1970, only those of the years 1980 to 2107")]

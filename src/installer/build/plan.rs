@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::noise::noise;
 use super::{BuildError, Recipe};
-use crate::names::{FileName, Folded, RelPath, Version};
+use crate::names::{CaseFolded, FileName, RelPath, Version};
 
 /// Largest number of files in a package: their sequence has 15 bits.
 const MOST_FILES: usize = 32_767;
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
         if recipe
             .files
             .iter()
-            .any(|(other, _)| other.parts().next().map(Folded::of) == Some(path.folded()))
+            .any(|(other, _)| other.parts().next().map(CaseFolded::of) == Some(path.case_folded()))
         {
             return Err(BuildError::Twice(path));
         }
@@ -182,17 +182,17 @@ fn component_of(directory: &str) -> String {
 
 fn check_paths(recipe: &Recipe) -> Result<(), BuildError> {
     // Each path with its spelling, and true for a file; directories may come again, files may not.
-    let mut known: BTreeMap<Folded, (RelPath, bool)> = BTreeMap::new();
+    let mut known: BTreeMap<CaseFolded, (RelPath, bool)> = BTreeMap::new();
     for (path, _) in &recipe.files {
         path.parts().try_for_each(check_name)?;
         let directories = path.ancestors().map(|directory| (directory, false));
         for entry in directories.chain([(path.clone(), true)]) {
-            match known.get(&entry.0.folded()) {
+            match known.get(&entry.0.case_folded()) {
                 Some(other) if *other != entry || entry.1 => {
                     return Err(BuildError::Twice(path.clone()));
                 }
                 Some(_) => {}
-                None => drop(known.insert(entry.0.folded(), entry)),
+                None => drop(known.insert(entry.0.case_folded(), entry)),
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Value;
 use crate::manifest::{KeyLines, Listed};
-use crate::names::{Folded, Kb, Version, same_name};
+use crate::names::{CaseFolded, Kb, Version, same_name};
 
 /// Single statement of a manifest.
 #[derive(Debug)]
@@ -251,11 +251,11 @@ impl Fact<'_> {
 
     fn slot(&self) -> Slot {
         let member = self.member.map(|member| match member {
-            Member::Name(name) => Folded::of(name).as_str().to_owned(),
+            Member::Name(name) => CaseFolded::of(name).as_str().to_owned(),
             Member::Text(text) | Member::Key(text) => text.to_owned(),
             Member::Rollup(kb) => kb.to_string(),
         });
-        (self.key, self.under.map(Folded::of), member)
+        (self.key, self.under.map(CaseFolded::of), member)
     }
 
     fn is_about(&self, other: &Fact<'_>) -> bool {
@@ -291,7 +291,7 @@ impl Fact<'_> {
 
 /// Subject of a fact: two facts with the same slot are equal, or one is the changed value of the
 /// other.
-type Slot = (&'static str, Option<Folded>, Option<String>);
+type Slot = (&'static str, Option<CaseFolded>, Option<String>);
 
 /// Returns the facts that differ between both sides, in pairs; one half is missing if only one side
 /// states the fact. The pairs of one key stay together.

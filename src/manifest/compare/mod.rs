@@ -3,13 +3,13 @@
 //! The comparison is about what the manifests mean, not how they are written. Each part of a
 //! manifest is taken apart into facts, and the facts of both sides are compared: the position of an
 //! entry, the order of the names in a list and the spelling of a name that is looked up are not
-//! facts. Only the order of the steps counts, and that of the packages that a step runs. `said`
+//! facts. Only the order of the steps counts, and that of the packages that a step runs. `meaning`
 //! takes the parts apart and leaves out no field of them, so that a new one does not compile until
 //! it is compared.
 
 mod facts;
+mod meaning;
 mod order;
-mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use facts::{Facts, between};
 use order::{Anchor, Move, anchor, moves};
 
 use super::{Action, Condition, Listed, Manifest, PayloadFile, Prerequisite, Step};
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// One difference between two manifests.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +125,7 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
         digest: _,
     } = new;
     let mut differences = Differences::default();
-    let [was, is] = [said::rollup(old_rollup), said::rollup(rollup)];
+    let [was, is] = [meaning::rollup(old_rollup), meaning::rollup(rollup)];
     differences.facts(Place::Rollup, None, &was.0, &is.0);
     differences.facts(Place::Article, None, &was.1, &is.1);
     differences.prerequisites(asked, prerequisites);
@@ -230,14 +230,14 @@ impl Differences {
         let mut gone: Vec<usize> = nearly.into_values().flatten().collect();
         gone.sort_unstable();
         gone.into_iter()
-            .for_each(|at| self.removed(said::whole_prerequisite(&old[at]), None));
+            .for_each(|at| self.removed(meaning::whole_prerequisite(&old[at]), None));
         for (one, partner) in new.iter().zip(partners) {
             match partner {
                 Some(at) => {
-                    let (was, is) = (said::prerequisite(&old[at]), said::prerequisite(one));
-                    self.facts(Place::Prerequisites, Some(said::subject(one)), &was, &is);
+                    let (was, is) = (meaning::prerequisite(&old[at]), meaning::prerequisite(one));
+                    self.facts(Place::Prerequisites, Some(meaning::subject(one)), &was, &is);
                 }
-                None => self.added(said::whole_prerequisite(one), None),
+                None => self.added(meaning::whole_prerequisite(one), None),
             }
         }
     }
@@ -248,23 +248,29 @@ impl Differences {
         let [was, is] = [old, new].map(|steps| {
             steps
                 .iter()
-                .map(|step| Folded::of(&step.id))
+                .map(|step| CaseFolded::of(&step.id))
                 .collect::<Vec<_>>()
         });
-        let partners: BTreeMap<&Folded, usize> =
+        let partners: BTreeMap<&CaseFolded, usize> =
             was.iter().enumerate().map(|(at, id)| (id, at)).collect();
-        let stays: BTreeSet<&Folded> = is.iter().collect();
+        let stays: BTreeSet<&CaseFolded> = is.iter().collect();
         for (at, step) in old
             .iter()
             .enumerate()
             .filter(|(at, _)| !stays.contains(&was[*at]))
         {
-            self.removed(said::whole_step(step), stands(anchor(at, old.len()), old));
+            self.removed(
+                meaning::whole_step(step),
+                stands(anchor(at, old.len()), old),
+            );
         }
         let mut moved = moves(&was, &is).into_iter().peekable();
         for (at, step) in new.iter().enumerate() {
             let Some(partner) = partners.get(&is[at]).map(|&at| &old[at]) else {
-                self.added(said::whole_step(step), stands(anchor(at, new.len()), new));
+                self.added(
+                    meaning::whole_step(step),
+                    stands(anchor(at, new.len()), new),
+                );
                 continue;
             };
             if let Some(shift) = moved.next_if(|shift| shift.is == at) {
@@ -273,8 +279,8 @@ impl Differences {
             self.facts(
                 Place::Steps,
                 Some(&step.id),
-                &said::step(partner),
-                &said::step(step),
+                &meaning::step(partner),
+                &meaning::step(step),
             );
             if let (Action::Run { files: was, .. }, Action::Run { files: is, .. }) =
                 (&partner.action, &step.action)
@@ -304,7 +310,7 @@ impl Differences {
         let [was, is] = [old, new].map(|files| {
             files
                 .iter()
-                .map(|file| Folded::of(&file.name))
+                .map(|file| CaseFolded::of(&file.name))
                 .collect::<Vec<_>>()
         });
         for shift in moves(&was, &is) {
@@ -331,37 +337,37 @@ impl Differences {
 
     /// Compares the rows, which are identified by their names; removed rows come first.
     fn files(&mut self, old: &[PayloadFile], new: &[PayloadFile]) {
-        let mut rows: BTreeMap<Folded, (usize, &PayloadFile)> = old
+        let mut rows: BTreeMap<CaseFolded, (usize, &PayloadFile)> = old
             .iter()
             .enumerate()
-            .map(|(at, row)| (row.name.folded(), (at, row)))
+            .map(|(at, row)| (row.name.case_folded(), (at, row)))
             .collect();
         let pairs: Vec<_> = new
             .iter()
-            .map(|row| (rows.remove(&row.name.folded()), row))
+            .map(|row| (rows.remove(&row.name.case_folded()), row))
             .collect();
         let mut gone: Vec<_> = rows.into_values().collect();
         gone.sort_unstable_by_key(|(at, _)| *at);
         gone.into_iter()
-            .for_each(|(_, row)| self.removed(said::whole_file(row), None));
+            .for_each(|(_, row)| self.removed(meaning::whole_file(row), None));
         for (partner, row) in pairs {
             match partner {
                 Some((_, was)) => {
                     self.facts(
                         Place::Payload,
                         Some(row.name.as_str()),
-                        &said::file(was),
-                        &said::file(row),
+                        &meaning::file(was),
+                        &meaning::file(row),
                     );
                 }
-                None => self.added(said::whole_file(row), None),
+                None => self.added(meaning::whole_file(row), None),
             }
         }
     }
 }
 
 /// Returns what a prerequisite asks about.
-fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Folded>) {
+fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, CaseFolded, Option<CaseFolded>) {
     match &prerequisite.condition {
         Condition::Product {
             product,
@@ -369,11 +375,11 @@ fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, Folded, Option<Fo
             on,
         } => (
             0,
-            Folded::of(product),
-            on.as_deref().filter(|_| with_role).map(Folded::of),
+            CaseFolded::of(product),
+            on.as_deref().filter(|_| with_role).map(CaseFolded::of),
         ),
-        Condition::Item { item } => (1, Folded::of(item), None),
-        Condition::Confirm { id, question: _ } => (2, Folded::of(id), None),
+        Condition::Item { item } => (1, CaseFolded::of(item), None),
+        Condition::Confirm { id, question: _ } => (2, CaseFolded::of(id), None),
     }
 }
 

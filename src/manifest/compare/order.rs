@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::names::Folded;
+use crate::names::CaseFolded;
 
 /// Position of an entry beside another one of its list, by that one's index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
 
 /// Returns the fewest moves that turn the old order into the new one, in the new order. No list has
 /// an entry twice.
-pub(super) fn moves(old: &[Folded], new: &[Folded]) -> Vec<Move> {
-    let places: BTreeMap<&Folded, usize> = old
+pub(super) fn moves(old: &[CaseFolded], new: &[CaseFolded]) -> Vec<Move> {
+    let places: BTreeMap<&CaseFolded, usize> = old
         .iter()
         .enumerate()
         .map(|(at, entry)| (entry, at))
@@ -123,7 +123,7 @@ mod tests {
     fn moved(old: &str, new: &str) -> Vec<String> {
         let list = |text: &str| {
             text.chars()
-                .map(|c| Folded::of(&c.to_string()))
+                .map(|c| CaseFolded::of(&c.to_string()))
                 .collect::<Vec<_>>()
         };
         let told = |anchor: Anchor, list: &str| {

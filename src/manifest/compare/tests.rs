@@ -1,7 +1,7 @@
 //! Tests of which changes count as a difference, and which do not.
 
 use super::*;
-use crate::document::{Findings, Look, Source};
+use crate::document::{Findings, RenderOptions, Source};
 use crate::manifest::parse;
 
 const HEAD: &str = "schema = 1\n[rollup]\nkb = \"KB1\"\ntitle = \"t\"\nproduct = \"p\"\nproduct_versions = [\"1\", \"2\"]\n";
@@ -12,7 +12,7 @@ fn manifest(text: &str) -> Manifest {
     let source = Source::new("m.toml", text);
     let mut findings = Findings::default();
     let manifest = parse(&source, &mut findings);
-    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &Look::PLAIN)))
+    manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &RenderOptions::PLAIN)))
 }
 
 /// Returns a manual step, which is as good as any other.

@@ -18,7 +18,7 @@ use crate::deployment::description::Description;
 use crate::document::{
     Case, Code, Findings, Placed, Reader, Rule, Shape, Source, Span, Table, read,
 };
-use crate::names::{Folded, Kb, Version};
+use crate::names::{CaseFolded, Kb, Version};
 
 /// Checks beyond the language itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -360,7 +360,9 @@ fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<Stri
 fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
     let mut seen = BTreeMap::new();
     for id in draft.steps.iter().filter_map(|step| step.id.as_ref()) {
-        if let Some(line) = seen.insert(Folded::of(&id.value), reader.source.line(id.span.start)) {
+        if let Some(line) =
+            seen.insert(CaseFolded::of(&id.value), reader.source.line(id.span.start))
+        {
             let message = format!("there are two steps with the id `{}`", id.value);
             duplicate(
                 reader,
@@ -380,16 +382,16 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
 }
 
 /// Subject of a prerequisite: a product on a role, an item, or a question that a person answers.
-type Asked = (&'static str, Folded, Option<Folded>);
+type Asked = (&'static str, CaseFolded, Option<CaseFolded>);
 
 fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BTreeSet<Asked>) {
     let (asked, name) = match condition {
         ConditionDraft::Product { product, on, .. } => {
-            let on = on.as_ref().map(|on| Folded::of(&on.value));
-            (("product", Folded::of(&product.value), on), product)
+            let on = on.as_ref().map(|on| CaseFolded::of(&on.value));
+            (("product", CaseFolded::of(&product.value), on), product)
         }
-        ConditionDraft::Item { item } => (("item", Folded::of(&item.value), None), item),
-        ConditionDraft::Confirm { id, .. } => (("id", Folded::of(&id.value), None), id),
+        ConditionDraft::Item { item } => (("item", CaseFolded::of(&item.value), None), item),
+        ConditionDraft::Confirm { id, .. } => (("id", CaseFolded::of(&id.value), None), id),
     };
     let kind = asked.0;
     if seen.insert(asked) {

@@ -397,7 +397,7 @@ static PAYLOAD: Shape = Shape::new(
         Key::new(
             "sha256",
             Kind::Table(&PINS),
-            "The SHA-256 of each file. Vendors do not document them; `rollup seal` writes them.",
+            "The SHA-256 of each file. Vendors do not document them; `rollup pin` writes them.",
         ),
     ],
 );

@@ -8,7 +8,7 @@ use super::super::known::Known;
 use super::shapes::STEP;
 use super::{checked_id, duplicate, key_spans, needs};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
-use crate::names::{FileName, Folded, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath};
 
 pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     let id = reader.text(table, "id");
@@ -237,7 +237,7 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
         torn |= reader.findings.errors() > before;
         unique(reader, &names, key.value);
         let Some(path) = path else { continue };
-        if !seen.insert(path.value.folded()) {
+        if !seen.insert(path.value.case_folded()) {
             duplicate(
                 reader,
                 group.span.clone(),
@@ -268,7 +268,7 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
 fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
     let mut seen = BTreeSet::new();
     for text in texts {
-        if !seen.insert(Folded::of(&text.value)) {
+        if !seen.insert(CaseFolded::of(&text.value)) {
             duplicate(
                 reader,
                 text.span.clone(),
@@ -355,7 +355,7 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for key in procedures.keys() {
-        if !seen.insert(Folded::of(key.value)) {
+        if !seen.insert(CaseFolded::of(key.value)) {
             duplicate(
                 reader,
                 key.span.clone(),

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::deployment::description;
-use crate::document::Level;
-use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, seal};
+use crate::document::Severity;
+use crate::manifest::{Action, CopyFiles, CopyTarget, InstallTargets, add_pins};
 use crate::names::Digest;
 
 const KB952076: &str = include_str!("../../../manifests/kb952076.toml");
@@ -51,27 +51,27 @@ fn codes(found: &[String], without: &str) -> Vec<String> {
 }
 
 /// Returns the manifest before its files were pinned.
-fn unsealed() -> &'static str {
+fn unpinned() -> &'static str {
     KB952076
         .split("[payload.sha256]")
         .next()
         .expect("there is always a first part")
 }
 
-fn sealed() -> String {
+fn pinned() -> String {
     let manifest =
-        parse(&Source::new("m.toml", unsealed()), &mut Findings::default()).expect("no errors");
+        parse(&Source::new("m.toml", unpinned()), &mut Findings::default()).expect("no errors");
     let pins: Vec<_> = manifest
         .files
         .iter()
         .map(|row| (row.name.clone(), Digest::of(row.name.as_str().as_bytes())))
         .collect();
-    seal(unsealed(), &pins).expect("sealed")
+    add_pins(unpinned(), &pins).expect("pinned")
 }
 
 #[test]
 fn kb952076_has_exactly_its_known_oddities() {
-    let found = found(&sealed(), &Checks { deployment: None });
+    let found = found(&pinned(), &Checks { deployment: None });
     assert_eq!(
         found.iter().filter(|line| line.contains("RU0205")).count(),
         18
@@ -87,7 +87,7 @@ fn kb952076_has_exactly_its_known_oddities() {
 fn kb952076_on_the_sample_site_adds_what_the_article_does_not_see() {
     let deployment = deployment();
     let found = found(
-        &sealed(),
+        &pinned(),
         &Checks {
             deployment: Some(&deployment),
         },
@@ -100,7 +100,7 @@ fn kb952076_on_the_sample_site_adds_what_the_article_does_not_see() {
 
 #[test]
 fn missing_pins_are_one_warning() {
-    let found = found(unsealed(), &Checks::default());
+    let found = found(unpinned(), &Checks::default());
     assert_eq!(
         found
             .iter()
@@ -113,7 +113,7 @@ fn missing_pins_are_one_warning() {
 #[test]
 fn kb952076_is_read_as_it_was_written() {
     let manifest =
-        parse(&Source::new("m.toml", sealed()), &mut Findings::default()).expect("no errors");
+        parse(&Source::new("m.toml", pinned()), &mut Findings::default()).expect("no errors");
     assert_eq!(manifest.rollup.kb.to_string(), "KB952076");
     assert_eq!((manifest.steps.len(), manifest.files.len()), (5, 21));
     assert_eq!(manifest.files[0].modified, Some(1_206_988_320));
@@ -308,7 +308,7 @@ fn twins_are_a_warning_until_they_are_pinned() {
             .map(|finding| finding.level)
     };
     assert_eq!(
-        (level(unsealed()), level(&sealed())),
-        (Some(Level::Warning), Some(Level::Note))
+        (level(unpinned()), level(&pinned())),
+        (Some(Severity::Warning), Some(Severity::Note))
     );
 }

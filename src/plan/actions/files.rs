@@ -3,10 +3,10 @@
 use super::{Draft, Place};
 use crate::deployment::tree::Kind;
 use crate::manifest::{CopyFiles, CopyTarget, Step};
-use crate::names::{Folded, RelPath};
+use crate::names::{CaseFolded, RelPath};
 use crate::plan::planner::{Planner, Put, Shared};
 use crate::plan::resolve::server_file;
-use crate::plan::{NewEntry, NewWhat, OperationKind, Origin, Side, What};
+use crate::plan::{NewEntry, NewWhat, OperationKind, Origin, TargetState, What};
 
 impl Planner<'_> {
     pub(super) fn copy(
@@ -39,7 +39,7 @@ impl Planner<'_> {
                         line,
                     };
                     let shared = self.copy_file(&name, place, draft);
-                    self.share.insert(Folded::of(&name), shared);
+                    self.share.insert(CaseFolded::of(&name), shared);
                 }
             }
             CopyTarget::Servers { on, directory } => {
@@ -73,18 +73,18 @@ impl Planner<'_> {
         place.at = self.world.actual(&place.at);
         let live = place.at.clone();
         self.inspect(&live, Kind::File);
-        self.world.load(&live, &[live.folded()].into());
+        self.world.load(&live, &[live.case_folded()].into());
         let old = self.world.object(&live).into_iter().next();
-        let was = match old.map(|entry| entry.what) {
-            Some(What::File { size, sha256 }) => Side::File { size, sha256 },
-            _ => Side::Nothing,
+        let before = match old.map(|entry| entry.what) {
+            Some(What::File { size, sha256 }) => TargetState::File { size, sha256 },
+            _ => TargetState::Nothing,
         };
-        let kind = if was == Side::Nothing {
+        let kind = if before == TargetState::Nothing {
             OperationKind::Copy
         } else {
             OperationKind::Replace
         };
-        let seen = if was == Side::Nothing {
+        let seen = if before == TargetState::Nothing {
             "not there"
         } else {
             "another file of this name"
@@ -94,16 +94,22 @@ impl Planner<'_> {
             self.puts.push(Put {
                 live,
                 new: Vec::new(),
-                travellers: Vec::new(),
+                unmanaged: Vec::new(),
             });
-            draft.operation(kind, place, (was, Side::Unknown), seen, self.puts.len() - 1);
+            draft.operation(
+                kind,
+                place,
+                (before, TargetState::Unknown),
+                seen,
+                self.puts.len() - 1,
+            );
             return None;
         };
-        let becomes = Side::File {
+        let after = TargetState::File {
             size: shared.size,
             sha256: shared.sha256,
         };
-        if was == becomes {
+        if before == after {
             let at = place
                 .server
                 .map(|server| format!(" on {server}"))
@@ -120,9 +126,9 @@ impl Planner<'_> {
         self.puts.push(Put {
             live: live.clone(),
             new: vec![NewEntry { path: live, what }],
-            travellers: Vec::new(),
+            unmanaged: Vec::new(),
         });
-        draft.operation(kind, place, (was, becomes), seen, self.puts.len() - 1);
+        draft.operation(kind, place, (before, after), seen, self.puts.len() - 1);
         Some(shared)
     }
 }

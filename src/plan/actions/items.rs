@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use super::Draft;
 use super::packages::Coming;
-use super::sides::{item_side, seen_item};
+use super::states::{item_state, seen_item};
 use crate::deployment::description::{Instance, ItemKind};
 use crate::deployment::records::{Installed, InstallerRecord, ItemRecord};
 use crate::deployment::tree::path;
 use crate::installer::Contents;
 use crate::manifest::{InstallTargets, Selection, Step};
-use crate::names::{FileName, Folded};
+use crate::names::{CaseFolded, FileName};
 use crate::plan::planner::{IncludeMissing, Package, Planner, Put};
 use crate::plan::refusal::{Reason, ReasonKind};
 use crate::plan::resolve::Target;
 use crate::plan::swaps::text_entry;
-use crate::plan::{NewEntry, NewWhat, OperationKind, Side};
+use crate::plan::{NewEntry, NewWhat, OperationKind, TargetState};
 
 impl Planner<'_> {
     pub(super) fn uninstall(
@@ -85,14 +85,14 @@ impl Planner<'_> {
         self.puts.push(Put {
             live: place.at.clone(),
             new,
-            travellers: kept.travellers,
+            unmanaged: kept.unmanaged,
         });
-        let (was, becomes) = (item_side(Some(&record)), item_side(Some(&removed)));
+        let (before, after) = (item_state(Some(&record)), item_state(Some(&removed)));
         let seen = seen_item(Some(&record));
         draft.operation(
             OperationKind::Uninstall,
             place,
-            (was, becomes),
+            (before, after),
             seen,
             self.puts.len() - 1,
         );
@@ -102,7 +102,7 @@ impl Planner<'_> {
             .or_default()
             .push((at, None));
         self.removed_by
-            .entry(Folded::of(&step.id))
+            .entry(CaseFolded::of(&step.id))
             .or_default()
             .push(target.instance);
     }
@@ -122,7 +122,7 @@ impl Planner<'_> {
             } => {
                 let removed = self
                     .removed_by
-                    .get(&Folded::of(removing))
+                    .get(&CaseFolded::of(removing))
                     .cloned()
                     .unwrap_or_default();
                 let target = |instance| Target {
@@ -185,15 +185,15 @@ impl Planner<'_> {
                 Some("put it into the share, or let a `copy` step bring it"),
             ),
             // A file of the payload that cannot be used was reported when the payload was compared.
-            Package::Unusable(_) if self.share.contains_key(&installer.folded()) => {}
+            Package::Unusable(_) if self.share.contains_key(&installer.case_folded()) => {}
             Package::Unusable(why) => {
                 let message = format!("`{installer}`, which `{shown}` is installed from, cannot be used: {why}");
                 self.refuse(ReasonKind::Mismatch, message, None);
             }
             Package::Unknown => {
-                self.puts.push(Put { live: place.at.clone(), new: Vec::new(), travellers: Vec::new() });
+                self.puts.push(Put { live: place.at.clone(), new: Vec::new(), unmanaged: Vec::new() });
                 let kind = if installed { OperationKind::Replace } else { OperationKind::Install };
-                let sides = (item_side(record.as_ref()), Side::Unknown);
+                let sides = (item_state(record.as_ref()), TargetState::Unknown);
                 draft.operation(kind, place, sides, seen_item(record.as_ref()), self.puts.len() - 1);
             }
             Package::Known(contents, _) if contents.identity.product != *product => {

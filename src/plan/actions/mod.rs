@@ -5,7 +5,7 @@ mod items;
 mod packages;
 mod procedures;
 mod services;
-mod sides;
+mod states;
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,15 @@ use crate::deployment::records::ItemRecord;
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::{Kind, path};
 use crate::manifest::{Action, Step};
-use crate::names::{Folded, Kb, RelPath, Version};
+use crate::names::{CaseFolded, Kb, RelPath, Version};
 use crate::plan::planner::{Planner, Shared};
 use crate::plan::refusal::ReasonKind;
 use crate::plan::world::{Kept, respell};
-pub(super) use sides::{item_side, procedure_side, seen_item};
+pub(super) use states::{item_state, procedure_state, seen_item};
 
-use crate::plan::{Gate, Idle, NewEntry, Operation, OperationKind, PlannedStep, Side, SourceAt};
+use crate::plan::{
+    Idle, ManualStep, NewEntry, Operation, OperationKind, PlannedStep, SourceAt, TargetState,
+};
 
 /// Result of a step while its puts are still open: an operation knows its put, not yet its swap.
 #[derive(Default)]
@@ -28,7 +30,7 @@ struct Draft {
     operations: Vec<(Operation, usize)>,
     nothing: Vec<Idle>,
     left_out: Vec<String>,
-    gate: Option<Gate>,
+    manual: Option<ManualStep>,
 }
 
 /// Place of an operation, as people name it.
@@ -51,7 +53,7 @@ impl Draft {
         &mut self,
         kind: OperationKind,
         place: Place,
-        (was, becomes): (Side, Side),
+        (before, after): (TargetState, TargetState),
         seen: String,
         put: usize,
     ) {
@@ -67,8 +69,8 @@ impl Draft {
                 target,
                 server,
                 at,
-                was,
-                becomes,
+                before,
+                after,
                 swap: 0,
                 line,
                 seen,
@@ -126,7 +128,7 @@ impl Planner<'_> {
                 let servers = servers.iter().map(name).collect();
                 let (instructions, undo, optional) =
                     (instructions.clone(), undo.clone(), *optional);
-                draft.gate = Some(Gate {
+                draft.manual = Some(ManualStep {
                     instructions,
                     undo,
                     optional,
@@ -134,7 +136,7 @@ impl Planner<'_> {
                 });
             }
         }
-        if draft.operations.is_empty() && draft.nothing.is_empty() && draft.gate.is_none() {
+        if draft.operations.is_empty() && draft.nothing.is_empty() && draft.manual.is_none() {
             draft.idle(
                 step.title.clone(),
                 "no item, file or server is meant by it here",
@@ -153,7 +155,7 @@ impl Planner<'_> {
             operations: draft.operations.into_iter().map(swap).collect(),
             nothing: draft.nothing,
             left_out: draft.left_out,
-            gate: draft.gate,
+            manual: draft.manual,
         }
     }
 
@@ -180,13 +182,13 @@ impl Planner<'_> {
     /// unmanaged.
     fn directory_object(&mut self, live: &RelPath, record: Option<&ItemRecord>) -> Kept {
         self.inspect(live, Kind::Directory);
-        let mut ours: BTreeSet<Folded> = [live.with(&path("state.toml")).folded()].into();
+        let mut ours: BTreeSet<CaseFolded> = [live.with(&path("state.toml")).case_folded()].into();
         let files = record.and_then(|record| record.installed.as_ref());
         ours.extend(
             files
                 .iter()
                 .flat_map(|i| i.files.keys())
-                .map(|file| in_files(live, file).folded()),
+                .map(|file| in_files(live, file).case_folded()),
         );
         // Objects that this run itself put there are not on disk yet.
         if self.world.load(live, &ours) {
@@ -240,11 +242,11 @@ impl Planner<'_> {
 
     /// Returns a payload file as a source, in the table's spelling.
     fn payload_file(&self, name: &str) -> Option<Shared> {
-        let row = *self.rows.get(&Folded::of(name))?;
+        let row = *self.rows.get(&CaseFolded::of(name))?;
         let facts = self
             .payload?
             .files
-            .get(&row.name.folded())?
+            .get(&row.name.case_folded())?
             .facts
             .as_ref()
             .ok()?;

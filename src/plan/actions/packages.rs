@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::sides::{item_side, seen_item};
+use super::states::{item_state, seen_item};
 use super::{Draft, Place};
 use crate::deployment::records::{FileRecord, Installed, InstallerRecord, ItemRecord};
 use crate::deployment::snapshot::in_files;
 use crate::deployment::tree::path;
 use crate::installer::{Contents, ExternalCabinet};
 use crate::manifest::{Servers, Step};
-use crate::names::{FileName, Folded, RelPath};
+use crate::names::{CaseFolded, FileName, RelPath};
 use crate::plan::planner::{Downgrade, Planner, Put, Shared};
 use crate::plan::refusal::ReasonKind;
 use crate::plan::swaps::text_entry;
-use crate::plan::{Member, NewEntry, NewWhat, OperationKind, Origin, Side, SourceAt};
+use crate::plan::{Member, NewEntry, NewWhat, OperationKind, Origin, SourceAt, TargetState};
 
 impl Planner<'_> {
     /// Plans the files that an installer brings to a directory, and returns the record it leaves;
@@ -75,14 +75,14 @@ impl Planner<'_> {
         self.puts.push(Put {
             live: place.at.clone(),
             new,
-            travellers: kept.travellers,
+            unmanaged: kept.unmanaged,
         });
         let kind = if installed.is_some() {
             OperationKind::Replace
         } else {
             fresh
         };
-        let sides = (item_side(record.as_ref()), item_side(Some(&record_after)));
+        let sides = (item_state(record.as_ref()), item_state(Some(&record_after)));
         draft.operation(
             kind,
             place,
@@ -102,11 +102,11 @@ impl Planner<'_> {
         shown: &str,
     ) -> bool {
         let after = &contents.identity;
-        if let (Some(was), Some(is)) = (&before.upgrade_code, &after.upgrade_code)
-            && !was.eq_ignore_ascii_case(is)
+        if let (Some(before), Some(is)) = (&before.upgrade_code, &after.upgrade_code)
+            && !before.eq_ignore_ascii_case(is)
         {
             let message = format!(
-                "`{installer}` has the upgrade code {is}, `{shown}` was installed with {was}: it is another product line"
+                "`{installer}` has the upgrade code {is}, `{shown}` was installed with {before}: it is another product line"
             );
             self.refuse(ReasonKind::Mismatch, message, None);
             return false;
@@ -170,13 +170,13 @@ impl Planner<'_> {
         if used == OperationKind::Run {
             return self.payload_file(name.as_str());
         }
-        if let Some(shared) = self.share.get(&name.folded()) {
+        if let Some(shared) = self.share.get(&name.case_folded()) {
             return shared.clone();
         }
         match &installer.at {
             // It was read from the share together with the installer.
             SourceAt::Share { .. } => {
-                let path = self.snapshot.share_file(&name.folded())?.path.clone();
+                let path = self.snapshot.share_file(&name.case_folded())?.path.clone();
                 Some(Shared {
                     at: SourceAt::Share { path },
                     size: cabinet.size,
@@ -194,7 +194,7 @@ impl Planner<'_> {
         on: &Servers,
         draft: &mut Draft,
     ) {
-        let Some(&row) = self.rows.get(&Folded::of(name)) else {
+        let Some(&row) = self.rows.get(&CaseFolded::of(name)) else {
             return;
         };
         let installer = row.name.clone();
@@ -202,7 +202,7 @@ impl Planner<'_> {
         let contents = payload.and_then(|payload| {
             payload
                 .files
-                .get(&installer.folded())?
+                .get(&installer.case_folded())?
                 .package
                 .as_ref()
                 .ok()
@@ -217,7 +217,7 @@ impl Planner<'_> {
                     self.puts.push(Put {
                         live: at.clone(),
                         new: Vec::new(),
-                        travellers: Vec::new(),
+                        unmanaged: Vec::new(),
                     });
                     let place = Place {
                         target: name.to_owned(),
@@ -225,7 +225,7 @@ impl Planner<'_> {
                         at,
                         line,
                     };
-                    let sides = (Side::Unknown, Side::Unknown);
+                    let sides = (TargetState::Unknown, TargetState::Unknown);
                     let seen = "known only with a payload".to_owned();
                     draft.operation(OperationKind::Run, place, sides, seen, self.puts.len() - 1);
                 }
@@ -247,7 +247,7 @@ impl Planner<'_> {
                 .and_then(|record| record.installed.clone());
             let record = self
                 .programs
-                .get(&at.folded())
+                .get(&at.case_folded())
                 .or_else(|| self.snapshot.program(&at))
                 .cloned();
             let place = Place {
@@ -265,7 +265,7 @@ impl Planner<'_> {
                 shown,
             };
             if let Some(record) = self.lay_down(place, come, OperationKind::Run, draft) {
-                self.programs.insert(at.folded(), record);
+                self.programs.insert(at.case_folded(), record);
             }
         }
     }

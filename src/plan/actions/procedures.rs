@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Draft;
-use super::sides::procedure_side;
+use super::states::procedure_state;
 use crate::deployment::description::ItemKind;
 use crate::deployment::records::ProcedureRecord;
 use crate::deployment::tree::path;
@@ -72,15 +72,15 @@ impl Planner<'_> {
         self.puts.push(Put {
             live: place.at.clone(),
             new,
-            travellers: kept.travellers,
+            unmanaged: kept.unmanaged,
         });
         let seen = match &before {
             Some(before) => before.state.as_str().to_owned(),
             None => "never run here".to_owned(),
         };
         let sides = (
-            procedure_side(before.as_ref()),
-            procedure_side(Some(&record)),
+            procedure_state(before.as_ref()),
+            procedure_state(Some(&record)),
         );
         draft.operation(
             OperationKind::Initialize,

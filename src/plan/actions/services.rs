@@ -7,7 +7,7 @@ use crate::deployment::tree::Kind;
 use crate::manifest::{ServiceVerb, Step};
 use crate::plan::planner::Planner;
 use crate::plan::refusal::ReasonKind;
-use crate::plan::{OperationKind, Side};
+use crate::plan::{OperationKind, TargetState};
 
 impl Planner<'_> {
     pub(super) fn service(
@@ -40,26 +40,26 @@ impl Planner<'_> {
         if changes.is_empty() {
             return draft.idle(shown, format!("it is {} already", now.shown()));
         }
-        let mut was = now;
-        for (kind, becomes) in changes {
-            self.put_text(&file, becomes.to_toml());
+        let mut before = now;
+        for (kind, after) in changes {
+            self.put_text(&file, after.to_toml());
             let place = Place {
                 target: name.to_string(),
                 server: Some(server.to_string()),
                 at: file.clone(),
                 line: step.line,
             };
-            let sides = (service_side(was), service_side(becomes));
+            let sides = (service_side(before), service_side(after));
             draft.operation(
                 kind,
                 place,
                 sides,
-                was.shown().to_owned(),
+                before.shown().to_owned(),
                 self.puts.len() - 1,
             );
-            was = becomes;
+            before = after;
         }
-        self.services.insert(at, was);
+        self.services.insert(at, before);
     }
 }
 
@@ -110,14 +110,14 @@ pub(super) fn service_changes(
     }
 }
 
-pub(super) fn service_side(record: ServiceRecord) -> Side {
+pub(super) fn service_side(record: ServiceRecord) -> TargetState {
     let ServiceRecord {
         running,
         enabled,
         starts,
         ..
     } = record;
-    Side::Service {
+    TargetState::Service {
         running,
         enabled,
         starts,

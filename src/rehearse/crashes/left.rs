@@ -6,7 +6,7 @@ use super::report::Way;
 use crate::deployment::tree::Tree;
 use crate::journal::{Answer, Outcome, Run, RunState, runs};
 use crate::plan::{Plan, PlannedStep};
-use crate::run::standing;
+use crate::run::describe_state;
 
 /// State that a dead process left, according to its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ impl Left {
             RunState::Staged => Left::Staged,
             RunState::Unfinished(_) => {
                 let fixed = |step: &&PlannedStep| {
-                    let gate = step.gate.as_ref();
-                    gate.is_some_and(|gate| gate.undo.is_none())
+                    let manual = step.manual.as_ref();
+                    manual.is_some_and(|manual| manual.undo.is_none())
                         && run.journal.confirmed(&step.id) == Some(Answer::Done)
                 };
                 Left::Begun {
@@ -85,7 +85,7 @@ pub(super) enum Due {
 pub(super) fn at_rest(deployment: &Path) -> Result<(), String> {
     match read(deployment)?.iter().find(|run| run.is_open()) {
         None => Ok(()),
-        Some(run) => Err(format!("run {} is {}", run.name(), standing(run))),
+        Some(run) => Err(format!("run {} is {}", run.name(), describe_state(run))),
     }
 }
 

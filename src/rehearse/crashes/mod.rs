@@ -75,8 +75,11 @@ impl Crashes<'_> {
     /// Returns the last step that cannot be rolled back, if there is one: no run can go back past
     /// it.
     fn no_return(&self) -> Option<&str> {
-        let fixed =
-            |step: &&PlannedStep| step.gate.as_ref().is_some_and(|gate| gate.undo.is_none());
+        let fixed = |step: &&PlannedStep| {
+            step.manual
+                .as_ref()
+                .is_some_and(|manual| manual.undo.is_none())
+        };
         self.plan
             .steps
             .iter()

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Outcome, RunState, runs};
 use rollup::names::RelPath;
 use rollup::run;
@@ -229,7 +229,7 @@ fn an_old_object_that_was_damaged_keeps_a_rollback_from_beginning() {
     let before = Tree::of(copy.path());
     let refused = recover(copy.path(), Way::Back, None);
     assert!(
-        matches!(refused, Err(RunError::SetAside { .. })),
+        matches!(refused, Err(RunError::Quarantined { .. })),
         "{refused:?}"
     );
     before.assert_same(&Tree::of(copy.path()), "nothing was moved");
@@ -269,7 +269,7 @@ fn a_slot_that_lost_both_objects_keeps_both_ways_from_beginning() {
     let before = Tree::of(copy.path());
     for way in [Way::Forward, Way::Back] {
         let refused = recover(copy.path(), way, None);
-        let Err(RunError::Stranger { live, .. }) = refused else {
+        let Err(RunError::Unexpected { live, .. }) = refused else {
             panic!("{way:?}: {refused:?}")
         };
         assert_eq!(live.as_str(), MANAGED);
@@ -309,7 +309,7 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
         })),
     );
     let Ok(Ended::Undone {
-        because: Some(RunError::Stranger { live, .. }),
+        because: Some(RunError::Unexpected { live, .. }),
     }) = ended
     else {
         panic!("{ended:?}")
@@ -330,7 +330,7 @@ fn a_live_path_that_became_empty_stops_either_walk_and_is_named() {
     };
     let ended = recover(copy.path(), Way::Back, Some(Arc::new(watch)));
     let Ok(Some(Ended::Stuck {
-        error: RunError::Stranger { live, .. },
+        error: RunError::Unexpected { live, .. },
         ..
     })) = ended
     else {
@@ -447,7 +447,7 @@ fn a_damaged_run_is_synced_before_it_is_quarantined() {
     let watch = Arc::new(SyncedBefore::default());
     let disk = lock(copy.path()).watched(watch.clone());
     let unusable = run::unusable(&disk).expect("the runs can be read");
-    run::set_aside(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
+    run::quarantine(&disk, &unusable[0], ("me".to_owned(), "damaged".to_owned()))
         .expect("it can be renamed");
     assert_eq!(watch.renames.load(Ordering::SeqCst), 1);
 }

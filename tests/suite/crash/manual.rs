@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rollup::deployment::watch::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::run::{Event, Listener, Question, Reply};
 
 use super::site::{Copy, Site};

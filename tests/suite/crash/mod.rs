@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::locked::LockedDeployment;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{RunState, runs};
 use rollup::run::{self, Ended, Event, IfChanged, Listener, OnFailure, Question, Reply, RunError};
 
@@ -524,7 +524,7 @@ fn a_stranger_at_a_live_path_is_never_replaced() {
             let refused = matches!(
                 &told,
                 Ok(Some(Ended::Stuck {
-                    error: RunError::Stranger { .. },
+                    error: RunError::Unexpected { .. },
                     ..
                 }))
             );
@@ -634,9 +634,9 @@ impl Watch for Intruder {
     fn before(&self, change: Change<'_>) -> io::Result<()> {
         // The first time the directory is set aside by the uninstall, the second time by the
         // install.
-        let set_aside =
+        let quarantine =
             matches!(change, Change::Rename(from, _) if from.as_str() == "Group/Provider");
-        match set_aside && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
+        match quarantine && self.met.fetch_add(1, Ordering::SeqCst) == 1 {
             true => std::fs::write(self.deployment.join(INTRUDED), "his"),
             false => Ok(()),
         }
@@ -814,7 +814,7 @@ fn a_stranger_that_comes_right_before_a_rename_is_never_replaced() {
         matches!(
             ended,
             Ok(Ended::Stuck {
-                because: Some(RunError::Stranger { .. }),
+                because: Some(RunError::Unexpected { .. }),
                 ..
             })
         ),

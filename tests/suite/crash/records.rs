@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::{Change, Watch};
 use rollup::journal::{Direction, RunState, runs};
 use rollup::names::RelPath;
 

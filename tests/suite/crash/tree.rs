@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rollup::names::Folded;
+use rollup::names::CaseFolded;
 use walkdir::WalkDir;
 
 /// Every entry of a deployment but what rollup keeps in it.
@@ -122,11 +122,12 @@ impl Tree {
     /// In one spelling, whatever case its names have; `None` where two of them differ only in case.
     pub(crate) fn in_one_case(self) -> Option<Self> {
         let count = self.0.len();
-        let folded = |path: &Path| PathBuf::from(Folded::of(&path.to_string_lossy()).as_str());
+        let case_folded =
+            |path: &Path| PathBuf::from(CaseFolded::of(&path.to_string_lossy()).as_str());
         let entries: BTreeMap<_, _> = self
             .0
             .into_iter()
-            .map(|(path, entry)| (folded(&path), entry))
+            .map(|(path, entry)| (case_folded(&path), entry))
             .collect();
         (entries.len() == count).then_some(Self(entries))
     }

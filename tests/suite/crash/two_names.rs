@@ -17,7 +17,7 @@ struct Places {
     new: PathBuf,
     old: PathBuf,
     had_old: bool,
-    travellers: Vec<PathBuf>,
+    unmanaged: Vec<PathBuf>,
 }
 
 fn places(deployment: &Path, plan: &Plan) -> Vec<Places> {
@@ -27,8 +27,8 @@ fn places(deployment: &Path, plan: &Plan) -> Vec<Places> {
         new: slots.join(format!("{}/new", swap.number)),
         old: slots.join(format!("{}/old", swap.number)),
         had_old: swap.has_old(),
-        travellers: swap
-            .travellers
+        unmanaged: swap
+            .unmanaged
             .iter()
             .filter_map(|path| Some(path.below(&swap.live)?.to_path()))
             .collect(),
@@ -47,8 +47,8 @@ fn half_renames(places: &[Places]) -> Vec<(PathBuf, PathBuf)> {
             (true, true, true, false) => {
                 renames.push((place.old.clone(), place.live.clone()));
                 renames.push((place.new.clone(), place.live.clone()));
-                for traveller in &place.travellers {
-                    let (here, there) = (place.old.join(traveller), place.new.join(traveller));
+                for unmanaged in &place.unmanaged {
+                    let (here, there) = (place.old.join(unmanaged), place.new.join(unmanaged));
                     let (from, to) = if here.exists() {
                         (here, there)
                     } else {

@@ -6,7 +6,7 @@
 
 mod cut;
 mod disk;
-mod story;
+mod scenario;
 mod trace;
 mod trial;
 
@@ -14,7 +14,7 @@ use std::path::Path;
 
 use crate::crash::Way;
 use crate::crash::site::{Copy, temporary};
-use story::{Doing, Story};
+use scenario::{Doing, Story};
 use trace::{Effect, Fate};
 use trial::{Sample, Trial};
 

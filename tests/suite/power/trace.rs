@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use rollup::deployment::watch::{Change, Watch};
+use rollup::deployment::fault_injection::{Change, Watch};
 use rollup::names::RelPath;
 
 use super::disk::{Attributes, Contents, Disk, Id, Name, Object};

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::cut::{Cut, Random, Survivor};
 use super::disk::Disk;
-use super::story::{Person, Story};
+use super::scenario::{Person, Story};
 use crate::accepting::{accept_before, drifted_site, found};
 use crate::crash::site::{Copy, Site, temporary};
 use crate::crash::tree::Tree;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
-use rollup::names::Folded;
+use rollup::names::CaseFolded;
 
 use super::choose::cases;
 use super::drive::{Came, Course, Interruption, Ready, Way, recover, rests, undo_finished};
@@ -123,12 +123,12 @@ impl Put {
 
     /// His files, and directories that are there for their sake alone.
     fn is_his(&self, path: &Path) -> bool {
-        let folded = |path: &Path| Folded::of(&path.to_string_lossy());
-        let path = folded(path);
+        let case_folded = |path: &Path| CaseFolded::of(&path.to_string_lossy());
+        let path = case_folded(path);
         self.files
             .iter()
             .flat_map(|(file, _)| file.ancestors())
-            .any(|his| folded(his) == path)
+            .any(|his| case_folded(his) == path)
     }
 
     fn all_there(&self, at: &Path, told: &str) -> TestCaseResult {

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::model::{
-    Case, Chosen, Found, Item, Look, Procedure, Rollup, Server, Service, Site, Step, Touch, Which,
+    Case, Chosen, Found, Item, ModeAndOwner, Procedure, Rollup, Server, Service, Site, Step, Touch,
+    Which,
 };
 use super::names::{
     DIRECTORIES, FILES, GROUPS, ITEMS, PLAIN, PROCEDURES, PROGRAMS, ROLES, SERVERS, SERVICES,
@@ -73,7 +74,7 @@ pub(super) fn cases(rollups: usize) -> impl Strategy<Value = Case> {
                     steps: steps_of(&site, choices),
                 })
                 .collect();
-            super::mend::mend(&site, &mut rollups);
+            super::repair::mend(&site, &mut rollups);
             Case { site, rollups }
         },
     )
@@ -225,11 +226,11 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
     let files = files(site);
     let a_file = || (!files.is_empty()).then(|| pick(&files, place));
     let owner = pick(&[0, 1000, 65_534], owner);
-    let file_look = Look {
+    let file_attributes = ModeAndOwner {
         mode: pick(&[0o644, 0o600, 0o640, 0o755, 0o444, 0o4755, 0o400], mode),
         owner,
     };
-    let directory_look = Look {
+    let directory_attributes = ModeAndOwner {
         mode: pick(&[0o755, 0o700, 0o750, 0o775, 0o2755, 0o1777], mode),
         owner,
     };
@@ -241,7 +242,7 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
     Some(match kind {
         "file" => Touch::File {
             at: below(directory(), pick(FILES, name)),
-            look: file_look,
+            metadata: file_attributes,
         },
         // What rollup keeps at the root is its own.
         "directory" if pick(DIRECTORIES, name) == ".rollup" && directory().is_empty() => {
@@ -249,15 +250,15 @@ fn touch(site: &Site, kind: &str, &[place, name, mode, owner, ..]: &Numbers) -> 
         }
         "directory" => Touch::Directory {
             at: below(directory(), pick(DIRECTORIES, name)),
-            look: directory_look,
+            metadata: directory_attributes,
         },
         "change" if place % 2 == 0 => Touch::Change {
             at: a_file()?,
-            look: file_look,
+            metadata: file_attributes,
         },
         "change" => Touch::Change {
             at: directory(),
-            look: directory_look,
+            metadata: directory_attributes,
         },
         "respell" if name % 2 == 0 => Touch::Respell { at: a_file()? },
         "respell" => Touch::Respell { at: directory() },

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::test_runner::TestCaseError;
 use rollup::deployment::description::Description;
+use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::snapshot::Snapshot;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::Watch;
 use rollup::journal::{Outcome, Run, RunState, runs};
 use rollup::manifest::Manifest;
 use rollup::payload::Payload;
@@ -257,9 +257,9 @@ impl Listener for Course {
     fn ask(&mut self, question: &Question<'_>) -> Reply {
         let undo = question
             .step
-            .gate
+            .manual
             .as_ref()
-            .and_then(|gate| gate.undo.as_ref());
+            .and_then(|manual| manual.undo.as_ref());
         match self.interruption {
             Some(Interruption::Nobody) => Reply::Stop,
             _ if question.optional && undo.is_none() => Reply::Skip,

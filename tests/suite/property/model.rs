@@ -79,13 +79,13 @@ pub(super) struct Procedure {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Touch {
     /// Puts a file of his own there.
-    File { at: String, look: Look },
+    File { at: String, metadata: ModeAndOwner },
     /// Gives a file of his another name as well.
     Twin { of: String, at: String },
     /// Makes a directory.
-    Directory { at: String, look: Look },
+    Directory { at: String, metadata: ModeAndOwner },
     /// Sets permissions and owner.
-    Change { at: String, look: Look },
+    Change { at: String, metadata: ModeAndOwner },
     /// Spells the last name in another case.
     Respell { at: String },
     /// Takes something away, with all that is in it.
@@ -98,7 +98,7 @@ pub(super) enum Touch {
 
 /// Permission bits and owner; only root can give things away.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Look {
+pub(super) struct ModeAndOwner {
     pub(super) mode: u32,
     pub(super) owner: u32,
 }
@@ -513,10 +513,10 @@ impl fmt::Debug for Found {
 impl fmt::Debug for Touch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Touch::File { at, look } => write!(f, "put file {at:?} {look:?}"),
+            Touch::File { at, metadata } => write!(f, "put file {at:?} {metadata:?}"),
             Touch::Twin { of, at } => write!(f, "ln {of:?} {at:?}"),
-            Touch::Directory { at, look } => write!(f, "mkdir {at:?} {look:?}"),
-            Touch::Change { at, look } => write!(f, "chmod {look:?} {at:?}"),
+            Touch::Directory { at, metadata } => write!(f, "mkdir {at:?} {metadata:?}"),
+            Touch::Change { at, metadata } => write!(f, "chmod {metadata:?} {at:?}"),
             Touch::Respell { at } => write!(f, "respell {at:?}"),
             Touch::Remove { at } => write!(f, "rm -r {at:?}"),
             Touch::Patch { at } => write!(f, "patch {at:?}"),
@@ -525,7 +525,7 @@ impl fmt::Debug for Touch {
     }
 }
 
-impl fmt::Debug for Look {
+impl fmt::Debug for ModeAndOwner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:o} of {}", self.mode, self.owner)
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
-use rollup::names::{Digest, Folded};
+use rollup::names::{CaseFolded, Digest};
 use rollup::plan::{Plan, What};
 use rollup::run::Ended;
 use walkdir::WalkDir;
@@ -59,17 +59,21 @@ fn standing(deployment: &Path) -> Standing {
 /// Everything that stands at no live path, and every file of an operator's, is the very same;
 /// everything that is new in its place has its permissions and its owner.
 fn what_stays_is_the_same(plan: &Plan, before: &Standing, after: &Standing) -> TestCaseResult {
-    let live: Vec<Folded> = plan.live_paths().iter().map(|path| path.folded()).collect();
+    let live: Vec<CaseFolded> = plan
+        .live_paths()
+        .iter()
+        .map(|path| path.case_folded())
+        .collect();
     let travels = |path: &PathBuf| {
         plan.swaps
             .iter()
-            .any(|swap| swap.travellers.iter().any(|t| t.to_path() == *path))
+            .any(|swap| swap.unmanaged.iter().any(|t| t.to_path() == *path))
     };
     for (path, was) in before {
-        let folded = Folded::of(path.to_str().expect("a name of ours"));
+        let case_folded = CaseFolded::of(path.to_str().expect("a name of ours"));
         let is_ours = live.iter().any(|live| {
-            folded == *live
-                || folded
+            case_folded == *live
+                || case_folded
                     .as_str()
                     .strip_prefix(live.as_str())
                     .is_some_and(|rest| rest.starts_with('/'))
@@ -88,8 +92,8 @@ fn what_stays_is_the_same(plan: &Plan, before: &Standing, after: &Standing) -> T
 /// What the plan said would stand at and below every live path stands there, and nothing else;
 /// looked at with other eyes than the run's own.
 fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
-    let prediction = plan.prediction.as_ref().expect("a plan with a payload");
-    let predicted: BTreeMap<PathBuf, &What> = prediction
+    let expected_state = plan.expected_state.as_ref().expect("a plan with a payload");
+    let expected: BTreeMap<PathBuf, &What> = expected_state
         .entries
         .iter()
         .map(|entry| (entry.path.to_path(), &entry.what))
@@ -108,8 +112,8 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
             .to_owned()
     };
     let found: BTreeSet<PathBuf> = below.map(|entry| relative(entry.path())).collect();
-    prop_assert_eq!(found, predicted.keys().cloned().collect::<BTreeSet<_>>());
-    for (path, what) in predicted {
+    prop_assert_eq!(found, expected.keys().cloned().collect::<BTreeSet<_>>());
+    for (path, what) in expected {
         let at = deployment.join(&path);
         match what {
             What::Directory => prop_assert!(at.is_dir(), "{:?} is no directory", path),
@@ -122,7 +126,7 @@ fn what_was_predicted_stands(plan: &Plan, deployment: &Path) -> TestCaseResult {
                     path
                 );
             }
-            What::Traveller => prop_assert!(at.symlink_metadata().is_ok(), "{:?} is gone", path),
+            What::Unmanaged => prop_assert!(at.symlink_metadata().is_ok(), "{:?} is gone", path),
         }
     }
     Ok(())
@@ -158,12 +162,12 @@ fn apply_and_undo_leave_any_deployment_as_it_was() {
             };
             match rollup.apply(at, &before.plan, &mut Course::free()) {
                 Ok(Some(Ended::Applied { came, measured })) if came.is_empty() => {
-                    let predicted = before
+                    let expected = before
                         .plan
-                        .prediction
+                        .expected_state
                         .as_ref()
-                        .map(|prediction| prediction.digest);
-                    prop_assert_eq!(Some(measured), predicted, "the preview was not true");
+                        .map(|expected_state| expected_state.digest);
+                    prop_assert_eq!(Some(measured), expected, "the preview was not true");
                 }
                 other => {
                     return Err(TestCaseError::fail(format!(

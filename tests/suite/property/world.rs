@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use rollup::names::{Folded, same_name};
+use rollup::names::{CaseFolded, same_name};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::model::{Case, Found, Look, Site, Touch};
+use super::model::{Case, Found, ModeAndOwner, Site, Touch};
 use super::stock::stock;
 
 /// When the first file was changed, in seconds since 1970; each further one a little later.
@@ -136,12 +136,15 @@ fn set_up(site: &Site, deployment: &Path) {
 fn apply(touch: &Touch, deployment: &Path) {
     let there = |at: &str| actual(deployment, at).filter(|at| at.symlink_metadata().is_ok());
     match touch {
-        Touch::File { at: below, look } => {
+        Touch::File {
+            at: below,
+            metadata,
+        } => {
             let Some(at) = vacant(deployment, below) else {
                 return;
             };
             fs::write(&at, format!("his own {below}")).expect("its directory is there");
-            set(&at, *look);
+            set(&at, *metadata);
         }
         Touch::Twin { of, at } => {
             let Some(of) = there(of).filter(|of| of.is_file()) else {
@@ -152,12 +155,12 @@ fn apply(touch: &Touch, deployment: &Path) {
             };
             fs::hard_link(of, at).expect("both directories are there");
         }
-        Touch::Directory { at, look } => {
+        Touch::Directory { at, metadata } => {
             let Some(at) = vacant(deployment, at) else {
                 return;
             };
             fs::create_dir(&at).expect("its parent is there");
-            set(&at, *look);
+            set(&at, *metadata);
         }
         Touch::Link { at } => {
             let Some(at) = vacant(deployment, at) else {
@@ -165,9 +168,9 @@ fn apply(touch: &Touch, deployment: &Path) {
             };
             symlink("nowhere", at).expect("its directory is there");
         }
-        Touch::Change { at, look } => {
+        Touch::Change { at, metadata } => {
             let Some(at) = there(at) else { return };
-            set(&at, *look);
+            set(&at, *metadata);
         }
         Touch::Respell { at } => {
             let Some(at) = there(at) else { return };
@@ -219,16 +222,16 @@ pub(super) fn vacant(deployment: &Path, at: &str) -> Option<PathBuf> {
     Some(at)
 }
 
-fn set(at: &Path, look: Look) {
+fn set(at: &Path, metadata: ModeAndOwner) {
     let is_directory = at.is_dir();
     if rustix::process::geteuid().is_root() {
-        chown(at, Some(look.owner), Some(look.owner)).expect("root may");
+        chown(at, Some(metadata.owner), Some(metadata.owner)).expect("root may");
     }
     // Whoever runs the test must be able to work in a directory.
     let mode = if is_directory {
-        look.mode | 0o700
+        metadata.mode | 0o700
     } else {
-        look.mode | 0o400
+        metadata.mode | 0o400
     };
     fs::set_permissions(at, fs::Permissions::from_mode(mode)).expect("a mode that can be set");
 }
@@ -242,7 +245,9 @@ fn respelled(name: &str) -> String {
             c.to_lowercase().collect()
         };
         match turned[..] {
-            [turned] if Folded::of(&turned.to_string()) == Folded::of(&c.to_string()) => turned,
+            [turned] if CaseFolded::of(&turned.to_string()) == CaseFolded::of(&c.to_string()) => {
+                turned
+            }
             _ => c,
         }
     };

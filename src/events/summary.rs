@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::passage::passages;
+use super::attempt::passages;
 use super::timeline::timeline;
 use super::{About, Began, Events, Happened, Kind, Line, Operation, Records, Step};
 use crate::journal::{Answer, Outcome, RunState};
-use crate::names::{Digest, RelPath, Shown};
+use crate::names::{Digest, Escaped, RelPath};
 
 /// Summary of what happened to a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Account {
     /// Digest of the plan.
     pub plan: Option<Digest>,
     /// Digest of the state that the plan expects.
-    pub predicted: Option<Digest>,
+    pub expected: Option<Digest>,
     /// State of the run: `staging`, `staged`, `unfinished`, `unfinished-back`, `applied`, `undone`
     /// or `accepted`.
     #[serde(serialize_with = "state_word")]
@@ -314,7 +314,7 @@ impl Account {
         {
             missing.push(format!(
                 "the events say that they are of run {}",
-                Shown(other)
+                Escaped(other)
             ));
         }
         let at = |wanted: fn(&Happened) -> bool| {
@@ -356,9 +356,9 @@ impl Account {
             plan: began
                 .and_then(|began| began.plan)
                 .or_else(|| records.opened().map(|opened| opened.plan)),
-            predicted: began
-                .and_then(|began| began.predicted)
-                .or_else(|| records.predicted()),
+            expected: began
+                .and_then(|began| began.expected)
+                .or_else(|| records.expected()),
             state,
             exit_code: last.and_then(|session| session.exit_code),
             exit: last.and_then(|session| session.exit.clone()),

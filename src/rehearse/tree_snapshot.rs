@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::copy::entries;
 use super::{LabError, disk};
 use crate::deployment::tree::hash;
-use crate::names::{Digest, Shown};
+use crate::names::{Digest, Escaped};
 
 /// Every entry of a deployment but what rollup keeps in it, by its path; names with their spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Picture {
                 path
             };
             differences.extend(
-                what.map(|what| format!("`{}` {what}", Shown(&shown.display().to_string()))),
+                what.map(|what| format!("`{}` {what}", Escaped(&shown.display().to_string()))),
             );
         }
         differences

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Happened, Operation, Swapped};
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::run::{Comparison, Event};
 
 impl Happened {
@@ -19,7 +19,7 @@ impl Happened {
             Event::Wrote { .. } => return None,
             Event::Staged { bytes } => Self::Staged { bytes: *bytes },
             Event::BackedUp(backup) => Self::BackedUp {
-                directory: Shown(&backup.directory.display().to_string()).to_string(),
+                directory: Escaped(&backup.directory.display().to_string()).to_string(),
                 files: backup.files as u64,
                 bytes: backup.bytes,
             },

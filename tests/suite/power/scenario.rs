@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rollup::deployment::fault_injection::Watch;
 use rollup::deployment::tree::Tree as Directory;
-use rollup::deployment::watch::Watch;
 use rollup::journal::{RunState, runs};
 use rollup::names::RelPath;
 use rollup::run::{self, Ended, Event, Listener, OnFailure, Question, Reply, RunError};

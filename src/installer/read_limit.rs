@@ -12,38 +12,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const DIRECTORY: u64 = 4 << 20;
 
 /// A reader with a read limit.
-pub(super) struct Rationed<R> {
+pub(super) struct Limited<R> {
     inner: R,
-    ration: Arc<AtomicU64>,
+    read_limit: Arc<AtomicU64>,
 }
 
 /// Handle that ends the read limit of a reader that was given away.
-pub(super) struct Ration(Arc<AtomicU64>);
+pub(super) struct ReadLimit(Arc<AtomicU64>);
 
-impl<R> Rationed<R> {
+impl<R> Limited<R> {
     /// Returns a reader with a limit for opening a compound file of this length: its map of sectors
     /// takes a 128th.
-    pub(super) fn new(inner: R, length: u64) -> (Self, Ration) {
-        let ration = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
+    pub(super) fn new(inner: R, length: u64) -> (Self, ReadLimit) {
+        let read_limit = Arc::new(AtomicU64::new(DIRECTORY + length / 100));
         (
             Self {
                 inner,
-                ration: Arc::clone(&ration),
+                read_limit: Arc::clone(&read_limit),
             },
-            Ration(ration),
+            ReadLimit(read_limit),
         )
     }
 }
 
-impl Ration {
+impl ReadLimit {
     pub(super) fn end(self) {
         self.0.store(u64::MAX, Ordering::Relaxed);
     }
 }
 
-impl<R: Read> Read for Rationed<R> {
+impl<R: Read> Read for Limited<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let left = self.ration.load(Ordering::Relaxed);
+        let left = self.read_limit.load(Ordering::Relaxed);
         let read = self.inner.read(bytes)?;
         if left != u64::MAX {
             let left = left.checked_sub(read as u64).ok_or_else(|| {
@@ -52,13 +52,13 @@ impl<R: Read> Read for Rationed<R> {
                     "its directory is larger than that of any package",
                 )
             })?;
-            self.ration.store(left, Ordering::Relaxed);
+            self.read_limit.store(left, Ordering::Relaxed);
         }
         Ok(read)
     }
 }
 
-impl<R: Seek> Seek for Rationed<R> {
+impl<R: Seek> Seek for Limited<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.inner.seek(to)
     }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::account::{
+use super::outage::away;
+use super::summary::{
     Compared, Move, Passage, Restart, ServerTaken, Span, Spent, StepTaken, Turned, Waited,
 };
-use super::away::away;
 use super::timeline::{Moment, Timeline};
 use super::{Happened, Kind, Step, Swapped};
 use crate::journal::{Outcome, RunState};

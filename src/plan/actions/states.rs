@@ -1,12 +1,12 @@
 //! The two sides of an operation, derived from records.
 
 use crate::deployment::records::{ItemRecord, ProcedureRecord, State};
-use crate::plan::Side;
+use crate::plan::TargetState;
 
-pub(in crate::plan) fn item_side(record: Option<&ItemRecord>) -> Side {
+pub(in crate::plan) fn item_state(record: Option<&ItemRecord>) -> TargetState {
     match record {
-        None => Side::Nothing,
-        Some(record) => Side::Item {
+        None => TargetState::Nothing,
+        Some(record) => TargetState::Item {
             state: record.state,
             version: record
                 .installed
@@ -20,10 +20,10 @@ pub(in crate::plan) fn item_side(record: Option<&ItemRecord>) -> Side {
     }
 }
 
-pub(in crate::plan) fn procedure_side(record: Option<&ProcedureRecord>) -> Side {
+pub(in crate::plan) fn procedure_state(record: Option<&ProcedureRecord>) -> TargetState {
     match record {
-        None => Side::Nothing,
-        Some(record) => Side::Procedure {
+        None => TargetState::Nothing,
+        Some(record) => TargetState::Procedure {
             state: record.state,
             parameters: record.parameters.clone(),
         },

@@ -2,13 +2,13 @@
 
 use super::planner::{Nothing, Reapply};
 use super::refusal::{Reason, ReasonKind};
-use crate::deployment::records::{Level, LevelEntry};
+use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::snapshot::{PastRun, Snapshot};
 use crate::manifest::Manifest;
 use crate::names::Kb;
 
 /// Consequence of the applied rollups for the one at hand.
-pub(super) enum Standing {
+pub(super) enum Applicability {
     /// There is something to do.
     Apply,
     /// It is applied already.
@@ -17,36 +17,40 @@ pub(super) enum Standing {
     Refused(Vec<Reason>),
 }
 
-pub(super) fn standing(manifest: &Manifest, snapshot: &Snapshot, reapply: Reapply) -> Standing {
+pub(super) fn applicability(
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    reapply: Reapply,
+) -> Applicability {
     let mut reasons = Vec::new();
-    let level = snapshot.level();
+    let applied = snapshot.applied();
     reasons.extend(wrong_product(manifest, snapshot));
-    reasons.extend(superseded(manifest, snapshot, &level));
+    reasons.extend(superseded(manifest, snapshot, &applied));
     reasons.extend(
         manifest
             .rollup
             .requires
             .iter()
-            .filter_map(|&kb| missing(kb, snapshot, &level)),
+            .filter_map(|&kb| missing(kb, snapshot, &applied)),
     );
     if !reasons.is_empty() {
-        return Standing::Refused(reasons);
+        return Applicability::Refused(reasons);
     }
-    let same = level
-        .in_force()
+    let same = applied
+        .in_effect()
         .find(|entry| entry.kb == manifest.rollup.kb);
     match same {
-        None => Standing::Apply,
-        Some(entry) => in_force(manifest, snapshot, entry, reapply),
+        None => Applicability::Apply,
+        Some(entry) => already_applied(manifest, snapshot, entry, reapply),
     }
 }
 
-fn in_force(
+fn already_applied(
     manifest: &Manifest,
     snapshot: &Snapshot,
-    entry: &LevelEntry,
+    entry: &AppliedUpdate,
     reapply: Reapply,
-) -> Standing {
+) -> Applicability {
     let kb = entry.kb;
     let revision = &manifest.rollup.revision;
     match &entry.revision {
@@ -54,18 +58,18 @@ fn in_force(
             let message = format!(
                 "revision {newer} of {kb} is in force, which is newer than revision {revision}"
             );
-            return Standing::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
+            return Applicability::Refused(vec![Reason::new(ReasonKind::NotApplicable, message)]);
         }
-        Some(older) if older < revision => return Standing::Apply,
-        _ if reapply == Reapply::Yes => return Standing::Apply,
+        Some(older) if older < revision => return Applicability::Apply,
+        _ if reapply == Reapply::Yes => return Applicability::Apply,
         _ => {}
     }
     match &snapshot.past.drift {
-        None => Standing::Nothing(Nothing {
+        None => Applicability::Nothing(Nothing {
             why: format!("{kb} is in force already"),
             note: Some("no run of it is on record here, so nothing could be compared".to_owned()),
         }),
-        Some(drift) if drift.is_empty() => Standing::Nothing(Nothing {
+        Some(drift) if drift.is_empty() => Applicability::Nothing(Nothing {
             why: format!("{kb} revision {revision} is in force, and everything is as it was left"),
             note: (entry.manifest != Some(manifest.digest)).then(|| {
                 "the manifest has changed since it was applied, but not its revision; \
@@ -85,7 +89,7 @@ fn in_force(
                         .to_owned(),
                 );
             }
-            Standing::Refused(reasons)
+            Applicability::Refused(reasons)
         }
     }
 }
@@ -111,17 +115,21 @@ fn wrong_product(manifest: &Manifest, snapshot: &Snapshot) -> Option<Reason> {
 }
 
 /// Returns a reason if an applied rollup includes or replaces the one at hand.
-fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
+fn superseded(
+    manifest: &Manifest,
+    snapshot: &Snapshot,
+    applied: &AppliedUpdates,
+) -> Option<Reason> {
     let kb = manifest.rollup.kb;
-    let told = level
-        .in_force()
+    let told = applied
+        .in_effect()
         .map(|entry| entry.kb)
         .filter(|&other| other != kb)
         .find(|&other| {
             run_of(other, snapshot)
                 .is_some_and(|run| run.includes.contains(&kb) || run.replaces.contains(&kb))
         });
-    let by = successor(kb, level).or(told)?;
+    let by = successor(kb, applied).or(told)?;
     let included = run_of(by, snapshot).is_some_and(|run| run.includes.contains(&kb));
     let (how, help) = match included {
         true => (
@@ -135,9 +143,9 @@ fn superseded(manifest: &Manifest, snapshot: &Snapshot, level: &Level) -> Option
 }
 
 /// Returns the applied rollup that superseded this one, through all that superseded each other.
-fn successor(kb: Kb, level: &Level) -> Option<Kb> {
+fn successor(kb: Kb, applied: &AppliedUpdates) -> Option<Kb> {
     let by = |kb: Kb| {
-        level
+        applied
             .rollups
             .iter()
             .rev()
@@ -146,7 +154,7 @@ fn successor(kb: Kb, level: &Level) -> Option<Kb> {
     };
     let mut last = by(kb)?;
     // A chain has no more rollups than the list, so a circle in it ends too.
-    for _ in &level.rollups {
+    for _ in &applied.rollups {
         match by(last) {
             Some(next) => last = next,
             None => return Some(last),
@@ -161,18 +169,18 @@ fn run_of(kb: Kb, snapshot: &Snapshot) -> Option<&PastRun> {
 }
 
 /// Returns a reason if a required rollup is neither applied nor included by an applied one.
-fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
+fn missing(required: Kb, snapshot: &Snapshot, applied: &AppliedUpdates) -> Option<Reason> {
     let included =
         |other: Kb| run_of(other, snapshot).is_some_and(|run| run.includes.contains(&required));
-    if level
-        .in_force()
+    if applied
+        .in_effect()
         .any(|entry| entry.kb == required || included(entry.kb))
     {
         return None;
     }
     let message =
         format!("{required} is required, and neither in force nor included by a rollup in force");
-    let help = match successor(required, level) {
+    let help = match successor(required, applied) {
         Some(by) => format!(
             "{by} replaced {required}, which cannot be applied any more: ask who wrote the manifest"
         ),
@@ -183,7 +191,7 @@ fn missing(required: Kb, snapshot: &Snapshot, level: &Level) -> Option<Reason> {
 
 /// Returns the applied rollups after this one: it comes last, and what it includes or replaces is
 /// superseded.
-pub(super) fn level_after(manifest: &Manifest, before: &Level) -> Level {
+pub(super) fn applied_after(manifest: &Manifest, before: &AppliedUpdates) -> AppliedUpdates {
     let rollup = &manifest.rollup;
     let mut rollups: Vec<_> = before
         .rollups
@@ -197,11 +205,11 @@ pub(super) fn level_after(manifest: &Manifest, before: &Level) -> Level {
             entry.superseded_by = Some(rollup.kb);
         }
     }
-    rollups.push(LevelEntry {
+    rollups.push(AppliedUpdate {
         kb: rollup.kb,
         revision: Some(rollup.revision.clone()),
         manifest: Some(manifest.digest),
         superseded_by: None,
     });
-    Level::new(rollups)
+    AppliedUpdates::new(rollups)
 }

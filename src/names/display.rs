@@ -6,9 +6,9 @@ use std::path::Path;
 /// Text from a vendor or an operator, safe for a terminal: control characters and the marks that
 /// change the direction of writing are shown as escapes, and so are invisible characters and
 /// whitespace that is not a space.
-pub struct Shown<'a>(pub &'a str);
+pub struct Escaped<'a>(pub &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             let hidden = c.is_control()
@@ -25,7 +25,7 @@ impl fmt::Display for Shown<'_> {
 
 /// Returns a path as text in which bytes that are not UTF-8 are escapes such as `\xFF`, so that two
 /// different names stay different.
-pub fn escaped(path: &Path) -> String {
+pub fn escaped_path(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         text.push_str(chunk.valid());
@@ -91,10 +91,10 @@ mod tests {
     #[test]
     fn an_escape_sequence_does_not_reach_the_terminal() {
         assert_eq!(
-            Shown("a\u{1b}[31mb\u{202e}c").to_string(),
+            Escaped("a\u{1b}[31mb\u{202e}c").to_string(),
             "a\\u{1b}[31mb\\u{202e}c"
         );
-        assert_eq!(Shown("Grüße 漢字").to_string(), "Grüße 漢字");
+        assert_eq!(Escaped("Grüße 漢字").to_string(), "Grüße 漢字");
     }
 
     #[cfg(unix)]
@@ -102,8 +102,8 @@ mod tests {
     fn bytes_that_are_not_utf_8_are_escaped() {
         use std::os::unix::ffi::OsStrExt;
         let path = |bytes| Path::new(std::ffi::OsStr::from_bytes(bytes));
-        assert_eq!(escaped(path(b"m/\xff\xc3.toml")), "m/\\xFF\\xC3.toml");
-        assert_eq!(escaped(path("m/ü.toml".as_bytes())), "m/ü.toml");
+        assert_eq!(escaped_path(path(b"m/\xff\xc3.toml")), "m/\\xFF\\xC3.toml");
+        assert_eq!(escaped_path(path("m/ü.toml".as_bytes())), "m/ü.toml");
     }
 
     #[test]

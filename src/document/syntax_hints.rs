@@ -12,7 +12,7 @@ use super::{Source, Span};
 
 /// A syntax error with its fix.
 #[derive(Debug)]
-pub(super) struct Slip {
+pub(super) struct SyntaxHint {
     /// Position: within its line during the search, within the document once it is returned.
     pub(super) span: Span,
     pub(super) message: String,
@@ -20,7 +20,7 @@ pub(super) struct Slip {
     pub(super) help: String,
 }
 
-impl Slip {
+impl SyntaxHint {
     fn new(span: Span, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             span,
@@ -59,7 +59,7 @@ impl Said<'_> {
 }
 
 /// Returns the mistake on the line of an error, as far as it can be recognized.
-pub(super) fn slip(source: &Source, message: &str, span: &Span) -> Slip {
+pub(super) fn slip(source: &Source, message: &str, span: &Span) -> SyntaxHint {
     let line = source.line_span(source.line(span.start));
     let inside = |at: usize| at.clamp(line.start, line.end) - line.start;
     let said = Said {
@@ -71,7 +71,7 @@ pub(super) fn slip(source: &Source, message: &str, span: &Span) -> Slip {
         lone_return,
         escape,
         marker,
-        stranger,
+        unexpected,
         never_closed,
         unseen_in_text,
         comment,
@@ -84,9 +84,9 @@ pub(super) fn slip(source: &Source, message: &str, span: &Span) -> Slip {
         let words = message
             .strip_suffix(", expected nothing")
             .unwrap_or(message);
-        Slip::new(said.span.clone(), words, way_out(&said))
+        SyntaxHint::new(said.span.clone(), words, way_out(&said))
     });
-    Slip {
+    SyntaxHint {
         span: line.start + found.span.start..line.start + found.span.end,
         ..found
     }
@@ -111,13 +111,13 @@ fn way_out(said: &Said<'_>) -> &'static str {
 }
 
 /// Recognizes the line ends of very old systems.
-fn lone_return(said: &Said<'_>) -> Option<Slip> {
+fn lone_return(said: &Said<'_>) -> Option<SyntaxHint> {
     let at = said
         .line
         .find('\r')
         .or_else(|| said.is(&["carriage return"]).then_some(said.line.len()))?;
     let help = "save the file with the line ends of Windows (CR LF) or of Unix (LF)";
-    Some(Slip::new(
+    Some(SyntaxHint::new(
         at..at + 1,
         "a line ends with a carriage return alone, which ends no line of TOML",
         help,
@@ -125,7 +125,7 @@ fn lone_return(said: &Said<'_>) -> Option<Slip> {
 }
 
 /// Recognizes a backslash that begins none of the escapes, mostly that of a path.
-fn escape(said: &Said<'_>) -> Option<Slip> {
+fn escape(said: &Said<'_>) -> Option<SyntaxHint> {
     let no_character = said.is(&["invalid value, expected unicode"]);
     if !no_character && !said.is(&["missing escaped value", "too few unicode value digits"]) {
         return None;
@@ -143,17 +143,21 @@ fn escape(said: &Said<'_>) -> Option<Slip> {
     let escapes =
         r#"the escapes are `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, `\uXXXX` and `\UXXXXXXXX`"#;
     let help = format!("{BACKSLASHES}; {escapes}");
-    Some(Slip::new(at..at + 1 + letter.len_utf8(), message, help))
+    Some(SyntaxHint::new(
+        at..at + 1 + letter.len_utf8(),
+        message,
+        help,
+    ))
 }
 
 const BACKSLASHES: &str = r"double each backslash, or put the text in single quotes: `'C:\…'`";
 
 /// Recognizes lines that a version control system wrote into the document.
-fn marker(said: &Said<'_>) -> Option<Slip> {
+fn marker(said: &Said<'_>) -> Option<SyntaxHint> {
     let found = MARKERS
         .iter()
         .find(|marker| said.line.starts_with(*marker))?;
-    Some(Slip::new(0..found.len(), CONFLICT, SOLVE))
+    Some(SyntaxHint::new(0..found.len(), CONFLICT, SOLVE))
 }
 
 /// Beginnings of the lines of an unresolved merge conflict.
@@ -165,7 +169,7 @@ pub(super) const SOLVE: &str =
     "keep what should stand there, and remove the lines of `<<<<<<<`, `=======` and `>>>>>>>`";
 
 /// Recognizes quotes that a word processor wrote, and blanks that TOML does not accept as such.
-fn stranger(said: &Said<'_>) -> Option<Slip> {
+fn unexpected(said: &Said<'_>) -> Option<SyntaxHint> {
     let (at, c) = match scan(said.line) {
         (Some((at, c)), _) if (said.span.start..=said.span.end).contains(&at) => (at, c),
         // An ordinary quote opened the text, and another one was meant to close it.
@@ -183,14 +187,14 @@ fn stranger(said: &Said<'_>) -> Option<Slip> {
     };
     let span = at..at + c.len_utf8();
     if c == '`' {
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             span,
             "a backtick is no quote of TOML",
             "write `\"`",
         ));
     }
     if is_curly(c) {
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             span,
             format!("`{c}` is no quote of TOML"),
             "write `\"`",
@@ -209,7 +213,7 @@ fn stranger(said: &Said<'_>) -> Option<Slip> {
         _ if blank => format!("`{escaped}`, a space of another kind, is no space of TOML"),
         _ => format!("`{escaped}`, a character that cannot be seen, stands between the words"),
     };
-    Some(Slip::new(span, message, help))
+    Some(SyntaxHint::new(span, message, help))
 }
 
 /// Beginnings of the parser's messages about a wrong text of one line.
@@ -244,7 +248,7 @@ fn scan(line: &str) -> (Option<(usize, char)>, Option<usize>) {
     (found, None)
 }
 
-fn never_closed(said: &Said<'_>) -> Option<Slip> {
+fn never_closed(said: &Said<'_>) -> Option<SyntaxHint> {
     let open = scan(said.line)
         .1
         .filter(|_| said.is(&TEXTS) || said.is(&["missing escaped value"]))?;
@@ -257,10 +261,14 @@ fn never_closed(said: &Said<'_>) -> Option<Slip> {
             quote.repeat(3)
         ),
     };
-    Some(Slip::new(open..open + 1, "this text is never closed", help))
+    Some(SyntaxHint::new(
+        open..open + 1,
+        "this text is never closed",
+        help,
+    ))
 }
 
-fn unseen_in_text(said: &Said<'_>) -> Option<Slip> {
+fn unseen_in_text(said: &Said<'_>) -> Option<SyntaxHint> {
     if !said.is(&["invalid comment", "invalid multi-line"]) && !said.is(&TEXTS) {
         return None;
     }
@@ -272,7 +280,7 @@ fn unseen_in_text(said: &Said<'_>) -> Option<Slip> {
     } else {
         "text"
     };
-    Some(Slip::new(
+    Some(SyntaxHint::new(
         span,
         format!("`{escaped}` cannot stand in a {place}"),
         "remove it",
@@ -280,7 +288,7 @@ fn unseen_in_text(said: &Said<'_>) -> Option<Slip> {
 }
 
 /// Recognizes comments as other languages have them.
-fn comment(said: &Said<'_>) -> Option<Slip> {
+fn comment(said: &Said<'_>) -> Option<SyntaxHint> {
     let help = "a comment begins with `#`";
     let begins = |rest: &str| {
         ["//", "/*", ";", "--"]
@@ -292,7 +300,7 @@ fn comment(said: &Said<'_>) -> Option<Slip> {
         said.line.trim_start(),
     );
     if let Some(start) = begins(whole).filter(|_| said.is(&["key with no value"])) {
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             indented..indented + start.len(),
             format!("`{start}` means nothing here"),
             help,
@@ -300,7 +308,7 @@ fn comment(said: &Said<'_>) -> Option<Slip> {
     }
     if let Some(start) = begins(said.rest()) {
         let span = said.span.start..said.span.start + start.len();
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             span,
             format!("`{start}` means nothing here"),
             help,
@@ -314,7 +322,7 @@ fn comment(said: &Said<'_>) -> Option<Slip> {
         .or_else(|| raw.strip_suffix(';').map(str::len))?;
     let start = begins(&raw[at..])?;
     let at = said.span.start + at;
-    Some(Slip::new(
+    Some(SyntaxHint::new(
         at..at + start.len(),
         format!("`{start}` means nothing here"),
         format!("remove it; {help}"),
@@ -322,8 +330,8 @@ fn comment(said: &Said<'_>) -> Option<Slip> {
 }
 
 /// Recognizes a text in the place of a value that is not one.
-fn value(said: &Said<'_>) -> Option<Slip> {
-    let with = |message: &str, help: &str| Some(Slip::new(said.span.clone(), message, help));
+fn value(said: &Said<'_>) -> Option<SyntaxHint> {
+    let with = |message: &str, help: &str| Some(SyntaxHint::new(said.span.clone(), message, help));
     let raw = said.raw();
     let quote = || {
         let quoted = if raw.contains('\\') {
@@ -408,7 +416,7 @@ fn value(said: &Said<'_>) -> Option<Slip> {
         let until = said.span.start + said.rest().find(around).unwrap_or(said.rest().len());
         let message = format!("`{}` is no number", brief(said.line.get(from..until)?));
         let help = "put it in quotes if it is a text, or write the number in plain digits";
-        return Some(Slip::new(from..until, message, help));
+        return Some(SyntaxHint::new(from..until, message, help));
     }
     None
 }
@@ -416,18 +424,22 @@ fn value(said: &Said<'_>) -> Option<Slip> {
 const NO_COMMA: &str = "a comma is missing between two values";
 const COMMA: &str = "write `,` between them";
 
-fn key(said: &Said<'_>) -> Option<Slip> {
+fn key(said: &Said<'_>) -> Option<SyntaxHint> {
     if said.is(&["unquoted keys cannot be empty"]) {
         let help = if said.before().trim_start().starts_with('[') {
             "write `[name]`"
         } else {
             "write `key = value`"
         };
-        return Some(Slip::new(said.span.clone(), "a name is missing here", help));
+        return Some(SyntaxHint::new(
+            said.span.clone(),
+            "a name is missing here",
+            help,
+        ));
     }
     if said.is(&["key with no value"]) && said.before().trim_end().ends_with(':') {
         let at = said.before().trim_end().len() - 1;
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             at..at + 1,
             "`:` stands where `=` belongs",
             "write `key = value`",
@@ -440,7 +452,7 @@ fn key(said: &Said<'_>) -> Option<Slip> {
     let (at, wrong) = said.rest().char_indices().find(|(_, c)| !plain(*c))?;
     let at = said.span.start + at;
     if wrong == ':' {
-        return Some(Slip::new(
+        return Some(SyntaxHint::new(
             at..at + 1,
             "`:` stands where `=` belongs",
             "write `key = value`",
@@ -448,20 +460,20 @@ fn key(said: &Said<'_>) -> Option<Slip> {
     }
     let help =
         "a name has letters from A to Z, digits, `-` and `_`; put any other in quotes: `\"…\"`";
-    Some(Slip::new(
+    Some(SyntaxHint::new(
         at..at + wrong.len_utf8(),
         format!("`{wrong}` cannot stand in a name without quotes"),
         help,
     ))
 }
 
-fn header(said: &Said<'_>) -> Option<Slip> {
+fn header(said: &Said<'_>) -> Option<SyntaxHint> {
     let bracket = match said.message {
         message if message.starts_with("unclosed array table") => "]]",
         message if message.starts_with("unclosed table") => "]",
         _ => return None,
     };
-    Some(Slip::new(
+    Some(SyntaxHint::new(
         said.span.clone(),
         "this header is never closed",
         format!("close it with `{bracket}`"),

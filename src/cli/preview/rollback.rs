@@ -2,7 +2,7 @@
 
 use super::super::out::{BOLD, WARN, count, styled, wrapped};
 use super::{grouped, heading, inverse, restarts_due, stands_again, target};
-use crate::names::Shown;
+use crate::names::Escaped;
 use crate::plan::{Operation, Plan, PlannedStep};
 
 /// Column in which the names of operations begin.
@@ -25,7 +25,7 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
             operations += group.len();
             operation(&mut lines, &group, width);
         }
-        if step.operations.is_empty() && step.gate.is_none() {
+        if step.operations.is_empty() && step.manual.is_none() {
             lines.push("   = nothing    the step changes nothing".to_owned());
         }
     }
@@ -48,9 +48,9 @@ pub(super) fn text(plan: &Plan, width: usize) -> String {
 
 /// Adds a manual step: how to roll it back, or that the rollback ends here if the step was done.
 fn by_hand(lines: &mut Vec<String>, step: &PlannedStep, width: usize) {
-    let Some(gate) = &step.gate else { return };
-    let (word, told) = match &gate.undo {
-        Some(undo) => ("by hand", Shown(undo).to_string()),
+    let Some(manual) = &step.manual else { return };
+    let (word, told) = match &manual.undo {
+        Some(undo) => ("by hand", Escaped(undo).to_string()),
         None => {
             let text = "nobody says how this is taken back: where it was done, the way ends here, and a finished run \
                         cannot be undone at all; what follows is for a run that did not get here";

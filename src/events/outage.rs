@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::account::{Away, Move, Span};
-use super::{Kind, Stand};
+use super::summary::{Away, Move, Span};
+use super::{Availability, Kind};
 use crate::journal::Outcome;
 use crate::plan::OperationKind;
 
@@ -21,8 +21,8 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
     for step in moves {
         for operation in &step.operations {
             let (before, after) = match step.back {
-                false => (operation.was, operation.becomes),
-                true => (operation.becomes, operation.was),
+                false => (operation.before, operation.after),
+                true => (operation.after, operation.before),
             };
             let (Some(before), Some(after)) = (before, after) else {
                 continue;
@@ -50,11 +50,11 @@ pub(super) fn away(moves: &[Move], outcome: Option<Outcome>) -> Vec<Away> {
                 since_us: None,
                 total_us: 0,
             });
-            if before == Stand::Up {
+            if before == Availability::Up {
                 away.since_us.get_or_insert(step.span.from_us);
                 went.entry(key).or_insert(step.session);
             }
-            if let (Stand::Up, Some(from_us)) = (after, away.since_us) {
+            if let (Availability::Up, Some(from_us)) = (after, away.since_us) {
                 away.since_us = None;
                 let by_wall_clock = went
                     .remove(&key)
@@ -86,18 +86,20 @@ mod tests {
     use crate::events::Operation;
 
     fn step(kind: OperationKind, of: Kind, back: bool, from_us: u64) -> Move {
-        let (was, becomes) = match kind {
-            OperationKind::Uninstall | OperationKind::Stop => (Stand::Up, Stand::Down),
-            OperationKind::Install | OperationKind::Start => (Stand::Down, Stand::Up),
-            _ => (Stand::Up, Stand::Up),
+        let (before, after) = match kind {
+            OperationKind::Uninstall | OperationKind::Stop => {
+                (Availability::Up, Availability::Down)
+            }
+            OperationKind::Install | OperationKind::Start => (Availability::Down, Availability::Up),
+            _ => (Availability::Up, Availability::Up),
         };
         let operation = Operation {
             kind,
             target: "it".to_owned(),
             server: None,
             of,
-            was: Some(was),
-            becomes: Some(becomes),
+            before: Some(before),
+            after: Some(after),
         };
         let span = Span {
             from_us,

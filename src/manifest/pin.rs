@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Digest, FileName, Folded};
+use super::{CaseFolded, Digest, FileName};
 
 /// Reasons why a manifest could not be pinned.
 #[derive(Debug, thiserror::Error)]
-pub enum SealError {
+pub enum PinError {
     /// The manifest is not TOML, which validation reports in full.
     #[error("the manifest is not TOML: {0}")]
     Unreadable(String),
@@ -35,26 +35,26 @@ pub enum SealError {
 /// Everything else stays as it is to the byte: comments, spacing, line endings. A pin that is there
 /// already is changed in its place, and one that is not named here is kept. Writing the same pins
 /// again changes nothing.
-pub fn seal(text: &str, pins: &[(FileName, Digest)]) -> Result<String, SealError> {
+pub fn add_pins(text: &str, pins: &[(FileName, Digest)]) -> Result<String, PinError> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
-        return Err(SealError::Unreadable(error.message().to_owned()));
+        return Err(PinError::Unreadable(error.message().to_owned()));
     }
     let payload = root
         .get_ref()
         .get("payload")
         .and_then(|payload| payload.get_ref().as_table());
-    let payload = payload.ok_or(SealError::NoTable)?;
+    let payload = payload.ok_or(PinError::NoTable)?;
     let wanted = in_table_order(payload, pins)?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let sealed = match payload.get("sha256") {
+    let pinned = match payload.get("sha256") {
         None => appended(text, &wanted, end),
         Some(table) => spliced(text, table, &wanted, end)?,
     };
     // A table header is invalid after some ways of writing `payload`.
-    match DeTable::parse(&sealed) {
-        Ok(_) => Ok(sealed),
-        Err(_) => Err(SealError::NoRoom),
+    match DeTable::parse(&pinned) {
+        Ok(_) => Ok(pinned),
+        Err(_) => Err(PinError::NoRoom),
     }
 }
 
@@ -65,26 +65,26 @@ type Wanted<'t> = Vec<(&'t str, Option<Digest>)>;
 fn in_table_order<'t>(
     payload: &'t DeTable<'_>,
     pins: &[(FileName, Digest)],
-) -> Result<Wanted<'t>, SealError> {
+) -> Result<Wanted<'t>, PinError> {
     let rows = payload
         .get("files")
         .and_then(|files| files.get_ref().as_array())
-        .ok_or(SealError::NoTable)?;
+        .ok_or(PinError::NoTable)?;
     let name = |row: &'t Spanned<DeValue<'_>>| row.get_ref().get("name")?.get_ref().as_str();
     let names: Vec<&str> = rows.iter().filter_map(name).collect();
-    let mut by_name: BTreeMap<Folded, Digest> = pins
+    let mut by_name: BTreeMap<CaseFolded, Digest> = pins
         .iter()
-        .map(|(name, pin)| (name.folded(), *pin))
+        .map(|(name, pin)| (name.case_folded(), *pin))
         .collect();
     let wanted = names
         .into_iter()
-        .map(|name| (name, by_name.remove(&Folded::of(name))))
+        .map(|name| (name, by_name.remove(&CaseFolded::of(name))))
         .collect();
     match pins
         .iter()
-        .find(|(name, _)| by_name.contains_key(&name.folded()))
+        .find(|(name, _)| by_name.contains_key(&name.case_folded()))
     {
-        Some((name, _)) => Err(SealError::NotListed(name.clone())),
+        Some((name, _)) => Err(PinError::NotListed(name.clone())),
         None => Ok(wanted),
     }
 }
@@ -95,17 +95,17 @@ fn line(name: &str, pin: Digest, end: &str) -> String {
 }
 
 fn appended(text: &str, wanted: &Wanted<'_>, end: &str) -> String {
-    let mut sealed = text.to_owned();
-    if !sealed.is_empty() && !sealed.ends_with('\n') {
-        sealed.push_str(end);
+    let mut pinned = text.to_owned();
+    if !pinned.is_empty() && !pinned.ends_with('\n') {
+        pinned.push_str(end);
     }
-    sealed.push_str(&format!("{end}[payload.sha256]{end}"));
-    sealed.extend(
+    pinned.push_str(&format!("{end}[payload.sha256]{end}"));
+    pinned.extend(
         wanted
             .iter()
             .filter_map(|&(name, pin)| Some(line(name, pin?, end))),
     );
-    sealed
+    pinned
 }
 
 /// Changes the values that differ, and inserts each new line after that of the row before.
@@ -114,19 +114,19 @@ fn spliced(
     table: &Spanned<DeValue<'_>>,
     wanted: &Wanted<'_>,
     end: &str,
-) -> Result<String, SealError> {
-    let entries = table.get_ref().as_table().ok_or(SealError::NoRoom)?;
+) -> Result<String, PinError> {
+    let entries = table.get_ref().as_table().ok_or(PinError::NoRoom)?;
     if !text[table.span().start..].starts_with('[') {
-        return Err(SealError::NoRoom);
+        return Err(PinError::NoRoom);
     }
-    let known: BTreeMap<Folded, _> = entries
+    let known: BTreeMap<CaseFolded, _> = entries
         .iter()
-        .map(|(key, value)| (Folded::of(key.get_ref()), value))
+        .map(|(key, value)| (CaseFolded::of(key.get_ref()), value))
         .collect();
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
     let mut behind = line_end(text, table.span().end);
     for &(name, pin) in wanted {
-        match (known.get(&Folded::of(name)), pin) {
+        match (known.get(&CaseFolded::of(name)), pin) {
             (Some(value), pin) => {
                 behind = line_end(text, value.span().end);
                 let pin = pin.map(|pin| pin.to_string());
@@ -144,18 +144,18 @@ fn spliced(
     }
     // The sort is stable, so lines that go to one place keep the order of the file table.
     edits.sort_by_key(|(range, _)| range.start);
-    let mut sealed = String::with_capacity(text.len() + wanted.len() * 100);
+    let mut pinned = String::with_capacity(text.len() + wanted.len() * 100);
     let mut from = 0;
     for (range, new) in edits {
-        sealed.push_str(&text[from..range.start]);
-        if range.is_empty() && !sealed.ends_with('\n') {
-            sealed.push_str(end);
+        pinned.push_str(&text[from..range.start]);
+        if range.is_empty() && !pinned.ends_with('\n') {
+            pinned.push_str(end);
         }
-        sealed.push_str(&new);
+        pinned.push_str(&new);
         from = range.end;
     }
-    sealed.push_str(&text[from..]);
-    Ok(sealed)
+    pinned.push_str(&text[from..]);
+    Ok(pinned)
 }
 
 /// Returns the offset after the line that contains `at`.
@@ -177,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn sealing_adds_lines_in_the_order_of_the_table_and_nothing_else() {
-        let sealed = seal(HEAD, &[pin("A.msi", "1"), pin("b.msi", "2")]).expect("sealed");
+    fn pinning_adds_lines_in_the_order_of_the_table_and_nothing_else() {
+        let pinned = add_pins(HEAD, &[pin("A.msi", "1"), pin("b.msi", "2")]).expect("pinned");
         let wanted = format!(
             "{HEAD}\n\n[payload.sha256]\n\"B.msi\" = \"{}\"\n\"a.msi\" = \"{}\"\n",
             Digest::of(b"2"),
             Digest::of(b"1")
         );
-        assert_eq!(sealed, wanted);
+        assert_eq!(pinned, wanted);
         assert_eq!(
-            seal(&sealed, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("sealed"),
-            sealed
+            add_pins(&pinned, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("pinned"),
+            pinned
         );
     }
 
@@ -195,28 +195,34 @@ mod tests {
     fn a_pin_is_changed_in_its_place_and_a_new_one_finds_its_own() {
         let before =
             format!("{HEAD}\r\n[payload.sha256]\r\n'A.MSI' = 'old' # why\r\n\r\n[[steps]]\r\n");
-        let sealed = seal(&before, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("sealed");
+        let pinned = add_pins(&before, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("pinned");
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
         let wanted = format!(
             "{HEAD}\r\n[payload.sha256]\r\n\"B.msi\" = \"{two}\"\r\n'A.MSI' = \"{one}\" # why\r\n\r\n[[steps]]\r\n"
         );
-        assert_eq!(sealed, wanted);
+        assert_eq!(pinned, wanted);
     }
 
     #[test]
-    fn what_cannot_be_sealed_is_said() {
-        assert!(matches!(seal("schema = 1", &[]), Err(SealError::NoTable)));
+    fn unusable_manifests_are_not_pinned() {
         assert!(matches!(
-            seal(HEAD, &[pin("c.msi", "1")]),
-            Err(SealError::NotListed(_))
+            add_pins("schema = 1", &[]),
+            Err(PinError::NoTable)
         ));
         assert!(matches!(
-            seal(
+            add_pins(HEAD, &[pin("c.msi", "1")]),
+            Err(PinError::NotListed(_))
+        ));
+        assert!(matches!(
+            add_pins(
                 "payload = { files = [{ name = \"a.msi\" }] }",
                 &[pin("a.msi", "1")]
             ),
-            Err(SealError::NoRoom)
+            Err(PinError::NoRoom)
         ));
-        assert!(matches!(seal("a = ", &[]), Err(SealError::Unreadable(_))));
+        assert!(matches!(
+            add_pins("a = ", &[]),
+            Err(PinError::Unreadable(_))
+        ));
     }
 }

@@ -8,9 +8,9 @@ use std::fmt;
 /// one character (`ß`) or that is outside the Basic Multilingual Plane stays as it is. Never shown
 /// to people; the spelling that was written or found is kept beside it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Folded(String);
+pub struct CaseFolded(String);
 
-impl Folded {
+impl CaseFolded {
     /// Returns the folded form of a name or of a whole path (`/` folds to itself).
     pub fn of(name: &str) -> Self {
         Self(name.chars().map(upper).collect())
@@ -22,7 +22,7 @@ impl Folded {
     }
 }
 
-impl fmt::Debug for Folded {
+impl fmt::Debug for CaseFolded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

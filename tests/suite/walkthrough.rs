@@ -21,8 +21,8 @@ fn live_paths(plan: &Value) -> Vec<PathBuf> {
 }
 
 /// Kind, size and hash of every entry that a plan predicts.
-fn predicted(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
-    let entries = plan["prediction"]["entries"]
+fn expected(plan: &Value) -> BTreeMap<PathBuf, (String, Option<u64>, Option<String>)> {
+    let entries = plan["expected_state"]["entries"]
         .as_array()
         .expect("a plan with a prediction");
     let told = entries.iter().map(|entry| {
@@ -81,7 +81,7 @@ fn apply_leaves_exactly_what_the_plan_predicted_and_nothing_else() {
     let live = live_paths(&plan);
     let ran = world.run(APPLY).exits_with(exit::OK).says("as previewed");
     let (before, after) = (ran.before().clone(), ran.after());
-    assert_eq!(standing(&after, &live), predicted(&plan));
+    assert_eq!(standing(&after, &live), expected(&plan));
     let elsewhere = |path: &Path| !live.iter().any(|live| path.starts_with(live));
     before.only(elsewhere).assert_same(&after.only(elsewhere));
 }
@@ -101,7 +101,7 @@ fn the_plan_has_every_operation_of_the_article() {
     let expected =
         expected.map(|((step, kind), count)| ((step.to_owned(), kind.to_owned()), count));
     assert_eq!(operations(&plan), BTreeMap::from(expected));
-    assert_eq!(plan["level"]["after"], serde_json::json!(["KB952076"]));
+    assert_eq!(plan["applied"]["after"], serde_json::json!(["KB952076"]));
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn after_an_apply_everything_matches_and_is_at_rest() {
         "nobody is at work"
     );
     assert_eq!(
-        status["in_force"],
+        status["applied"],
         serde_json::json!([{ "kb": "KB952076", "revision": "1.0" }])
     );
 }
@@ -372,7 +372,10 @@ fn what_was_measured_is_what_the_plan_predicted() {
         .run("history --format json")
         .exits_with(exit::OK)
         .json();
-    assert_eq!(history["runs"][0]["measured"], plan["prediction"]["digest"]);
+    assert_eq!(
+        history["runs"][0]["measured"],
+        plan["expected_state"]["digest"]
+    );
     assert_eq!(history["runs"][0]["plan"], plan["digest"]);
     let kept =
         fs::read_to_string(world.run_directory(RUN).join("plan.json")).expect("the plan is kept");
@@ -393,7 +396,7 @@ fn what_was_measured_is_what_the_plan_predicted() {
 fn the_level_says_what_is_in_force_and_what_it_superseded() {
     let world = World::with_deployment();
     world.run(APPLY).exits_with(exit::OK);
-    let level: toml::Table = world.read("level.toml").parse().expect("a level");
+    let level: toml::Table = world.read("applied.toml").parse().expect("a level");
     let rollups = level["rollups"].as_array().expect("rollups");
     assert_eq!(level["schema"].as_integer(), Some(1));
     assert_eq!(rollups.len(), 2);

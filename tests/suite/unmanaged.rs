@@ -46,7 +46,7 @@ fn identity(world: &World, path: &str) -> (u64, u32, u32, i64, i64, Vec<u8>) {
 }
 
 /// Puts a file everywhere that an operator may have put one, each with a mode and time of its own.
-fn with_travellers(mut world: World) -> World {
+fn with_unmanaged(mut world: World) -> World {
     for (number, path) in (0_u32..).zip(places()) {
         world = world.put(&path, format!("his own, number {number}"));
         let at = world.live(&path);
@@ -64,7 +64,7 @@ fn with_travellers(mut world: World) -> World {
 
 #[test]
 fn an_operators_files_come_through_an_update_untouched() {
-    let world = with_travellers(World::with_deployment());
+    let world = with_unmanaged(World::with_deployment());
     let before: Vec<_> = places().iter().map(|path| identity(&world, path)).collect();
     world.run(APPLY).exits_with(exit::OK).says("as previewed");
     assert!(
@@ -79,7 +79,7 @@ fn an_operators_files_come_through_an_update_untouched() {
 
 #[test]
 fn verify_tells_an_operators_files_and_finds_nothing_wrong_with_them() {
-    let world = with_travellers(World::with_deployment());
+    let world = with_unmanaged(World::with_deployment());
     for _ in 0..2 {
         let told = world
             .run("verify --format json")
