@@ -278,7 +278,7 @@ fn lists(directory: &Path, plan: &Plan) -> Vec<String> {
     };
     let mut in_share = std::collections::BTreeMap::new();
     for operation in plan.operations() {
-        match (&operation.becomes, operation.kind) {
+        match (&operation.after, operation.kind) {
             (TargetState::File { sha256, .. }, _) => {
                 let (from, to) = (payload(*sha256), operation.at.name());
                 writeln!(files, "{from}\t{to}").expect("a text takes all");
