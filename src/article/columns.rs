@@ -2,7 +2,7 @@
 
 /// Content of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(super) enum FileColumn {
     Name,
     Version,
     Size,
@@ -16,59 +16,59 @@ pub(super) enum Column {
 }
 
 /// Titles that vendors use, longer ones before those that they begin with.
-const TITLES: &[(&str, Column)] = &[
-    ("sp requirement", Column::Other),
-    ("service branch", Column::Other),
-    ("service pack", Column::Other),
-    ("file hash", Column::Other),
-    ("sha1", Column::Other),
-    ("sha256", Column::Other),
-    ("md5", Column::Other),
-    ("description", Column::Other),
-    ("language", Column::Other),
-    ("location", Column::Other),
-    ("component", Column::Other),
-    ("build", Column::Other),
-    ("folder", Column::Other),
-    ("path", Column::Other),
-    ("notes", Column::Other),
-    ("date and time (utc)", Column::Modified),
-    ("date and time", Column::Modified),
-    ("date/time", Column::Modified),
-    ("date modified", Column::Modified),
-    ("last modified", Column::Modified),
-    ("modified", Column::Modified),
-    ("file size (bytes)", Column::Size),
-    ("file size", Column::Size),
-    ("size (bytes)", Column::Size),
-    ("size in bytes", Column::Size),
-    ("size", Column::Size),
-    ("bytes", Column::Size),
-    ("file name", Column::Name),
-    ("filename", Column::Name),
-    ("file version", Column::Version),
-    ("product version", Column::Other),
-    ("version", Column::Version),
-    ("date (utc)", Column::Date),
-    ("file date", Column::Date),
-    ("date", Column::Date),
-    ("time (utc)", Column::Time),
-    ("file time", Column::Time),
-    ("time", Column::Time),
-    ("platform", Column::Platform),
-    ("processor", Column::Platform),
-    ("architecture", Column::Platform),
-    ("cpu", Column::Platform),
-    ("file", Column::Name),
-    ("name", Column::Name),
+const TITLES: &[(&str, FileColumn)] = &[
+    ("sp requirement", FileColumn::Other),
+    ("service branch", FileColumn::Other),
+    ("service pack", FileColumn::Other),
+    ("file hash", FileColumn::Other),
+    ("sha1", FileColumn::Other),
+    ("sha256", FileColumn::Other),
+    ("md5", FileColumn::Other),
+    ("description", FileColumn::Other),
+    ("language", FileColumn::Other),
+    ("location", FileColumn::Other),
+    ("component", FileColumn::Other),
+    ("build", FileColumn::Other),
+    ("folder", FileColumn::Other),
+    ("path", FileColumn::Other),
+    ("notes", FileColumn::Other),
+    ("date and time (utc)", FileColumn::Modified),
+    ("date and time", FileColumn::Modified),
+    ("date/time", FileColumn::Modified),
+    ("date modified", FileColumn::Modified),
+    ("last modified", FileColumn::Modified),
+    ("modified", FileColumn::Modified),
+    ("file size (bytes)", FileColumn::Size),
+    ("file size", FileColumn::Size),
+    ("size (bytes)", FileColumn::Size),
+    ("size in bytes", FileColumn::Size),
+    ("size", FileColumn::Size),
+    ("bytes", FileColumn::Size),
+    ("file name", FileColumn::Name),
+    ("filename", FileColumn::Name),
+    ("file version", FileColumn::Version),
+    ("product version", FileColumn::Other),
+    ("version", FileColumn::Version),
+    ("date (utc)", FileColumn::Date),
+    ("file date", FileColumn::Date),
+    ("date", FileColumn::Date),
+    ("time (utc)", FileColumn::Time),
+    ("file time", FileColumn::Time),
+    ("time", FileColumn::Time),
+    ("platform", FileColumn::Platform),
+    ("processor", FileColumn::Platform),
+    ("architecture", FileColumn::Platform),
+    ("cpu", FileColumn::Platform),
+    ("file", FileColumn::Name),
+    ("name", FileColumn::Name),
 ];
 
 /// Returns the columns that a line names, if it is the head of a file table.
-pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<Column>> {
+pub(super) fn head(text: &str, cells: &[String]) -> Option<Vec<FileColumn>> {
     let columns = if cells.len() >= 2 {
         cells
             .iter()
-            .map(|cell| title(cell).unwrap_or(Column::Other))
+            .map(|cell| title(cell).unwrap_or(FileColumn::Other))
             .collect()
     } else {
         glued(text)?
@@ -85,7 +85,7 @@ pub(super) fn is_head(text: &str, cells: &[String]) -> bool {
 }
 
 /// Returns the column that a single title names.
-pub(super) fn title(cell: &str) -> Option<Column> {
+pub(super) fn title(cell: &str) -> Option<FileColumn> {
     let cell = cell.trim_end_matches([':', '*']).trim().to_lowercase();
     TITLES
         .iter()
@@ -95,31 +95,31 @@ pub(super) fn title(cell: &str) -> Option<Column> {
 
 /// Returns whether these are the columns of a file table: one name, and something that is
 /// documented of the file.
-pub(super) fn is_table(columns: &[Column]) -> bool {
+pub(super) fn is_table(columns: &[FileColumn]) -> bool {
     let once = |column| columns.iter().filter(|found| **found == column).count();
     let single = [
-        Column::Name,
-        Column::Version,
-        Column::Size,
-        Column::Date,
-        Column::Time,
-        Column::Modified,
-        Column::Platform,
+        FileColumn::Name,
+        FileColumn::Version,
+        FileColumn::Size,
+        FileColumn::Date,
+        FileColumn::Time,
+        FileColumn::Modified,
+        FileColumn::Platform,
     ];
-    once(Column::Name) == 1
+    once(FileColumn::Name) == 1
         && single.iter().all(|column| once(*column) <= 1)
         && [
-            Column::Size,
-            Column::Date,
-            Column::Modified,
-            Column::Version,
+            FileColumn::Size,
+            FileColumn::Date,
+            FileColumn::Modified,
+            FileColumn::Version,
         ]
         .iter()
         .any(|column| once(*column) == 1)
 }
 
 /// Reads titles without anything between them, or with single spaces.
-fn glued(text: &str) -> Option<Vec<Column>> {
+fn glued(text: &str) -> Option<Vec<FileColumn>> {
     let mut rest = text.trim().to_lowercase();
     let mut columns = Vec::new();
     while !rest.is_empty() {
@@ -132,7 +132,7 @@ fn glued(text: &str) -> Option<Vec<Column>> {
 
 #[cfg(test)]
 mod tests {
-    use super::Column::*;
+    use super::FileColumn::*;
     use super::*;
 
     #[test]

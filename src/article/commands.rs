@@ -1,37 +1,37 @@
-//! Conversion of clauses to commands: what one verb and its object ask for.
+//! Conversion of clauses, each a verb and its object, to commands.
 
 use super::clauses::{clauses, verb};
 use super::targets::{self, Targets};
 use crate::manifest::ServiceVerb;
 
-/// Command that a clause gives.
+/// Command of a clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum ArticleCommand {
     /// Place or time: "On the X servers", "In the tool".
-    Context(Context),
+    Context(ClauseContext),
     /// Opens nodes of the console, one below the other.
     Expand(Vec<String>),
     /// Right-clicks or selects.
     Point(Targets),
-    /// Chooses from a menu, or clicks what is on the screen.
+    /// Chooses from a menu, or clicks something on the screen.
     Choose(String),
     /// Queues targets, as a right-click would.
-    Queue(Queued, Targets),
+    Queue(QueuedAction, Targets),
     Service {
         verb: ServiceVerb,
         services: Services,
-        on: On,
+        on: ServerScope,
     },
     Copy {
         files: Files,
         to: String,
-        on: On,
+        on: ServerScope,
     },
     Run {
         files: Files,
-        on: On,
+        on: ServerScope,
     },
-    /// Does what follows below for each of these.
+    /// Repeats the lines below for each of these.
     ForEach(Vec<String>),
     /// Types a value into a box, which may be named before.
     Type {
@@ -39,13 +39,13 @@ pub(super) enum Command {
         into: Option<String>,
     },
     /// Opens a node that is named by its kind only.
-    ExpandAnyone,
+    ExpandByKind,
     /// Repeats all instructions so far on other servers.
     Repeat {
-        on: On,
+        on: ServerScope,
     },
-    /// Goes to these servers, which are meant from here on.
-    Visit(On),
+    /// Goes to these servers, which the next instructions are for.
+    Visit(ServerScope),
     /// Needs no step, for this reason.
     Needless(&'static str),
     Unknown,
@@ -53,7 +53,7 @@ pub(super) enum Command {
 
 /// Action that the console puts into its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Queued {
+pub(super) enum QueuedAction {
     Uninstall,
     Install,
     Initialize,
@@ -73,7 +73,7 @@ pub(super) enum Files {
     Following,
     /// The other, the remaining, or all.
     Others,
-    /// All others except these.
+    /// The others except these.
     OthersBut(Vec<String>),
     /// All with this extension.
     Ending(String),
@@ -81,15 +81,15 @@ pub(super) enum Files {
 
 /// Servers that a command is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct On {
+pub(super) struct ServerScope {
     pub(super) role: Option<String>,
     /// Only those of this platform.
     pub(super) platform: Option<&'static str>,
-    /// True if servers are named, but no role can be made of them.
+    /// True if servers are named, but without a role.
     pub(super) unclear: bool,
 }
 
-impl On {
+impl ServerScope {
     fn of(text: &str) -> Self {
         let role = targets::role(text);
         let servers = text
@@ -111,33 +111,33 @@ impl On {
 
 /// Words before the verb.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Context {
-    /// Servers that are meant from here on.
-    Servers(On),
-    /// A tool, so the console's tree begins at its root.
+pub(super) enum ClauseContext {
+    /// Servers that the next instructions are for.
+    Servers(ServerScope),
+    /// Tool, so the walk begins at the root of the console's tree.
     Tool,
     /// Node that contains the next one.
     Under(String),
-    /// A box of a dialog.
+    /// Box of a dialog.
     Box(String),
-    /// Introduction of how to do what was asked for before.
+    /// Introduction of a description how to do the command before.
     How,
     /// Message that may appear; the click that answers it is not a step.
     Message,
-    /// A condition that only a person can judge.
+    /// Condition that only a person can judge.
     If,
     Other,
 }
 
 const NAVIGATES: &str = "it only opens or closes something on the screen";
-const SHOWS: &str = "a look at the result, and rollup compares every file itself";
-const KEPT: &str = "rollup always keeps what it replaces";
-const UNPACKED: &str = "the payload is given to rollup unpacked";
-const LEFT: &str = "it leaves things as they are";
+const CHECKS_RESULT: &str = "it checks the result, and rollup compares every file itself";
+const KEEPS_REPLACED: &str = "rollup always keeps replaced files";
+const UNPACKED: &str = "rollup reads the payload unpacked";
+const CHANGES_NOTHING: &str = "it changes nothing";
 const WAITS: &str = "rollup waits for each step itself";
 
 /// Returns the commands of a sentence.
-pub(super) fn commands(sentence: &str) -> Vec<Command> {
+pub(super) fn commands(sentence: &str) -> Vec<ArticleCommand> {
     clauses(sentence)
         .iter()
         .map(|clause| command(clause))
@@ -152,7 +152,7 @@ pub(super) fn is_command(text: &str) -> bool {
         .any(|clause| verb(clause).is_some())
 }
 
-fn command(clause: &str) -> Command {
+fn command(clause: &str) -> ArticleCommand {
     let clause = [
         "and ",
         "Then ",
@@ -178,51 +178,55 @@ fn command(clause: &str) -> Command {
         "go to" | "switch" | "connect" | "log on" | "log in" | "sign in"
             if visited(object).is_some() =>
         {
-            visited(object).map_or(Command::Unknown, Command::Visit)
+            visited(object).map_or(ArticleCommand::Unknown, ArticleCommand::Visit)
         }
         "do" if lower.starts_with("the same on ") => repeat(object),
-        "do" | "perform" | "follow" if let Some(names) = each_of(object) => Command::ForEach(names),
+        "do" | "perform" | "follow" if let Some(names) = each_of(object) => {
+            ArticleCommand::ForEach(names)
+        }
         "keep" if lower.contains("copy") || lower.contains("backup") || lower.contains("old") => {
-            Command::Needless(KEPT)
+            ArticleCommand::Needless(KEEPS_REPLACED)
         }
         "keep" | "leave"
             if [" as it is", " as they are", " unchanged"]
                 .iter()
                 .any(|as_is| lower.contains(as_is)) =>
         {
-            Command::Needless(LEFT)
+            ArticleCommand::Needless(CHANGES_NOTHING)
         }
-        "copy" | "move" if is_download(&lower) => Command::Needless(UNPACKED),
-        "copy" | "move" if is_put_aside(&lower) => Command::Needless(KEPT),
-        "expand" if targets::is_anyone(object) => Command::ExpandAnyone,
-        "expand" => Command::Expand(path(object)),
-        "right-click" | "right click" | "highlight" => Command::Point(targets::targets(object)),
+        "copy" | "move" if is_download(&lower) => ArticleCommand::Needless(UNPACKED),
+        "copy" | "move" if is_current_files(&lower) => ArticleCommand::Needless(KEEPS_REPLACED),
+        "expand" if targets::names_only_a_kind(object) => ArticleCommand::ExpandByKind,
+        "expand" => ArticleCommand::Expand(path(object)),
+        "right-click" | "right click" | "highlight" => {
+            ArticleCommand::Point(targets::targets(object))
+        }
         "select" if lower.starts_with("the check") || lower.starts_with("check box") => {
-            Command::Unknown
+            ArticleCommand::Unknown
         }
         "select" | "point to" | "choose" | "click" if is_command_name(&lower) => {
-            Command::Choose(menu(object))
+            ArticleCommand::Choose(menu(object))
         }
-        "select" => Command::Point(targets::targets(object)),
-        "click" | "choose" | "point to" => Command::Choose(menu(object)),
+        "select" => ArticleCommand::Point(targets::targets(object)),
+        "click" | "choose" | "point to" => ArticleCommand::Choose(menu(object)),
         "double-click" | "double click" if is_package(&lower) => run(object),
-        "double-click" | "double click" => Command::Expand(path(object)),
+        "double-click" | "double click" => ArticleCommand::Expand(path(object)),
         "open" | "launch" | "close" | "exit" | "quit" | "return" | "go to" | "navigate"
-        | "browse" | "view" | "switch" => Command::Needless(NAVIGATES),
-        "locate" | "find" => Command::Needless(NAVIGATES),
+        | "browse" | "view" | "switch" => ArticleCommand::Needless(NAVIGATES),
+        "locate" | "find" => ArticleCommand::Needless(NAVIGATES),
         "connect" | "log on" | "log in" | "sign in" => {
-            Command::Needless("who runs rollup is logged on already")
+            ArticleCommand::Needless("you are logged on already")
         }
-        "press" if lower.len() <= 24 => Command::Needless(NAVIGATES),
-        "wait" => Command::Needless(WAITS),
-        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => looked_at(&lower),
-        "back up" | "backup" | "back them up" => backed_up(verb, &lower),
+        "press" if lower.len() <= 24 => ArticleCommand::Needless(NAVIGATES),
+        "wait" => ArticleCommand::Needless(WAITS),
+        "verify" | "confirm" | "check" | "make sure" | "ensure" | "review" => check(&lower),
+        "back up" | "backup" | "back them up" => backup(verb, &lower),
         "make a" if lower.starts_with("backup") || lower.starts_with("copy") => {
-            backed_up(verb, &lower)
+            backup(verb, &lower)
         }
-        "download" | "extract" | "unpack" | "unzip" => Command::Needless(UNPACKED),
+        "download" | "extract" | "unpack" | "unzip" => ArticleCommand::Needless(UNPACKED),
         "repeat" => repeat(object),
-        "start" if opens_tool(object) => Command::Needless(NAVIGATES),
+        "start" if opens_tool(object) => ArticleCommand::Needless(NAVIGATES),
         "start" => service(ServiceVerb::Start, object),
         "stop" | "shut down" => service(ServiceVerb::Stop, object),
         "restart" | "reset" | "recycle" => service(ServiceVerb::Restart, object),
@@ -231,80 +235,84 @@ fn command(clause: &str) -> Command {
         "copy" | "place" | "move" | "put" => copy(object),
         "type" | "enter" | "run" | "execute" | "use" => typed(verb, object),
         "install" | "reinstall" if is_package(&lower) => run(object),
-        "install" | "reinstall" => queue(Queued::Install, object),
-        "uninstall" | "remove" => queue(Queued::Uninstall, object),
-        "initialize" => queue(Queued::Initialize, object),
-        _ => Command::Unknown,
+        "install" | "reinstall" => queue(QueuedAction::Install, object),
+        "uninstall" | "remove" => queue(QueuedAction::Uninstall, object),
+        "initialize" => queue(QueuedAction::Initialize, object),
+        _ => ArticleCommand::Unknown,
     }
 }
 
 /// Returns the servers in "go to the X servers", "log on to each X server".
-fn visited(object: &str) -> Option<On> {
+fn visited(object: &str) -> Option<ServerScope> {
     let object = object.strip_prefix("to ").unwrap_or(object);
-    let whom = ["the ", "each ", "every ", "all ", "both ", "one "]
+    let has_determiner = ["the ", "each ", "every ", "all ", "both ", "one "]
         .iter()
         .any(|word| object.starts_with(word));
-    let on = On::of(&format!("on {object}"));
-    (whom && on.role.is_some()).then_some(on)
+    let on = ServerScope::of(&format!("on {object}"));
+    (has_determiner && on.role.is_some()).then_some(on)
 }
 
-/// Returns whether an object is the download, as in "the unpacked download": it goes to a place of
-/// the operator's choice, and is not a part of the product.
+/// Returns whether an object is the download, as in "the unpacked download": its destination is the
+/// operator's choice, and it is not a part of the product.
 fn is_download(lower: &str) -> bool {
-    let what = lower.split(" to ").next().unwrap_or_default();
+    let object = lower.split(" to ").next().unwrap_or_default();
     let whole = ["download", "rollup", "update", "package"]
         .iter()
-        .any(|word| what.ends_with(word));
+        .any(|word| object.ends_with(word));
     whole
-        && !what.contains('.')
+        && !object.contains('.')
         && [" place", " location", " temporary"]
             .iter()
             .any(|word| lower.contains(word))
 }
 
 /// Returns whether an object is the current files, as in "the present versions of the files".
-fn is_put_aside(lower: &str) -> bool {
-    let what = lower.split(" to ").next().unwrap_or_default();
+fn is_current_files(lower: &str) -> bool {
+    let object = lower.split(" to ").next().unwrap_or_default();
     ["present ", "current ", "existing ", "old "]
         .iter()
-        .any(|word| what.contains(word))
+        .any(|word| object.contains(word))
         && ["version", "file", "installer", "package"]
             .iter()
-            .any(|word| what.contains(word))
+            .any(|word| object.contains(word))
 }
 
 /// Reads the words before the verb.
-fn context(clause: &str) -> Command {
+fn context(clause: &str) -> ArticleCommand {
     let lower = clause.to_lowercase();
     let first = lower.split(' ').next().unwrap_or_default();
-    let on = On::of(&format!("on {}", after_word(clause)));
+    let on = ServerScope::of(&format!("on {}", after_word(clause)));
     // Every copy replaces a file of the same name.
     if lower.contains("same name") && lower.contains("overwritten") {
-        return Command::Needless(KEPT);
+        return ArticleCommand::Needless(KEEPS_REPLACED);
     }
-    Command::Context(match first {
-        "to" if ["to do this", "to do so", "to do that"].contains(&lower.as_str()) => Context::How,
-        "in" | "for" if is_box(&lower) => Context::Box(box_name(after_word(clause))),
-        "on" | "at" | "from" | "for" if on.role.is_some() => Context::Servers(on),
-        "under" | "below" | "beneath" => Context::Under(targets::name(after_word(clause))),
+    ArticleCommand::Context(match first {
+        "to" if ["to do this", "to do so", "to do that"].contains(&lower.as_str()) => {
+            ClauseContext::How
+        }
+        "in" | "for" if is_box(&lower) => ClauseContext::Box(box_name(after_word(clause))),
+        "on" | "at" | "from" | "for" if on.role.is_some() => ClauseContext::Servers(on),
+        "under" | "below" | "beneath" => ClauseContext::Under(targets::name(after_word(clause))),
         "in" if ["tool", "console", "window", "manager", "snap-in"]
             .iter()
             .any(|word| lower.ends_with(word)) =>
         {
-            Context::Tool
+            ClauseContext::Tool
         }
-        "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => Context::Other,
+        "if" | "unless" if lower.contains("prompted") || lower.contains("asked") => {
+            ClauseContext::Other
+        }
         "if" if ["message", "warning", "dialog"]
             .iter()
             .any(|word| lower.contains(word)) =>
         {
-            Context::Message
+            ClauseContext::Message
         }
-        "if" | "unless" | "only" => Context::If,
+        "if" | "unless" | "only" => ClauseContext::If,
         "on" | "in" | "at" | "from" | "after" | "when" | "once" | "to" | "as" | "by" | "using"
         | "while" | "next" | "then" | "finally" | "now" | "again" | "first" | "before" | "with"
-        | "for" => Context::Other,
-        _ => return Command::Unknown,
+        | "for" => ClauseContext::Other,
+        _ => return ArticleCommand::Unknown,
     })
 }
 
@@ -314,7 +322,7 @@ fn after_word(text: &str) -> &str {
 
 /// Returns nodes one below the other: "A, B, and C", `A > B`, `A\B`.
 fn path(object: &str) -> Vec<String> {
-    let object = without_ways(object);
+    let object = without_position(object);
     for separator in [" -> ", " > ", "\\"] {
         if object.contains(separator) {
             return object
@@ -328,7 +336,7 @@ fn path(object: &str) -> Vec<String> {
 }
 
 /// Returns an object without the words that locate it on the screen.
-fn without_ways(object: &str) -> &str {
+fn without_position(object: &str) -> &str {
     [" in the ", " under the "]
         .iter()
         .fold(object, |object, word| match object.split_once(word) {
@@ -396,8 +404,8 @@ fn opens_tool(object: &str) -> bool {
             && (lower.starts_with("the ") || lower.contains("following")))
 }
 
-fn service(verb: ServiceVerb, object: &str) -> Command {
-    let on = On::of(object);
+fn service(verb: ServiceVerb, object: &str) -> ArticleCommand {
+    let on = ServerScope::of(object);
     let object = targets::without_role(object);
     let lower = object.to_lowercase();
     let machine = [
@@ -412,10 +420,10 @@ fn service(verb: ServiceVerb, object: &str) -> Command {
         "your computer",
     ];
     if object.is_empty() || machine.iter().any(|machine| lower.starts_with(machine)) {
-        return Command::Unknown;
+        return ArticleCommand::Unknown;
     }
     if lower.contains("following") {
-        return Command::Service {
+        return ArticleCommand::Service {
             verb,
             services: Services::Following,
             on,
@@ -430,21 +438,21 @@ fn service(verb: ServiceVerb, object: &str) -> Command {
         })
         && services.iter().all(|name| name.split(' ').count() <= 8);
     match named {
-        true => Command::Service {
+        true => ArticleCommand::Service {
             verb,
             services: Services::Named(services),
             on,
         },
-        false => Command::Unknown,
+        false => ArticleCommand::Unknown,
     }
 }
 
-/// Returns whether a name is a short one, such as `w3svc`.
+/// Returns whether a name is the short name of a service, such as `w3svc`.
 fn is_short_name(name: &str) -> bool {
     !name.contains(' ') && name.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-fn queue(kind: Queued, object: &str) -> Command {
+fn queue(kind: QueuedAction, object: &str) -> ArticleCommand {
     match targets::targets(targets::without_role(object)) {
         Targets::Named(names)
             if !names
@@ -452,18 +460,18 @@ fn queue(kind: Queued, object: &str) -> Command {
                 .all(|name| name.starts_with(char::is_uppercase)) =>
         {
             let again = object.to_lowercase();
-            match kind == Queued::Install
+            match kind == QueuedAction::Install
                 && (again.contains("again") || again.contains("uninstalled"))
             {
-                true => Command::Queue(kind, Targets::Removed(None)),
-                false => Command::Unknown,
+                true => ArticleCommand::Queue(kind, Targets::Removed(None)),
+                false => ArticleCommand::Unknown,
             }
         }
-        found => Command::Queue(kind, found),
+        found => ArticleCommand::Queue(kind, found),
     }
 }
 
-fn looked_at(lower: &str) -> Command {
+fn check(lower: &str) -> ArticleCommand {
     let result = [
         "install", "deploy", "succe", "complete", "version", "state", "status", "verified",
         "running", "started", "copied",
@@ -480,12 +488,12 @@ fn looked_at(lower: &str) -> Command {
     match result.iter().any(|word| lower.contains(word))
         && !before.iter().any(|word| lower.contains(word))
     {
-        true => Command::Needless(SHOWS),
-        false => Command::Unknown,
+        true => ArticleCommand::Needless(CHECKS_RESULT),
+        false => ArticleCommand::Unknown,
     }
 }
 
-fn backed_up(verb: &str, lower: &str) -> Command {
+fn backup(verb: &str, lower: &str) -> ArticleCommand {
     let other = [
         "database",
         "registry",
@@ -495,7 +503,7 @@ fn backed_up(verb: &str, lower: &str) -> Command {
         "the server",
         "mailbox",
     ];
-    let ours = [
+    let files = [
         "file",
         "them",
         "installer",
@@ -505,23 +513,23 @@ fn backed_up(verb: &str, lower: &str) -> Command {
         ".msi",
         "component",
     ];
-    let is_ours = verb == "back them up" || ours.iter().any(|word| lower.contains(word));
-    match is_ours && !other.iter().any(|word| lower.contains(word)) {
-        true => Command::Needless(KEPT),
-        false => Command::Unknown,
+    let is_of_files = verb == "back them up" || files.iter().any(|word| lower.contains(word));
+    match is_of_files && !other.iter().any(|word| lower.contains(word)) {
+        true => ArticleCommand::Needless(KEEPS_REPLACED),
+        false => ArticleCommand::Unknown,
     }
 }
 
-fn repeat(object: &str) -> Command {
-    let on = On::of(object);
+fn repeat(object: &str) -> ArticleCommand {
+    let on = ServerScope::of(object);
     match on.role.is_some() || on.unclear {
-        true => Command::Repeat { on },
-        false => Command::Unknown,
+        true => ArticleCommand::Repeat { on },
+        false => ArticleCommand::Unknown,
     }
 }
 
-fn copy(object: &str) -> Command {
-    let on = On::of(object);
+fn copy(object: &str) -> ArticleCommand {
+    let on = ServerScope::of(object);
     let bare = targets::without_role(object);
     let place = [" to the ", " into the ", " in the ", " to ", " into "];
     let Some((at, length)) = place
@@ -529,34 +537,36 @@ fn copy(object: &str) -> Command {
         .filter_map(|word| bare.rfind(word).map(|at| (at, word.len())))
         .max_by_key(|(at, length)| (at + length, *length))
     else {
-        return Command::Unknown;
+        return ArticleCommand::Unknown;
     };
-    let (what, to) = (&bare[..at], &bare[at + length..]);
-    let (what, left_out) = match [" except ", " but not "]
+    let (source, to) = (&bare[..at], &bare[at + length..]);
+    let (source, excluded) = match [" except ", " but not "]
         .iter()
-        .find_map(|word| what.split_once(word))
+        .find_map(|word| source.split_once(word))
     {
-        Some((what, left_out)) => (what, Some(named_files(left_out))),
-        None => (what, None),
+        Some((source, excluded)) => (source, Some(named_files(excluded))),
+        None => (source, None),
     };
-    let what = what.split_once(" from ").map_or(what, |(what, _)| what);
-    let files = match (files(what), left_out) {
-        (Some(Files::Others), Some(left_out)) if !left_out.is_empty() => {
-            Some(Files::OthersBut(left_out))
+    let source = source
+        .split_once(" from ")
+        .map_or(source, |(source, _)| source);
+    let files = match (files(source), excluded) {
+        (Some(Files::Others), Some(excluded)) if !excluded.is_empty() => {
+            Some(Files::OthersBut(excluded))
         }
-        // Only a person can decide what is left out of a list, or what a description leaves out.
+        // Only a person can decide which files of a list or a description are excluded.
         (_, Some(_)) => None,
         (files, None) => files,
     };
     match (files, directory(to)) {
-        (Some(files), Some(to)) => Command::Copy { files, to, on },
-        _ => Command::Unknown,
+        (Some(files), Some(to)) => ArticleCommand::Copy { files, to, on },
+        _ => ArticleCommand::Unknown,
     }
 }
 
 /// Returns the files that an object means.
-fn files(what: &str) -> Option<Files> {
-    let lower = what.to_lowercase();
+fn files(object: &str) -> Option<Files> {
+    let lower = object.to_lowercase();
     let listed = [
         "following",
         "listed below",
@@ -567,7 +577,7 @@ fn files(what: &str) -> Option<Files> {
     if listed.iter().any(|word| lower.contains(word)) {
         return Some(Files::Following);
     }
-    let named = named_files(what);
+    let named = named_files(object);
     if !named.is_empty() {
         return Some(Files::Named(named));
     }
@@ -603,7 +613,7 @@ fn named_files(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Returns a directory by its words or its path: `share` for the installer share.
+/// Returns a directory that is given by words or by its path: `share` for the installer share.
 fn directory(to: &str) -> Option<String> {
     let to = to.trim_end_matches(['.', ':', ',']).trim();
     // The words after a comma describe the purpose of the directory.
@@ -634,24 +644,24 @@ fn directory(to: &str) -> Option<String> {
     (!path.is_empty() && !odd && path.split(' ').count() <= 8).then_some(path)
 }
 
-fn run(object: &str) -> Command {
-    let on = On::of(object);
+fn run(object: &str) -> ArticleCommand {
+    let on = ServerScope::of(object);
     match files(targets::without_role(object)) {
         Some(Files::Named(files))
             if !files
                 .iter()
                 .all(|file| file.to_lowercase().ends_with(".msi")) =>
         {
-            Command::Unknown
+            ArticleCommand::Unknown
         }
-        Some(files @ (Files::Named(_) | Files::Following)) => Command::Run { files, on },
-        _ => Command::Unknown,
+        Some(files @ (Files::Named(_) | Files::Following)) => ArticleCommand::Run { files, on },
+        _ => ArticleCommand::Unknown,
     }
 }
 
 /// Reads a command that is typed at a prompt, or run.
-fn typed(verb: &str, object: &str) -> Command {
-    let on = On::of(object);
+fn typed(verb: &str, object: &str) -> ArticleCommand {
+    let on = ServerScope::of(object);
     let line = targets::without_role(object)
         .replace('"', "")
         .to_lowercase();
@@ -665,7 +675,7 @@ fn typed(verb: &str, object: &str) -> Command {
         .map_or("", |(_, rest)| rest)
         .trim()
         .trim_end_matches(" command");
-    let service = |verb, name: &str| Command::Service {
+    let service = |verb, name: &str| ArticleCommand::Service {
         verb,
         services: Services::Named(vec![spelled(object, name)]),
         on: on.clone(),
@@ -677,18 +687,18 @@ fn typed(verb: &str, object: &str) -> Command {
         "net" | "sc" => match rest.split_once(' ') {
             Some(("stop", name)) => service(ServiceVerb::Stop, name),
             Some(("start", name)) => service(ServiceVerb::Start, name),
-            _ => Command::Unknown,
+            _ => ArticleCommand::Unknown,
         },
         "restart-service" => service(ServiceVerb::Restart, rest),
         "stop-service" => service(ServiceVerb::Stop, rest),
         "start-service" => service(ServiceVerb::Start, rest),
         // These open a window when typed into the Run box of the Start menu.
         "cmd" | "dcomcnfg" | "services.msc" | "regedit" | "mmc" if rest.is_empty() => {
-            Command::Needless(NAVIGATES)
+            ArticleCommand::Needless(NAVIGATES)
         }
         _ if verb == "run" && is_package(line) => run(object),
         _ if verb == "type" || verb == "enter" => into_box(object),
-        _ => Command::Unknown,
+        _ => ArticleCommand::Unknown,
     }
 }
 
@@ -724,13 +734,13 @@ fn box_name(text: &str) -> String {
 }
 
 /// Reads a value that is typed literally: one word, or words in quotation marks.
-fn into_box(object: &str) -> Command {
+fn into_box(object: &str) -> ArticleCommand {
     let (value, into) = match object
         .split_once(" in the ")
         .or_else(|| object.split_once(" into the "))
     {
         Some((value, name)) if is_box(&name.to_lowercase()) => (value, Some(box_name(name))),
-        Some(_) => return Command::Unknown,
+        Some(_) => return ArticleCommand::Unknown,
         None => (object, None),
     };
     let bare = value
@@ -743,11 +753,11 @@ fn into_box(object: &str) -> Command {
         && !literal.contains(['<', '>', '"'])
         && (bare.is_some() || !literal.contains(' '));
     match known {
-        true => Command::Type {
+        true => ArticleCommand::Type {
             value: literal.to_owned(),
             into,
         },
-        false => Command::Unknown,
+        false => ArticleCommand::Unknown,
     }
 }
 
@@ -764,16 +774,16 @@ fn spelled(object: &str, lower: &str) -> String {
 mod tests {
     use super::*;
 
-    fn one(sentence: &str) -> Command {
+    fn one(sentence: &str) -> ArticleCommand {
         let found = commands(sentence);
         assert_eq!(found.len(), 1, "{found:?}");
         found.into_iter().next().expect("there is one")
     }
 
-    fn on(role: &str) -> On {
-        On {
+    fn on(role: &str) -> ServerScope {
+        ServerScope {
             role: Some(role.to_owned()),
-            ..On::default()
+            ..ServerScope::default()
         }
     }
 
@@ -817,7 +827,7 @@ mod tests {
         ] {
             assert_eq!(
                 one(sentence),
-                Command::Service {
+                ArticleCommand::Service {
                     verb,
                     services: services(&[service]),
                     on: on(role)
@@ -825,14 +835,14 @@ mod tests {
                 "{sentence}"
             );
         }
-        assert_eq!(one("Restart the computer."), Command::Unknown);
+        assert_eq!(one("Restart the computer."), ArticleCommand::Unknown);
         assert_eq!(
             one("Start Component Services."),
-            Command::Needless(NAVIGATES)
+            ArticleCommand::Needless(NAVIGATES)
         );
         assert_eq!(
             one("Start the Gear Deployment tool."),
-            Command::Needless(NAVIGATES)
+            ArticleCommand::Needless(NAVIGATES)
         );
     }
 
@@ -884,13 +894,13 @@ mod tests {
                 None,
             ),
         ] {
-            let on = On {
+            let on = ServerScope {
                 role: role.map(str::to_owned),
-                ..On::default()
+                ..ServerScope::default()
             };
             assert_eq!(
                 one(sentence),
-                Command::Copy {
+                ArticleCommand::Copy {
                     files,
                     to: to.to_owned(),
                     on
@@ -900,20 +910,23 @@ mod tests {
         }
         assert_eq!(
             one("Run Client.msi on each mail server."),
-            Command::Run {
+            ArticleCommand::Run {
                 files: named(&["Client.msi"]),
                 on: on("mail")
             }
         );
         assert_eq!(
             one("Copy all files except the traces to the GearShare folder"),
-            Command::Unknown
+            ArticleCommand::Unknown
         );
-        assert_eq!(one("Run Setup.exe on each mail server."), Command::Unknown);
+        assert_eq!(
+            one("Run Setup.exe on each mail server."),
+            ArticleCommand::Unknown
+        );
     }
 
     #[test]
-    fn servers_are_those_that_somebody_goes_to() {
+    fn servers_are_those_of_a_visit() {
         for (sentence, role, platform) in [
             (
                 "Log on to each wheel server that runs a 64-bit edition.",
@@ -924,27 +937,29 @@ mod tests {
         ] {
             assert_eq!(
                 one(sentence),
-                Command::Visit(On {
+                ArticleCommand::Visit(ServerScope {
                     platform,
                     ..on(role)
                 }),
                 "{sentence}"
             );
         }
-        let [Command::Context(Context::Message), Command::Choose(button)] =
-            &commands("If a message appears, click Yes.")[..]
+        let [
+            ArticleCommand::Context(ClauseContext::Message),
+            ArticleCommand::Choose(button),
+        ] = &commands("If a message appears, click Yes.")[..]
         else {
             panic!("a message, and a button")
         };
         assert_eq!(button, "Yes");
         assert!(matches!(
             one("Do the same on every other wheel server."),
-            Command::Repeat { .. }
+            ArticleCommand::Repeat { .. }
         ));
     }
 
     #[test]
-    fn what_rollup_does_anyway_needs_no_step() {
+    fn work_that_rollup_does_itself_needs_no_step() {
         for sentence in [
             "Back up the files in the share",
             "Open the InstallShare folder",
@@ -956,14 +971,17 @@ mod tests {
             "Files of the same name are to be overwritten",
             "Leave the Gear Provider as it is",
         ] {
-            assert!(matches!(one(sentence), Command::Needless(_)), "{sentence}");
+            assert!(
+                matches!(one(sentence), ArticleCommand::Needless(_)),
+                "{sentence}"
+            );
         }
         for sentence in [
             "Back up the configuration database",
             "Make sure that no users are connected",
             "Dance",
         ] {
-            assert_eq!(one(sentence), Command::Unknown, "{sentence}");
+            assert_eq!(one(sentence), ArticleCommand::Unknown, "{sentence}");
         }
     }
 }

@@ -1,38 +1,38 @@
-//! Position of the procedure in the console's tree.
+//! Position of the procedure in the tree of the console.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::CaseFolded;
 
-/// Largest number of levels in a console.
+/// Largest depth of a console.
 const DEEPEST: usize = 32;
 
-/// Nodes that were expanded, and the groups in which items were met before.
+/// Expanded nodes, and the groups of the items that were named before.
 #[derive(Debug, Default)]
-pub(super) struct Console {
+pub(super) struct ConsolePosition {
     path: Vec<String>,
-    /// True if something was done since the last node was expanded.
+    /// True if a command followed the last node that was expanded.
     acted: bool,
     /// Names at which a walk began.
     roots: BTreeSet<CaseFolded>,
-    /// Groups in which items were met.
-    met: BTreeMap<CaseFolded, String>,
+    /// Groups by the names of their items.
+    groups: BTreeMap<CaseFolded, String>,
     /// True if the current walk opened several nodes in one sentence.
     at_once: bool,
     /// Paths at which nodes were expanded; nothing if one name occurs at several.
     nodes: BTreeMap<CaseFolded, Option<String>>,
 }
 
-impl Console {
+impl ConsolePosition {
     /// Leaves the current node: a new part of the procedure is about the whole tree again.
     pub(super) fn leave(&mut self) {
         self.path.clear();
         self.acted = false;
     }
 
-    /// Expands nodes. Several nodes in one sentence start at the root. A single one goes one
-    /// deeper, or beside the last one if something was done there. Returns the last one if nothing
-    /// shows that the new one is beside it.
+    /// Expands nodes. Several nodes in one sentence start at the root. A single one is below the
+    /// last one, or beside it if a command was given there. Returns the last one if the new one may
+    /// also be beside it.
     pub(super) fn expand(&mut self, names: &[String], from_root: bool) -> Option<String> {
         let first = names.first()?;
         let mut unlike = None;
@@ -95,7 +95,7 @@ impl Console {
         self.path.last()
     }
 
-    /// Returns the group that an item is in: the expanded nodes, or where it was met before.
+    /// Returns the group of an item: the expanded nodes, or the group in which it was named before.
     pub(super) fn group_of(&mut self, item: &str) -> Option<String> {
         let case_folded = CaseFolded::of(item);
         let above = match self
@@ -107,10 +107,10 @@ impl Console {
             None => &self.path[..],
         };
         if above.is_empty() {
-            return self.met.get(&case_folded).cloned();
+            return self.groups.get(&case_folded).cloned();
         }
         let group = above.join("/");
-        self.met.insert(case_folded, group.clone());
+        self.groups.insert(case_folded, group.clone());
         Some(group)
     }
 
@@ -159,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn a_node_of_another_kind_begins_a_walk_and_is_told() {
-        let mut console = Console::default();
+    fn a_node_of_another_kind_begins_a_walk_and_is_returned() {
+        let mut console = ConsolePosition::default();
         console.expand(&names(&["Mill", "Mill Providers"]), false);
         console.acted();
         assert_eq!(
@@ -175,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn a_single_node_stands_beside_the_last_one_or_below_it() {
-        let mut console = Console::default();
+    fn a_single_node_is_beside_the_last_one_or_below_it() {
+        let mut console = ConsolePosition::default();
         console.expand(&names(&["Web", "One Service"]), false);
         assert_eq!(console.group_of("One Service").as_deref(), Some("Web"));
         console.acted();

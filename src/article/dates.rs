@@ -159,8 +159,10 @@ impl<'t> Scan<'t> {
         Some(number)
     }
 
-    fn take(&mut self, what: &str) -> Option<()> {
-        self.rest().starts_with(what).then(|| self.at += what.len())
+    fn take(&mut self, expected: &str) -> Option<()> {
+        self.rest()
+            .starts_with(expected)
+            .then(|| self.at += expected.len())
     }
 
     fn one(&mut self, which: &[char]) -> Option<&'t str> {

@@ -4,24 +4,24 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::ArticleError;
 
-/// Size of the largest article that is read, in bytes; the longest that vendors publish have some
-/// hundred kilobytes.
-pub const LARGEST: usize = 4 << 20;
+/// Largest size of an article, in bytes; the longest that vendors publish have some hundred
+/// kilobytes.
+pub const MAX_ARTICLE_BYTES: usize = 4 << 20;
 
 /// Returns the text, with line feeds only and without a byte order mark.
 pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
-    if bytes.len() > LARGEST {
+    if bytes.len() > MAX_ARTICLE_BYTES {
         return Err(ArticleError::TooLarge);
     }
     let text = match Encoding::for_bom(bytes) {
         // An editor may have put the mark of UTF-8 before bytes that are not UTF-8.
         Some((encoding, mark)) if std::ptr::eq(encoding, UTF_8) => {
-            plain(bytes)?;
-            mixed(&bytes[mark..])
+            refuse_binary(bytes)?;
+            decode_mixed(&bytes[mark..])
         }
         Some((encoding, mark)) => {
             let little = std::ptr::eq(encoding, UTF_16LE);
-            wide(
+            check_utf_16(
                 bytes,
                 if little {
                     u16::from_le_bytes
@@ -34,29 +34,29 @@ pub(super) fn decode(bytes: &[u8]) -> Result<String, ArticleError> {
                 .0
                 .into_owned()
         }
-        None => match unmarked(bytes) {
+        None => match decode_unmarked_utf_16(bytes) {
             Some(text) => text,
-            None => narrow(bytes)?,
+            None => decode_bytes(bytes)?,
         },
     };
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// Decodes a text of single bytes, or UTF-8.
-fn narrow(bytes: &[u8]) -> Result<String, ArticleError> {
-    plain(bytes)?;
+fn decode_bytes(bytes: &[u8]) -> Result<String, ArticleError> {
+    refuse_binary(bytes)?;
     Ok(match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_) => match declared(bytes) {
+        Err(_) => match declared_encoding(bytes) {
             Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
-            None => mixed(bytes),
+            None => decode_mixed(bytes),
         },
     })
 }
 
-/// Decodes UTF-16 that has lost its mark: one byte of most pairs is zero, always the same one, and
-/// every unit is text.
-fn unmarked(bytes: &[u8]) -> Option<String> {
+/// Decodes UTF-16 without a byte order mark: one byte of most pairs is zero, always the same one,
+/// and every unit is text.
+fn decode_unmarked_utf_16(bytes: &[u8]) -> Option<String> {
     let zeros = |which: usize| {
         bytes
             .iter()
@@ -71,12 +71,14 @@ fn unmarked(bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     let text = encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
-    plain(text.as_bytes()).is_ok().then(|| text.into_owned())
+    refuse_binary(text.as_bytes())
+        .is_ok()
+        .then(|| text.into_owned())
 }
 
-/// Decodes a text that several programs have written into: valid UTF-8 is read as that, since
-/// hardly anything else looks like it, and the bytes between are Windows-1252.
-fn mixed(bytes: &[u8]) -> String {
+/// Decodes a text in two encodings, written by several programs: valid UTF-8 is read as UTF-8,
+/// since hardly any other text is valid UTF-8, and the bytes between are Windows-1252.
+fn decode_mixed(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -87,7 +89,7 @@ fn mixed(bytes: &[u8]) -> String {
 
 /// Refuses UTF-16 that is cut within a unit, has half of a surrogate pair, or has a character that
 /// no text contains. The error names the first byte of the first such unit.
-fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), ArticleError> {
+fn check_utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<(), ArticleError> {
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     let mut at = 0;
     for found in char::decode_utf16(units) {
@@ -108,8 +110,8 @@ fn in_text(byte: u8) -> bool {
     byte >= 0x20 || matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | 0x1a)
 }
 
-/// Refuses bytes that no text contains. The error names the first of them.
-fn plain(bytes: &[u8]) -> Result<(), ArticleError> {
+/// Refuses bytes that no text contains. The error names the first one.
+fn refuse_binary(bytes: &[u8]) -> Result<(), ArticleError> {
     match bytes.iter().position(|&byte| !in_text(byte)) {
         Some(at) => Err(ArticleError::Binary {
             byte: bytes[at],
@@ -120,7 +122,7 @@ fn plain(bytes: &[u8]) -> Result<(), ArticleError> {
 }
 
 /// Returns the encoding that a saved page declares in its head.
-fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes[..bytes.len().min(2048)].to_ascii_lowercase();
     let at = head.windows(8).position(|window| window == b"charset=")? + 8;
     let label: Vec<u8> = head[at..]
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_text_without_its_mark_is_read_whole_or_refused() {
+    fn utf_16_without_a_mark_is_read_completely_or_refused() {
         let wanted = "KB612345 \u{2013} one\n";
         let little: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = wanted.encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_text_with_its_mark_is_read_whole_or_refused() {
+    fn utf_16_with_a_mark_is_read_completely_or_refused() {
         let marked = |units: &[u16]| -> [Vec<u8>; 2] {
             let units = || std::iter::once(0xfeff).chain(units.iter().copied());
             [
@@ -217,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_refused_with_the_byte() {
+    fn binary_data_is_refused_with_the_first_byte() {
         assert_eq!(
             decode(b"MZ\x90\0\x03"),
             Err(ArticleError::Binary { byte: 0, at: 3 })
         );
         assert_eq!(
-            decode(&vec![b' '; LARGEST + 1]),
+            decode(&vec![b' '; MAX_ARTICLE_BYTES + 1]),
             Err(ArticleError::TooLarge)
         );
     }

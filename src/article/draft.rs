@@ -5,81 +5,84 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::commands::Queued;
-use super::identity::Identity;
+use super::commands::QueuedAction;
+use super::identity::ArticleIdentity;
 use super::issues::Issues;
-use super::prerequisites::{Asked, Prerequisites};
+use super::prerequisites::{ArticlePrerequisite, Prerequisites};
 use super::relations::Relations;
-use super::steps::{ByHand, Does, Listed, Parameter, Selection, Servers, Step, keyword};
-use super::table::{Row, Table};
-use super::walk::Walked;
-use super::{Found, Imported, Open, Said};
+use super::steps::{
+    ArticleStep, ItemSelection, ManualWork, Parameter, StepAction, StepFiles, StepServers, keyword,
+};
+use super::table::{ArticleRow, ArticleTable};
+use super::walk::WalkResult;
+use super::{ImportSummary, ImportedArticle, Located, OpenQuestion};
 use crate::names::{CaseFolded, grouped};
 
 /// Results of all other stages.
-pub(super) struct Parts {
-    /// Line at which a page begins to hide the rest of itself.
-    pub(super) breaks_off: Option<u32>,
-    pub(super) identity: Identity,
+pub(super) struct ArticleFacts {
+    /// Line of a hidden element that is never closed, so that the rest of the page is hidden.
+    pub(super) unclosed_at: Option<u32>,
+    pub(super) identity: ArticleIdentity,
     pub(super) relations: Relations,
-    pub(super) asked: Prerequisites,
+    pub(super) prerequisites: Prerequisites,
     pub(super) issues: Issues,
-    pub(super) walked: Walked,
-    pub(super) table: Table,
+    pub(super) walked: WalkResult,
+    pub(super) table: ArticleTable,
 }
 
 /// Writes the draft.
-pub(super) fn write(parts: Parts) -> Imported {
-    let mut page = Page::default();
-    page.head(&parts.identity);
-    if let Some(line) = parts.breaks_off {
-        let what = "the page breaks off: something that is not shown, such as a comment or a script, begins here and is never \
-             closed, and nothing below was read; save it again";
-        page.todo(what, Some(line));
+pub(super) fn write_draft(facts: ArticleFacts) -> ImportedArticle {
+    let mut draft = DraftWriter::default();
+    draft.head(&facts.identity);
+    if let Some(line) = facts.unclosed_at {
+        let message = "a comment, a script or another hidden element is never closed, so nothing below it was read; \
+             save the page again";
+        draft.todo(message, Some(line));
     }
-    page.rollup(&parts);
-    page.article(&parts.identity);
-    page.prerequisites(&parts.asked);
-    for step in &parts.walked.steps {
-        page.step(step, &parts.walked.steps, &parts.table);
+    draft.rollup(&facts);
+    draft.article(&facts.identity);
+    draft.prerequisites(&facts.prerequisites);
+    for step in &facts.walked.steps {
+        draft.step(step, &facts.walked.steps, &facts.table);
     }
-    if parts.walked.steps.is_empty() {
-        page.no_steps();
+    if facts.walked.steps.is_empty() {
+        draft.no_steps();
     }
-    page.open.extend(parts.walked.open.iter().cloned());
-    page.payload(&parts.table, &parts.walked.steps);
-    let manual = parts
+    draft.open.extend(facts.walked.open.iter().cloned());
+    draft.payload(&facts.table, &facts.walked.steps);
+    let manual = facts
         .walked
         .steps
         .iter()
-        .filter(|step| matches!(step.does, Does::Manual(_)))
+        .filter(|step| matches!(step.action, StepAction::Manual(_)))
         .count();
-    let found = Found {
-        kb: parts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
-        steps: parts.walked.steps.len(),
+    let found = ImportSummary {
+        kb: facts.identity.kb.as_ref().map(|kb| kb.value.to_string()),
+        steps: facts.walked.steps.len(),
         manual,
-        files: parts.table.rows.len(),
-        prerequisites: parts.asked.asked.len(),
-        fixes: parts.issues.fixes.len(),
+        files: facts.table.rows.len(),
+        prerequisites: facts.prerequisites.entries.len(),
+        fixes: facts.issues.fixes.len(),
     };
-    Imported {
-        draft: page.text,
-        open: page.open,
-        accounted: parts.walked.accounted,
+    ImportedArticle {
+        draft: draft.text,
+        open: draft.open,
+        installation: facts.walked.installation,
         found,
-        origins: page.origins,
+        origins: draft.origins,
     }
 }
 
-/// Text, and for each of its lines the line of the article.
+/// Draft as it is written.
 #[derive(Default)]
-struct Page {
+struct DraftWriter {
     text: String,
+    /// For each line of the text, the line of the article.
     origins: Vec<Option<u32>>,
-    open: Vec<Open>,
+    open: Vec<OpenQuestion>,
 }
 
-impl Page {
+impl DraftWriter {
     fn line(&mut self, text: &str, origin: Option<u32>) {
         self.text.push_str(text);
         self.text.push('\n');
@@ -90,19 +93,19 @@ impl Page {
         self.line("", None);
     }
 
-    /// Adds a comment that describes what to decide, and its entry in the report.
-    fn todo(&mut self, what: &str, line: Option<u32>) {
+    /// Adds an open question, as a comment and as an entry of the report.
+    fn todo(&mut self, message: &str, line: Option<u32>) {
         let place = line
             .map(|line| format!(" (article, line {line})"))
             .unwrap_or_default();
-        self.line(&format!("# TODO {}{place}", one_line(what)), line);
-        self.open.push(Open {
+        self.line(&format!("# TODO {}{place}", one_line(message)), line);
+        self.open.push(OpenQuestion {
             line,
-            what: what.to_owned(),
+            message: message.to_owned(),
         });
     }
 
-    fn key(&mut self, key: &str, value: &Said<String>) {
+    fn key(&mut self, key: &str, value: &Located<String>) {
         self.line(
             &format!("{key} = {}", quoted(&value.value)),
             Some(value.line),
@@ -110,54 +113,54 @@ impl Page {
     }
 
     /// Adds a key that is required.
-    fn required(&mut self, key: &str, value: Option<&Said<String>>, what: &str) {
+    fn required(&mut self, key: &str, value: Option<&Located<String>>, description: &str) {
         match value {
             Some(value) => self.key(key, value),
             None => {
                 self.line(
-                    &format!("{key} = {}", quoted(&format!("TODO {what}"))),
+                    &format!("{key} = {}", quoted(&format!("TODO {description}"))),
                     None,
                 );
-                self.open.push(Open {
+                self.open.push(OpenQuestion {
                     line: None,
-                    what: format!("`{key}`: {what}"),
+                    message: format!("`{key}`: the article does not give {description}"),
                 });
             }
         }
     }
 
-    fn head(&mut self, identity: &Identity) {
+    fn head(&mut self, identity: &ArticleIdentity) {
         let kb = identity
             .kb
             .as_ref()
             .map_or("an article".to_owned(), |kb| kb.value.to_string());
         self.line(
             &format!(
-                "# A draft from the text of {kb}: compare every line with the article, decide each TODO, and then"
+                "# Draft from the text of {kb}: compare every line with the article, decide each TODO, and then run"
             ),
             None,
         );
         self.line(
-            "# `rollup validate` it. Names, sizes, dates and their spelling are the vendor's.",
+            "# `rollup validate`. Names, sizes, dates and their spelling are the vendor's.",
             None,
         );
         self.line("schema = 1", None);
         self.blank();
     }
 
-    fn rollup(&mut self, parts: &Parts) {
-        let Parts {
+    fn rollup(&mut self, facts: &ArticleFacts) {
+        let ArticleFacts {
             identity,
             relations,
             issues,
             ..
-        } = parts;
+        } = facts;
         self.line("[rollup]", None);
         let kb = identity
             .kb
             .as_ref()
-            .map(|kb| Said::new(kb.value.to_string(), kb.line));
-        self.required("kb", kb.as_ref(), "the KB number of the article");
+            .map(|kb| Located::new(kb.value.to_string(), kb.line));
+        self.required("kb", kb.as_ref(), "the KB number of the rollup");
         self.required("title", identity.title.as_ref(), "the title of the rollup");
         self.required(
             "product",
@@ -178,9 +181,11 @@ impl Page {
             }
             None => {
                 self.line("product_versions = [\"TODO\"]", None);
-                self.open.push(Open {
+                self.open.push(OpenQuestion {
                     line: None,
-                    what: "`product_versions`: the versions that it is for".to_owned(),
+                    message:
+                        "`product_versions`: the article does not give the versions of the product"
+                            .to_owned(),
                 });
             }
         }
@@ -191,7 +196,7 @@ impl Page {
         match &identity.released {
             Some(day) => self.line(&format!("released = {}", day.value), Some(day.line)),
             None => self.todo(
-                "`released`: the day of the release is not in the article",
+                "`released`: the article does not give the day of the release",
                 None,
             ),
         }
@@ -214,11 +219,11 @@ impl Page {
         self.texts("fixes", &issues.fixes);
         self.texts("notes", &issues.notes);
         for open in &identity.open {
-            self.todo(&open.what, open.line);
+            self.todo(&open.message, open.line);
         }
     }
 
-    fn texts(&mut self, key: &str, texts: &[Said<String>]) {
+    fn texts(&mut self, key: &str, texts: &[Located<String>]) {
         if texts.is_empty() {
             return;
         }
@@ -229,13 +234,13 @@ impl Page {
         self.line("]", None);
     }
 
-    fn article(&mut self, identity: &Identity) {
+    fn article(&mut self, identity: &ArticleIdentity) {
         self.blank();
         self.line("[article]", None);
         match &identity.url {
             Some(url) if identity.url_is_derived => self.line(
                 &format!(
-                    "url = {}    # made like that of another article in it",
+                    "url = {}    # derived from the address of another article",
                     quoted(&url.value)
                 ),
                 Some(url.line),
@@ -248,39 +253,37 @@ impl Page {
         match &identity.revision {
             Some(revision) => self.key(
                 "revision",
-                &Said::new(revision.value.to_string(), revision.line),
+                &Located::new(revision.value.to_string(), revision.line),
             ),
             None => self.todo(
-                "`revision`: the article does not tell its revision; without one it counts as 1.0",
+                "`revision`: the article does not give its revision; without one, it counts as 1.0",
                 None,
             ),
         }
         match &identity.reviewed {
             Some(day) => self.line(&format!("reviewed = {}", day.value), Some(day.line)),
             None => self.todo(
-                "`reviewed`: the article does not tell when it was last reviewed",
+                "`reviewed`: the article does not give the day of its last review",
                 None,
             ),
         }
     }
 
-    fn prerequisites(&mut self, asked: &Prerequisites) {
-        for Said { value, line } in &asked.asked {
+    fn prerequisites(&mut self, prerequisites: &Prerequisites) {
+        for Located { value, line } in &prerequisites.entries {
             self.blank();
-            for open in asked
-                .open
-                .iter()
-                .filter(|open| open.line == Some(*line) && matches!(value, Asked::Confirm { .. }))
-            {
+            for open in prerequisites.open.iter().filter(|open| {
+                open.line == Some(*line) && matches!(value, ArticlePrerequisite::Confirm { .. })
+            }) {
                 self.line(
-                    &format!("# TODO {} (article, line {line})", one_line(&open.what)),
+                    &format!("# TODO {} (article, line {line})", one_line(&open.message)),
                     Some(*line),
                 );
             }
             let line = Some(*line);
             self.line("[[prerequisites]]", line);
             match value {
-                Asked::Product {
+                ArticlePrerequisite::Product {
                     product,
                     service_pack,
                     on,
@@ -290,17 +293,19 @@ impl Page {
                     on.iter()
                         .for_each(|on| self.line(&format!("on = {}", quoted(on)), line));
                 }
-                Asked::Item(item) => self.line(&format!("item = {}", quoted(item)), line),
-                Asked::Confirm { id, question } => {
+                ArticlePrerequisite::Item(item) => {
+                    self.line(&format!("item = {}", quoted(item)), line)
+                }
+                ArticlePrerequisite::Confirm { id, question } => {
                     self.line(&format!("confirm = {}", quoted(question)), line);
                     self.line(&format!("id = {}", quoted(id)), line);
                 }
             }
         }
-        self.open.extend(asked.open.iter().cloned());
+        self.open.extend(prerequisites.open.iter().cloned());
     }
 
-    fn step(&mut self, step: &Step, steps: &[Step], table: &Table) {
+    fn step(&mut self, step: &ArticleStep, steps: &[ArticleStep], table: &ArticleTable) {
         let at = Some(step.line);
         self.blank();
         for todo in &step.todo {
@@ -314,50 +319,50 @@ impl Page {
         step.title
             .iter()
             .for_each(|title| self.line(&format!("title = {}", quoted(title)), at));
-        match &step.does {
-            Does::Batch(kind, selection) => self.batch(*kind, selection, at),
-            Does::Reinstall(of) => {
+        match &step.action {
+            StepAction::Batch(kind, selection) => self.batch(*kind, selection, at),
+            StepAction::Reinstall(of) => {
                 self.line("action = \"install\"", at);
                 let id = of
                     .and_then(|of| steps.get(of))
                     .map_or("TODO", |step| step.id.as_str());
                 self.line(&format!("removed_by = {}", quoted(id)), at);
             }
-            Does::Copy { files, to, on } => {
+            StepAction::Copy { files, to, on } => {
                 self.line("action = \"copy\"", at);
                 self.line(&format!("to = {}", quoted(to)), at);
                 self.servers(on.as_ref(), at);
                 self.files(files, table, at);
             }
-            Does::Run { files, on } => {
+            StepAction::Run { files, on } => {
                 self.line("action = \"run\"", at);
                 self.servers(on.as_ref(), at);
                 self.files(files, table, at);
             }
-            Does::Service { verb, service, on } => {
+            StepAction::Service { verb, service, on } => {
                 self.line(&format!("action = {}", quoted(keyword(*verb))), at);
                 self.line(&format!("service = {}", quoted(service)), at);
                 self.servers(on.as_ref(), at);
             }
-            Does::Manual(by_hand) => self.by_hand(by_hand, at),
+            StepAction::Manual(work) => self.manual_work(work, at),
         }
     }
 
-    fn by_hand(&mut self, by_hand: &ByHand, at: Option<u32>) {
+    fn manual_work(&mut self, work: &ManualWork, at: Option<u32>) {
         self.line("action = \"manual\"", at);
-        by_hand.role().iter().for_each(|role| self.key("on", role));
+        work.role().iter().for_each(|role| self.key("on", role));
         self.line(
-            &format!("instructions = {}", quoted(&instructions(&by_hand.lines))),
+            &format!("instructions = {}", quoted(&instructions(&work.lines))),
             at,
         );
-        by_hand.undo.iter().for_each(|undo| self.key("undo", undo));
-        if by_hand.optional {
+        work.undo.iter().for_each(|undo| self.key("undo", undo));
+        if work.optional {
             self.line("optional = true", at);
         }
     }
 
-    fn servers(&mut self, servers: Option<&Servers>, at: Option<u32>) {
-        if let Some(Servers { role, platform }) = servers {
+    fn servers(&mut self, servers: Option<&StepServers>, at: Option<u32>) {
+        if let Some(StepServers { role, platform }) = servers {
             self.line(&format!("on = {}", quoted(role)), at);
             platform
                 .iter()
@@ -365,18 +370,20 @@ impl Page {
         }
     }
 
-    fn batch(&mut self, kind: Queued, selection: &Selection, at: Option<u32>) {
+    fn batch(&mut self, kind: QueuedAction, selection: &ItemSelection, at: Option<u32>) {
         let action = match kind {
-            Queued::Uninstall => "uninstall",
-            Queued::Install => "install",
-            Queued::Initialize => "initialize",
+            QueuedAction::Uninstall => "uninstall",
+            QueuedAction::Install => "install",
+            QueuedAction::Initialize => "initialize",
         };
         self.line(&format!("action = {}", quoted(action)), at);
         if selection.is_empty() {
-            self.line("groups = [\"TODO what\"]", at);
-            self.open.push(Open {
+            self.line("groups = [\"TODO the groups\"]", at);
+            self.open.push(OpenQuestion {
                 line: at,
-                what: format!("what the step `{action}` is about"),
+                message: format!(
+                    "the article names no items and no groups for the step `{action}`"
+                ),
             });
         }
         for (group, names) in &selection.items {
@@ -428,12 +435,12 @@ impl Page {
         }
     }
 
-    fn files(&mut self, files: &Listed, table: &Table, at: Option<u32>) {
-        let names: Vec<Said<String>> = match files {
-            Listed::Others | Listed::OthersBut(_) => return self.line("others = true", at),
-            Listed::Named(names) => names.clone(),
-            Listed::Ending(ending) => {
-                let fits = |row: &&Said<Row>| {
+    fn files(&mut self, files: &StepFiles, table: &ArticleTable, at: Option<u32>) {
+        let names: Vec<Located<String>> = match files {
+            StepFiles::Others | StepFiles::OthersBut(_) => return self.line("others = true", at),
+            StepFiles::Named(names) => names.clone(),
+            StepFiles::Ending(ending) => {
+                let fits = |row: &&Located<ArticleRow>| {
                     row.value
                         .name
                         .to_lowercase()
@@ -443,15 +450,15 @@ impl Page {
                     .rows
                     .iter()
                     .filter(fits)
-                    .map(|row| Said::new(row.value.name.clone(), row.line))
+                    .map(|row| Located::new(row.value.name.clone(), row.line))
                     .collect()
             }
         };
         if names.is_empty() {
             self.line("files = [\"TODO\"]", at);
-            self.open.push(Open {
+            self.open.push(OpenQuestion {
                 line: at,
-                what: "which files are meant".to_owned(),
+                message: "the article does not name the files of this step".to_owned(),
             });
             return;
         }
@@ -464,7 +471,11 @@ impl Page {
 
     fn no_steps(&mut self) {
         self.blank();
-        self.todo("no installation steps were found: a heading such as `Installation information`, or numbered steps of the console", None);
+        self.todo(
+            "no installation steps were found: there is no heading such as `Installation information`, and no numbered \
+             step of the console",
+            None,
+        );
         self.line("[[steps]]", None);
         self.line("id = \"manual\"", None);
         self.line("action = \"manual\"", None);
@@ -474,16 +485,16 @@ impl Page {
         );
     }
 
-    fn payload(&mut self, table: &Table, steps: &[Step]) {
+    fn payload(&mut self, table: &ArticleTable, steps: &[ArticleStep]) {
         self.blank();
         if table.rows.is_empty() && !table.headless {
             self.todo(
-                "no file table was found: a line that names its columns, such as `File name`, `Size`, `Date`",
+                "no file table was found: no line names its columns, such as `File name`, `Size`, `Date`",
                 None,
             );
         }
         for open in &table.open {
-            self.todo(&open.what, open.line);
+            self.todo(&open.message, open.line);
         }
         self.line(
             "[payload]                        # sizes in bytes, times in UTC",
@@ -494,7 +505,7 @@ impl Page {
             return;
         }
         let deployed = deployed(steps, table);
-        let left_out = left_out(steps);
+        let excluded = excluded(steps);
         let known: BTreeSet<CaseFolded> = table
             .rows
             .iter()
@@ -508,14 +519,14 @@ impl Page {
             .max()
             .unwrap_or_default()
             .min(60);
-        for Said { value: row, line } in &table.rows {
+        for Located { value: row, line } in &table.rows {
             let name = CaseFolded::of(&row.name);
-            let fate = match &deployed {
-                _ if left_out.contains(&name) => Fate::LeftOut,
-                Some(names) if !names.contains(&name) => Fate::InNoStep,
-                _ => Fate::Used,
+            let row_use = match &deployed {
+                _ if excluded.contains(&name) => RowUse::Excluded,
+                Some(names) if !names.contains(&name) => RowUse::InNoStep,
+                _ => RowUse::Used,
             };
-            self.row(row, *line, width, fate);
+            self.row(row, *line, width, row_use);
         }
         self.line("]", None);
         for name in deployed
@@ -523,17 +534,17 @@ impl Page {
             .flatten()
             .filter(|name| !known.contains(name))
         {
-            self.open.push(Open {
+            self.open.push(OpenQuestion {
                 line: None,
-                what: format!(
-                    "`{}` is copied or run, and the file table does not have it",
+                message: format!(
+                    "`{}` is copied or run, but is missing from the file table",
                     name.as_str()
                 ),
             });
         }
     }
 
-    fn row(&mut self, row: &Row, line: u32, width: usize, fate: Fate) {
+    fn row(&mut self, row: &ArticleRow, line: u32, width: usize, row_use: RowUse) {
         if let Some(todo) = &row.todo {
             self.line(
                 &format!(
@@ -543,9 +554,9 @@ impl Page {
                 ),
                 Some(line),
             );
-            self.open.push(Open {
+            self.open.push(OpenQuestion {
                 line: Some(line),
-                what: format!("`{}`: {todo}", row.name),
+                message: format!("`{}`: {todo}", row.name),
             });
         }
         let name = format!("{},", quoted(&row.name));
@@ -559,12 +570,15 @@ impl Page {
         key("modified", row.modified.clone());
         key("version", row.version.as_deref().map(quoted));
         key("platform", row.platform.as_deref().map(quoted));
-        let unused = "the article leaves it out of what is copied";
-        key("unused", (fate == Fate::LeftOut).then(|| quoted(unused)));
+        let unused = "the article excludes it from the copied files";
+        key(
+            "unused",
+            (row_use == RowUse::Excluded).then(|| quoted(unused)),
+        );
         let text = text.trim_end().trim_end_matches(',');
         let mut remarks = Vec::new();
-        if fate == Fate::InNoStep {
-            remarks.push("in no step".to_owned());
+        if row_use == RowUse::InNoStep {
+            remarks.push("not used by any step".to_owned());
         }
         remarks.extend(row.settled.clone());
         let remark = if remarks.is_empty() {
@@ -578,29 +592,29 @@ impl Page {
 
 /// Use of a row of the file table by the steps.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum RowUse {
     Used,
     InNoStep,
-    /// Excluded by a step that takes all others.
-    LeftOut,
+    /// Excluded by a step that copies all other files.
+    Excluded,
 }
 
-/// Returns folded names of the files that a step leaves out and no other step takes.
-fn left_out(steps: &[Step]) -> BTreeSet<CaseFolded> {
+/// Returns folded names of the files that a step excludes and no other step names.
+fn excluded(steps: &[ArticleStep]) -> BTreeSet<CaseFolded> {
     let files = || {
-        steps.iter().filter_map(|step| match &step.does {
-            Does::Copy { files, .. } | Does::Run { files, .. } => Some(files),
+        steps.iter().filter_map(|step| match &step.action {
+            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => Some(files),
             _ => None,
         })
     };
     let mut names: BTreeSet<CaseFolded> = BTreeSet::new();
     for files in files() {
-        if let Listed::OthersBut(files) = files {
+        if let StepFiles::OthersBut(files) = files {
             names.extend(files.iter().map(|file| CaseFolded::of(file)));
         }
     }
     for files in files() {
-        if let Listed::Named(files) = files {
+        if let StepFiles::Named(files) = files {
             for file in files {
                 names.remove(&CaseFolded::of(&file.value));
             }
@@ -609,17 +623,17 @@ fn left_out(steps: &[Step]) -> BTreeSet<CaseFolded> {
     names
 }
 
-/// Returns folded names of the files that steps copy or run; nothing if a step takes all others.
-fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<CaseFolded>> {
+/// Returns folded names of the files that steps copy or run; nothing if a step copies all others.
+fn deployed(steps: &[ArticleStep], table: &ArticleTable) -> Option<BTreeSet<CaseFolded>> {
     let mut names = BTreeSet::new();
     for step in steps {
-        match &step.does {
-            Does::Copy { files, .. } | Does::Run { files, .. } => match files {
-                Listed::Named(files) => {
+        match &step.action {
+            StepAction::Copy { files, .. } | StepAction::Run { files, .. } => match files {
+                StepFiles::Named(files) => {
                     names.extend(files.iter().map(|file| CaseFolded::of(&file.value)))
                 }
-                Listed::Others | Listed::OthersBut(_) => return None,
-                Listed::Ending(ending) => names.extend(
+                StepFiles::Others | StepFiles::OthersBut(_) => return None,
+                StepFiles::Ending(ending) => names.extend(
                     table
                         .rows
                         .iter()
@@ -634,8 +648,8 @@ fn deployed(steps: &[Step], table: &Table) -> Option<BTreeSet<CaseFolded>> {
     Some(names)
 }
 
-/// Returns the text of a manual step: the lines of the article to look at, and their content.
-fn instructions(lines: &[Said<String>]) -> String {
+/// Returns the text of a manual step: the numbers of the article's lines, and their texts.
+fn instructions(lines: &[Located<String>]) -> String {
     let (first, last) = (
         lines.first().map_or(0, |line| line.line),
         lines.last().map_or(0, |line| line.line),

@@ -1,35 +1,35 @@
-//! Effects of commands that belong together: what is pointed at, and what is chosen then.
+//! Effects of related commands: targets are selected, then a command for them is chosen.
 
-use super::commands::{Command, Context, Files, On, Queued, Services};
+use super::commands::{ArticleCommand, ClauseContext, Files, QueuedAction, ServerScope, Services};
 use super::targets::{self, Targets};
 use crate::manifest::ServiceVerb;
 
 /// Reason why a click on something that is not a command needs no step.
-pub(super) const LEADS: &str = "it only opens what is on the screen";
+pub(super) const ONLY_OPENS: &str = "it only opens something on the screen";
 
-const WHERE_REMOVED: &str = "only the servers from which it was removed are meant, and `items` takes all that it is assigned to; \
-                             where these differ, write `removed_by`";
+const ONLY_WHERE_REMOVED: &str = "only the servers from which it was removed are meant, but `items` means all servers that it is \
+                                  assigned to; if these differ, write `removed_by`";
 
 /// Effect of an instruction on the walker.
 pub(super) enum Effect {
-    /// Whole tree of the tool.
+    /// Moves to the root of the console's tree.
     Root,
-    Servers(On),
+    Servers(ServerScope),
     Under(String),
     Expand(Vec<String>),
     Point(Targets),
     Needless(&'static str),
-    /// Names that the lines below are done for.
+    /// Names for which the lines below are repeated.
     ForEach(Vec<String>),
     /// Value for the procedure that was queued last.
     Parameter {
         name: String,
         value: String,
     },
-    /// Something that a person has to check.
+    /// Open question.
     Doubt(&'static str),
     Queue {
-        kind: Queued,
+        kind: QueuedAction,
         targets: Targets,
         groups: bool,
     },
@@ -38,35 +38,34 @@ pub(super) enum Effect {
     Service {
         verb: ServiceVerb,
         services: Services,
-        on: On,
+        on: ServerScope,
     },
     Copy {
         files: Files,
         to: String,
-        on: On,
+        on: ServerScope,
     },
     Run {
         files: Files,
-        on: On,
+        on: ServerScope,
     },
 }
 
-/// Reader of commands of the console that belong together: what is pointed at, and what is chosen
-/// then.
+/// Reader of related commands.
 pub(super) struct EffectReader {
     pub(super) pointed: Option<Targets>,
     pub(super) found: Vec<Effect>,
     /// True if a list follows the instruction.
     pub(super) members: bool,
-    /// Role that is meant if none is named.
+    /// Role of commands that name none.
     pub(super) role: Option<String>,
-    /// Names that a word for a kind of node refers to.
+    /// Nodes that a word for their kind refers to.
     pub(super) each: Option<Vec<String>>,
     /// True if a procedure was queued last.
     pub(super) procedure: bool,
 }
 
-/// State that the commands of one sentence leave for those after them.
+/// State between the commands of one sentence.
 #[derive(Default)]
 struct Sentence {
     /// Nodes that were opened one after the other.
@@ -79,36 +78,35 @@ struct Sentence {
     message: bool,
     /// Box that a value is for.
     into: Option<String>,
-    /// Index of the first effect in `found` that only describes how to do the ones before it.
+    /// Index of the first effect in `found` that only describes how to do those before it.
     how: Option<usize>,
 }
 
 impl EffectReader {
     /// Takes a sentence; returns nothing if one of its commands is not understood.
-    pub(super) fn sentence(&mut self, commands: Vec<Command>) -> Option<()> {
+    pub(super) fn sentence(&mut self, commands: Vec<ArticleCommand>) -> Option<()> {
         let mut sentence = Sentence::default();
         for command in commands {
-            let answers =
-                matches!(&command, Command::Choose(button) if is_button(&button.to_lowercase()));
-            if sentence.message && !answers && !matches!(command, Command::Needless(_)) {
+            let answers = matches!(&command, ArticleCommand::Choose(button) if is_button(&button.to_lowercase()));
+            if sentence.message && !answers && !matches!(command, ArticleCommand::Needless(_)) {
                 return None;
             }
-            if !matches!(command, Command::Expand(_)) && !sentence.expanded.is_empty() {
+            if !matches!(command, ArticleCommand::Expand(_)) && !sentence.expanded.is_empty() {
                 self.found
                     .push(Effect::Expand(std::mem::take(&mut sentence.expanded)));
             }
             match command {
-                Command::Context(context) => self.context(context, &mut sentence)?,
-                Command::Expand(names) => sentence.expanded.extend(names),
-                Command::Point(targets) => {
+                ArticleCommand::Context(context) => self.context(context, &mut sentence)?,
+                ArticleCommand::Expand(names) => sentence.expanded.extend(names),
+                ArticleCommand::Point(targets) => {
                     self.point(targets)?;
                     sentence.here = true;
                 }
-                Command::Choose(_) if sentence.submenu => sentence.submenu = false,
-                Command::Choose(command) => {
+                ArticleCommand::Choose(_) if sentence.submenu => sentence.submenu = false,
+                ArticleCommand::Choose(command) => {
                     sentence.submenu = self.choose(&command, sentence.here)?
                 }
-                Command::Type { value, into } => {
+                ArticleCommand::Type { value, into } => {
                     self.typed(value, into.or_else(|| sentence.into.take())?)?
                 }
                 command => self.act(command)?,
@@ -118,21 +116,21 @@ impl EffectReader {
             self.found.push(Effect::Expand(sentence.expanded));
         }
         if let Some(from) = sentence.how {
-            self.tell_once(from);
+            self.drop_repeated(from);
         }
         Some(())
     }
 
-    fn context(&mut self, context: Context, sentence: &mut Sentence) -> Option<()> {
+    fn context(&mut self, context: ClauseContext, sentence: &mut Sentence) -> Option<()> {
         match context {
-            Context::If => return None,
-            Context::Message => sentence.message = true,
-            Context::Box(name) => sentence.into = Some(name),
-            Context::How => sentence.how = Some(self.found.len()),
-            Context::Servers(on) => self.servers(on),
-            Context::Tool => self.found.push(Effect::Root),
-            Context::Under(name) => self.found.push(Effect::Under(name)),
-            Context::Other => {}
+            ClauseContext::If => return None,
+            ClauseContext::Message => sentence.message = true,
+            ClauseContext::Box(name) => sentence.into = Some(name),
+            ClauseContext::How => sentence.how = Some(self.found.len()),
+            ClauseContext::Servers(on) => self.servers(on),
+            ClauseContext::Tool => self.found.push(Effect::Root),
+            ClauseContext::Under(name) => self.found.push(Effect::Under(name)),
+            ClauseContext::Other => {}
         }
         Some(())
     }
@@ -141,7 +139,7 @@ impl EffectReader {
         let targets = match targets {
             Targets::Following if !self.members => return None,
             Targets::Same => return Some(()),
-            Targets::Anyone => Targets::Named(self.each.clone()?),
+            Targets::ByKind => Targets::Named(self.each.clone()?),
             targets => targets,
         };
         self.pointed = Some(targets.clone());
@@ -155,65 +153,67 @@ impl EffectReader {
         (self.procedure && one).then(|| self.found.push(Effect::Parameter { name, value }))
     }
 
-    /// Takes a command that needs no other one to be understood.
-    fn act(&mut self, command: Command) -> Option<()> {
+    /// Takes a command that is understood without another one.
+    fn act(&mut self, command: ArticleCommand) -> Option<()> {
         let effect = match command {
-            Command::ForEach(names) => {
+            ArticleCommand::ForEach(names) => {
                 self.each = Some(names.clone());
                 Effect::ForEach(names)
             }
-            Command::ExpandAnyone if self.each.is_some() => Effect::Needless(LEADS),
-            Command::Visit(on) => {
+            ArticleCommand::ExpandByKind if self.each.is_some() => Effect::Needless(ONLY_OPENS),
+            ArticleCommand::Visit(on) => {
                 self.servers(on);
-                Effect::Needless(LEADS)
+                Effect::Needless(ONLY_OPENS)
             }
-            Command::Queue(_, Targets::Following) if !self.members => return None,
-            Command::Queue(_, Targets::Same | Targets::Anyone) => return None,
-            Command::Queue(kind, targets) => {
+            ArticleCommand::Queue(_, Targets::Following) if !self.members => return None,
+            ArticleCommand::Queue(_, Targets::Same | Targets::ByKind) => return None,
+            ArticleCommand::Queue(kind, targets) => {
                 self.queue(kind, targets, false);
                 return Some(());
             }
-            Command::Service {
+            ArticleCommand::Service {
                 services: Services::Following,
                 ..
             }
-            | Command::Copy {
+            | ArticleCommand::Copy {
                 files: Files::Following,
                 ..
             }
-            | Command::Run {
+            | ArticleCommand::Run {
                 files: Files::Following,
                 ..
             } if !self.members => {
                 return None;
             }
-            Command::Service { verb, services, on } => Effect::Service { verb, services, on },
-            Command::Copy { files, to, on } => Effect::Copy { files, to, on },
-            Command::Run { files, on } => Effect::Run { files, on },
-            // A step that was done on servers of one role is not done yet on those of another.
-            Command::Repeat { on }
+            ArticleCommand::Service { verb, services, on } => {
+                Effect::Service { verb, services, on }
+            }
+            ArticleCommand::Copy { files, to, on } => Effect::Copy { files, to, on },
+            ArticleCommand::Run { files, on } => Effect::Run { files, on },
+            // A step that ran on servers of one role has not run on those of another.
+            ArticleCommand::Repeat { on }
                 if on.role.is_some() && self.role.is_some() && on.role != self.role =>
             {
                 return None;
             }
-            Command::Repeat { .. } => {
-                Effect::Needless("a step is done on every server of its role")
+            ArticleCommand::Repeat { .. } => {
+                Effect::Needless("a step runs on every server of its role")
             }
-            Command::Needless(why) => Effect::Needless(why),
-            Command::Unknown
-            | Command::ExpandAnyone
-            | Command::Context(_)
-            | Command::Expand(_)
-            | Command::Point(_)
-            | Command::Choose(_)
-            | Command::Type { .. } => return None,
+            ArticleCommand::Needless(why) => Effect::Needless(why),
+            ArticleCommand::Unknown
+            | ArticleCommand::ExpandByKind
+            | ArticleCommand::Context(_)
+            | ArticleCommand::Expand(_)
+            | ArticleCommand::Point(_)
+            | ArticleCommand::Choose(_)
+            | ArticleCommand::Type { .. } => return None,
         };
         self.found.push(effect);
         Some(())
     }
 
-    fn queue(&mut self, kind: Queued, targets: Targets, groups: bool) {
-        self.procedure = kind == Queued::Initialize;
+    fn queue(&mut self, kind: QueuedAction, targets: Targets, groups: bool) {
+        self.procedure = kind == QueuedAction::Initialize;
         self.found.push(Effect::Queue {
             kind,
             targets,
@@ -221,10 +221,10 @@ impl EffectReader {
         });
     }
 
-    /// Drops effects that are asked for twice: "Restart IIS. To do this, type iisreset" asks for
-    /// one restart. A description of how to change a service is not another change, and a
-    /// description of how to queue an item gives its position more exactly.
-    fn tell_once(&mut self, from: usize) {
+    /// Drops repeated effects: "Restart IIS. To do this, type iisreset" is one restart. A
+    /// description how to change a service is not another change, and a description how to queue an
+    /// item gives its position more exactly.
+    fn drop_repeated(&mut self, from: usize) {
         let mut hows = self.found.split_off(from);
         let changed: Vec<&Services> = self
             .found
@@ -235,8 +235,12 @@ impl EffectReader {
             })
             .collect();
         hows.retain(|effect| !matches!(effect, Effect::Service { services, .. } if changed.contains(&services)));
-        let queues = |kind: Queued| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
-        for kind in [Queued::Uninstall, Queued::Install, Queued::Initialize] {
+        let queues = |kind: QueuedAction| move |effect: &Effect| matches!(effect, Effect::Queue { kind: k, .. } if *k == kind);
+        for kind in [
+            QueuedAction::Uninstall,
+            QueuedAction::Install,
+            QueuedAction::Initialize,
+        ] {
             if hows.iter().any(queues(kind)) {
                 self.found.retain(|effect| !queues(kind)(effect));
             }
@@ -244,7 +248,7 @@ impl EffectReader {
         self.found.append(&mut hows);
     }
 
-    fn servers(&mut self, on: On) {
+    fn servers(&mut self, on: ServerScope) {
         self.role.clone_from(&on.role);
         self.found.push(Effect::Servers(on));
     }
@@ -257,19 +261,19 @@ impl EffectReader {
         if lower.starts_with("start deployment") {
             self.found.push(Effect::Start);
         } else if lower.starts_with("uninstall") || lower == "remove" {
-            self.queue(Queued::Uninstall, targets?, group);
+            self.queue(QueuedAction::Uninstall, targets?, group);
         } else if lower.starts_with("install") {
-            self.queue(Queued::Install, targets?, group);
+            self.queue(QueuedAction::Install, targets?, group);
             if lower.contains("from which") {
-                self.found.push(Effect::Doubt(WHERE_REMOVED));
+                self.found.push(Effect::Doubt(ONLY_WHERE_REMOVED));
             }
             return Some(lower == "install on server");
         } else if lower.starts_with("execute") {
-            self.queue(Queued::Initialize, targets?, false);
+            self.queue(QueuedAction::Initialize, targets?, false);
             return Some(lower == "execute");
         } else if lower.starts_with("verify") {
             self.found
-                .push(Effect::Needless("rollup verifies what it installed itself"));
+                .push(Effect::Needless("rollup verifies installed items itself"));
         } else if let Some(verb) =
             service_verb(&lower).filter(|_| here || self.pointed.is_some() && lower != "start")
         {
@@ -283,23 +287,23 @@ impl EffectReader {
             self.found.push(Effect::Service {
                 verb,
                 services,
-                on: On::default(),
+                on: ServerScope::default(),
             });
         } else if here && !is_button(&lower) {
             return None;
         } else if is_button(&lower)
             || command.starts_with(|c: char| c.is_uppercase()) && !lower.contains(" check box")
         {
-            // A node, a menu or a button; the next command may be for what is clicked.
+            // A node, a menu or a button; the next command may be for it.
             if !is_button(&lower) {
                 self.pointed = Some(Targets::Named(vec![command.to_owned()]));
                 self.found
                     .push(Effect::Point(Targets::Named(vec![command.to_owned()])));
             }
-            self.found.push(Effect::Needless(LEADS));
+            self.found.push(Effect::Needless(ONLY_OPENS));
         } else {
             return (lower.ends_with(" menu") || lower.ends_with(" tab"))
-                .then(|| self.found.push(Effect::Needless(LEADS)))
+                .then(|| self.found.push(Effect::Needless(ONLY_OPENS)))
                 .map(|()| false);
         }
         Some(false)

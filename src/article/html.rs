@@ -1,12 +1,12 @@
 //! Conversion of a saved page to the same lines that its text would have.
 //!
-//! The tokenizer reports the position of everything; this module decides what is a block, a list or
-//! a table. Tags that are never closed do no harm.
+//! The tokenizer gives the position of everything; this module finds blocks, lists and tables. Tags
+//! that are never closed do no harm.
 
 use html5gum::emitters::default::{DefaultEmitter, Token};
 use html5gum::{Error, HtmlString, Tokenizer};
 
-use super::lines::{Line, Marker, line, plain, spaced};
+use super::lines::{ArticleLine, Marker, line, plain, spaced};
 
 /// Deepest nesting of lists, and of elements that are not read, that is tracked.
 const DEEPEST: usize = 64;
@@ -14,7 +14,7 @@ const DEEPEST: usize = 64;
 /// Largest span of a cell in rows or columns; a cell with a larger one spans none.
 const WIDEST: usize = 200;
 
-/// Size of all cells, in bytes, beyond which cells no longer span others.
+/// Largest size of all cells, in bytes; in a larger page, cells no longer span others.
 const REPEATED: usize = 1 << 20;
 
 /// Returns whether a text is the source of a page.
@@ -40,19 +40,19 @@ pub(super) fn is_html(text: &str) -> bool {
 }
 
 /// Result of reading a page.
-pub(super) struct Page {
+pub(super) struct SavedPage {
     /// Lines of the page: one for each block, list entry and table row.
-    pub(super) lines: Vec<Line>,
-    /// Line of a comment, a script or the like that is never closed, and hides everything after it.
-    pub(super) breaks_off: Option<u32>,
+    pub(super) lines: Vec<ArticleLine>,
+    /// Line of a comment, script or the like that is never closed, and hides the rest of the page.
+    pub(super) unclosed_at: Option<u32>,
 }
 
 /// Reads a page.
-pub(super) fn page(page: &str) -> Page {
+pub(super) fn read(page: &str) -> SavedPage {
     let starts: Vec<usize> = std::iter::once(0)
         .chain(page.match_indices('\n').map(|(at, _)| at + 1))
         .collect();
-    let mut writer = Writer::default();
+    let mut builder = LineBuilder::default();
     let tokens = Tokenizer::new_with_emitter(page, {
         let mut emitter = DefaultEmitter::<usize>::new_with_span();
         // Scripts and styles are not text.
@@ -76,29 +76,29 @@ pub(super) fn page(page: &str) -> Page {
                 if name == "link" {
                     let address =
                         attribute(b"rel").filter(|rel| rel.eq_ignore_ascii_case("canonical"));
-                    writer.address(
+                    builder.address(
                         address.and_then(|_| attribute(b"href")),
                         u32::try_from(number).unwrap_or(u32::MAX),
                     );
                     continue;
                 }
-                writer.open(&name);
-                writer.hide(&name, number);
+                builder.open(&name);
+                builder.hide(&name, number);
                 if name == "td" || name == "th" {
                     let span = |wanted| attribute(wanted).map_or(1, |text| span(&text));
-                    writer.span = (span(b"colspan"), span(b"rowspan"));
+                    builder.span = (span(b"colspan"), span(b"rowspan"));
                 }
             }
             Token::EndTag(tag) => {
                 let name = name(&tag.name);
-                writer.close(&name);
-                writer.show(&name);
+                builder.close(&name);
+                builder.show(&name);
             }
             Token::String(text) => {
                 let value = String::from_utf8_lossy(&text.value);
                 let blank = value.len() - value.trim_start().len();
                 let number = starts.partition_point(|start| *start <= text.span.start + blank);
-                writer.text(&value, u32::try_from(number).unwrap_or(u32::MAX));
+                builder.text(&value, u32::try_from(number).unwrap_or(u32::MAX));
             }
             Token::Comment(found) => {
                 comment = starts.partition_point(|start| *start <= found.span.start)
@@ -107,17 +107,17 @@ pub(super) fn page(page: &str) -> Page {
             Token::Doctype(_) => {}
         }
     }
-    writer.flush();
+    builder.flush();
     // An unclosed script or template hides everything in it, comments too, so its line comes first.
-    let hidden = writer
+    let hidden = builder
         .unread
         .first()
         .map(|(_, line)| *line)
         .or(unclosed.then_some(comment));
-    let breaks_off = hidden.map(|line| u32::try_from(line).unwrap_or(u32::MAX));
-    Page {
-        lines: writer.lines,
-        breaks_off,
+    let unclosed_at = hidden.map(|line| u32::try_from(line).unwrap_or(u32::MAX));
+    SavedPage {
+        lines: builder.lines,
+        unclosed_at,
     }
 }
 
@@ -134,13 +134,13 @@ fn name(name: &HtmlString) -> String {
 }
 
 #[derive(Default)]
-struct Writer {
-    lines: Vec<Line>,
+struct LineBuilder {
+    lines: Vec<ArticleLine>,
     /// Text of the current block so far.
     text: String,
     /// Line on which that text begins.
     number: u32,
-    /// Lists around it: true for a numbered one.
+    /// Lists around the current block: true for a numbered one.
     lists: Vec<bool>,
     /// Marker of a list entry that has no text yet.
     marker: Option<Marker>,
@@ -161,7 +161,7 @@ struct Writer {
     repeated: usize,
 }
 
-impl Writer {
+impl LineBuilder {
     fn open(&mut self, tag: &str) {
         match tag {
             "ol" | "ul" | "menu" | "dir" => {
@@ -210,7 +210,7 @@ impl Writer {
         }
     }
 
-    /// Begins an element whose text is not read. Of these elements only templates can be nested.
+    /// Begins an element whose text is not read. Of these elements, only templates can be nested.
     fn hide(&mut self, tag: &str, line: usize) {
         let unread = matches!(tag, "script" | "style" | "title" | "noscript" | "template");
         let again = tag != "template" && self.unread.iter().any(|(open, _)| open == tag);
@@ -219,14 +219,14 @@ impl Writer {
         }
     }
 
-    /// Ends such an element, with all that was left open within it.
+    /// Ends such an element, and every open one within it.
     fn show(&mut self, tag: &str) {
         if let Some(at) = self.unread.iter().rposition(|(open, _)| open == tag) {
             self.unread.truncate(at);
         }
     }
 
-    /// Adds the address that a page gives itself as a line.
+    /// Adds the canonical address of the page as a line.
     fn address(&mut self, address: Option<String>, number: u32) {
         let Some(address) =
             address.filter(|address| address.starts_with("http") && address.len() <= 500)
@@ -274,7 +274,7 @@ impl Writer {
                 self.flush();
             }
             if self.text.trim().is_empty() {
-                // Blanks between tags would pile up.
+                // Blanks between tags would accumulate.
                 self.text.clear();
                 if !part.trim().is_empty() {
                     self.number = number.saturating_add(u32::try_from(at).unwrap_or(u32::MAX));
@@ -363,10 +363,10 @@ impl Writer {
             cells.iter().for_each(|cell| self.block(cell));
             return;
         }
-        let mut line = Line {
+        let mut line = ArticleLine {
             number: self.number,
             text: spaced(&cells.join(" ")),
-            ..Line::default()
+            ..ArticleLine::default()
         };
         line.depth = self.lists.len();
         line.cells = cells;
@@ -436,35 +436,35 @@ fn plain_breaks(text: &str, kept: bool) -> String {
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<Line> {
-        page(text).lines
+    fn lines(text: &str) -> Vec<ArticleLine> {
+        read(text).lines
     }
 
     #[test]
-    fn a_comment_that_is_never_closed_tells_where_the_page_breaks_off() {
-        let broken = page("<p>One</p>\n<!-- two -->\n<p>Three\n<!-- four\n<p>Five");
-        assert_eq!((broken.lines.len(), broken.breaks_off), (2, Some(4)));
-        assert_eq!(page("<p>One</p>\n<!-- two -->").breaks_off, None);
+    fn the_line_of_an_unclosed_comment_is_found() {
+        let broken = read("<p>One</p>\n<!-- two -->\n<p>Three\n<!-- four\n<p>Five");
+        assert_eq!((broken.lines.len(), broken.unclosed_at), (2, Some(4)));
+        assert_eq!(read("<p>One</p>\n<!-- two -->").unclosed_at, None);
     }
 
     #[test]
-    fn what_hides_its_text_and_is_never_closed_tells_where_the_page_breaks_off() {
+    fn the_line_of_an_unclosed_hidden_element_is_found() {
         for tag in ["script", "style", "noscript", "template", "title"] {
-            let broken = page(&format!(
+            let broken = read(&format!(
                 "<p>One</p>\n<{tag}>two</{tag}>\n<p>Three\n<{tag}>\n<p>Five</p>"
             ));
             assert_eq!(
-                (broken.lines.len(), broken.breaks_off),
+                (broken.lines.len(), broken.unclosed_at),
                 (2, Some(4)),
                 "{tag}"
             );
         }
-        let nested = page("<p>One</p>\n<template><template></template>\n<p>Three");
-        assert_eq!((nested.lines.len(), nested.breaks_off), (1, Some(2)));
-        let mended = page(
+        let nested = read("<p>One</p>\n<template><template></template>\n<p>Three");
+        assert_eq!((nested.lines.len(), nested.unclosed_at), (1, Some(2)));
+        let closed = read(
             "<template><template></template></template>\n<noscript><noscript></noscript>\n<p>Three",
         );
-        assert_eq!((mended.lines.len(), mended.breaks_off), (1, None));
+        assert_eq!((closed.lines.len(), closed.unclosed_at), (1, None));
     }
 
     #[test]
@@ -515,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_cost_no_more_than_a_page_may() {
+    fn the_size_of_spanned_cells_is_limited() {
         let page = format!(
             "<table>{}",
             "<tr><td colspan=200 rowspan=200>wide".repeat(5_000)
@@ -525,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_tells_its_own_address() {
+    fn the_canonical_address_is_a_line() {
         let found = lines(
             "<html><head><link rel=canonical href='http://example.com/kb/612345'></head><p>x</p></html>",
         );

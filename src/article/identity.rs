@@ -1,46 +1,46 @@
 //! Identity of a rollup: number, title, product and versions, days.
 
 use super::dates::{self, Day};
-use super::lines::Line;
+use super::lines::ArticleLine;
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
-use super::{Open, Said, clauses};
+use super::outline::{OutlineEntry, Section};
+use super::{Located, OpenQuestion, clauses};
 use crate::names::{Kb, Version};
 
-/// Description that the article gives of itself.
+/// Number, title, product and days that the article gives.
 #[derive(Debug, Default)]
-pub(super) struct Identity {
-    pub(super) kb: Option<Said<Kb>>,
-    pub(super) title: Option<Said<String>>,
-    pub(super) product: Option<Said<String>>,
-    pub(super) versions: Vec<Said<String>>,
-    pub(super) scope: Option<Said<String>>,
-    pub(super) released: Option<Said<String>>,
-    pub(super) url: Option<Said<String>>,
-    /// True if the address is not in the article but made like those of other articles in it.
+pub(super) struct ArticleIdentity {
+    pub(super) kb: Option<Located<Kb>>,
+    pub(super) title: Option<Located<String>>,
+    pub(super) product: Option<Located<String>>,
+    pub(super) versions: Vec<Located<String>>,
+    pub(super) scope: Option<Located<String>>,
+    pub(super) released: Option<Located<String>>,
+    pub(super) url: Option<Located<String>>,
+    /// True if the address is not in the article, but derived from that of another article.
     pub(super) url_is_derived: bool,
-    pub(super) revision: Option<Said<Version>>,
-    pub(super) reviewed: Option<Said<String>>,
-    pub(super) open: Vec<Open>,
+    pub(super) revision: Option<Located<Version>>,
+    pub(super) reviewed: Option<Located<String>>,
+    pub(super) open: Vec<OpenQuestion>,
 }
 
 /// Largest number of lines in the head of an article.
 const HEAD: usize = 40;
 
-/// Reads the description that the article gives of itself.
-pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
-    let mut found = Identity {
+/// Reads the identity of the article.
+pub(super) fn identity(outline: &[OutlineEntry<'_>]) -> ArticleIdentity {
+    let mut found = ArticleIdentity {
         kb: own_number(outline),
-        ..Identity::default()
+        ..ArticleIdentity::default()
     };
-    for Placed { line, section, .. } in outline {
+    for OutlineEntry { line, section, .. } in outline {
         if *section != Section::Installation {
             days(line, &mut found);
         }
         if found.scope.is_none()
             && matches!(section, Section::Head | Section::Summary | Section::Other)
         {
-            found.scope = scope(&line.text).map(|scope| Said::new(scope, line.number));
+            found.scope = scope(&line.text).map(|scope| Located::new(scope, line.number));
         }
     }
     applies_to(outline, &mut found);
@@ -49,15 +49,15 @@ pub(super) fn identity(outline: &[Placed<'_>]) -> Identity {
     found
 }
 
-fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
-    let of = |line: &Line| {
+fn own_number(outline: &[OutlineEntry<'_>]) -> Option<Located<Kb>> {
+    let of = |line: &ArticleLine| {
         numbers(&line.text)
             .into_iter()
             .next()
-            .map(|kb| Said::new(kb, line.number))
+            .map(|kb| Located::new(kb, line.number))
     };
-    let head = || outline.iter().map(|placed| placed.line).take(HEAD);
-    let labelled = |line: &&Line| {
+    let head = || outline.iter().map(|entry| entry.line).take(HEAD);
+    let labelled = |line: &&ArticleLine| {
         let text = line.text.to_lowercase();
         [
             "article id",
@@ -73,15 +73,15 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
         .any(|label| text.starts_with(label))
             && !numbers(&line.text).is_empty()
     };
-    if let Some(line) = outline.iter().map(|placed| placed.line).find(labelled) {
+    if let Some(line) = outline.iter().map(|entry| entry.line).find(labelled) {
         return of(line);
     }
     if let Some(line) = head().find(|line| is_banner(&line.text)) {
         return of(line);
     }
-    // Elsewhere only a number with its letters is the article's own; others are of articles that it
-    // mentions.
-    let lettered = |line: &&Line| {
+    // Elsewhere, only a number with its letters is the article's own; others are those of articles
+    // that it mentions.
+    let lettered = |line: &&ArticleLine| {
         line.text.to_lowercase().match_indices("kb").any(|(at, _)| {
             line.text.as_bytes().get(at + 2..).is_some_and(|rest| {
                 rest.iter()
@@ -93,13 +93,11 @@ fn own_number(outline: &[Placed<'_>]) -> Option<Said<Kb>> {
     let in_head = outline
         .iter()
         .take(HEAD)
-        .take_while(|placed| {
-            !placed.heading || placed.section == Section::Head || placed.line.heading
-        })
-        .map(|placed| placed.line)
+        .take_while(|entry| !entry.heading || entry.section == Section::Head || entry.line.heading)
+        .map(|entry| entry.line)
         .find(|line| lettered(line) && !line.text.to_lowercase().contains("replace"));
     let keywords = || {
-        outline.iter().map(|placed| placed.line).rfind(|line| {
+        outline.iter().map(|entry| entry.line).rfind(|line| {
             lettered(line)
                 && line
                     .text
@@ -135,9 +133,9 @@ fn is_banner(text: &str) -> bool {
 }
 
 /// Reads the days that follow their labels.
-fn days(line: &Line, found: &mut Identity) {
+fn days(line: &ArticleLine, found: &mut ArticleIdentity) {
     let lower = line.text.to_lowercase();
-    let mut take = |labels: &[&str], into: &mut Option<Said<String>>| {
+    let mut take = |labels: &[&str], into: &mut Option<Located<String>>| {
         let label = labels.iter().find_map(|label| {
             let whole = |at: &usize| !lower[..*at].ends_with(char::is_alphanumeric);
             lower
@@ -153,12 +151,12 @@ fn days(line: &Line, found: &mut Identity) {
         // The day follows its label directly, not somewhere later in the sentence.
         let rest: String = rest.chars().take(40).collect();
         match dates::day_in(&rest) {
-            Some(Day::Known(day)) => *into = Some(Said::new(day, line.number)),
+            Some(Day::Known(day)) => *into = Some(Located::new(day, line.number)),
             Some(Day::Either(one, other)) => {
-                let what = format!("the day may be {one} or {other}");
-                found.open.push(Open {
+                let message = format!("the day may be {one} or {other}");
+                found.open.push(OpenQuestion {
                     line: Some(line.number),
-                    what,
+                    message,
                 });
             }
             None => {}
@@ -195,7 +193,7 @@ fn days(line: &Line, found: &mut Identity) {
         found.released = clauses::sentences(&line.text)
             .into_iter()
             .find_map(released)
-            .map(|day| Said::new(day, line.number));
+            .map(|day| Located::new(day, line.number));
     }
     if let Some(at) = lower.find("revision").filter(|_| found.revision.is_none()) {
         let rest = lower[at + "revision".len()..].trim_start_matches([' ', ':', '#']);
@@ -208,7 +206,7 @@ fn days(line: &Line, found: &mut Identity) {
             .trim_end_matches('.')
             .parse()
             .ok()
-            .map(|revision| Said::new(revision, line.number));
+            .map(|revision| Located::new(revision, line.number));
     }
 }
 
@@ -217,9 +215,9 @@ fn days(line: &Line, found: &mut Identity) {
 fn released(sentence: &str) -> Option<String> {
     let lower = sentence.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let tells = has(&[" released ", " published ", " issued ", " made available "])
+    let announces = has(&[" released ", " published ", " issued ", " made available "])
         && has(&["rollup", "update", "hotfix"]);
-    if !tells
+    if !announces
         || lower.len() != sentence.len()
         || lower.len() > 1_000
         || !numbers(sentence).is_empty()
@@ -261,12 +259,12 @@ fn scope(text: &str) -> Option<String> {
     (is_name && !scope.contains([',', '.', ':'])).then(|| scope.to_owned())
 }
 
-/// Reads products with their versions from the list of what the article applies to.
-fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
+/// Reads products with their versions from the list below "Applies to".
+fn applies_to(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let mut entries = Vec::new();
-    for Placed { line, heading, .. } in outline
+    for OutlineEntry { line, heading, .. } in outline
         .iter()
-        .filter(|placed| placed.section == Section::AppliesTo)
+        .filter(|entry| entry.section == Section::AppliesTo)
     {
         let lower = line.text.to_lowercase();
         let text = match lower.find("applies to") {
@@ -286,23 +284,23 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
             break;
         }
         for entry in products(text) {
-            entries.push(Said::new(entry.to_owned(), line.number));
+            entries.push(Located::new(entry.to_owned(), line.number));
         }
     }
     entries.truncate(100);
     for entry in entries {
-        let entry = Said::new(without_marks(&entry.value), entry.line);
+        let entry = Located::new(without_marks(&entry.value), entry.line);
         let (product, version) = versioned(without_edition(&entry.value));
         match &found.product {
-            None => found.product = Some(Said::new(product.to_owned(), entry.line)),
+            None => found.product = Some(Located::new(product.to_owned(), entry.line)),
             Some(known) if known.value != product => {
-                let what = format!(
-                    "the article applies to `{product}` too, and a manifest is for one product: {}",
+                let message = format!(
+                    "the article also applies to `{product}`, but a manifest is for one product: {}",
                     known.value
                 );
-                found.open.push(Open {
+                found.open.push(OpenQuestion {
                     line: Some(entry.line),
-                    what,
+                    message,
                 });
                 continue;
             }
@@ -313,7 +311,7 @@ fn applies_to(outline: &[Placed<'_>], found: &mut Identity) {
         {
             found
                 .versions
-                .push(Said::new(version.to_owned(), entry.line));
+                .push(Located::new(version.to_owned(), entry.line));
         }
     }
 }
@@ -421,16 +419,16 @@ fn is_title(text: &str) -> bool {
     named.iter().any(|name| lower.contains(name)) && text.chars().count() <= 250
 }
 
-fn title(outline: &[Placed<'_>], found: &mut Identity) {
+fn title(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let head = || {
         outline
             .iter()
             .take(HEAD)
-            .filter(|placed| placed.line.marker.is_none() && is_title(&placed.line.text))
+            .filter(|entry| entry.line.marker.is_none() && is_title(&entry.line.text))
     };
-    let sentence = |placed: &&Placed<'_>| !placed.line.text.ends_with('.');
-    let Some(Placed { line, .. }) = head()
-        .find(|placed| placed.section == Section::Head && sentence(placed))
+    let sentence = |entry: &&OutlineEntry<'_>| !entry.line.text.ends_with('.');
+    let Some(OutlineEntry { line, .. }) = head()
+        .find(|entry| entry.section == Section::Head && sentence(entry))
         .or_else(|| head().find(sentence))
     else {
         return;
@@ -476,7 +474,7 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
             {
                 found
                     .versions
-                    .push(Said::new(version.to_owned(), line.number));
+                    .push(Located::new(version.to_owned(), line.number));
             }
             title = title[..at].trim_end();
             for word in [" in", " for", " of", " to", " in the", " for the"] {
@@ -488,13 +486,12 @@ fn title(outline: &[Placed<'_>], found: &mut Identity) {
     }
     let title = title.trim_end_matches([':', '-', '–', ',', ' ']);
     if found.scope.is_none() && found.product.is_some() {
-        found.scope = part(title).map(|part| Said::new(part.to_owned(), line.number));
+        found.scope = part(title).map(|part| Located::new(part.to_owned(), line.number));
     }
-    found.title = (!title.is_empty()).then(|| Said::new(title.to_owned(), line.number));
+    found.title = (!title.is_empty()).then(|| Located::new(title.to_owned(), line.number));
 }
 
-/// Returns the updated part that is left of a title without its product, as in "Rollup 3 for the
-/// X".
+/// Returns the updated part in a title without its product, as in "Rollup 3 for the X".
 fn part(title: &str) -> Option<&str> {
     let (_, part) = title.split_once(" for the ")?;
     let is_name = part.split(' ').count() <= 5
@@ -506,7 +503,7 @@ fn part(title: &str) -> Option<&str> {
 
 /// Takes the product from a title such as "Rollup 3 for the X services in Product 4.0" if nothing
 /// else names it, and returns the rest.
-fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t str {
+fn product_of_title<'t>(title: &'t str, line: u32, found: &mut ArticleIdentity) -> &'t str {
     let Some((before, product)) = title
         .rsplit_once(" in ")
         .or_else(|| title.rsplit_once(" for "))
@@ -517,23 +514,23 @@ fn product_of_title<'t>(title: &'t str, line: u32, found: &mut Identity) -> &'t 
     if version.is_none() || !product.chars().next().is_some_and(char::is_uppercase) {
         return title;
     }
-    found.product = Some(Said::new(product.to_owned(), line));
+    found.product = Some(Located::new(product.to_owned(), line));
     found
         .versions
-        .extend(version.map(|version| Said::new(version.to_owned(), line)));
+        .extend(version.map(|version| Located::new(version.to_owned(), line)));
     before
 }
 
-/// Finds the article's own address, or makes one like those of the articles that it mentions.
-fn url(outline: &[Placed<'_>], found: &mut Identity) {
+/// Finds the article's own address, or derives it from that of another article.
+fn url(outline: &[OutlineEntry<'_>], found: &mut ArticleIdentity) {
     let Some(kb) = &found.kb else { return };
     let digits = kb.value.to_string()[2..].to_owned();
     let mut pattern = None;
-    for Placed { line, .. } in outline {
+    for OutlineEntry { line, .. } in outline {
         for url in addresses(&line.text) {
             let own = numbers(url).contains(&kb.value) || url.contains(&format!("/{digits}"));
             if own {
-                found.url = Some(Said::new(url.to_owned(), line.number));
+                found.url = Some(Located::new(url.to_owned(), line.number));
                 return;
             }
             if let (None, Some(at)) = (&pattern, url.find("/kb/").or_else(|| url.find("/help/"))) {
@@ -542,7 +539,7 @@ fn url(outline: &[Placed<'_>], found: &mut Identity) {
                 if (5..=9).contains(&number.len())
                     && number.bytes().all(|byte| byte.is_ascii_digit())
                 {
-                    pattern = Some(Said::new(url.replacen(number, &digits, 1), line.number));
+                    pattern = Some(Located::new(url.replacen(number, &digits, 1), line.number));
                 }
             }
         }
@@ -563,12 +560,12 @@ mod tests {
     use super::super::outline::outline;
     use super::*;
 
-    fn read(text: &str) -> Identity {
+    fn read(text: &str) -> ArticleIdentity {
         identity(&outline(&lines(text)))
     }
 
     #[test]
-    fn the_head_and_the_list_of_products_tell_what_it_is() {
+    fn the_identity_is_read_from_the_head_and_the_list_of_products() {
         let found = read(
             "Article ID: 612345 - Last Review: 3 June 2011 - Revision: 2.10\n\nDescription of Update Rollup 7 for the Orchard \
              services in Contoso Grove 2.5\n\nSUMMARY\n\nThis rollup was released on 2011-05-30. See 600001 \
@@ -619,7 +616,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_the_page_may_have_the_number() {
+    fn the_number_may_be_in_a_banner() {
         for (line, wanted) in [
             ("Contoso Knowledge Base - Article 612345", Some("KB612345")),
             ("Article 612345 Revision 1.4", Some("KB612345")),
@@ -636,7 +633,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_of_the_release_may_stand_in_a_sentence() {
+    fn the_day_of_the_release_may_be_in_a_sentence() {
         for (sentence, wanted) in [
             (
                 "Contoso published this rollup for all groves on 30 May 2011.",

@@ -1,12 +1,12 @@
-//! Sentences that inform and ask for nothing.
+//! Sentences that are not instructions: information, and notes on rollback and options.
 
 use super::clauses::verb;
-use super::commands::Command;
+use super::commands::ArticleCommand;
 
 /// Returns the instructions of a rollback, such as "To return to the former state, restore the
 /// database", without the words that introduce them.
-pub(super) fn way_back(text: &str) -> Option<String> {
-    const LEADS: [&str; 8] = [
+pub(super) fn rollback_instructions(text: &str) -> Option<String> {
+    const PHRASES: [&str; 8] = [
         "to return to the former state",
         "to return to the state before",
         "to undo this",
@@ -16,16 +16,15 @@ pub(super) fn way_back(text: &str) -> Option<String> {
         "to reverse this",
         "to revert this",
     ];
-    let (lead, rest) = text.split_once(", ")?;
-    let lead = lead.to_lowercase();
-    LEADS.iter().find(|known| lead.starts_with(**known))?;
+    let (opening, rest) = text.split_once(", ")?;
+    let opening = opening.to_lowercase();
+    PHRASES.iter().find(|known| opening.starts_with(**known))?;
     let mut letters = rest.chars();
     let first = letters.next()?;
     Some(first.to_uppercase().chain(letters).collect())
 }
 
-/// Returns whether only some who install the rollup have to do it, such as "If your site also uses
-/// X".
+/// Returns whether an instruction is optional, such as "If your site also uses X".
 pub(super) fn is_optional(text: &str) -> bool {
     let lower = text.to_lowercase();
     // "If you have not made a backup, make one" applies to everyone.
@@ -47,17 +46,19 @@ pub(super) fn is_optional(text: &str) -> bool {
         || lower.contains("(optional)")
 }
 
-/// Returns whether a sentence only informs.
-pub(super) fn tells(sentence: &str, commands: &[Command]) -> bool {
+/// Returns whether a sentence only informs, and is not an instruction.
+pub(super) fn only_informs(sentence: &str, commands: &[ArticleCommand]) -> bool {
     let lower = sentence.to_lowercase();
-    commands
-        .iter()
-        .all(|command| matches!(command, Command::Unknown | Command::Context(_)))
-        && (is_telling(&lower) || prepares(&lower))
+    commands.iter().all(|command| {
+        matches!(
+            command,
+            ArticleCommand::Unknown | ArticleCommand::Context(_)
+        )
+    }) && (is_description(&lower) || prepares(&lower))
 }
 
-/// Returns whether a sentence names what to have ready before the maintenance window, such as time,
-/// a password or an account.
+/// Returns whether a sentence is about preparations for the maintenance window, such as time, a
+/// password or an account.
 fn prepares(lower: &str) -> bool {
     let ready = [" at hand", " ready", " available"]
         .iter()
@@ -103,8 +104,8 @@ fn is_statement(lower: &str) -> bool {
         && states.is_some_and(|states| states >= at && relative.is_none_or(|word| word > states))
 }
 
-/// Returns whether a line without a command only informs.
-fn is_telling(lower: &str) -> bool {
+/// Returns whether a line without a command is a description.
+fn is_description(lower: &str) -> bool {
     let starts = [
         "this ",
         "the ",

@@ -1,18 +1,18 @@
 //! Faults that the rollup fixes, and notes for the operator.
 
 use super::lines::Marker;
-use super::outline::{Placed, Section};
-use super::{Said, clauses};
+use super::outline::{OutlineEntry, Section};
+use super::{Located, clauses};
 
 /// Lists of texts for people.
 #[derive(Debug, Default)]
 pub(super) struct Issues {
-    pub(super) fixes: Vec<Said<String>>,
-    pub(super) notes: Vec<Said<String>>,
+    pub(super) fixes: Vec<Located<String>>,
+    pub(super) notes: Vec<Located<String>>,
 }
 
 /// Reads the bullets below "fixes the following issues", and the remarks beside them.
-pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
+pub(super) fn issues(outline: &[OutlineEntry<'_>]) -> Issues {
     let mut found = Issues::default();
     // True while the current list is one of faults, and the indentation of its entries.
     let (mut listing, mut depth) = (false, 0);
@@ -20,7 +20,7 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     let mut bare = false;
     for (
         at,
-        Placed {
+        OutlineEntry {
             line,
             section,
             heading,
@@ -31,12 +31,13 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
             found.notes.extend(
                 clauses::sentences(&line.text)
                     .into_iter()
-                    .map(|text| Said::new(text.to_owned(), line.number)),
+                    .map(|text| Located::new(text.to_owned(), line.number)),
             );
         }
         if *section == Section::Removal && !heading {
             found.notes.extend(
-                cannot_be_removed(&line.text).map(|text| Said::new(text.to_owned(), line.number)),
+                cannot_be_removed(&line.text)
+                    .map(|text| Located::new(text.to_owned(), line.number)),
             );
         }
         if !matches!(
@@ -51,14 +52,16 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
         } else if let Some(note) = remark(&line.text).filter(|_| *section == Section::Fixes) {
             // A tip is about the page or the product, and not about the rollup.
             if !line.text.to_lowercase().starts_with("tip") {
-                found.notes.push(Said::new(note.to_owned(), line.number));
+                found.notes.push(Located::new(note.to_owned(), line.number));
             }
         } else if bare
             && *section == Section::Fixes
             && !introduces(&line.text)
             && line.cells.len() == 1
         {
-            found.fixes.push(Said::new(line.text.clone(), line.number));
+            found
+                .fixes
+                .push(Located::new(line.text.clone(), line.number));
         } else if let Some(Marker::Bullet | Marker::Number) = line.marker {
             if !listing {
                 continue;
@@ -75,7 +78,9 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
                         });
                     fix.value.push_str(&line.text);
                 }
-                None => found.fixes.push(Said::new(line.text.clone(), line.number)),
+                None => found
+                    .fixes
+                    .push(Located::new(line.text.clone(), line.number)),
             }
         } else {
             let lower = line.text.to_lowercase();
@@ -93,14 +98,14 @@ pub(super) fn issues(outline: &[Placed<'_>]) -> Issues {
     found
 }
 
-/// Returns whether the section below a heading is a list without its bullets: there are none, and
+/// Returns whether the section below a heading is a list that lost its bullets: there are none, and
 /// every line is a sentence.
-fn has_no_bullets(below: &[Placed<'_>]) -> bool {
+fn has_no_bullets(below: &[OutlineEntry<'_>]) -> bool {
     let lines = || {
         below
             .iter()
-            .take_while(|placed| !placed.heading && placed.section == Section::Fixes)
-            .map(|placed| placed.line)
+            .take_while(|entry| !entry.heading && entry.section == Section::Fixes)
+            .map(|entry| entry.line)
     };
     lines().all(|line| line.marker.is_none() && line.text.ends_with(['.', ':', '!', '?', ')', '"']))
 }
@@ -122,15 +127,16 @@ fn introduces(text: &str) -> bool {
         || about.iter().any(|start| lower.starts_with(start))
 }
 
-/// Returns the sentences by which the rollup cannot be removed once it is installed.
+/// Returns the sentences that exclude a removal of the installed rollup.
 fn cannot_be_removed(text: &str) -> impl Iterator<Item = &str> {
     clauses::sentences(text).into_iter().filter(|sentence| {
         let lower = sentence.to_lowercase();
         let never = ["cannot be ", "can not be ", "cannot ", "not possible to "];
-        let away = ["remove", "uninstall", "roll back", "rolled back"];
+        let removal = ["remove", "uninstall", "roll back", "rolled back"];
         never.iter().any(|never| {
-            away.iter()
-                .any(|away| lower.contains(&format!("{never}{away}")))
+            removal
+                .iter()
+                .any(|removal| lower.contains(&format!("{never}{removal}")))
         })
     })
 }
@@ -163,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_are_listed_with_what_stands_below_them() {
+    fn faults_are_listed_with_the_lines_below_them() {
         let text = "A rollup\n\nIssues that are fixed\n\nThis rollup includes the fixes from the following rollups:\n- 600001 One\n\
             It also fixes the following issues:\n- The mill stops.\n- Three wheels turn backwards:\n    - the first\n    - the last\n\
             \nNote Wheels can be chosen now.\n\nRestart information\n\nYou do not have to restart anything.\n";

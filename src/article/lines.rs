@@ -3,12 +3,11 @@
 
 /// A line of the article.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct ArticleLine {
     /// Number from 1; that of its first line if it was wrapped.
     pub(super) number: u32,
     /// Indentation: columns in a text, number of lists around it in a page.
     pub(super) depth: usize,
-    /// Marker that it begins with, if it belongs to a list.
     pub(super) marker: Option<Marker>,
     /// True if the page has it as a heading.
     pub(super) heading: bool,
@@ -16,11 +15,11 @@ pub(super) struct Line {
     pub(super) apart: bool,
     /// Text without the marker, with single spaces.
     pub(super) text: String,
-    /// The same text by columns, if tabs, wide gaps or a table separate it.
+    /// Columns of that text, if tabs, wide gaps or a table separate them.
     pub(super) cells: Vec<String>,
 }
 
-/// Marker that a line of a list begins with.
+/// Marker at the beginning of a line of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
     Bullet,
@@ -33,11 +32,11 @@ pub(super) enum Marker {
 }
 
 /// Returns the lines of a text that are not blank.
-pub(super) fn lines(text: &str) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+pub(super) fn lines(text: &str) -> Vec<ArticleLine> {
+    let mut lines: Vec<ArticleLine> = Vec::new();
     let width = wrapping(text);
     let (mut apart, mut last_length) = (true, 0);
-    let mut bare: Option<Line> = None;
+    let mut bare: Option<ArticleLine> = None;
     for (at, raw) in text.lines().enumerate() {
         let raw = plain(raw);
         let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
@@ -59,7 +58,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
             continue;
         }
         let length = raw.trim_end().chars().count();
-        let goes_on = width.is_some_and(|width| {
+        let is_continuation = width.is_some_and(|width| {
             let word = line
                 .text
                 .split(' ')
@@ -71,7 +70,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
                 !line.apart && continues(last, &line) && last_length + 1 + word > width
             })
         });
-        match lines.last_mut().filter(|_| goes_on) {
+        match lines.last_mut().filter(|_| is_continuation) {
             Some(last) => {
                 last.text.push(' ');
                 last.text.push_str(&line.text);
@@ -90,7 +89,7 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
 }
 
 /// Makes a line from text that is complete in itself, such as a block of a page.
-pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
+pub(super) fn line(raw: &str, number: u32) -> Option<ArticleLine> {
     let indented = raw.trim_end();
     let body = indented.trim_start();
     if body.is_empty() {
@@ -99,9 +98,9 @@ pub(super) fn line(raw: &str, number: u32) -> Option<Line> {
     let indent = indented.chars().take_while(|c| c.is_whitespace());
     let depth: usize = indent.map(|c| if c == '\t' { 4 } else { 1 }).sum();
     let (marker, rest) = marker(body);
-    Some(Line {
+    Some(ArticleLine {
         number,
-        depth: depth + level(body, marker),
+        depth: depth + bullet_depth(body, marker),
         marker,
         heading: false,
         apart: false,
@@ -161,7 +160,7 @@ fn cells(text: &str) -> Vec<String> {
 
 /// Returns the depth that the kind of a bullet shows. A list saved as text loses its indentation,
 /// and only the kinds of the bullets distinguish nested lists.
-fn level(body: &str, marker: Option<Marker>) -> usize {
+fn bullet_depth(body: &str, marker: Option<Marker>) -> usize {
     match (marker, body.chars().next()) {
         (Some(Marker::Bullet), Some('o' | '○' | '◦')) => 1,
         (Some(Marker::Bullet), Some('§' | '▪' | '\u{f0a7}')) => 2,
@@ -275,8 +274,8 @@ fn wrapping(text: &str) -> Option<usize> {
 }
 
 /// Returns whether a line can be the rest of the one before it, if that one is full.
-fn continues(last: &Line, line: &Line) -> bool {
-    let row = |line: &Line| line.cells.len() > 1 || starts_with_file(&line.text);
+fn continues(last: &ArticleLine, line: &ArticleLine) -> bool {
+    let row = |line: &ArticleLine| line.cells.len() > 1 || starts_with_file(&line.text);
     line.marker.is_none()
         && line.depth >= last.depth
         && !row(last)
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_style_of_list_loses_its_marker() {
+    fn markers_of_every_list_style_are_removed() {
         for (raw, marker) in [
             ("  • Widget", Marker::Bullet),
             ("\t\u{f0b7}\tWidget", Marker::Bullet),
@@ -337,14 +336,14 @@ mod tests {
             "Stepping on",
             "(see below)",
             "kb. 5",
-            "Step aside",
+            "Step back",
         ] {
             assert_eq!(texts(raw)[0].1, None, "{raw}");
         }
     }
 
     #[test]
-    fn what_nobody_sees_is_gone() {
+    fn invisible_characters_are_removed() {
         assert_eq!(
             texts("a\u{200b}b\u{ad}c \u{a0}“d’s”\n\n\u{a0}\n1.\nOpen it")[0].2,
             "abc \"d's\""
@@ -356,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_the_same_however_it_was_set() {
+    fn typographic_variants_of_a_name_are_equal() {
         for (raw, wanted) in [
             ("\u{fb01}le.msi", "file.msi"),
             ("o\u{fb03}ce\u{fb04}at\u{fb00}\u{fb02}", "officefflatfffl"),
@@ -370,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn wrapped_lines_are_whole_again() {
+    fn wrapped_lines_are_joined() {
         let text = "\
   1. Copy the files that are listed below from the folder of the
      update to the folder of the installers, and then close the

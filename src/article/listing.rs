@@ -1,16 +1,16 @@
 //! The list below an instruction: names of items, services or files.
 
-use super::Said;
+use super::Located;
 use super::clauses::{self, verb};
 use super::commands::Files;
 use super::issues::remark;
-use super::lines::{Line, Marker, starts_with_file};
-use super::outline::Placed;
+use super::lines::{ArticleLine, Marker, starts_with_file};
+use super::outline::OutlineEntry;
 use super::parts::is_title;
-use super::steps::Listed;
+use super::steps::StepFiles;
 
 /// Returns the list below an instruction, if it announces one.
-pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
+pub(super) fn members<'l>(rest: &[&OutlineEntry<'l>]) -> Vec<&'l ArticleLine> {
     let line = rest[0].line;
     let lower = line.text.to_lowercase();
     const LISTS: [&str; 6] = [
@@ -31,7 +31,7 @@ pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     if !announces {
         return Vec::new();
     }
-    let is_member = |line: &&Line| {
+    let is_member = |line: &&ArticleLine| {
         let listed = match line.marker {
             Some(Marker::Bullet) => true,
             // A list that lost its bullets has names of files or items, and not sentences.
@@ -45,13 +45,13 @@ pub(super) fn members<'l>(rest: &[&Placed<'l>]) -> Vec<&'l Line> {
     };
     rest[1..]
         .iter()
-        .take_while(|placed| !placed.heading)
-        .map(|placed| placed.line)
+        .take_while(|entry| !entry.heading)
+        .map(|entry| entry.line)
         .take_while(is_member)
         .collect()
 }
 
-fn is_name(line: &Line) -> bool {
+fn is_name(line: &ArticleLine) -> bool {
     is_title(line)
         && !line.apart
         && !line.text.ends_with(':')
@@ -69,8 +69,12 @@ fn is_name(line: &Line) -> bool {
         )
 }
 
-/// Returns the files of a step, and what is left to decide about them.
-pub(super) fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, Vec<Said<String>>) {
+/// Returns the files of a step, and the open questions about them.
+pub(super) fn listed(
+    files: Files,
+    line: &ArticleLine,
+    members: &[&ArticleLine],
+) -> (StepFiles, Vec<Located<String>>) {
     let mut todo = Vec::new();
     // The name of a part of the list has files one level deeper below it.
     let is_heading = |at: usize| {
@@ -91,10 +95,10 @@ pub(super) fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, V
                 .unwrap_or_default()
                 .trim_end_matches([',', ';', ':']);
             match crate::names::FileName::parse(name) {
-                Ok(_) if name.contains('.') => Some(Said::new(name.to_owned(), member.number)),
+                Ok(_) if name.contains('.') => Some(Located::new(name.to_owned(), member.number)),
                 _ => {
-                    todo.push(Said::new(
-                        format!("`{}` is no file's name", super::table::short(&member.text)),
+                    todo.push(Located::new(
+                        format!("`{}` is not a file name", super::table::short(&member.text)),
                         member.number,
                     ));
                     None
@@ -102,5 +106,5 @@ pub(super) fn listed(files: Files, line: &Line, members: &[&Line]) -> (Listed, V
             }
         });
     let following = following.collect();
-    (Listed::of(files, line.number, following), todo)
+    (StepFiles::of(files, line.number, following), todo)
 }

@@ -2,7 +2,7 @@
 
 use crate::names::Kb;
 
-/// Largest number of articles in one text; a text that names more is not about a rollup.
+/// Largest number of articles in one text; one that names more is not about a rollup.
 const MOST: usize = 100;
 
 /// Returns the numbers of articles in a text, in its order. `KB12345` is one anywhere; digits alone
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn article_numbers_are_told_from_other_ones() {
+    fn article_numbers_are_distinguished_from_other_numbers() {
         let shown = |text: &str| {
             numbers(text)
                 .iter()

@@ -1,7 +1,7 @@
 //! Sections of an article, recognized by the words and the look of their headings.
 
 use super::headings::by_words;
-use super::lines::{Line, Marker};
+use super::lines::{ArticleLine, Marker};
 
 /// Subject of a part of the article.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,36 +25,36 @@ pub(super) enum Section {
 
 /// Line, and the section that it is in.
 #[derive(Debug)]
-pub(super) struct Placed<'l> {
-    pub(super) line: &'l Line,
+pub(super) struct OutlineEntry<'l> {
+    pub(super) line: &'l ArticleLine,
     pub(super) section: Section,
     /// True if it is the heading of that section.
     pub(super) heading: bool,
 }
 
 /// Returns all lines with their sections.
-pub(super) fn outline(lines: &[Line]) -> Vec<Placed<'_>> {
+pub(super) fn outline(lines: &[ArticleLine]) -> Vec<OutlineEntry<'_>> {
     let mut section = Section::Head;
-    let mut placed = Vec::with_capacity(lines.len());
+    let mut entries = Vec::with_capacity(lines.len());
     for line in lines {
         let found = heading(line, section).or_else(|| opened(line, section));
         let heading = found.is_some_and(|(_, heading)| heading);
         section = found.map_or(section, |(section, _)| section);
-        // A table needs no heading: its columns show what it is.
+        // A table needs no heading: its columns identify it.
         if !heading && is_table_head(line) && section != Section::Installation {
             section = Section::Files;
         }
-        placed.push(Placed {
+        entries.push(OutlineEntry {
             line,
             section,
             heading,
         });
     }
-    without_heading(&mut placed);
-    placed
+    place_steps_without_heading(&mut entries);
+    entries
 }
 
-fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
+fn heading(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     if matches!(line.marker, Some(Marker::Bullet | Marker::Step(_))) || line.cells.len() > 1 {
         return None;
     }
@@ -93,7 +93,7 @@ fn heading(line: &Line, now: Section) -> Option<(Section, bool)> {
 }
 
 /// Returns the section that a sentence opens although it is not a heading.
-fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
+fn opened(line: &ArticleLine, now: Section) -> Option<(Section, bool)> {
     let text = line.text.to_lowercase();
     let rollup = ["update", "rollup", "hotfix", "package", "fix"]
         .iter()
@@ -101,7 +101,7 @@ fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
     let steps = text.contains("follow these steps")
         || text.contains("following steps")
         || text.contains("these steps:");
-    let away = [
+    let removes = [
         "to remove ",
         "to uninstall ",
         "to roll back ",
@@ -118,13 +118,13 @@ fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
         "the hotfix",
     ];
     let ends_it = of_this.iter().any(|words| text.contains(words)) || now != Section::Installation;
-    if away && rollup && ends_it && (steps || text.ends_with(':')) {
+    if removes && rollup && ends_it && (steps || text.ends_with(':')) {
         return Some((Section::Removal, false));
     }
-    let inward = ["to install ", "to apply ", "to deploy "]
+    let installs = ["to install ", "to apply ", "to deploy "]
         .iter()
         .any(|start| text.starts_with(start));
-    if inward && rollup && (steps || text.ends_with(':')) {
+    if installs && rollup && (steps || text.ends_with(':')) {
         return Some((Section::Installation, false));
     }
     let numbered = matches!(line.marker, Some(Marker::Step(_)));
@@ -132,16 +132,16 @@ fn opened(line: &Line, now: Section) -> Option<(Section, bool)> {
         .then_some((Section::Installation, false))
 }
 
-fn is_table_head(line: &Line) -> bool {
+fn is_table_head(line: &ArticleLine) -> bool {
     super::columns::is_head(&line.text, &line.cells)
 }
 
-/// Finds the steps of an article that has no heading above them: they begin with the first numbered
-/// command of the console.
-fn without_heading(placed: &mut [Placed<'_>]) {
-    if placed
+/// Puts the steps of an article without a heading above them into the installation section: they
+/// begin with the first numbered command of the console.
+fn place_steps_without_heading(entries: &mut [OutlineEntry<'_>]) {
+    if entries
         .iter()
-        .any(|placed| placed.section == Section::Installation && !placed.heading)
+        .any(|entry| entry.section == Section::Installation && !entry.heading)
     {
         return;
     }
@@ -151,20 +151,20 @@ fn without_heading(placed: &mut [Placed<'_>]) {
             Section::Head | Section::Summary | Section::Other | Section::Installation
         )
     };
-    let is_step = |placed: &Placed<'_>| {
-        open(placed.section)
-            && placed.line.marker == Some(Marker::Number)
-            && super::commands::is_command(&placed.line.text)
+    let is_step = |entry: &OutlineEntry<'_>| {
+        open(entry.section)
+            && entry.line.marker == Some(Marker::Number)
+            && super::commands::is_command(&entry.line.text)
     };
-    let Some(first) = placed.iter().position(is_step) else {
+    let Some(first) = entries.iter().position(is_step) else {
         return;
     };
-    let section = placed[first].section;
-    for placed in placed[first..]
+    let section = entries[first].section;
+    for entry in entries[first..]
         .iter_mut()
-        .take_while(|placed| placed.section == section && !placed.heading)
+        .take_while(|entry| entry.section == section && !entry.heading)
     {
-        placed.section = Section::Installation;
+        entry.section = Section::Installation;
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headings_are_told_by_their_words() {
+    fn headings_are_recognized_by_their_words() {
         for (heading, section) in [
             ("SUMMARY", Section::Summary),
             ("List of issues that are fixed", Section::Fixes),
@@ -213,12 +213,9 @@ mod tests {
     #[test]
     fn steps_are_found_without_a_heading() {
         let lines = lines(
-            "A title\n\nIt mends something.\n1. Expand Tools, and then expand More.\n2. Wait.\n\nFile information\nx",
+            "A title\n\nIt repairs something.\n1. Expand Tools, and then expand More.\n2. Wait.\n\nFile information\nx",
         );
-        let sections: Vec<_> = outline(&lines)
-            .iter()
-            .map(|placed| placed.section)
-            .collect();
+        let sections: Vec<_> = outline(&lines).iter().map(|entry| entry.section).collect();
         use Section::{Files, Head, Installation};
         assert_eq!(
             sections,

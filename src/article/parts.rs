@@ -1,18 +1,18 @@
 //! Lines that name a part of the procedure.
 
 use super::clauses::{self, verb};
-use super::commands::{self, Command};
-use super::lines::{Line, Marker};
-use super::outline::Placed;
+use super::commands::{self, ArticleCommand};
+use super::lines::{ArticleLine, Marker};
+use super::outline::OutlineEntry;
 
 /// Returns whether a line only names a part of the procedure.
-pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
+pub(super) fn is_part(rest: &[&OutlineEntry<'_>]) -> bool {
     let line = rest[0].line;
-    let next = rest.get(1).map(|placed| placed.line);
+    let next = rest.get(1).map(|entry| entry.line);
     // A line with several names is an instruction: the lines below it are done for each of them.
     if commands::commands(&line.text)
         .iter()
-        .any(|command| matches!(command, Command::ForEach(_)))
+        .any(|command| matches!(command, ArticleCommand::ForEach(_)))
     {
         return false;
     }
@@ -52,7 +52,7 @@ pub(super) fn is_part(rest: &[&Placed<'_>]) -> bool {
 }
 
 /// Returns the number of a part, if it has one.
-pub(super) fn part_number(line: &Line) -> Option<u32> {
+pub(super) fn part_number(line: &ArticleLine) -> Option<u32> {
     if let Some(Marker::Step(number)) = line.marker {
         return Some(number);
     }
@@ -79,7 +79,7 @@ pub(super) fn part_name(text: &str) -> Option<&str> {
 }
 
 /// Returns whether a line is short and not a sentence.
-pub(super) fn is_title(line: &Line) -> bool {
+pub(super) fn is_title(line: &ArticleLine) -> bool {
     line.text.chars().count() <= 90
         && !line.text.ends_with(['.', ',', ';'])
         && !line.text.contains(". ")

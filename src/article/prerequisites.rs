@@ -1,14 +1,14 @@
 //! Conditions for an installation of the rollup.
 
-use super::lines::Line;
+use super::lines::ArticleLine;
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
+use super::outline::{OutlineEntry, Section};
 use super::targets::{role, slug};
-use super::{Open, Said, clauses};
+use super::{Located, OpenQuestion, clauses};
 
-/// One prerequisite.
+/// Prerequisite that the article states.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ArticlePrerequisite {
     Product {
         product: String,
         service_pack: u32,
@@ -21,35 +21,35 @@ pub(super) enum Asked {
     },
 }
 
-/// The prerequisites, and what is left to decide about them.
+/// Prerequisites, and the open questions about them.
 #[derive(Debug, Default)]
 pub(super) struct Prerequisites {
-    pub(super) asked: Vec<Said<Asked>>,
-    pub(super) open: Vec<Open>,
+    pub(super) entries: Vec<Located<ArticlePrerequisite>>,
+    pub(super) open: Vec<OpenQuestion>,
 }
 
 /// Largest number of prerequisites; a text with more of them is about something else.
 const MOST: usize = 200;
 
 /// Reads every sentence about prerequisites.
-pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
+pub(super) fn prerequisites(outline: &[OutlineEntry<'_>]) -> Prerequisites {
     let mut found = Prerequisites::default();
     let lines = outline
         .iter()
-        .filter(|placed| placed.section == Section::Prerequisites && !placed.heading);
-    for Placed { line, .. } in lines {
+        .filter(|entry| entry.section == Section::Prerequisites && !entry.heading);
+    for OutlineEntry { line, .. } in lines {
         found.paragraph(line);
     }
     // Outside of their section, only a sentence that names a service pack is certainly a
     // prerequisite.
-    let elsewhere = outline.iter().filter(|placed| {
-        !placed.heading
+    let elsewhere = outline.iter().filter(|entry| {
+        !entry.heading
             && matches!(
-                placed.section,
+                entry.section,
                 Section::Head | Section::Summary | Section::Installation | Section::Other
             )
     });
-    for Placed { line, .. } in elsewhere {
+    for OutlineEntry { line, .. } in elsewhere {
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
             let before = [
@@ -68,11 +68,11 @@ pub(super) fn prerequisites(outline: &[Placed<'_>]) -> Prerequisites {
 }
 
 impl Prerequisites {
-    fn paragraph(&mut self, line: &Line) {
+    fn paragraph(&mut self, line: &ArticleLine) {
         let mut rest = Vec::new();
         for sentence in clauses::sentences(&line.text) {
             let lower = sentence.to_lowercase();
-            // A sentence that introduces a list asks for nothing by itself; its entries do. Other
+            // A sentence that introduces a list requires nothing by itself; its entries do. Other
             // rollups are relations.
             let nothing = lower.starts_with("there are no")
                 || lower.starts_with("no prerequisites")
@@ -85,63 +85,60 @@ impl Prerequisites {
                 rest.push(sentence);
             }
         }
-        // The remaining sentences are one question, from the first that asks for something: they
-        // explain each other.
+        // The remaining sentences are one question, from the first requirement on: they explain
+        // each other.
         let first = if line.marker.is_some() {
             Some(0)
         } else {
-            rest.iter().position(|sentence| asks(sentence))
+            rest.iter().position(|sentence| is_requirement(sentence))
         };
-        if let Some(first) = first.filter(|_| !rest.is_empty() && self.asked.len() < MOST) {
+        if let Some(first) = first.filter(|_| !rest.is_empty() && self.entries.len() < MOST) {
             self.confirm(&rest[first..].join(" "), line);
         }
     }
 
-    fn confirm(&mut self, text: &str, line: &Line) {
+    fn confirm(&mut self, text: &str, line: &ArticleLine) {
         let id = self.unique(&slug(without_opening(text), 4));
         let question = format!(
             "{} (article, line {})",
             text.trim_end_matches('.'),
             line.number
         );
-        self.asked.push(Said::new(
-            Asked::Confirm {
+        self.entries.push(Located::new(
+            ArticlePrerequisite::Confirm {
                 id: id.clone(),
                 question,
             },
             line.number,
         ));
-        // The question is asked in any case; only one that looks as if it could be checked is worth
-        // a second thought.
+        // Every question is kept; only one that a check could replace is reported as open.
         let lower = text.to_lowercase();
         if ["install", "deploy", "version", "running"]
             .iter()
             .any(|word| lower.contains(word))
         {
-            let what = format!(
-                "whether the prerequisite `{id}` can be a `product` or an `item` instead of a question"
+            let message = format!(
+                "the prerequisite `{id}` may be a `product` or an `item` instead of a question"
             );
-            self.open.push(Open {
+            self.open.push(OpenQuestion {
                 line: Some(line.number),
-                what,
+                message,
             });
         }
     }
 
     /// Takes a sentence that names an item of the console.
-    fn item(&mut self, sentence: &str, line: &Line) -> bool {
+    fn item(&mut self, sentence: &str, line: &ArticleLine) -> bool {
         let Some(item) = item(sentence) else {
             return false;
         };
-        let asked = Asked::Item(item.to_owned());
-        if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
-            self.asked.push(Said::new(asked, line.number));
-        }
+        let prerequisite = ArticlePrerequisite::Item(item.to_owned());
+        self.add(prerequisite, line);
         true
     }
 
     /// Takes a sentence that names a product and its service pack.
-    fn product(&mut self, sentence: &str, line: &Line) -> bool {
+    fn product(&mut self, sentence: &str, line: &ArticleLine) -> bool {
         let Some((product, service_pack)) = product(sentence) else {
             return false;
         };
@@ -149,22 +146,27 @@ impl Prerequisites {
             .find(" on ")
             .and_then(|at| role(&sentence[at + 1..]))
             .or_else(|| subject(sentence));
-        let asked = Asked::Product {
+        let prerequisite = ArticlePrerequisite::Product {
             product,
             service_pack,
             on,
         };
-        if self.asked.len() < MOST && !self.asked.iter().any(|known| known.value == asked) {
-            self.asked.push(Said::new(asked, line.number));
-        }
+        self.add(prerequisite, line);
         true
+    }
+
+    fn add(&mut self, prerequisite: ArticlePrerequisite, line: &ArticleLine) {
+        let is_known = self.entries.iter().any(|known| known.value == prerequisite);
+        if self.entries.len() < MOST && !is_known {
+            self.entries.push(Located::new(prerequisite, line.number));
+        }
     }
 
     fn unique(&self, id: &str) -> String {
         let id = if id.is_empty() { "confirm" } else { id };
         let taken = |id: &str| {
-            self.asked.iter().any(
-                |asked| matches!(&asked.value, Asked::Confirm { id: known, .. } if known == id),
+            self.entries.iter().any(
+                |prerequisite| matches!(&prerequisite.value, ArticlePrerequisite::Confirm { id: known, .. } if known == id),
             )
         };
         let mut number = 1;
@@ -177,8 +179,8 @@ impl Prerequisites {
     }
 }
 
-/// Returns whether a sentence asks for something.
-fn asks(sentence: &str) -> bool {
+/// Returns whether a sentence states a requirement.
+fn is_requirement(sentence: &str) -> bool {
     const WORDS: [&str; 13] = [
         "must",
         "require",
@@ -348,30 +350,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn service_packs_are_conditions_and_the_rest_is_asked() {
+    fn service_packs_are_conditions_and_the_rest_are_questions() {
         let text = "A rollup\n\nPrerequisites\n\nBefore you apply it, you must have Contoso Mail 2010 Service Pack 2 (SP2) installed on \
             the Front End servers.\nYou must be an administrator of the domain. To apply it, see KB600001.\nThere are no others.\n";
         let lines = lines(text);
         let found = prerequisites(&outline(&lines));
-        let product = Asked::Product {
+        let product = ArticlePrerequisite::Product {
             product: "Contoso Mail 2010".into(),
             service_pack: 2,
             on: Some("front-end".into()),
         };
-        assert_eq!(found.asked[0], Said::new(product, 5));
+        assert_eq!(found.entries[0], Located::new(product, 5));
         assert!(
-            matches!(&found.asked[1].value, Asked::Confirm { question, .. } if question.starts_with("You must be an administrator"))
+            matches!(&found.entries[1].value, ArticlePrerequisite::Confirm { question, .. } if question.starts_with("You must be an administrator"))
         );
-        assert_eq!((found.asked.len(), found.open.len()), (2, 0), "{found:#?}");
+        assert_eq!(
+            (found.entries.len(), found.open.len()),
+            (2, 0),
+            "{found:#?}"
+        );
     }
 
     #[test]
-    fn servers_and_products_are_told_in_any_order() {
-        let product = |product: &str, service_pack, on: Option<&str>| Asked::Product {
-            product: product.to_owned(),
-            service_pack,
-            on: on.map(str::to_owned),
-        };
+    fn servers_and_products_are_read_in_any_order() {
+        let product =
+            |product: &str, service_pack, on: Option<&str>| ArticlePrerequisite::Product {
+                product: product.to_owned(),
+                service_pack,
+                on: on.map(str::to_owned),
+            };
         for (sentence, wanted) in [
             (
                 "The wheel servers need Contoso Oil 2.4 Service Pack 1 or later.",
@@ -395,35 +402,35 @@ mod tests {
             ),
             (
                 "The component Oil Namespace must be deployed.",
-                Asked::Item("Oil Namespace".to_owned()),
+                ArticlePrerequisite::Item("Oil Namespace".to_owned()),
             ),
             (
                 "Oil Provider must be deployed.",
-                Asked::Item("Oil Provider".to_owned()),
+                ArticlePrerequisite::Item("Oil Provider".to_owned()),
             ),
         ] {
             let lines = lines(&format!("A rollup\n\nPrerequisites\n\n{sentence}\n"));
             let found = prerequisites(&outline(&lines));
-            assert_eq!(found.asked, [Said::new(wanted, 5)], "{sentence}");
+            assert_eq!(found.entries, [Located::new(wanted, 5)], "{sentence}");
         }
     }
 
     #[test]
-    fn sentences_that_ask_together_are_one_question() {
+    fn related_sentences_are_one_question() {
         let text = "A rollup\n\nPrerequisites\n\nDo not begin while the mill turns. Open the window and look.\n\nContoso Gears \
             must be installed.\n";
         let lines = lines(text);
         let found = prerequisites(&outline(&lines));
-        let asked: Vec<_> = found
-            .asked
+        let questions: Vec<_> = found
+            .entries
             .iter()
-            .map(|asked| format!("{:?}", asked.value))
+            .map(|prerequisite| format!("{:?}", prerequisite.value))
             .collect();
         assert!(
-            asked.len() == 2
-                && asked[0].contains("the mill turns. Open the window and look (article"),
-            "{asked:?}"
+            questions.len() == 2
+                && questions[0].contains("the mill turns. Open the window and look (article"),
+            "{questions:?}"
         );
-        assert_eq!(found.open.len(), 1, "{asked:?}");
+        assert_eq!(found.open.len(), 1, "{questions:?}");
     }
 }

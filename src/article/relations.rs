@@ -1,16 +1,16 @@
 //! Other rollups that a rollup includes, replaces and requires.
 
 use super::numbers::numbers;
-use super::outline::{Placed, Section};
-use super::{Said, clauses};
+use super::outline::{OutlineEntry, Section};
+use super::{Located, clauses};
 use crate::names::Kb;
 
 /// Relations that the article states.
 #[derive(Debug, Default)]
 pub(super) struct Relations {
-    pub(super) includes: Vec<Said<Kb>>,
-    pub(super) replaces: Vec<Said<Kb>>,
-    pub(super) requires: Vec<Said<Kb>>,
+    pub(super) includes: Vec<Located<Kb>>,
+    pub(super) replaces: Vec<Located<Kb>>,
+    pub(super) requires: Vec<Located<Kb>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +24,11 @@ enum Relation {
 const MOST: usize = 500;
 
 /// Reads every sentence that relates this rollup to another, and the list below it.
-pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
+pub(super) fn relations(outline: &[OutlineEntry<'_>], own: Option<Kb>) -> Relations {
     let mut found = Relations::default();
     // The relations whose list is open.
     let mut open = Vec::new();
-    for Placed {
+    for OutlineEntry {
         line,
         section,
         heading,
@@ -39,8 +39,8 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
             continue;
         }
         let text = without_addresses(&line.text);
-        let told = told(&text, *section);
-        if told.is_empty() {
+        let stated = stated_relations(&text, *section);
+        if stated.is_empty() {
             // A list goes on as long as its lines begin with numbers.
             let named = if open.is_empty() {
                 Vec::new()
@@ -54,10 +54,11 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
                 .for_each(|relation| found.add(*relation, &named[..1], line.number, own));
             continue;
         }
-        told.iter()
+        stated
+            .iter()
             .for_each(|(relation, named)| found.add(*relation, named, line.number, own));
         let introduces = line.text.ends_with(':') || line.text.contains("following");
-        let bare = told
+        let bare = stated
             .into_iter()
             .filter(|(_, named)| introduces && named.is_empty());
         open = bare.map(|(relation, _)| relation).collect();
@@ -66,7 +67,7 @@ pub(super) fn relations(outline: &[Placed<'_>], own: Option<Kb>) -> Relations {
 }
 
 /// Returns the relations that the sentences of a line state, each with the numbers that it names.
-fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
+fn stated_relations(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
     let lower = text.to_lowercase();
     let rollups = ["rollup", "update", "hotfix", "fix", "article", "kb"]
         .iter()
@@ -74,7 +75,7 @@ fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
     if !rollups || section == Section::Files {
         return Vec::new();
     }
-    let mut told = Vec::new();
+    let mut stated = Vec::new();
     for sentence in clauses::sentences(text) {
         let found = relations_of(sentence, section);
         // In "It includes all of X and replaces Y" each verb has its own number; in "… and replaces
@@ -100,9 +101,9 @@ fn told(text: &str, section: Section) -> Vec<(Relation, Vec<Kb>)> {
         let named = spans
             .into_iter()
             .map(|span| if span.is_empty() { other.clone() } else { span });
-        told.extend(found.iter().map(|(relation, _)| *relation).zip(named));
+        stated.extend(found.iter().map(|(relation, _)| *relation).zip(named));
     }
-    told
+    stated
 }
 
 impl Relations {
@@ -114,7 +115,7 @@ impl Relations {
         };
         for kb in numbers.iter().filter(|kb| Some(**kb) != own) {
             if list.len() < MOST && !list.iter().any(|known| known.value == *kb) {
-                list.push(Said::new(*kb, line));
+                list.push(Located::new(*kb, line));
             }
         }
     }
@@ -251,7 +252,7 @@ mod tests {
             article describes:\n600002  (http://example.com/kb/600002/ ) More\nFor more see 600009.\n";
         let lines = lines(text);
         let found = relations(&outline(&lines), None);
-        let shown = |list: &[Said<Kb>]| {
+        let shown = |list: &[Located<Kb>]| {
             list.iter()
                 .map(|kb| format!("{}:{}", kb.value, kb.line))
                 .collect::<Vec<_>>()
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_may_tell_two_relations() {
+    fn a_sentence_may_state_two_relations() {
         let text = "A rollup\n\nSUMMARY\n\nThe rollup contains everything from Update 1 (600001), and it supersedes that one. It \
             does not contain hotfix 600005.\n\nThe update includes all of KB600002 and replaces KB600003.\n\nThe update \
             includes all changes of these updates and replaces both:\n- 600006 One\n- 600007 Two\n\nRequirements\n\nUpdate Rollup \
             4 (600004) must be in place before you start.\n";
         let lines = lines(text);
         let found = relations(&outline(&lines), None);
-        let shown = |list: &[Said<Kb>]| {
+        let shown = |list: &[Located<Kb>]| {
             list.iter()
                 .map(|kb| kb.value.to_string())
                 .collect::<Vec<_>>()
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollup_that_replaces_nothing_says_so() {
+    fn a_negated_relation_is_not_a_relation() {
         let lines = lines(
             "A rollup\n\nReplacement information\n\nThis rollup does not replace any update, such as KB600001.\n",
         );

@@ -1,24 +1,24 @@
-//! Rows of the file table, split by what each column can hold.
+//! Rows of the file table, split by the values that each column can have.
 //!
-//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So every way is
-//! tried in which the columns can follow each other, and a row is known only if one is left.
+//! A browser that drops the cells leaves `a.msiNot Applicable372,73631-Mar-2008`. So every split
+//! into columns is tried, and a row is known only if exactly one fits.
 
-use super::columns::Column;
+use super::columns::FileColumn;
 use super::dates::{self, Day};
 use super::lines::spaced;
 
-/// Largest number of ways to read a row; more are not worth reporting.
-const WAYS: usize = 64;
+/// Largest number of readings of a row; more are not worth reporting.
+const MAX_READINGS: usize = 64;
 
 /// Largest number of attempts for one row; a text that takes more is not a row.
-const TRIES: usize = 1_000;
+const MAX_TRIES: usize = 1_000;
 
 /// Length of the longest row, in bytes.
-const LONGEST: usize = 400;
+const MAX_ROW_LENGTH: usize = 400;
 
-/// Values that one row documents, as far as they are known.
+/// Values that one row documents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(super) struct RowFields {
     pub(super) name: String,
     pub(super) version: Option<String>,
     pub(super) size: Option<u64>,
@@ -31,24 +31,24 @@ pub(super) struct Fields {
     pub(super) doubt: Option<String>,
 }
 
-/// Returns all ways in which a row can be read; none if it is not a row.
-pub(super) fn ways(text: &str, cells: &[String], columns: &[Column]) -> Vec<Fields> {
+/// Returns all readings of a row; none if it is not a row.
+pub(super) fn readings(text: &str, cells: &[String], columns: &[FileColumn]) -> Vec<RowFields> {
     if cells.len() == columns.len()
         && let Some(fields) = by_cells(cells, columns)
     {
         return vec![fields];
     }
     let text = spaced(text);
-    if text.len() > LONGEST {
+    if text.len() > MAX_ROW_LENGTH {
         return Vec::new();
     }
     let mut search = Search {
         text: &text,
         columns,
-        tries: TRIES,
+        tries: MAX_TRIES,
         found: Vec::new(),
     };
-    search.go(0, 0, &Fields::default());
+    search.go(0, 0, &RowFields::default());
     if search.tries == 0 {
         Vec::new()
     } else {
@@ -56,10 +56,10 @@ pub(super) fn ways(text: &str, cells: &[String], columns: &[Column]) -> Vec<Fiel
     }
 }
 
-fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
-    let mut fields = Fields::default();
+fn by_cells(cells: &[String], columns: &[FileColumn]) -> Option<RowFields> {
+    let mut fields = RowFields::default();
     for (cell, column) in cells.iter().zip(columns) {
-        if is_nothing(cell) && *column != Column::Name {
+        if is_nothing(cell) && *column != FileColumn::Name {
             continue;
         }
         let whole = endings(cell, *column)
@@ -67,27 +67,28 @@ fn by_cells(cells: &[String], columns: &[Column]) -> Option<Fields> {
             .rfind(|end| *end == cell.len());
         match whole {
             Some(end) => fields.take(*column, &cell[..end])?,
-            // A wrong cell loses its own value and not its row.
-            None if *column != Column::Name => fields.doubt(format!("`{cell}` is not understood")),
+            // A wrong cell loses its value, but not the row.
+            None if *column != FileColumn::Name => {
+                fields.doubt(format!("`{cell}` is not understood"))
+            }
             None => return None,
         }
     }
-    if fields.version.is_none() && columns.contains(&Column::Version) {
+    if fields.version.is_none() && columns.contains(&FileColumn::Version) {
         let others = cells
             .iter()
             .zip(columns)
-            .filter(|(_, column)| **column == Column::Other);
+            .filter(|(_, column)| **column == FileColumn::Other);
         for (cell, _) in others.filter(|(cell, _)| is_version(cell)) {
             fields.doubt(format!(
-                "`{cell}` looks like a version, and stands in a column of something else"
+                "`{cell}` looks like a version, but is in a column for other values"
             ));
         }
     }
     (!fields.name.is_empty()).then_some(fields)
 }
 
-/// Returns whether a cell can hardly be anything but a version: numbers joined by at least two
-/// dots.
+/// Returns whether a cell is most likely a version: numbers joined by at least two dots.
 fn is_version(cell: &str) -> bool {
     let mut ends = Vec::new();
     versions(cell, &mut ends);
@@ -96,15 +97,15 @@ fn is_version(cell: &str) -> bool {
 
 struct Search<'t> {
     text: &'t str,
-    columns: &'t [Column],
+    columns: &'t [FileColumn],
     tries: usize,
-    found: Vec<Fields>,
+    found: Vec<RowFields>,
 }
 
 impl Search<'_> {
-    fn go(&mut self, at: usize, column: usize, fields: &Fields) {
+    fn go(&mut self, at: usize, column: usize, fields: &RowFields) {
         self.tries = self.tries.saturating_sub(1);
-        if self.tries == 0 || self.found.len() >= WAYS {
+        if self.tries == 0 || self.found.len() >= MAX_READINGS {
             return;
         }
         let rest = self.text[at..].trim_start();
@@ -124,29 +125,29 @@ impl Search<'_> {
     }
 }
 
-impl Fields {
+impl RowFields {
     /// Takes the text of a column; returns nothing if it does not fit after all.
-    fn take(&mut self, column: Column, text: &str) -> Option<()> {
-        if is_nothing(text) && column != Column::Name {
+    fn take(&mut self, column: FileColumn, text: &str) -> Option<()> {
+        if is_nothing(text) && column != FileColumn::Name {
             return Some(());
         }
         match column {
-            Column::Name => self.name = text.to_owned(),
-            Column::Version => self.version = Some(text.to_owned()),
-            Column::Size => {
+            FileColumn::Name => self.name = text.to_owned(),
+            FileColumn::Version => self.version = Some(text.to_owned()),
+            FileColumn::Size => {
                 self.size = Some(size(text)?);
                 self.grouped = text.contains([',', '.', ' ', '\'']);
             }
-            Column::Date => self.day(dates::day(text)?.0),
-            Column::Time => self.time = Some(dates::time(text)?.0),
-            Column::Modified => {
+            FileColumn::Date => self.day(dates::day(text)?.0),
+            FileColumn::Time => self.time = Some(dates::time(text)?.0),
+            FileColumn::Modified => {
                 let (day, length) = dates::day(text)?;
                 self.day(day);
                 let time = text[length..].trim_start_matches([' ', ',', 'T']);
                 self.time = dates::time(time).map(|(time, _)| time);
             }
-            Column::Platform => self.platform = Some(text.to_owned()),
-            Column::Other => {}
+            FileColumn::Platform => self.platform = Some(text.to_owned()),
+            FileColumn::Other => {}
         }
         Some(())
     }
@@ -158,26 +159,26 @@ impl Fields {
         }
     }
 
-    fn doubt(&mut self, what: String) {
+    fn doubt(&mut self, message: String) {
         match &mut self.doubt {
-            Some(doubt) => *doubt = format!("{doubt}; {what}"),
-            None => self.doubt = Some(what),
+            Some(doubt) => *doubt = format!("{doubt}; {message}"),
+            None => self.doubt = Some(message),
         }
     }
 }
 
 /// Returns the offsets at which a value of the column that begins here can end.
-fn endings(text: &str, column: Column) -> Vec<usize> {
-    if column == Column::Name {
+fn endings(text: &str, column: FileColumn) -> Vec<usize> {
+    if column == FileColumn::Name {
         return names(text);
     }
     let mut ends: Vec<usize> = nothing(text).into_iter().collect();
     match column {
-        Column::Version => versions(text, &mut ends),
-        Column::Size => sizes(text, &mut ends),
-        Column::Date => days(text, &mut ends),
-        Column::Time => ends.extend(time(text)),
-        Column::Modified => {
+        FileColumn::Version => versions(text, &mut ends),
+        FileColumn::Size => sizes(text, &mut ends),
+        FileColumn::Date => days(text, &mut ends),
+        FileColumn::Time => ends.extend(time(text)),
+        FileColumn::Modified => {
             let mut dates = Vec::new();
             days(text, &mut dates);
             for end in dates {
@@ -186,13 +187,13 @@ fn endings(text: &str, column: Column) -> Vec<usize> {
                 ends.push(end);
             }
         }
-        Column::Platform => platforms(text, &mut ends),
-        Column::Other => ends.extend(
+        FileColumn::Platform => platforms(text, &mut ends),
+        FileColumn::Other => ends.extend(
             text.char_indices()
                 .map(|(at, c)| at + c.len_utf8())
                 .chain([0]),
         ),
-        Column::Name => {}
+        FileColumn::Name => {}
     }
     ends
 }
@@ -351,19 +352,19 @@ fn platforms(text: &str, ends: &mut Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use super::Column::*;
+    use super::FileColumn::*;
     use super::*;
 
-    const ALL: [Column; 6] = [Name, Version, Size, Date, Time, Platform];
+    const ALL: [FileColumn; 6] = [Name, Version, Size, Date, Time, Platform];
 
-    fn one(text: &str, columns: &[Column]) -> Fields {
-        let ways = ways(text, &[text.to_owned()], columns);
-        assert_eq!(ways.len(), 1, "{text}: {ways:#?}");
-        ways.into_iter().next().expect("there is one")
+    fn one(text: &str, columns: &[FileColumn]) -> RowFields {
+        let readings = readings(text, &[text.to_owned()], columns);
+        assert_eq!(readings.len(), 1, "{text}: {readings:#?}");
+        readings.into_iter().next().expect("there is one")
     }
 
     #[test]
-    fn a_glued_row_comes_apart_in_one_way() {
+    fn a_glued_row_has_one_reading() {
         let row = one(
             "Widgets2004.msiNot Applicable372,73631-Mar-200818:32Not Applicable",
             &ALL,
@@ -392,11 +393,11 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_can_be_read_in_several_ways_is_told_with_all() {
+    fn an_ambiguous_row_has_all_its_readings() {
         let sizes = |text: &str, columns| -> Vec<_> {
-            ways(text, &[text.to_owned()], columns)
+            readings(text, &[text.to_owned()], columns)
                 .into_iter()
-                .map(|way| way.size)
+                .map(|reading| reading.size)
                 .collect()
         };
         assert_eq!(
@@ -410,9 +411,9 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_taken_as_they_are() {
+    fn cells_are_read_by_their_columns() {
         let cells = ["x", "b.msi", "1 024", "04/03/2008", "n/a"].map(str::to_owned);
-        let row = &ways("", &cells, &[Other, Name, Size, Modified, Platform])[0];
+        let row = &readings("", &cells, &[Other, Name, Size, Modified, Platform])[0];
         assert_eq!((row.name.as_str(), row.size), ("b.msi", Some(1024)));
         assert!(
             row.doubt
@@ -426,7 +427,7 @@ mod tests {
     fn hostile_rows_end_soon() {
         let text = format!("{}.msi{}", "a.bc".repeat(80), "1".repeat(60));
         assert!(
-            ways(
+            readings(
                 &text,
                 &[],
                 &[Other, Name, Other, Version, Other, Size, Other]

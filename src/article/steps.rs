@@ -1,96 +1,95 @@
-//! Steps of the manifest, as the procedure yields them.
+//! Steps of the manifest, made from the procedure.
 
 use std::collections::BTreeMap;
 
-use super::Said;
-use super::commands::{Files, Queued};
+use super::Located;
+use super::commands::{Files, QueuedAction};
 use super::targets::{role, slug};
 use crate::manifest::ServiceVerb;
 use crate::names::CaseFolded;
 
-/// A step of the manifest.
+/// Step of the manifest, as the article describes it.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(super) struct ArticleStep {
     /// Assigned last, when all steps are known.
     pub(super) id: String,
     pub(super) title: Option<String>,
-    pub(super) does: Does,
-    /// Line of the article that it comes from.
+    pub(super) action: StepAction,
+    /// Line of the article.
     pub(super) line: u32,
-    /// Decisions about it that are left.
-    pub(super) todo: Vec<Said<String>>,
+    /// Open questions about it.
+    pub(super) todo: Vec<Located<String>>,
 }
 
 /// All servers of a role, or those of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Servers {
+pub(super) struct StepServers {
     pub(super) role: String,
     pub(super) platform: Option<&'static str>,
 }
 
 /// Action of a step.
 #[derive(Debug)]
-pub(super) enum Does {
-    Batch(Queued, Selection),
-    /// Installs what an earlier uninstall step removed, given as the index of that step; none if no
-    /// step is known to be the one that is meant.
+pub(super) enum StepAction {
+    Batch(QueuedAction, ItemSelection),
+    /// Installs the items that an earlier uninstall step removed, given as the index of that step;
+    /// none if that step is unknown.
     Reinstall(Option<usize>),
     Copy {
-        files: Listed,
+        files: StepFiles,
         to: String,
-        on: Option<Servers>,
+        on: Option<StepServers>,
     },
     Run {
-        files: Listed,
-        on: Option<Servers>,
+        files: StepFiles,
+        on: Option<StepServers>,
     },
     Service {
         verb: ServiceVerb,
         service: String,
-        on: Option<Servers>,
+        on: Option<StepServers>,
     },
-    Manual(ByHand),
+    Manual(ManualWork),
 }
 
 /// Manual work, in the article's words.
 #[derive(Debug, Default)]
-pub(super) struct ByHand {
-    pub(super) lines: Vec<Said<String>>,
-    /// Instructions to roll it back.
-    pub(super) undo: Option<Said<String>>,
-    /// True if only some who install the rollup have to do it.
+pub(super) struct ManualWork {
+    pub(super) lines: Vec<Located<String>>,
+    /// Instructions for the rollback.
+    pub(super) undo: Option<Located<String>>,
     pub(super) optional: bool,
 }
 
-impl ByHand {
+impl ManualWork {
     /// Returns the role whose servers the lines name, if they name only one.
-    pub(super) fn role(&self) -> Option<Said<String>> {
+    pub(super) fn role(&self) -> Option<Located<String>> {
         let mut roles = self
             .lines
             .iter()
-            .filter_map(|line| Some(Said::new(role(&line.value)?, line.line)));
+            .filter_map(|line| Some(Located::new(role(&line.value)?, line.line)));
         let first = roles.next()?;
         roles.all(|role| role.value == first.value).then_some(first)
     }
 }
 
-/// The files of a step.
+/// Files of a step.
 #[derive(Debug)]
-pub(super) enum Listed {
-    Named(Vec<Said<String>>),
+pub(super) enum StepFiles {
+    Named(Vec<Located<String>>),
     Others,
-    /// All others except these.
+    /// The others except these.
     OthersBut(Vec<String>),
     /// All with this extension; the file table shows which.
     Ending(String),
 }
 
-impl Listed {
-    pub(super) fn of(files: Files, line: u32, following: Vec<Said<String>>) -> Self {
+impl StepFiles {
+    pub(super) fn of(files: Files, line: u32, following: Vec<Located<String>>) -> Self {
         match files {
-            Files::Named(names) => {
-                Self::Named(unique(names.into_iter().map(|name| Said::new(name, line))))
-            }
+            Files::Named(names) => Self::Named(unique(
+                names.into_iter().map(|name| Located::new(name, line)),
+            )),
             Files::Following => Self::Named(unique(following)),
             Files::Others => Self::Others,
             Files::OthersBut(names) => Self::OthersBut(names),
@@ -101,10 +100,10 @@ impl Listed {
 
 /// Items by their groups, and whole groups.
 #[derive(Debug, Default)]
-pub(super) struct Selection {
+pub(super) struct ItemSelection {
     /// In the order in which the article first names them.
-    pub(super) items: Vec<(Said<String>, Vec<Said<String>>)>,
-    pub(super) groups: Vec<Said<String>>,
+    pub(super) items: Vec<(Located<String>, Vec<Located<String>>)>,
+    pub(super) groups: Vec<Located<String>>,
     /// Index into `items` for each group and each item of it, so that long lists stay cheap.
     known: BTreeMap<(CaseFolded, Option<CaseFolded>), usize>,
     /// In the order in which the article gives them.
@@ -116,21 +115,22 @@ pub(super) struct Selection {
 pub(super) struct Parameter {
     pub(super) procedure: String,
     pub(super) name: String,
-    pub(super) value: Said<String>,
+    pub(super) value: Located<String>,
 }
 
-impl Selection {
+impl ItemSelection {
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.groups.is_empty()
     }
 
-    pub(super) fn item(&mut self, group: String, item: Said<String>) {
+    pub(super) fn item(&mut self, group: String, item: Located<String>) {
         let case_folded = CaseFolded::of(&group);
         let at = *self
             .known
             .entry((case_folded.clone(), None))
             .or_insert_with(|| {
-                self.items.push((Said::new(group, item.line), Vec::new()));
+                self.items
+                    .push((Located::new(group, item.line), Vec::new()));
                 self.items.len() - 1
             });
         if self
@@ -142,14 +142,14 @@ impl Selection {
         }
     }
 
-    /// Gives a procedure a parameter; a later value replaces an earlier one, as in the box.
+    /// Gives a procedure a parameter; a later value replaces an earlier one, as in the dialog.
     pub(super) fn parameter(&mut self, given: Parameter) {
         self.parameters
             .retain(|known| (&known.procedure, &known.name) != (&given.procedure, &given.name));
         self.parameters.push(given);
     }
 
-    pub(super) fn group(&mut self, group: Said<String>) {
+    pub(super) fn group(&mut self, group: Located<String>) {
         // No item has the empty name, so it marks the group itself.
         let key = (CaseFolded::of(&group.value), Some(CaseFolded::of("")));
         if self.known.insert(key, 0).is_none() {
@@ -158,7 +158,7 @@ impl Selection {
     }
 }
 
-fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
+fn unique(names: impl IntoIterator<Item = Located<String>>) -> Vec<Located<String>> {
     let mut seen = std::collections::BTreeSet::new();
     names
         .into_iter()
@@ -167,10 +167,10 @@ fn unique(names: impl IntoIterator<Item = Said<String>>) -> Vec<Said<String>> {
 }
 
 /// Gives every step a short unique id: its action, and its target if that adds information.
-pub(super) fn name(steps: &mut [Step]) {
+pub(super) fn name(steps: &mut [ArticleStep]) {
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
     for step in steps {
-        let id = base(&step.does);
+        let id = base(&step.action);
         loop {
             let count = taken.entry(id.clone()).or_default();
             *count += 1;
@@ -188,20 +188,22 @@ pub(super) fn name(steps: &mut [Step]) {
     }
 }
 
-fn base(does: &Does) -> String {
+fn base(action: &StepAction) -> String {
     let with = |verb: &str, target: &str| match slug(target, 3) {
         slug if slug.is_empty() => verb.to_owned(),
         slug => format!("{verb}-{slug}"),
     };
-    match does {
-        Does::Batch(Queued::Uninstall, _) => "uninstall".to_owned(),
-        Does::Batch(Queued::Install, _) | Does::Reinstall(_) => "install".to_owned(),
-        Does::Batch(Queued::Initialize, _) => "initialize".to_owned(),
-        Does::Copy { on: Some(on), .. } => with("copy", &on.role),
-        Does::Copy { .. } => "copy".to_owned(),
-        Does::Run { .. } => "run".to_owned(),
-        Does::Service { verb, service, .. } => with(keyword(*verb), service),
-        Does::Manual(_) => "manual".to_owned(),
+    match action {
+        StepAction::Batch(QueuedAction::Uninstall, _) => "uninstall".to_owned(),
+        StepAction::Batch(QueuedAction::Install, _) | StepAction::Reinstall(_) => {
+            "install".to_owned()
+        }
+        StepAction::Batch(QueuedAction::Initialize, _) => "initialize".to_owned(),
+        StepAction::Copy { on: Some(on), .. } => with("copy", &on.role),
+        StepAction::Copy { .. } => "copy".to_owned(),
+        StepAction::Run { .. } => "run".to_owned(),
+        StepAction::Service { verb, service, .. } => with(keyword(*verb), service),
+        StepAction::Manual(_) => "manual".to_owned(),
     }
 }
 

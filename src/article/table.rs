@@ -1,34 +1,34 @@
-//! The file table.
+//! File table of the article.
 
 use std::collections::BTreeSet;
 
-use super::columns::{self, Column};
-use super::lines::{Line, starts_with_file};
-use super::outline::{Placed, Section};
-use super::rows::{self, Fields};
-use super::{Open, Said};
+use super::columns::{self, FileColumn};
+use super::lines::{ArticleLine, starts_with_file};
+use super::outline::{OutlineEntry, Section};
+use super::rows::{self, RowFields};
+use super::{Located, OpenQuestion};
 use crate::names::{CaseFolded, FileName};
 
 /// Size of a sector, in bytes. Windows Installer packages are compound files of such sectors.
 const SECTOR: u64 = 512;
 
-/// Number of lines below the head of a table that are not rows at which the table is given up.
-const MISSES: usize = 2_000;
+/// Largest number of lines below the head of a table that are not rows; then the table has ended.
+const MAX_MISSES: usize = 2_000;
 
-/// Files as the article documents them.
+/// Files that the article documents.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    pub(super) rows: Vec<Said<Row>>,
-    pub(super) open: Vec<Open>,
+pub(super) struct ArticleTable {
+    pub(super) rows: Vec<Located<ArticleRow>>,
+    pub(super) open: Vec<OpenQuestion>,
     /// Line of its head.
     pub(super) head: Option<u32>,
     /// True if there are rows, but no head that names their columns.
     pub(super) headless: bool,
 }
 
-/// One file.
+/// File that the article documents.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(super) struct ArticleRow {
     pub(super) name: String,
     pub(super) size: Option<u64>,
     /// Timestamp as TOML writes it.
@@ -37,13 +37,13 @@ pub(super) struct Row {
     pub(super) version: Option<String>,
     /// Values that could not be determined.
     pub(super) todo: Option<String>,
-    /// Reason that settled a doubt.
+    /// Reason why one of several readings is the right one.
     pub(super) settled: Option<String>,
 }
 
 /// Reads every row below the head of a table.
-pub(super) fn table(outline: &[Placed<'_>]) -> Table {
-    let mut reader = Reader::default();
+pub(super) fn table(outline: &[OutlineEntry<'_>]) -> ArticleTable {
+    let mut reader = TableReader::default();
     let mut at = 0;
     while at < outline.len() {
         at += reader.take(&outline[at..]);
@@ -52,21 +52,21 @@ pub(super) fn table(outline: &[Placed<'_>]) -> Table {
 }
 
 #[derive(Default)]
-struct Reader {
-    columns: Option<Vec<Column>>,
-    /// Rows, each with its line and all ways to read it.
-    found: Vec<Said<Vec<Fields>>>,
+struct TableReader {
+    columns: Option<Vec<FileColumn>>,
+    /// Rows, each with its line and all its readings.
+    found: Vec<Located<Vec<RowFields>>>,
     /// Number of lines that did not fit the columns.
     misses: usize,
     /// Lines of rows without a head above them.
     headless: Vec<u32>,
-    table: Table,
+    table: ArticleTable,
 }
 
-impl Reader {
+impl TableReader {
     /// Takes the lines at this position, and returns how many they were.
-    fn take(&mut self, rest: &[Placed<'_>]) -> usize {
-        let Placed { line, section, .. } = rest[0];
+    fn take(&mut self, rest: &[OutlineEntry<'_>]) -> usize {
+        let OutlineEntry { line, section, .. } = rest[0];
         if let Some(columns) = columns::is_head(&line.text, &line.cells)
             .then(|| columns::head(&line.text, &line.cells))
         {
@@ -85,24 +85,27 @@ impl Reader {
             }
             return 1;
         };
-        let ways = rows::ways(&line.text, &line.cells, &columns);
-        if !ways.is_empty() {
-            self.found.push(Said::new(ways, line.number));
+        let readings = rows::readings(&line.text, &line.cells, &columns);
+        if !readings.is_empty() {
+            self.found.push(Located::new(readings, line.number));
             return 1;
         }
-        if let Some((ways, height)) = upright_row(rest, &columns) {
-            self.found.push(Said::new(ways, line.number));
+        if let Some((readings, height)) = upright_row(rest, &columns) {
+            self.found.push(Located::new(readings, line.number));
             return height;
         }
         self.misses += 1;
-        if self.misses == MISSES {
-            self.stray(line, "is the last line that was tried as a row; too many before it do not fit the columns");
+        if self.misses == MAX_MISSES {
+            self.report_line(
+                line,
+                "is the last line that was read as a row: too many lines do not fit the columns",
+            );
             self.columns = None;
         }
         match looks_like_row(line) {
-            true => self.stray(
+            true => self.report_line(
                 line,
-                "looks like a row of the file table and does not fit its columns",
+                "looks like a row of the file table, but does not fit its columns",
             ),
             // The table ends with its section.
             false if section != Section::Files => self.columns = None,
@@ -111,80 +114,81 @@ impl Reader {
         1
     }
 
-    fn begin(&mut self, columns: Option<Vec<Column>>, line: u32) {
+    fn begin(&mut self, columns: Option<Vec<FileColumn>>, line: u32) {
         self.columns = columns;
         self.table.head.get_or_insert(line);
     }
 
-    fn stray(&mut self, line: &Line, what: &str) {
-        let what = format!("`{}` {what}", short(&line.text));
-        self.table.open.push(Open {
+    fn report_line(&mut self, line: &ArticleLine, predicate: &str) {
+        let message = format!("`{}` {predicate}", short(&line.text));
+        self.table.open.push(OpenQuestion {
             line: Some(line.number),
-            what,
+            message,
         });
     }
 
-    /// Reports rows without a head: one line is missing, so one point covers all rows below it.
-    fn tell_headless(&mut self) {
+    /// Reports rows without a head: one line is missing, so one question covers all rows below it.
+    fn report_headless(&mut self) {
         let (Some(first), Some(last)) = (self.headless.first(), self.headless.last()) else {
             return;
         };
-        let what = format!(
-            "the file table has no line that names its columns, so its rows were not read (lines {first}-{last}): put \
+        let message = format!(
+            "the file table has no line that names its columns, so its rows were not read (lines {first}-{last}): add \
              one above them, such as `File name`, `Size`, `Date`"
         );
-        self.table.open.push(Open {
+        self.table.open.push(OpenQuestion {
             line: Some(*first),
-            what,
+            message,
         });
         self.table.headless = true;
     }
 
-    /// Builds the rows. Rows with one reading come first: they show which of several another row
-    /// means.
-    fn finish(mut self) -> Table {
-        self.tell_headless();
+    /// Builds the rows. Rows with one reading come first: they decide between several readings of
+    /// another row.
+    fn finish(mut self) -> ArticleTable {
+        self.report_headless();
         let sure = self.found.iter().filter(|found| found.value.len() == 1);
-        let moments: BTreeSet<_> = sure.map(|found| moment(&found.value[0])).collect();
+        let known_times: BTreeSet<_> = sure.map(|found| date_and_time(&found.value[0])).collect();
         let grouped = groups_thousands(&self.found);
         let mut seen = BTreeSet::new();
-        for Said { value: ways, line } in std::mem::take(&mut self.found) {
-            let row = row(ways, &moments, grouped);
+        for Located {
+            value: readings,
+            line,
+        } in std::mem::take(&mut self.found)
+        {
+            let row = row(readings, &known_times, grouped);
             if let Err(fault) = FileName::parse(&row.name) {
-                let what = format!(
-                    "`{}` cannot be the name of a file: {fault}",
-                    short(&row.name)
-                );
-                self.table.open.push(Open {
+                let message = format!("`{}` is not a file name: {fault}", short(&row.name));
+                self.table.open.push(OpenQuestion {
                     line: Some(line),
-                    what,
+                    message,
                 });
                 continue;
             }
             if !seen.insert(CaseFolded::of(&row.name)) {
-                let what = format!(
-                    "`{}` stands in the file table twice; only the first row was taken",
+                let message = format!(
+                    "the file table lists `{}` twice; only its first row was used",
                     row.name
                 );
-                self.table.open.push(Open {
+                self.table.open.push(OpenQuestion {
                     line: Some(line),
-                    what,
+                    message,
                 });
                 continue;
             }
-            self.table.rows.push(Said::new(row, line));
+            self.table.rows.push(Located::new(row, line));
         }
         self.table
     }
 }
 
 /// Returns a head whose cells are below each other, and its height.
-fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
+fn upright_head(rest: &[OutlineEntry<'_>]) -> Option<(Vec<FileColumn>, usize)> {
     let titles = rest
         .iter()
         .take(10)
-        .map_while(|placed| columns::title(&placed.line.text));
-    let mut titles: Vec<Column> = titles.collect();
+        .map_while(|entry| columns::title(&entry.line.text));
+    let mut titles: Vec<FileColumn> = titles.collect();
     if titles.len() < 3 || !columns::is_table(&titles) {
         return None;
     }
@@ -195,139 +199,170 @@ fn upright_head(rest: &[Placed<'_>]) -> Option<(Vec<Column>, usize)> {
 }
 
 /// Returns a row whose cells are below each other, and its height.
-fn upright_row(rest: &[Placed<'_>], columns: &[Column]) -> Option<(Vec<Fields>, usize)> {
+fn upright_row(
+    rest: &[OutlineEntry<'_>],
+    columns: &[FileColumn],
+) -> Option<(Vec<RowFields>, usize)> {
     if rest.len() < columns.len() || rest[0].line.cells.len() > 1 {
         return None;
     }
     let cells: Vec<String> = rest[..columns.len()]
         .iter()
-        .map(|placed| placed.line.text.clone())
+        .map(|entry| entry.line.text.clone())
         .collect();
-    let ways = rows::ways("", &cells, columns);
-    let sound = ways.first().is_some_and(|fields| {
+    let readings = rows::readings("", &cells, columns);
+    let sound = readings.first().is_some_and(|fields| {
         fields.doubt.is_none() && (fields.size.is_some() || fields.date.is_some())
     });
-    sound.then_some((ways, columns.len()))
+    sound.then_some((readings, columns.len()))
 }
 
-fn looks_like_row(line: &Line) -> bool {
+fn looks_like_row(line: &ArticleLine) -> bool {
     starts_with_file(&line.text)
         && line.text.len() <= 400
         && super::dates::day_in(&line.text).is_some()
         || starts_with_file(&line.text) && line.cells.len() >= 3
 }
 
-/// Returns whether a line can be nothing but a row, also below a heading in another language.
-fn is_dated_row(line: &Line) -> bool {
+/// Returns whether a line is certainly a row, also below a heading in another language.
+fn is_dated_row(line: &ArticleLine) -> bool {
     line.cells.len() >= 4 && looks_like_row(line) && super::dates::day_in(&line.text).is_some()
 }
 
-/// Returns whether a line begins as a row does and has the digits of a size and a day, however they
-/// run into each other.
-fn is_glued(line: &Line) -> bool {
+/// Returns whether a line begins with a file name and has the digits of a size and a day, with or
+/// without separators.
+fn is_glued(line: &ArticleLine) -> bool {
     starts_with_file(&line.text)
         && line.text.len() <= 400
         && line.text.bytes().filter(u8::is_ascii_digit).count() >= 8
 }
 
-type Moment = (Option<String>, Option<(u8, u8)>);
+type DateAndTime = (Option<String>, Option<(u8, u8)>);
 
-fn moment(fields: &Fields) -> Moment {
+fn date_and_time(fields: &RowFields) -> DateAndTime {
     (fields.date.clone(), fields.time)
 }
 
 /// Returns whether the table writes all its thousands in groups: some row has only grouped
 /// readings, and none has only ungrouped ones.
-fn groups_thousands(found: &[Said<Vec<Fields>>]) -> bool {
-    let large = |way: &Fields| way.size.is_some_and(|size| size >= 1_000);
-    let each = |fits: &dyn Fn(&Fields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
-    each(&|way| large(way) && way.grouped) && !each(&|way| large(way) && !way.grouped)
+fn groups_thousands(found: &[Located<Vec<RowFields>>]) -> bool {
+    let large = |reading: &RowFields| reading.size.is_some_and(|size| size >= 1_000);
+    let each =
+        |fits: &dyn Fn(&RowFields) -> bool| found.iter().any(|row| row.value.iter().all(fits));
+    each(&|reading| large(reading) && reading.grouped)
+        && !each(&|reading| large(reading) && !reading.grouped)
 }
 
-/// Makes one row from all ways to read it.
-fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row {
+/// Makes one row from all its readings.
+fn row(
+    mut readings: Vec<RowFields>,
+    known_times: &BTreeSet<DateAndTime>,
+    grouped: bool,
+) -> ArticleRow {
     let mut settled = None;
-    let mut narrow = |ways: &mut Vec<Fields>, why: &str, fits: &dyn Fn(&Fields) -> bool| {
-        let left = ways.iter().filter(|way| fits(way)).count();
-        if ways.len() > 1 && (1..ways.len()).contains(&left) {
-            ways.retain(|way| fits(way));
-            settled = Some(why.to_owned());
-        }
-    };
-    let whole = |way: &Fields| {
-        !way.name.to_ascii_lowercase().ends_with(".msi")
-            || way.size.is_none_or(|size| size % SECTOR == 0)
+    let mut narrow =
+        |readings: &mut Vec<RowFields>, why: &str, fits: &dyn Fn(&RowFields) -> bool| {
+            let left = readings.iter().filter(|reading| fits(reading)).count();
+            if readings.len() > 1 && (1..readings.len()).contains(&left) {
+                readings.retain(|reading| fits(reading));
+                settled = Some(why.to_owned());
+            }
+        };
+    let whole = |reading: &RowFields| {
+        !reading.name.to_ascii_lowercase().ends_with(".msi")
+            || reading.size.is_none_or(|size| size % SECTOR == 0)
     };
     narrow(
-        &mut ways,
-        "of the ways to read this row only one gives a package a size in whole sectors of 512 bytes",
+        &mut readings,
+        "only one reading of this row gives the package a size in whole sectors of 512 bytes",
         &whole,
     );
-    let as_others = |way: &Fields| way.grouped || way.size.is_none_or(|size| size < 1_000);
+    let as_others =
+        |reading: &RowFields| reading.grouped || reading.size.is_none_or(|size| size < 1_000);
     if grouped {
         narrow(
-            &mut ways,
-            "of the ways to read this row only one groups its thousands as other rows do",
+            &mut readings,
+            "only one reading of this row groups its thousands as other rows do",
             &as_others,
         );
     }
     narrow(
-        &mut ways,
-        "of the ways to read this row only one has a time that other rows have too",
-        &|way| moments.contains(&moment(way)),
+        &mut readings,
+        "only one reading of this row has a time that other rows have, too",
+        &|reading| known_times.contains(&date_and_time(reading)),
     );
-    if ways.len() > 1 {
+    if readings.len() > 1 {
         settled = None;
     }
-    let mut fields = ways[0].clone();
+    let mut fields = readings[0].clone();
     let mut todo: Vec<String> = fields.doubt.take().into_iter().collect();
-    if ways.len() == 1 && !whole(&fields) {
-        todo.push("no package has a size that is not in whole sectors of 512 bytes".to_owned());
+    if readings.len() == 1 && !whole(&fields) {
+        todo.push(
+            "the size is not in whole sectors of 512 bytes, but that of every package is"
+                .to_owned(),
+        );
     }
-    let mut disagree = |what: &str, values: Vec<Option<String>>| {
-        let shown: BTreeSet<String> = values
+    let mut disagree = |subject: &str, values: Vec<Option<String>>| {
+        let candidates: BTreeSet<String> = values
             .into_iter()
             .map(|value| value.unwrap_or_else(|| "none".to_owned()))
             .collect();
-        if shown.len() < 2 {
+        if candidates.len() < 2 {
             return false;
         }
         todo.push(format!(
-            "{what} may be {}",
-            shown.into_iter().take(8).collect::<Vec<_>>().join(" or ")
+            "{subject} may be {}",
+            candidates
+                .into_iter()
+                .take(8)
+                .collect::<Vec<_>>()
+                .join(" or ")
         ));
         true
     };
     if disagree(
         "the size",
-        ways.iter()
-            .map(|way| way.size.map(|size| size.to_string()))
+        readings
+            .iter()
+            .map(|reading| reading.size.map(|size| size.to_string()))
             .collect(),
     ) {
         fields.size = None;
     }
     if disagree(
         "the version",
-        ways.iter().map(|way| way.version.clone()).collect(),
+        readings
+            .iter()
+            .map(|reading| reading.version.clone())
+            .collect(),
     ) {
         fields.version = None;
     }
-    if disagree("the day", ways.iter().map(|way| way.date.clone()).collect()) {
+    if disagree(
+        "the day",
+        readings
+            .iter()
+            .map(|reading| reading.date.clone())
+            .collect(),
+    ) {
         fields.date = None;
     }
     disagree(
         "the name",
-        ways.iter().map(|way| Some(way.name.clone())).collect(),
+        readings
+            .iter()
+            .map(|reading| Some(reading.name.clone()))
+            .collect(),
     );
     let modified = match (&fields.date, fields.time) {
         (Some(day), Some((hour, minute))) => Some(format!("{day}T{hour:02}:{minute:02}:00Z")),
         (Some(day), None) => {
-            todo.push(format!("the time of {day} is not documented"));
+            todo.push(format!("the article does not document the time of {day}"));
             None
         }
         _ => None,
     };
-    Row {
+    ArticleRow {
         name: fields.name,
         size: fields.size,
         modified,
@@ -338,7 +373,7 @@ fn row(mut ways: Vec<Fields>, moments: &BTreeSet<Moment>, grouped: bool) -> Row 
     }
 }
 
-/// Returns as much of a line as a message has room for.
+/// Returns a line, shortened for a message.
 pub(super) fn short(text: &str) -> String {
     const MOST: usize = 100;
     match text.char_indices().nth(MOST) {
@@ -353,12 +388,12 @@ mod tests {
     use super::super::outline::outline;
     use super::*;
 
-    fn read(text: &str) -> Table {
+    fn read(text: &str) -> ArticleTable {
         table(&outline(&lines(text)))
     }
 
     #[test]
-    fn an_ambiguous_size_is_settled_by_what_a_package_is_or_left_open() {
+    fn an_ambiguous_size_is_settled_by_the_sector_size_or_left_open() {
         let table = read(
             "File nameFile sizeDateTime\na.msi37273631-Mar-200818:32\nb.dll1231-Mar-200818:32\nc.dll1,02431-Mar-200818:32\n",
         );
@@ -401,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_that_cannot_have_its_size_keeps_it_and_says_so() {
+    fn an_impossible_package_size_is_kept_and_reported() {
         let table = read("File name\tSize\tDate\tTime\na.msi\t402,433\t2010-09-14\t07:45\n");
         let row = &table.rows[0].value;
         assert_eq!(row.size, Some(402_433));
@@ -440,17 +475,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_a_head_are_told_at_once() {
+    fn rows_without_a_head_are_one_question() {
         let table = read(
             "A rollup\n\nFile information\n\na.msi51231-Mar-200818:32\nb.dll1,02431-Mar-200818:32\n",
         );
         assert!(table.rows.is_empty() && table.headless, "{table:?}");
         assert_eq!(table.open.len(), 1, "{table:?}");
-        assert!(table.open[0].what.contains("lines 5-6"), "{table:?}");
+        assert!(table.open[0].message.contains("lines 5-6"), "{table:?}");
     }
 
     #[test]
-    fn a_version_in_another_column_is_told() {
+    fn a_version_in_another_column_is_reported() {
         let table =
             read("File name\tFile version\tSP requirement\tSize\na.msi\tNone\t5.2.2198.17\t512\n");
         let row = &table.rows[0].value;

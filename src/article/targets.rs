@@ -2,7 +2,7 @@
 
 use super::lines::spaced;
 
-/// Objects in the console that a clause points at.
+/// Objects in the console that a clause names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Targets {
     Named(Vec<String>),
@@ -13,8 +13,8 @@ pub(super) enum Targets {
     /// Objects that an earlier part of the procedure removed, with the number of that part if the
     /// text gives it.
     Removed(Option<u32>),
-    /// Word for a kind of node, which refers to each of those that were named before.
-    Anyone,
+    /// Word for a kind of node, which refers to all nodes of that kind that were named before.
+    ByKind,
     /// Objects of the sentence before.
     Same,
 }
@@ -66,7 +66,7 @@ pub(super) fn targets(text: &str) -> Targets {
         let below = below
             .and_then(|(at, length)| text.get(at + length..))
             .map(name);
-        // "below it" is below what was opened last.
+        // "below it" is below the node that was opened last.
         return Targets::Servers(below.filter(|name| !["it", "this"].contains(&name.as_str())));
     }
     if lower.contains("following")
@@ -89,8 +89,8 @@ pub(super) fn targets(text: &str) -> Targets {
     if starts(&["it ", "them", "the same", "these "]) || lower == "it" {
         return Targets::Same;
     }
-    if is_anyone(text) {
-        return Targets::Anyone;
+    if names_only_a_kind(text) {
+        return Targets::ByKind;
     }
     Targets::Named(names(text))
 }
@@ -107,9 +107,9 @@ fn part_after(lower: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
-/// Returns whether a text only has words for a kind of node, which name none: "the Web service" is
-/// the one that the sentence before was about.
-pub(super) fn is_anyone(text: &str) -> bool {
+/// Returns whether a text has only words for a kind of node, which name none: "the Web service" is
+/// the one of the sentence before.
+pub(super) fn names_only_a_kind(text: &str) -> bool {
     const KINDS: [&str; 12] = [
         "web",
         "service",
@@ -219,8 +219,8 @@ pub(super) fn name(text: &str) -> String {
     for word in WORDS {
         name = name.strip_suffix(word).unwrap_or(name);
     }
-    for aside in [" again", " there", " instead"] {
-        name = name.strip_suffix(aside).unwrap_or(name);
+    for adverb in [" again", " there", " instead"] {
+        name = name.strip_suffix(adverb).unwrap_or(name);
     }
     spaced(name.trim_matches(['"', '\'', '`', '*', ' ']))
 }
@@ -317,7 +317,7 @@ fn hosted(words: Vec<&str>) -> Option<String> {
     let mut words = words
         .into_iter()
         .skip_while(|word| ["that", "which", "where", "with", "is", "are"].contains(word));
-    // Something that a server merely has is not a role: "all servers that have components of X".
+    // Having something is not a role: "all servers that have components of X".
     let runs = [
         "runs", "run", "running", "hosts", "host", "hosting", "holds", "hold",
     ];
@@ -344,7 +344,7 @@ fn find_word(text: &str, word: &str, from: usize) -> Option<usize> {
         })
 }
 
-/// Returns a text without its words about servers, from where they begin to its end.
+/// Returns a text up to its words about servers.
 pub(super) fn without_role(text: &str) -> &str {
     let lower = text.to_lowercase();
     if lower.len() != text.len() {
@@ -441,17 +441,17 @@ mod tests {
         assert!(
             ["the Web service.", "it", "this component", "each provider"]
                 .iter()
-                .all(|text| is_anyone(text))
+                .all(|text| names_only_a_kind(text))
         );
         assert!(
             ["the Mill Service", "Web service", "The Provider of Flour"]
                 .iter()
-                .all(|text| !is_anyone(text))
+                .all(|text| !names_only_a_kind(text))
         );
     }
 
     #[test]
-    fn targets_are_told_apart() {
+    fn targets_are_distinguished() {
         let named =
             |names: &[&str]| Targets::Named(names.iter().map(|name| (*name).to_owned()).collect());
         for (text, wanted) in [
@@ -474,7 +474,7 @@ mod tests {
                 Targets::Removed(Some(1)),
             ),
             ("all items that you removed", Targets::Removed(None)),
-            ("the component", Targets::Anyone),
+            ("the component", Targets::ByKind),
             ("the Orchard node", named(&["Orchard"])),
             (
                 "\"Orchard and Mill Provider\"",
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn services_lose_the_words_for_what_they_are() {
+    fn services_lose_the_words_for_their_kind() {
         assert_eq!(services("the Gear and Wheel services"), ["Gear", "Wheel"]);
         assert_eq!(services("Internet Information Services (IIS)"), ["IIS"]);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Whole articles, sound and damaged.
+//! Complete articles, sound and damaged.
 
 use super::*;
 use crate::document::{Findings, Source};
@@ -58,16 +58,16 @@ fn parsed(draft: &str) -> Manifest {
     manifest.unwrap_or_else(|| panic!("{findings:#?}\n{draft}"))
 }
 
-/// Checks what holds of every draft, whatever it was made from.
-fn is_sound(bytes: &[u8]) {
+/// Asserts the properties of every draft, from any input.
+fn assert_sound(bytes: &[u8]) {
     let Ok(imported) = import(bytes) else { return };
     let parsed: Result<toml::Table, _> = toml::from_str(&imported.draft);
     assert!(parsed.is_ok(), "{parsed:?}\n{}", imported.draft);
     assert_eq!(imported.origins.len(), imported.draft.lines().count());
     let last = imported
-        .accounted
+        .installation
         .iter()
-        .map(|accounted| accounted.line)
+        .map(|entry| entry.line)
         .fold(0, |before, line| {
             assert!(before <= line, "lines are in order: {before}, {line}");
             line
@@ -77,7 +77,7 @@ fn is_sound(bytes: &[u8]) {
 
 #[test]
 fn an_article_becomes_a_manifest() {
-    let imported = import(MILL.as_bytes()).expect("it is one");
+    let imported = import(MILL.as_bytes()).expect("an article");
     let manifest = parsed(&imported.draft);
     let steps: Vec<_> = manifest
         .steps
@@ -115,7 +115,7 @@ fn an_article_becomes_a_manifest() {
 /// Returns the steps of a procedure, as their actions with their targets.
 fn steps(procedure: &str) -> Vec<String> {
     let text = format!("Article ID: 612345\n\nInstallation information\n\n{procedure}");
-    let draft = import(text.as_bytes()).expect("it is one").draft;
+    let draft = import(text.as_bytes()).expect("an article").draft;
     let table: toml::Table = toml::from_str(&draft).expect("it is TOML");
     let keys = [
         "action",
@@ -165,7 +165,7 @@ fn parts_are_named_in_many_ways() {
 }
 
 #[test]
-fn installers_are_run_where_the_article_says() {
+fn installers_run_on_the_servers_of_the_article() {
     assert_eq!(
         steps(
             "1. Log on to the first wheel server.\n2. Run a.msi, and when it has finished, run b.msi. Do the same on \
@@ -181,7 +181,7 @@ fn installers_are_run_where_the_article_says() {
 }
 
 #[test]
-fn what_is_done_for_several_is_done_for_each() {
+fn an_instruction_for_several_items_is_repeated_for_each() {
     assert_eq!(
         steps(
             "1. Expand Web Services, and do the following for Corn Service and for Rye Service:\n   a. Expand the Web service.\n   \
@@ -212,7 +212,7 @@ fn a_value_typed_into_a_box_is_a_parameter() {
 }
 
 #[test]
-fn what_tells_how_is_done_once() {
+fn a_described_command_is_one_step() {
     assert_eq!(
         steps("1. On the web servers, restart IIS. To do this, type iisreset at a command prompt."),
         ["restart IIS web"]
@@ -220,25 +220,28 @@ fn what_tells_how_is_done_once() {
 }
 
 #[test]
-fn what_a_person_does_has_its_servers_and_its_way_back() {
+fn a_manual_step_has_its_role_and_its_rollback() {
     let drafted = steps(
         "Step 1: The database\n1. On the grain servers, open Grind.sql, and execute the script.\n2. It must end with the \
          word done.\n3. Run Mill.msi on each grain server.\nTo return to the former state, restore the grain database.\n\
-         To go back, tell the miller.\nStep 2: Clean up (optional)\n1. Sweep the floor.",
+         To go back, ask the miller.\nStep 2: Clean up (optional)\n1. Sweep the floor.",
     );
-    let way_back = "manual grain Restore the grain database. Tell the miller.";
-    assert_eq!(drafted, [way_back, "run grain [Mill.msi]", "manual"]);
+    let with_rollback = "manual grain Restore the grain database. Ask the miller.";
+    assert_eq!(
+        drafted,
+        [with_rollback, "run grain [Mill.msi]", "manual"]
+    );
 }
 
 #[test]
-fn what_only_some_have_to_do_is_optional() {
+fn conditional_work_is_optional() {
     for (line, optional) in [
         ("If your site also uses wheels, grease them.", true),
         ("If you have not greased the wheels, grease them.", false),
         ("Grease the wheels.", false),
     ] {
         let text = format!("Article ID: 612345\n\nInstallation information\n\n1. {line}");
-        let draft = import(text.as_bytes()).expect("it is one").draft;
+        let draft = import(text.as_bytes()).expect("an article").draft;
         assert_eq!(
             draft.contains("\noptional = true\n"),
             optional,
@@ -248,7 +251,7 @@ fn what_only_some_have_to_do_is_optional() {
 }
 
 #[test]
-fn what_was_removed_is_found_by_the_number_of_its_part() {
+fn removed_items_are_found_by_the_number_of_their_part() {
     let procedure = |part: u32| {
         format!(
             "Article ID: 612345\n\nInstallation information\n\nStep 1: Remove\n1. Expand Mill, and then expand Wheels.\n\
@@ -257,13 +260,13 @@ fn what_was_removed_is_found_by_the_number_of_its_part() {
              {part}.\n2. Click Start Deployment."
         )
     };
-    let sound = import(procedure(1).as_bytes()).expect("it is one");
+    let sound = import(procedure(1).as_bytes()).expect("an article");
     assert!(
         sound.draft.contains("removed_by = \"uninstall\""),
         "{}",
         sound.draft
     );
-    let other = import(procedure(2).as_bytes()).expect("it is one");
+    let other = import(procedure(2).as_bytes()).expect("an article");
     assert!(
         other.draft.contains("removed_by = \"TODO\""),
         "{}",
@@ -271,8 +274,8 @@ fn what_was_removed_is_found_by_the_number_of_its_part() {
     );
     assert!(
         other.open.iter().any(|open| open
-            .what
-            .contains("names step 2, and nothing is uninstalled")),
+            .message
+            .contains("names step 2, but no part of that number uninstalls anything")),
         "{:?}",
         other.open
     );
@@ -298,12 +301,12 @@ fn lists_end_at_the_next_number() {
 }
 
 #[test]
-fn every_line_of_a_draft_knows_the_line_of_the_article() {
-    let imported = import(MILL.as_bytes()).expect("it is one");
+fn every_line_of_a_draft_has_its_line_of_the_article() {
+    let imported = import(MILL.as_bytes()).expect("an article");
     let manifest = parsed(&imported.draft);
     let at = |line: u32| {
-        let line = imported.article_line(line).expect("it has one");
-        MILL.lines().nth(line as usize - 1).expect("it is there")
+        let line = imported.article_line(line).expect("a line of the article");
+        MILL.lines().nth(line as usize - 1).expect("the line exists")
     };
     for row in &manifest.files {
         assert!(at(row.line).starts_with(row.name.as_str()));
@@ -312,7 +315,7 @@ fn every_line_of_a_draft_knows_the_line_of_the_article() {
         .steps
         .iter()
         .find(|step| step.id == "manual")
-        .expect("it is there");
+        .expect("the manual step");
     assert!(at(manual.line).contains("CleanUp.sql"));
     assert_eq!(imported.article_line(0), None);
     assert_eq!(imported.article_line(u32::MAX), None);
@@ -321,16 +324,16 @@ fn every_line_of_a_draft_knows_the_line_of_the_article() {
 #[test]
 fn a_damaged_article_gives_a_draft_or_a_reason() {
     for cut in (0..MILL.len()).step_by(7) {
-        is_sound(&MILL.as_bytes()[..cut]);
-        is_sound(&MILL.as_bytes()[cut..]);
+        assert_sound(&MILL.as_bytes()[..cut]);
+        assert_sound(&MILL.as_bytes()[cut..]);
     }
     let lines: Vec<&str> = MILL.lines().collect();
     for at in 1..lines.len() {
         let without = [&lines[..at], &lines[at + 1..]].concat().join("\n");
-        is_sound(without.as_bytes());
+        assert_sound(without.as_bytes());
         let mut swapped = lines.clone();
         swapped.swap(at - 1, at);
-        is_sound(swapped.join("\r\n").as_bytes());
+        assert_sound(swapped.join("\r\n").as_bytes());
     }
     let mut noise = 1_u32;
     for _ in 0..100 {
@@ -341,12 +344,12 @@ fn a_damaged_article_gives_a_draft_or_a_reason() {
             bytes[at] =
                 [b'"', b'\\', b'\n', b'.', 0xe9, b'\t', b' ', b'#', b'1'][noise as usize / 7 % 9];
         }
-        is_sound(&bytes);
+        assert_sound(&bytes);
     }
 }
 
 #[test]
-fn what_is_no_article_is_told_so() {
+fn a_text_that_is_not_an_article_is_refused() {
     assert_eq!(import(b"").map(|_| ()), Err(ArticleError::NothingFound));
     assert_eq!(
         import(b"<html><body><p>Nothing</p></body></html>").map(|_| ()),
@@ -355,8 +358,8 @@ fn what_is_no_article_is_told_so() {
 }
 
 #[test]
-fn the_same_article_means_the_same_in_every_encoding() {
-    let wanted = import(MILL.as_bytes()).expect("it is one").draft;
+fn an_article_has_the_same_draft_in_every_encoding() {
+    let wanted = import(MILL.as_bytes()).expect("an article").draft;
     let units = std::iter::once(0xfeff).chain(MILL.encode_utf16());
     let wide: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
     let marked = [b"\xef\xbb\xbf", MILL.replace('\n', "\r\n").as_bytes()].concat();
@@ -365,13 +368,13 @@ fn the_same_article_means_the_same_in_every_encoding() {
         .replace("- ", "\u{2022}\t")
         .replace("Copy", "Co\u{ad}py");
     for bytes in [wide, marked, odd.into_bytes()] {
-        assert_eq!(import(&bytes).expect("it is one").draft, wanted);
+        assert_eq!(import(&bytes).expect("an article").draft, wanted);
     }
 }
 
 /// Checks that hostile texts are read in time proportional to their size.
 #[test]
-fn long_texts_take_no_longer_than_their_length() {
+fn hostile_texts_are_read_in_linear_time() {
     let begun = std::time::Instant::now();
     for piece in [
         "KB123456 ",
@@ -393,7 +396,7 @@ fn long_texts_take_no_longer_than_their_length() {
             "Article ID: 612345\n\nInstallation information\n\n{}",
             piece.repeat((64 << 10) / piece.len())
         );
-        is_sound(text.as_bytes());
+        assert_sound(text.as_bytes());
     }
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }

@@ -9,15 +9,15 @@ use super::exit::{Exit, Failure};
 use super::inputs;
 use super::out::{self, BOLD, WARN, count, styled, typed, wrapped};
 use super::output::{Existing, OutputFile};
-use crate::article::{self, ArticleError, Became, Imported, Open};
+use crate::article::{self, ArticleError, ImportedArticle, LineResult, OpenQuestion};
 use crate::names::Escaped;
 
 /// Number of open points that are listed below a draft; the report has all of them.
 const BRIEF: usize = 12;
 
 /// Reads an article named on the command line.
-pub(super) fn imported(path: &Path) -> Result<Imported, Failure> {
-    let bytes = inputs::bytes(path, article::LARGEST as u64 + 1)?;
+pub(super) fn imported(path: &Path) -> Result<ImportedArticle, Failure> {
+    let bytes = inputs::bytes(path, article::MAX_ARTICLE_BYTES as u64 + 1)?;
     article::import(&bytes).map_err(|error| no_article(path, &error))
 }
 
@@ -68,7 +68,7 @@ fn no_article(path: &Path, error: &ArticleError) -> Failure {
 }
 
 /// Summarizes the draft and what is left to decide.
-fn brief(args: &Import, imported: &Imported) -> Vec<String> {
+fn brief(args: &Import, imported: &ImportedArticle) -> Vec<String> {
     let mut lines = vec![summary(imported)];
     if let Some(path) = args
         .output
@@ -103,7 +103,7 @@ fn brief(args: &Import, imported: &Imported) -> Vec<String> {
     lines
 }
 
-fn summary(imported: &Imported) -> String {
+fn summary(imported: &ImportedArticle) -> String {
     let found = &imported.found;
     let kb = found.kb.as_deref().unwrap_or("no KB number");
     let manual = match found.manual {
@@ -118,7 +118,7 @@ fn summary(imported: &Imported) -> String {
     )
 }
 
-fn open_line(article: &Path, open: &Open) -> String {
+fn open_line(article: &Path, open: &OpenQuestion) -> String {
     let place = match open.line {
         Some(line) => format!("{}:{line}", article.display()),
         None => article.display().to_string(),
@@ -126,7 +126,7 @@ fn open_line(article: &Path, open: &Open) -> String {
     format!(
         "  {}",
         wrapped(
-            &format!("{}: {}", Escaped(&place), Escaped(&open.what)),
+            &format!("{}: {}", Escaped(&place), Escaped(&open.message)),
             out::width() - 2,
             "    "
         )
@@ -135,7 +135,7 @@ fn open_line(article: &Path, open: &Open) -> String {
 
 /// Reports everything: what was found, what is open, what every line of the installation section
 /// resulted in, and where every value comes from.
-fn report(args: &Import, imported: &Imported) -> Vec<String> {
+fn report(args: &Import, imported: &ImportedArticle) -> Vec<String> {
     let mut lines = vec![styled(BOLD, summary(imported)), String::new()];
     lines.push(styled(BOLD, "Left to decide"));
     if imported.open.is_empty() {
@@ -148,20 +148,20 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
             .map(|open| open_line(&args.article, open)),
     );
     lines.extend([String::new(), styled(BOLD, "Installation section")]);
-    if imported.accounted.is_empty() {
+    if imported.installation.is_empty() {
         lines.push("  none was found".to_owned());
     }
-    for accounted in &imported.accounted {
-        let text: String = accounted.text.chars().take(60).collect();
-        let became = match &accounted.became {
-            Became::Heading => "heading".to_owned(),
-            Became::Understood { steps } => format!("step {}", steps.join(", ")),
-            Became::Needless { why } => format!("needs no step: {why}"),
-            Became::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
+    for entry in &imported.installation {
+        let text: String = entry.text.chars().take(60).collect();
+        let result = match &entry.result {
+            LineResult::Heading => "heading".to_owned(),
+            LineResult::Understood { steps } => format!("step {}", steps.join(", ")),
+            LineResult::Needless { why } => format!("needs no step: {why}"),
+            LineResult::Manual { step } => format!("{}: step {step}", styled(WARN, "manual")),
         };
         lines.push(format!(
-            "{:>6}  {:<60}  {became}",
-            accounted.line,
+            "{:>6}  {:<60}  {result}",
+            entry.line,
             Escaped(&text).to_string()
         ));
     }
@@ -180,10 +180,10 @@ fn report(args: &Import, imported: &Imported) -> Vec<String> {
     lines
 }
 
-fn document(args: &Import, imported: &Imported) -> serde_json::Value {
+fn document(args: &Import, imported: &ImportedArticle) -> serde_json::Value {
     json!({
         "schema": 1, "outcome": Exit::Ok.name(), "exit_code": Exit::Ok as u8, "changed": false,
         "article": args.article.display().to_string(), "found": imported.found, "open": imported.open,
-        "installation": imported.accounted, "values": imported.values().collect::<Vec<_>>(),
+        "installation": imported.installation, "values": imported.values().collect::<Vec<_>>(),
     })
 }

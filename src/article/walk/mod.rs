@@ -1,40 +1,40 @@
-//! Walk through the installation section, line by line: what each line asks for, and its outcome.
+//! Walk through the installation section, line by line, which makes steps of its instructions.
 //!
-//! A line is either understood completely or kept as a manual step in its place, in the article's
-//! words. A line that needs no step is reported with the reason.
+//! A line is either understood completely or kept as a manual step at its position, in the
+//! article's words. A line that needs no step is reported with the reason.
 
 mod perform;
 mod queue;
 
 use super::clauses;
-use super::commands::{self, Command, Queued};
-use super::console::Console;
-use super::effects::{Effect, EffectReader, LEADS};
-use super::instructions::{is_optional, tells, way_back};
+use super::commands::{self, ArticleCommand, QueuedAction};
+use super::console::ConsolePosition;
+use super::effects::{Effect, EffectReader, ONLY_OPENS};
+use super::instructions::{is_optional, only_informs, rollback_instructions};
 use super::issues::remark;
-use super::lines::{Line, Marker};
+use super::lines::{ArticleLine, Marker};
 use super::listing::members;
-use super::outline::{Placed, Section};
+use super::outline::{OutlineEntry, Section};
 use super::parts::{is_part, part_name, part_number};
-use super::steps::{self, ByHand, Does, Step};
+use super::steps::{self, ArticleStep, ManualWork, StepAction};
 use super::targets::{self, Targets};
-use queue::Queue;
+use queue::QueueEntry;
 
-use super::{Accounted, Became, Open, Said};
+use super::{InstallationLine, LineResult, Located, OpenQuestion};
 
-/// Steps, every line of the section, and what is left to decide.
+/// Steps, every line of the section, and the open questions.
 #[derive(Debug, Default)]
-pub(super) struct Walked {
-    pub(super) steps: Vec<Step>,
-    pub(super) accounted: Vec<Accounted>,
-    pub(super) open: Vec<Open>,
+pub(super) struct WalkResult {
+    pub(super) steps: Vec<ArticleStep>,
+    pub(super) installation: Vec<InstallationLine>,
+    pub(super) open: Vec<OpenQuestion>,
 }
 
 /// Walks through the installation section.
-pub(super) fn walk(outline: &[Placed<'_>]) -> Walked {
-    let section: Vec<&Placed<'_>> = outline
+pub(super) fn walk(outline: &[OutlineEntry<'_>]) -> WalkResult {
+    let section: Vec<&OutlineEntry<'_>> = outline
         .iter()
-        .filter(|placed| placed.section == Section::Installation)
+        .filter(|entry| entry.section == Section::Installation)
         .collect();
     let mut walker = Walker::default();
     let mut at = 0;
@@ -46,52 +46,52 @@ pub(super) fn walk(outline: &[Placed<'_>]) -> Walked {
 
 #[derive(Default)]
 struct Walker {
-    steps: Vec<Step>,
-    lines: Vec<Counted>,
-    open: Vec<Open>,
-    console: Console,
+    steps: Vec<ArticleStep>,
+    lines: Vec<CountedLine>,
+    open: Vec<OpenQuestion>,
+    console: ConsolePosition,
     /// Title of the current part, for the first step made from it.
     title: Option<String>,
-    /// Role that the current part is about.
+    /// Role of the servers of the current part.
     role: Option<String>,
-    /// Platform that these servers are narrowed to.
+    /// Platform of these servers.
     platform: Option<&'static str>,
-    /// Targets that were pointed at last.
+    /// Targets that were selected last.
     pointed: Option<Targets>,
-    /// Commands queued in the console, in order, with the lines they come from.
-    queue: Vec<Queue>,
+    /// Commands queued in the console, in order, with their lines.
+    queue: Vec<QueueEntry>,
     /// Lines that lead to the next action, as indexes into `lines`.
     leading: Vec<usize>,
     /// Index of the first step of the current part.
     part: usize,
     /// Numbers of the parts so far, each with the index of its first step.
-    numbered: Vec<(u32, usize)>,
-    /// True if only some have to do what the current part asks for.
+    part_numbers: Vec<(u32, usize)>,
+    /// True if the current part is optional.
     optional: bool,
-    /// Names that the lines below are done for, and the depth of the line that lists them.
+    /// Names for which the lines below are repeated, and the depth of the line that lists them.
     each: Option<(Vec<String>, usize)>,
     /// True if the next manual line continues the last manual step.
-    goes_on: bool,
+    continues_manual: bool,
 }
 
-/// Line that asks for something.
+/// Line that is an instruction.
 struct Instruction<'l> {
-    line: &'l Line,
+    line: &'l ArticleLine,
     /// List below it.
-    members: Vec<&'l Line>,
+    members: Vec<&'l ArticleLine>,
     /// Indexes of all these lines in `Walker::lines`.
-    places: Vec<usize>,
+    indexes: Vec<usize>,
 }
 
 /// Line with the steps made from it.
-struct Counted {
+struct CountedLine {
     line: u32,
     text: String,
-    fate: Fate,
+    kind: LineKind,
     steps: Vec<usize>,
 }
 
-enum Fate {
+enum LineKind {
     Heading,
     Step,
     Needless(&'static str),
@@ -99,17 +99,17 @@ enum Fate {
 }
 
 const REMARK: &str = "a remark";
-const INTRODUCES: &str = "it introduces what follows";
-const UNDOES: &str = "rollup takes back its own steps itself";
-const TELLS: &str = "it tells something and asks for nothing";
+const INTRODUCES: &str = "it introduces the lines below";
+const ROLLS_BACK: &str = "rollup rolls back its own steps";
+const INFORMS: &str = "it is information, not an instruction";
 
 impl Walker {
     /// Takes one instruction with the list below it, and returns the number of these lines.
-    fn take(&mut self, rest: &[&Placed<'_>]) -> usize {
-        let Placed { line, heading, .. } = rest[0];
+    fn take(&mut self, rest: &[&OutlineEntry<'_>]) -> usize {
+        let OutlineEntry { line, heading, .. } = rest[0];
         if *heading || is_part(rest) {
             self.part(line);
-            // The heading of the whole section says nothing about its first step.
+            // The heading of the section is not the title of its first step.
             self.title = self.title.take().filter(|_| !*heading);
             return 1;
         }
@@ -117,8 +117,8 @@ impl Walker {
             self.remark(line, text);
             return 1;
         }
-        if let Some(text) = way_back(&line.text) {
-            self.way_back(line, text);
+        if let Some(text) = rollback_instructions(&line.text) {
+            self.record_rollback(line, text);
             return 1;
         }
         // Lettered lines belong to the numbered line above them, however a text indents them.
@@ -135,47 +135,46 @@ impl Walker {
         lines
     }
 
-    fn remark(&mut self, line: &Line, text: &str) {
+    fn remark(&mut self, line: &ArticleLine, text: &str) {
         let needless = |sentence: &&str| {
             let commands = commands::commands(sentence);
-            tells(sentence, &commands)
+            only_informs(sentence, &commands)
                 || commands
                     .iter()
-                    .all(|command| matches!(command, Command::Needless(_)))
+                    .all(|command| matches!(command, ArticleCommand::Needless(_)))
         };
-        // Apart from navigation, a remark may contain what a person has to know before the
-        // maintenance window.
-        let told = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
-        self.count(line, Fate::Needless(REMARK));
-        if !told {
-            self.tell(
+        // Apart from navigation, a remark may be important before the maintenance window.
+        let unimportant = text.starts_with("To ") || clauses::sentences(text).iter().all(needless);
+        self.record_line(line, LineKind::Needless(REMARK));
+        if !unimportant {
+            self.add_question(
                 line.number,
-                "a remark in the procedure; read whether it asks for something".to_owned(),
+                "a remark in the procedure; check if it is an instruction".to_owned(),
             );
         }
     }
 
     /// Records how a manual step is rolled back; rollup rolls back the others itself.
-    fn way_back(&mut self, line: &Line, text: String) {
-        let at = self.count(line, Fate::Needless(UNDOES));
-        self.goes_on = false;
+    fn record_rollback(&mut self, line: &ArticleLine, text: String) {
+        let at = self.record_line(line, LineKind::Needless(ROLLS_BACK));
+        self.continues_manual = false;
         for (step, known) in self.steps.iter_mut().enumerate().skip(self.part).rev() {
-            let Does::Manual(ByHand { undo, .. }) = &mut known.does else {
+            let StepAction::Manual(ManualWork { undo, .. }) = &mut known.action else {
                 continue;
             };
             match undo {
                 Some(undo) => undo.value = format!("{} {text}", undo.value),
-                None => *undo = Some(Said::new(text, line.number)),
+                None => *undo = Some(Located::new(text, line.number)),
             }
-            self.lines[at].fate = Fate::Step;
+            self.lines[at].kind = LineKind::Step;
             self.lines[at].steps.push(step);
             return;
         }
     }
 
-    fn part(&mut self, line: &Line) {
-        self.let_go();
-        self.count(line, Fate::Heading);
+    fn part(&mut self, line: &ArticleLine) {
+        self.drop_leading();
+        self.record_line(line, LineKind::Heading);
         self.console.leave();
         let title = part_name(&line.text)
             .unwrap_or(&line.text)
@@ -193,92 +192,96 @@ impl Walker {
         };
         self.pointed = None;
         self.part = self.steps.len();
-        self.goes_on = false;
+        self.continues_manual = false;
     }
 
-    /// Records the number of a part. The parts keep the order of the article; if their numbers
-    /// contradict it, a person decides.
-    fn number(&mut self, line: &Line) {
+    /// Records the number of a part. The parts keep the order of the article; numbers that
+    /// contradict it are an open question.
+    fn number(&mut self, line: &ArticleLine) {
         let Some(number) = part_number(line) else {
             return;
         };
-        if let Some((before, _)) = self.numbered.last().filter(|(before, _)| *before >= number) {
-            let what = format!(
-                "part {number} stands behind part {before}; the steps keep the order of the text"
+        if let Some((before, _)) = self
+            .part_numbers
+            .last()
+            .filter(|(before, _)| *before >= number)
+        {
+            let message = format!(
+                "part {number} comes after part {before}; the steps keep the order of the text"
             );
-            self.tell(line.number, what);
+            self.add_question(line.number, message);
         }
-        self.numbered.push((number, self.steps.len()));
+        self.part_numbers.push((number, self.steps.len()));
     }
 
-    /// Marks lines that led to no action as needless: at most they opened something on the screen.
-    fn let_go(&mut self) {
+    /// Marks lines that led to no action as needless: they only opened something on the screen.
+    fn drop_leading(&mut self) {
         for at in std::mem::take(&mut self.leading) {
-            self.lines[at].fate = Fate::Needless(LEADS);
+            self.lines[at].kind = LineKind::Needless(ONLY_OPENS);
         }
     }
 
-    fn count(&mut self, line: &Line, fate: Fate) -> usize {
-        self.lines.push(Counted {
+    fn record_line(&mut self, line: &ArticleLine, kind: LineKind) -> usize {
+        self.lines.push(CountedLine {
             line: line.number,
             text: line.text.clone(),
-            fate,
+            kind,
             steps: Vec::new(),
         });
         self.lines.len() - 1
     }
 
-    fn tell(&mut self, line: u32, what: String) {
-        self.open.push(Open {
+    fn add_question(&mut self, line: u32, message: String) {
+        self.open.push(OpenQuestion {
             line: Some(line),
-            what,
+            message,
         });
     }
 
-    fn instruction(&mut self, line: &Line, members: Vec<&Line>) {
-        let first = self.count(line, Fate::Step);
+    fn instruction(&mut self, line: &ArticleLine, members: Vec<&ArticleLine>) {
+        let first = self.record_line(line, LineKind::Step);
         for member in &members {
-            self.count(member, Fate::Step);
+            self.record_line(member, LineKind::Step);
         }
-        let places: Vec<usize> = (first..self.lines.len()).collect();
+        let indexes: Vec<usize> = (first..self.lines.len()).collect();
         let lower = line.text.to_lowercase();
         if lower.contains("follow these steps")
             || lower.ends_with("the following steps:")
             || lower.ends_with("do the following:")
         {
-            places
+            indexes
                 .into_iter()
-                .for_each(|at| self.lines[at].fate = Fate::Needless(INTRODUCES));
+                .for_each(|at| self.lines[at].kind = LineKind::Needless(INTRODUCES));
             return;
         }
-        let told: Vec<Vec<Command>> = clauses::sentences(&line.text)
+        let sentences: Vec<Vec<ArticleCommand>> = clauses::sentences(&line.text)
             .into_iter()
             .map(|sentence| (sentence, commands::commands(sentence)))
-            .filter(|(sentence, commands)| !tells(sentence, commands))
+            .filter(|(sentence, commands)| !only_informs(sentence, commands))
             .map(|(_, commands)| commands)
             .collect();
-        if told.is_empty() && members.is_empty() {
-            places
+        if sentences.is_empty() && members.is_empty() {
+            indexes
                 .into_iter()
-                .for_each(|at| self.lines[at].fate = Fate::Needless(TELLS));
+                .for_each(|at| self.lines[at].kind = LineKind::Needless(INFORMS));
             return;
         }
-        match self.effects(told, !members.is_empty()) {
+        match self.effects(sentences, !members.is_empty()) {
             Some(effects) => self.perform(
                 effects,
                 &Instruction {
                     line,
                     members,
-                    places,
+                    indexes,
                 },
             ),
-            None => self.manual(line, &members, &places),
+            None => self.manual(line, &members, &indexes),
         }
     }
 
     /// Returns the effects of all commands of an instruction; nothing if one of them is not
     /// understood.
-    fn effects(&self, sentences: Vec<Vec<Command>>, members: bool) -> Option<Vec<Effect>> {
+    fn effects(&self, sentences: Vec<Vec<ArticleCommand>>, members: bool) -> Option<Vec<Effect>> {
         let mut reader = EffectReader {
             pointed: self.pointed.clone(),
             found: Vec::new(),
@@ -288,7 +291,7 @@ impl Walker {
             procedure: self
                 .queue
                 .last()
-                .is_some_and(|queue| queue.kind == Queued::Initialize),
+                .is_some_and(|queue| queue.kind == QueuedAction::Initialize),
         };
         for sentence in sentences {
             reader.sentence(sentence)?;
@@ -300,46 +303,52 @@ impl Walker {
             .then_some(reader.found)
     }
 
-    fn step(&mut self, does: Does, line: u32, todo: Vec<Said<String>>, places: &[usize]) {
-        self.goes_on = matches!(does, Does::Manual(_));
+    fn step(
+        &mut self,
+        action: StepAction,
+        line: u32,
+        todo: Vec<Located<String>>,
+        indexes: &[usize],
+    ) {
+        self.continues_manual = matches!(action, StepAction::Manual(_));
         let at = self.steps.len();
         let leading = std::mem::take(&mut self.leading);
-        for place in leading.iter().chain(places) {
+        for place in leading.iter().chain(indexes) {
             if self.lines[*place].steps.last() != Some(&at) {
                 self.lines[*place].steps.push(at);
             }
         }
         self.console.acted();
-        self.steps.push(Step {
+        self.steps.push(ArticleStep {
             id: String::new(),
             title: self.title.take(),
-            does,
+            action,
             line,
             todo,
         });
     }
 
-    fn manual(&mut self, line: &Line, members: &[&Line], places: &[usize]) {
-        places
+    fn manual(&mut self, line: &ArticleLine, members: &[&ArticleLine], indexes: &[usize]) {
+        indexes
             .iter()
-            .for_each(|at| self.lines[*at].fate = Fate::Manual);
+            .for_each(|at| self.lines[*at].kind = LineKind::Manual);
         // If a walk through the tree was not understood, its last node is unknown.
         if line.text.to_lowercase().contains("expand ") {
             self.console.leave();
         }
         let lines = std::iter::once(line).chain(members.iter().copied());
-        let mut lines: Vec<Said<String>> = lines
-            .map(|line| Said::new(line.text.clone(), line.number))
+        let mut lines: Vec<Located<String>> = lines
+            .map(|line| Located::new(line.text.clone(), line.number))
             .collect();
         let last = self.steps.len().saturating_sub(1);
         // Consecutive lines of which none is understood are one manual step.
-        if let Some(Step {
-            does: Does::Manual(ByHand { lines: known, .. }),
+        if let Some(ArticleStep {
+            action: StepAction::Manual(ManualWork { lines: known, .. }),
             ..
-        }) = self.steps.last_mut().filter(|_| self.goes_on)
+        }) = self.steps.last_mut().filter(|_| self.continues_manual)
         {
             known.append(&mut lines);
-            places
+            indexes
                 .iter()
                 .for_each(|at| self.lines[*at].steps.push(last));
             return;
@@ -348,59 +357,59 @@ impl Walker {
         let leading = std::mem::take(&mut self.leading);
         let optional = self.optional || is_optional(&line.text);
         let keep = match optional {
-            true => "keep it as a gate, which is optional as the article has it",
-            false => "keep it as a gate",
+            true => "keep it as a manual step, which is optional as in the article",
+            false => "keep it as a manual step",
         };
-        let todo = vec![Said::new(
+        let todo = vec![Located::new(
             format!("this was not understood; write it as steps, or {keep}"),
             line.number,
         )];
         self.step(
-            Does::Manual(ByHand {
+            StepAction::Manual(ManualWork {
                 lines,
                 undo: None,
                 optional,
             }),
             line.number,
             todo,
-            places,
+            indexes,
         );
         self.leading = leading;
     }
 
-    fn finish(mut self) -> Walked {
-        self.let_go();
+    fn finish(mut self) -> WalkResult {
+        self.drop_leading();
         if let Some(queue) = self.queue.last() {
             let line = queue.line;
-            self.tell(
+            self.add_question(
                 line,
-                "the article queues this and never starts the deployment; whether it is to be run here".to_owned(),
+                "the article queues this, but never starts the deployment; check if this step belongs here".to_owned(),
             );
             self.flush();
         }
         steps::name(&mut self.steps);
         let id = |at: &usize| self.steps[*at].id.clone();
-        let accounted = self.lines.iter().map(|counted| Accounted {
+        let installation = self.lines.iter().map(|counted| InstallationLine {
             line: counted.line,
             text: counted.text.clone(),
-            became: match counted.fate {
-                Fate::Heading => Became::Heading,
-                Fate::Needless(why) => Became::Needless {
+            result: match counted.kind {
+                LineKind::Heading => LineResult::Heading,
+                LineKind::Needless(why) => LineResult::Needless {
                     why: why.to_owned(),
                 },
-                Fate::Manual => Became::Manual {
+                LineKind::Manual => LineResult::Manual {
                     step: counted.steps.first().map(id).unwrap_or_default(),
                 },
-                Fate::Step if counted.steps.is_empty() => Became::Needless {
-                    why: LEADS.to_owned(),
+                LineKind::Step if counted.steps.is_empty() => LineResult::Needless {
+                    why: ONLY_OPENS.to_owned(),
                 },
-                Fate::Step => Became::Understood {
+                LineKind::Step => LineResult::Understood {
                     steps: counted.steps.iter().map(id).collect(),
                 },
             },
         });
-        Walked {
-            accounted: accounted.collect(),
+        WalkResult {
+            installation: installation.collect(),
             steps: self.steps,
             open: self.open,
         }
