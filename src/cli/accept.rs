@@ -18,7 +18,7 @@ use crate::deployment::tree::Tree;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{Run, RunState};
-use crate::names::{Escaped, RelPath, chain};
+use crate::names::{Escaped, RelPath, error_chain};
 use crate::plan::{self, Accepting, Expectation, Plan, accept_interest};
 use crate::run::{
     self, Asked, LeftBehind, Progress as SwapProgress, RunError, Unusable, clear_the_way,
@@ -99,7 +99,7 @@ fn quarantine_unusable(
         out::line(format_args!(
             "{}: {}",
             styled(BAD, "unusable"),
-            Escaped(&chain(&run.why))
+            Escaped(&error_chain(&run.why))
         ));
         match load_plan(disk.tree(), &run.directory) {
             Ok(plan) => show_swaps(disk.tree(), &run.directory, &plan)?,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::deployment::fault_injection::Watch;
 use crate::names::Digest;
 use crate::rehearse::Death;
-use crate::validation::Which;
+use crate::validation::FindingSelector;
 
 /// Apply an update rollup to a deployment, whole or not at all.
 #[derive(Debug, Parser)]
@@ -353,13 +353,13 @@ pub(super) struct Validate {
     pub(super) output: Option<PathBuf>,
     /// Count these findings as errors: codes, `warnings` or `notes`
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
-    pub(super) deny: Vec<Which>,
+    pub(super) deny: Vec<FindingSelector>,
     /// Count these findings as warnings
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
-    pub(super) warn: Vec<Which>,
+    pub(super) warn: Vec<FindingSelector>,
     /// Do not tell these findings
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
-    pub(super) allow: Vec<Which>,
+    pub(super) allow: Vec<FindingSelector>,
     /// Make a missing pin an error, like `--deny RU0207`
     #[arg(long)]
     pub(super) require_hashes: bool,

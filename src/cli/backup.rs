@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::recover::Next;
 use crate::deployment::tree::{DiskError, Tree};
 use crate::journal::{Run, RunState, runs};
-use crate::names::{Escaped, chain};
+use crate::names::{Escaped, error_chain};
 use crate::plan::{Plan, What};
 use crate::run::{BackedUp, BackupError, Place, StagedYet, next_run, replaced};
 
@@ -80,7 +80,7 @@ impl Backup {
             let directory = made.directory.display().to_string();
             out::warn(format_args!(
                 "the backup `{directory}` is of no use now, and cannot be removed: {}",
-                chain(&error)
+                error_chain(&error)
             ));
         }
     }
@@ -93,7 +93,7 @@ pub(super) fn told_ahead(place: &Place, deployment: &Tree, plan: &Plan) -> Resul
         Ok(()) => announce(place, &run, plan),
         Err(error) => out::warn(format_args!(
             "an apply would be refused now: {}",
-            chain(&error)
+            error_chain(&error)
         )),
     }
     Ok(())
@@ -156,7 +156,7 @@ fn failure(error: &BackupError) -> Failure {
         BackupError::Left { error: cause, .. } => {
             let cause = failure(cause);
             return Failure {
-                reasons: vec![chain(error)],
+                reasons: vec![error_chain(error)],
                 ..cause
             };
         }

@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::inputs::{self, Loaded};
 use super::out::{self, BOLD, DIM, count, number, styled, wrapped};
 use super::saved::Saved;
-use crate::manifest::{Difference, Kind, Place, Value, compare};
+use crate::manifest::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
 use crate::names::Escaped;
 
 /// Column in which the text of a difference begins.
@@ -92,23 +92,23 @@ fn together(mut one: Failure, other: Failure) -> Failure {
 }
 
 /// Returns a difference as JSON, for programs.
-fn record(difference: &Difference) -> serde_json::Value {
-    let Difference {
-        place,
+fn record(difference: &ManifestDifference) -> serde_json::Value {
+    let ManifestDifference {
+        table,
         of,
-        what,
+        key,
         kind,
         old,
         new,
         old_line,
         new_line,
     } = difference;
-    json!({ "where": place, "of": of, "what": what, "kind": kind, "old": old, "new": new,
+    json!({ "where": table, "of": of, "what": key, "kind": kind, "old": old, "new": new,
             "old_line": old_line, "new_line": new_line })
 }
 
 /// Formats the differences line by line, below the tables that they belong to.
-fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
+fn text(differences: &[ManifestDifference], old: &Loaded, new: &Loaded) -> Vec<String> {
     let width = out::width();
     let names = (old.source.name(), new.source.name());
     if differences.is_empty() {
@@ -142,14 +142,14 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
         let of = difference
             .of
             .as_deref()
-            .filter(|_| difference.place == Place::Steps);
-        if heading != Some((difference.place, of)) {
-            heading = Some((difference.place, of));
+            .filter(|_| difference.table == ManifestTable::Steps);
+        if heading != Some((difference.table, of)) {
+            heading = Some((difference.table, of));
             let step = of.map(|of| format!(" {}", Escaped(of))).unwrap_or_default();
             lines.push(String::new());
             lines.push(styled(
                 BOLD,
-                wrapped(&format!("{}{step}", header(difference.place)), width, "  "),
+                wrapped(&format!("{}{step}", header(difference.table)), width, "  "),
             ));
         }
         lines.extend(Told::of(difference).lines(&places(difference, names), width));
@@ -159,28 +159,28 @@ fn text(differences: &[Difference], old: &Loaded, new: &Loaded) -> Vec<String> {
     lines
 }
 
-fn header(place: Place) -> &'static str {
-    match place {
-        Place::Rollup => "[rollup]",
-        Place::Article => "[article]",
-        Place::Prerequisites => "[[prerequisites]]",
-        Place::Steps => "[[steps]]",
-        Place::Payload => "[payload]",
+fn header(table: ManifestTable) -> &'static str {
+    match table {
+        ManifestTable::Rollup => "[rollup]",
+        ManifestTable::Article => "[article]",
+        ManifestTable::Prerequisites => "[[prerequisites]]",
+        ManifestTable::Steps => "[[steps]]",
+        ManifestTable::Payload => "[payload]",
     }
 }
 
 /// Returns the sign, the word and the colour of a kind of difference.
-fn became(kind: Kind) -> (char, &'static str, Style) {
+fn became(kind: ChangeKind) -> (char, &'static str, Style) {
     match kind {
-        Kind::Added => ('+', "added", out::GOOD),
-        Kind::Removed => ('-', "removed", out::BAD),
-        Kind::Changed => ('~', "changed", out::WARN),
-        Kind::Moved => ('>', "moved", out::BOLD),
+        ChangeKind::Added => ('+', "added", out::GOOD),
+        ChangeKind::Removed => ('-', "removed", out::BAD),
+        ChangeKind::Changed => ('~', "changed", out::WARN),
+        ChangeKind::Moved => ('>', "moved", out::BOLD),
     }
 }
 
 /// Returns the file and line of a difference, for each side on which it has a line.
-fn places(difference: &Difference, (old, new): (&str, &str)) -> Vec<String> {
+fn places(difference: &ManifestDifference, (old, new): (&str, &str)) -> Vec<String> {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
     let place = |(file, line): (&str, Option<u32>)| Some(format!("{}:{}", Escaped(file), line?));
     sides.into_iter().filter_map(place).collect()
@@ -188,7 +188,7 @@ fn places(difference: &Difference, (old, new): (&str, &str)) -> Vec<String> {
 
 /// Difference in words.
 struct Told {
-    kind: Kind,
+    kind: ChangeKind,
     /// Subject of the difference, with its values if they are short.
     text: String,
     /// Values of the two sides, for a changed value.
@@ -198,11 +198,11 @@ struct Told {
 }
 
 impl Told {
-    fn of(difference: &Difference) -> Self {
-        let Difference {
-            place,
+    fn of(difference: &ManifestDifference) -> Self {
+        let ManifestDifference {
+            table,
             of,
-            what,
+            key,
             kind,
             old,
             new,
@@ -210,13 +210,13 @@ impl Told {
         } = difference;
         let of = of
             .as_deref()
-            .filter(|_| *place != Place::Steps)
+            .filter(|_| *table != ManifestTable::Steps)
             .map(|of| format!("{}: ", Escaped(of)));
         let of = of.unwrap_or_default();
-        let shown = |value: &Option<Value>| {
+        let shown = |value: &Option<FactValue>| {
             value
                 .as_ref()
-                .map(|value| value_text(what, value))
+                .map(|value| value_text(key, value))
                 .unwrap_or_default()
         };
         let mut told = Self {
@@ -226,23 +226,23 @@ impl Told {
             details: Vec::new(),
         };
         match (kind, old, new) {
-            (Kind::Added | Kind::Removed, Some(Value::Whole(whole)), None)
-            | (Kind::Added | Kind::Removed, None, Some(Value::Whole(whole))) => {
+            (ChangeKind::Added | ChangeKind::Removed, Some(FactValue::Whole(whole)), None)
+            | (ChangeKind::Added | ChangeKind::Removed, None, Some(FactValue::Whole(whole))) => {
                 told.whole(difference, whole);
             }
-            (Kind::Moved, Some(Value::Whole(old)), Some(Value::Whole(new))) => {
+            (ChangeKind::Moved, Some(FactValue::Whole(old)), Some(FactValue::Whole(new))) => {
                 let name = new
                     .iter()
                     .find(|(key, _)| key == "name")
                     .map_or(String::new(), |(_, name)| {
                         format!(" {}", value_text("", name))
                     });
-                told.text = format!("{what}{name}: now {}, was {}", stands(new), stands(old));
+                told.text = format!("{key}{name}: now {}, was {}", stands(new), stands(old));
             }
-            (Kind::Changed, ..) => {
+            (ChangeKind::Changed, ..) => {
                 let (mut old, new) = (shown(old), shown(new));
                 // Write the unit only once.
-                if let Some(bare) = old.strip_suffix(" bytes").filter(|_| what == "size") {
+                if let Some(bare) = old.strip_suffix(" bytes").filter(|_| key == "size") {
                     old = bare.to_owned();
                 }
                 let same =
@@ -252,36 +252,37 @@ impl Told {
                 } else {
                     ""
                 };
-                told.text = format!("{of}{}{only_space}: ", Escaped(what));
+                told.text = format!("{of}{}{only_space}: ", Escaped(key));
                 told.sides = Some((old, new));
             }
-            _ => told.text = format!("{of}{}: {}{}", Escaped(what), shown(old), shown(new)),
+            _ => told.text = format!("{of}{}: {}{}", Escaped(key), shown(old), shown(new)),
         }
         told
     }
 
     /// Describes a step with a line for each key; a prerequisite or a row in one line.
-    fn whole(&mut self, difference: &Difference, whole: &[(String, Value)]) {
-        let entry = |(key, value): &(String, Value)| {
+    fn whole(&mut self, difference: &ManifestDifference, whole: &[(String, FactValue)]) {
+        let entry = |(key, value): &(String, FactValue)| {
             format!("{}: {}", Escaped(key), value_text(key, value))
         };
         let told = whole
             .iter()
             .filter(|(key, _)| key != "after" && key != "before");
-        if difference.place == Place::Steps {
+        if difference.table == ManifestTable::Steps {
             let stands = match (stands(whole), difference.kind) {
                 (stands, _) if stands.is_empty() => stands,
-                (stands, Kind::Removed) => format!(", which stood {stands}"),
+                (stands, ChangeKind::Removed) => format!(", which stood {stands}"),
                 (stands, _) => format!(", {stands}"),
             };
-            self.text = format!("{}{stands}", difference.what);
+            self.text = format!("{}{stands}", difference.key);
             self.details = told.map(entry).collect();
         } else {
             // The first key is the one that identifies the part, or the one next to it.
             let subject = difference.of.as_deref().unwrap_or_default();
-            let known = |value: &Value| matches!(value, Value::Text(text) if text == subject);
-            let kind = match difference.place {
-                Place::Prerequisites => whole
+            let known =
+                |value: &FactValue| matches!(value, FactValue::Text(text) if text == subject);
+            let kind = match difference.table {
+                ManifestTable::Prerequisites => whole
                     .first()
                     .map(|(key, _)| format!("{key} "))
                     .unwrap_or_default(),
@@ -341,7 +342,7 @@ impl Told {
 }
 
 /// Describes the position of a step or file by its neighbour.
-fn stands(whole: &[(String, Value)]) -> String {
+fn stands(whole: &[(String, FactValue)]) -> String {
     let beside = whole
         .iter()
         .find(|(key, _)| key == "after" || key == "before");
@@ -350,25 +351,25 @@ fn stands(whole: &[(String, Value)]) -> String {
         .unwrap_or_default()
 }
 
-fn value_text(key: &str, value: &Value) -> String {
+fn value_text(key: &str, value: &FactValue) -> String {
     match value {
         // Twelve digits are enough to distinguish two hashes; the full ones are for programs.
-        Value::Text(text) if key == "sha256" => text.chars().take(12).collect(),
+        FactValue::Text(text) if key == "sha256" => text.chars().take(12).collect(),
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
-        Value::Text(text) => text
+        FactValue::Text(text) => text
             .lines()
             .map(|line| Escaped(line).to_string())
             .collect::<Vec<_>>()
             .join(" "),
-        Value::Number(size) if key == "size" => format!("{} bytes", number(*size)),
-        Value::Number(number) => number.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-        Value::List(values) => values
+        FactValue::Number(size) if key == "size" => format!("{} bytes", number(*size)),
+        FactValue::Number(number) => number.to_string(),
+        FactValue::Flag(flag) => flag.to_string(),
+        FactValue::List(values) => values
             .iter()
             .map(|value| value_text(key, value))
             .collect::<Vec<_>>()
             .join(", "),
-        Value::Whole(whole) => whole
+        FactValue::Whole(whole) => whole
             .iter()
             .map(|(key, value)| format!("{key} {}", value_text(key, value)))
             .collect::<Vec<_>>()
@@ -376,8 +377,8 @@ fn value_text(key: &str, value: &Value) -> String {
     }
 }
 
-fn summary(differences: &[Difference]) -> String {
-    let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
+fn summary(differences: &[ManifestDifference]) -> String {
+    let mut kinds: BTreeMap<ChangeKind, usize> = BTreeMap::new();
     differences
         .iter()
         .for_each(|difference| *kinds.entry(difference.kind).or_default() += 1);

@@ -14,9 +14,9 @@ use super::output::{Existing, OutputFile};
 use crate::deployment::description::Description;
 use crate::deployment::tree::hash;
 use crate::document::Code;
-use crate::installer::{self, Beside, Contents, ReadSeek};
+use crate::installer::{self, SiblingFiles, Contents, ReadSeek};
 use crate::manifest::{self, Manifest};
-use crate::names::{Digest, Escaped, FileName, chain, same_name};
+use crate::names::{Digest, Escaped, FileName, error_chain, same_name};
 use crate::payload::{PayloadFacts, compare};
 
 /// Runs `rollup inspect`.
@@ -64,7 +64,7 @@ fn inspect_one(path: &Path) -> Result<Inspected, Failure> {
     }
     let facts = hash(File::open(path).map_err(fail)?).map_err(fail)?;
     let file = BufReader::new(File::open(path).map_err(fail)?);
-    let contents = installer::contents(file, &mut BesideFile(path)).map_err(|error| chain(&error));
+    let contents = installer::contents(file, &mut BesideFile(path)).map_err(|error| error_chain(&error));
     Ok(Inspected {
         path: path.to_owned(),
         size: facts.size,
@@ -151,7 +151,7 @@ fn tell_contents(contents: &Contents) {
 /// Files in the directory of a package, found without regard to case.
 struct BesideFile<'a>(&'a Path);
 
-impl Beside for BesideFile<'_> {
+impl SiblingFiles for BesideFile<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         let directory = self
             .0
@@ -244,7 +244,7 @@ fn pins(
         {
             Some(Ok(found)) => pins.push((row.name.clone(), found.sha256)),
             Some(Err(what)) => reasons.push(format!("`{}` cannot be pinned: {what}", row.name)),
-            None => reasons.push(format!("`{}` is missing in the payload", row.name)),
+            None => reasons.push(format!("`{}` is missing from the payload", row.name)),
         }
     }
     for difference in compare(&manifest.file_table(), description, facts) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::names::chain;
+use crate::names::error_chain;
 use crate::plan::ReasonKind;
 
 /// Outcome of a command, for the shell. No code ever changes its meaning.
@@ -231,7 +231,7 @@ impl Failure {
 
     /// Returns a failure whose reason is an error with its causes.
     pub(super) fn caused(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::new(exit, chain(error))
+        Self::new(exit, error_chain(error))
     }
 
     /// Sets the `now:` line.

@@ -89,7 +89,7 @@ impl View<'_> {
         let state = record.or(procedure).unwrap_or(State::NotInstalled);
         // A run that touches an item touches at least its record, if not its whole directory.
         let record = self.site().directory(instance).with(&path("state.toml"));
-        if record.lies_in(&self.touched) && state == State::Verified {
+        if record.is_within(&self.touched) && state == State::Verified {
             State::Unverified
         } else {
             state
@@ -198,11 +198,11 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let drift: Vec<_> = verified
             .drift
             .iter()
-            .map(|d| json!({ "path": d.path, "what": d.what }))
+            .map(|d| json!({ "path": d.path, "what": d.description }))
             .collect();
         let document = json!({ "schema": 1, "outcome": exit.name(), "exit_code": exit as u8, "changed": false,
                                "items": verified.items, "files": verified.files, "bytes": verified.bytes,
-                               "drift": drift, "beside": verified.beside, "unreadable": verified.unreadable });
+                               "drift": drift, "beside": verified.unmanaged, "unreadable": verified.unreadable });
         out::line(format_args!("{document:#}"));
         return Ok(exit);
     }
@@ -226,12 +226,12 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
         let path = format!("`{}`", Escaped(drift.path.as_str()));
         // A path stays in one piece; its description goes on the next line if the line would be too
         // long.
-        let fits = "drift: ".len() + path.chars().count() + 1 + drift.what.chars().count() <= width;
+        let fits = "drift: ".len() + path.chars().count() + 1 + drift.description.chars().count() <= width;
         let gap = if fits { " " } else { "\n       " };
         out::line(format_args!(
             "{}: {path}{gap}{}",
             styled(BAD, "drift"),
-            drift.what
+            drift.description
         ));
     }
     for name in &verified.unreadable {
@@ -241,7 +241,7 @@ pub(super) fn verify(args: &Reading) -> Result<Exit, Failure> {
             Escaped(name)
         ));
     }
-    for path in &verified.beside {
+    for path in &verified.unmanaged {
         out::line(format_args!(
             "{}: `{}` is an operator's; it is left alone",
             styled(DIM, "beside"),

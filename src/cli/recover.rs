@@ -13,7 +13,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::document::nearest;
 use crate::events::Began;
 use crate::journal::{JournalError, Outcome, Run, RunState, runs};
-use crate::names::{Digest, Escaped, RelPath, chain};
+use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::Plan;
 use crate::run::{
     self, Cleared, Ended, IfChanged, OnFailure, RunError, clear_the_way, describe_state, examine,
@@ -483,7 +483,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
     match ended {
         Ended::Applied { measured, came } => Ok((measured, came)),
         Ended::Undone { because } => {
-            let because = because.map_or_else(|| "undone".to_owned(), |error| chain(&error));
+            let because = because.map_or_else(|| "undone".to_owned(), |error| error_chain(&error));
             Err(Failure::new(Exit::Undone, because)
                 .now("everything was put back: the deployment is as it was before")
                 .next("mend what is named, then apply again"))
@@ -503,7 +503,7 @@ pub(super) fn arrived(ended: Ended, next: &Next<'_>) -> Result<(Digest, Vec<RelP
         Ended::Stuck { because, error } => {
             let mut failure = Failure::caused(Exit::NeedsAttention, &error);
             if let Some(because) = because {
-                failure.reasons.insert(0, chain(&because));
+                failure.reasons.insert(0, error_chain(&because));
             }
             let now = match error.is_lost_write() {
                 true => {

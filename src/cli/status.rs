@@ -11,7 +11,7 @@ use crate::deployment::lock::{Holder, holder};
 use crate::deployment::records::{AppliedUpdate, AppliedUpdates};
 use crate::deployment::tree::{Tree, path as rel};
 use crate::journal::{Answer, Direction, Run, RunState};
-use crate::names::{Escaped, chain};
+use crate::names::{Escaped, error_chain};
 use crate::plan::{Operation, Plan, PlannedStep};
 use crate::run::{Examined, Progress, describe_state, examine, kept, load_plan};
 
@@ -107,7 +107,7 @@ impl Open {
                 return Ok(Self {
                     run,
                     progress: None,
-                    troubles: vec![chain(&error)],
+                    troubles: vec![error_chain(&error)],
                 });
             }
         };

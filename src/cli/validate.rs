@@ -18,7 +18,8 @@ use crate::deployment::description::Description;
 use crate::document::{Code, Findings, RenderOptions, Source};
 use crate::names::{Escaped, escaped_path};
 use crate::validation::{
-    Against, Article, Counts, Kind, Levels, Unread, Validation, Which, Wish, kind_of,
+    Article, DocumentKind, FindingCounts, FindingSelector, LintLevel, LintLevels, UnreadableFile,
+    Validation, ValidationContext, kind_of,
 };
 
 /// Runs `rollup validate`.
@@ -64,17 +65,20 @@ pub(super) fn validate(args: &Validate) -> Result<Exit, Failure> {
         }
         None => None,
     };
-    let against = Against {
+    let against = ValidationContext {
         deployment: described.as_ref(),
         payload: payload.as_ref(),
         article: article.as_ref(),
     };
     let mut validation = Validation::of(gathered.documents, &against);
-    validation.weigh(&levels);
-    let unread = gathered.failures.iter().map(|(file, failure)| Unread {
-        file: file.clone(),
-        reason: failure.reasons.join("; "),
-    });
+    validation.apply_levels(&levels);
+    let unread = gathered
+        .failures
+        .iter()
+        .map(|(file, failure)| UnreadableFile {
+            file: file.clone(),
+            reason: failure.reasons.join("; "),
+        });
     validation.unread = unread.collect();
     validation.passed_over = gathered.passed_over;
     let exit = match (validation.counts().errors, gathered.failures.first()) {
@@ -121,8 +125,8 @@ fn article(file: &Path) -> Result<Article, Failure> {
     let name = file.display().to_string();
     Article::new(&name, imported(file)?).map_err(|incomplete| {
         let open = incomplete.open.iter().map(|open| match open.line {
-            Some(line) => format!("{name}:{line}: {}", open.what),
-            None => open.what.clone(),
+            Some(line) => format!("{name}:{line}: {}", open.message),
+            None => open.message.clone(),
         });
         Failure::new(Exit::Invalid, format_args!("`{name}`: {incomplete}"))
             .now("the manifest was not compared with it")
@@ -133,21 +137,21 @@ fn article(file: &Path) -> Result<Article, Failure> {
     })
 }
 
-fn levels(args: &Validate) -> Result<Levels, Failure> {
-    let wished = |codes: &[Which], wish: Wish| {
+fn levels(args: &Validate) -> Result<LintLevels, Failure> {
+    let wished = |codes: &[FindingSelector], wish: LintLevel| {
         codes
             .iter()
             .map(move |&which| (which, wish))
             .collect::<Vec<_>>()
     };
-    let mut wishes = wished(&args.deny, Wish::Deny);
-    wishes.extend(wished(&args.warn, Wish::Warn));
-    wishes.extend(wished(&args.allow, Wish::Allow));
+    let mut wishes = wished(&args.deny, LintLevel::Deny);
+    wishes.extend(wished(&args.warn, LintLevel::Warn));
+    wishes.extend(wished(&args.allow, LintLevel::Allow));
     wishes.extend(
         args.require_hashes
-            .then_some((Which::Code(Code::Unpinned), Wish::Deny)),
+            .then_some((FindingSelector::Code(Code::Unpinned), LintLevel::Deny)),
     );
-    Levels::new(wishes).map_err(|misuse| {
+    LintLevels::new(wishes).map_err(|misuse| {
         Failure::new(Exit::Usage, misuse).next("`rollup explain` lists all codes")
     })
 }
@@ -193,7 +197,7 @@ fn tell(
 
 /// Describes the result in one line, and where to read on.
 fn summary(validation: &Validation) -> String {
-    let Counts {
+    let FindingCounts {
         errors,
         warnings,
         notes,
@@ -248,7 +252,7 @@ fn options(into_file: bool) -> RenderOptions {
 struct Gathered {
     /// Directory below which documents are named relative to it, as code hosts want them.
     here: Option<PathBuf>,
-    documents: Vec<(Source, Kind)>,
+    documents: Vec<(Source, DocumentKind)>,
     /// Paths that could not be read. They do not keep the others from being reported.
     failures: Vec<(String, Failure)>,
     /// Links that were found and not followed.
@@ -286,7 +290,7 @@ impl Gathered {
         match self.source(path) {
             // A file that was named is a manifest, unless it says otherwise.
             Ok(source) => {
-                let kind = kind_of(&source).unwrap_or(Kind::Manifest);
+                let kind = kind_of(&source).unwrap_or(DocumentKind::Manifest);
                 self.documents.push((source, kind));
             }
             Err(failure) => self.fail(&escaped_path(path), failure),
@@ -320,7 +324,9 @@ impl Gathered {
                 Some(kind) => self.documents.push((source, kind)),
                 // A file that cannot even be read as text may be a manifest that was saved in a
                 // wrong way.
-                None if source.is_unreadable() => self.documents.push((source, Kind::Manifest)),
+                None if source.is_unreadable() => {
+                    self.documents.push((source, DocumentKind::Manifest))
+                }
                 None => {
                     self.passed_over.push(source.name().to_owned());
                     return false;
@@ -398,7 +404,7 @@ impl Gathered {
         {
             Ok(_) => {
                 let source = Source::from_bytes(NAME, bytes);
-                let kind = kind_of(&source).unwrap_or(Kind::Manifest);
+                let kind = kind_of(&source).unwrap_or(DocumentKind::Manifest);
                 self.documents.push((source, kind));
             }
             Err(error) => self.fail(
@@ -416,7 +422,7 @@ impl Gathered {
         let description = describe::parse(&source, &mut findings);
         if self.is_new(&directory.join("deployment.toml")) && !findings.is_empty() {
             let source = self.named(source, &directory.join("deployment.toml"));
-            self.documents.insert(0, (source, Kind::Deployment));
+            self.documents.insert(0, (source, DocumentKind::Deployment));
         }
         if description.is_none() {
             out::warn(
@@ -430,7 +436,7 @@ impl Gathered {
         let manifests = self
             .documents
             .iter()
-            .filter(|(_, kind)| *kind == Kind::Manifest)
+            .filter(|(_, kind)| *kind == DocumentKind::Manifest)
             .count();
         match manifests {
             0 | 1 => Ok(()),

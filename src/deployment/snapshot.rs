@@ -10,7 +10,7 @@ use super::records::{
 };
 use super::tree::path;
 use super::tree::{DiskError, FileFacts, Found, Kind, Tree};
-use crate::installer::{self, Beside, Contents, ReadSeek};
+use crate::installer::{self, SiblingFiles, Contents, ReadSeek};
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
 /// Parts of a deployment that a plan may touch: only these are hashed and opened.
@@ -474,7 +474,7 @@ struct InShare<'a> {
     tree: &'a Tree,
 }
 
-impl Beside for InShare<'_> {
+impl SiblingFiles for InShare<'_> {
     fn open(&mut self, name: &FileName) -> std::io::Result<Option<Box<dyn ReadSeek>>> {
         match self.snapshot.share_file(&name.case_folded()) {
             None => Ok(None),

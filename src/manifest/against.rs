@@ -1,5 +1,5 @@
-//! Checks of a manifest against a deployment: its names exist there, and its steps touch only what
-//! they may.
+//! Checks of a manifest against a deployment: its names exist there, and its steps change only
+//! items that may be changed.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,56 +20,56 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
         .iter()
         .map(|product| CaseFolded::of(&product.name))
         .collect();
-    let mut fit = Fit {
+    let mut checker = DeploymentChecker {
         reader,
         deployment,
         products,
         platforms: platforms::known(Some(deployment)),
-        apart: BTreeMap::new(),
+        disjoint: BTreeMap::new(),
     };
-    fit.site(&draft.rollup);
+    checker.product_and_version(&draft.rollup);
     for prerequisite in &draft.prerequisites {
         if let Some(condition) = &prerequisite.condition {
-            fit.prerequisite(condition);
+            checker.prerequisite(condition);
         }
     }
-    if let Some(step) = draft.known.too_many_at.map(|at| &draft.steps[at]) {
+    if let Some(step) = draft.resolved.too_many_at.map(|at| &draft.steps[at]) {
         let message = format!(
-            "up to the step `{}` more items are selected than can be checked",
-            step.name()
+            "the steps up to {} select more items than can be checked",
+            step.quoted_name()
         );
         reader
             .findings
-            .add(Code::TooLarge, step.place(), message)
+            .add(Code::TooLarge, step.span(), message)
             .help("select each group once");
         return;
     }
     for step in &draft.steps {
-        fit.step(step);
+        checker.step(step);
     }
-    if draft.known.whole {
+    if draft.resolved.whole {
         if selections_known(draft) {
-            fit.wider(draft);
+            checker.wider_groups(draft);
         }
         if selections_known(draft) && services_known(draft) {
-            fit.hosts(draft);
+            checker.missing_host_restarts(draft);
         }
         installers::check(reader, draft, deployment);
     }
 }
 
-struct Fit<'r, 's, 'd> {
+struct DeploymentChecker<'r, 's, 'd> {
     reader: &'r mut Reader<'s>,
     deployment: &'d Description,
     products: BTreeSet<CaseFolded>,
     platforms: Vec<&'d str>,
-    /// Cache of `apart`: true if no server holds both roles.
-    apart: BTreeMap<(RoleId, RoleId), bool>,
+    /// Cache of `are_disjoint`.
+    disjoint: BTreeMap<(RoleId, RoleId), bool>,
 }
 
-/// Returns true if no server holds both roles, but false if no server holds `one`: that has a
+/// Returns whether no server holds both roles, but false if no server holds `one`, which has a
 /// finding of its own.
-fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
+fn are_disjoint(deployment: &Description, one: RoleId, other: RoleId) -> bool {
     let (ones, others) = (
         &deployment.roles[one.0].servers,
         &deployment.roles[other.0].servers,
@@ -91,7 +91,7 @@ fn apart(deployment: &Description, one: RoleId, other: RoleId) -> bool {
 /// Name, with the number of the list it is in.
 type InList<'d> = (usize, &'d Placed<String>);
 
-/// Returns the names that mean the same as an earlier one, each after that one.
+/// Returns the names that mean the same as an earlier one, in pairs with the first.
 fn repeated<'d, T: Ord>(
     names: impl Iterator<Item = (InList<'d>, T)>,
 ) -> Vec<(InList<'d>, InList<'d>)> {
@@ -106,23 +106,23 @@ fn repeated<'d, T: Ord>(
     found
 }
 
-impl Fit<'_, '_, '_> {
+impl DeploymentChecker<'_, '_, '_> {
     /// Checks that the rollup is for the product and version of the deployment.
-    fn site(&mut self, rollup: &RollupDraft) {
+    fn product_and_version(&mut self, rollup: &RollupDraft) {
         let deployment = self.deployment;
         if let Some(product) = rollup
             .product
             .as_ref()
             .filter(|product| product.value != deployment.product)
         {
-            let message = format!("the deployment `{}` has another product", deployment.name);
+            let message = format!("the deployment `{}` is of another product", deployment.name);
             let finding =
                 self.reader
                     .findings
                     .add(Code::OtherProduct, product.span.clone(), message);
             finding
-                .label(format!("it has `{}`", deployment.product))
-                .help("the plan will be refused there");
+                .label(format!("its product is `{}`", deployment.product))
+                .help("`plan` refuses the manifest there");
         }
         let versions = &rollup.product_versions;
         if let Some(first) = versions.first()
@@ -138,7 +138,7 @@ impl Fit<'_, '_, '_> {
                 .reader
                 .findings
                 .add(Code::OtherProduct, first.span.clone(), message);
-            finding.help("the plan will be refused there");
+            finding.help("`plan` refuses the manifest there");
         }
     }
 
@@ -163,14 +163,14 @@ impl Fit<'_, '_, '_> {
             ItemKind::Procedure { .. }
         ) {
             let message = format!(
-                "`{}` is a procedure, which is never installed",
+                "`{}` is a procedure, and procedures are never installed",
                 wanted.value
             );
             let finding = self
                 .reader
                 .findings
                 .add(Code::WrongKind, wanted.span.clone(), message);
-            finding.help("ask for the item that the procedure is about");
+            finding.help("name the item that the procedure configures");
         }
     }
 
@@ -191,7 +191,7 @@ impl Fit<'_, '_, '_> {
             .add(Code::NoSuchProduct, wanted.span.clone(), message);
         finding
             .did_you_mean(near)
-            .help("the plan is refused where a product is missing");
+            .help("`plan` refuses the manifest if a product is missing");
     }
 
     fn step(&mut self, step: &StepDraft) {
@@ -200,7 +200,7 @@ impl Fit<'_, '_, '_> {
             .iter()
             .for_each(|service| self.service(service));
         let procedures = step.verb == Some(Verb::Initialize);
-        for ((group, names), (known_group, known)) in step.items.iter().zip(&step.known.items) {
+        for ((group, names), (known_group, known)) in step.items.iter().zip(&step.resolved.items) {
             self.group(group, *known_group);
             for (name, known) in names.iter().zip(known) {
                 self.member(step, *known_group, (name, *known), procedures);
@@ -211,7 +211,7 @@ impl Fit<'_, '_, '_> {
         for (group, known) in step
             .groups
             .iter()
-            .zip(&step.known.groups)
+            .zip(&step.resolved.groups)
             .filter(|_| takes_groups)
         {
             if let Some(known) = self.group(group, *known) {
@@ -220,9 +220,9 @@ impl Fit<'_, '_, '_> {
         }
         self.named_twice(step);
         self.parameters(step);
-        self.answers(step);
-        self.nothing_there(step);
-        self.elsewhere(step);
+        self.missing_parameters(step);
+        self.no_selected_server(step);
+        self.no_common_server(step);
     }
 
     fn role(&mut self, wanted: &Placed<String>) {
@@ -236,7 +236,7 @@ impl Fit<'_, '_, '_> {
                     .iter()
                     .map(|role| self.deployment.roles[role.0].name.as_str()),
             );
-            let message = format!("`{}` is a server, and a manifest names roles", wanted.value);
+            let message = format!("`{}` is a server, but a manifest names roles", wanted.value);
             let finding = self
                 .reader
                 .findings
@@ -250,11 +250,11 @@ impl Fit<'_, '_, '_> {
         let near = self
             .reader
             .nearest(&wanted.value, self.deployment.role_names());
-        self.unknown(Code::NoSuchRole, "role", wanted, near);
+        self.report_unknown(Code::NoSuchRole, "role", wanted, near);
     }
 
     /// Checks that some server of the deployment is selected by the step's role and platform.
-    fn nothing_there(&mut self, step: &StepDraft) {
+    fn no_selected_server(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let named = step
             .on
@@ -271,14 +271,14 @@ impl Fit<'_, '_, '_> {
             return;
         };
         let role = &deployment.roles[role.0];
-        let (site, name) = (brief(&deployment.name), brief(&role.name));
+        let (deployment_name, name) = (brief(&deployment.name), brief(&role.name));
         let mut platforms = role
             .servers
             .iter()
             .map(|server| deployment.servers[server.0].platform.as_str());
         let message = match &step.platform {
             _ if role.servers.is_empty() => {
-                format!("no server of `{site}` holds the role `{name}`")
+                format!("no server of `{deployment_name}` holds the role `{name}`")
             }
             // A misspelled platform has a finding of its own.
             Some(platform) if platforms::misspelled(&platform.value, &self.platforms).is_some() => {
@@ -286,7 +286,9 @@ impl Fit<'_, '_, '_> {
             }
             Some(platform) if !platforms.any(|other| same_name(other, &platform.value)) => {
                 let platform = &platform.value;
-                format!("no server of `{site}` that holds the role `{name}` is {platform}")
+                format!(
+                    "no server of `{deployment_name}` that holds the role `{name}` is {platform}"
+                )
             }
             _ => return,
         };
@@ -294,12 +296,12 @@ impl Fit<'_, '_, '_> {
             .reader
             .findings
             .add(Code::NothingThere, place.span.clone(), message);
-        finding.help("the step does nothing there");
+        finding.help("the step has no effect there");
     }
 
     /// Checks that some server holds both the step's role and the role of each service or item it
     /// names.
-    fn elsewhere(&mut self, step: &StepDraft) {
+    fn no_common_server(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
         let Some(on) = &step.on else { return };
         let Some(role) = deployment.role(&on.value) else {
@@ -320,9 +322,9 @@ impl Fit<'_, '_, '_> {
             .filter_map(|(name, item)| Some((name, deployment.items[item?.0].on?)));
         for (name, own) in service.into_iter().chain(items) {
             if !*self
-                .apart
+                .disjoint
                 .entry((role, own))
-                .or_insert_with(|| apart(deployment, role, own))
+                .or_insert_with(|| are_disjoint(deployment, role, own))
             {
                 continue;
             }
@@ -335,22 +337,22 @@ impl Fit<'_, '_, '_> {
                 None => (name, "is"),
             };
             let message = format!(
-                "`{}` {verb} on `{there}`, and no server holds that role and `{here}`",
+                "`{}` {verb} on `{there}`, but no server holds both that role and `{here}`",
                 name.value
             );
             let finding = self
                 .reader
                 .findings
                 .add(Code::Elsewhere, place.span.clone(), message);
-            finding.help("leave `on` out, or correct it; the step does nothing there");
+            finding.help("remove or correct `on`; the step has no effect there");
         }
     }
 
     /// Finds groups and items that a step names twice, by the same name or by two of their names.
     fn named_twice(&mut self, step: &StepDraft) {
         let deployment = self.deployment;
-        let groups = step.groups.iter().zip(&step.known.groups);
-        let lists = || step.items.iter().zip(&step.known.items);
+        let groups = step.groups.iter().zip(&step.resolved.groups);
+        let lists = || step.items.iter().zip(&step.resolved.items);
         let keys = lists().filter_map(|((name, _), (group, _))| Some(((1, name), (*group)?)));
         let items = lists()
             .zip(2..)
@@ -359,23 +361,24 @@ impl Fit<'_, '_, '_> {
                     .iter()
                     .zip(known)
                     .filter_map(|(name, item)| Some((name, (*item)?)));
-                // An item that is in another group has its finding already.
+                // An item of another group has its finding already.
                 let members =
                     members.filter(|(_, item)| *group == Some(deployment.items[item.0].group));
                 members.map(move |(name, item)| ((list, name), item))
             });
-        let mut told = repeated(groups.filter_map(|(name, group)| Some(((0, name), (*group)?))));
-        told.extend(repeated(keys));
-        told.extend(repeated(items));
-        for ((list, first), (other, second)) in told {
+        let mut duplicates =
+            repeated(groups.filter_map(|(name, group)| Some(((0, name), (*group)?))));
+        duplicates.extend(repeated(keys));
+        duplicates.extend(repeated(items));
+        for ((list, first), (other, second)) in duplicates {
             let same = CaseFolded::of(&first.value) == CaseFolded::of(&second.value);
-            // One word twice in one list is reported when the list is read.
+            // A word that is twice in one list is reported when the list is read.
             if same && list == other {
                 continue;
             }
             let message = match same {
-                true => format!("{} names `{}` twice", step.shown(), second.value),
-                false => format!("`{}` and `{}` are one", first.value, second.value),
+                true => format!("{} names `{}` twice", step.quoted_name(), second.value),
+                false => format!("`{}` and `{}` are the same", first.value, second.value),
             };
             let line = self.reader.source.line(first.span.start);
             let finding = self
@@ -383,7 +386,7 @@ impl Fit<'_, '_, '_> {
                 .findings
                 .add(Code::NamedTwice, second.span.clone(), message);
             finding
-                .note(format!("the first one is on line {line}"))
+                .note(format!("the first is on line {line}"))
                 .help("remove one of them");
         }
     }
@@ -393,7 +396,7 @@ impl Fit<'_, '_, '_> {
             let near = self
                 .reader
                 .nearest(&wanted.value, self.deployment.service_names());
-            self.unknown(Code::NoSuchService, "service", wanted, near);
+            self.report_unknown(Code::NoSuchService, "service", wanted, near);
         }
     }
 
@@ -402,7 +405,7 @@ impl Fit<'_, '_, '_> {
             let near = self
                 .reader
                 .nearest(&wanted.value, self.deployment.item_names());
-            self.unknown(Code::NoSuchItem, "item", wanted, near);
+            self.report_unknown(Code::NoSuchItem, "item", wanted, near);
         }
         found
     }
@@ -415,12 +418,12 @@ impl Fit<'_, '_, '_> {
             });
             let near =
                 by_last.or_else(|| self.reader.nearest(&wanted.value, deployment.group_paths()));
-            self.unknown(Code::NoSuchGroup, "group", wanted, near);
+            self.report_unknown(Code::NoSuchGroup, "group", wanted, near);
             return None;
         };
         let path = &self.deployment.groups[group.0].path;
         if path.case_folded() != CaseFolded::of(&wanted.value) {
-            let message = format!("`{}` is another name of `{path}`", wanted.value);
+            let message = format!("`{}` is an alias of `{path}`", wanted.value);
             self.reader
                 .findings
                 .add(Code::ByAlias, wanted.span.clone(), message)
@@ -435,12 +438,18 @@ impl Fit<'_, '_, '_> {
             let near = self.reader.suggestion(self.deployment.items.len(), || {
                 self.deployment.nearest_procedure(&wanted.value)
             });
-            self.unknown(Code::NoSuchItem, "procedure", wanted, near);
+            self.report_unknown(Code::NoSuchItem, "procedure", wanted, near);
         }
         found
     }
 
-    fn unknown(&mut self, code: Code, kind: &str, wanted: &Placed<String>, near: Option<&str>) {
+    fn report_unknown(
+        &mut self,
+        code: Code,
+        kind: &str,
+        wanted: &Placed<String>,
+        near: Option<&str>,
+    ) {
         let message = format!(
             "the deployment `{}` has no {kind} `{}`",
             brief(&self.deployment.name),
@@ -449,9 +458,7 @@ impl Fit<'_, '_, '_> {
         let finding = self.reader.findings.add(code, wanted.span.clone(), message);
         match near {
             Some(near) => finding.did_you_mean(Some(near)),
-            None => {
-                finding.help("`deployment.toml` lists everything that there is, installed or not")
-            }
+            None => finding.help("see `deployment.toml`, which lists all names, installed or not"),
         };
     }
 
@@ -471,7 +478,7 @@ impl Fit<'_, '_, '_> {
         let item = &self.deployment.items[id.0];
         let wrong_kind = match (&item.kind, procedures) {
             (ItemKind::Procedure { .. }, false) => Some("a procedure"),
-            (ItemKind::Component { .. }, true) => Some("no procedure"),
+            (ItemKind::Component { .. }, true) => Some("not a procedure"),
             _ => None,
         };
         if let Some(kind) = wrong_kind {
@@ -492,7 +499,7 @@ impl Fit<'_, '_, '_> {
                 .add(Code::NotAMember, name.span.clone(), message);
             finding
                 .label(format!("it is in `{}`", path(item.group)))
-                .help("list it under its own group");
+                .help("list it below its own group");
         }
         if step.verb == Some(Verb::Uninstall)
             && matches!(
@@ -521,12 +528,12 @@ impl Fit<'_, '_, '_> {
             }
         }
         if components == 0 {
-            let message = format!("the group `{}` holds no item", named.value);
+            let message = format!("the group `{}` holds no items", named.value);
             let finding = self
                 .reader
                 .findings
                 .add(Code::NoTargets, named.span.clone(), message);
-            finding.help("procedures are run by an `initialize` step, by their names");
+            finding.help("to run its procedures, name them in an `initialize` step");
         }
         if step.verb == Some(Verb::Uninstall) && !fixed.is_empty() {
             let message = format!(
@@ -538,7 +545,7 @@ impl Fit<'_, '_, '_> {
                 .reader
                 .findings
                 .add(Code::NotRemovable, named.span.clone(), message);
-            finding.help("list the others under `items`");
+            finding.help("list the other items under `items`");
         }
     }
 
@@ -546,7 +553,7 @@ impl Fit<'_, '_, '_> {
         if step.parameters.is_empty() {
             return;
         }
-        let run: BTreeSet<ItemId> = step.known.named().collect();
+        let run: BTreeSet<ItemId> = step.resolved.named().collect();
         for (procedure, _) in &step.parameters {
             let Some(id) = self.procedure(procedure, self.deployment.item(&procedure.value)) else {
                 continue;
@@ -557,26 +564,26 @@ impl Fit<'_, '_, '_> {
                 false => (
                     Code::WrongKind,
                     format!(
-                        "`{}` is no procedure, so it has no parameters",
+                        "`{}` is not a procedure, so it has no parameters",
                         procedure.value
                     ),
                 ),
                 true if run.contains(&id) => continue,
                 true => (
                     Code::Unfitting,
-                    format!("`{}` does not run `{}`", step.name(), procedure.value),
+                    format!("{} does not run `{}`", step.quoted_name(), procedure.value),
                 ),
             };
             let finding = self
                 .reader
                 .findings
                 .add(code, procedure.span.clone(), message);
-            finding.help("give parameters to a procedure that the step lists in `items`");
+            finding.help("name a procedure that the step lists in `items`");
         }
     }
 
-    /// Checks that every parameter that a procedure needs is stored or given.
-    fn answers(&mut self, step: &StepDraft) {
+    /// Checks that every parameter that a procedure needs is stored or passed.
+    fn missing_parameters(&mut self, step: &StepDraft) {
         if step.verb != Some(Verb::Initialize) {
             return;
         }
@@ -617,14 +624,14 @@ impl Fit<'_, '_, '_> {
                 let Some(near) = self.reader.suggestion(needs.len(), || slip(other, open)) else {
                     continue;
                 };
-                let message = format!("`{}` needs `{near}`, and gets `{other}`", name.value);
+                let message = format!("`{}` needs `{near}`, but gets `{other}`", name.value);
                 let finding =
                     self.reader
                         .findings
                         .add(Code::NearParameter, (*span).clone(), message);
-                finding
-                    .did_you_mean(Some(near))
-                    .help("correct the name; a procedure may get others than it needs");
+                finding.did_you_mean(Some(near)).help(
+                    "correct the name; a procedure may also get parameters that it does not need",
+                );
                 meant.insert(near);
             }
             let open = needs.iter().map(String::as_str);
@@ -634,22 +641,23 @@ impl Fit<'_, '_, '_> {
             let open: Vec<_> = open.collect();
             if !open.is_empty() {
                 let message = format!(
-                    "`{}` needs {}, which nobody gives",
+                    "`{}` needs {}, which {} missing",
                     name.value,
-                    some_of(open.into_iter())
+                    some_of(open.iter().copied()),
+                    if open.len() == 1 { "is" } else { "are" }
                 );
                 let finding = self
                     .reader
                     .findings
                     .add(Code::NoAnswer, name.span.clone(), message);
                 finding
-                    .help("give it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
+                    .help("set it in the step's `parameters`, or store it under `[parameters]` in `deployment.toml`");
             }
         }
     }
 
-    /// Finds whole groups to install that hold more than what earlier steps removed.
-    fn wider(&mut self, draft: &Draft) {
+    /// Finds whole groups to install that hold more items than earlier steps removed.
+    fn wider_groups(&mut self, draft: &Draft) {
         let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         for step in &draft.steps {
@@ -658,7 +666,7 @@ impl Fit<'_, '_, '_> {
                 continue;
             }
             let mut seen = BTreeSet::new();
-            for (named, group) in step.groups.iter().zip(&step.known.groups) {
+            for (named, group) in step.groups.iter().zip(&step.resolved.groups) {
                 // The same group under two names has a finding of its own.
                 let Some(group) = group.filter(|group| seen.insert(*group)) else {
                     continue;
@@ -674,7 +682,7 @@ impl Fit<'_, '_, '_> {
                             .map(|item| deployment.items[item.0].name.as_str()),
                     );
                     let message = format!(
-                        "`{}` is wider than what was removed: it also holds {names}",
+                        "`{}` also holds {names}, which no earlier step removed",
                         named.value
                     );
                     let finding =
@@ -682,7 +690,7 @@ impl Fit<'_, '_, '_> {
                             .findings
                             .add(Code::Wider, named.span.clone(), message);
                     finding.help(
-                        "what the run removed is put back, and the rest only with `--include-missing`",
+                        "the step installs only the removed items; `--include-missing` adds the others",
                     );
                 }
             }
@@ -690,7 +698,7 @@ impl Fit<'_, '_, '_> {
     }
 
     /// Finds items that are replaced on servers of a role of which no service restarts afterwards.
-    fn hosts(&mut self, draft: &Draft) {
+    fn missing_host_restarts(&mut self, draft: &Draft) {
         let deployment = self.deployment;
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
         let mut replaced: BTreeMap<RoleId, (usize, BTreeSet<ItemId>)> = BTreeMap::new();
@@ -701,7 +709,7 @@ impl Fit<'_, '_, '_> {
                     let chosen: Vec<ItemId> = match step.removed_by {
                         Some(_) => removed.iter().copied().collect(),
                         None => step
-                            .known
+                            .resolved
                             .selected
                             .intersection(&removed)
                             .copied()
@@ -756,16 +764,16 @@ impl Fit<'_, '_, '_> {
         );
         let role = &deployment.roles[role.0].name;
         let message = format!(
-            "`{}` replaces items on `{role}`, and nothing there is restarted afterwards",
-            step.name()
+            "{} replaces items on `{role}`, but no later step restarts a service there",
+            step.quoted_name()
         );
         let finding = self
             .reader
             .findings
-            .add(Code::NoHostRestart, step.place(), message);
+            .add(Code::NoHostRestart, step.span(), message);
         finding.note(format!("it replaces {names}"));
         finding.help(format!(
-            "{} could be restarted there, if the vendor agrees",
+            "restart {} there, if the vendor agrees",
             some_of(services.iter().copied())
         ));
     }

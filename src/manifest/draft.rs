@@ -1,10 +1,9 @@
-//! A manifest as far as it could be read, every value with its place. A value that is missing or
-//! could not be read is `None` and has its finding already, so the checks look only at what is
-//! there.
+//! A manifest as far as it could be read, every value with its span. A value that is missing or
+//! could not be read is `None` and has its finding already, so the checks skip it.
 
 use std::collections::BTreeMap;
 
-use super::known::{AllKnown, Known};
+use super::known::{ResolutionSummary, ResolvedNames};
 use super::*;
 use crate::document::{Placed, Source, Span, brief};
 
@@ -14,8 +13,7 @@ pub(super) struct Draft {
     pub(super) prerequisites: Vec<PrerequisiteDraft>,
     pub(super) steps: Vec<StepDraft>,
     pub(super) payload: TableDraft,
-    /// Summary of the names of all steps, looked up in the deployment.
-    pub(super) known: AllKnown,
+    pub(super) resolved: ResolutionSummary,
 }
 
 #[derive(Default)]
@@ -34,11 +32,10 @@ pub(super) struct RollupDraft {
     pub(super) url: Option<String>,
     pub(super) revision: Option<Version>,
     pub(super) reviewed: Option<Placed<String>>,
-    /// Place of each key.
     pub(super) keys: KeySpans,
 }
 
-/// Places of the keys of a table.
+/// Spans of the keys of a table.
 pub(super) type KeySpans = BTreeMap<&'static str, Span>;
 
 pub(super) struct PrerequisiteDraft {
@@ -73,57 +70,56 @@ pub(super) enum Verb {
     Manual,
 }
 
-/// A name, as the author wrote it.
+/// Name as the author wrote it.
 pub(super) type Named = Placed<String>;
 
 /// Items by their groups.
-pub(super) type Members = Vec<(Named, Vec<Named>)>;
+pub(super) type GroupMembers = Vec<(Named, Vec<Named>)>;
 
-/// Answers by procedure and name; each with the place of its name.
-pub(super) type Answers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)>;
+/// Answers by procedure and name, each with the span of its name.
+pub(super) type ProcedureAnswers = Vec<(Placed<String>, BTreeMap<String, Placed<String>>)>;
 
-/// Step with every key that any action has; which of them it may have was checked while reading.
+/// Step with every key that any action has; keys that its action does not have were reported while
+/// reading.
 pub(super) struct StepDraft {
     pub(super) header: Span,
-    /// Place of each key.
     pub(super) keys: KeySpans,
     pub(super) id: Option<Placed<String>>,
     pub(super) title: Option<String>,
     pub(super) verb: Option<Verb>,
-    pub(super) items: Members,
+    pub(super) items: GroupMembers,
     pub(super) groups: Vec<Placed<String>>,
     pub(super) removed_by: Option<Placed<String>>,
     pub(super) files: Vec<Placed<FileName>>,
     pub(super) others: Option<Span>,
-    /// Filled in by the checks of the file table.
+    /// Files that `others` resolves to; filled in by the checks of the file table.
     pub(super) other_names: Vec<FileName>,
-    pub(super) to: Option<To>,
-    pub(super) parameters: Answers,
+    pub(super) to: Option<CopyDestination>,
+    pub(super) parameters: ProcedureAnswers,
     pub(super) service: Option<Placed<String>>,
     pub(super) on: Option<Placed<String>>,
     pub(super) platform: Option<Placed<String>>,
     pub(super) instructions: Option<String>,
     pub(super) undo: Option<String>,
     pub(super) optional: bool,
-    pub(super) torn: Torn,
-    /// Objects of the deployment that its names refer to, looked up before the checks.
-    pub(super) known: Known,
+    pub(super) unreadable: UnreadableParts,
+    /// Filled in before the checks of the steps.
+    pub(super) resolved: ResolvedNames,
 }
 
-/// Parts of a step that could not be read. A check is silent only about what these could affect.
+/// Parts of a step that could not be read. A check reports nothing that these parts could refute.
 #[derive(Default)]
-pub(super) struct Torn {
-    /// Its items, groups or `removed_by`, or the servers they are meant for.
+pub(super) struct UnreadableParts {
+    /// Items, groups or `removed_by`, or their servers.
     pub(super) targets: bool,
-    /// A file's name.
+    /// Name of a file.
     pub(super) files: bool,
-    /// Its service, or the servers it is meant for.
+    /// Service, or its servers.
     pub(super) service: bool,
-    /// Instructions to undo it.
     pub(super) undo: bool,
 }
 
-pub(super) enum To {
+pub(super) enum CopyDestination {
     Share,
     Files,
     Directory(RelPath),
@@ -135,7 +131,7 @@ pub(super) struct TableDraft {
     pub(super) header: Option<Span>,
     pub(super) rows: Vec<RowDraft>,
     /// True if the name of a row could not be read.
-    pub(super) nameless: bool,
+    pub(super) has_nameless_row: bool,
     /// `[payload.sha256]`, if there is one.
     pub(super) pins_header: Option<Span>,
     /// `None` for a pin that could not be read.
@@ -149,39 +145,37 @@ pub(super) struct RowDraft {
     pub(super) platform: Option<Placed<String>>,
     pub(super) version: Option<String>,
     pub(super) unused: Option<Placed<String>>,
-    /// True if part of it could not be read, so nothing is reported as missing from it.
-    pub(super) torn: bool,
+    /// True if part of the row could not be read, so nothing is reported as missing from it.
+    pub(super) unreadable: bool,
 }
 
 impl StepDraft {
-    /// Returns the place of a finding about the whole step: its id, else its header.
-    pub(super) fn place(&self) -> Span {
+    /// Returns the span of a finding about the whole step: its id, else its header.
+    pub(super) fn span(&self) -> Span {
         self.id
             .as_ref()
             .map_or_else(|| self.header.clone(), |id| id.span.clone())
     }
 
-    /// Returns its short name for a message, of which there may be one for each of its items.
-    pub(super) fn name(&self) -> &str {
-        self.id.as_ref().map_or("this step", |id| brief(&id.value))
+    /// Returns the id in quotes, or `this step`, for a message about it. A long id is shortened,
+    /// since there may be a message for each item of the step.
+    pub(super) fn quoted_name(&self) -> String {
+        self.id.as_ref().map_or_else(
+            || "this step".to_owned(),
+            |id| format!("`{}`", brief(&id.value)),
+        )
     }
 
-    /// Returns its name for the beginning of a sentence: its id in quotes, if it has one.
-    pub(super) fn shown(&self) -> String {
-        self.id
-            .as_ref()
-            .map_or_else(|| "this step".to_owned(), |id| format!("`{}`", id.value))
-    }
-
-    /// Returns whether it may select items that could not be read.
+    /// Returns whether the step may select items that could not be read.
     pub(super) fn hides_targets(&self) -> bool {
-        self.torn.targets
+        self.unreadable.targets
             || (self.verb.is_none() && self.service.is_none() && self.files.is_empty())
     }
 
-    /// Returns whether it may be about a service that could not be read.
+    /// Returns whether the step may name a service that could not be read.
     pub(super) fn hides_service(&self) -> bool {
-        self.torn.service || (self.verb.is_none() && !self.names_items() && self.files.is_empty())
+        self.unreadable.service
+            || (self.verb.is_none() && !self.names_items() && self.files.is_empty())
     }
 
     fn names_items(&self) -> bool {
@@ -190,7 +184,7 @@ impl StepDraft {
 }
 
 impl Draft {
-    /// Returns the manifest, if nothing is missing.
+    /// Returns the manifest, or `None` if something is missing.
     pub(super) fn finish(mut self, source: &Source) -> Option<Manifest> {
         self.spell_references();
         let line = |span: &Span| source.line(span.start);
@@ -242,7 +236,7 @@ impl Draft {
         }
     }
 
-    /// Gives each `removed_by` the spelling of the step that it names.
+    /// Replaces each `removed_by` by the spelling of the step that it names.
     fn spell_references(&mut self) {
         let ids: BTreeMap<CaseFolded, String> = self
             .steps
@@ -263,7 +257,7 @@ impl Draft {
 }
 
 impl RollupDraft {
-    /// Returns the article's revision; 1.0 if it names none.
+    /// Returns the article's revision; 1.0 if the manifest has none.
     pub(super) fn revision(&self) -> Version {
         self.revision
             .clone()
@@ -344,12 +338,12 @@ impl StepDraft {
             }),
             Verb::Copy => {
                 let to = match self.to? {
-                    To::Share => CopyTarget::Share,
-                    To::Files => CopyTarget::Servers {
+                    CopyDestination::Share => CopyTarget::Share,
+                    CopyDestination::Files => CopyTarget::Servers {
                         on: on?,
                         directory: None,
                     },
-                    To::Directory(directory) => CopyTarget::Servers {
+                    CopyDestination::Directory(directory) => CopyTarget::Servers {
                         on: on?,
                         directory: Some(directory),
                     },
@@ -421,7 +415,7 @@ impl StepDraft {
 
     fn selection(&self, source: &Source) -> Selection {
         let members = |(group, names): &(Placed<String>, Vec<Placed<String>>)| GroupItems {
-            group: one(group, source),
+            group: listed_name(group, source),
             names: listed(names, source),
         };
         Selection {
@@ -461,7 +455,7 @@ fn lines(keys: &KeySpans, source: &Source) -> KeyLines {
         .collect()
 }
 
-fn one(name: &Placed<impl ToString>, source: &Source) -> Listed {
+fn listed_name(name: &Placed<impl ToString>, source: &Source) -> Listed {
     Listed {
         name: name.value.to_string(),
         line: source.line(name.span.start),
@@ -469,5 +463,5 @@ fn one(name: &Placed<impl ToString>, source: &Source) -> Listed {
 }
 
 fn listed(names: &[Placed<impl ToString>], source: &Source) -> Vec<Listed> {
-    names.iter().map(|name| one(name, source)).collect()
+    names.iter().map(|name| listed_name(name, source)).collect()
 }

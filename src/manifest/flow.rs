@@ -1,53 +1,51 @@
-//! Checks of items through all steps: what is removed should be installed again, once, and after
-//! what it requires.
+//! Checks of items across all steps: a removed item should be installed again, and only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
-use super::steps::told;
+use super::steps::step_reference;
 use crate::deployment::description::{Description, ItemId};
 use crate::document::{Code, Reader, some_of};
 use crate::names::CaseFolded;
 
-/// Checks the selections. The aliases of a deployment count; without a deployment, only what the
-/// words themselves prove is reported.
+/// Checks the selections. With a deployment, aliases are resolved; without one, only faults that
+/// the words themselves prove are reported.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     if selections_known(draft) {
         match deployment {
-            // Names that the deployment does not have are reported first; what they would prove is
-            // unknown.
-            Some(deployment) if draft.known.whole => resolved_flow(reader, draft, deployment),
+            // Names that the deployment does not have are reported first, and prove nothing here.
+            Some(deployment) if draft.resolved.whole => resolved_flow(reader, draft, deployment),
             Some(_) => {}
             None => worded_flow(reader, draft),
         }
         removed_twice(reader, draft);
-        put_back_twice(reader, draft);
+        reinstalled_twice(reader, draft);
     }
 }
 
-/// Returns whether every selection could be read; one that could not may be the one that installs
-/// things again.
+/// Returns whether every selection could be read: one that could not may be the one that installs
+/// the removed items again.
 pub(super) fn selections_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_targets)
 }
 
-/// Checks the selections as sets of items; the deployment makes this exact.
+/// Checks the selections as sets of items, which is exact.
 fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<CaseFolded, usize> = ids
         .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
         .collect();
     let name = |item: &ItemId| deployment.items[item.0].name.as_str();
-    let mut back: BTreeSet<ItemId> = BTreeSet::new();
+    let mut reinstalled: BTreeSet<ItemId> = BTreeSet::new();
     for step in draft.steps.iter().rev() {
         match step.verb {
             Some(Verb::Install) => {
-                back.extend(&step.known.selected);
+                reinstalled.extend(&step.resolved.selected);
                 let reference = step
                     .removed_by
                     .as_ref()
                     .and_then(|reference| ids.get(&CaseFolded::of(&reference.value)));
-                back.extend(
+                reinstalled.extend(
                     reference
                         .map(|&step| draft.steps[step].removes())
                         .into_iter()
@@ -55,27 +53,27 @@ fn resolved_flow(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descriptio
                 );
             }
             Some(Verb::Uninstall) => {
-                let gone: Vec<_> = step.removes().difference(&back).map(name).collect();
-                never_put_back(reader, step, &gone);
+                let missing: Vec<_> = step.removes().difference(&reinstalled).map(name).collect();
+                not_reinstalled(reader, step, &missing);
             }
             _ => {}
         }
     }
-    let mut taken: BTreeSet<ItemId> = BTreeSet::new();
+    let mut removed: BTreeSet<ItemId> = BTreeSet::new();
     for step in &draft.steps {
-        taken.extend(step.removes());
+        removed.extend(step.removes());
         if step.verb == Some(Verb::Install) {
             let new = step
                 .named_items()
-                .filter(|(_, item)| item.is_some_and(|item| !taken.contains(&item)));
+                .filter(|(_, item)| item.is_some_and(|item| !removed.contains(&item)));
             let new: Vec<_> = new.map(|(name, _)| name.value.as_str()).collect();
             never_removed(reader, step, &new);
         }
     }
 }
 
-/// Checks the selections by the manifest's own words. A group may be named by an alias, and then
-/// the words prove nothing.
+/// Checks the selections by the words of the manifest. If a group may be named by an alias, the
+/// words prove nothing.
 fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
     let mut later = Words::default();
     let mut referred: BTreeSet<CaseFolded> = BTreeSet::new();
@@ -90,12 +88,12 @@ fn worded_flow(reader: &mut Reader<'_>, draft: &Draft) {
                 );
             }
             Some(Verb::Uninstall) => {
-                let put_back = step
+                let is_reinstalled = step
                     .id
                     .as_ref()
                     .is_some_and(|id| referred.contains(&CaseFolded::of(&id.value)));
-                if !put_back && later.all_groups_in(&Words::of(step, true)) {
-                    never_put_back(reader, step, &later.left_out(step));
+                if !is_reinstalled && later.all_groups_in(&Words::of(step, true)) {
+                    not_reinstalled(reader, step, &later.left_out(step));
                 }
             }
             _ => {}
@@ -140,7 +138,7 @@ impl Words {
                 .iter()
                 .chain(step.items.iter().map(|(group, _)| group));
             self.groups
-                .extend(paths.flat_map(|path| above(&path.value)));
+                .extend(paths.flat_map(|path| path_and_parents(&path.value)));
         }
         self.items.extend(
             step.items
@@ -154,9 +152,9 @@ impl Words {
         self.groups.is_subset(&other.groups)
     }
 
-    /// Returns what a step selects and these words do not.
+    /// Returns the names that a step selects and these words do not.
     fn left_out<'s>(&self, step: &'s StepDraft) -> Vec<&'s str> {
-        let covered = |path: &str| above(path).any(|path| self.groups.contains(&path));
+        let covered = |path: &str| path_and_parents(path).any(|path| self.groups.contains(&path));
         let groups = step
             .groups
             .iter()
@@ -177,8 +175,8 @@ impl Words {
     }
 }
 
-/// Returns a path and every path above it.
-fn above(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
+/// Returns a path and its parent paths.
+fn path_and_parents(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     let cuts = path
         .match_indices('/')
         .map(|(at, _)| at)
@@ -186,19 +184,20 @@ fn above(path: &str) -> impl Iterator<Item = CaseFolded> + '_ {
     cuts.map(|at| CaseFolded::of(&path[..at]))
 }
 
-fn never_put_back(reader: &mut Reader<'_>, step: &StepDraft, gone: &[&str]) {
-    if !gone.is_empty() {
+fn not_reinstalled(reader: &mut Reader<'_>, step: &StepDraft, missing: &[&str]) {
+    if !missing.is_empty() {
         let message = format!(
-            "{} removes {}, and no later step puts that back",
-            step.shown(),
-            some_of(gone.iter().copied())
+            "{} removes {}, and no later step installs {} again",
+            step.quoted_name(),
+            some_of(missing.iter().copied()),
+            if missing.len() == 1 { "it" } else { "them" }
         );
         let finding = reader
             .findings
-            .add(Code::NeverPutBack, step.place(), message);
+            .add(Code::NeverPutBack, step.span(), message);
         let id = step.id.as_ref().map_or("…", |id| &id.value);
         finding.help(format!(
-            "add an `install` step with `removed_by = \"{id}\"`, unless it is meant"
+            "add an `install` step with `removed_by = \"{id}\"`, unless this is intended"
         ));
     }
 }
@@ -207,34 +206,34 @@ fn never_removed(reader: &mut Reader<'_>, step: &StepDraft, new: &[&str]) {
     if !new.is_empty() {
         let message = format!(
             "{} installs {}, which no earlier step removed",
-            step.shown(),
+            step.quoted_name(),
             some_of(new.iter().copied())
         );
         let finding = reader
             .findings
-            .add(Code::NeverRemoved, step.place(), message);
-        finding.help("there is nothing to do if it is new with this rollup");
+            .add(Code::NeverRemoved, step.span(), message);
+        finding.help("nothing to do if it is new with this rollup");
     }
 }
 
-/// Finds steps that reinstall what an earlier one reinstalled, if nothing was removed in between.
-fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut back: BTreeMap<CaseFolded, usize> = BTreeMap::new();
+/// Finds steps that reinstall the same items as an earlier step, with no removal in between.
+fn reinstalled_twice(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut reinstalled: BTreeMap<CaseFolded, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         match (step.verb, &step.removed_by) {
-            (Some(Verb::Uninstall), _) => back.clear(),
+            (Some(Verb::Uninstall), _) => reinstalled.clear(),
             (Some(Verb::Install), Some(reference)) => {
-                if let Some(first) = back.insert(CaseFolded::of(&reference.value), at) {
-                    let first = told(reader, &draft.steps[first]);
+                if let Some(first) = reinstalled.insert(CaseFolded::of(&reference.value), at) {
+                    let first = step_reference(reader, &draft.steps[first]);
                     let message = format!(
-                        "{first} puts back what `{}` removed already",
+                        "{first} already installs the items that `{}` removed",
                         reference.value
                     );
                     let finding =
                         reader
                             .findings
                             .add(Code::PutBackTwice, reference.span.clone(), message);
-                    finding.help("name another `uninstall` step, or remove one of the two");
+                    finding.help("name another `uninstall` step, or remove one of the two steps");
                 }
             }
             _ => {}
@@ -242,11 +241,10 @@ fn put_back_twice(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// Finds items that are uninstalled although they are gone. A step for only some servers proves
-/// nothing about the others, and an `install` that is not understood may have reinstalled
-/// everything.
+/// Finds items that are removed twice. A step for only some servers proves nothing about the
+/// others, and any `install` may have reinstalled them.
 fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut gone: BTreeMap<Result<ItemId, CaseFolded>, usize> = BTreeMap::new();
+    let mut missing: BTreeMap<Result<ItemId, CaseFolded>, usize> = BTreeMap::new();
     for (at, step) in draft.steps.iter().enumerate() {
         let everywhere = step.on.is_none() && step.platform.is_none();
         match step.verb {
@@ -255,11 +253,11 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                     // An item that the deployment does not know, not even by an alias, is the same
                     // if the word is the same.
                     if let Some(by) =
-                        gone.insert(known.ok_or_else(|| CaseFolded::of(&item.value)), at)
+                        missing.insert(known.ok_or_else(|| CaseFolded::of(&item.value)), at)
                         && by != at
                     {
-                        let by = told(reader, &draft.steps[by]);
-                        let message = format!("`{}` is gone already: {by} removes it", item.value);
+                        let by = step_reference(reader, &draft.steps[by]);
+                        let message = format!("{by} already removes `{}`", item.value);
                         let finding =
                             reader
                                 .findings
@@ -268,7 +266,7 @@ fn removed_twice(reader: &mut Reader<'_>, draft: &Draft) {
                     }
                 }
             }
-            Some(Verb::Install) => gone.clear(),
+            Some(Verb::Install) => missing.clear(),
             _ => {}
         }
     }

@@ -1,24 +1,23 @@
-//! Checks of what is copied to the share against what is installed from there: an item is installed
-//! from the file that is in the share at that step.
+//! Checks of the installers that are copied to the share against the items installed from there:
+//! an item is installed from the file that is in the share at that step.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::*;
 use super::flow::selections_known;
-use super::steps::told;
+use super::steps::step_reference;
 use crate::deployment::description::{Description, ItemId, ItemKind};
 use crate::document::{Code, Placed, Reader, brief, some_of};
 use crate::names::{CaseFolded, FileName};
 
-/// Checks what a manifest does with items, from the view of the share. The deployment knows every
-/// name.
+/// Checks the copies to the share. Every name of the steps must exist in the deployment.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step that could not be read may be the one that installs.
     if !selections_known(draft) {
         return;
     }
-    lacking(reader, draft, deployment);
+    missing_requirements(reader, draft, deployment);
     let from = items_by_installer(deployment);
     let running = || {
         draft
@@ -29,20 +28,22 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     let run: BTreeSet<CaseFolded> = running()
         .flat_map(|step| step.files.iter().map(|file| file.value.case_folded()))
         .collect();
-    let all_run_known = running().all(|step| !step.torn.files);
-    let installed = Installed::of(draft);
+    let all_run_known = running().all(|step| !step.unreadable.files);
+    let installed = InstallSteps::of(draft);
     for (at, step) in draft
         .steps
         .iter()
         .enumerate()
-        .filter(|(_, step)| matches!(step.to, Some(To::Share)))
+        .filter(|(_, step)| matches!(step.to, Some(CopyDestination::Share)))
     {
         for file in copied(step) {
             let case_folded = file.value.case_folded();
             match from.get(&case_folded) {
-                Some(items) => arrived(reader, draft, deployment, (at, &file), items, &installed),
+                Some(items) => {
+                    copied_installer(reader, draft, deployment, (at, &file), items, &installed)
+                }
                 None if all_run_known && file.value.is_msi() && !run.contains(&case_folded) => {
-                    for_nothing(reader, deployment, &file)
+                    unused_installer(reader, deployment, &file)
                 }
                 None => {}
             }
@@ -50,7 +51,7 @@ pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: &Descrip
     }
 }
 
-/// Returns the files that a step copies, each with the place to point at.
+/// Returns the files that a step copies, each with the span of a finding about it.
 fn copied(step: &StepDraft) -> Vec<Placed<FileName>> {
     let others = step.others.iter().flat_map(|span| {
         step.other_names.iter().map(move |name| Placed {
@@ -73,11 +74,11 @@ fn items_by_installer(deployment: &Description) -> BTreeMap<CaseFolded, Vec<Item
     from
 }
 
-/// First and last step that installs each item. Of a whole group, a step installs what the run
-/// removed before.
-struct Installed(BTreeMap<ItemId, (usize, usize)>);
+/// First and last step that installs each item. Of a whole group, a step installs the items that
+/// earlier steps removed.
+struct InstallSteps(BTreeMap<ItemId, (usize, usize)>);
 
-impl Installed {
+impl InstallSteps {
     fn of(draft: &Draft) -> Self {
         let ids = ids(draft);
         let mut removed: BTreeSet<ItemId> = BTreeSet::new();
@@ -85,7 +86,7 @@ impl Installed {
         for (at, step) in draft.steps.iter().enumerate() {
             removed.extend(step.removes());
             if step.verb == Some(Verb::Install) {
-                for &item in put_back(step, &ids, &removed).iter() {
+                for &item in reinstalled_items(step, &ids, &removed).iter() {
                     by_item.entry(item).or_insert((at, at)).1 = at;
                 }
             }
@@ -94,7 +95,7 @@ impl Installed {
     }
 }
 
-/// Returns the steps by their ids; of two with one id the first.
+/// Returns the steps by their ids; of two with the same id the first.
 fn ids(draft: &Draft) -> BTreeMap<CaseFolded, &StepDraft> {
     draft
         .steps
@@ -104,7 +105,7 @@ fn ids(draft: &Draft) -> BTreeMap<CaseFolded, &StepDraft> {
         .collect()
 }
 
-fn put_back<'d>(
+fn reinstalled_items<'d>(
     step: &StepDraft,
     ids: &BTreeMap<CaseFolded, &'d StepDraft>,
     removed: &BTreeSet<ItemId>,
@@ -115,19 +116,19 @@ fn put_back<'d>(
             .map(|step| Cow::Borrowed(step.removes()))
             .unwrap_or_default();
     }
-    let mut items: BTreeSet<ItemId> = step.known.named().collect();
-    items.extend(step.known.selected.intersection(removed));
+    let mut items: BTreeSet<ItemId> = step.resolved.named().collect();
+    items.extend(step.resolved.selected.intersection(removed));
     Cow::Owned(items)
 }
 
-/// Reports a new installer in the share if its item is not installed from it later.
-fn arrived(
+/// Reports a new installer in the share if no later step installs its item.
+fn copied_installer(
     reader: &mut Reader<'_>,
     draft: &Draft,
     deployment: &Description,
     (at, file): (usize, &Placed<FileName>),
     items: &[ItemId],
-    installed: &Installed,
+    installed: &InstallSteps,
 ) {
     let installs = || items.iter().filter_map(|item| installed.0.get(item));
     if installs().any(|&(_, last)| last >= at) {
@@ -138,29 +139,29 @@ fn arrived(
             .iter()
             .map(|item| deployment.items[item.0].name.as_str()),
     );
-    if let Some(early) = installs().map(|&(first, _)| first).min() {
-        let early = told(reader, &draft.steps[early]);
+    if let Some(first_install) = installs().map(|&(first, _)| first).min() {
+        let first_install = step_reference(reader, &draft.steps[first_install]);
         let message = format!(
-            "`{}` comes into the share after {early} installs {names} from it",
+            "`{}` is copied to the share only after {first_install} installs {names} from it",
             file.value
         );
         let finding = reader
             .findings
             .add(Code::CopiedTooLate, file.span.clone(), message);
-        finding.help("move the `copy` above that step");
+        finding.help("move the `copy` step above that step");
         return;
     }
     let message = format!(
-        "`{}` is new in the share, and no later step installs {names} again",
+        "`{}` is copied to the share, but no later step installs {names} from it",
         file.value
     );
     let finding = reader
         .findings
         .add(Code::NotReinstalled, file.span.clone(), message);
-    finding.help("add it to an `uninstall` and an `install` step, or leave the file out");
+    finding.help("add the item to an `uninstall` and an `install` step, or do not copy the file");
 }
 
-fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<FileName>) {
+fn unused_installer(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<FileName>) {
     let installers = deployment.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component { installer, .. } => Some(installer.as_str()),
         ItemKind::Procedure { .. } => None,
@@ -181,9 +182,9 @@ fn for_nothing(reader: &mut Reader<'_>, deployment: &Description, file: &Placed<
         .help("correct the name here, or the item's `installer` in `deployment.toml`");
 }
 
-/// Checks that everything that is installed or run finds its requirements in place or in the same
+/// Checks that the requirements of each item that is installed or run are present or in the same
 /// batch.
-fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
+fn missing_requirements(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
     // A step for only some servers proves nothing about the others.
     let narrowed = |step: &StepDraft| step.on.is_some() || step.platform.is_some();
     if draft
@@ -201,29 +202,29 @@ fn lacking(reader: &mut Reader<'_>, draft: &Draft, deployment: &Description) {
                 removed.extend(step.removes());
                 continue;
             }
-            Some(Verb::Install) => put_back(step, &ids, &removed),
-            Some(Verb::Initialize) => Cow::Owned(step.known.named().collect()),
+            Some(Verb::Install) => reinstalled_items(step, &ids, &removed),
+            Some(Verb::Initialize) => Cow::Owned(step.resolved.named().collect()),
             _ => continue,
         };
         for item in batch.iter().map(|item| &deployment.items[item.0]) {
-            let gone = item
+            let missing = item
                 .requires
                 .iter()
                 .filter(|required| removed.contains(required) && !batch.contains(required));
-            let gone: Vec<_> = gone
+            let missing: Vec<_> = missing
                 .map(|required| deployment.items[required.0].name.as_str())
                 .collect();
-            if !gone.is_empty() {
+            if !missing.is_empty() {
                 let message = format!(
-                    "`{}` requires {}, which is removed at that time",
+                    "`{}` requires {}, which an earlier step removed",
                     item.name,
-                    some_of(gone.into_iter())
+                    some_of(missing.into_iter())
                 );
                 let finding = reader
                     .findings
-                    .add(Code::MissingRequirement, step.place(), message);
+                    .add(Code::MissingRequirement, step.span(), message);
                 finding.help(
-                    "move this step below the one that installs it, or install both in one step",
+                    "move this step below the one that installs the requirement, or install both in one step",
                 );
             }
         }

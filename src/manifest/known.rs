@@ -1,22 +1,22 @@
-//! Objects that the names of the steps refer to, in the deployment that a manifest is checked
-//! against.
+//! Objects that the names of the steps refer to, in the deployment against which a manifest is
+//! checked.
 //!
-//! Most checks of the items need the same names, so each is looked up once, before them.
+//! Most checks of the items need the same names, so each is looked up once, before the checks.
 
 use std::collections::BTreeSet;
 
 use super::draft::*;
 use crate::deployment::description::{Description, GroupId, ItemId, ItemKind};
 
-/// Maximum number of items that all steps together may select, including what these require: every
+/// Maximum number of items that all steps together may select, including their requirements: every
 /// check of the items walks them all, step by step. Removing a hundred thousand items and
 /// installing them again takes a tenth of it.
-const MOST_SELECTED: usize = 4_000_000;
+const MAX_SELECTED: usize = 4_000_000;
 
-/// Objects that the names of a step refer to; `None` if the deployment has nothing of that name, or
-/// if there is no deployment.
+/// Objects that the names of a step refer to; `None` for a name that the deployment does not have,
+/// or if there is no deployment.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct ResolvedNames {
     /// Parallel to the step's groups.
     pub(super) groups: Vec<Option<GroupId>>,
     /// Parallel to the step's items: the group of each list, and its members.
@@ -26,9 +26,9 @@ pub(super) struct Known {
     pub(super) selected: BTreeSet<ItemId>,
 }
 
-/// Summary of the names of all steps.
+/// Result of looking up the names of all steps.
 #[derive(Default)]
-pub(super) struct AllKnown {
+pub(super) struct ResolutionSummary {
     /// Position of the step at which the steps have selected more items than can be checked.
     pub(super) too_many_at: Option<usize>,
     /// True if the deployment has every item and group that steps install or uninstall, and not too
@@ -36,7 +36,7 @@ pub(super) struct AllKnown {
     pub(super) whole: bool,
 }
 
-/// Looks every name up, once.
+/// Looks up every name.
 pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
     let group = |name: &Named| deployment?.group(&name.value);
     let item = |name: &Named| deployment?.item(&name.value);
@@ -47,7 +47,7 @@ pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
             .iter()
             .map(|(name, names)| (group(name), names.iter().map(item).collect()))
             .collect();
-        step.known = Known {
+        step.resolved = ResolvedNames {
             groups,
             items,
             selected: BTreeSet::new(),
@@ -59,13 +59,13 @@ pub(super) fn look_up(draft: &mut Draft, deployment: Option<&Description>) {
         .steps
         .iter()
         .filter(|step| matches!(step.verb, Some(Verb::Uninstall | Verb::Install)));
-    let whole = too_many_at.is_none() && selecting.all(|step| step.known.is_whole());
-    draft.known = AllKnown { too_many_at, whole };
+    let whole = too_many_at.is_none() && selecting.all(|step| step.resolved.is_whole());
+    draft.resolved = ResolutionSummary { too_many_at, whole };
     if too_many_at.is_none() {
         draft
             .steps
             .iter_mut()
-            .for_each(|step| step.known.select(deployment));
+            .for_each(|step| step.resolved.select(deployment));
     }
 }
 
@@ -79,7 +79,7 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
         };
         1 + item.requires.len() + needs
     };
-    // A group comes after its parent in the list.
+    // A group is after its parent in the list.
     let mut below: Vec<usize> = vec![0; deployment.groups.len()];
     for (at, group) in deployment.groups.iter().enumerate().rev() {
         let groups: usize = group.groups.iter().map(|group| below[group.0]).sum();
@@ -87,10 +87,10 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
     }
     let (mut all, mut removed) = (0, 0);
     draft.steps.iter().position(|step| {
-        let named: usize = step.known.named().map(of_item).sum();
+        let named: usize = step.resolved.named().map(of_item).sum();
         let chosen = named
             + step
-                .known
+                .resolved
                 .groups
                 .iter()
                 .flatten()
@@ -108,11 +108,11 @@ fn too_many(draft: &Draft, deployment: &Description) -> Option<usize> {
             } else {
                 0
             };
-        all > MOST_SELECTED
+        all > MAX_SELECTED
     })
 }
 
-impl Known {
+impl ResolvedNames {
     /// Returns the items and procedures that the step names one by one.
     pub(super) fn named(&self) -> impl Iterator<Item = ItemId> {
         self.items
@@ -148,14 +148,14 @@ impl StepDraft {
     pub(super) fn removes(&self) -> &BTreeSet<ItemId> {
         static NOTHING: BTreeSet<ItemId> = BTreeSet::new();
         match self.verb {
-            Some(Verb::Uninstall) => &self.known.selected,
+            Some(Verb::Uninstall) => &self.resolved.selected,
             _ => &NOTHING,
         }
     }
 
-    /// Returns the names of items that the step gives, each with the item it refers to.
+    /// Returns the names of items in the step, each with the item that it refers to.
     pub(super) fn named_items(&self) -> impl Iterator<Item = (&Named, Option<ItemId>)> {
-        let lists = self.items.iter().zip(&self.known.items);
+        let lists = self.items.iter().zip(&self.resolved.items);
         lists.flat_map(|((_, names), (_, known))| names.iter().zip(known.iter().copied()))
     }
 }

@@ -1,9 +1,9 @@
-//! The manifest as the author wrote it, and the facts that other modules may rely on once it is
+//! The manifest as the author wrote it, and the facts on which other modules may rely once it is
 //! checked.
 //!
 //! A manifest is the TOML file of one rollup. It has two shapes: the spanned table, in which every
-//! mistake is found and shown at its place, and [`Manifest`], which exists only after the checks.
-//! Later stages check nothing again; they only resolve names against a deployment.
+//! mistake is found and reported with its position, and [`Manifest`], which exists only after the
+//! checks. Later stages check nothing again; they only resolve names against a deployment.
 
 mod against;
 mod compare;
@@ -21,18 +21,17 @@ mod table;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use compare::{Difference, Kind, Place, Value, compare};
-pub use parse::{Checks, MANIFEST, Read, check, parse, parse_with};
+pub use compare::{ChangeKind, FactValue, ManifestDifference, ManifestTable, compare};
+pub use parse::{Checks, MANIFEST, ParsedManifest, check, parse, parse_with};
 pub use pin::{PinError, add_pins};
 pub use relations::check_together;
 
 use crate::document::Span;
 use crate::names::{CaseFolded, Digest, FileName, Kb, RelPath, Version};
 
-/// A rollup's manifest without mistakes.
+/// Manifest without mistakes.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// Identity and relations.
     pub rollup: Rollup,
     /// Conditions that must hold before anything is staged, in the document's order.
     pub prerequisites: Vec<Prerequisite>,
@@ -40,26 +39,26 @@ pub struct Manifest {
     pub steps: Vec<Step>,
     /// The file table with its pins, in the document's order.
     pub files: Vec<PayloadFile>,
-    /// Place of `[payload]` in the document.
+    /// Span of `[payload]` in the document.
     pub payload: Span,
     /// SHA-256 of the manifest's bytes.
     pub digest: Digest,
 }
 
-/// `[rollup]` and `[article]`: what the rollup is, and how it relates to others.
+/// `[rollup]` and `[article]`: identity of the rollup, and its relations to others.
 #[derive(Debug, Clone)]
 pub struct Rollup {
     /// KB number, which identifies the rollup together with the revision.
     pub kb: Kb,
-    /// The article's revision; `1.0` if the manifest gives none.
+    /// The article's revision; `1.0` if the manifest has none.
     pub revision: Version,
-    /// A label for people.
+    /// Title for people.
     pub title: String,
-    /// The product that the deployment must be of.
+    /// Product that the deployment must have.
     pub product: String,
     /// The versions of the product that the rollup is for; never empty.
     pub product_versions: Vec<String>,
-    /// The part of the product it is about, for people.
+    /// Part of the product that it concerns, for people.
     pub scope: Option<String>,
     /// The day of release, `YYYY-MM-DD`.
     pub released: Option<String>,
@@ -73,49 +72,46 @@ pub struct Rollup {
     pub replaces: Vec<Kb>,
     /// Rollups that must be applied, or included by an applied one.
     pub requires: Vec<Kb>,
-    /// Faults that it fixes, for preview and report.
+    /// Faults that it fixes, for the preview and the report.
     pub fixes: Vec<String>,
-    /// Notes to the operator, for preview and report.
+    /// Notes to the operator, for the preview and the report.
     pub notes: Vec<String>,
-    /// Line of each key of `[rollup]` and `[article]` that is there, from 1.
+    /// Line of each key of `[rollup]` and `[article]` that the document has, from 1.
     pub lines: KeyLines,
 }
 
 /// Lines of the keys of a table, from 1.
 pub type KeyLines = BTreeMap<&'static str, u32>;
 
-/// Condition on the deployment, with its line.
+/// Condition that the deployment must meet, with its line.
 #[derive(Debug, Clone)]
 pub struct Prerequisite {
     /// The line in the manifest, from 1.
     pub line: u32,
-    /// Condition that must hold.
     pub condition: Condition,
 }
 
-/// Conditions that a prerequisite can ask for.
+/// Condition of a prerequisite.
 #[derive(Debug, Clone)]
 pub enum Condition {
-    /// Another product, at least at this service pack on every server that has it; with `on`, every
-    /// server of that role must have it.
+    /// Product that must be installed, at least at this service pack on every server that has it;
+    /// with `on`, every server of that role must have it.
     Product {
-        /// The product's name.
         product: String,
-        /// The lowest service pack that is accepted; 0 if none is named.
+        /// Lowest service pack that is accepted; 0 if none is named.
         service_pack: u32,
-        /// The role whose servers must all have it.
+        /// Role whose servers must all have it.
         on: Option<String>,
     },
-    /// An item that must be installed (everywhere it can be).
+    /// Item that must be installed on every server that can have it.
     Item {
-        /// The item's name or alias.
+        /// Name or alias.
         item: String,
     },
-    /// A question that only a person can answer; asked before anything is staged.
+    /// Question that only a person can answer, asked before anything is staged.
     Confirm {
-        /// Id that `--confirm ID` names.
+        /// Id for `--confirm ID`.
         id: String,
-        /// The question.
         question: String,
     },
 }
@@ -129,13 +125,12 @@ pub struct Step {
     pub title: String,
     /// The line in the manifest on which the step begins, from 1.
     pub line: u32,
-    /// Line of each of its keys that is there, from 1.
+    /// Line of each of its keys, from 1.
     pub lines: KeyLines,
-    /// Action of the step.
     pub action: Action,
 }
 
-/// Actions that a step can have.
+/// Action of a step.
 #[derive(Debug, Clone)]
 pub enum Action {
     /// Removes items as one batch.
@@ -144,46 +139,40 @@ pub enum Action {
     Install(InstallTargets),
     /// Copies payload files.
     Copy {
-        /// Files to copy.
         files: CopyFiles,
-        /// Target of the copy.
         to: CopyTarget,
     },
     /// Runs installer packages on every server of a role, outside the console.
     Run {
         /// The packages, in order.
         files: Vec<Listed>,
-        /// Servers to run them on.
         on: Servers,
     },
     /// Runs procedures as one batch.
     Initialize {
-        /// Procedures to run.
         items: Selection,
-        /// Parameters given here, by procedure as the author wrote its name; they win over stored
+        /// Parameters by procedure, as the author wrote its name; they take precedence over stored
         /// ones.
         parameters: BTreeMap<String, BTreeMap<String, String>>,
     },
     /// Changes a service on one server after another.
     Service {
-        /// Change to the service.
         verb: ServiceVerb,
-        /// The service's name or alias.
+        /// Name or alias.
         service: String,
-        /// The role; the service's own if the step names none.
+        /// Servers; those of the service's own role if the step names no role.
         on: Option<Servers>,
-        /// Platform to which the servers are narrowed if there is no `on` either.
+        /// Platform of the servers, if the step has no `on`.
         platform: Option<String>,
     },
     /// A task for a person; the run waits for it.
     Manual {
-        /// Task to do.
         instructions: String,
         /// Instructions to roll it back; without them the step is a point of no return.
         undo: Option<String>,
         /// True if it may be skipped.
         optional: bool,
-        /// Servers that are shown with the instructions.
+        /// Servers that are listed with the instructions.
         on: Option<Servers>,
     },
 }
@@ -212,22 +201,21 @@ impl Action {
 /// `start`, `stop`, `restart`, `enable` or `disable`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceVerb {
-    /// Makes it run; refused if it is disabled.
+    /// Starts the service; refused if it is disabled.
     Start,
-    /// Makes it not run.
     Stop,
-    /// Stop, then start.
+    /// Stops the service, then starts it.
     Restart,
-    /// Lets it be started.
+    /// Allows the service to be started.
     Enable,
-    /// Keeps it from being started; if it runs, it goes on.
+    /// Prevents the service from being started; a running one is not stopped.
     Disable,
 }
 
-/// Servers chosen by role, maybe narrowed by platform.
+/// Servers chosen by role, maybe limited to a platform.
 #[derive(Debug, Clone)]
 pub struct Servers {
-    /// The role's name or alias.
+    /// Name or alias.
     pub role: String,
     /// Only servers of this platform, such as `x64`.
     pub platform: Option<String>,
@@ -240,7 +228,7 @@ pub struct Selection {
     pub items: Vec<GroupItems>,
     /// `groups = [...]`: everything below.
     pub groups: Vec<Listed>,
-    /// Servers whose instances are selected, if the step has `on`, maybe narrowed by `platform`.
+    /// Servers whose instances are selected, if the step has `on`.
     pub on: Option<Servers>,
     /// Platform of the servers whose instances are selected, if the step has no `on`.
     pub platform: Option<String>,
@@ -269,7 +257,7 @@ pub struct Listed {
 pub enum InstallTargets {
     /// Named items and groups.
     Chosen(Selection),
-    /// Exactly what an earlier step removed, at its former place.
+    /// Exactly the instances that an earlier step removed, where they were.
     RemovedBy {
         /// The id of that step, in the spelling of that step.
         step: String,
@@ -325,26 +313,26 @@ pub struct PayloadFile {
     pub sha256: Option<Digest>,
     /// The line of the row, from 1.
     pub line: u32,
-    /// Place of its name in the document.
+    /// Span of its name in the document.
     pub span: Span,
 }
 
-/// File table and what the steps do with its files: everything that a payload is compared with. For
-/// a manifest with errors it holds what could be read.
+/// File table and its use by the steps, with which a payload is compared. For a manifest with
+/// errors, as far as it could be read.
 #[derive(Debug, Clone)]
 pub struct FileTable<'m> {
-    /// The rows, in the document's order.
+    /// Rows, in the document's order.
     pub rows: Cow<'m, [PayloadFile]>,
-    /// Place of the table in the document.
+    /// Span of the table in the document.
     pub span: Span,
-    /// Folded names of the files that steps copy or run.
+    /// Case-folded names of the files that steps copy or run.
     pub deployed: BTreeSet<CaseFolded>,
-    /// Folded names of the files that steps run.
+    /// Case-folded names of the files that steps run.
     pub run: BTreeSet<CaseFolded>,
 }
 
 impl Manifest {
-    /// Returns all rows by their folded name.
+    /// Returns all rows by their case-folded names.
     pub fn rows(&self) -> BTreeMap<CaseFolded, &PayloadFile> {
         self.files
             .iter()
@@ -352,7 +340,7 @@ impl Manifest {
             .collect()
     }
 
-    /// Returns the file table, with what the steps do with it.
+    /// Returns the file table, with its use by the steps.
     pub fn file_table(&self) -> FileTable<'_> {
         let (mut deployed, mut run) = (BTreeSet::new(), BTreeSet::new());
         for step in &self.steps {

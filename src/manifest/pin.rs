@@ -1,7 +1,7 @@
-//! Writing of the pins into a manifest, without touching anything else in it.
+//! Writing of the pins into a manifest, without changing anything else in it.
 //!
-//! The text is spliced at the places that the parser gives. An editor of TOML documents writes the
-//! whole text again, and with it every line ending.
+//! The text is spliced at the spans that the parser returns, since an editor of TOML documents
+//! would rewrite every line ending.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use toml::de::{DeTable, DeValue};
 
 use super::{CaseFolded, Digest, FileName};
 
-/// Reasons why a manifest could not be pinned.
+/// Reason why a manifest could not be pinned.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// The manifest is not TOML, which validation reports in full.
+    /// Manifest that is not TOML, which validation reports in full.
     #[error("the manifest is not TOML: {0}")]
     Unreadable(String),
-    /// The manifest has no file table, so there is nothing to pin.
+    /// Manifest without a file table, so there is nothing to pin.
     #[error("the manifest has no `[payload]` with a list of files")]
     NoTable,
-    /// The tables are written in a way that leaves no room for the pins.
+    /// Tables in a form to which no pins can be added.
     #[error(
         "the pins need a table of their own; write `[payload]` and `[payload.sha256]` as headers"
     )]
     NoRoom,
-    /// A pin is for a file that the table does not have.
+    /// Pin of a file that the table does not have.
     #[error("`{0}` is not in the file table")]
     NotListed(FileName),
 }
@@ -32,9 +32,8 @@ pub enum PinError {
 /// Returns the manifest's text with `[payload.sha256]`: one line for every pin, in the order of the
 /// file table.
 ///
-/// Everything else stays as it is to the byte: comments, spacing, line endings. A pin that is there
-/// already is changed in its place, and one that is not named here is kept. Writing the same pins
-/// again changes nothing.
+/// Every other byte is kept: comments, spacing, line endings. An existing pin is replaced in its
+/// line, or kept if it is not among `pins`. Adding the same pins again changes nothing.
 pub fn add_pins(text: &str, pins: &[(FileName, Digest)]) -> Result<String, PinError> {
     let (root, errors) = DeTable::parse_recoverable(text);
     if let Some(error) = errors.first() {
@@ -45,27 +44,27 @@ pub fn add_pins(text: &str, pins: &[(FileName, Digest)]) -> Result<String, PinEr
         .get("payload")
         .and_then(|payload| payload.get_ref().as_table());
     let payload = payload.ok_or(PinError::NoTable)?;
-    let wanted = in_table_order(payload, pins)?;
+    let pin_rows = in_table_order(payload, pins)?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let pinned = match payload.get("sha256") {
-        None => appended(text, &wanted, end),
-        Some(table) => spliced(text, table, &wanted, end)?,
+        None => appended(text, &pin_rows, end),
+        Some(table) => spliced(text, table, &pin_rows, end)?,
     };
-    // A table header is invalid after some ways of writing `payload`.
+    // A table header is invalid after some forms of `payload`.
     match DeTable::parse(&pinned) {
         Ok(_) => Ok(pinned),
         Err(_) => Err(PinError::NoRoom),
     }
 }
 
-/// Pins to write, by name; a row without a new pin has no digest, but its old pin may mark the
-/// place.
-type Wanted<'t> = Vec<(&'t str, Option<Digest>)>;
+/// Pins to write, by name. A row without a new pin has no digest, but the next pin may go after the
+/// line of its old one.
+type PinRows<'t> = Vec<(&'t str, Option<Digest>)>;
 
 fn in_table_order<'t>(
     payload: &'t DeTable<'_>,
     pins: &[(FileName, Digest)],
-) -> Result<Wanted<'t>, PinError> {
+) -> Result<PinRows<'t>, PinError> {
     let rows = payload
         .get("files")
         .and_then(|files| files.get_ref().as_array())
@@ -76,7 +75,7 @@ fn in_table_order<'t>(
         .iter()
         .map(|(name, pin)| (name.case_folded(), *pin))
         .collect();
-    let wanted = names
+    let pin_rows = names
         .into_iter()
         .map(|name| (name, by_name.remove(&CaseFolded::of(name))))
         .collect();
@@ -85,7 +84,7 @@ fn in_table_order<'t>(
         .find(|(name, _)| by_name.contains_key(&name.case_folded()))
     {
         Some((name, _)) => Err(PinError::NotListed(name.clone())),
-        None => Ok(wanted),
+        None => Ok(pin_rows),
     }
 }
 
@@ -94,25 +93,25 @@ fn line(name: &str, pin: Digest, end: &str) -> String {
     format!("\"{name}\" = \"{pin}\"{end}")
 }
 
-fn appended(text: &str, wanted: &Wanted<'_>, end: &str) -> String {
+fn appended(text: &str, pin_rows: &PinRows<'_>, end: &str) -> String {
     let mut pinned = text.to_owned();
     if !pinned.is_empty() && !pinned.ends_with('\n') {
         pinned.push_str(end);
     }
     pinned.push_str(&format!("{end}[payload.sha256]{end}"));
     pinned.extend(
-        wanted
+        pin_rows
             .iter()
             .filter_map(|&(name, pin)| Some(line(name, pin?, end))),
     );
     pinned
 }
 
-/// Changes the values that differ, and inserts each new line after that of the row before.
+/// Replaces the values that differ, and inserts each new line after that of the previous row.
 fn spliced(
     text: &str,
     table: &Spanned<DeValue<'_>>,
-    wanted: &Wanted<'_>,
+    pin_rows: &PinRows<'_>,
     end: &str,
 ) -> Result<String, PinError> {
     let entries = table.get_ref().as_table().ok_or(PinError::NoRoom)?;
@@ -124,11 +123,11 @@ fn spliced(
         .map(|(key, value)| (CaseFolded::of(key.get_ref()), value))
         .collect();
     let mut edits: Vec<(std::ops::Range<usize>, String)> = Vec::new();
-    let mut behind = line_end(text, table.span().end);
-    for &(name, pin) in wanted {
+    let mut insert_at = line_end(text, table.span().end);
+    for &(name, pin) in pin_rows {
         match (known.get(&CaseFolded::of(name)), pin) {
             (Some(value), pin) => {
-                behind = line_end(text, value.span().end);
+                insert_at = line_end(text, value.span().end);
                 let pin = pin.map(|pin| pin.to_string());
                 let same = value
                     .get_ref()
@@ -138,13 +137,13 @@ fn spliced(
                     edits.push((value.span(), format!("\"{pin}\"")));
                 }
             }
-            (None, Some(pin)) => edits.push((behind..behind, line(name, pin, end))),
+            (None, Some(pin)) => edits.push((insert_at..insert_at, line(name, pin, end))),
             (None, None) => {}
         }
     }
-    // The sort is stable, so lines that go to one place keep the order of the file table.
+    // The sort is stable, so lines at the same offset keep the order of the file table.
     edits.sort_by_key(|(range, _)| range.start);
-    let mut pinned = String::with_capacity(text.len() + wanted.len() * 100);
+    let mut pinned = String::with_capacity(text.len() + pin_rows.len() * 100);
     let mut from = 0;
     for (range, new) in edits {
         pinned.push_str(&text[from..range.start]);
@@ -179,12 +178,12 @@ mod tests {
     #[test]
     fn pinning_adds_lines_in_the_order_of_the_table_and_nothing_else() {
         let pinned = add_pins(HEAD, &[pin("A.msi", "1"), pin("b.msi", "2")]).expect("pinned");
-        let wanted = format!(
+        let expected = format!(
             "{HEAD}\n\n[payload.sha256]\n\"B.msi\" = \"{}\"\n\"a.msi\" = \"{}\"\n",
             Digest::of(b"2"),
             Digest::of(b"1")
         );
-        assert_eq!(pinned, wanted);
+        assert_eq!(pinned, expected);
         assert_eq!(
             add_pins(&pinned, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("pinned"),
             pinned
@@ -192,15 +191,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_is_changed_in_its_place_and_a_new_one_finds_its_own() {
+    fn a_changed_pin_keeps_its_line_and_a_new_one_is_in_table_order() {
         let before =
             format!("{HEAD}\r\n[payload.sha256]\r\n'A.MSI' = 'old' # why\r\n\r\n[[steps]]\r\n");
         let pinned = add_pins(&before, &[pin("a.msi", "1"), pin("b.msi", "2")]).expect("pinned");
         let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
-        let wanted = format!(
+        let expected = format!(
             "{HEAD}\r\n[payload.sha256]\r\n\"B.msi\" = \"{two}\"\r\n'A.MSI' = \"{one}\" # why\r\n\r\n[[steps]]\r\n"
         );
-        assert_eq!(pinned, wanted);
+        assert_eq!(pinned, expected);
     }
 
     #[test]

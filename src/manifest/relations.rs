@@ -7,19 +7,19 @@ use super::parse::rollup_of;
 use crate::document::{Code, Findings, Placed, Source};
 use crate::names::{Kb, Version};
 
-/// Manifests of each rollup: there may be several revisions.
+/// Indexes of the manifests of each rollup, which may have several revisions.
 type ByKb = BTreeMap<Kb, Vec<usize>>;
 
 /// Reference from one rollup to another.
-struct Link<'r> {
+struct RelationLink<'r> {
     word: &'static str,
     to: usize,
-    place: &'r Placed<Kb>,
+    reference: &'r Placed<Kb>,
 }
 
 /// Checks the relations among the given manifests; each finding goes to the manifest it is about.
 ///
-/// A manifest speaks for itself only, and what is not given here is not guessed.
+/// Relations are read from each manifest by itself; those of other manifests are not inferred.
 pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
     let rollups: Vec<RollupDraft> = given.iter().map(|(source, _)| rollup_of(source)).collect();
     let mut by_kb = ByKb::new();
@@ -29,36 +29,37 @@ pub fn check_together(given: &mut [(&Source, &mut Findings)]) {
             .iter()
             .for_each(|kb| by_kb.entry(kb.value).or_default().push(at));
     }
-    circles(given, &rollups, &by_kb);
-    left_out(given, &rollups, &by_kb);
-    same(given, &rollups);
+    cycles(given, &rollups, &by_kb);
+    omitted_inclusions(given, &rollups, &by_kb);
+    same_rollup(given, &rollups);
 }
 
-/// Reports two manifests of one rollup: KB number and revision identify it.
-fn same(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
+/// Reports two manifests of the same rollup, which KB number and revision identify.
+fn same_rollup(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft]) {
     let mut first: BTreeMap<(Kb, Version), usize> = BTreeMap::new();
     for (at, rollup) in rollups.iter().enumerate() {
         let Some(kb) = &rollup.kb else { continue };
         let revision = rollup.revision();
         if let Some(&other) = first.get(&(kb.value, revision.clone())) {
             let message = format!(
-                "`{}` is a manifest of {} in revision {revision} too",
+                "`{}` is also a manifest of {} revision {revision}",
                 given[other].0.name(),
                 kb.value
             );
             let finding = given[at].1.add(Code::SameRollup, kb.span.clone(), message);
             if rollup.revision.is_none() || rollups[other].revision.is_none() {
-                finding.note("a manifest without `revision` is taken for revision 1.0");
+                finding.note("a manifest without `revision` has revision 1.0");
             }
-            finding.help("raise `revision` in the newer one, or remove the copy");
+            finding.help("raise `revision` in the newer manifest, or remove the copy");
         } else {
             first.insert((kb.value, revision), at);
         }
     }
 }
 
-/// Returns everything that a rollup requires, replaces or includes: it comes after each of them.
-fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r>> {
+/// Returns the given rollups that a rollup requires, replaces or includes, and must be applied
+/// after.
+fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<RelationLink<'r>> {
     let rollup = &rollups[at];
     let own = rollup.kb.as_ref().map(|kb| kb.value);
     let lists = [
@@ -69,21 +70,25 @@ fn links<'r>(rollups: &'r [RollupDraft], by_kb: &ByKb, at: usize) -> Vec<Link<'r
     let mut links = Vec::new();
     for (word, list) in lists {
         // A rollup that names itself is reported when it is read alone.
-        for place in list.iter().filter(|kb| Some(kb.value) != own) {
-            let known = by_kb.get(&place.value).into_iter().flatten();
-            links.extend(known.map(|&to| Link { word, to, place }));
+        for reference in list.iter().filter(|kb| Some(kb.value) != own) {
+            let known = by_kb.get(&reference.value).into_iter().flatten();
+            links.extend(known.map(|&to| RelationLink {
+                word,
+                to,
+                reference,
+            }));
         }
     }
     links
 }
 
-/// Reports every circle once, at the first of its links; of circles that share a rollup only the
+/// Reports every cycle once, at the first of its links; of cycles that share a rollup only the
 /// first.
-fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
-    let links: Vec<Vec<Link<'_>>> = (0..rollups.len())
+fn cycles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
+    let links: Vec<Vec<RelationLink<'_>>> = (0..rollups.len())
         .map(|at| links(rollups, by_kb, at))
         .collect();
-    let mut left = tangled(rollups.len(), |at| {
+    let mut remaining = nodes_leading_to_cycles(rollups.len(), |at| {
         links[at].iter().map(|link| link.to).collect()
     });
     let name = |at: usize| {
@@ -94,44 +99,46 @@ fn circles(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_k
             .unwrap_or_default()
     };
     for start in 0..rollups.len() {
-        if !left[start] {
+        if !remaining[start] {
             continue;
         }
-        let mut walk: Vec<(usize, &Link<'_>)> = Vec::new();
-        let mut step_of: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut walk: Vec<(usize, &RelationLink<'_>)> = Vec::new();
+        let mut walk_index: BTreeMap<usize, usize> = BTreeMap::new();
         let mut last = start;
         let from = loop {
-            // Every rollup that is left links to one that is left.
-            let Some(link) = links[last].iter().find(|link| left[link.to]) else {
+            // Every remaining rollup links to another remaining one.
+            let Some(link) = links[last].iter().find(|link| remaining[link.to]) else {
                 break None;
             };
-            step_of.insert(last, walk.len());
+            walk_index.insert(last, walk.len());
             walk.push((last, link));
             last = link.to;
-            if let Some(&from) = step_of.get(&last) {
+            if let Some(&from) = walk_index.get(&last) {
                 break Some(from);
             }
         };
-        left[last] = false;
-        walk.iter().for_each(|&(seen, _)| left[seen] = false);
+        remaining[last] = false;
+        walk.iter().for_each(|&(seen, _)| remaining[seen] = false);
         let Some(from) = from else { continue };
-        let circle = &walk[from..];
-        let words: Vec<_> = circle
+        let cycle = &walk[from..];
+        let words: Vec<_> = cycle
             .iter()
             .map(|(at, link)| format!("{} {} ", name(*at), link.word))
             .collect();
-        let (first, link) = circle[0];
+        let (first, link) = cycle[0];
         let message = format!("{}{}", words.concat(), name(first));
         let finding = given[first]
             .1
-            .add(Code::RelationCycle, link.place.span.clone(), message);
-        finding.help("each would have to come after the next; remove one of these links");
+            .add(Code::RelationCycle, link.reference.span.clone(), message);
+        finding.help(
+            "each rollup would have to be applied after the next; remove one of these relations",
+        );
     }
 }
 
-/// Returns which nodes are in a circle or lead to one: those left after repeatedly removing nodes
-/// that link to no other node that is left.
-fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
+/// Marks the nodes that are in a cycle or lead to one: those that remain after repeatedly removing
+/// nodes that link to no other remaining node.
+fn nodes_leading_to_cycles(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
     let to: Vec<Vec<usize>> = (0..count).map(links).collect();
     let mut open: Vec<usize> = to.iter().map(Vec::len).collect();
     let mut from: Vec<Vec<usize>> = vec![Vec::new(); count];
@@ -139,9 +146,9 @@ fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
         to.iter().for_each(|&to| from[to].push(at));
     }
     let mut ended: Vec<usize> = (0..count).filter(|&at| open[at] == 0).collect();
-    let mut left = vec![true; count];
+    let mut remaining = vec![true; count];
     while let Some(at) = ended.pop() {
-        left[at] = false;
+        remaining[at] = false;
         for &before in &from[at] {
             open[before] -= 1;
             if open[before] == 0 {
@@ -149,16 +156,20 @@ fn tangled(count: usize, links: impl Fn(usize) -> Vec<usize>) -> Vec<bool> {
             }
         }
     }
-    left
+    remaining
 }
 
-/// Maximum number of rollups that are visited to find what is included through others.
-const PATIENCE: usize = 1_000_000;
+/// Maximum number of rollups that are visited to find indirect inclusions.
+const MAX_VISITS: usize = 1_000_000;
 
-/// Reports rollups that `includes` leaves out. What an included rollup includes is in the including
-/// one too, however many rollups are between, and is not guessed: it must be listed.
-fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_kb: &ByKb) {
-    let mut patience = PATIENCE;
+/// Reports rollups that are missing from `includes`. Everything that an included rollup includes,
+/// directly or not, must be listed, since it is not inferred.
+fn omitted_inclusions(
+    given: &mut [(&Source, &mut Findings)],
+    rollups: &[RollupDraft],
+    by_kb: &ByKb,
+) {
+    let mut visits_left = MAX_VISITS;
     for (at, rollup) in rollups.iter().enumerate() {
         let own = rollup.kb.as_ref().map(|kb| kb.value);
         let mut known: BTreeSet<Kb> = rollup
@@ -177,8 +188,8 @@ fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_
                     .flatten()
                     .flat_map(|&inner| &rollups[inner].includes);
                 for inner in inside {
-                    patience = patience.saturating_sub(1);
-                    if patience > 0 && known.insert(inner.value) {
+                    visits_left = visits_left.saturating_sub(1);
+                    if visits_left > 0 && known.insert(inner.value) {
                         missing.push(inner.value);
                         next.push(inner.value);
                     }
@@ -188,17 +199,16 @@ fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_
             if !missing.is_empty() {
                 let missing: Vec<_> = missing.iter().map(Kb::to_string).collect();
                 let message = format!(
-                    "{} includes {}, which `includes` leaves out",
-                    included.value,
-                    missing.join(", ")
+                    "`includes` lacks {}, included by {}",
+                    missing.join(", "),
+                    included.value
                 );
                 let finding =
                     given[at]
                         .1
                         .add(Code::IncludesLeftOut, included.span.clone(), message);
-                finding.help(
-                    "list them too; relations are read from each manifest and guessed no further",
-                );
+                finding
+                    .help("add them to `includes`: inclusions of other rollups are not inferred");
             }
         }
     }
@@ -208,7 +218,7 @@ fn left_out(given: &mut [(&Source, &mut Findings)], rollups: &[RollupDraft], by_
 mod tests {
     use super::*;
 
-    fn found(relations: &[(&str, &str)]) -> Vec<Vec<String>> {
+    fn findings_of(relations: &[(&str, &str)]) -> Vec<Vec<String>> {
         let text = |&(kb, relations): &(&str, &str)| {
             Source::new(
                 kb,
@@ -219,68 +229,65 @@ mod tests {
         let mut findings = vec![Findings::default(); sources.len()];
         let mut given: Vec<_> = sources.iter().zip(&mut findings).collect();
         check_together(&mut given);
-        let shown =
+        let line =
             |finding: &&crate::document::Finding| format!("{} {}", finding.code, finding.message);
         findings
             .iter()
-            .map(|findings| findings.sorted().iter().map(shown).collect())
+            .map(|findings| findings.sorted().iter().map(line).collect())
             .collect()
     }
 
     #[test]
-    fn a_circle_among_manifests_is_told_once() {
-        let found = found(&[
+    fn a_cycle_among_manifests_is_reported_once() {
+        let findings = findings_of(&[
             ("KB1", "requires = [\"KB2\"]"),
             ("KB2", "requires = [\"KB3\", \"KB9\"]"),
             ("KB3", "requires = [\"KB2\"]\nreplaces = [\"KB4\"]"),
             ("KB4", ""),
         ]);
-        assert_eq!(found.concat(), ["RU0403 KB2 requires KB3 requires KB2"]);
-        assert_eq!(found[1].len(), 1);
+        assert_eq!(findings.concat(), ["RU0403 KB2 requires KB3 requires KB2"]);
+        assert_eq!(findings[1].len(), 1);
     }
 
     #[test]
-    fn links_of_all_kinds_make_a_circle_and_another_revision_hides_none() {
-        let mixed = found(&[
+    fn links_of_all_kinds_make_a_cycle_and_another_revision_hides_none() {
+        let mixed = findings_of(&[
             ("KB10", "requires = [\"KB11\"]"),
             ("KB11", "replaces = [\"KB10\"]"),
         ]);
         assert_eq!(mixed.concat(), ["RU0403 KB10 requires KB11 replaces KB10"]);
-        let found = found(&[
+        let findings = findings_of(&[
             ("KB1", "requires = [\"KB2\"]"),
             ("KB2", "requires = [\"KB1\"]"),
             ("KB1", ""),
         ]);
-        assert_eq!(found[0], ["RU0403 KB1 requires KB2 requires KB1"]);
+        assert_eq!(findings[0], ["RU0403 KB1 requires KB2 requires KB1"]);
     }
 
     #[test]
-    fn what_is_included_through_others_is_told_at_once() {
-        let found = found(&[
+    fn indirect_inclusions_are_reported_at_once() {
+        let findings = findings_of(&[
             ("KB5", "includes = [\"KB2\"]"),
             ("KB2", "includes = [\"KB3\"]"),
             ("KB3", "includes = [\"KB4\"]"),
         ]);
         assert_eq!(
-            found[0],
-            ["RU0404 KB2 includes KB3, KB4, which `includes` leaves out"]
+            findings[0],
+            ["RU0404 `includes` lacks KB3, KB4, included by KB2"]
         );
-        assert_eq!(
-            found[1],
-            ["RU0404 KB3 includes KB4, which `includes` leaves out"]
-        );
+        assert_eq!(findings[1], ["RU0404 `includes` lacks KB4, included by KB3"]);
     }
 
     #[test]
-    fn what_an_included_rollup_includes_must_be_listed() {
-        let found = found(&[
+    fn inclusions_of_an_included_rollup_must_be_listed() {
+        let findings = findings_of(&[
             ("KB1", ""),
             ("KB2", "includes = [\"KB1\"]"),
             ("KB3", "includes = [\"2\"]\nrequires = [\"KB1\"]"),
         ]);
         assert_eq!(
-            found.concat(),
-            ["RU0404 KB2 includes KB1, which `includes` leaves out"]
+            findings.concat(),
+            ["RU0404 `includes` lacks KB1, included by KB2"]
         );
     }
 }

@@ -1,54 +1,54 @@
-//! Checks of services through all steps: what is stopped should start again, and what is disabled
+//! Checks of services across all steps: a stopped service should start again, and a disabled one
 //! cannot start.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ServiceVerb;
 use super::draft::*;
-use super::steps::{servers_of, told};
+use super::steps::{servers_of, step_reference};
 use crate::deployment::description::{Description, ServiceId};
 use crate::document::{Code, Reader};
 use crate::names::CaseFolded;
 
-/// Checks the services. With a deployment, they may be named by their aliases.
+/// Checks the services. With a deployment, aliases are resolved.
 pub(super) fn check(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     if services_known(draft) {
-        stops(reader, draft, deployment);
-        starts(reader, draft, deployment);
+        stopped_services(reader, draft, deployment);
+        started_while_disabled(reader, draft, deployment);
     }
 }
 
-/// Returns whether every service could be read; a step whose service could not be read may be the
-/// one that reverses another.
+/// Returns whether every service could be read: a step whose service could not be read may be the
+/// one that starts or enables another step's service again.
 pub(super) fn services_known(draft: &Draft) -> bool {
     !draft.steps.iter().any(StepDraft::hides_service)
 }
 
 /// Identity of a service, or its name if there is no deployment.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Which {
+enum ServiceKey {
     Known(ServiceId),
     Named(CaseFolded),
 }
 
-impl Which {
+impl ServiceKey {
     fn of(name: &str, deployment: Option<&Description>) -> Self {
         match deployment.and_then(|deployment| deployment.service(name)) {
-            Some(known) => Which::Known(known),
-            None => Which::Named(CaseFolded::of(name)),
+            Some(known) => ServiceKey::Known(known),
+            None => ServiceKey::Named(CaseFolded::of(name)),
         }
     }
 }
 
-fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let which = |name: &str| Which::of(name, deployment);
+fn stopped_services(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+    let which = |name: &str| ServiceKey::of(name, deployment);
     let mut started = BTreeSet::new();
     let mut enabled = BTreeSet::new();
     for step in draft.steps.iter().rev() {
         let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
             continue;
         };
-        let (taken_back, word, way_out) = match verb {
+        let (is_reverted, word, action) = match verb {
             ServiceVerb::Start | ServiceVerb::Restart => {
                 started.insert(which(&service.value));
                 continue;
@@ -64,26 +64,30 @@ fn stops(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description
                 "enable",
             ),
         };
-        if !taken_back {
-            let message = format!("no later step {word} `{}` again", service.value);
+        if !is_reverted {
+            let message = format!("no later step {word} `{}`", service.value);
             let finding = reader
                 .findings
                 .add(Code::NotTakenBack, service.span.clone(), message);
             finding.help(format!(
-                "add a step with `action = \"{way_out}\"`, unless it is meant"
+                "add a step with `action = \"{action}\"`, unless this is intended"
             ));
         }
     }
 }
 
-/// Reports a service that is started while an earlier step has it disabled, on the same servers.
-fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
-    let mut disabled: BTreeMap<Which, BTreeMap<String, &StepDraft>> = BTreeMap::new();
+/// Reports a service that is started although an earlier step disabled it on the same servers.
+fn started_while_disabled(
+    reader: &mut Reader<'_>,
+    draft: &Draft,
+    deployment: Option<&Description>,
+) {
+    let mut disabled: BTreeMap<ServiceKey, BTreeMap<String, &StepDraft>> = BTreeMap::new();
     for step in &draft.steps {
         let (Some(Verb::Service(verb)), Some(service)) = (step.verb, &step.service) else {
             continue;
         };
-        let which = Which::of(&service.value, deployment);
+        let which = ServiceKey::of(&service.value, deployment);
         match verb {
             ServiceVerb::Disable => drop(
                 disabled
@@ -91,7 +95,7 @@ fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Descriptio
                     .or_default()
                     .insert(servers_of(step), step),
             ),
-            // A service enabled elsewhere may be this one under the name of another role.
+            // The step may name the same servers by another role.
             ServiceVerb::Enable => drop(disabled.remove(&which)),
             ServiceVerb::Stop => {}
             ServiceVerb::Start | ServiceVerb::Restart => {
@@ -99,11 +103,8 @@ fn starts(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Descriptio
                     .get(&which)
                     .and_then(|by| by.get(&servers_of(step)))
                 {
-                    let by = told(reader, by);
-                    let message = format!(
-                        "`{}` is disabled by {by}, so it cannot start",
-                        service.value
-                    );
+                    let by = step_reference(reader, by);
+                    let message = format!("`{}` cannot start: {by} disables it", service.value);
                     let finding =
                         reader
                             .findings

@@ -1,4 +1,4 @@
-//! Checks of the steps among each other: references, repetitions, and steps that cannot be undone.
+//! Checks across the steps: references, repetitions, and steps that cannot be rolled back.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +11,15 @@ use crate::names::CaseFolded;
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft, deployment: Option<&Description>) {
     references(reader, draft);
-    copied_twice(reader, draft);
-    no_way_back(reader, draft);
+    copied_repeatedly(reader, draft);
+    manual_without_undo(reader, draft);
     flow::check(reader, draft, deployment);
     services::check(reader, draft, deployment);
-    odd_platforms(reader, draft, deployment);
+    misspelled_platforms(reader, draft, deployment);
 }
 
-/// Returns the name of another step, for a sentence about this one.
-pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
+/// Returns a reference to another step, for a message about this one.
+pub(super) fn step_reference(reader: &Reader<'_>, step: &StepDraft) -> String {
     match &step.id {
         Some(id) => format!("the step `{}`", id.value),
         None => format!("the step on line {}", reader.source.line(step.header.start)),
@@ -27,7 +27,7 @@ pub(super) fn told(reader: &Reader<'_>, step: &StepDraft) -> String {
 }
 
 /// Checks platforms of steps and of the file table that are spelled almost like known ones.
-fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
+fn misspelled_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Description>) {
     let known = platforms::known(deployment);
     let steps = draft.steps.iter().filter_map(|step| step.platform.as_ref());
     for platform in steps.chain(
@@ -41,9 +41,9 @@ fn odd_platforms(reader: &mut Reader<'_>, draft: &Draft, deployment: Option<&Des
     }
 }
 
-/// Reports a file that several steps copy to one place.
-fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+/// Reports a file that several steps copy to the same directory.
+fn copied_repeatedly(reader: &mut Reader<'_>, draft: &Draft) {
+    let mut destinations: BTreeMap<String, usize> = BTreeMap::new();
     let mut seen: BTreeMap<(CaseFolded, usize), usize> = BTreeMap::new();
     for (at, step) in draft
         .steps
@@ -51,23 +51,23 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
         .enumerate()
         .filter(|(_, step)| step.verb == Some(Verb::Copy))
     {
-        let place = match &step.to {
-            Some(To::Share) => String::new(),
-            Some(To::Files) => format!("{}/", servers_of(step)),
-            Some(To::Directory(directory)) => {
+        let destination = match &step.to {
+            Some(CopyDestination::Share) => String::new(),
+            Some(CopyDestination::Files) => format!("{}/", servers_of(step)),
+            Some(CopyDestination::Directory(directory)) => {
                 format!("{}/{}", servers_of(step), directory.case_folded().as_str())
             }
             None => continue,
         };
-        let new = places.len();
-        let place = *places.entry(place).or_insert(new);
+        let new = destinations.len();
+        let destination = *destinations.entry(destination).or_insert(new);
         for file in &step.files {
-            if let Some(first) = seen.insert((file.value.case_folded(), place), at) {
+            if let Some(first) = seen.insert((file.value.case_folded(), destination), at) {
                 if first == at {
                     continue;
                 }
-                let first = told(reader, &draft.steps[first]);
-                let message = format!("{first} copies `{}` to the same place already", file.value);
+                let first = step_reference(reader, &draft.steps[first]);
+                let message = format!("{first} already copies `{}` there", file.value);
                 let finding = reader
                     .findings
                     .add(Code::CopiedTwice, file.span.clone(), message);
@@ -77,7 +77,7 @@ fn copied_twice(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// Returns the servers that a step is narrowed to, as a text that can be compared.
+/// Returns the servers that a step is limited to, as a text that can be compared.
 pub(super) fn servers_of(step: &StepDraft) -> String {
     let on = step.on.as_ref().map(|on| CaseFolded::of(&on.value));
     let platform = step
@@ -93,32 +93,32 @@ pub(super) fn servers_of(step: &StepDraft) -> String {
     format!("{}@{}", text(&on), text(&platform))
 }
 
-fn no_way_back(reader: &mut Reader<'_>, draft: &Draft) {
-    let gates = draft
+fn manual_without_undo(reader: &mut Reader<'_>, draft: &Draft) {
+    let manual_steps = draft
         .steps
         .iter()
-        .filter(|step| step.verb == Some(Verb::Manual) && !step.torn.undo);
-    for step in gates.filter(|step| step.undo.is_none()) {
+        .filter(|step| step.verb == Some(Verb::Manual) && !step.unreadable.undo);
+    for step in manual_steps.filter(|step| step.undo.is_none()) {
         let message = match &step.id {
             Some(id) => format!(
-                "nobody can take back the manual step `{}`: it has no `undo`",
+                "the manual step `{}` cannot be rolled back: it has no `undo`",
                 id.value
             ),
-            None => "nobody can take back this manual step: it has no `undo`".to_owned(),
+            None => "this manual step cannot be rolled back: it has no `undo`".to_owned(),
         };
-        let finding = reader.findings.add(Code::NoWayBack, step.place(), message);
-        finding.help("say how to take it back, `undo = \"…\"`; without it the run is not undone beyond this step");
+        let finding = reader.findings.add(Code::NoWayBack, step.span(), message);
+        finding.help("add instructions as `undo = \"…\"`; without them, a run is not rolled back past this step");
     }
 }
 
-/// Checks the references. A misspelled one counts as what it may have meant, so that one mistake is
+/// Checks the references. A misspelled one counts as the nearest id, so that one mistake is
 /// reported once.
 fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let ids = draft.steps.iter().enumerate();
     let ids: BTreeMap<CaseFolded, usize> = ids
         .filter_map(|(at, step)| Some((CaseFolded::of(&step.id.as_ref()?.value), at)))
         .collect();
-    let nameless = draft.steps.iter().any(|step| step.id.is_none());
+    let has_nameless_step = draft.steps.iter().any(|step| step.id.is_none());
     let uninstalls = draft
         .steps
         .iter()
@@ -127,7 +127,7 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
     let uninstalls: Vec<(usize, &str)> = uninstalls
         .filter_map(|(at, step)| Some((at, step.id.as_ref()?.value.as_str())))
         .collect();
-    let (mut meant, mut lost) = (Vec::new(), Vec::new());
+    let (mut meant, mut unresolved) = (Vec::new(), Vec::new());
     for (at, step) in draft.steps.iter().enumerate() {
         let Some(reference) = step
             .removed_by
@@ -138,16 +138,16 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
         };
         let named = &reference.value;
         let message = match ids.get(&CaseFolded::of(named)) {
-            // It may be the step whose id could not be read.
-            None if nameless => {
-                lost.push(at);
+            // It may name the step whose id could not be read.
+            None if has_nameless_step => {
+                unresolved.push(at);
                 continue;
             }
-            None => format!("there is no step `{named}`"),
+            None => format!("the manifest has no step `{named}`"),
             Some(&other) if other == at => {
-                format!("the step `{named}` cannot put back what it removed itself")
+                format!("the step `{named}` refers to itself")
             }
-            Some(&other) if other > at => format!("the step `{named}` comes later"),
+            Some(&other) if other > at => format!("the step `{named}` is below this one"),
             Some(&other) => match draft.steps[other].verb {
                 Some(Verb::Uninstall) | None => continue,
                 Some(_) => format!("the step `{named}` removes nothing"),
@@ -166,8 +166,8 @@ fn references(reader: &mut Reader<'_>, draft: &mut Draft) {
             .help("name an `uninstall` step above this one");
         meant.extend(near.map(|near| (at, near)));
     }
-    for at in lost {
-        draft.steps[at].torn.targets = true;
+    for at in unresolved {
+        draft.steps[at].unreadable.targets = true;
     }
     for (at, near) in meant {
         draft.steps[at]

@@ -7,19 +7,19 @@ use jiff::tz::TimeZone;
 
 use super::draft::*;
 use super::parse::MANIFEST;
-use super::steps::told;
+use super::steps::step_reference;
 use crate::document::{Code, Finding, Reader, Severity, some_of};
 use crate::names::{CaseFolded, Digest};
 
 /// Size in bytes of the sectors that an installer package consists of.
 const SECTOR: u64 = 512;
 
-/// Rows and pins that the names of a file table refer to. A name is looked up once; from then on
-/// rows and pins are numbers.
-struct Rows {
+/// Index of the rows and pins of a file table. A name is looked up once; from then on rows and pins
+/// are numbers.
+struct RowIndex {
     /// The first row of each name.
     by_name: HashMap<CaseFolded, usize>,
-    /// True if a row is the first of its name; any other has its finding already.
+    /// True for the first row of a name; any other has its finding already.
     first: Vec<bool>,
     /// The pin of each row, if it has one.
     pin: Vec<Option<usize>>,
@@ -27,7 +27,7 @@ struct Rows {
     row_of_pin: Vec<Option<usize>>,
 }
 
-impl Rows {
+impl RowIndex {
     /// Returns the hash that a row is pinned with, if it could be read.
     fn hash(&self, table: &TableDraft, row: usize) -> Option<Digest> {
         table.pins[self.pin[row]?].1
@@ -35,19 +35,19 @@ impl Rows {
 }
 
 pub(super) fn check(reader: &mut Reader<'_>, draft: &mut Draft) {
-    let mut rows = unique_rows(reader, &draft.payload);
+    let mut rows = index_rows(reader, &draft.payload);
     let mut used = used_rows(reader, draft, &rows);
-    others(reader, draft, &mut used);
-    unused(reader, draft, &rows, &used);
-    pins(reader, &draft.payload, &mut rows);
-    sizes(reader, &draft.payload, &rows);
-    dates(reader, draft);
+    resolve_others(reader, draft, &mut used);
+    unused_rows(reader, draft, &rows, &used);
+    match_pins(reader, &draft.payload, &mut rows);
+    check_sizes(reader, &draft.payload, &rows);
+    check_release_day(reader, draft);
     same_pins(reader, &draft.payload, &rows);
-    twins(reader, &draft.payload, &rows);
+    indistinguishable_files(reader, &draft.payload, &rows);
     unpinned(reader, &draft.payload, &rows);
 }
 
-fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
+fn index_rows(reader: &mut Reader<'_>, table: &TableDraft) -> RowIndex {
     let mut by_name = HashMap::with_capacity(table.rows.len());
     let mut firsts = Vec::with_capacity(table.rows.len());
     for (at, row) in table.rows.iter().enumerate() {
@@ -56,16 +56,16 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
         if first != at {
             let line = reader.source.line(table.rows[first].name.span.start);
             let message = format!(
-                "there are two rows with the name `{}`; the first is on line {line}",
+                "two rows have the name `{}`; the first is on line {line}",
                 row.name.value
             );
             let finding = reader
                 .findings
                 .add(Code::DuplicateName, row.name.span.clone(), message);
-            finding.help("case does not count; remove or rename one");
+            finding.help("remove or rename one of them; case does not count");
         }
     }
-    Rows {
+    RowIndex {
         by_name,
         first: firsts,
         pin: vec![None; table.rows.len()],
@@ -73,9 +73,9 @@ fn unique_rows(reader: &mut Reader<'_>, table: &TableDraft) -> Rows {
     }
 }
 
-/// Returns which rows the steps name. A row that a misspelled name may have meant counts, so that
-/// one mistake is reported once.
-fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
+/// Marks the rows that the steps name. A misspelled name marks the nearest row, so that one mistake
+/// is reported once.
+fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex) -> Vec<bool> {
     let table = &draft.payload;
     let mut used = vec![false; table.rows.len()];
     let users = draft
@@ -84,12 +84,12 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
         .filter(|step| matches!(step.verb, Some(Verb::Copy | Verb::Run) | None));
     let files = users.flat_map(|step| step.files.iter().map(move |file| (step.verb, file)));
     for (verb, file) in files {
-        if table.header.is_none() && is_astray(reader) {
+        if table.header.is_none() && is_header_misspelled(reader) {
             break;
         }
         if table.header.is_none() {
             let message = format!(
-                "`{}` needs a file table, and the manifest has no [payload]",
+                "`{}` needs a file table, but the manifest has no `[payload]`",
                 file.value
             );
             let finding = reader
@@ -102,7 +102,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
             Some(&row) => {
                 let listed = &table.rows[row].name.value;
                 if listed != &file.value && !used[row] {
-                    let message = format!("`{}` is `{listed}` in the file table", file.value);
+                    let message = format!("the file table spells `{}` as `{listed}`", file.value);
                     reader
                         .findings
                         .add(Code::Spelling, file.span.clone(), message)
@@ -110,7 +110,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
                 }
                 used[row] = true;
             }
-            None if table.nameless => {}
+            None if table.has_nameless_row => {}
             None => {
                 let names = table.rows.iter().map(|row| row.name.value.as_str());
                 let near = reader
@@ -121,7 +121,7 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
                 } else {
                     "copied"
                 };
-                let message = format!("`{}` is {verb} but not in the file table", file.value);
+                let message = format!("`{}` is {verb}, but is not in the file table", file.value);
                 let finding = reader
                     .findings
                     .add(Code::NotListed, file.span.clone(), message);
@@ -137,8 +137,9 @@ fn used_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows) -> Vec<bool> {
 }
 
 /// Resolves `others = true` to names, and marks their rows as used.
-fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
-    let torn = draft.steps.iter().any(|step| step.torn.files) || draft.payload.nameless;
+fn resolve_others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
+    let unreadable =
+        draft.steps.iter().any(|step| step.unreadable.files) || draft.payload.has_nameless_row;
     let mut first: Option<u32> = None;
     for step in &mut draft.steps {
         // Together with `files` it has its finding already.
@@ -147,11 +148,11 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
         };
         let line = reader.source.line(span.start);
         if let Some(first) = first {
-            let message = format!("a step on line {first} takes all other files already");
+            let message = format!("the step on line {first} already takes all other files");
             reader
                 .findings
                 .add(Code::Contradiction, span, message)
-                .help("name the files of one of the two");
+                .help("name the files of one of the two steps");
             continue;
         }
         first = Some(line);
@@ -161,22 +162,22 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
                 step.other_names.push(row.name.value.clone());
             }
         }
-        if !step.other_names.is_empty() || torn {
+        if !step.other_names.is_empty() || unreadable {
             continue;
         }
         if draft.payload.header.is_none() {
-            if !is_astray(reader) {
-                let message = "`others` needs a file table, and the manifest has no [payload]";
+            if !is_header_misspelled(reader) {
+                let message = "`others` needs a file table, but the manifest has no `[payload]`";
                 let finding = reader.findings.add(Code::MissingKey, span, message);
                 finding.help("add `[payload]` with `files = [{ name = \"…\" }]`");
             }
             continue;
         }
         let why = match draft.payload.rows.is_empty() {
-            true => "the file table lists no file",
-            false => "other steps use all files",
+            true => "the file table is empty",
+            false => "other steps use all the files",
         };
-        let message = format!("{} has no targets: {why}", told(reader, step));
+        let message = format!("{} has no targets: {why}", step_reference(reader, step));
         reader
             .findings
             .add(Code::NoTargets, span, message)
@@ -185,12 +186,12 @@ fn others(reader: &mut Reader<'_>, draft: &mut Draft, used: &mut [bool]) {
 }
 
 /// Returns whether the file table is missing only because its header is misspelled.
-fn is_astray(reader: &Reader<'_>) -> bool {
+fn is_header_misspelled(reader: &Reader<'_>) -> bool {
     reader.is_stray(&(0..0), MANIFEST.title, "payload")
 }
 
-fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
-    let torn = draft.steps.iter().any(|step| step.torn.files);
+fn unused_rows(reader: &mut Reader<'_>, draft: &Draft, rows: &RowIndex, used: &[bool]) {
+    let unreadable = draft.steps.iter().any(|step| step.unreadable.files);
     let firsts = draft
         .payload
         .rows
@@ -201,18 +202,21 @@ fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
     for ((row, &used), _) in firsts {
         match (&row.unused, used) {
             (Some(why), true) => {
-                let message = format!("`{}` is marked unused, yet a step uses it", row.name.value);
+                let message = format!(
+                    "`{}` is marked `unused`, but a step uses it",
+                    row.name.value
+                );
                 reader
                     .findings
                     .add(Code::UsedAfterAll, why.span.clone(), message)
                     .help("remove `unused`");
             }
-            (None, false) if !torn => {
+            (None, false) if !unreadable => {
                 let message = format!("no step uses `{}`", row.name.value);
                 let finding = reader
                     .findings
                     .add(Code::Unused, row.name.span.clone(), message);
-                finding.help("add it to a step, or say why it is there: `unused = \"…\"`");
+                finding.help("add it to a step, or add the reason to its row: `unused = \"…\"`");
             }
             _ => {}
         }
@@ -220,14 +224,14 @@ fn unused(reader: &mut Reader<'_>, draft: &Draft, rows: &Rows, used: &[bool]) {
 }
 
 /// Finds the row of every pin.
-fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
-    let mut of_nothing = BTreeSet::new();
+fn match_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut RowIndex) {
+    let mut unlisted = BTreeSet::new();
     for (pin, (name, _)) in table.pins.iter().enumerate() {
         let case_folded = name.value.case_folded();
         let row = rows.by_name.get(&case_folded).copied();
         let twice = match row {
             Some(row) => rows.pin[row].replace(pin).is_some(),
-            None => !of_nothing.insert(case_folded),
+            None => !unlisted.insert(case_folded),
         };
         rows.row_of_pin.push(row);
         if twice {
@@ -235,10 +239,10 @@ fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
             let finding = reader
                 .findings
                 .add(Code::DuplicateName, name.span.clone(), message);
-            finding.help("case does not count; remove one");
+            finding.help("remove one of the pins; case does not count");
         }
     }
-    if table.nameless {
+    if table.has_nameless_row {
         return;
     }
     for ((name, _), _) in table
@@ -256,7 +260,7 @@ fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
         let near = reader
             .nearest(name.value.as_str(), names)
             .map(str::to_owned);
-        let message = format!("`{}` is pinned and not in the file table", name.value);
+        let message = format!("`{}` is pinned, but is not in the file table", name.value);
         let finding = reader
             .findings
             .add(Code::PinOfNothing, name.span.clone(), message);
@@ -266,13 +270,13 @@ fn pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &mut Rows) {
     }
 }
 
-fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+fn check_sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
     for (row, pin) in table.rows.iter().zip(&rows.pin) {
         let name = &row.name.value;
         match &row.size {
             Some(size) if name.is_msi() && !size.value.is_multiple_of(SECTOR) => {
                 let message = format!(
-                    "`{name}` has {} bytes, which is no multiple of {SECTOR}",
+                    "`{name}` has {} bytes, which is not a multiple of {SECTOR}",
                     size.value
                 );
                 let finding = reader
@@ -280,7 +284,7 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
                     .add(Code::OddMsiSize, size.span.clone(), message);
                 finding.help("compare the size with the article");
             }
-            None if pin.is_none() && !row.torn => {
+            None if pin.is_none() && !row.unreadable => {
                 let message = format!("`{name}` has neither a size nor a hash");
                 let finding = reader
                     .findings
@@ -292,13 +296,13 @@ fn sizes(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
     }
 }
 
-/// Checks that no file is newer than its rollup. If all of them seem to be, the release day is the
-/// wrong one.
-fn dates(reader: &mut Reader<'_>, draft: &Draft) {
+/// Checks that no file is newer than its rollup. If all of them seem to be, the release day is
+/// wrong.
+fn check_release_day(reader: &mut Reader<'_>, draft: &Draft) {
     let Some(released) = &draft.rollup.released else {
         return;
     };
-    let Some(end) = released.value.parse().ok().and_then(behind) else {
+    let Some(end) = released.value.parse().ok().and_then(end_of_day) else {
         return;
     };
     let dated = |row: &'_ RowDraft| {
@@ -310,7 +314,7 @@ fn dates(reader: &mut Reader<'_>, draft: &Draft) {
     let late: Vec<_> = dated.iter().filter(|(_, time)| time.value >= end).collect();
     if late.len() > 1 && late.len() == dated.len() {
         let message = format!(
-            "released on {}, before every file of the table",
+            "`released` is {}, before the date of every file",
             released.value
         );
         let finding = reader
@@ -321,7 +325,7 @@ fn dates(reader: &mut Reader<'_>, draft: &Draft) {
     }
     for (name, time) in late {
         let message = format!(
-            "`{name}` is younger than the rollup, which was released on {}",
+            "`{name}` is newer than the rollup, which was released on {}",
             released.value
         );
         let finding = reader
@@ -331,14 +335,14 @@ fn dates(reader: &mut Reader<'_>, draft: &Draft) {
     }
 }
 
-/// Returns the time when a day is over everywhere on earth, in seconds since 1970.
-fn behind(day: Date) -> Option<i64> {
+/// Returns the time when a day is over in every time zone, in seconds since 1970.
+fn end_of_day(day: Date) -> Option<i64> {
     let midnight = day.to_zoned(TimeZone::UTC).ok()?;
     Some(midnight.timestamp().as_second() + (24 + 12) * 3600)
 }
 
-/// Reports rows that are pinned with the hash of another one, at each pin but the first.
-fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+/// Reports rows that are pinned with the hash of another row, at each pin but the first.
+fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
     let size = |row: usize| table.rows[row].size.as_ref().map(|size| size.value);
     let mut first: HashMap<Digest, usize> = HashMap::with_capacity(table.pins.len());
     // A pin without a row has its finding already.
@@ -351,7 +355,7 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
             continue;
         }
         let message = format!(
-            "`{}` and `{}` are pinned with the same hash",
+            "`{}` and `{}` have the same pinned hash",
             name.value, table.rows[other].name.value
         );
         let finding = reader
@@ -360,20 +364,23 @@ fn same_pins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
         if let (Some(size), Some(their)) = (size(row), size(other))
             && size != their
         {
-            finding.note(format!(
-                "their sizes are {size} and {their}, and one file has one size"
-            ));
+            finding.note(format!("their sizes differ: {size} and {their} bytes"));
         }
         finding.help("pin them again with `rollup pin`");
     }
 }
 
-/// Reports rows whose files could be exchanged unnoticed, once for each group of them.
-fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
+/// Reports rows whose files could be swapped unnoticed, once for each group of them.
+fn indistinguishable_files(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
     let mut alike: BTreeMap<(u64, Option<i64>), Vec<usize>> = BTreeMap::new();
     let mut pinned = HashSet::new();
-    for (at, row) in table.rows.iter().enumerate().filter(|(_, row)| !row.torn) {
-        // A second row of one name has its finding already, and so has a second file of one hash.
+    for (at, row) in table
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| !row.unreadable)
+    {
+        // A second row of a name has its finding already, and so has a second file of a hash.
         if !rows.first[at]
             || rows
                 .hash(table, at)
@@ -401,17 +408,16 @@ fn twins(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
         if twins.iter().all(|&at| rows.pin[at].is_some()) {
             finding
                 .level(Severity::Note)
-                .note("their hashes tell them apart");
+                .note("their hashes distinguish them");
         } else {
-            finding
-                .help("pin them with `rollup pin`, or one could stand under the name of the other");
+            finding.help("pin them with `rollup pin`, so that swapped files are detected");
         }
         reader.findings.push(finding);
     }
 }
 
-fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
-    // Rows of one name count once, by the first.
+fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &RowIndex) {
+    // Rows of the same name count once, by the first.
     let files: Vec<usize> = (0..table.rows.len()).filter(|&at| rows.first[at]).collect();
     let open = files.iter().filter(|&&at| rows.pin[at].is_none());
     let open: Vec<_> = open.map(|&at| table.rows[at].name.value.as_str()).collect();
@@ -424,17 +430,15 @@ fn unpinned(reader: &mut Reader<'_>, table: &TableDraft, rows: &Rows) {
         return;
     };
     let message = match open.len() == files.len() {
-        true => "no file of the table is pinned by its hash".to_owned(),
-        false => format!(
-            "{} of {} files are not pinned by a hash",
-            open.len(),
-            files.len()
-        ),
+        true => "no file of the table is pinned".to_owned(),
+        false => format!("{} of {} files are not pinned", open.len(), files.len()),
     };
     let mut finding = Finding::new(Code::Unpinned, header, message);
     if open.len() < files.len() {
-        finding.note(format!("these are {}", some_of(open.into_iter())));
+        finding.note(format!("not pinned: {}", some_of(open.into_iter())));
     }
-    finding.help("`rollup pin MANIFEST --payload DIR` checks the files and writes their hashes");
+    finding.help(
+        "run `rollup pin MANIFEST --payload DIR`, which checks the files and writes their hashes",
+    );
     reader.findings.push(finding);
 }

@@ -1,12 +1,12 @@
-//! Comparison of names without regard to case, as the file systems of the field do it.
+//! Comparison of names without regard to case, as NTFS does it.
 
 use std::fmt;
 
-/// Name made comparable: two spellings of one name fold to the same value.
+/// Case-folded name: two spellings of one name fold to the same value.
 ///
 /// Each character is upper-cased by itself, as NTFS does: a character whose upper case is more than
-/// one character (`ß`) or that is outside the Basic Multilingual Plane stays as it is. Never shown
-/// to people; the spelling that was written or found is kept beside it.
+/// one character (`ß`) or that is outside the Basic Multilingual Plane is not changed. Never shown
+/// to people; the original spelling is kept with it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaseFolded(String);
 

@@ -8,15 +8,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A SHA-256, written as 64 lower-case hexadecimal digits.
+/// SHA-256 value, written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
 pub struct Digest([u8; 32]);
 
-/// Error: a text is not 64 hexadecimal digits.
+/// Error of a text that is not 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a SHA-256 has 64 hexadecimal digits, `{0}` has not")]
+#[error("`{0}` is not a SHA-256, which has 64 hexadecimal digits")]
 pub struct DigestError(String);
 
 impl Digest {
@@ -36,7 +36,7 @@ impl Digest {
 pub struct Hasher(Sha256);
 
 impl Hasher {
-    /// Creates a hasher that has no bytes yet.
+    /// Creates a hasher without any bytes.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,11 +1,11 @@
-//! Display of texts that come from outside, such as names.
+//! Display of texts from outside, such as names.
 
 use std::fmt;
 use std::path::Path;
 
-/// Text from a vendor or an operator, safe for a terminal: control characters and the marks that
-/// change the direction of writing are shown as escapes, and so are invisible characters and
-/// whitespace that is not a space.
+/// Text from a vendor or an operator, made safe for a terminal: control characters, marks that
+/// change the direction of writing, invisible characters and whitespace other than a space are
+/// written as escapes.
 pub struct Escaped<'a>(pub &'a str);
 
 impl fmt::Display for Escaped<'_> {
@@ -70,7 +70,7 @@ pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
 }
 
 /// Returns an error and its causes, in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! Name in a directory, such as a manifest, an installer or a vendor may give.
+//! Name of an entry of a directory, as a manifest, an installer or a vendor gives it.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::CaseFolded;
 
 /// Length of the longest name that NTFS stores, in UTF-16 units.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
-/// The name of one file or directory that Windows would accept too, whatever system runs us.
+/// Name of one file or directory that Windows accepts too, regardless of the system that runs this
+/// program.
 ///
 /// Parsing is the only way to make one: never empty, no separator, no `.` or `..`, no device
 /// name, no trailing dot or space, none of the characters that Windows refuses.
@@ -27,27 +28,27 @@ pub enum FileNameError {
     #[error("a name cannot be empty")]
     Empty,
     /// `.` or `..`.
-    #[error("`{0}` is not a name but a way to another directory")]
+    #[error("`{0}` is not a name: it leads to another directory")]
     Dots(String),
-    /// A separator: a path where a name belongs.
+    /// Separator, as in a path instead of a name.
     #[error("a name cannot contain the path separator `{0}`")]
     Separator(char),
-    /// A character that Windows refuses in names, control characters among them.
+    /// Character that Windows refuses in names, such as a control character.
     #[error("Windows refuses the character `{}` in a name", .0.escape_default())]
     Character(char),
-    /// A device name such as `NUL` or `COM1.txt`.
+    /// Device name such as `NUL` or `COM1.txt`.
     #[error("`{0}` is the name of a device on Windows")]
     Device(String),
-    /// A trailing dot or space, which Windows silently drops.
+    /// Trailing dot or space, which Windows silently drops.
     #[error("Windows drops a dot or a space at the end of a name")]
     Trailing,
-    /// Longer than 255 UTF-16 units.
+    /// Name longer than 255 UTF-16 units.
     #[error("a name has at most 255 characters, this one has {0}")]
     TooLong(usize),
 }
 
 impl FileName {
-    /// Parses a name, or returns what is wrong with it.
+    /// Parses a name, or returns the reason why it is refused.
     pub fn parse(name: &str) -> Result<Self, FileNameError> {
         match fault(name) {
             None => Ok(Self(name.to_owned())),
@@ -60,7 +61,7 @@ impl FileName {
         &self.0
     }
 
-    /// Returns the name for comparing.
+    /// Returns the name for comparisons without regard to case.
     pub fn case_folded(&self) -> CaseFolded {
         CaseFolded::of(&self.0)
     }
@@ -94,7 +95,7 @@ fn fault(name: &str) -> Option<FileNameError> {
         return Some(FileNameError::Device(name.to_owned()));
     }
     let length = name.encode_utf16().count();
-    (length > LONGEST_NAME).then_some(FileNameError::TooLong(length))
+    (length > MAX_NAME_LENGTH).then_some(FileNameError::TooLong(length))
 }
 
 /// Returns whether a name is that of a device. Device names count with any extension and with
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_windows_or_a_path_would_turn_into_something_else_are_refused() {
+    fn names_with_another_meaning_on_windows_or_in_a_path_are_refused() {
         for bad in [
             "", ".", "..", "a/b", "a\\b", "nul", "NUL.txt", "com1", "LPT9.log", "a.", "a ", "a:b",
             "a\u{7}b", "con .x",

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The number of an article, shown as `KB952076`; read as `952076`, `kb952076` or `KB952076`.
+/// Number of an article, written as `KB952076`; read as `952076`, `kb952076` or `KB952076`.
 ///
 /// The number of the rollup in its title ("Update Rollup 3") repeats across product lines and
 /// identifies nothing.
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 #[schemars(extend("pattern" = "^KB[0-9]+$"))]
 pub struct Kb(u32);
 
-/// Error: a text is not a KB number.
+/// Error of a text that is not a KB number.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no KB number; write it like `KB952076`")]
+#[error("`{0}` is not a KB number; write it like `KB952076`")]
 pub struct KbError(String);
 
 impl FromStr for Kb {
@@ -66,14 +66,14 @@ impl From<Kb> for String {
 
 /// Numbers joined by dots, such as an article's revision `1.0` or a product's version `4.0.300`.
 ///
-/// Compared number by number, a missing one counting as zero, so `1.9` comes before `1.10` and
-/// `1.0` equals `1`; shown as it was written.
+/// Compared number by number, and a missing number counts as zero: `1.9` comes before `1.10`, and
+/// `1.0` equals `1`. Written as it was read.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend("pattern" = r"^[0-9]+(\.[0-9]+)*$"))]
 pub struct Version(String);
 
-/// Error: a text is not numbers joined by dots.
+/// Error of a text that is not numbers joined by dots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not numbers joined by dots, such as `1.0`")]
 pub struct VersionError(String);

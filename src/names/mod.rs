@@ -11,7 +11,7 @@ mod rel_path;
 
 pub use case_folded::{CaseFolded, same_name};
 pub use digest::{Digest, DigestError, Hasher};
-pub use display::{Escaped, chain, escaped_path, grouped, wrapped};
+pub use display::{Escaped, error_chain, escaped_path, grouped, wrapped};
 pub use file_name::{FileName, FileNameError};
 pub use kb::{Kb, KbError, Version, VersionError};
 pub use rel_path::{RelPath, RelPathError};

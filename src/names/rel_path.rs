@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::CaseFolded;
 
-/// Greatest number of parts in a path; far beyond what Windows can open.
-const DEEPEST: usize = 128;
+/// Greatest number of parts in a path, far beyond the limit of Windows.
+const MAX_DEPTH: usize = 128;
 
-/// A path below some directory, its parts joined by `/`; it cannot leave that directory.
+/// Path below some directory, its parts joined by `/`; it cannot leave that directory.
 ///
 /// Never empty, never absolute, no empty part, no `.` or `..`, no NUL byte. The parts need not be
-/// names that Windows accepts: an operator's files have whatever names they have. It compares and
-/// sorts by bytes; [`RelPath::case_folded`] compares as the file systems of the field do.
+/// names that Windows accepts: unmanaged files may have any name. It compares and sorts by bytes;
+/// [`RelPath::case_folded`] compares without regard to case, as NTFS does.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -36,16 +36,16 @@ pub enum RelPathError {
     /// Part that could leave the directory.
     #[error("`{0}` leads to another directory by `.` or `..`")]
     Dots(String),
-    /// A NUL byte, which no system takes.
+    /// NUL byte, which no system accepts.
     #[error("a path cannot contain a NUL byte")]
     Nul,
     /// More parts than the limit.
-    #[error("a path has at most {DEEPEST} parts")]
+    #[error("a path has at most {MAX_DEPTH} parts")]
     TooDeep,
 }
 
 impl RelPath {
-    /// Parses a path whose parts are joined by `/`, or returns what is wrong with it.
+    /// Parses a path whose parts are joined by `/`, or returns the reason why it is refused.
     pub fn parse(path: &str) -> Result<Self, RelPathError> {
         Self::try_from(path.to_owned())
     }
@@ -60,7 +60,7 @@ impl RelPath {
         Self(format!("{}/{}", self.0, below.0))
     }
 
-    /// Returns the path as it is written, parts joined by `/`.
+    /// Returns the path as text, its parts joined by `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -96,7 +96,7 @@ impl RelPath {
     }
 
     /// Removes this path and everything below it from a map.
-    pub fn take_out_of<P: Borrow<RelPath> + Ord + Clone, T>(&self, map: &mut BTreeMap<P, T>) {
+    pub fn remove_from<P: Borrow<RelPath> + Ord + Clone, T>(&self, map: &mut BTreeMap<P, T>) {
         map.remove(self);
         // Paths below this one are contiguous: between the separator and the character after it.
         let below = Self(format!("{}/", self.0))..Self(format!("{}0", self.0));
@@ -107,19 +107,19 @@ impl RelPath {
     }
 
     /// Returns whether this path, or a parent directory of it, is one of these. Spelling counts.
-    pub fn lies_in(&self, places: &BTreeSet<&RelPath>) -> bool {
-        places.contains(self)
+    pub fn is_within(&self, directories: &BTreeSet<&RelPath>) -> bool {
+        directories.contains(self)
             || self
                 .ancestors()
-                .any(|directory| places.contains(&directory))
+                .any(|directory| directories.contains(&directory))
     }
 
-    /// Returns the path for comparing without regard to case.
+    /// Returns the path for comparisons without regard to case.
     pub fn case_folded(&self) -> CaseFolded {
         CaseFolded::of(&self.0)
     }
 
-    /// Returns the path in the form that the standard library takes.
+    /// Returns the path in the form that the standard library uses.
     pub fn to_path(&self) -> PathBuf {
         self.parts().collect()
     }
@@ -150,7 +150,7 @@ impl TryFrom<String> for RelPath {
                 _ => {}
             }
         }
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Err(RelPathError::TooDeep);
         }
         Ok(Self(path))
@@ -189,11 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_path_is_taken_out_of_a_map_and_its_neighbours_are_not() {
+    fn paths_below_a_path_are_removed_from_a_map_and_its_neighbours_are_not() {
         let path = |text: &str| RelPath::parse(text).expect("a valid path");
         let all = ["a", "a b", "a-", "a/b", "a/b/c", "a0", "a.b", "b/a"];
         let mut map: BTreeMap<RelPath, ()> = all.iter().map(|text| (path(text), ())).collect();
-        path("a").take_out_of(&mut map);
+        path("a").remove_from(&mut map);
         let left: Vec<_> = map.keys().map(RelPath::as_str).collect();
         assert_eq!(left, ["a b", "a-", "a.b", "a0", "b/a"]);
     }

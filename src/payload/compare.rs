@@ -1,4 +1,4 @@
-//! Comparison of the payload with the file table and with the needs of the steps.
+//! Comparison of the payload with the file table and the requirements of the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,35 +9,35 @@ use crate::document::{Code, Severity, Span};
 use crate::manifest::{FileTable, PayloadFile};
 use crate::names::{CaseFolded, Digest, Escaped, FileName};
 
-/// Largest difference of a date that is reported as another time zone, in seconds.
-const LARGEST_ZONE: i64 = 14 * 3600;
+/// Largest offset of a date that is reported as another time zone, in seconds.
+const MAX_ZONE_OFFSET: i64 = 14 * 3600;
 
-const AGAIN: &str = "unpack the vendor's download again";
+const UNPACK_AGAIN: &str = "unpack the vendor's download again";
 
-/// Difference between a payload and its manifest.
+/// Difference of a payload from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Kind of difference.
+pub struct PayloadDifference {
     pub code: Code,
-    /// Severity: an error if the rollup cannot be applied with it.
+    /// Error if the rollup cannot be applied with the difference.
     pub level: Severity,
-    /// Row of the file table that it is about, or the table.
+    /// Row of the file table, or the whole table.
     pub span: Span,
-    /// Message about the difference, naming the file.
+    /// Message that names the file.
     pub message: String,
-    /// Advice on how to resolve it.
+    /// Advice on how to resolve the difference.
     pub help: Option<&'static str>,
 }
 
-/// Compares every file with its row, its pin and, if a deployment is known, the item it is for. The
-/// differences come in the order of the file table; those without a row are last.
+/// Compares every file with its row, its pin and, if a deployment is known, the item that is
+/// installed from it. The differences are in the order of the file table; those without a row are
+/// last.
 pub fn compare(
     table: &FileTable<'_>,
-    site: Option<&Description>,
+    deployment: Option<&Description>,
     payload: &PayloadFacts,
-) -> Vec<Difference> {
-    let mut comparison = Comparison {
-        products: site.map(products).unwrap_or_default(),
+) -> Vec<PayloadDifference> {
+    let mut comparison = PayloadComparison {
+        products: deployment.map(products).unwrap_or_default(),
         pinned: table
             .rows
             .iter()
@@ -60,88 +60,88 @@ pub fn compare(
             Escaped(a),
             Escaped(b)
         );
-        let help = "remove the one that is not the vendor's";
+        let help = "remove the file that is not the vendor's";
         comparison
-            .tell(Code::PayloadClash, Severity::Error, &table.span, message)
+            .report(Code::PayloadClash, Severity::Error, &table.span, message)
             .help = Some(help);
     }
     for name in &payload.extra {
         let message = format!(
-            "`{}` lies in the payload and in no row of the file table",
+            "`{}` is in the payload, but not in the file table",
             Escaped(name)
         );
-        let help = "it is left alone; if a step should deploy it, give it a row";
+        let help = "the file is ignored; if a step should deploy it, add its row";
         comparison
-            .tell(Code::ExtraFile, Severity::Note, &table.span, message)
+            .report(Code::ExtraFile, Severity::Note, &table.span, message)
             .help = Some(help);
     }
     comparison.found
 }
 
-struct Comparison<'t> {
+struct PayloadComparison<'t> {
     table: &'t FileTable<'t>,
-    products: BTreeMap<CaseFolded, ForItem>,
+    products: BTreeMap<CaseFolded, ExpectedProduct>,
     /// Names of the rows that have a pin, by hash.
     pinned: BTreeMap<Digest, &'t FileName>,
-    /// Names that two files of the payload have.
+    /// Names of which the payload has two files.
     clashes: BTreeSet<CaseFolded>,
-    found: Vec<Difference>,
+    found: Vec<PayloadDifference>,
 }
 
-/// The item that is installed from a file.
-struct ForItem {
+/// Product that a file must contain, and the item that is installed from it.
+struct ExpectedProduct {
     item: String,
     product: String,
 }
 
-/// Returns the product that each file must hold, and the item that is installed from it.
-fn products(site: &Description) -> BTreeMap<CaseFolded, ForItem> {
-    let named = site.items.iter().filter_map(|item| match &item.kind {
+/// Returns the expected product of each file from which an item is installed.
+fn products(deployment: &Description) -> BTreeMap<CaseFolded, ExpectedProduct> {
+    let named = deployment.items.iter().filter_map(|item| match &item.kind {
         ItemKind::Component {
             installer, product, ..
         } => {
-            let belongs = ForItem {
+            let installed = ExpectedProduct {
                 item: item.name.to_string(),
                 product: product.clone(),
             };
-            Some((installer.case_folded(), belongs))
+            Some((installer.case_folded(), installed))
         }
         ItemKind::Procedure { .. } => None,
     });
     named.collect()
 }
 
-impl Comparison<'_> {
+impl PayloadComparison<'_> {
     fn row(&mut self, row: &PayloadFile, fact: Option<&PayloadFact>) {
         // The clash of the two files is reported as one difference.
         if self.clashes.contains(&row.name.case_folded()) {
             return;
         }
-        // A file that no step deploys cannot spoil the run.
+        // A file that no step deploys cannot fail the run.
         let level = match self.table.deployed.contains(&row.name.case_folded()) {
             true => Severity::Error,
             false => Severity::Warning,
         };
         let Some(fact) = fact else {
-            let message = format!("`{}` is missing in the payload", row.name);
-            self.tell(Code::MissingFile, level, &row.span, message).help = Some(AGAIN);
+            let message = format!("`{}` is missing from the payload", row.name);
+            self.report(Code::MissingFile, level, &row.span, message).help = Some(UNPACK_AGAIN);
             return;
         };
         let Some((code, message, help)) = self.wrong(row, fact) else {
             self.date(row, fact);
             return;
         };
-        self.tell(code, level, &row.span, message).help = Some(help);
+        self.report(code, level, &row.span, message).help = Some(help);
     }
 
-    fn tell(
+    fn report(
         &mut self,
         code: Code,
         level: Severity,
         span: &Span,
         message: String,
-    ) -> &mut Difference {
-        self.found.push(Difference {
+    ) -> &mut PayloadDifference {
+        self.found.push(PayloadDifference {
             code,
             level,
             span: span.clone(),
@@ -151,18 +151,17 @@ impl Comparison<'_> {
         self.found.last_mut().expect("pushed just now")
     }
 
-    /// Returns the first difference of a file from its row, or why it cannot be used for its
-    /// purpose.
+    /// Returns the first difference of a file from its row, or the reason why it cannot be used.
     fn wrong(&self, row: &PayloadFile, fact: &PayloadFact) -> Option<(Code, String, &'static str)> {
         let name = &row.name;
         let FileFacts { size, sha256 } = match &fact.facts {
             Ok(facts) => *facts,
-            Err(what) => {
-                let message = format!("`{name}` in the payload cannot be used: {what}");
-                return Some((Code::NotAFile, message, "put the file there"));
+            Err(why) => {
+                let message = format!("`{name}` in the payload cannot be used: {why}");
+                return Some((Code::NotAFile, message, "replace it by the file"));
             }
         };
-        if row.sha256.is_some_and(|wanted| wanted != sha256)
+        if row.sha256.is_some_and(|expected| expected != sha256)
             && let Some(other) = self.pinned.get(&sha256)
         {
             let message =
@@ -170,21 +169,21 @@ impl Comparison<'_> {
             return Some((
                 Code::Swapped,
                 message,
-                "two files may be swapped; give each one its own name back",
+                "two files may be swapped; rename them",
             ));
         }
-        if let Some(wanted) = row.size.filter(|&wanted| wanted != size) {
-            let how = if size < wanted {
+        if let Some(expected) = row.size.filter(|&expected| expected != size) {
+            let how = if size < expected {
                 "too short"
             } else {
                 "too long"
             };
             let message = format!(
-                "`{name}` is {how}: the file table says {wanted} bytes, the payload has {size}"
+                "`{name}` is {how}: it has {size} bytes, and {expected} in the file table"
             );
-            return Some((Code::WrongSize, message, AGAIN));
+            return Some((Code::WrongSize, message, UNPACK_AGAIN));
         }
-        if let Some(wanted) = row.sha256.filter(|&wanted| wanted != sha256) {
+        if let Some(expected) = row.sha256.filter(|&expected| expected != sha256) {
             let held = match &fact.package {
                 Ok(held) => format!(
                     "; it holds `{}` {}",
@@ -194,71 +193,71 @@ impl Comparison<'_> {
                 Err(_) => String::new(),
             };
             let message = format!(
-                "`{name}` is not the pinned file: SHA-256 {sha256}, the manifest pins {wanted}{held}"
+                "`{name}` is not the pinned file: its SHA-256 is {sha256}, the pin is {expected}{held}"
             );
-            let help = "unpack the vendor's download again; if the pin is the old one, pin again with `rollup pin`";
+            let help = "unpack the vendor's download again; if the pin is outdated, run `rollup pin` again";
             return Some((Code::WrongHash, message, help));
         }
         self.unusable(row, fact)
     }
 
-    /// Returns why a file with the right size and hash still cannot be used for its purpose.
+    /// Returns the reason why a file with the right size and hash cannot be installed from.
     fn unusable(
         &self,
         row: &PayloadFile,
         fact: &PayloadFact,
     ) -> Option<(Code, String, &'static str)> {
         let (name, case_folded) = (&row.name, row.name.case_folded());
-        let belongs = self.products.get(&case_folded);
-        let needed = self.table.run.contains(&case_folded) || belongs.is_some() || name.is_msi();
+        let installed = self.products.get(&case_folded);
+        let needed = self.table.run.contains(&case_folded) || installed.is_some() || name.is_msi();
         match &fact.package {
             Err(PackageError::NotAPackage(why)) if needed => Some((
                 Code::NoInstaller,
-                format!("`{name}` is no installer: {why}"),
-                AGAIN,
+                format!("`{name}` is not an installer: {why}"),
+                UNPACK_AGAIN,
             )),
             Err(PackageError::Unusable(why)) if needed => {
                 let message = format!("`{name}` cannot be installed from: {why}");
                 Some((
                     Code::UnusableInstaller,
                     message,
-                    "`rollup inspect` tells more",
+                    "see `rollup inspect` for details",
                 ))
             }
             Err(_) => None,
             Ok(contents) => {
-                let ForItem { item, product } = belongs?;
+                let ExpectedProduct { item, product } = installed?;
                 let found = &contents.identity.product;
                 (found != product).then(|| {
                     let message = format!(
-                        "`{name}` should hold `{product}` for `{item}`, and holds `{}`",
+                        "`{name}` should hold `{product}` for `{item}`, but holds `{}`",
                         Escaped(found)
                     );
                     let help =
-                        "two files may be swapped; `rollup inspect` tells what each one holds";
+                        "two files may be swapped; `rollup inspect` shows the contents of each";
                     (Code::Swapped, message, help)
                 })
             }
         }
     }
 
-    /// Reports a wrong date, since another edition of the file has one, too. But copying changes
-    /// it, and beside a pinned hash it says next to nothing.
+    /// Reports a wrong date, which another edition of the file has. But copying changes the date,
+    /// too, so it matters little if the hash is pinned.
     fn date(&mut self, row: &PayloadFile, fact: &PayloadFact) {
-        let Some(wanted) = row.modified else { return };
+        let Some(expected) = row.modified else { return };
         // The table has no seconds.
-        let off = fact.modified.div_euclid(60) * 60 - wanted;
-        if off == 0 {
+        let offset = fact.modified.div_euclid(60) * 60 - expected;
+        if offset == 0 {
             return;
         }
-        let message = match off % 3600 == 0 && off.abs() <= LARGEST_ZONE {
+        let message = match offset % 3600 == 0 && offset.abs() <= MAX_ZONE_OFFSET {
             true => format!(
-                "`{}` is dated {} h off, which looks like another time zone",
+                "the date of `{}` is off by {} h, which looks like another time zone",
                 row.name,
-                off / 3600
+                offset / 3600
             ),
             false => format!(
-                "`{}` has another date than the file table says; copying may have changed it",
+                "`{}` has another date than in the file table; copying may have changed it",
                 row.name
             ),
         };
@@ -267,7 +266,7 @@ impl Comparison<'_> {
         } else {
             Severity::Warning
         };
-        let help = "compare the date with the article; where `rollup pin` pinned the hash, it says next to nothing";
-        self.tell(Code::WrongDate, level, &row.span, message).help = Some(help);
+        let help = "compare the date with the article; if the hash is pinned, the date matters little";
+        self.report(Code::WrongDate, level, &row.span, message).help = Some(help);
     }
 }

@@ -1,6 +1,6 @@
-//! Directory with the rollup's files, as unpacked from the vendor's download.
+//! Directory with the files of a rollup, as unpacked from the vendor's download.
 //!
-//! Its files are matched with the file table without regard to case, read once each, hashed on all
+//! The files are matched with the file table regardless of case, read once each, hashed on all
 //! cores, and opened if they are installers.
 
 mod compare;
@@ -14,11 +14,11 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::deployment::tree::{DiskError, FileFacts, Found, Kind, Tree, hash};
-use crate::installer::{self, Beside, Contents, InstallerError, ReadSeek};
+use crate::installer::{self, SiblingFiles, Contents, InstallerError, ReadSeek};
 use crate::manifest::FileTable;
 use crate::names::{CaseFolded, FileName, RelPath};
 
-pub use compare::{Difference, compare};
+pub use compare::{PayloadDifference, compare};
 
 /// Payload directory that was opened and listed.
 pub struct Payload {
@@ -30,9 +30,9 @@ pub struct Payload {
 /// Facts about the files of a payload.
 #[derive(Debug, Clone, Default)]
 pub struct PayloadFacts {
-    /// Files of the table that exist, by folded name.
+    /// Files of the table that exist, by case-folded name.
     pub files: BTreeMap<CaseFolded, PayloadFact>,
-    /// Entries without a row in the table, as spelled on disk.
+    /// Entries without a row in the table, in the spelling on disk.
     pub extra: Vec<String>,
     /// Pairs of entries that differ only in case.
     pub clashes: Vec<(String, String)>,
@@ -41,27 +41,27 @@ pub struct PayloadFacts {
 /// One file of a payload.
 #[derive(Debug, Clone)]
 pub struct PayloadFact {
-    /// Name as spelled on disk.
+    /// Name in the spelling on disk.
     pub name: String,
-    /// Size and hash, or why it cannot be read as a file.
+    /// Size and hash, or the reason why it cannot be read as a file.
     pub facts: Result<FileFacts, String>,
     /// Time of the last change, in seconds since 1970.
     pub modified: i64,
-    /// Contents of the installer, or why the file cannot be installed from.
+    /// Contents of the installer, or the reason why nothing can be installed from the file.
     pub package: Result<Contents, PackageError>,
 }
 
-/// Reason why a file cannot be installed from.
+/// Reason why nothing can be installed from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackageError {
     /// File that is not an installer.
     NotAPackage(String),
-    /// Installer that is damaged, unsafe or of a kind that cannot be used.
+    /// Installer that is damaged, unsafe or of an unsupported kind.
     Unusable(String),
 }
 
 impl PackageError {
-    /// Returns the reason, in words.
+    /// Returns the reason as text.
     pub fn why(&self) -> &str {
         match self {
             PackageError::NotAPackage(why) | PackageError::Unusable(why) => why,
@@ -70,7 +70,7 @@ impl PackageError {
 }
 
 impl Payload {
-    /// Opens a payload directory, which has its files directly in it.
+    /// Opens a payload directory. Its files must not be in subdirectories.
     pub fn open(path: &Path) -> Result<Self, DiskError> {
         let tree = Tree::open(path)?;
         let mut files: BTreeMap<CaseFolded, Found> = BTreeMap::new();
@@ -98,7 +98,7 @@ impl Payload {
         &self.tree
     }
 
-    /// Returns the path of a file in the directory, regardless of case.
+    /// Returns the path of a file in the directory, found regardless of case.
     pub fn path_of(&self, name: &FileName) -> Option<&RelPath> {
         self.files.get(&name.case_folded()).map(|found| &found.path)
     }
@@ -136,7 +136,7 @@ impl Payload {
         }
     }
 
-    /// Reads one file; one that cannot be read is a fact among the others.
+    /// Reads one file. A file that cannot be read is a fact, too, and not an error.
     fn fact(&self, found: &Found) -> PayloadFact {
         let name = found.path.to_string();
         let read = match found.kind {
@@ -182,10 +182,10 @@ impl Payload {
     }
 }
 
-/// Cabinets beside a package of the payload.
+/// Cabinets next to a package of the payload.
 struct BesideInPayload<'a>(&'a Payload);
 
-impl Beside for BesideInPayload<'_> {
+impl SiblingFiles for BesideInPayload<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         match self.0.files.get(&name.case_folded()) {
             None => Ok(None),

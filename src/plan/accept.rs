@@ -178,7 +178,7 @@ impl<'a> Acceptor<'a> {
     }
 
     fn in_scope(&self, path: &RelPath) -> bool {
-        self.chosen.is_none() || lies_in(path, &self.scope)
+        self.chosen.is_none() || is_within(path, &self.scope)
     }
 
     /// Lists what cannot be accepted: two names that differ only in case, records that cannot be
@@ -229,7 +229,7 @@ impl<'a> Acceptor<'a> {
     }
 
     fn object_state(&self, path: &RelPath) -> ObjectState {
-        if lies_in(path, &self.shut) {
+        if is_within(path, &self.shut) {
             return ObjectState::Reported;
         }
         let on_the_way = path
@@ -300,7 +300,7 @@ impl<'a> Acceptor<'a> {
         let Some(before) = installed(of.record) else {
             return;
         };
-        if lies_in(&record_of(of.directory), &self.shut) {
+        if is_within(&record_of(of.directory), &self.shut) {
             return;
         }
         let mut now = before.clone();
@@ -398,7 +398,7 @@ impl<'a> Acceptor<'a> {
         let at = record_of(directory);
         if !before.state.is_installed()
             || before.state == State::Verified
-            || lies_in(&at, &self.shut)
+            || is_within(&at, &self.shut)
         {
             return;
         }
@@ -657,7 +657,7 @@ fn is_below(path: &CaseFolded, directory: &CaseFolded) -> bool {
 }
 
 /// Returns whether a path, or one of its parent directories, is one of these, whatever the case.
-fn lies_in(path: &RelPath, places: &BTreeSet<CaseFolded>) -> bool {
+fn is_within(path: &RelPath, places: &BTreeSet<CaseFolded>) -> bool {
     places.contains(&path.case_folded())
         || path
             .ancestors()

@@ -13,7 +13,7 @@ use crate::deployment::records::{
     FileRecord, Installed, InstallerRecord, ItemRecord, ProcedureRecord, ServiceRecord,
 };
 use crate::installer::{
-    self, Contents, FileHashes, Installer, NothingBeside, PackagedFile, Sink, build_package,
+    self, Contents, FileHashes, Installer, NoSiblingFiles, PackagedFile, Sink, build_package,
 };
 use crate::names::{Digest, FileName};
 
@@ -95,7 +95,7 @@ impl Site<'_> {
         if description.rehearsal_not_installed.contains(&item) {
             return Ok(());
         }
-        let contents = installer::contents(Cursor::new(&package), &mut NothingBeside)
+        let contents = installer::contents(Cursor::new(&package), &mut NoSiblingFiles)
             .expect("a package just built");
         let record = record(&contents, installer, &package);
         for instance in description.instances(item) {
@@ -156,7 +156,7 @@ fn unpacked(package: &[u8], directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>,
         files: Vec::new(),
     };
     let unpacked = Installer::open(Cursor::new(package)).and_then(|mut installer| {
-        installer.unpack(&mut NothingBeside, &mut sink, FileHashes::Compare)
+        installer.unpack(&mut NoSiblingFiles, &mut sink, FileHashes::Compare)
     });
     unpacked.map_err(|error| disk("unpack a package into", directory)(io::Error::other(error)))?;
     Ok(sink.files)

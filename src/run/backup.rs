@@ -125,12 +125,12 @@ pub fn replaced(plan: &Plan) -> Vec<Entry> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut files: Vec<Entry> = Vec::new();
     for swap in &plan.swaps {
-        if !swap.live.lies_in(&seen) {
+        if !swap.live.is_within(&seen) {
             let ours = swap
                 .old
                 .iter()
                 .filter(|entry| matches!(entry.what, What::File { .. }));
-            files.extend(ours.filter(|entry| !entry.path.lies_in(&seen)).cloned());
+            files.extend(ours.filter(|entry| !entry.path.is_within(&seen)).cloned());
         }
         seen.insert(&swap.live);
     }

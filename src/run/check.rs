@@ -148,7 +148,7 @@ pub(super) fn unchanged(
             continue;
         }
         // Objects that an earlier swap put there are in this one's slot now.
-        swap.live.take_out_of(&mut expected);
+        swap.live.remove_from(&mut expected);
         if progress == Progress::Done {
             let new = swap.new.iter().map(NewEntry::entry);
             expected.extend(new.map(|entry| (entry.path.clone(), entry)));

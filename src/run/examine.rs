@@ -55,7 +55,7 @@ pub fn examine(tree: &Tree, run: &RelPath, plan: &Plan) -> Result<Examined, Disk
             Progress::Done => {
                 // An object that an earlier swap put there is in this one's slot, or in what it
                 // made.
-                swap.live.take_out_of(&mut arrived);
+                swap.live.remove_from(&mut arrived);
                 arrived.insert(&swap.live, swap);
                 continue;
             }
@@ -109,7 +109,7 @@ pub fn moved(tree: &Tree, plan: &Plan) -> Result<Vec<String>, DiskError> {
     let mut seen: BTreeSet<&RelPath> = BTreeSet::new();
     let mut moved = Vec::new();
     for swap in &plan.swaps {
-        if !swap.live.lies_in(&seen) {
+        if !swap.live.is_within(&seen) {
             if !swap.has_old() && tree.metadata(&swap.live)?.is_some() {
                 moved.push(format!(
                     "`{}` stands where nothing did",

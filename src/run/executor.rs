@@ -14,7 +14,7 @@ use super::{Comparison, Event, Listener, OnFailure, RunError};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::{Kind, Tree};
 use crate::journal::{Direction, JournalError, Outcome, Record, Run, RunState, Writer, runs};
-use crate::names::{Digest, Escaped, RelPath, chain};
+use crate::names::{Digest, Escaped, RelPath, error_chain};
 use crate::plan::{
     Entry, Plan, PlanFileError, Reason, ReasonKind, TargetState, What, digest_of, parse,
 };
@@ -337,7 +337,7 @@ fn stop(walk: &Walk<'_>, error: RunError) -> Ended {
 
 /// Rolls everything back after a failure in the commit.
 fn turn_back(walk: &mut Walk<'_>, because: RunError) -> Ended {
-    let why = chain(&because);
+    let why = error_chain(&because);
     walk.listener.tell(&Event::Turned {
         back: true,
         why: &why,
@@ -445,7 +445,7 @@ fn tell_of_restarts(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) {
     for operation in walk
         .plan
         .operations()
-        .filter(|operation| operation.at.lies_in(&begun))
+        .filter(|operation| operation.at.is_within(&begun))
     {
         if let (TargetState::Service { .. }, Some(server)) = (&operation.after, &operation.server) {
             due.entry(&operation.target).or_default().insert(server);
@@ -514,7 +514,7 @@ fn compare_with_before(walk: &mut Walk<'_>, begun: &BTreeSet<RelPath>) -> Result
     for swap in &walk.plan.swaps {
         // Only the first swap of a path met the state before; none below a directory that the run
         // made did.
-        let first = !swap.live.lies_in(&seen);
+        let first = !swap.live.is_within(&seen);
         seen.insert(&swap.live);
         if !first {
             continue;

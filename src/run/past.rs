@@ -101,10 +101,10 @@ pub fn left_by(tree: &Tree, runs: &[Run]) -> Result<LeftBehind, RunError> {
             .into_iter()
             .map(|entry| (brought_by(&entry.path), entry))
             .collect();
-        left.retain(|path, _| !path.lies_in(&live) && !path.lies_in(&gone));
+        left.retain(|path, _| !path.is_within(&live) && !path.is_within(&gone));
         if !all_gone.is_empty() {
             let back: BTreeSet<&RelPath> = new.iter().map(|(_, entry)| &entry.path).collect();
-            all_gone.retain(|path: &RelPath| !path.lies_in(&live) && !back.contains(path));
+            all_gone.retain(|path: &RelPath| !path.is_within(&live) && !back.contains(path));
         }
         all_gone.extend(gone.into_iter().cloned());
         for (kb, Entry { path, what }) in new {

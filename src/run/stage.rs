@@ -23,7 +23,7 @@ use crate::deployment::lock::{host, user};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::own_file::{Attributes, OwnFile};
 use crate::deployment::tree::{DiskError, FileFacts, Kind, Tree, chunk_for, path};
-use crate::installer::{Beside, FileHashes, Installer, PackagedFile, ReadSeek, Sink};
+use crate::installer::{SiblingFiles, FileHashes, Installer, PackagedFile, ReadSeek, Sink};
 use crate::journal::{About, FORMAT, JournalError, Opened, Record, Writer, next_number};
 use crate::names::{FileName, Hasher, RelPath};
 use crate::payload::Payload;
@@ -432,7 +432,7 @@ impl<'a> Stager<'a> {
         // The planner unpacked the very same bytes, and the files unpacked now are read back and
         // compared with the plan.
         let unpacked = Installer::open(file)
-            .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Known));
+            .and_then(|mut installer| installer.unpack(&mut beside, &mut sink, FileHashes::Ignore));
         unpacked.map_err(|error| DiskError::new("unpack", shown, io::Error::other(error)))?;
         sink.failed
             .map_or(Ok(sink.times), |error| Err(error.into()))
@@ -649,7 +649,7 @@ struct BesideCopies<'a> {
     source: usize,
 }
 
-impl Beside for BesideCopies<'_> {
+impl SiblingFiles for BesideCopies<'_> {
     fn open(&mut self, name: &FileName) -> io::Result<Option<Box<dyn ReadSeek>>> {
         for &cabinet in &self.plan.sources[self.source].beside {
             let known = match &self.plan.sources[cabinet].at {

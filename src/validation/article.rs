@@ -1,46 +1,49 @@
 //! Comparison of a manifest with its article.
 //!
 //! The article is imported again, and the resulting draft is compared with the manifest, fact by
-//! fact, as two manifests are. Text that authors word themselves (titles, ids, instructions, the
-//! description of fixes) is not a fact, and neither is anything that no article can contain: pins,
-//! or why a file is used by no step. Since ids are the author's, steps are matched by their actions
-//! and targets.
+//! fact, like two manifests. Text that authors word themselves (titles, ids, instructions, the
+//! description of fixes) is not a fact, and neither is text that no article can contain: pins, or
+//! the reason why no step uses a file. Since ids are the author's, steps are matched by their
+//! actions and targets.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::article::{Imported, Open};
+use crate::article::{ImportedArticle, OpenQuestion};
 use crate::document::{Code, Finding, Findings, Source, Span};
 use crate::manifest::{
-    self, Action, Condition, CopyFiles, Difference, InstallTargets, Kind, Listed, Manifest, Place,
-    Prerequisite, Selection, Step, Value, compare,
+    self, Action, ChangeKind, Condition, CopyFiles, FactValue, InstallTargets, Listed, Manifest,
+    ManifestDifference, ManifestTable, Prerequisite, Selection, Step, compare,
 };
 use crate::names::CaseFolded;
 
-/// An article with which a manifest is compared.
+/// Article with which a manifest is compared.
 pub struct Article {
     name: String,
-    imported: Imported,
+    imported: ImportedArticle,
     manifest: Manifest,
 }
 
-/// An article that does not contain enough to be compared with a manifest.
+/// Error of an article that does not contain enough to be compared with a manifest.
 #[derive(Debug, thiserror::Error)]
-#[error("what can be read of the article is no whole manifest: {why}")]
-pub struct Incomplete {
+#[error("the draft of the article is not a complete manifest: {why}")]
+pub struct IncompleteArticleError {
     why: String,
-    /// Facts that it leaves open.
-    pub open: Vec<Open>,
+    /// Facts that the article leaves open.
+    pub open: Vec<OpenQuestion>,
 }
 
 impl Article {
-    /// Returns an imported article, under the name that findings should have for it.
+    /// Returns an imported article; findings refer to it by `name`.
     ///
     /// # Errors
     ///
     /// Fails if something that every manifest must have could not be read from it, such as its KB
     /// number.
-    pub fn new(name: impl Into<String>, imported: Imported) -> Result<Self, Incomplete> {
+    pub fn new(
+        name: impl Into<String>,
+        imported: ImportedArticle,
+    ) -> Result<Self, IncompleteArticleError> {
         let mut findings = Findings::default();
         match manifest::parse(
             &Source::new("the draft", imported.draft.as_str()),
@@ -57,7 +60,7 @@ impl Article {
                     .first()
                     .map(|first| first.message.clone())
                     .unwrap_or_default();
-                Err(Incomplete {
+                Err(IncompleteArticleError {
                     why,
                     open: imported.open,
                 })
@@ -67,22 +70,22 @@ impl Article {
 
     /// Adds the differences between the article and the manifest of this source.
     pub(super) fn compare(&self, source: &Source, manifest: &Manifest, findings: &mut Findings) {
-        let (ours, its) = (manifest.rollup.kb, self.manifest.rollup.kb);
+        let (ours, theirs) = (manifest.rollup.kb, self.manifest.rollup.kb);
         let head = span(
             source,
             manifest.rollup.lines.get("kb").copied().unwrap_or(1),
             None,
         );
-        if ours != its {
-            let message = format!("the manifest is of {ours}, and the article of {its}");
+        if ours != theirs {
+            let message = format!("the manifest is of {ours}, but the article is of {theirs}");
             let finding = findings.add(Code::ArticleSaysOtherwise, head, message);
-            finding.help("give the article of this rollup; nothing else was compared");
+            finding.help("name the article of this rollup; nothing else was compared");
             return;
         }
-        let said = Self::in_the_words_of(&self.manifest, manifest);
-        for difference in compare(&said, manifest)
+        let aligned = Self::aligned_with(&self.manifest, manifest);
+        for difference in compare(&aligned, manifest)
             .iter()
-            .filter(|difference| is_a_fact(difference))
+            .filter(|difference| is_fact(difference))
         {
             if let Some(finding) = self.finding(source, manifest, difference) {
                 findings.push(finding);
@@ -92,34 +95,34 @@ impl Article {
             let finding = findings.add(
                 Code::ArticleLeavesOpen,
                 head.clone(),
-                format!("left open: {}", open.what),
+                format!("left open: {}", open.message),
             );
-            finding.note(self.place(open.line));
+            finding.note(self.article_place(open.line));
         }
     }
 
-    /// Returns the facts of the article, with the steps and the questions under the ids that the
-    /// manifest has for them.
-    fn in_the_words_of(said: &Manifest, manifest: &Manifest) -> Manifest {
-        let mut said = said.clone();
-        let asked = |prerequisite: &&Prerequisite| {
+    /// Returns the facts of the article, with the steps and the questions under the ids that they
+    /// have in the manifest.
+    fn aligned_with(of_article: &Manifest, manifest: &Manifest) -> Manifest {
+        let mut aligned = of_article.clone();
+        let is_confirm = |prerequisite: &&Prerequisite| {
             matches!(prerequisite.condition, Condition::Confirm { .. })
         };
-        let its = said
+        let theirs = aligned
             .prerequisites
             .iter_mut()
             .filter(|one| matches!(one.condition, Condition::Confirm { .. }));
-        for (its, ours) in its.zip(manifest.prerequisites.iter().filter(asked)) {
-            its.condition = ours.condition.clone();
+        for (theirs, ours) in theirs.zip(manifest.prerequisites.iter().filter(is_confirm)) {
+            theirs.condition = ours.condition.clone();
         }
-        let pairs = pairs(&said.steps, &manifest.steps);
+        let pairs = pairs(&aligned.steps, &manifest.steps);
         let taken: BTreeSet<CaseFolded> = manifest
             .steps
             .iter()
             .map(|step| CaseFolded::of(&step.id))
             .collect();
         let mut renamed = BTreeMap::new();
-        for (at, step) in said.steps.iter_mut().enumerate() {
+        for (at, step) in aligned.steps.iter_mut().enumerate() {
             let id = match pairs.get(&at) {
                 Some(&partner) => manifest.steps[partner].id.clone(),
                 None if taken.contains(&CaseFolded::of(&step.id)) => {
@@ -130,25 +133,25 @@ impl Article {
             renamed.insert(CaseFolded::of(&step.id), id.clone());
             step.id = id;
         }
-        for step in &mut said.steps {
+        for step in &mut aligned.steps {
             if let Action::Install(InstallTargets::RemovedBy { step, line: _ }) = &mut step.action
                 && let Some(id) = renamed.get(&CaseFolded::of(step))
             {
                 *step = id.clone();
             }
         }
-        said
+        aligned
     }
 
     fn finding(
         &self,
         source: &Source,
         manifest: &Manifest,
-        difference: &Difference,
+        difference: &ManifestDifference,
     ) -> Option<Finding> {
-        let Difference {
+        let ManifestDifference {
             of,
-            what,
+            key,
             kind,
             old,
             new,
@@ -159,7 +162,7 @@ impl Article {
         let row = of
             .as_deref()
             .map(CaseFolded::of)
-            .filter(|_| difference.place == Place::Payload);
+            .filter(|_| difference.table == ManifestTable::Payload);
         let row = row.and_then(|row| {
             self.manifest
                 .files
@@ -176,40 +179,40 @@ impl Article {
                 .any(|open| open.line == Some(line))
         });
         let subject = match of {
-            _ if matches!(what.as_str(), "step" | "file" | "prerequisite") => {
-                format!("{what} `{}`", of.as_deref().unwrap_or_default())
+            _ if matches!(key.as_str(), "step" | "file" | "prerequisite") => {
+                format!("{key} `{}`", of.as_deref().unwrap_or_default())
             }
-            Some(of) => format!("`{what}` of `{of}`"),
-            None => format!("`{what}`"),
+            Some(of) => format!("`{key}` of `{of}`"),
+            None => format!("`{key}`"),
         };
-        let [its, ours] = [old, new].map(|value| value.as_ref().and_then(told));
-        let (code, message) = match (kind, its, ours) {
+        let [theirs, ours] = [old, new].map(|value| value.as_ref().and_then(value_text));
+        let (code, message) = match (kind, theirs, ours) {
             // Facts that the draft leaves out or marks are reported as open.
-            (Kind::Added | Kind::Removed, ..) if is_open => return None,
-            (Kind::Changed, Some(its), Some(ours)) if !its.contains("TODO") => (
+            (ChangeKind::Added | ChangeKind::Removed, ..) if is_open => return None,
+            (ChangeKind::Changed, Some(theirs), Some(ours)) if !theirs.contains("TODO") => (
                 Code::ArticleSaysOtherwise,
-                format!("{subject} is {ours}, and {its} in the article"),
+                format!("{subject} is {ours}, but {theirs} in the article"),
             ),
-            (Kind::Changed, ..) => return None,
-            (Kind::Moved, its, ours) => {
-                let [its, ours] =
-                    [its, ours].map(|place| place.unwrap_or_else(|| "elsewhere".to_owned()));
+            (ChangeKind::Changed, ..) => return None,
+            (ChangeKind::Moved, theirs, ours) => {
+                let [theirs, ours] =
+                    [theirs, ours].map(|position| position.unwrap_or_else(|| "elsewhere".to_owned()));
                 (
                     Code::ArticleSaysOtherwise,
-                    format!("{subject} comes {ours}, and in the article {its}"),
+                    format!("{subject} is {ours}, but {theirs} in the article"),
                 )
             }
-            (Kind::Removed, its, _) => {
-                let its = its
+            (ChangeKind::Removed, theirs, _) => {
+                let theirs = theirs
                     .filter(|_| !is_whole(old))
-                    .map(|its| format!("{its} in "))
+                    .map(|theirs| format!("{theirs} in "))
                     .unwrap_or_default();
                 (
                     Code::ArticleSaysMore,
-                    format!("{its}{subject} is missing, and the article has it"),
+                    format!("{theirs}{subject} is missing, but the article has it"),
                 )
             }
-            (Kind::Added, _, ours) => {
+            (ChangeKind::Added, _, ours) => {
                 let ours = ours
                     .filter(|_| !is_whole(new))
                     .map(|ours| format!("{ours} in "))
@@ -220,16 +223,16 @@ impl Article {
                 )
             }
         };
-        let mut finding = Finding::new(code, ours_at(source, manifest, difference), message);
+        let mut finding = Finding::new(code, manifest_span(source, manifest, difference), message);
         match (kind, its_line) {
-            (Kind::Added, _) => finding.note(format!("nothing in {} says so", self.name)),
-            (_, line) => finding.note(self.place(line)),
+            (ChangeKind::Added, _) => finding.note(format!("{} does not mention it", self.name)),
+            (_, line) => finding.note(self.article_place(line)),
         };
         Some(finding)
     }
 
-    /// Returns a line of the article, for a note.
-    fn place(&self, line: Option<u32>) -> String {
+    /// Returns the position in the article, for a note.
+    fn article_place(&self, line: Option<u32>) -> String {
         match line {
             Some(line) => format!("the article at {}:{line}", self.name),
             None => format!("the article is {}", self.name),
@@ -237,54 +240,53 @@ impl Article {
     }
 }
 
-/// Returns whether a difference is one of facts, and not of text that authors word or add.
-fn is_a_fact(difference: &Difference) -> bool {
-    let what = difference.what.as_str();
-    match difference.place {
-        Place::Rollup => !matches!(what, "title" | "fixes" | "notes"),
-        // The address is given by the person who found the article.
-        Place::Article => what != "url",
-        Place::Prerequisites => !matches!(what, "id" | "confirm"),
-        Place::Steps => !matches!(what, "title" | "instructions" | "undo" | "optional"),
-        Place::Payload => !matches!(what, "sha256" | "unused"),
+/// Returns whether a difference concerns a fact, and not text that authors word or add.
+fn is_fact(difference: &ManifestDifference) -> bool {
+    let key = difference.key.as_str();
+    match difference.table {
+        ManifestTable::Rollup => !matches!(key, "title" | "fixes" | "notes"),
+        // An article need not contain its own address.
+        ManifestTable::Article => key != "url",
+        ManifestTable::Prerequisites => !matches!(key, "id" | "confirm"),
+        ManifestTable::Steps => !matches!(key, "title" | "instructions" | "undo" | "optional"),
+        ManifestTable::Payload => !matches!(key, "sha256" | "unused"),
     }
 }
 
-fn is_whole(value: &Option<Value>) -> bool {
-    matches!(value, Some(Value::Whole(_)))
+fn is_whole(value: &Option<FactValue>) -> bool {
+    matches!(value, Some(FactValue::Whole(_)))
 }
 
-/// Returns a value for a sentence; for the new place of something that moved, the neighbour.
-fn told(value: &Value) -> Option<String> {
+/// Returns a value for a message; for the position of an entry that moved, its neighbour.
+fn value_text(value: &FactValue) -> Option<String> {
     match value {
-        Value::Text(text) => Some(format!("`{text}`")),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Flag(flag) => Some(flag.to_string()),
-        Value::List(values) => Some(
+        FactValue::Text(text) => Some(format!("`{text}`")),
+        FactValue::Number(number) => Some(number.to_string()),
+        FactValue::Flag(flag) => Some(flag.to_string()),
+        FactValue::List(values) => Some(
             values
                 .iter()
-                .filter_map(told)
+                .filter_map(value_text)
                 .collect::<Vec<_>>()
                 .join(", "),
         ),
-        Value::Whole(parts) => {
+        FactValue::Whole(parts) => {
             let (word, beside) = parts
                 .iter()
                 .find(|(word, _)| word == "after" || word == "before")?;
-            Some(format!("{word} {}", told(beside)?))
+            Some(format!("{word} {}", value_text(beside)?))
         }
     }
 }
 
-/// Returns the place in the manifest at which a difference is seen; for something missing, the
-/// place where it belongs.
-fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Span {
+/// Returns the span in the manifest of a difference; of a missing part, the span where it belongs.
+fn manifest_span(source: &Source, manifest: &Manifest, difference: &ManifestDifference) -> Span {
     let value = match &difference.new {
-        Some(Value::Text(text)) => Some(text.as_str()),
+        Some(FactValue::Text(text)) => Some(text.as_str()),
         _ => None,
     };
     if let Some(line) = difference.new_line {
-        let key = Some(difference.what.as_str()).filter(|_| !is_whole(&difference.new));
+        let key = Some(difference.key.as_str()).filter(|_| !is_whole(&difference.new));
         return span(source, line, value.or(key));
     }
     let named = |id: &str| {
@@ -295,15 +297,15 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
             .map(|step| step.line)
     };
     let beside = match &difference.old {
-        Some(Value::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
-            Value::Text(id) => named(id),
+        Some(FactValue::Whole(parts)) => parts.iter().find_map(|(_, value)| match value {
+            FactValue::Text(id) => named(id),
             _ => None,
         }),
         _ => None,
     };
-    match difference.place {
-        Place::Payload if difference.what == "file" => manifest.payload.clone(),
-        Place::Payload => {
+    match difference.table {
+        ManifestTable::Payload if difference.key == "file" => manifest.payload.clone(),
+        ManifestTable::Payload => {
             let of = difference.of.as_deref().map(CaseFolded::of);
             let row = manifest
                 .files
@@ -314,11 +316,11 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
                 |row| span(source, row.line, None),
             )
         }
-        Place::Steps => {
+        ManifestTable::Steps => {
             let line = difference.of.as_deref().and_then(named).or(beside);
             span(source, line.unwrap_or(1), None)
         }
-        Place::Rollup | Place::Article | Place::Prerequisites => span(
+        ManifestTable::Rollup | ManifestTable::Article | ManifestTable::Prerequisites => span(
             source,
             manifest.rollup.lines.get("kb").copied().unwrap_or(1),
             None,
@@ -326,7 +328,7 @@ fn ours_at(source: &Source, manifest: &Manifest, difference: &Difference) -> Spa
     }
 }
 
-/// Returns the first place of a text on a line, else the whole line without the space around it.
+/// Returns the span of the first occurrence of a text on a line, else of the trimmed line.
 fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
     let (whole, start) = (source.line_text(line), source.line_span(line).start);
     let within = text
@@ -338,15 +340,15 @@ fn span(source: &Source, line: u32, text: Option<&str>) -> Span {
 }
 
 /// Pairs steps of the article with steps of the manifest: those with the same action and shared
-/// targets, the most shared first; then the remaining ones by the action alone, in order.
+/// targets, the most shared first; then the remaining ones by action alone, in order.
 fn pairs(article: &[Step], manifest: &[Step]) -> BTreeMap<usize, usize> {
     let targets = |steps: &[Step]| steps.iter().map(targets).collect::<Vec<_>>();
-    let (its, ours) = (targets(article), targets(manifest));
+    let (theirs, ours) = (targets(article), targets(manifest));
     let mut candidates = Vec::new();
     for (at, step) in article.iter().enumerate() {
         for (other, candidate) in manifest.iter().enumerate() {
             if step.action.keyword() == candidate.action.keyword() {
-                let shared = its[at].intersection(&ours[other]).count();
+                let shared = theirs[at].intersection(&ours[other]).count();
                 candidates.push((Reverse(shared), at.abs_diff(other), at, other));
             }
         }

@@ -1,19 +1,18 @@
-//! Fingerprints, by which a finding is recognized when the document around it changes.
+//! Fingerprints, by which a finding is recognized after other lines of the document change.
 
 use std::collections::BTreeMap;
 
 use crate::document::{Code, Finding, Source};
 use crate::names::Digest;
 
-/// Number of hexadecimal digits of the digest that are shown; enough for the findings of one
-/// document.
-const SHOWN: usize = 16;
+/// Number of hexadecimal digits of a fingerprint; enough for the findings of one document.
+const DIGITS: usize = 16;
 
 /// Returns the fingerprints of findings, in their order: over the code, the text of the line and
-/// the number of the finding among those of its kind on equal lines. A fingerprint stays the same
-/// while other lines come and go, so that a service that shows findings recognizes an old one.
+/// the number of the finding among those with its code on equal lines. A fingerprint does not
+/// depend on other lines, so that a service that shows findings recognizes an old one.
 pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> {
-    // A line may be as long as the document and have all its findings, so each is looked at once.
+    // A line may be as long as the document and have all its findings, so each is hashed once.
     let mut lines: BTreeMap<u32, Digest> = BTreeMap::new();
     let mut seen: BTreeMap<(Code, Digest), usize> = BTreeMap::new();
     let of = |finding: &&Finding| {
@@ -24,7 +23,7 @@ pub(super) fn fingerprints(sorted: &[&Finding], source: &Source) -> Vec<String> 
         let nth = seen.entry((finding.code, line)).or_default();
         *nth += 1;
         let digest = Digest::of(format!("{}\n{line}\n{nth}", finding.code).as_bytes()).to_string();
-        digest[..SHOWN].to_owned()
+        digest[..DIGITS].to_owned()
     };
     sorted.iter().map(of).collect()
 }

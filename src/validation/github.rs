@@ -1,4 +1,4 @@
-//! Annotations, as the workflows of GitHub read them from standard output.
+//! Annotations in the form that GitHub workflows read from standard output.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use crate::document::{Finding, Severity};
 use crate::names::Escaped;
 
 impl Validation {
-    /// Returns one workflow command a line for every finding, and for every file that could not be
-    /// read.
+    /// Returns a workflow command for every finding and for every file that could not be read, one
+    /// a line.
     pub fn github(&self) -> String {
         let mut text = String::new();
         for unread in &self.unread {
@@ -63,7 +63,7 @@ fn command(level: Severity) -> &'static str {
     }
 }
 
-/// Escapes a text behind the last two colons: a command ends with its line.
+/// Escapes the text after the last two colons: a command ends with its line.
 fn data(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(|line| Escaped(line).to_string()).collect();
     lines.join("\n").replace('%', "%25").replace('\n', "%0A")
@@ -78,7 +78,7 @@ fn property(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::document::{Code, Findings, Source};
-    use crate::validation::Kind;
+    use crate::validation::DocumentKind;
 
     #[test]
     fn nothing_in_a_document_ends_its_annotation() {
@@ -90,7 +90,7 @@ mod tests {
         let validation = Validation {
             documents: vec![Document {
                 source,
-                kind: Kind::Manifest,
+                kind: DocumentKind::Manifest,
                 findings,
             }],
             ..Validation::default()

@@ -1,4 +1,4 @@
-//! Report for programs, in a format of rollup's own.
+//! Report for programs, in rollup's own format.
 
 use serde_json::{Value, json};
 
@@ -9,12 +9,12 @@ use super::{Document, Validation};
 pub const JSON_SCHEMA: u32 = 1;
 
 impl Validation {
-    /// Returns everything found, as a document; the caller adds the outcome of the command.
+    /// Returns all findings as a JSON document; the caller adds the outcome of the command.
     pub fn json(&self) -> Value {
         let counts = self.counts();
         let file = |document: &Document| {
             let [errors, warnings, notes] = document.findings.counts();
-            json!({ "file": document.source.name(), "kind": document.kind.named(),
+            json!({ "file": document.source.name(), "kind": document.kind.name(),
                     "errors": errors, "warnings": warnings, "notes": notes })
         };
         let unread = self

@@ -8,64 +8,64 @@ use crate::names::same_name;
 
 /// Kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// The TOML file of one rollup.
     Manifest,
     /// A `deployment.toml`.
     Deployment,
 }
 
-impl Kind {
-    /// Returns the word for it.
-    pub fn named(self) -> &'static str {
+impl DocumentKind {
+    /// Returns `manifest` or `deployment`.
+    pub fn name(self) -> &'static str {
         match self {
-            Kind::Manifest => "manifest",
-            Kind::Deployment => "deployment",
+            DocumentKind::Manifest => "manifest",
+            DocumentKind::Deployment => "deployment",
         }
     }
 }
 
-const OF_A_MANIFEST: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
-const OF_A_DEPLOYMENT: [&str; 4] = ["roles", "servers", "groups", "share"];
+const MANIFEST_KEYS: [&str; 5] = ["rollup", "article", "prerequisites", "steps", "payload"];
+const DEPLOYMENT_KEYS: [&str; 4] = ["roles", "servers", "groups", "share"];
 
-/// Files of a deployment that are written in TOML, but not by people.
-const OUR_RECORDS: [&str; 2] = ["applied.toml", "state.toml"];
+/// TOML files of a deployment that rollup writes.
+const RECORD_FILES: [&str; 2] = ["applied.toml", "state.toml"];
 
-/// Returns the kind that a document seems to have, by its name or by the keys at its top; `None` if
-/// it has no key of either language. Mistakes elsewhere in it do not matter, and beside a `schema`
-/// a misspelled key counts, too.
-pub fn kind_of(source: &Source) -> Option<Kind> {
-    let named = Path::new(source.name())
+/// Returns the kind that a document seems to have, by its name or by its top-level keys; `None` if
+/// it has no key of either language. Mistakes elsewhere do not matter, and if it has `schema`, a
+/// misspelled key counts, too.
+pub fn kind_of(source: &Source) -> Option<DocumentKind> {
+    let name = Path::new(source.name())
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    if same_name(named, "deployment.toml") {
-        return Some(Kind::Deployment);
+    if same_name(name, "deployment.toml") {
+        return Some(DocumentKind::Deployment);
     }
     let keys = top_keys(source.text());
     let any = |of: &[&str]| of.iter().any(|key| keys.contains(key));
-    match (any(&OF_A_MANIFEST), any(&OF_A_DEPLOYMENT)) {
-        (true, _) => Some(Kind::Manifest),
-        (false, true) => Some(Kind::Deployment),
-        // The records that rollup itself writes have a schema too, and are known by their names.
+    match (any(&MANIFEST_KEYS), any(&DEPLOYMENT_KEYS)) {
+        (true, _) => Some(DocumentKind::Manifest),
+        (false, true) => Some(DocumentKind::Deployment),
+        // Records that rollup writes have a `schema`, too, and are recognized by their names.
         (false, false)
             if !keys.contains("schema")
-                || OUR_RECORDS.iter().any(|name| same_name(named, name)) =>
+                || RECORD_FILES.iter().any(|record| same_name(record, name)) =>
         {
             None
         }
         (false, false) => {
-            let meant = |of: &[&'static str]| {
+            let resembles = |of: &[&'static str]| {
                 keys.iter()
                     .any(|key| nearest(key, of.iter().copied()).is_some())
             };
-            let manifest = meant(&OF_A_MANIFEST).then_some(Kind::Manifest);
-            manifest.or_else(|| meant(&OF_A_DEPLOYMENT).then_some(Kind::Deployment))
+            let manifest = resembles(&MANIFEST_KEYS).then_some(DocumentKind::Manifest);
+            manifest.or_else(|| resembles(&DEPLOYMENT_KEYS).then_some(DocumentKind::Deployment))
         }
     }
 }
 
-/// Returns the keys at the top of a document: those before its first header, and the first part of
+/// Returns the top-level keys of a document: those before its first header, and the first part of
 /// every header.
 fn top_keys(text: &str) -> BTreeSet<&str> {
     let mut keys = BTreeSet::new();
@@ -92,28 +92,31 @@ fn top_keys(text: &str) -> BTreeSet<&str> {
 mod tests {
     use super::*;
 
-    fn kind(name: &str, text: &str) -> Option<Kind> {
+    fn kind(name: &str, text: &str) -> Option<DocumentKind> {
         kind_of(&Source::new(name, text))
     }
 
     #[test]
-    fn a_document_is_known_by_its_keys_whatever_else_is_wrong_with_it() {
+    fn a_document_is_recognized_by_its_keys_despite_other_faults() {
         assert_eq!(
             kind("a.toml", "schema = 1\n[rollup]\n"),
-            Some(Kind::Manifest)
+            Some(DocumentKind::Manifest)
         );
-        assert_eq!(kind("a.toml", "[payload.sha256\n"), Some(Kind::Manifest));
+        assert_eq!(
+            kind("a.toml", "[payload.sha256\n"),
+            Some(DocumentKind::Manifest)
+        );
         assert_eq!(
             kind("a.toml", "\u{feff}servers = [\n[[steps"),
-            Some(Kind::Manifest)
+            Some(DocumentKind::Manifest)
         );
         assert_eq!(
             kind("site.toml", "schema = 1\nroles = []\n"),
-            Some(Kind::Deployment)
+            Some(DocumentKind::Deployment)
         );
         assert_eq!(
             kind("x/Deployment.toml", "nonsense"),
-            Some(Kind::Deployment)
+            Some(DocumentKind::Deployment)
         );
         assert_eq!(
             kind(
@@ -124,11 +127,11 @@ mod tests {
         );
         assert_eq!(
             kind("a.toml", "schema = 1\n[rolup]\n[[step]]\n"),
-            Some(Kind::Manifest)
+            Some(DocumentKind::Manifest)
         );
         assert_eq!(
             kind("a.toml", "schema = 1\nservrs = []\n"),
-            Some(Kind::Deployment)
+            Some(DocumentKind::Deployment)
         );
         assert_eq!(
             kind(

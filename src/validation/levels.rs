@@ -1,122 +1,129 @@
-//! Levels of findings as the caller wants them.
+//! Levels of findings that the caller chooses.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::document::{Code, Findings, Severity, UnknownCodeError};
 
-/// Level that the caller wants for a kind of finding.
+/// Level that the caller chooses for findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// It counts as an error.
+pub enum LintLevel {
+    /// Reported as an error.
     Deny,
-    /// It counts as a warning.
+    /// Reported as a warning.
     Warn,
-    /// It is not reported.
+    /// Not reported.
     Allow,
 }
 
-/// Findings that a wish is about.
+/// Selection of the findings to which a level applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Which {
-    /// One kind.
+pub enum FindingSelector {
     Code(Code),
-    /// Everything that is a warning otherwise.
+    /// All findings that are warnings by default.
     Warnings,
-    /// Everything that is a note otherwise.
+    /// All findings that are notes by default.
     Notes,
 }
 
-/// Wishes of one caller. One for a code wins over one for `warnings` or `notes`.
+/// Levels that a caller chooses. A level for a code takes precedence over one for `warnings` or
+/// `notes`.
 #[derive(Debug, Clone, Default)]
-pub struct Levels(BTreeMap<Which, Wish>);
+pub struct LintLevels(BTreeMap<FindingSelector, LintLevel>);
 
-/// A wish that cannot be granted.
+/// Level that cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LevelsError {
-    /// Two wishes about one thing.
-    #[error("`{0}` is asked for in two ways; keep one")]
+pub enum LintLevelsError {
+    /// Two levels for the same findings.
+    #[error("`{0}` has two levels; keep one")]
     Twice(String),
-    /// A document with an error cannot be used, whatever the caller wants.
-    #[error("{0} is an error ({title}), and an error stays one: the document cannot be used", title = .0.title())]
+    /// Lower level for an error, which always makes a document unusable.
+    #[error("{0} is an error ({title}), and its level cannot be lowered: the document cannot be used", title = .0.title())]
     Lowered(Code),
 }
 
-/// A text that names no findings.
+/// Error of a text that selects no findings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; `warnings` and `notes` stand for all of a kind")]
+#[error("{0}; `warnings` and `notes` select all warnings or notes")]
 pub struct UnknownFindingsError(UnknownCodeError);
 
-impl FromStr for Which {
+impl FromStr for FindingSelector {
     type Err = UnknownFindingsError;
 
     fn from_str(text: &str) -> Result<Self, UnknownFindingsError> {
         match text.to_ascii_lowercase().as_str() {
-            "warnings" => Ok(Which::Warnings),
-            "notes" => Ok(Which::Notes),
-            _ => text.parse().map(Which::Code).map_err(UnknownFindingsError),
+            "warnings" => Ok(FindingSelector::Warnings),
+            "notes" => Ok(FindingSelector::Notes),
+            _ => text
+                .parse()
+                .map(FindingSelector::Code)
+                .map_err(UnknownFindingsError),
         }
     }
 }
 
-impl std::fmt::Display for Which {
+impl std::fmt::Display for FindingSelector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Which::Code(code) => code.fmt(f),
-            Which::Warnings => f.write_str("warnings"),
-            Which::Notes => f.write_str("notes"),
+            FindingSelector::Code(code) => code.fmt(f),
+            FindingSelector::Warnings => f.write_str("warnings"),
+            FindingSelector::Notes => f.write_str("notes"),
         }
     }
 }
 
-impl Levels {
-    /// Returns the wishes, or the reason why they make no sense.
-    pub fn new(wishes: impl IntoIterator<Item = (Which, Wish)>) -> Result<Self, LevelsError> {
-        let mut levels = BTreeMap::new();
-        for (which, wish) in wishes {
-            match which {
-                Which::Code(code) if code.level() == Severity::Error && wish != Wish::Deny => {
-                    return Err(LevelsError::Lowered(code));
+impl LintLevels {
+    /// Returns the levels, or an error if they contradict each other or the level of an error.
+    pub fn new(
+        lint_levels: impl IntoIterator<Item = (FindingSelector, LintLevel)>,
+    ) -> Result<Self, LintLevelsError> {
+        let mut by_selector = BTreeMap::new();
+        for (selector, lint_level) in lint_levels {
+            match selector {
+                FindingSelector::Code(code)
+                    if code.level() == Severity::Error && lint_level != LintLevel::Deny =>
+                {
+                    return Err(LintLevelsError::Lowered(code));
                 }
                 _ => {}
             }
-            if levels
-                .insert(which, wish)
-                .is_some_and(|before| before != wish)
+            if by_selector
+                .insert(selector, lint_level)
+                .is_some_and(|before| before != lint_level)
             {
-                return Err(LevelsError::Twice(which.to_string()));
+                return Err(LintLevelsError::Twice(selector.to_string()));
             }
         }
-        Ok(Self(levels))
+        Ok(Self(by_selector))
     }
 
-    /// Sets the levels of findings, and removes those that are allowed.
+    /// Sets the levels of findings, and removes the allowed ones.
     pub fn apply(&self, findings: &mut Findings) {
         if !self.0.is_empty() {
-            findings.weigh(|code, level| self.weigh(code, level));
+            findings.weigh(|code, level| self.level_of(code, level));
         }
     }
 
-    fn weigh(&self, code: Code, level: Severity) -> Option<Severity> {
+    fn level_of(&self, code: Code, level: Severity) -> Option<Severity> {
         let group = match level {
             Severity::Error => return Some(level),
-            Severity::Warning => Which::Warnings,
-            Severity::Note => Which::Notes,
+            Severity::Warning => FindingSelector::Warnings,
+            Severity::Note => FindingSelector::Notes,
         };
-        let wish = self
+        let lint_level = self
             .0
-            .get(&Which::Code(code))
+            .get(&FindingSelector::Code(code))
             .or_else(|| self.0.get(&group));
-        wish.map_or(Some(level), |wish| wish.level())
+        lint_level.map_or(Some(level), |lint_level| lint_level.severity())
     }
 }
 
-impl Wish {
-    fn level(self) -> Option<Severity> {
+impl LintLevel {
+    fn severity(self) -> Option<Severity> {
         match self {
-            Wish::Deny => Some(Severity::Error),
-            Wish::Warn => Some(Severity::Warning),
-            Wish::Allow => None,
+            LintLevel::Deny => Some(Severity::Error),
+            LintLevel::Warn => Some(Severity::Warning),
+            LintLevel::Allow => None,
         }
     }
 }
@@ -125,11 +132,11 @@ impl Wish {
 mod tests {
     use super::*;
 
-    fn weighed(wishes: &[(&str, Wish)]) -> Vec<String> {
-        let wishes = wishes
+    fn levels_with(lint_levels: &[(&str, LintLevel)]) -> Vec<String> {
+        let lint_levels = lint_levels
             .iter()
-            .map(|(which, wish)| (which.parse().expect("known"), *wish));
-        let levels = Levels::new(wishes).expect("wishes that make sense");
+            .map(|(selector, lint_level)| (selector.parse().expect("known"), *lint_level));
+        let levels = LintLevels::new(lint_levels).expect("no contradiction");
         let mut findings = Findings::default();
         for code in [
             Code::NotListed,
@@ -149,9 +156,9 @@ mod tests {
 
     #[test]
     fn a_code_wins_over_its_group() {
-        use Wish::*;
+        use LintLevel::*;
         assert_eq!(
-            weighed(&[]),
+            levels_with(&[]),
             [
                 "RU0201 error",
                 "RU0202 warning",
@@ -160,11 +167,11 @@ mod tests {
             ]
         );
         assert_eq!(
-            weighed(&[("warnings", Deny), ("RU0204", Allow)]),
+            levels_with(&[("warnings", Deny), ("RU0204", Allow)]),
             ["RU0201 error", "RU0202 error", "RU0205 note"]
         );
         assert_eq!(
-            weighed(&[("warnings", Deny), ("ru0202", Warn)]),
+            levels_with(&[("warnings", Deny), ("ru0202", Warn)]),
             [
                 "RU0201 error",
                 "RU0202 warning",
@@ -173,27 +180,36 @@ mod tests {
             ]
         );
         assert_eq!(
-            weighed(&[("notes", Allow), ("Warnings", Allow)]),
+            levels_with(&[("notes", Allow), ("Warnings", Allow)]),
             ["RU0201 error"]
         );
         assert_eq!(
-            weighed(&[("RU0205", Deny), ("warnings", Allow)]),
+            levels_with(&[("RU0205", Deny), ("warnings", Allow)]),
             ["RU0201 error", "RU0205 error"]
         );
     }
 
     #[test]
-    fn what_cannot_be_granted_is_said() {
-        let wish = |which: &str, wish| (which.parse().expect("known"), wish);
+    fn contradicting_levels_are_refused() {
+        let pair = |selector: &str, lint_level| (selector.parse().expect("known"), lint_level);
         assert!(matches!(
-            Levels::new([wish("RU0201", Wish::Allow)]),
-            Err(LevelsError::Lowered(Code::NotListed))
+            LintLevels::new([pair("RU0201", LintLevel::Allow)]),
+            Err(LintLevelsError::Lowered(Code::NotListed))
         ));
         assert!(matches!(
-            Levels::new([wish("RU0202", Wish::Allow), wish("ru0202", Wish::Deny)]),
-            Err(LevelsError::Twice(_))
+            LintLevels::new([
+                pair("RU0202", LintLevel::Allow),
+                pair("ru0202", LintLevel::Deny)
+            ]),
+            Err(LintLevelsError::Twice(_))
         ));
-        assert!(Levels::new([wish("RU0202", Wish::Deny), wish("ru0202", Wish::Deny)]).is_ok());
-        assert!("RU9999".parse::<Which>().is_err());
+        assert!(
+            LintLevels::new([
+                pair("RU0202", LintLevel::Deny),
+                pair("ru0202", LintLevel::Deny)
+            ])
+            .is_ok()
+        );
+        assert!("RU9999".parse::<FindingSelector>().is_err());
     }
 }

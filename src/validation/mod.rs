@@ -1,8 +1,8 @@
-//! Documents checked together, and reported in the form that people or programs read.
+//! Validation of documents together, and its reports for people and programs.
 //!
-//! A manifest is checked by itself, against a deployment, a payload and its article if they are
-//! given, and against the other manifests; a `deployment.toml` by itself. The findings get the
-//! caller's levels and then go into one of four reports, which all have the same content.
+//! A manifest is checked by itself, against the deployment, payload and article that are given, and
+//! against the other manifests; a `deployment.toml` by itself. The findings get the levels that the
+//! caller chooses and are then reported in one of four formats, which have the same content.
 
 mod article;
 mod fingerprint;
@@ -15,79 +15,70 @@ mod text;
 
 use rayon::prelude::*;
 
-pub use article::{Article, Incomplete};
+pub use article::{Article, IncompleteArticleError};
 pub use json::JSON_SCHEMA;
-pub use kind::{Kind, kind_of};
-pub use levels::{Levels, LevelsError, UnknownFindingsError, Which, Wish};
+pub use kind::{DocumentKind, kind_of};
+pub use levels::{FindingSelector, LintLevel, LintLevels, LintLevelsError, UnknownFindingsError};
 
 use crate::deployment::describe;
 use crate::deployment::description::Description;
 use crate::document::{Code, Findings, Severity, Source};
-use crate::manifest::{self, Checks, Manifest, Read};
+use crate::manifest::{self, Checks, Manifest, ParsedManifest};
 use crate::payload::{Payload, compare};
 
-/// Data that the documents are checked against, beside themselves.
+/// Data against which documents are checked, besides their own text.
 #[derive(Clone, Copy, Default)]
-pub struct Against<'a> {
-    /// The deployment whose names manifests should use.
+pub struct ValidationContext<'a> {
+    /// Deployment whose names manifests should use.
     pub deployment: Option<&'a Description>,
-    /// The payload of the manifest.
+    /// Payload of the manifest.
     pub payload: Option<&'a Payload>,
-    /// The article that the manifest was made from.
+    /// Article from which the manifest was made.
     pub article: Option<&'a Article>,
 }
 
-/// One document with its findings.
+/// Document with its findings.
 pub struct Document {
-    /// Its text and name.
     pub source: Source,
-    /// Kind of the document.
-    pub kind: Kind,
-    /// Findings in the document.
+    pub kind: DocumentKind,
     pub findings: Findings,
 }
 
-/// A file that could not be read at all.
+/// File that could not be read at all.
 #[derive(Debug, Clone)]
-pub struct Unread {
-    /// The path as it was typed or found.
+pub struct UnreadableFile {
+    /// Path as it was typed or found.
     pub file: String,
-    /// Reason why it could not be read.
     pub reason: String,
 }
 
-/// Documents that were checked together, in the order they were given.
+/// Documents that were checked together, in the given order.
 #[derive(Default)]
 pub struct Validation {
-    /// The documents.
     pub documents: Vec<Document>,
-    /// Files that could not be read.
-    pub unread: Vec<Unread>,
-    /// TOML files of directories that are neither a manifest nor a deployment.
+    pub unread: Vec<UnreadableFile>,
+    /// TOML files in directories that are neither a manifest nor a deployment.
     pub passed_over: Vec<String>,
 }
 
 /// Number of findings of each level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Errors.
+pub struct FindingCounts {
     pub errors: usize,
-    /// Warnings.
     pub warnings: usize,
-    /// Notes.
     pub notes: usize,
 }
 
 impl Validation {
     /// Checks documents, each by itself and all together.
-    pub fn of(sources: Vec<(Source, Kind)>, against: &Against<'_>) -> Self {
+    pub fn of(sources: Vec<(Source, DocumentKind)>, against: &ValidationContext<'_>) -> Self {
         let checked = sources
             .into_par_iter()
             .map(|(source, kind)| Document::checked(source, kind, against));
         let mut documents: Vec<Document> = checked.collect();
         let manifests = documents
             .iter_mut()
-            .filter(|document| document.kind == Kind::Manifest);
+            .filter(|document| document.kind == DocumentKind::Manifest);
         let mut together: Vec<_> = manifests
             .map(|document| (&document.source, &mut document.findings))
             .collect();
@@ -100,17 +91,16 @@ impl Validation {
         }
     }
 
-    /// Gives every finding the level that the caller wants for it, and removes those that are
-    /// allowed.
-    pub fn weigh(&mut self, levels: &Levels) {
+    /// Sets the levels of all findings as the caller chooses, and removes the allowed ones.
+    pub fn apply_levels(&mut self, levels: &LintLevels) {
         for document in &mut self.documents {
             levels.apply(&mut document.findings);
         }
     }
 
     /// Returns the number of findings of each level.
-    pub fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
+    pub fn counts(&self) -> FindingCounts {
+        let mut counts = FindingCounts::default();
         for document in &self.documents {
             let [errors, warnings, notes] = document.findings.counts();
             counts.errors += errors;
@@ -120,7 +110,7 @@ impl Validation {
         counts
     }
 
-    /// Returns the code of the most severe finding that is not a note; of several the first.
+    /// Returns the code of the first of the most severe findings, unless all are notes.
     pub fn foremost(&self) -> Option<Code> {
         let all = self
             .documents
@@ -133,11 +123,11 @@ impl Validation {
 }
 
 impl Document {
-    fn checked(source: Source, kind: Kind, against: &Against<'_>) -> Self {
+    fn checked(source: Source, kind: DocumentKind, against: &ValidationContext<'_>) -> Self {
         let mut findings = Findings::default();
         match kind {
-            Kind::Deployment => drop(describe::parse(&source, &mut findings)),
-            Kind::Manifest => {
+            DocumentKind::Deployment => drop(describe::parse(&source, &mut findings)),
+            DocumentKind::Manifest => {
                 let checks = Checks {
                     deployment: against.deployment,
                 };
@@ -145,7 +135,9 @@ impl Document {
                 if let Some(payload) = against.payload {
                     compare_payload(&read, against.deployment, payload, &mut findings);
                 }
-                if let (Some(article), Read::Whole(manifest)) = (against.article, &read) {
+                if let (Some(article), ParsedManifest::Complete(manifest)) =
+                    (against.article, &read)
+                {
                     article.compare(&source, manifest, &mut findings);
                 }
             }
@@ -158,18 +150,18 @@ impl Document {
     }
 }
 
-/// Compares a manifest with a payload; one with mistakes too, as far as its file table could be
-/// read.
+/// Compares a manifest with a payload, also a manifest with errors, as far as its file table could
+/// be read.
 fn compare_payload(
-    read: &Read,
+    read: &ParsedManifest,
     site: Option<&Description>,
     payload: &Payload,
     findings: &mut Findings,
 ) {
     let table = match read {
-        Read::Whole(manifest) => Manifest::file_table(manifest),
-        Read::Part(table) => table.clone(),
-        Read::Nothing => return,
+        ParsedManifest::Complete(manifest) => Manifest::file_table(manifest),
+        ParsedManifest::Partial(table) => table.clone(),
+        ParsedManifest::Unreadable => return,
     };
     let facts = payload.facts(&table);
     for difference in compare(&table, site, &facts) {

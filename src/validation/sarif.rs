@@ -1,7 +1,6 @@
-//! SARIF 2.1.0, the format in which code hosts take findings.
+//! SARIF 2.1.0, the format in which code hosts accept findings.
 //!
-//! Written by a few structures of our own: of the standard's hundreds of properties a dozen are
-//! used here.
+//! Built without a library: the report uses a dozen of the standard's hundreds of properties.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,14 +9,14 @@ use super::fingerprint::fingerprints;
 use super::{Document, Validation};
 use crate::document::{Code, Finding, FindingRecord, Severity};
 
-/// Address of the standard's schema.
+/// Address of the schema of the standard.
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// Name of the fingerprint; the number goes up when the way it is made changes.
+/// Name of the fingerprint; its number increases when the computation changes.
 const FINGERPRINT: &str = "rollupFinding/v1";
 
-/// A part of a document, lines and columns from 1; columns count characters.
+/// Part of a document, lines and columns from 1; columns count characters.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Region {
@@ -28,7 +27,7 @@ struct Region {
 }
 
 impl Validation {
-    /// Returns everything found, as a SARIF log with one run; `exit_code` is that of the command.
+    /// Returns all findings as a SARIF log with one run; `exit_code` is that of the command.
     pub fn sarif(&self, exit_code: u8) -> Value {
         let artifacts = self
             .documents
@@ -83,7 +82,7 @@ fn first_paragraph(text: &str) -> String {
         .next()
         .unwrap_or_default()
         .replace('\n', " ");
-    // The text behind the colon is an example, which is part of the help.
+    // The text after the colon is an example, which is part of the help.
     match paragraph.strip_suffix(':') {
         Some(paragraph) => format!("{paragraph}."),
         None => paragraph,
@@ -157,7 +156,7 @@ impl Region {
     }
 }
 
-/// Returns a path as the standard wants it: a reference relative to the directory of the run, or
+/// Returns a path as the standard requires it: a reference relative to the directory of the run, or
 /// the absolute address of a file.
 fn uri(path: &str) -> String {
     let mut uri = if path.starts_with('/') {
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_stands_where_its_index_says() {
+    fn every_rule_is_at_its_index() {
         assert!(
             Code::ALL
                 .iter()

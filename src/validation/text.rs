@@ -4,13 +4,13 @@ use super::Validation;
 use crate::document::RenderOptions;
 
 impl Validation {
-    /// Returns every finding drawn in its place, document after document; empty if there is none.
+    /// Returns every finding with its excerpt, document after document; empty without findings.
     pub fn text(&self, options: &RenderOptions) -> String {
-        let told = self
+        let reported = self
             .documents
             .iter()
             .filter(|document| !document.findings.is_empty());
-        let texts: Vec<_> = told
+        let texts: Vec<_> = reported
             .map(|document| document.findings.text(&document.source, options))
             .collect();
         texts.join("\n")

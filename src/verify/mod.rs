@@ -1,5 +1,5 @@
-//! Check that every installed file, installer and state still matches its record and what the runs
-//! left. Reads only.
+//! Check that every installed file, installer and state still matches its record and the results of
+//! the runs. Reads only.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,136 +16,141 @@ use crate::run::{Left, LeftBehind, RunError, left_by, left_empty};
 
 /// Result of a verification.
 #[derive(Debug, Clone, Default)]
-pub struct Verified {
+pub struct Verification {
     /// Number of installed items and programs.
     pub items: usize,
-    /// Number of their files, and of those that runs copied or wrote.
+    /// Number of their files, and of other files that runs copied or wrote.
     pub files: usize,
-    /// Number of bytes that were hashed.
+    /// Number of hashed bytes.
     pub bytes: u64,
     /// Drift per file or record, sorted by path.
     pub drift: Vec<Drift>,
-    /// Unmanaged files beside the installed ones; they are assumed to belong there.
-    pub beside: Vec<RelPath>,
+    /// Unmanaged files among the installed ones; they are not drift.
+    pub unmanaged: Vec<RelPath>,
     /// Names on disk that are not UTF-8, escaped; a plan that touches them is refused.
     pub unreadable: Vec<String>,
 }
 
-/// Difference from a record or from what a run left.
+/// Difference from a record or from the result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Drift {
     /// Path below the deployment.
     pub path: RelPath,
-    /// Description of the difference, in words.
-    pub what: String,
+    /// Phrase that follows the path in a message, such as `is gone`.
+    pub description: String,
 }
 
-/// Recorded contents that a file should have.
-struct Expected {
+/// Recorded contents of a file.
+struct ExpectedFile {
     sha256: Digest,
-    /// Origin of the record, for the message.
+    /// Origin of the record, for a message.
     by: String,
 }
 
-/// Expected state by the records of items and programs.
+/// Expected state according to the records of items and programs.
 #[derive(Default)]
-struct Recorded {
-    files: BTreeMap<RelPath, Expected>,
+struct RecordedState {
+    files: BTreeMap<RelPath, ExpectedFile>,
     /// Installers in the share. Several items, or one on several servers, may come from one
     /// installer.
-    installers: BTreeMap<RelPath, Vec<Expected>>,
-    /// Missing paths that were accepted as missing.
+    installers: BTreeMap<RelPath, Vec<ExpectedFile>>,
+    /// Paths that were accepted as missing.
     gone: BTreeSet<RelPath>,
 }
 
-/// Compares the deployment with its records and with what the finished runs left.
-pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verified, RunError> {
-    let mut verified = Verified {
+/// Compares the deployment with its records and with the results of the closed runs.
+pub fn verify(tree: &Tree, snapshot: &Snapshot) -> Result<Verification, RunError> {
+    let mut verified = Verification {
         unreadable: snapshot.unreadable.clone(),
-        ..Verified::default()
+        ..Verification::default()
     };
     let runs = runs(tree)?;
     let LeftBehind { there, gone } = left_by(tree, &runs)?;
     for (run, Emptied { live, kept }) in left_empty(tree, &runs)? {
         if !gone.contains(&live) {
-            let what = match tree.metadata(&kept)? {
+            let description = match tree.metadata(&kept)? {
                 Some(_) => format!(
-                    "is gone; run {run}, closed as it stood, keeps it as `{}`",
+                    "is gone; run {run}, which was accepted, keeps it as `{}`",
                     Escaped(kept.as_str())
                 ),
-                None => format!("is gone; run {run}, closed as it stood, had set it aside"),
+                None => {
+                    format!("is gone; run {run}, which was accepted, had moved it to its directory")
+                }
             };
-            verified.drift.push(Drift { path: live, what });
+            verified.drift.push(Drift { path: live, description });
         }
     }
-    let mut recorded = Recorded {
+    let mut records = RecordedState {
         gone,
-        ..Recorded::default()
+        ..RecordedState::default()
     };
-    let site = &snapshot.description;
-    for instance in site.all_instances() {
-        let directory = snapshot.actual(&site.directory(instance));
+    let deployment = &snapshot.description;
+    for instance in deployment.all_instances() {
+        let directory = snapshot.actual(&deployment.directory(instance));
         match snapshot.item(instance) {
             Some(record) => {
-                let shown = site.shown(instance);
-                take_in(
+                let owner = deployment.shown(instance);
+                add_expected_files(
                     snapshot,
                     &directory,
                     record,
-                    &shown,
-                    &mut recorded,
+                    &owner,
+                    &mut records,
                     &mut verified,
                 );
-                installer_of(snapshot, record, &shown, &mut recorded, &mut verified);
+                add_expected_installer(snapshot, record, &owner, &mut records, &mut verified);
             }
             None => verified.drift.extend(
                 snapshot
                     .hidden(&directory)
-                    .map(|(path, what)| Drift { path, what }),
+                    .map(|(path, description)| Drift { path, description }),
             ),
         }
     }
     for (directory, record) in snapshot.programs() {
-        let shown = directory.name().to_owned();
-        // A program that a step ran came from the payload; a file with that name in the share is
-        // unrelated to it.
-        take_in(
+        let owner = directory.name().to_owned();
+        // A program was installed from the payload; a file with that name in the share is unrelated
+        // to it.
+        add_expected_files(
             snapshot,
             directory,
             record,
-            &shown,
-            &mut recorded,
+            &owner,
+            &mut records,
             &mut verified,
         );
     }
     for (first, second) in &snapshot.clashes {
-        let what = format!("and `{}` differ only in case", Escaped(first.as_str()));
+        let description = format!("and `{}` differ only in case", Escaped(first.as_str()));
         verified.drift.push(Drift {
             path: second.clone(),
-            what,
+            description,
         });
     }
     for (file, why) in &snapshot.faults {
         verified.drift.push(Drift {
             path: file.clone(),
-            what: why.clone(),
+            description: why.clone(),
         });
     }
-    compare(tree, snapshot, expected(there, recorded), &mut verified)?;
+    compare(tree, snapshot, expected(there, records), &mut verified)?;
     verified.drift.sort();
     verified.drift.dedup();
     Ok(verified)
 }
 
-/// Merges what runs left with the records of items, which take precedence. The record of an
-/// installer counts only if no run brought the file, since a newer one may be there by now.
-fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPath, Vec<Expected>> {
+/// Merges the results of runs with the records of items, which take precedence. The record of an
+/// installer counts only if no run copied the file, since the share may have a newer one by now.
+fn expected(
+    left: BTreeMap<RelPath, Left>,
+    records: RecordedState,
+) -> BTreeMap<RelPath, Vec<ExpectedFile>> {
     let mut expected = BTreeMap::new();
     for (path, left) in left {
         if let What::File { sha256, .. } = left.what {
             expected.insert(
                 path,
-                vec![Expected {
+                vec![ExpectedFile {
                     sha256,
                     by: format!("run {} left it", left.run),
                 }],
@@ -153,67 +158,67 @@ fn expected(left: BTreeMap<RelPath, Left>, recorded: Recorded) -> BTreeMap<RelPa
         }
     }
     expected.extend(
-        recorded
+        records
             .files
             .into_iter()
             .map(|(path, file)| (path, vec![file])),
     );
-    for (path, installer) in recorded.installers {
+    for (path, installer) in records.installers {
         expected.entry(path).or_insert(installer);
     }
     expected
 }
 
-/// Adds the expected files of an installed item or program, and the unmanaged files beside them.
-fn take_in(
+/// Adds the expected files of an installed item or program, and the unmanaged files among them.
+fn add_expected_files(
     snapshot: &Snapshot,
     directory: &RelPath,
     record: &ItemRecord,
-    shown: &str,
-    recorded: &mut Recorded,
-    verified: &mut Verified,
+    owner: &str,
+    records: &mut RecordedState,
+    verified: &mut Verification,
 ) {
     let installed = record
         .installed
         .as_ref()
         .filter(|_| record.state.is_installed());
     let files = installed.map(|installed| &installed.files);
-    let mut ours: Vec<CaseFolded> = vec![
+    let mut managed: Vec<CaseFolded> = vec![
         directory
             .with(&RelPath::parse("state.toml").expect("a name"))
             .case_folded(),
     ];
-    for (file, wanted) in files.into_iter().flatten() {
-        let at = snapshot.exact(&in_files(directory, file));
-        ours.push(at.case_folded());
-        let by = format!("`{}` was installed with it", Escaped(shown));
-        recorded.files.insert(
-            at,
-            Expected {
-                sha256: wanted.sha256,
+    for (file, expected_file) in files.into_iter().flatten() {
+        let exact_path = snapshot.exact(&in_files(directory, file));
+        managed.push(exact_path.case_folded());
+        let by = format!("`{}` was installed with it", Escaped(owner));
+        records.files.insert(
+            exact_path,
+            ExpectedFile {
+                sha256: expected_file.sha256,
                 by,
             },
         );
     }
-    ours.sort();
-    let beside = snapshot
+    managed.sort();
+    let unmanaged = snapshot
         .below(directory)
         .filter(|found| found.kind != Kind::Directory);
-    let beside = beside.filter(|found| ours.binary_search(&found.path.case_folded()).is_err());
+    let unmanaged = unmanaged.filter(|found| managed.binary_search(&found.path.case_folded()).is_err());
     verified
-        .beside
-        .extend(beside.map(|found| found.path.clone()));
+        .unmanaged
+        .extend(unmanaged.map(|found| found.path.clone()));
     verified.items += usize::from(installed.is_some());
 }
 
-/// Adds the installer of an item, as the item was installed from it, to the expected files, or
-/// reports it if it is missing from the share.
-fn installer_of(
+/// Adds the installer from which an item was installed to the expected files, or reports it if it
+/// is missing from the share.
+fn add_expected_installer(
     snapshot: &Snapshot,
     record: &ItemRecord,
-    shown: &str,
-    recorded: &mut Recorded,
-    verified: &mut Verified,
+    owner: &str,
+    records: &mut RecordedState,
+    verified: &mut Verification,
 ) {
     let Some(installed) = record
         .installed
@@ -224,61 +229,62 @@ fn installer_of(
     };
     let InstallerRecord { name, sha256 } = &installed.installer;
     if let Some(found) = snapshot.share_file(&name.case_folded()) {
-        let by = format!("`{}` was installed from it", Escaped(shown));
-        recorded
+        let by = format!("`{}` was installed from it", Escaped(owner));
+        records
             .installers
             .entry(found.path.clone())
             .or_default()
-            .push(Expected {
+            .push(ExpectedFile {
                 sha256: *sha256,
                 by,
             });
         return;
     }
     let path = snapshot.share_path(name);
-    if !recorded.gone.contains(&path) {
-        let what = format!("is gone; `{}` was installed from it", Escaped(shown));
-        verified.drift.push(Drift { path, what });
+    if !records.gone.contains(&path) {
+        let description = format!("is gone; `{}` was installed from it", Escaped(owner));
+        verified.drift.push(Drift { path, description });
     }
 }
 
+/// Hashes the expected files and adds every difference.
 fn compare(
     tree: &Tree,
     snapshot: &Snapshot,
-    expected: BTreeMap<RelPath, Vec<Expected>>,
-    verified: &mut Verified,
+    expected: BTreeMap<RelPath, Vec<ExpectedFile>>,
+    verified: &mut Verification,
 ) -> Result<(), RunError> {
     let metadata = |path: &RelPath| {
-        let at = snapshot.exact(path);
-        tree.metadata(&at).map(|metadata| (at, metadata))
+        let exact_path = snapshot.exact(path);
+        tree.metadata(&exact_path).map(|metadata| (exact_path, metadata))
     };
-    let looks: Vec<_> = expected
+    let entries: Vec<_> = expected
         .par_iter()
         .map(|(path, _)| metadata(path))
         .collect::<Result<_, _>>()?;
-    // The largest files come first, so that none is left to one core at the end.
-    let mut order: Vec<_> = looks.iter().zip(expected.values()).enumerate().collect();
+    // The largest files come first, so that no single core is busy with one at the end.
+    let mut order: Vec<_> = entries.iter().zip(expected.values()).enumerate().collect();
     order.sort_by_key(|(_, ((_, metadata), _))| {
         Reverse(metadata.map_or(0, |metadata| metadata.size))
     });
-    let check = |(at, metadata): &(RelPath, Option<PathMetadata>),
-                 wanted: &[Expected]|
+    let check = |(exact_path, metadata): &(RelPath, Option<PathMetadata>),
+                 wanted: &[ExpectedFile]|
      -> Result<(u64, Vec<String>), DiskError> {
-        let all = |what: &str| {
+        let all = |description: &str| {
             wanted
                 .iter()
-                .map(|wanted| format!("{what}; {}", wanted.by))
+                .map(|wanted| format!("{description}; {}", wanted.by))
                 .collect()
         };
         match metadata.map(|metadata| metadata.kind) {
             None => Ok((0, all("is gone"))),
             Some(Kind::File) => {
-                let FileFacts { size, sha256 } = tree.facts(at)?;
+                let FileFacts { size, sha256 } = tree.facts(exact_path)?;
                 let others = wanted.iter().filter(|wanted| wanted.sha256 != sha256);
-                let told = |Expected { sha256, by }: &Expected| {
+                let describe = |ExpectedFile { sha256, by }: &ExpectedFile| {
                     format!("has other contents; {by} as {}", sha256.short())
                 };
-                Ok((size, others.map(told).collect()))
+                Ok((size, others.map(describe).collect()))
             }
             Some(kind) => Ok((0, all(&format!("is {}, not a file", kind.named())))),
         }
@@ -286,14 +292,14 @@ fn compare(
     let checked = order
         .into_iter()
         .par_bridge()
-        .map(|(at, (metadata, wanted))| check(metadata, wanted).map(|found| (at, found)));
+        .map(|(at, (entry, wanted))| check(entry, wanted).map(|found| (at, found)));
     let found: BTreeMap<usize, _> = checked.collect::<Result<_, _>>()?;
     verified.files = expected.len();
-    for (path, (bytes, what)) in expected.into_keys().zip(found.into_values()) {
+    for (path, (bytes, descriptions)) in expected.into_keys().zip(found.into_values()) {
         verified.bytes += bytes;
-        verified.drift.extend(what.into_iter().map(|what| Drift {
+        verified.drift.extend(descriptions.into_iter().map(|description| Drift {
             path: path.clone(),
-            what,
+            description,
         }));
     }
     Ok(())

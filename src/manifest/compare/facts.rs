@@ -1,8 +1,8 @@
-//! Facts that one part of a manifest states, and the comparison of the facts of two sides.
+//! Facts that a part of a manifest states, and the comparison of the facts of two sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Value;
+use super::FactValue;
 use crate::manifest::{KeyLines, Listed};
 use crate::names::{CaseFolded, Kb, Version, same_name};
 
@@ -10,44 +10,43 @@ use crate::names::{CaseFolded, Kb, Version, same_name};
 #[derive(Debug)]
 pub(super) struct Fact<'m> {
     key: &'static str,
-    /// Free key below it, such as the group of `items`; case does not count.
+    /// Free key below `key`, such as the group of `items`; case does not count.
     under: Option<&'m str>,
-    /// Identity among the key's values, if the key has several.
-    member: Option<Member<'m>>,
-    weighed: Weighed,
-    /// True for a default that the manifest does not state: a difference to it counts, but it is
-    /// not shown as written.
+    /// Identity among the values of the key, if the key has more than one.
+    member: Option<FactMember<'m>>,
+    equality: Equality,
+    /// True for a default that the manifest does not state: a difference from it counts, but it is
+    /// not reported as written.
     implied: bool,
-    pub(super) value: Value,
+    pub(super) value: FactValue,
     /// Line in the manifest, from 1.
     pub(super) line: Option<u32>,
 }
 
-/// One of several values of a key.
+/// Identity of one of several values of a key.
 #[derive(Debug, Clone, Copy)]
-enum Member<'m> {
-    /// A name; case does not count.
+enum FactMember<'m> {
+    /// Name; case does not count.
     Name(&'m str),
-    /// A text, to the letter.
+    /// Text; case counts.
     Text(&'m str),
-    /// A rollup.
     Rollup(Kb),
-    /// A free key with a value of its own, to the letter.
+    /// Free key with a value of its own; case counts.
     Key(&'m str),
 }
 
-/// Comparison of two values.
+/// Rule by which two values are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weighed {
-    /// To the letter.
+pub(super) enum Equality {
+    /// Case counts.
     Exactly,
-    /// As names, whose case does not count.
+    /// Case does not count.
     AsNames,
-    /// Number by number.
+    /// Compared number by number.
     AsVersions,
 }
 
-/// Facts of one part, in the order in which they are shown.
+/// Facts of one part, in the order in which they are reported.
 #[derive(Debug)]
 pub(super) struct Facts<'m> {
     list: Vec<Fact<'m>>,
@@ -57,7 +56,7 @@ pub(super) struct Facts<'m> {
 }
 
 impl<'m> Facts<'m> {
-    /// Creates facts whose keys are on these lines.
+    /// Creates an empty list of facts whose keys are on these lines.
     pub(super) fn with_lines(lines: &'m KeyLines, line: Option<u32>) -> Self {
         Self {
             list: Vec::new(),
@@ -66,7 +65,7 @@ impl<'m> Facts<'m> {
         }
     }
 
-    /// Creates facts that are all on one line, or nearly.
+    /// Creates an empty list of facts that all count as on this line.
     pub(super) fn on_line(line: u32) -> Self {
         Self {
             list: Vec::new(),
@@ -76,27 +75,27 @@ impl<'m> Facts<'m> {
     }
 
     /// Adds a value, if there is one.
-    pub(super) fn says(
+    pub(super) fn add(
         &mut self,
         key: &'static str,
-        value: Option<impl Into<Value>>,
-        weighed: Weighed,
+        value: Option<impl Into<FactValue>>,
+        equality: Equality,
     ) {
         if let Some(value) = value {
-            self.push(key, value.into(), weighed, false);
+            self.push(key, value.into(), equality, false);
         }
     }
 
-    /// Adds a value that also holds if the manifest does not state it, in which case it is
-    /// `implied`.
-    pub(super) fn holds(
+    /// Adds a value that a key also has without being stated; `implied` if the manifest does not
+    /// state it.
+    pub(super) fn add_default(
         &mut self,
         key: &'static str,
-        value: impl Into<Value>,
+        value: impl Into<FactValue>,
         implied: bool,
-        weighed: Weighed,
+        equality: Equality,
     ) {
-        self.push(key, value.into(), weighed, implied);
+        self.push(key, value.into(), equality, implied);
     }
 
     /// Adds texts whose order does not count.
@@ -105,9 +104,9 @@ impl<'m> Facts<'m> {
             self.member(
                 key,
                 None,
-                Member::Text(text),
-                Weighed::Exactly,
-                Value::Text(text.clone()),
+                FactMember::Text(text),
+                Equality::Exactly,
+                FactValue::Text(text.clone()),
                 None,
             );
         }
@@ -119,65 +118,65 @@ impl<'m> Facts<'m> {
             self.member(
                 key,
                 None,
-                Member::Rollup(*kb),
-                Weighed::Exactly,
-                Value::Text(kb.to_string()),
+                FactMember::Rollup(*kb),
+                Equality::Exactly,
+                FactValue::Text(kb.to_string()),
                 None,
             );
         }
     }
 
-    /// Adds names below a free key, or below none.
+    /// Adds names, maybe below a free key.
     pub(super) fn names(
         &mut self,
         key: &'static str,
         under: Option<&'m str>,
         names: &'m [Listed],
-        weighed: Weighed,
+        equality: Equality,
     ) {
         for Listed { name, line } in names {
             self.member(
                 key,
                 under,
-                Member::Name(name),
-                weighed,
-                Value::Text(name.clone()),
+                FactMember::Name(name),
+                equality,
+                FactValue::Text(name.clone()),
                 Some(*line),
             );
         }
     }
 
-    /// Adds a name that is on a given line.
-    pub(super) fn name(&mut self, key: &'static str, name: &'m str, line: u32, weighed: Weighed) {
+    /// Adds a name that is on this line.
+    pub(super) fn name(&mut self, key: &'static str, name: &'m str, line: u32, equality: Equality) {
         self.member(
             key,
             None,
-            Member::Name(name),
-            weighed,
-            Value::Text(name.to_owned()),
+            FactMember::Name(name),
+            equality,
+            FactValue::Text(name.to_owned()),
             Some(line),
         );
     }
 
-    /// Adds the text of a free key that is below another one.
+    /// Adds the text of a free key that is below another free key.
     pub(super) fn entry(&mut self, key: &'static str, under: &'m str, name: &'m str, text: &str) {
         self.member(
             key,
             Some(under),
-            Member::Key(name),
-            Weighed::Exactly,
-            Value::Text(text.to_owned()),
+            FactMember::Key(name),
+            Equality::Exactly,
+            FactValue::Text(text.to_owned()),
             None,
         );
     }
 
-    fn push(&mut self, key: &'static str, value: Value, weighed: Weighed, implied: bool) {
+    fn push(&mut self, key: &'static str, value: FactValue, equality: Equality, implied: bool) {
         let line = self.line_of(key);
         self.list.push(Fact {
             key,
             under: None,
             member: None,
-            weighed,
+            equality,
             implied,
             value,
             line,
@@ -188,9 +187,9 @@ impl<'m> Facts<'m> {
         &mut self,
         key: &'static str,
         under: Option<&'m str>,
-        member: Member<'m>,
-        weighed: Weighed,
-        value: Value,
+        member: FactMember<'m>,
+        equality: Equality,
+        value: FactValue,
         line: Option<u32>,
     ) {
         let line = line.or_else(|| self.line_of(key));
@@ -198,7 +197,7 @@ impl<'m> Facts<'m> {
             key,
             under,
             member: Some(member),
-            weighed,
+            equality,
             implied: false,
             value,
             line,
@@ -212,21 +211,20 @@ impl<'m> Facts<'m> {
             .or(self.line)
     }
 
-    /// Returns everything that the manifest states, by its key; several values of one key are a
-    /// list.
-    pub(super) fn whole(&self) -> Vec<(String, Value)> {
-        let mut whole: Vec<(String, Value)> = Vec::new();
+    /// Returns all stated values by their keys; several values of one key are a list.
+    pub(super) fn whole(&self) -> Vec<(String, FactValue)> {
+        let mut whole: Vec<(String, FactValue)> = Vec::new();
         for fact in self.list.iter().filter(|fact| !fact.implied) {
             let value = fact.value.clone();
             let several = matches!(
                 fact.member,
-                Some(Member::Name(_) | Member::Text(_) | Member::Rollup(_))
+                Some(FactMember::Name(_) | FactMember::Text(_) | FactMember::Rollup(_))
             );
             match whole.last_mut() {
-                Some((key, Value::List(values))) if several && *key == fact.path() => {
+                Some((key, FactValue::List(values))) if several && *key == fact.path() => {
                     values.push(value)
                 }
-                _ if several => whole.push((fact.path(), Value::List(vec![value]))),
+                _ if several => whole.push((fact.path(), FactValue::List(vec![value]))),
                 _ => whole.push((fact.path(), value)),
             }
         }
@@ -235,11 +233,11 @@ impl<'m> Facts<'m> {
 }
 
 impl Fact<'_> {
-    /// Returns the key as a manifest has it, with the free keys below it.
+    /// Returns the key as a manifest spells it, with the free keys below it.
     pub(super) fn path(&self) -> String {
         let mut path = self.key.to_owned();
         let last = match self.member {
-            Some(Member::Key(key)) => Some(key),
+            Some(FactMember::Key(key)) => Some(key),
             _ => None,
         };
         for part in self.under.into_iter().chain(last) {
@@ -249,37 +247,38 @@ impl Fact<'_> {
         path
     }
 
-    fn slot(&self) -> Slot {
+    fn fact_key(&self) -> FactKey {
         let member = self.member.map(|member| match member {
-            Member::Name(name) => CaseFolded::of(name).as_str().to_owned(),
-            Member::Text(text) | Member::Key(text) => text.to_owned(),
-            Member::Rollup(kb) => kb.to_string(),
+            FactMember::Name(name) => CaseFolded::of(name).as_str().to_owned(),
+            FactMember::Text(text) | FactMember::Key(text) => text.to_owned(),
+            FactMember::Rollup(kb) => kb.to_string(),
         });
         (self.key, self.under.map(CaseFolded::of), member)
     }
 
-    fn is_about(&self, other: &Fact<'_>) -> bool {
+    /// Returns whether both facts have the same `fact_key`, without building it.
+    fn has_same_key(&self, other: &Fact<'_>) -> bool {
         let under = match (self.under, other.under) {
             (Some(one), Some(other)) => same_name(one, other),
             (one, other) => one == other,
         };
         let member = match (self.member, other.member) {
             (None, None) => true,
-            (Some(Member::Name(one)), Some(Member::Name(other))) => same_name(one, other),
-            (Some(Member::Text(one)), Some(Member::Text(other))) => one == other,
-            (Some(Member::Key(one)), Some(Member::Key(other))) => one == other,
-            (Some(Member::Rollup(one)), Some(Member::Rollup(other))) => one == other,
+            (Some(FactMember::Name(one)), Some(FactMember::Name(other))) => same_name(one, other),
+            (Some(FactMember::Text(one)), Some(FactMember::Text(other))) => one == other,
+            (Some(FactMember::Key(one)), Some(FactMember::Key(other))) => one == other,
+            (Some(FactMember::Rollup(one)), Some(FactMember::Rollup(other))) => one == other,
             _ => false,
         };
         self.key == other.key && under && member
     }
 
-    fn says_the_same(&self, other: &Fact<'_>) -> bool {
+    fn has_equal_value(&self, other: &Fact<'_>) -> bool {
         match (&self.value, &other.value) {
-            (Value::Text(one), Value::Text(other)) => match self.weighed {
-                Weighed::Exactly => one == other,
-                Weighed::AsNames => same_name(one, other),
-                Weighed::AsVersions => match (one.parse::<Version>(), other.parse::<Version>()) {
+            (FactValue::Text(one), FactValue::Text(other)) => match self.equality {
+                Equality::Exactly => one == other,
+                Equality::AsNames => same_name(one, other),
+                Equality::AsVersions => match (one.parse::<Version>(), other.parse::<Version>()) {
                     (Ok(one), Ok(other)) => one == other,
                     _ => one == other,
                 },
@@ -289,48 +288,48 @@ impl Fact<'_> {
     }
 }
 
-/// Subject of a fact: two facts with the same slot are equal, or one is the changed value of the
-/// other.
-type Slot = (&'static str, Option<CaseFolded>, Option<String>);
+/// Identity of a fact: of two facts with the same key, both are equal or one is the changed value
+/// of the other.
+type FactKey = (&'static str, Option<CaseFolded>, Option<String>);
 
 /// Returns the facts that differ between both sides, in pairs; one half is missing if only one side
-/// states the fact. The pairs of one key stay together.
+/// has the fact. The pairs of one key stay together.
 pub(super) fn between<'f, 'm>(
     old: &'f Facts<'m>,
     new: &'f Facts<'m>,
 ) -> Vec<(Option<&'f Fact<'m>>, Option<&'f Fact<'m>>)> {
-    // Usually both sides state the same facts in the same order, and then no index is needed.
+    // Usually both sides have the same facts in the same order, and then no index is needed.
     let alike = old
         .list
         .iter()
         .zip(&new.list)
-        .take_while(|(old, new)| old.is_about(new))
+        .take_while(|(old, new)| old.has_same_key(new))
         .count();
     let changed = old
         .list
         .iter()
         .zip(&new.list)
         .take(alike)
-        .filter(|(old, new)| !old.says_the_same(new));
+        .filter(|(old, new)| !old.has_equal_value(new));
     let mut pairs: Vec<_> = changed.map(|(old, new)| (Some(old), Some(new))).collect();
-    let rest: BTreeMap<Slot, &Fact<'_>> = new.list[alike..]
+    let rest: BTreeMap<FactKey, &Fact<'_>> = new.list[alike..]
         .iter()
-        .map(|fact| (fact.slot(), fact))
+        .map(|fact| (fact.fact_key(), fact))
         .collect();
-    let mut met = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for fact in &old.list[alike..] {
-        let slot = fact.slot();
-        match rest.get(&slot).copied() {
-            Some(partner) if !fact.says_the_same(partner) => {
+        let fact_key = fact.fact_key();
+        match rest.get(&fact_key).copied() {
+            Some(partner) if !fact.has_equal_value(partner) => {
                 pairs.push((Some(fact), Some(partner)))
             }
             Some(_) => {}
             None => pairs.push((Some(fact), None)),
         }
-        met.insert(slot);
+        seen.insert(fact_key);
     }
     for fact in &new.list[alike..] {
-        if met.insert(fact.slot()) {
+        if seen.insert(fact.fact_key()) {
             pairs.push((None, Some(fact)));
         }
     }
@@ -346,26 +345,26 @@ pub(super) fn between<'f, 'm>(
     pairs
 }
 
-impl From<&str> for Value {
+impl From<&str> for FactValue {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        FactValue::Text(text.to_owned())
     }
 }
 
-impl From<String> for Value {
+impl From<String> for FactValue {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        FactValue::Text(text)
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for FactValue {
     fn from(number: u64) -> Self {
-        Value::Number(number)
+        FactValue::Number(number)
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for FactValue {
     fn from(flag: bool) -> Self {
-        Value::Flag(flag)
+        FactValue::Flag(flag)
     }
 }

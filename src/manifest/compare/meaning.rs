@@ -1,8 +1,8 @@
-//! Facts of each part of a manifest. Every struct is taken apart without `..`: a field that is new
-//! to the language needs a place here before anything compiles.
+//! Facts of each part of a manifest. Every struct is destructured without `..`: a field that is new
+//! to the language has to be handled here before anything compiles.
 
-use super::facts::{Facts, Weighed};
-use super::{Place, Value, Whole};
+use super::facts::{Equality, Facts};
+use super::{FactValue, ManifestTable, Whole};
 use crate::manifest::{
     Action, Condition, CopyFiles, CopyTarget, GroupItems, InstallTargets, PayloadFile,
     Prerequisite, Rollup, Selection, Servers, Step,
@@ -29,26 +29,26 @@ pub(super) fn rollup(rollup: &Rollup) -> (Facts<'_>, Facts<'_>) {
         lines,
     } = rollup;
     let mut facts = Facts::with_lines(lines, None);
-    facts.says("kb", Some(kb.to_string()), Weighed::Exactly);
-    facts.says("title", Some(title.as_str()), Weighed::Exactly);
-    facts.says("product", Some(product.as_str()), Weighed::Exactly);
+    facts.add("kb", Some(kb.to_string()), Equality::Exactly);
+    facts.add("title", Some(title.as_str()), Equality::Exactly);
+    facts.add("product", Some(product.as_str()), Equality::Exactly);
     facts.texts("product_versions", product_versions);
-    facts.says("scope", scope.as_deref(), Weighed::Exactly);
-    facts.says("released", released.as_deref(), Weighed::Exactly);
+    facts.add("scope", scope.as_deref(), Equality::Exactly);
+    facts.add("released", released.as_deref(), Equality::Exactly);
     facts.rollups("includes", includes);
     facts.rollups("replaces", replaces);
     facts.rollups("requires", requires);
     facts.texts("fixes", fixes);
     facts.texts("notes", notes);
     let mut article = Facts::with_lines(lines, None);
-    article.says("url", url.as_deref(), Weighed::Exactly);
-    article.holds(
+    article.add("url", url.as_deref(), Equality::Exactly);
+    article.add_default(
         "revision",
         revision.as_str(),
         !lines.contains_key("revision"),
-        Weighed::AsVersions,
+        Equality::AsVersions,
     );
-    article.says("reviewed", reviewed.as_deref(), Weighed::Exactly);
+    article.add("reviewed", reviewed.as_deref(), Equality::Exactly);
     (facts, article)
 }
 
@@ -62,26 +62,26 @@ pub(super) fn prerequisite(prerequisite: &Prerequisite) -> Facts<'_> {
             service_pack,
             on,
         } => {
-            facts.says("product", Some(product.as_str()), Weighed::AsNames);
-            facts.holds(
+            facts.add("product", Some(product.as_str()), Equality::AsNames);
+            facts.add_default(
                 "service_pack",
                 u64::from(*service_pack),
                 *service_pack == 0,
-                Weighed::Exactly,
+                Equality::Exactly,
             );
-            facts.says("on", on.as_deref(), Weighed::AsNames);
+            facts.add("on", on.as_deref(), Equality::AsNames);
         }
-        Condition::Item { item } => facts.says("item", Some(item.as_str()), Weighed::AsNames),
+        Condition::Item { item } => facts.add("item", Some(item.as_str()), Equality::AsNames),
         Condition::Confirm { id, question } => {
-            facts.says("id", Some(id.as_str()), Weighed::AsNames);
-            facts.says("confirm", Some(question.as_str()), Weighed::Exactly);
+            facts.add("id", Some(id.as_str()), Equality::AsNames);
+            facts.add("confirm", Some(question.as_str()), Equality::Exactly);
         }
     }
     facts
 }
 
-/// Returns the name that a prerequisite is shown with.
-pub(super) fn subject(prerequisite: &Prerequisite) -> &str {
+/// Returns the name under which a prerequisite is reported.
+pub(super) fn subject_name(prerequisite: &Prerequisite) -> &str {
     match &prerequisite.condition {
         Condition::Product {
             product: name,
@@ -98,9 +98,9 @@ pub(super) fn subject(prerequisite: &Prerequisite) -> &str {
 
 pub(super) fn whole_prerequisite(one: &Prerequisite) -> Whole<'_> {
     Whole {
-        place: Place::Prerequisites,
-        of: subject(one).to_owned(),
-        what: "prerequisite",
+        table: ManifestTable::Prerequisites,
+        of: subject_name(one).to_owned(),
+        key: "prerequisite",
         line: one.line,
         facts: prerequisite(one),
     }
@@ -108,7 +108,7 @@ pub(super) fn whole_prerequisite(one: &Prerequisite) -> Whole<'_> {
 
 /// Returns the facts of a step: its action, its targets and its texts for people.
 pub(super) fn step(step: &Step) -> Facts<'_> {
-    // The two sides are matched by id, whose case does not count.
+    // Both sides are matched by id, regardless of case.
     let Step {
         id,
         title,
@@ -117,47 +117,47 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
         action,
     } = step;
     let mut facts = Facts::with_lines(lines, Some(*line));
-    // Without a title the id is shown.
-    facts.says(
+    // Without a title the id is used.
+    facts.add(
         "title",
         Some(title.as_str()).filter(|title| !same_name(title, id)),
-        Weighed::Exactly,
+        Equality::Exactly,
     );
-    facts.says("action", Some(action.keyword()), Weighed::Exactly);
+    facts.add("action", Some(action.keyword()), Equality::Exactly);
     match action {
         Action::Uninstall(selection) | Action::Install(InstallTargets::Chosen(selection)) => {
             selected(&mut facts, selection);
         }
         Action::Install(InstallTargets::RemovedBy { step, line: _ }) => {
-            facts.says("removed_by", Some(step.as_str()), Weighed::AsNames);
+            facts.add("removed_by", Some(step.as_str()), Equality::AsNames);
         }
         Action::Copy { files, to } => {
             match files {
-                CopyFiles::Named(files) => facts.names("files", None, files, Weighed::Exactly),
+                CopyFiles::Named(files) => facts.names("files", None, files, Equality::Exactly),
                 // The resolved names count as if they were listed, since they change with the table
                 // and the other steps.
                 CopyFiles::Others { names, line } => {
-                    facts.says("others", Some(true), Weighed::Exactly);
+                    facts.add("others", Some(true), Equality::Exactly);
                     names.iter().for_each(|name| {
-                        facts.name("files", name.as_str(), *line, Weighed::Exactly)
+                        facts.name("files", name.as_str(), *line, Equality::Exactly)
                     });
                 }
             }
             match to {
-                CopyTarget::Share => facts.says("to", Some("share"), Weighed::Exactly),
+                CopyTarget::Share => facts.add("to", Some("share"), Equality::Exactly),
                 CopyTarget::Servers { on, directory } => {
                     // A new directory gets the spelling that is given here.
-                    facts.says(
+                    facts.add(
                         "to",
                         Some(directory.as_ref().map_or(".", RelPath::as_str)),
-                        Weighed::Exactly,
+                        Equality::Exactly,
                     );
                     servers(&mut facts, Some(on));
                 }
             }
         }
         Action::Run { files, on } => {
-            facts.names("files", None, files, Weighed::Exactly);
+            facts.names("files", None, files, Equality::Exactly);
             servers(&mut facts, Some(on));
         }
         Action::Initialize { items, parameters } => {
@@ -174,9 +174,9 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
             on,
             platform,
         } => {
-            facts.says("service", Some(service.as_str()), Weighed::AsNames);
+            facts.add("service", Some(service.as_str()), Equality::AsNames);
             servers(&mut facts, on.as_ref());
-            facts.says("platform", platform.as_deref(), Weighed::AsNames);
+            facts.add("platform", platform.as_deref(), Equality::AsNames);
         }
         Action::Manual {
             instructions,
@@ -184,13 +184,13 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
             optional,
             on,
         } => {
-            facts.says(
+            facts.add(
                 "instructions",
                 Some(instructions.as_str()),
-                Weighed::Exactly,
+                Equality::Exactly,
             );
-            facts.says("undo", undo.as_deref(), Weighed::Exactly);
-            facts.holds("optional", *optional, !optional, Weighed::Exactly);
+            facts.add("undo", undo.as_deref(), Equality::Exactly);
+            facts.add_default("optional", *optional, !optional, Equality::Exactly);
             servers(&mut facts, on.as_ref());
         }
     }
@@ -199,16 +199,16 @@ pub(super) fn step(step: &Step) -> Facts<'_> {
 
 pub(super) fn whole_step(one: &Step) -> Whole<'_> {
     Whole {
-        place: Place::Steps,
+        table: ManifestTable::Steps,
         of: one.id.clone(),
-        what: "step",
+        key: "step",
         line: one.line,
         facts: step(one),
     }
 }
 
-/// Adds the facts of a selection. Members of a batch are done in the order of the deployment, so
-/// the order here does not count.
+/// Adds the facts of a selection. The members of a batch run in the order of the deployment, so the
+/// order here does not count.
 fn selected<'m>(facts: &mut Facts<'m>, selection: &'m Selection) {
     let Selection {
         items,
@@ -217,17 +217,17 @@ fn selected<'m>(facts: &mut Facts<'m>, selection: &'m Selection) {
         platform,
     } = selection;
     for GroupItems { group, names } in items {
-        facts.names("items", Some(&group.name), names, Weighed::AsNames);
+        facts.names("items", Some(&group.name), names, Equality::AsNames);
     }
-    facts.names("groups", None, groups, Weighed::AsNames);
+    facts.names("groups", None, groups, Equality::AsNames);
     servers(facts, on.as_ref());
-    facts.says("platform", platform.as_deref(), Weighed::AsNames);
+    facts.add("platform", platform.as_deref(), Equality::AsNames);
 }
 
 fn servers(facts: &mut Facts<'_>, on: Option<&Servers>) {
     if let Some(Servers { role, platform }) = on {
-        facts.says("on", Some(role.as_str()), Weighed::AsNames);
-        facts.says("platform", platform.as_deref(), Weighed::AsNames);
+        facts.add("on", Some(role.as_str()), Equality::AsNames);
+        facts.add("platform", platform.as_deref(), Equality::AsNames);
     }
 }
 
@@ -246,39 +246,39 @@ pub(super) fn file(row: &PayloadFile) -> Facts<'_> {
     } = row;
     let mut facts = Facts::on_line(*line);
     // Matched without regard to case, but a copied file may get the table's spelling.
-    facts.says("name", Some(name.as_str()), Weighed::Exactly);
-    facts.says("size", *size, Weighed::Exactly);
-    facts.says("modified", modified.map(moment), Weighed::Exactly);
+    facts.add("name", Some(name.as_str()), Equality::Exactly);
+    facts.add("size", *size, Equality::Exactly);
+    facts.add("modified", modified.map(time_value), Equality::Exactly);
     // `x86` is the default.
-    facts.holds(
+    facts.add_default(
         "platform",
         platform.as_deref().unwrap_or("x86"),
         platform.is_none(),
-        Weighed::AsNames,
+        Equality::AsNames,
     );
-    facts.says("version", version.as_deref(), Weighed::Exactly);
-    facts.says("unused", unused.as_deref(), Weighed::Exactly);
-    facts.says(
+    facts.add("version", version.as_deref(), Equality::Exactly);
+    facts.add("unused", unused.as_deref(), Equality::Exactly);
+    facts.add(
         "sha256",
         sha256.map(|pin| pin.to_string()),
-        Weighed::Exactly,
+        Equality::Exactly,
     );
     facts
 }
 
 pub(super) fn whole_file(row: &PayloadFile) -> Whole<'_> {
     Whole {
-        place: Place::Payload,
+        table: ManifestTable::Payload,
         of: row.name.as_str().to_owned(),
-        what: "file",
+        key: "file",
         line: row.line,
         facts: file(row),
     }
 }
 
-/// Returns a moment as a manifest has it.
-fn moment(seconds: i64) -> Value {
-    Value::Text(
+/// Returns a time as a manifest spells it.
+fn time_value(seconds: i64) -> FactValue {
+    FactValue::Text(
         jiff::Timestamp::from_second(seconds)
             .map_or_else(|_| seconds.to_string(), |time| time.to_string()),
     )

@@ -1,11 +1,10 @@
 //! Differences between two manifests: a newer rollup and an older one, or two revisions of one.
 //!
-//! The comparison is about what the manifests mean, not how they are written. Each part of a
-//! manifest is taken apart into facts, and the facts of both sides are compared: the position of an
-//! entry, the order of the names in a list and the spelling of a name that is looked up are not
-//! facts. Only the order of the steps counts, and that of the packages that a step runs. `meaning`
-//! takes the parts apart and leaves out no field of them, so that a new one does not compile until
-//! it is compared.
+//! The comparison is about the meaning of the manifests, not their layout. Each part of a manifest
+//! is split into facts, and the facts of both sides are compared: the position of an entry, the
+//! order of the names in a list and the spelling of a name that is looked up are not facts. Only
+//! the order of the steps counts, and that of the packages that a step runs. `meaning` splits the
+//! parts and leaves out no field of them, so that a new one does not compile until it is compared.
 
 mod facts;
 mod meaning;
@@ -16,37 +15,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Serialize, Serializer};
 
 use facts::{Facts, between};
-use order::{Anchor, Move, anchor, moves};
+use order::{Anchor, ListMove, anchor, moves};
 
 use super::{Action, Condition, Listed, Manifest, PayloadFile, Prerequisite, Step};
 use crate::names::CaseFolded;
 
 /// One difference between two manifests.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Difference {
+pub struct ManifestDifference {
     /// Table that it belongs to.
-    pub place: Place,
-    /// Name of the step, prerequisite or file, if the table has several.
+    pub table: ManifestTable,
+    /// Name of the step, prerequisite or file, if the table has more than one.
     pub of: Option<String>,
-    /// Key as a manifest has it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or
-    /// `file` for a whole one.
-    pub what: String,
-    /// Kind of the difference.
-    pub kind: Kind,
+    /// Key as a manifest spells it, such as `title` or `items."GROUP"`; `step`, `prerequisite` or
+    /// `file` for a whole entry.
+    pub key: String,
+    pub kind: ChangeKind,
     /// Old value; `None` if it was added.
-    pub old: Option<Value>,
+    pub old: Option<FactValue>,
     /// New value; `None` if it was removed.
-    pub new: Option<Value>,
+    pub new: Option<FactValue>,
     /// Line in the old manifest, from 1.
     pub old_line: Option<u32>,
     /// Line in the new manifest, from 1.
     pub new_line: Option<u32>,
 }
 
-/// The tables of a manifest, in the document's order.
+/// Table of a manifest, in the document's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum ManifestTable {
     /// `[rollup]`.
     Rollup,
     /// `[article]`.
@@ -59,37 +57,34 @@ pub enum Place {
     Payload,
 }
 
-/// Kinds of differences.
+/// Kind of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ChangeKind {
     /// Only the new manifest has it.
     Added,
     /// Only the old manifest has it.
     Removed,
     /// Both have it, with different values.
     Changed,
-    /// Both have the same, at another place in the order.
+    /// Both have the same value, at another position in the order.
     Moved,
 }
 
 /// Value that a manifest states.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// A text, a name, a day.
+pub enum FactValue {
+    /// Text, name or day.
     Text(String),
-    /// A number.
     Number(u64),
-    /// Yes or no.
     Flag(bool),
-    /// Several of them.
-    List(Vec<Value>),
-    /// A whole step, prerequisite or row, or the position of something that moved: values by their
+    List(Vec<FactValue>),
+    /// Whole step, prerequisite or row, or the position of an entry that moved: values by their
     /// keys.
-    Whole(Vec<(String, Value)>),
+    Whole(Vec<(String, FactValue)>),
 }
 
-impl Serialize for Value {
+impl Serialize for FactValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
@@ -103,14 +98,14 @@ impl Serialize for Value {
     }
 }
 
-/// Returns what `new` changes against `old`, in the order of a manifest; nothing if both mean the
+/// Returns the differences of `new` from `old`, in the order of a manifest; none if both mean the
 /// same.
-pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
+pub fn compare(old: &Manifest, new: &Manifest) -> Vec<ManifestDifference> {
     // Positions and the digest of the bytes are not facts: a manifest that was only reformatted is
     // the same.
     let Manifest {
         rollup: old_rollup,
-        prerequisites: asked,
+        prerequisites: old_prerequisites,
         steps: old_steps,
         files: old_files,
         payload: _,
@@ -125,10 +120,10 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
         digest: _,
     } = new;
     let mut differences = Differences::default();
-    let [was, is] = [meaning::rollup(old_rollup), meaning::rollup(rollup)];
-    differences.facts(Place::Rollup, None, &was.0, &is.0);
-    differences.facts(Place::Article, None, &was.1, &is.1);
-    differences.prerequisites(asked, prerequisites);
+    let [before, after] = [meaning::rollup(old_rollup), meaning::rollup(rollup)];
+    differences.facts(ManifestTable::Rollup, None, &before.0, &after.0);
+    differences.facts(ManifestTable::Article, None, &before.1, &after.1);
+    differences.prerequisites(old_prerequisites, prerequisites);
     differences.steps(old_steps, steps);
     differences.files(old_files, files);
     differences.found
@@ -136,25 +131,25 @@ pub fn compare(old: &Manifest, new: &Manifest) -> Vec<Difference> {
 
 #[derive(Default)]
 struct Differences {
-    found: Vec<Difference>,
+    found: Vec<ManifestDifference>,
 }
 
 /// Whole step, prerequisite or row of one side.
 struct Whole<'m> {
-    place: Place,
+    table: ManifestTable,
     of: String,
-    what: &'static str,
+    key: &'static str,
     line: u32,
     facts: Facts<'m>,
 }
 
 impl Whole<'_> {
-    /// Returns a difference with neither side filled in.
-    fn difference(&self, kind: Kind) -> Difference {
-        Difference {
-            place: self.place,
+    /// Returns a difference without the values and lines of both sides.
+    fn difference(&self, kind: ChangeKind) -> ManifestDifference {
+        ManifestDifference {
+            table: self.table,
             of: Some(self.of.clone()),
-            what: self.what.to_owned(),
+            key: self.key.to_owned(),
             kind,
             old: None,
             new: None,
@@ -166,18 +161,18 @@ impl Whole<'_> {
 
 impl Differences {
     /// Adds the differences between two tables that both sides have.
-    fn facts(&mut self, place: Place, of: Option<&str>, old: &Facts<'_>, new: &Facts<'_>) {
+    fn facts(&mut self, table: ManifestTable, of: Option<&str>, old: &Facts<'_>, new: &Facts<'_>) {
         self.found
             .extend(between(old, new).into_iter().map(|(old, new)| {
-                let some = old.or(new).expect("one side says it");
-                Difference {
-                    place,
+                let some = old.or(new).expect("one side has the fact");
+                ManifestDifference {
+                    table,
                     of: of.map(str::to_owned),
-                    what: some.path(),
+                    key: some.path(),
                     kind: match (old, new) {
-                        (None, _) => Kind::Added,
-                        (_, None) => Kind::Removed,
-                        _ => Kind::Changed,
+                        (None, _) => ChangeKind::Added,
+                        (_, None) => ChangeKind::Removed,
+                        _ => ChangeKind::Changed,
                     },
                     old: old.map(|fact| fact.value.clone()),
                     new: new.map(|fact| fact.value.clone()),
@@ -187,45 +182,45 @@ impl Differences {
             }));
     }
 
-    fn added(&mut self, whole: Whole<'_>, stands: Option<(String, Value)>) {
-        let difference = whole.difference(Kind::Added);
-        let new = Value::Whole(stands.into_iter().chain(whole.facts.whole()).collect());
-        self.found.push(Difference {
+    fn added(&mut self, whole: Whole<'_>, position: Option<(String, FactValue)>) {
+        let difference = whole.difference(ChangeKind::Added);
+        let new = FactValue::Whole(position.into_iter().chain(whole.facts.whole()).collect());
+        self.found.push(ManifestDifference {
             new: Some(new),
             new_line: Some(whole.line),
             ..difference
         });
     }
 
-    fn removed(&mut self, whole: Whole<'_>, stood: Option<(String, Value)>) {
-        let difference = whole.difference(Kind::Removed);
-        let old = Value::Whole(stood.into_iter().chain(whole.facts.whole()).collect());
-        self.found.push(Difference {
+    fn removed(&mut self, whole: Whole<'_>, position: Option<(String, FactValue)>) {
+        let difference = whole.difference(ChangeKind::Removed);
+        let old = FactValue::Whole(position.into_iter().chain(whole.facts.whole()).collect());
+        self.found.push(ManifestDifference {
             old: Some(old),
             old_line: Some(whole.line),
             ..difference
         });
     }
 
-    /// Compares the prerequisites. One is identified by what it asks about; if several ask about
-    /// one product, by the role, too.
+    /// Compares the prerequisites. A prerequisite is identified by its subject, and if several are
+    /// about one product, by the role, too.
     fn prerequisites(&mut self, old: &[Prerequisite], new: &[Prerequisite]) {
         let mut exactly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (at, one) in old.iter().enumerate().rev() {
-            exactly.entry(asked(one, true)).or_default().push(at);
+            exactly.entry(subject(one, true)).or_default().push(at);
         }
-        let exact = |one| exactly.get_mut(&asked(one, true)).and_then(Vec::pop);
+        let exact = |one| exactly.get_mut(&subject(one, true)).and_then(Vec::pop);
         let mut partners: Vec<Option<usize>> = new.iter().map(exact).collect();
         let mut nearly: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for at in exactly.into_values().flatten() {
-            nearly.entry(asked(&old[at], false)).or_default().push(at);
+            nearly.entry(subject(&old[at], false)).or_default().push(at);
         }
         for (one, partner) in new
             .iter()
             .zip(&mut partners)
             .filter(|(_, partner)| partner.is_none())
         {
-            *partner = nearly.get_mut(&asked(one, false)).and_then(Vec::pop);
+            *partner = nearly.get_mut(&subject(one, false)).and_then(Vec::pop);
         }
         let mut gone: Vec<usize> = nearly.into_values().flatten().collect();
         gone.sort_unstable();
@@ -234,8 +229,14 @@ impl Differences {
         for (one, partner) in new.iter().zip(partners) {
             match partner {
                 Some(at) => {
-                    let (was, is) = (meaning::prerequisite(&old[at]), meaning::prerequisite(one));
-                    self.facts(Place::Prerequisites, Some(meaning::subject(one)), &was, &is);
+                    let (before, after) =
+                        (meaning::prerequisite(&old[at]), meaning::prerequisite(one));
+                    self.facts(
+                        ManifestTable::Prerequisites,
+                        Some(meaning::subject_name(one)),
+                        &before,
+                        &after,
+                    );
                 }
                 None => self.added(meaning::whole_prerequisite(one), None),
             }
@@ -245,92 +246,99 @@ impl Differences {
     /// Compares the steps, which are identified by their ids. Removed steps come first, then
     /// everything in the order of the new manifest.
     fn steps(&mut self, old: &[Step], new: &[Step]) {
-        let [was, is] = [old, new].map(|steps| {
+        let [before, after] = [old, new].map(|steps| {
             steps
                 .iter()
                 .map(|step| CaseFolded::of(&step.id))
                 .collect::<Vec<_>>()
         });
         let partners: BTreeMap<&CaseFolded, usize> =
-            was.iter().enumerate().map(|(at, id)| (id, at)).collect();
-        let stays: BTreeSet<&CaseFolded> = is.iter().collect();
+            before.iter().enumerate().map(|(at, id)| (id, at)).collect();
+        let stays: BTreeSet<&CaseFolded> = after.iter().collect();
         for (at, step) in old
             .iter()
             .enumerate()
-            .filter(|(at, _)| !stays.contains(&was[*at]))
+            .filter(|(at, _)| !stays.contains(&before[*at]))
         {
             self.removed(
                 meaning::whole_step(step),
-                stands(anchor(at, old.len()), old),
+                position_entry(anchor(at, old.len()), old),
             );
         }
-        let mut moved = moves(&was, &is).into_iter().peekable();
+        let mut moved = moves(&before, &after).into_iter().peekable();
         for (at, step) in new.iter().enumerate() {
-            let Some(partner) = partners.get(&is[at]).map(|&at| &old[at]) else {
+            let Some(partner) = partners.get(&after[at]).map(|&at| &old[at]) else {
                 self.added(
                     meaning::whole_step(step),
-                    stands(anchor(at, new.len()), new),
+                    position_entry(anchor(at, new.len()), new),
                 );
                 continue;
             };
-            if let Some(shift) = moved.next_if(|shift| shift.is == at) {
+            if let Some(shift) = moved.next_if(|shift| shift.new_index == at) {
                 self.moved_step(partner, step, &shift, (old, new));
             }
             self.facts(
-                Place::Steps,
+                ManifestTable::Steps,
                 Some(&step.id),
                 &meaning::step(partner),
                 &meaning::step(step),
             );
-            if let (Action::Run { files: was, .. }, Action::Run { files: is, .. }) =
+            if let (Action::Run { files: before, .. }, Action::Run { files: after, .. }) =
                 (&partner.action, &step.action)
             {
-                self.moved_packages(&step.id, was, is);
+                self.moved_packages(&step.id, before, after);
             }
         }
     }
 
-    fn moved_step(&mut self, was: &Step, is: &Step, shift: &Move, (old, new): (&[Step], &[Step])) {
-        let whole =
-            |stands: Option<(String, Value)>| Some(Value::Whole(stands.into_iter().collect()));
-        self.found.push(Difference {
-            place: Place::Steps,
-            of: Some(is.id.clone()),
-            what: "step".to_owned(),
-            kind: Kind::Moved,
-            old: whole(stands(Some(shift.behind), old)),
-            new: whole(stands(Some(shift.ahead), new)),
-            old_line: Some(was.line),
-            new_line: Some(is.line),
+    fn moved_step(
+        &mut self,
+        before: &Step,
+        after: &Step,
+        shift: &ListMove,
+        (old, new): (&[Step], &[Step]),
+    ) {
+        let whole = |position: Option<(String, FactValue)>| {
+            Some(FactValue::Whole(position.into_iter().collect()))
+        };
+        self.found.push(ManifestDifference {
+            table: ManifestTable::Steps,
+            of: Some(after.id.clone()),
+            key: "step".to_owned(),
+            kind: ChangeKind::Moved,
+            old: whole(position_entry(Some(shift.old_anchor), old)),
+            new: whole(position_entry(Some(shift.new_anchor), new)),
+            old_line: Some(before.line),
+            new_line: Some(after.line),
         });
     }
 
     /// Adds the packages that moved: they are run in the order of the list.
     fn moved_packages(&mut self, step: &str, old: &[Listed], new: &[Listed]) {
-        let [was, is] = [old, new].map(|files| {
+        let [before, after] = [old, new].map(|files| {
             files
                 .iter()
                 .map(|file| CaseFolded::of(&file.name))
                 .collect::<Vec<_>>()
         });
-        for shift in moves(&was, &is) {
+        for shift in moves(&before, &after) {
             let side = |anchor: Anchor, files: &[Listed], at: usize| {
-                let (word, other) = anchor.told();
-                let name = |at: usize| Value::Text(files[at].name.clone());
-                Some(Value::Whole(vec![
+                let (word, other) = anchor.word_and_index();
+                let name = |at: usize| FactValue::Text(files[at].name.clone());
+                Some(FactValue::Whole(vec![
                     ("name".to_owned(), name(at)),
                     (word.to_owned(), name(other)),
                 ]))
             };
-            self.found.push(Difference {
-                place: Place::Steps,
+            self.found.push(ManifestDifference {
+                table: ManifestTable::Steps,
                 of: Some(step.to_owned()),
-                what: "files".to_owned(),
-                kind: Kind::Moved,
-                old: side(shift.behind, old, shift.was),
-                new: side(shift.ahead, new, shift.is),
-                old_line: Some(old[shift.was].line),
-                new_line: Some(new[shift.is].line),
+                key: "files".to_owned(),
+                kind: ChangeKind::Moved,
+                old: side(shift.old_anchor, old, shift.old_index),
+                new: side(shift.new_anchor, new, shift.new_index),
+                old_line: Some(old[shift.old_index].line),
+                new_line: Some(new[shift.new_index].line),
             });
         }
     }
@@ -352,11 +360,11 @@ impl Differences {
             .for_each(|(_, row)| self.removed(meaning::whole_file(row), None));
         for (partner, row) in pairs {
             match partner {
-                Some((_, was)) => {
+                Some((_, before)) => {
                     self.facts(
-                        Place::Payload,
+                        ManifestTable::Payload,
                         Some(row.name.as_str()),
-                        &meaning::file(was),
+                        &meaning::file(before),
                         &meaning::file(row),
                     );
                 }
@@ -366,8 +374,8 @@ impl Differences {
     }
 }
 
-/// Returns what a prerequisite asks about.
-fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, CaseFolded, Option<CaseFolded>) {
+/// Returns the subject of a prerequisite, by which both sides are matched.
+fn subject(prerequisite: &Prerequisite, with_role: bool) -> (u8, CaseFolded, Option<CaseFolded>) {
     match &prerequisite.condition {
         Condition::Product {
             product,
@@ -384,9 +392,9 @@ fn asked(prerequisite: &Prerequisite, with_role: bool) -> (u8, CaseFolded, Optio
 }
 
 /// Returns the position of a step, as an entry of its description.
-fn stands(anchor: Option<Anchor>, steps: &[Step]) -> Option<(String, Value)> {
-    let (word, at) = anchor?.told();
-    Some((word.to_owned(), Value::Text(steps[at].id.clone())))
+fn position_entry(anchor: Option<Anchor>, steps: &[Step]) -> Option<(String, FactValue)> {
+    let (word, at) = anchor?.word_and_index();
+    Some((word.to_owned(), FactValue::Text(steps[at].id.clone())))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::names::CaseFolded;
 
-/// Position of an entry beside another one of its list, by that one's index.
+/// Position of an entry relative to another one of its list, given by the index of that one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     After(usize),
@@ -12,8 +12,8 @@ pub(super) enum Anchor {
 }
 
 impl Anchor {
-    /// Returns the word for it, and the index.
-    pub(super) fn told(self) -> (&'static str, usize) {
+    /// Returns the preposition, and the index of the other entry.
+    pub(super) fn word_and_index(self) -> (&'static str, usize) {
         match self {
             Anchor::After(at) => ("after", at),
             Anchor::Before(at) => ("before", at),
@@ -21,21 +21,21 @@ impl Anchor {
     }
 }
 
-/// Entry that both lists have, at another place in the order.
+/// Entry that both lists have, at another position in the order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Move {
+pub(super) struct ListMove {
     /// Index in the old list.
-    pub(super) was: usize,
+    pub(super) old_index: usize,
     /// Index in the new list.
-    pub(super) is: usize,
-    /// Old position, beside an entry that did not move.
-    pub(super) behind: Anchor,
-    /// New position, beside an entry that did not move.
-    pub(super) ahead: Anchor,
+    pub(super) new_index: usize,
+    /// Old position, relative to an entry that did not move.
+    pub(super) old_anchor: Anchor,
+    /// New position, relative to an entry that did not move.
+    pub(super) new_anchor: Anchor,
 }
 
-/// Returns the position of an entry of a list: after the previous entry, or before the next one at
-/// the head; `None` if it is alone.
+/// Returns the position of an entry of a list: after the previous entry, or before the next one for
+/// the first entry; `None` if it is the only one.
 pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
     match at.checked_sub(1) {
         Some(before) => Some(Anchor::After(before)),
@@ -45,7 +45,7 @@ pub(super) fn anchor(at: usize, length: usize) -> Option<Anchor> {
 
 /// Returns the fewest moves that turn the old order into the new one, in the new order. No list has
 /// an entry twice.
-pub(super) fn moves(old: &[CaseFolded], new: &[CaseFolded]) -> Vec<Move> {
+pub(super) fn moves(old: &[CaseFolded], new: &[CaseFolded]) -> Vec<ListMove> {
     let places: BTreeMap<&CaseFolded, usize> = old
         .iter()
         .enumerate()
@@ -54,33 +54,33 @@ pub(super) fn moves(old: &[CaseFolded], new: &[CaseFolded]) -> Vec<Move> {
     let pairs: Vec<(usize, usize)> = new
         .iter()
         .enumerate()
-        .filter_map(|(is, entry)| Some((*places.get(entry)?, is)))
+        .filter_map(|(new_index, entry)| Some((*places.get(entry)?, new_index)))
         .collect();
     let stays = longest_rising(&pairs);
     if stays.iter().all(|stays| *stays) {
         return Vec::new();
     }
     let (mut still_old, mut still_new) = (vec![false; old.len()], vec![false; new.len()]);
-    for (&(was, is), _) in pairs.iter().zip(&stays).filter(|(_, stays)| **stays) {
-        still_old[was] = true;
-        still_new[is] = true;
+    for (&(old_index, new_index), _) in pairs.iter().zip(&stays).filter(|(_, stays)| **stays) {
+        still_old[old_index] = true;
+        still_new[new_index] = true;
     }
-    let (behind, ahead) = (anchors(&still_old), anchors(&still_new));
+    let (old_anchor, new_anchor) = (anchors(&still_old), anchors(&still_new));
     let moved = pairs.iter().zip(&stays).filter(|(_, stays)| !**stays);
     // At least one entry always stays: one entry alone is in order.
     moved
-        .filter_map(|(&(was, is), _)| {
-            Some(Move {
-                was,
-                is,
-                behind: behind[was]?,
-                ahead: ahead[is]?,
+        .filter_map(|(&(old_index, new_index), _)| {
+            Some(ListMove {
+                old_index,
+                new_index,
+                old_anchor: old_anchor[old_index]?,
+                new_anchor: new_anchor[new_index]?,
             })
         })
         .collect()
 }
 
-/// Returns, for every index, the nearest entry before it that did not move, or else the nearest
+/// Returns, for every index, the nearest entry before it that did not move, or else the nearest one
 /// after it.
 fn anchors(still: &[bool]) -> Vec<Option<Anchor>> {
     let first = still.iter().position(|still| *still).map(Anchor::Before);
@@ -95,12 +95,12 @@ fn anchors(still: &[bool]) -> Vec<Option<Anchor>> {
     anchors
 }
 
-/// Returns which of the pairs form the longest run whose first halves rise, by patience sorting.
+/// Marks the pairs of the longest subsequence whose first halves increase, by patience sorting.
 fn longest_rising(pairs: &[(usize, usize)]) -> Vec<bool> {
     let mut piles: Vec<usize> = Vec::new();
     let mut below: Vec<Option<usize>> = Vec::with_capacity(pairs.len());
-    for (at, (was, _)) in pairs.iter().enumerate() {
-        let pile = piles.partition_point(|&top| pairs[top].0 < *was);
+    for (at, (old_index, _)) in pairs.iter().enumerate() {
+        let pile = piles.partition_point(|&top| pairs[top].0 < *old_index);
         below.push(pile.checked_sub(1).map(|pile| piles[pile]));
         match piles.get_mut(pile) {
             Some(top) => *top = at,
@@ -126,26 +126,29 @@ mod tests {
                 .map(|c| CaseFolded::of(&c.to_string()))
                 .collect::<Vec<_>>()
         };
-        let told = |anchor: Anchor, list: &str| {
-            let (word, at) = anchor.told();
+        let position = |anchor: Anchor, list: &str| {
+            let (word, at) = anchor.word_and_index();
             format!("{word} {}", &list[at..=at])
         };
         let moves = moves(&list(old), &list(new)).into_iter();
         moves
             .map(|shift| {
-                assert!(old[shift.was..=shift.was].eq_ignore_ascii_case(&new[shift.is..=shift.is]));
+                assert!(
+                    old[shift.old_index..=shift.old_index]
+                        .eq_ignore_ascii_case(&new[shift.new_index..=shift.new_index])
+                );
                 format!(
                     "{}: {}, {}",
-                    &new[shift.is..=shift.is],
-                    told(shift.behind, old),
-                    told(shift.ahead, new)
+                    &new[shift.new_index..=shift.new_index],
+                    position(shift.old_anchor, old),
+                    position(shift.new_anchor, new)
                 )
             })
             .collect()
     }
 
     #[test]
-    fn as_little_as_possible_is_said_to_move() {
+    fn as_few_entries_as_possible_move() {
         assert_eq!(moved("abcd", "ABCD"), [""; 0]);
         assert_eq!(moved("abcd", "bcda"), ["a: before b, after d"]);
         assert_eq!(moved("abcd", "dabc"), ["d: after c, before a"]);
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_moves_nothing() {
+    fn added_and_removed_entries_move_nothing() {
         assert_eq!(moved("abcd", "xaybzd"), [""; 0]);
         assert_eq!(moved("", "ab"), [""; 0]);
         assert_eq!(moved("xab", "bya"), ["b: after a, before a"]);

@@ -1,4 +1,4 @@
-//! Tests of which changes count as a difference, and which do not.
+//! Tests of the changes that count as a difference, and of those that do not.
 
 use super::*;
 use crate::document::{Findings, RenderOptions, Source};
@@ -15,24 +15,24 @@ fn manifest(text: &str) -> Manifest {
     manifest.unwrap_or_else(|| panic!("{}", findings.text(&source, &RenderOptions::PLAIN)))
 }
 
-/// Returns a manual step, which is as good as any other.
-fn by_hand(id: &str) -> String {
+/// Returns a manual step, since every kind of step does for these tests.
+fn manual_step(id: &str) -> String {
     format!("[[steps]]\nid = \"{id}\"\naction = \"manual\"\ninstructions = \"do {id}\"\n")
 }
 
-/// Returns every difference, each in one line.
+/// Returns every difference in one line.
 #[track_caller]
-fn told(old: &str, new: &str) -> Vec<String> {
+fn difference_lines(old: &str, new: &str) -> Vec<String> {
     let (old, new) = (manifest(old), manifest(new));
-    let side = |value: &Option<Value>, line: Option<u32>| {
+    let side = |value: &Option<FactValue>, line: Option<u32>| {
         let value = serde_json::to_string(value).expect("JSON");
         line.map_or(value.clone(), |line| format!("{value}@{line}"))
     };
-    let line = |difference: Difference| {
-        let Difference {
-            place,
+    let line = |difference: ManifestDifference| {
+        let ManifestDifference {
+            table,
             of,
-            what,
+            key,
             kind,
             old,
             new,
@@ -41,7 +41,7 @@ fn told(old: &str, new: &str) -> Vec<String> {
         } = difference;
         let of = of.map(|of| format!(" {of}")).unwrap_or_default();
         format!(
-            "{place:?}{of} {what} {kind:?} {} {}",
+            "{table:?}{of} {key} {kind:?} {} {}",
             side(&old, old_line),
             side(&new, new_line)
         )
@@ -51,12 +51,12 @@ fn told(old: &str, new: &str) -> Vec<String> {
 
 /// Returns the differences between manifests that have the same head.
 #[track_caller]
-fn told_below(old: &str, new: &str) -> Vec<String> {
-    told(&format!("{HEAD}{old}"), &format!("{HEAD}{new}"))
+fn lines_below_head(old: &str, new: &str) -> Vec<String> {
+    difference_lines(&format!("{HEAD}{old}"), &format!("{HEAD}{new}"))
 }
 
 #[test]
-fn what_was_reformatted_is_the_same() {
+fn a_reformatted_manifest_is_the_same() {
     let old = format!(
         "{HEAD}includes = [\"KB3\", \"KB2\"]\nfixes = [\"x\", \"y\"]\n[[prerequisites]]\nitem = \"I\"\n\
          [[prerequisites]]\nproduct = \"P\"\n[[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"G\" = [\"A\", \"B\"]\n\
@@ -68,19 +68,19 @@ fn what_was_reformatted_is_the_same() {
         [[steps]]\nid = \"U\"\ntitle = \"u\"\naction = \"uninstall\"\nitems.\"g\" = [\"b\", \"a\"]\non = \"R\"\nplatform = \"X64\"\n\
         [[steps]]\nid = \"i\"\naction = \"install\"\nremoved_by = \"U\"\n\
         [rollup]\nfixes = [\"y\", \"x\"]\nincludes = [\"2\", \"kb3\"]\nproduct_versions = [\"2\", \"1\"]\nproduct = \"p\"\ntitle = \"t\"\nkb = \"1\"\n";
-    assert_eq!(told(&old, new), [""; 0]);
+    assert_eq!(difference_lines(&old, new), [""; 0]);
 }
 
 #[test]
-fn identity_and_relations_are_told_with_their_lines() {
-    let steps = by_hand("m");
+fn differences_of_identity_and_relations_have_lines() {
+    let steps = manual_step("m");
     let old = format!("{HEAD}scope = \"s\"\nincludes = [\"KB2\"]\nreplaces = [\"KB2\"]\n{steps}");
     let new = format!(
         "{}includes = [\"KB3\"]\nreplaces = [\"KB2\"]\n[article]\nrevision = \"1.1\"\n{steps}",
         HEAD.replace("\"t\"", "\"T\"")
     );
     assert_eq!(
-        told(&old, &new),
+        difference_lines(&old, &new),
         [
             "Rollup title Changed \"t\"@4 \"T\"@4",
             "Rollup scope Removed \"s\"@7 null",
@@ -92,32 +92,32 @@ fn identity_and_relations_are_told_with_their_lines() {
 }
 
 #[test]
-fn a_prerequisite_is_known_by_what_it_asks_about() {
-    let steps = by_hand("m");
+fn a_prerequisite_is_matched_by_its_subject() {
+    let steps = manual_step("m");
     let product = |more: &str| format!("[[prerequisites]]\nproduct = \"P\"\n{more}\n");
-    let told =
-        |old: &str, new: &str| told_below(&format!("{old}{steps}"), &format!("{new}{steps}"));
+    let difference_lines =
+        |old: &str, new: &str| lines_below_head(&format!("{old}{steps}"), &format!("{new}{steps}"));
     assert_eq!(
-        told(&product("service_pack = 1"), &product("service_pack = 2")),
+        difference_lines(&product("service_pack = 1"), &product("service_pack = 2")),
         ["Prerequisites P service_pack Changed 1@7 2@7"]
     );
     assert_eq!(
-        told(&product("on = \"r\""), &product("on = \"q\"")),
+        difference_lines(&product("on = \"r\""), &product("on = \"q\"")),
         ["Prerequisites P on Changed \"r\"@7 \"q\"@7"]
     );
     let both = format!("{}{}", product("on = \"r\""), product("on = \"q\""));
     assert_eq!(
-        told(&product("on = \"q\""), &both),
+        difference_lines(&product("on = \"q\""), &both),
         ["Prerequisites P prerequisite Added null {\"product\":\"P\",\"on\":\"r\"}@7"]
     );
     let confirm =
         |question: &str| format!("[[prerequisites]]\nconfirm = \"{question}\"\nid = \"c\"\n");
     assert_eq!(
-        told(&confirm("A?"), &confirm("a?")),
+        difference_lines(&confirm("A?"), &confirm("a?")),
         ["Prerequisites c confirm Changed \"A?\"@7 \"a?\"@7"]
     );
     assert_eq!(
-        told("[[prerequisites]]\nitem = \"c\"\n", &confirm("A?")),
+        difference_lines("[[prerequisites]]\nitem = \"c\"\n", &confirm("A?")),
         [
             "Prerequisites c prerequisite Removed {\"item\":\"c\"}@7 null",
             "Prerequisites c prerequisite Added null {\"id\":\"c\",\"confirm\":\"A?\"}@7"
@@ -127,16 +127,16 @@ fn a_prerequisite_is_known_by_what_it_asks_about() {
 
 #[test]
 fn the_order_of_steps_counts() {
-    let steps = |ids: &[&str]| ids.iter().map(|id| by_hand(id)).collect::<String>();
+    let steps = |ids: &[&str]| ids.iter().map(|id| manual_step(id)).collect::<String>();
     assert_eq!(
-        told_below(&steps(&["a", "b", "c"]), &steps(&["b", "c", "x", "a"])),
+        lines_below_head(&steps(&["a", "b", "c"]), &steps(&["b", "c", "x", "a"])),
         [
             "Steps x step Added null {\"after\":\"c\",\"action\":\"manual\",\"instructions\":\"do x\"}@15",
             "Steps a step Moved {\"before\":\"b\"}@7 {\"after\":\"c\"}@19",
         ]
     );
     assert_eq!(
-        told_below(&steps(&["a", "b"]), &steps(&["b"])),
+        lines_below_head(&steps(&["a", "b"]), &steps(&["b"])),
         [
             "Steps a step Removed {\"before\":\"b\",\"action\":\"manual\",\"instructions\":\"do a\"}@7 null"
         ]
@@ -144,12 +144,12 @@ fn the_order_of_steps_counts() {
 }
 
 #[test]
-fn a_step_that_does_something_else_is_still_the_step() {
+fn a_step_with_another_action_is_matched_by_id() {
     let step = |rest: &str| format!("[[steps]]\nid = \"s\"\n{rest}\n{FILES}");
     let copy = step("action = \"copy\"\nto = \"share\"\nfiles = [\"a.msi\", \"b.msi\"]");
     let run = step("action = \"run\"\non = \"r\"\nfiles = [\"B.msi\", \"a.msi\"]");
     assert_eq!(
-        told_below(&copy, &run),
+        lines_below_head(&copy, &run),
         [
             "Steps s action Changed \"copy\"@9 \"run\"@9",
             "Steps s files Changed \"b.msi\"@11 \"B.msi\"@11",
@@ -159,7 +159,7 @@ fn a_step_that_does_something_else_is_still_the_step() {
     );
     let reversed = step("action = \"run\"\non = \"r\"\nfiles = [\"a.msi\", \"B.msi\"]");
     assert_eq!(
-        told_below(&run, &reversed),
+        lines_below_head(&run, &reversed),
         [
             "Steps s files Moved {\"name\":\"a.msi\",\"after\":\"B.msi\"}@11 {\"name\":\"a.msi\",\"before\":\"B.msi\"}@11"
         ]
@@ -167,7 +167,7 @@ fn a_step_that_does_something_else_is_still_the_step() {
 }
 
 #[test]
-fn others_are_what_they_come_to() {
+fn others_count_as_the_files_they_resolve_to() {
     let files = |rows: &str| format!("[payload]\nfiles = [{rows}]\n");
     let (one, two) = (
         "{ name = \"a.msi\", size = 512 }",
@@ -176,7 +176,7 @@ fn others_are_what_they_come_to() {
     let step = "[[steps]]\nid = \"s\"\naction = \"copy\"\nto = \"share\"\nothers = true\n";
     let (old, new) = (files(one), files(&format!("{one}, {two}")));
     assert_eq!(
-        told_below(&format!("{step}{old}"), &format!("{step}{new}")),
+        lines_below_head(&format!("{step}{old}"), &format!("{step}{new}")),
         [
             "Steps s files Added null \"b.msi\"@11",
             "Payload b.msi file Added null {\"name\":\"b.msi\",\"size\":512}@13",
@@ -185,10 +185,10 @@ fn others_are_what_they_come_to() {
 }
 
 #[test]
-fn a_row_is_known_by_its_name_in_any_case() {
-    let files = |rows: &str| format!("{}[payload]\nfiles = [{rows}]\n", by_hand("m"));
+fn a_row_is_matched_by_name_regardless_of_case() {
+    let files = |rows: &str| format!("{}[payload]\nfiles = [{rows}]\n", manual_step("m"));
     assert_eq!(
-        told_below(
+        lines_below_head(
             &files(
                 "{ name = \"a.msi\", size = 512, unused = \"x\" }, { name = \"b.exe\", unused = \"x\" }"
             ),

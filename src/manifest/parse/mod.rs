@@ -1,4 +1,4 @@
-//! Reading of a manifest into a draft, key by key, and then through all checks.
+//! Reading of a manifest into a draft, key by key, followed by all checks.
 
 mod shapes;
 mod step;
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shapes::{ARTICLE, PREREQUISITE, ROLLUP};
 
 use super::draft::*;
-use super::known::{self, AllKnown};
+use super::known::{self, ResolutionSummary};
 use super::table as file_table;
 use super::{FileTable, Manifest, against, steps};
 use crate::deployment::description::Description;
@@ -27,36 +27,39 @@ pub struct Checks<'d> {
     pub deployment: Option<&'d Description>,
 }
 
-/// Reads and checks a manifest by itself. Returns `None` if there was an error.
+/// Reads and checks a manifest by itself. Returns `None` if it has an error.
 pub fn parse(source: &Source, findings: &mut Findings) -> Option<Manifest> {
     parse_with(source, &Checks::default(), findings)
 }
 
-/// Reads a manifest and checks it as far as the caller can. Returns `None` if there was an error.
+/// Reads a manifest and checks it with the data that the caller has. Returns `None` if it has an
+/// error.
 pub fn parse_with(
     source: &Source,
     checks: &Checks<'_>,
     findings: &mut Findings,
 ) -> Option<Manifest> {
     match check(source, checks, findings) {
-        Read::Whole(manifest) => Some(*manifest),
-        Read::Part(_) | Read::Nothing => None,
+        ParsedManifest::Complete(manifest) => Some(*manifest),
+        ParsedManifest::Partial(_) | ParsedManifest::Unreadable => None,
     }
 }
 
-/// Part of a manifest that can be used.
+/// Usable part of a manifest.
 #[derive(Debug)]
-pub enum Read {
-    /// All of it: it has no errors.
-    Whole(Box<Manifest>),
-    /// It has errors; a payload can still be compared with what could be read of its file table.
-    Part(FileTable<'static>),
-    /// The text cannot be a document.
-    Nothing,
+pub enum ParsedManifest {
+    /// Manifest without errors.
+    Complete(Box<Manifest>),
+    /// File table of a manifest with errors, as far as it could be read; a payload can still be
+    /// compared with it.
+    Partial(FileTable<'static>),
+    /// Text that is not a document.
+    Unreadable,
 }
 
-/// Reads a manifest and checks it as far as the caller can; returns what could be read in any case.
-pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> Read {
+/// Reads a manifest and checks it with the data that the caller has; returns the usable part in any
+/// case.
+pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> ParsedManifest {
     let before = findings.errors();
     let draft = read(source, &MANIFEST, findings, |reader, top| {
         let mut draft = draft(reader, top);
@@ -71,22 +74,24 @@ pub fn check(source: &Source, checks: &Checks<'_>, findings: &mut Findings) -> R
         (draft, reader.whole())
     });
     let Some((draft, whole)) = draft else {
-        return Read::Nothing;
+        return ParsedManifest::Unreadable;
     };
     if findings.errors() == before {
         return draft
             .finish(source)
-            .map_or(Read::Nothing, |manifest| Read::Whole(Box::new(manifest)));
+            .map_or(ParsedManifest::Unreadable, |manifest| {
+                ParsedManifest::Complete(Box::new(manifest))
+            });
     }
-    // If the text is broken, it is unknown which rows are there.
+    // If the text is broken, the rows of the table are unknown.
     if whole {
-        Read::Part(draft.file_table(source))
+        ParsedManifest::Partial(draft.file_table(source))
     } else {
-        Read::Nothing
+        ParsedManifest::Unreadable
     }
 }
 
-/// Reads only the identity and relations of a manifest, whatever else is wrong with it.
+/// Reads only the identity and relations of a manifest, regardless of errors elsewhere in it.
 pub(super) fn rollup_of(source: &Source) -> RollupDraft {
     let rollup = read(
         source,
@@ -124,18 +129,18 @@ fn draft(reader: &mut Reader<'_>, top: &Table<'_>) -> Draft {
         .iter()
         .map(|table| step::step(reader, table))
         .collect();
-    let (payload, known) = (table::payload(reader, top), AllKnown::default());
+    let (payload, resolved) = (table::payload(reader, top), ResolutionSummary::default());
     let mut draft = Draft {
         rollup,
         prerequisites,
         steps,
         payload,
-        known,
+        resolved,
     };
     draft
         .steps
         .iter_mut()
-        .for_each(|step| step::strays(reader, step));
+        .for_each(|step| step::mark_strays(reader, step));
     unique_ids(reader, &draft);
     draft
 }
@@ -152,8 +157,8 @@ fn read_rollup(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDr
     rollup.includes = relation(reader, table, "includes");
     rollup.replaces = relation(reader, table, "replaces");
     rollup.requires = relation(reader, table, "requires");
-    rollup.fixes = plain(reader.texts_or_none(table, "fixes"));
-    rollup.notes = plain(reader.texts_or_none(table, "notes"));
+    rollup.fixes = plain_texts(reader.texts_or_none(table, "fixes"));
+    rollup.notes = plain_texts(reader.texts_or_none(table, "notes"));
     relations(reader, rollup);
 }
 
@@ -188,14 +193,11 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     ];
     for (key, list) in lists {
         for kb in list.iter().filter(|kb| Some(kb.value) == own) {
-            let message = format!(
-                "{} is this rollup itself, so it cannot stand in `{key}`",
-                kb.value
-            );
+            let message = format!("`{key}` lists {}, which is this rollup itself", kb.value);
             reader
                 .findings
                 .add(Code::SelfRelation, kb.span.clone(), message)
-                .help("name the other rollup, or remove it");
+                .help("name another rollup, or remove it");
         }
     }
     let replaced: BTreeSet<Kb> = rollup.replaces.iter().map(|kb| kb.value).collect();
@@ -204,7 +206,7 @@ fn relations(reader: &mut Reader<'_>, rollup: &RollupDraft) {
         .iter()
         .filter(|kb| replaced.contains(&kb.value) && Some(kb.value) != own)
     {
-        let message = format!("{} is required to be in force and replaced", kb.value);
+        let message = format!("{} is both required and replaced", kb.value);
         reader
             .findings
             .add(Code::Opposed, kb.span.clone(), message)
@@ -227,15 +229,15 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
         let finding = reader.findings.add(
             Code::BadValue,
             url.span,
-            format!("`{}` is no web address", url.value),
+            format!("`{}` is not a web address", url.value),
         );
-        finding.help("it begins with `http://` or `https://`");
+        finding.help("begin it with `http://` or `https://`");
         return;
     }
     if let Some(kb) = rollup.kb.as_ref().map(|kb| kb.value)
         && let Some(other) = article_of(&url.value).filter(|other| *other != kb)
     {
-        let message = format!("the address is that of {other}, and the rollup is {kb}");
+        let message = format!("`url` is the address of {other}, but the rollup is {kb}");
         reader
             .findings
             .add(Code::OtherArticle, url.span, message)
@@ -244,13 +246,13 @@ fn article(reader: &mut Reader<'_>, table: &Table<'_>, rollup: &mut RollupDraft)
     rollup.url = Some(url.value);
 }
 
-/// Reports a review before the release. Days are written so that their texts sort as they do.
+/// Reports a review before the release. Days are written so that their texts sort by date.
 fn reviewed_later(reader: &mut Reader<'_>, rollup: &RollupDraft) {
     if let (Some(released), Some(reviewed)) = (&rollup.released, &rollup.reviewed)
         && reviewed.value < released.value
     {
         let message = format!(
-            "reviewed on {} and released only on {}",
+            "`reviewed` is {}, before the release on {}",
             reviewed.value, released.value
         );
         let finding = reader
@@ -284,13 +286,13 @@ fn prerequisite(reader: &mut Reader<'_>, table: &Table<'_>) -> PrerequisiteDraft
         [first, second, ..] => {
             let span = table.key(second.name).unwrap_or_default();
             let message = format!(
-                "one prerequisite cannot ask for `{}` and `{}`",
+                "a prerequisite cannot ask for both `{}` and `{}`",
                 first.name, second.name
             );
             reader
                 .findings
                 .add(Code::Contradiction, span, message)
-                .help("write two, each with its `[[prerequisites]]`");
+                .help("write two prerequisites, each below its own `[[prerequisites]]`");
             None
         }
     };
@@ -317,7 +319,7 @@ fn condition(
     }
     case.rules
         .iter()
-        .for_each(|rule| needs(reader, table, rule));
+        .for_each(|rule| require_key(reader, table, rule));
     let subject = reader.text(table, kind);
     match kind {
         "product" => {
@@ -343,15 +345,13 @@ fn condition(
     }
 }
 
-/// Checks an id. Ids are typed on the command line, so they must need no quotes there.
+/// Checks an id. Ids are typed on the command line, so they must not need quotes there.
 fn checked_id(reader: &mut Reader<'_>, id: Placed<String>) -> Option<Placed<String>> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.value.starts_with('-') || !id.value.chars().all(plain) {
-        let message = format!("`{}` is no id", id.value);
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.value.starts_with('-') || !id.value.chars().all(allowed) {
+        let message = format!("`{}` is not an id", id.value);
         let finding = reader.findings.add(Code::BadValue, id.span, message);
-        finding.help(
-            "an id has letters, digits, `-`, `_` and `.`, since it is typed on the command line",
-        );
+        finding.help("use letters, digits, `-`, `_` and `.`: an id is typed on the command line");
         return None;
     }
     Some(id)
@@ -363,8 +363,8 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
         if let Some(line) =
             seen.insert(CaseFolded::of(&id.value), reader.source.line(id.span.start))
         {
-            let message = format!("there are two steps with the id `{}`", id.value);
-            duplicate(
+            let message = format!("two steps have the id `{}`", id.value);
+            report_duplicate(
                 reader,
                 id.span.clone(),
                 format!("{message}; the first is on line {line}"),
@@ -377,15 +377,19 @@ fn unique_ids(reader: &mut Reader<'_>, draft: &Draft) {
         .iter()
         .filter_map(|prerequisite| prerequisite.condition.as_ref())
     {
-        asked_once(reader, condition, &mut seen);
+        report_repeated_prerequisite(reader, condition, &mut seen);
     }
 }
 
-/// Subject of a prerequisite: a product on a role, an item, or a question that a person answers.
-type Asked = (&'static str, CaseFolded, Option<CaseFolded>);
+/// Subject of a prerequisite: a product on a role, an item, or a question for a person.
+type PrerequisiteSubject = (&'static str, CaseFolded, Option<CaseFolded>);
 
-fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BTreeSet<Asked>) {
-    let (asked, name) = match condition {
+fn report_repeated_prerequisite(
+    reader: &mut Reader<'_>,
+    condition: &ConditionDraft,
+    seen: &mut BTreeSet<PrerequisiteSubject>,
+) {
+    let (subject_key, name) = match condition {
         ConditionDraft::Product { product, on, .. } => {
             let on = on.as_ref().map(|on| CaseFolded::of(&on.value));
             (("product", CaseFolded::of(&product.value), on), product)
@@ -393,15 +397,15 @@ fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BT
         ConditionDraft::Item { item } => (("item", CaseFolded::of(&item.value), None), item),
         ConditionDraft::Confirm { id, .. } => (("id", CaseFolded::of(&id.value), None), id),
     };
-    let kind = asked.0;
-    if seen.insert(asked) {
+    let kind = subject_key.0;
+    if seen.insert(subject_key) {
         return;
     }
     if kind == "id" {
-        duplicate(
+        report_duplicate(
             reader,
             name.span.clone(),
-            format!("there are two prerequisites with the id `{}`", name.value),
+            format!("two prerequisites have the id `{}`", name.value),
         );
         return;
     }
@@ -409,11 +413,11 @@ fn asked_once(reader: &mut Reader<'_>, condition: &ConditionDraft, seen: &mut BT
     reader
         .findings
         .add(Code::AskedTwice, name.span.clone(), message)
-        .help("keep the stricter one");
+        .help("keep the stricter prerequisite");
 }
 
-/// Reports a key that the others require and that is missing.
-fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
+/// Reports a missing key that a rule requires.
+fn require_key(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
     match *rule {
         Rule::Needs(key, line) if !table.has(key) => reader.missing(table, key, line),
         Rule::With(key, needed, line) if table.has(key) && !table.has(needed) => {
@@ -423,11 +427,11 @@ fn needs(reader: &mut Reader<'_>, table: &Table<'_>, rule: &Rule) {
     }
 }
 
-fn duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
+fn report_duplicate(reader: &mut Reader<'_>, span: Span, message: String) {
     reader
         .findings
         .add(Code::DuplicateName, span, message)
-        .help("case does not count; remove or rename one");
+        .help("remove or rename one of them; case does not count");
 }
 
 /// Returns the places of the keys that a table has.
@@ -441,7 +445,7 @@ fn key_spans(
         .filter_map(|key| Some((key.name, table.key(key.name)?)))
 }
 
-fn plain(texts: Vec<Placed<String>>) -> Vec<String> {
+fn plain_texts(texts: Vec<Placed<String>>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 

@@ -1,42 +1,42 @@
 //! The manifest's language: every table and every key, with its meaning.
 //!
-//! The reader and the JSON Schema of `rollup schema manifest` both come from here. Rules between
-//! places, such as a file that has no row in the table, belong to the checks.
+//! The reader and the JSON Schema of `rollup schema manifest` are both built from it. Rules between
+//! tables, such as a file that has no row in the file table, belong to the checks.
 
 use crate::document::{Case, Cases, Form, Key, Kind, List, Rule, Shape, TOP};
 
 /// The whole document.
 pub static MANIFEST: Shape = Shape::new(
     TOP,
-    "The manifest of one update rollup: its identity, its prerequisites, the steps of its article, and its payload.",
+    "The manifest of an update rollup: its identity, its prerequisites, the steps of its article, and its payload.",
     &[
         Key::required(
             "schema",
             Kind::Only(1),
             "schema = 1",
-            "The version of the language that this document is written in.",
+            "The version of the manifest language.",
         ),
         Key::required(
             "rollup",
             Kind::Table(&ROLLUP),
             "[rollup]",
-            "What the rollup is, and how it relates to others.",
+            "The identity of the rollup, and its relations to others.",
         ),
         Key::new(
             "article",
             Kind::Table(&ARTICLE),
-            "The page that the manifest was written from.",
+            "The article from which the manifest was written.",
         ),
         Key::new(
             "prerequisites",
             Kind::Headers(&PREREQUISITE),
-            "What must hold before the rollup may be applied. Each asks for a product, an item, or a person's word.",
+            "Conditions that must hold before the rollup is applied: a product, an item, or the confirmation of a person.",
         ),
         Key::required(
             "steps",
             Kind::Headers(&STEP),
             "[[steps]]",
-            "What is done, in the order of this document. One numbered step of the article may become several.",
+            "The steps of the run, in this order. A numbered step of the article may become more than one.",
         ),
         Key::new(
             "payload",
@@ -48,26 +48,26 @@ pub static MANIFEST: Shape = Shape::new(
 
 pub(super) static ROLLUP: Shape = Shape::new(
     "[rollup]",
-    "What the rollup is, and how it relates to others.",
+    "The identity of the rollup, and its relations to others.",
     &[
         Key::required(
             "kb",
             Kind::Text(Form::Kb),
             "kb = \"KB952076\"",
-            "The KB number of the article, such as `KB952076`. With the article's revision it is the identity of the \
+            "The KB number of the article, such as `KB952076`. Together with the article's revision it identifies the \
              rollup.",
         ),
         Key::required(
             "title",
             PROSE,
             "title = \"…\"",
-            "The title, for people. Rollup numbers in it repeat across product lines and identify nothing.",
+            "The title, for people. A rollup number in the title identifies nothing, as it repeats across product lines.",
         ),
         Key::required(
             "product",
             TEXT,
             "product = \"…\"",
-            "The product that is updated; the deployment's `product` must be the same.",
+            "The product that is updated. It must equal the deployment's `product`.",
         ),
         Key::required(
             "product_versions",
@@ -77,13 +77,13 @@ pub(super) static ROLLUP: Shape = Shape::new(
                 unique: false,
             }),
             "product_versions = [\"4.0\"]",
-            "The versions of the product that the rollup is for; the deployment's `product_version` must be one of \
+            "The versions of the product to which the rollup applies. The deployment's `product_version` must be one of \
              them.",
         ),
         Key::new(
             "scope",
             PROSE,
-            "The part of the product that the rollup is about, for people.",
+            "The part of the product that the rollup concerns, for people.",
         ),
         Key::new(
             "released",
@@ -93,34 +93,34 @@ pub(super) static ROLLUP: Shape = Shape::new(
         Key::new(
             "includes",
             RELATED,
-            "Rollups whose whole content is in this one. They count as present once this one is applied.",
+            "Rollups whose whole content is in this one. They count as applied once this one is applied.",
         ),
         Key::new(
             "replaces",
             RELATED,
-            "Rollups that must not be applied any more once this one is. They are not thereby present.",
+            "Rollups that must not be applied any more once this one is applied. They do not count as applied.",
         ),
         Key::new(
             "requires",
             RELATED,
-            "Rollups that must be in force before this one, by themselves or included by one that is.",
+            "Rollups that must be applied before this one, by themselves or as part of a rollup that includes them.",
         ),
         Key::new(
             "fixes",
             Kind::texts(Form::Prose),
-            "What the rollup mends, for preview and report; one text for each fault.",
+            "The faults that the rollup fixes, one text for each, for the preview and the report.",
         ),
         Key::new(
             "notes",
             Kind::texts(Form::Prose),
-            "What an operator should know, for preview and report.",
+            "Notes to the operator, for the preview and the report.",
         ),
     ],
 );
 
 pub(super) static ARTICLE: Shape = Shape::new(
     "[article]",
-    "The page that the manifest was written from.",
+    "The article from which the manifest was written.",
     &[
         Key::new(
             "url",
@@ -130,60 +130,60 @@ pub(super) static ARTICLE: Shape = Shape::new(
         Key::new(
             "revision",
             Kind::Text(Form::Version),
-            "The revision of the article, numbers joined by dots, such as `1.0`. They are compared number by number.",
+            "The revision of the article: numbers joined by dots, such as `1.0`. Revisions are compared number by number.",
         ),
         Key::new(
             "reviewed",
             Kind::Day,
-            "The day of the article's last review, as YYYY-MM-DD without quotes.",
+            "The day of the last review of the article, as YYYY-MM-DD without quotes.",
         ),
     ],
 );
 
-/// One prerequisite; which keys it has depends on what it asks for.
+/// One prerequisite; its keys depend on its kind.
 pub(super) static PREREQUISITE: Shape = Shape::new(
     "[[prerequisites]]",
-    "One thing that must hold before the rollup may be applied: `product`, `item` or `confirm`.",
+    "One condition that must hold before the rollup is applied: `product`, `item` or `confirm`.",
     &[
-        Key::new("product", TEXT, "A product that must be there, by its name in the deployment's `products`."),
+        Key::new("product", TEXT, "A product that must be installed, by its name in the deployment's `products`."),
         Key::new(
             "service_pack",
             Kind::Number(999_999_999),
-            "The service pack that the product must have, or a later one; 0 where it is left out. It counts on every \
-             server that has the product.",
+            "The lowest service pack of the product, by default 0. Every server that has the product must have it or \
+             a later one.",
         ),
         Key::new(
             "on",
             TEXT,
-            "The role on whose servers the product must be. Without it, the servers that have the product.",
+            "The role whose servers must all have the product. By default, only servers that have the product are checked.",
         ),
         Key::new("item", TEXT, "An item of the console that must be installed, by name or alias."),
         Key::new(
             "confirm",
             PROSE,
             "A question that only a person can answer. It is asked before anything is staged; `--confirm ID` answers \
-             it, `--yes` never does.",
+             it, `--yes` does not.",
         ),
-        Key::new("id", Kind::Text(Form::Id), "The name of a `confirm` question, as it is typed after `--confirm`."),
+        Key::new("id", Kind::Text(Form::Id), "The id of a `confirm` question, as it is typed after `--confirm`."),
     ],
 )
 .with(Cases::Either(&[
     Case {
         name: "product",
-        about: "A product, in a service pack or a later one.",
+        about: "A product, at least at a service pack.",
         keys: &["product", "service_pack", "on"],
         rules: &[],
     },
     Case { name: "item", about: "An item that is installed.", keys: &["item"], rules: &[] },
     Case {
         name: "confirm",
-        about: "Something that only a person can check.",
+        about: "A condition that only a person can check.",
         keys: &["confirm", "id"],
         rules: &[Rule::Needs("id", "id = \"backup-made\"")],
     },
 ]));
 
-/// One step; which keys it has depends on its action.
+/// One step; its keys depend on its action.
 pub(in crate::manifest) static STEP: Shape = Shape::new(
     "[[steps]]",
     "One action on its targets.",
@@ -192,73 +192,73 @@ pub(in crate::manifest) static STEP: Shape = Shape::new(
             "id",
             Kind::Text(Form::Id),
             "id = \"copy\"",
-            "The name of the step, of letters, digits, `-`, `_` and `.`: it is typed on the command line. No other \
-             step has it, in any case.",
+            "The id of the step, of letters, digits, `-`, `_` and `.`, as it is typed on the command line. It is \
+             unique, regardless of case.",
         ),
-        Key::new("title", PROSE, "What the step does, for people; its id where it is left out."),
-        Key::required("action", TEXT, "action = \"copy\"", "What is done. The other keys of the step depend on it."),
+        Key::new("title", PROSE, "The purpose of the step, for people. By default, its id."),
+        Key::required("action", TEXT, "action = \"copy\"", "The action of the step, on which its other keys depend."),
         Key::new(
             "items",
             Kind::Table(&ITEMS),
-            "Items or procedures, by the group that they are direct members of: `items.\"GROUP\" = [\"NAME\", …]`.",
+            "Items or procedures, by the group of which they are direct members: `items.\"GROUP\" = [\"NAME\", …]`.",
         ),
         Key::new(
             "groups",
             Kind::some_names(Form::Path),
-            "Whole groups of the console, by path: everything below them. An `install` puts back what the run \
-             removed, and only with `--include-missing` the rest.",
+            "Whole groups of the console, by path: all items below them. `install` reinstalls the items that the run \
+             removed, and the others only with `--include-missing`.",
         ),
         Key::new(
             "removed_by",
             TEXT,
-            "The id of an `uninstall` step above: exactly what it removed is installed again, where it was.",
+            "The id of an earlier `uninstall` step. Exactly the instances that it removed are installed again, where \
+             they were.",
         ),
         Key::new(
             "files",
             Kind::some_names(Form::FileName),
-            "Files of the payload, each with a row in the file table. A new file gets the spelling that stands here.",
+            "Files of the payload, each with a row in the file table. A new file gets the spelling of this list.",
         ),
         Key::new(
             "others",
             Kind::Yes,
-            "All files of the table that no other step copies or runs and that are not `unused`. Only `true` says \
-             something.",
+            "All files of the table that no other step copies or runs and that are not `unused`. The only value is \
+             `true`.",
         ),
         Key::new(
             "to",
             Kind::Text(Form::Directory),
-            "Where the files go: `share`, the installer share; or with `on` a directory below `Files` of every server \
-             of the role, where `.` is `Files` itself.",
+            "The target of the copy: `share`, the installer share; or with `on` a directory below `Files` of every \
+             server of the role, where `.` is `Files` itself.",
         ),
         Key::new(
             "parameters",
             Kind::Table(&PARAMETERS),
-            "Answers for procedures, by procedure; they win over those that the deployment has stored.",
+            "Parameters by procedure. They take precedence over those that the deployment has stored.",
         ),
         Key::new(
             "service",
             TEXT,
-            "A service of the deployment, by name or alias. It is done one server after another.",
+            "A service of the deployment, by name or alias. Its servers are changed one after another.",
         ),
         Key::new(
             "on",
             TEXT,
-            "A role, never a server: the step concerns the servers that hold it. A service's own role is the \
-             default; with both, servers that hold both.",
+            "A role, never a server: the step concerns the servers that hold it. By default, a service's own role; \
+             with both, only servers that hold both.",
         ),
-        Key::new("platform", TEXT, "Narrows the step to servers of this platform, such as `x64`."),
-        Key::new("instructions", PROSE, "What a person has to do. The run waits until somebody says that it is done."),
+        Key::new("platform", TEXT, "Limits the step to servers of this platform, such as `x64`."),
+        Key::new("instructions", PROSE, "The task for a person. The run waits until it is confirmed as done."),
         Key::new(
             "undo",
             PROSE,
-            "How a person takes it back. Without it the step is the point of no return: a failure after it goes back \
-             to just behind it.",
+            "Instructions to roll the task back. Without them the step is the point of no return: a later failure \
+             rolls back only the steps after it.",
         ),
         Key::new(
             "optional",
             Kind::Flag,
-            "Whether the step may be skipped; without a terminal it is skipped, and told. `false` where it is left \
-             out.",
+            "True if the step may be skipped. Without a terminal it is skipped and reported. By default `false`.",
         ),
     ],
 )
@@ -276,7 +276,7 @@ const ACTIONS: &[Case] = &[
     },
     Case {
         name: "install",
-        about: "Puts items in place, as one batch; what was removed goes where it was.",
+        about: "Installs items as one batch; removed items return to the servers that had them.",
         keys: &["items", "groups", "removed_by", "on", "platform"],
         rules: &[
             Rule::Targets(&["items", "groups", "removed_by"]),
@@ -285,7 +285,7 @@ const ACTIONS: &[Case] = &[
     },
     Case {
         name: "copy",
-        about: "Puts files of the payload into the share, or into a directory of every server of a role.",
+        about: "Copies files of the payload to the share, or to a directory of every server of a role.",
         keys: &["files", "others", "to", "on", "platform"],
         rules: &[
             Rule::Targets(&["files", "others"]),
@@ -306,43 +306,43 @@ const ACTIONS: &[Case] = &[
     },
     Case {
         name: "initialize",
-        about: "Runs procedures as one batch, with the deployment's stored parameters or those given here.",
+        about: "Runs procedures as one batch, with the parameters of the step or those that the deployment has stored.",
         keys: &["items", "parameters", "on", "platform"],
         rules: &[Rule::Targets(&["items"])],
     },
     Case {
         name: "start",
-        about: "Starts a service that does not run.",
+        about: "Starts a service, unless it runs.",
         keys: SERVICE_KEYS,
         rules: SERVICE_RULES,
     },
     Case {
         name: "stop",
-        about: "Stops a service that runs.",
+        about: "Stops a service, if it runs.",
         keys: SERVICE_KEYS,
         rules: SERVICE_RULES,
     },
     Case {
         name: "restart",
-        about: "Stops a service and starts it.",
+        about: "Stops a service and starts it again.",
         keys: SERVICE_KEYS,
         rules: SERVICE_RULES,
     },
     Case {
         name: "enable",
-        about: "Lets a service be started.",
+        about: "Allows a service to be started.",
         keys: SERVICE_KEYS,
         rules: SERVICE_RULES,
     },
     Case {
         name: "disable",
-        about: "Keeps a service from being started.",
+        about: "Prevents a service from being started.",
         keys: SERVICE_KEYS,
         rules: SERVICE_RULES,
     },
     Case {
         name: "manual",
-        about: "Waits for a person to do what nobody else can, such as running a database script.",
+        about: "Waits for a person to do a task that rollup cannot do, such as running a database script.",
         keys: &["instructions", "undo", "optional", "on", "platform"],
         rules: &[
             Rule::Needs("instructions", "instructions = \"…\""),
@@ -353,7 +353,7 @@ const ACTIONS: &[Case] = &[
 
 static ITEMS: Shape = Shape::free(
     "`items`",
-    "Items or procedures by their group.",
+    "Items or procedures by group.",
     Form::Path,
     Key::new(
         "GROUP",
@@ -365,23 +365,23 @@ static ITEMS: Shape = Shape::free(
 
 static PARAMETERS: Shape = Shape::free(
     "`parameters`",
-    "Answers by procedure.",
+    "Parameters by procedure.",
     Form::Anything,
     Key::new(
         "PROCEDURE",
         Kind::Table(&GIVEN),
-        "The answers that this procedure gets, by name.",
+        "The parameters of this procedure, by name.",
     ),
 );
 
 static GIVEN: Shape = Shape::free(
     "an entry of `parameters`",
-    "The answers for one procedure.",
+    "The parameters of one procedure.",
     Form::Anything,
     Key::new(
         "NAME",
         Kind::AnyText,
-        "The answer, a text, which may be empty.",
+        "The value of the parameter: a text, which may be empty.",
     ),
 );
 
@@ -392,39 +392,39 @@ static PAYLOAD: Shape = Shape::new(
         Key::new(
             "files",
             Kind::Tables(&ROW),
-            "The file table: what the article documents about each file, a row for each.",
+            "The file table: a row for each file, as the article documents it.",
         ),
         Key::new(
             "sha256",
             Kind::Table(&PINS),
-            "The SHA-256 of each file. Vendors do not document them; `rollup pin` writes them.",
+            "The pinned SHA-256 of each file. Vendors rarely document it; `rollup pin` writes it.",
         ),
     ],
 );
 
 static ROW: Shape = Shape::new(
     "a row of the file table",
-    "One file of the payload, as the article documents it. It needs only its name.",
+    "One file of the payload, as the article documents it. Only `name` is required.",
     &[
         Key::required(
             "name",
             Kind::Text(Form::FileName),
             "name = \"….msi\"",
-            "The name of the file, not a path. Case does not count, so no other row has it in another spelling.",
+            "The name of the file, not a path. It is unique, regardless of case.",
         ),
         Key::new("size", Kind::Number(i64::MAX as u64), "The size in bytes."),
         Key::new(
             "modified",
             Kind::Time,
-            "When the file was last modified: UTC to the minute, such as 2008-03-31T18:32:00Z without quotes.",
+            "The time of the last change: UTC to the minute, such as 2008-03-31T18:32:00Z without quotes.",
         ),
         Key::new(
             "platform",
             TEXT,
-            "The documented platform, `x86` where it is left out. It narrows nothing by itself.",
+            "The documented platform, by default `x86`. It does not limit any step.",
         ),
         Key::new("version", TEXT, "The documented version of the file."),
-        Key::new("unused", PROSE, "Why no step deploys the file."),
+        Key::new("unused", PROSE, "The reason why no step deploys the file."),
     ],
 );
 

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::ServiceVerb;
-use super::super::draft::{Answers, Members, StepDraft, To, Torn, Verb};
-use super::super::known::Known;
+use super::super::draft::{
+    CopyDestination, GroupMembers, ProcedureAnswers, StepDraft, UnreadableParts, Verb,
+};
+use super::super::known::ResolvedNames;
 use super::shapes::STEP;
-use super::{checked_id, duplicate, key_spans, needs};
+use super::{checked_id, key_spans, report_duplicate, require_key};
 use crate::document::{Case, Code, Placed, Reader, Rule, Span, Table, brief, listed, nearest};
 use crate::names::{CaseFolded, FileName, RelPath};
 
@@ -16,8 +18,8 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
     let title = reader.text(table, "title").map(|title| title.value);
     let case = action(reader, table);
     let verb = case.and_then(|case| verb(case.name));
-    let (items, torn_items) = items(reader, table);
-    let (groups, torn_groups) = groups(reader, table);
+    let (items, unreadable_items) = items(reader, table);
+    let (groups, unreadable_groups) = groups(reader, table);
     let mut draft = StepDraft {
         header: table.span(),
         keys: key_spans(table, &STEP).collect(),
@@ -40,63 +42,69 @@ pub(super) fn step(reader: &mut Reader<'_>, table: &Table<'_>) -> StepDraft {
         optional: reader
             .flag(table, "optional")
             .is_some_and(|optional| optional.value),
-        torn: Torn::default(),
-        known: Known::default(),
+        unreadable: UnreadableParts::default(),
+        resolved: ResolvedNames::default(),
     };
-    draft.torn = torn(reader, table, &draft, torn_items || torn_groups);
+    draft.unreadable =
+        unreadable_parts(reader, table, &draft, unreadable_items || unreadable_groups);
     draft.to = to(reader, table, &draft);
     for rule in case.map_or(&[][..], |case| case.rules) {
-        obey(reader, table, &draft, rule);
+        check_rule(reader, table, &draft, rule);
     }
     draft
 }
 
 /// Returns the parts that the step may have but that could not be read. An error in any other key
-/// affects nothing here.
-fn torn(reader: &Reader<'_>, table: &Table<'_>, draft: &StepDraft, torn_lists: bool) -> Torn {
-    let unclear = is_unclear(table);
+/// has no effect here.
+fn unreadable_parts(
+    reader: &Reader<'_>,
+    table: &Table<'_>,
+    draft: &StepDraft,
+    unreadable_lists: bool,
+) -> UnreadableParts {
+    let unclear = has_unrecognizable_key(table);
     let lost = |key, is_there: bool| unclear || (table.has(key) && !is_there);
     let servers = lost("on", draft.on.is_some()) || lost("platform", draft.platform.is_some());
     let files = match table.has("files") {
         true => {
             draft.others.is_some() || reader.list_length(table, "files") != Some(draft.files.len())
         }
-        // A step that should have files and names none may have meant any.
+        // A step that should have files and names none may mean any.
         false => {
             unclear
                 || (matches!(draft.verb, Some(Verb::Copy | Verb::Run)) && draft.others.is_none())
         }
     };
-    Torn {
-        targets: torn_lists || servers || lost("removed_by", draft.removed_by.is_some()),
+    UnreadableParts {
+        targets: unreadable_lists || servers || lost("removed_by", draft.removed_by.is_some()),
         files,
         service: servers || lost("service", draft.service.is_some()),
         undo: lost("undo", draft.undo.is_some()),
     }
 }
 
-/// Marks the parts of a step that are under a misspelled key or in another table, which is known
+/// Marks the parts of a step that are below a misspelled key or in another table, which is known
 /// once all tables are read.
-pub(super) fn strays(reader: &Reader<'_>, step: &mut StepDraft) {
-    let astray = |keys: &[&str]| {
+pub(super) fn mark_strays(reader: &Reader<'_>, step: &mut StepDraft) {
+    let is_astray = |keys: &[&str]| {
         keys.iter()
             .any(|key| reader.is_stray(&step.header, STEP.title, key))
     };
-    let servers = astray(&["on", "platform"]);
-    let targets = servers || astray(&["items", "groups", "removed_by"]);
+    let servers = is_astray(&["on", "platform"]);
+    let targets = servers || is_astray(&["items", "groups", "removed_by"]);
     let (files, service, undo) = (
-        astray(&["files", "others"]),
-        servers || astray(&["service"]),
-        astray(&["undo"]),
+        is_astray(&["files", "others"]),
+        servers || is_astray(&["service"]),
+        is_astray(&["undo"]),
     );
-    step.torn.targets |= targets;
-    step.torn.files |= files;
-    step.torn.service |= service;
-    step.torn.undo |= undo;
+    step.unreadable.targets |= targets;
+    step.unreadable.files |= files;
+    step.unreadable.service |= service;
+    step.unreadable.undo |= undo;
 }
 
-/// Returns whether it has an unknown key that resembles no known one: it may be meant for any.
-fn is_unclear(table: &Table<'_>) -> bool {
+/// Returns whether a step has an unknown key that resembles no known one: it may mean any of them.
+fn has_unrecognizable_key(table: &Table<'_>) -> bool {
     let near = |key: &str| nearest(key, STEP.named().iter().map(|key| key.name));
     table
         .keys()
@@ -110,7 +118,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
     let actions = || STEP.cases().iter().map(|case| case.name);
     let Some(case) = STEP.case(&action.value) else {
         let near = reader.nearest(&action.value, actions()).map(str::to_owned);
-        let message = format!("there is no action `{}`", action.value);
+        let message = format!("`{}` is not an action", action.value);
         let finding = reader.findings.add(Code::BadValue, action.span, message);
         finding
             .did_you_mean(near.as_deref())
@@ -124,7 +132,7 @@ fn action(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<&'static Case> {
                 .iter()
                 .filter(|case| case.keys.contains(&key.value))
                 .map(|case| case.name);
-            let message = format!("a step that does `{}` has no `{}`", case.name, key.value);
+            let message = format!("the action `{}` has no key `{}`", case.name, key.value);
             let help = format!("`{}` belongs to {}", key.value, listed(takers));
             reader
                 .findings
@@ -153,34 +161,35 @@ fn verb(action: &str) -> Option<Verb> {
 }
 
 /// Checks the keys that an action requires, and those that exclude each other.
-fn obey(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Rule) {
+fn check_rule(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, rule: &Rule) {
     match *rule {
-        Rule::Needs(..) | Rule::With(..) => needs(reader, table, rule),
-        Rule::Targets(keys) => one_of(reader, table, draft, keys),
+        Rule::Needs(..) | Rule::With(..) => require_key(reader, table, rule),
+        Rule::Targets(keys) => require_targets(reader, table, draft, keys),
         Rule::Alone(key, others) => {
             let other = others.iter().find(|other| table.has(other));
             other
                 .into_iter()
-                .for_each(|other| exclusive(reader, table, key, other));
+                .for_each(|other| report_exclusive(reader, table, key, other));
         }
-        Rule::Packages(_) => packages_only(reader, draft),
-        // It was reported when the place was read.
+        Rule::Packages(_) => require_packages(reader, draft),
+        // Reported when `to` was read.
         Rule::Place(..) => {}
     }
 }
 
-fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &[&str]) {
+fn require_targets(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &[&str]) {
     let present = keys.iter().filter(|key| table.has(key)).count();
     let chosen = !draft.items.is_empty() || !draft.groups.is_empty() || !draft.files.is_empty();
     let other = draft.removed_by.is_some() || draft.others.is_some() || draft.service.is_some();
     // A target that could not be read has its finding already.
     let listed = ["files", "others"].iter().any(|key| table.has(key));
-    let told = present > 0 && (listed || draft.torn.targets || draft.torn.service);
-    let astray = || {
+    let is_reported =
+        present > 0 && (listed || draft.unreadable.targets || draft.unreadable.service);
+    let is_astray = || {
         keys.iter()
             .any(|key| reader.is_stray(&table.span(), STEP.title, key))
     };
-    if chosen || other || told || is_unclear(table) || astray() {
+    if chosen || other || is_reported || has_unrecognizable_key(table) || is_astray() {
         return;
     }
     let keys = keys
@@ -188,14 +197,14 @@ fn one_of(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft, keys: &
         .map(|key| format!("`{key}`"))
         .collect::<Vec<_>>()
         .join(" or ");
-    let message = format!("the step `{}` has no targets", draft.name());
+    let message = format!("{} has no targets", draft.quoted_name());
     reader
         .findings
-        .add(Code::NoTargets, draft.place(), message)
-        .help(format!("give it {keys}"));
+        .add(Code::NoTargets, draft.span(), message)
+        .help(format!("add {keys}"));
 }
 
-fn exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str) {
+fn report_exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str) {
     if let (Some(span), true) = (table.key(one), table.has(other)) {
         let message = format!("`{one}` and `{other}` exclude each other");
         reader
@@ -205,27 +214,27 @@ fn exclusive(reader: &mut Reader<'_>, table: &Table<'_>, one: &str, other: &str)
     }
 }
 
-fn packages_only(reader: &mut Reader<'_>, draft: &StepDraft) {
+fn require_packages(reader: &mut Reader<'_>, draft: &StepDraft) {
     for file in draft.files.iter().filter(|file| !file.value.is_msi()) {
         let message = format!(
-            "`{}` is no installer package, and nothing else is ever run",
+            "`{}` is not an installer package, and `run` runs nothing else",
             file.value
         );
         let finding = reader
             .findings
             .add(Code::NotAPackage, file.span.clone(), message);
-        finding.help("describe it in a `manual` step");
+        finding.help("describe the task in a `manual` step");
     }
 }
 
-/// Returns the lists of items by their groups, and whether any part of them could not be read.
-fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
+/// Returns the lists of items by their groups, and true if any part of them could not be read.
+fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (GroupMembers, bool) {
     let Some(groups) = reader.table(table, "items") else {
         return (Vec::new(), table.has("items"));
     };
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    let mut torn = false;
+    let mut unreadable = false;
     for key in groups.keys() {
         let before = reader.findings.errors();
         let names = reader.texts_or_none(&groups, key.value);
@@ -234,23 +243,23 @@ fn items(reader: &mut Reader<'_>, table: &Table<'_>) -> (Members, bool) {
             span: key.span,
         };
         let path = reader.parsed(group.clone(), Code::BadName, RelPath::parse);
-        torn |= reader.findings.errors() > before;
+        unreadable |= reader.findings.errors() > before;
         unique(reader, &names, key.value);
         let Some(path) = path else { continue };
         if !seen.insert(path.value.case_folded()) {
-            duplicate(
+            report_duplicate(
                 reader,
                 group.span.clone(),
-                format!("`items` has the group `{}` twice", group.value),
+                format!("`items` lists the group `{}` twice", group.value),
             );
         }
         found.push((group, names));
     }
     found.retain(|(_, names)| !names.is_empty());
-    (found, torn)
+    (found, unreadable)
 }
 
-/// Returns the whole groups, by valid paths, and whether any of them could not be read.
+/// Returns the whole groups, by valid paths, and true if any of them could not be read.
 fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, bool) {
     let before = reader.findings.errors();
     let mut groups = reader.texts_or_none(table, "groups");
@@ -259,9 +268,9 @@ fn groups(reader: &mut Reader<'_>, table: &Table<'_>) -> (Vec<Placed<String>>, b
             .parsed(group.clone(), Code::BadName, RelPath::parse)
             .is_some()
     });
-    let torn = reader.findings.errors() > before;
+    let unreadable = reader.findings.errors() > before;
     unique(reader, &groups, "groups");
-    (groups, torn)
+    (groups, unreadable)
 }
 
 /// Reports the names that a list repeats.
@@ -269,7 +278,7 @@ fn unique(reader: &mut Reader<'_>, texts: &[Placed<String>], key: &str) {
     let mut seen = BTreeSet::new();
     for text in texts {
         if !seen.insert(CaseFolded::of(&text.value)) {
-            duplicate(
+            report_duplicate(
                 reader,
                 text.span.clone(),
                 format!("`{}` lists `{}` twice", brief(key), text.value),
@@ -290,17 +299,18 @@ fn files(reader: &mut Reader<'_>, table: &Table<'_>) -> Vec<Placed<FileName>> {
 fn others(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<Span> {
     let others = reader.flag(table, "others")?;
     if !others.value {
-        let finding =
-            reader
-                .findings
-                .add(Code::BadValue, others.span, "`others = false` says nothing");
+        let finding = reader.findings.add(
+            Code::BadValue,
+            others.span,
+            "`others = false` has no effect",
+        );
         finding.help("remove the key");
         return None;
     }
     Some(others.span)
 }
 
-fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<To> {
+fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<CopyDestination> {
     let to = reader.text(table, "to")?;
     if draft.verb.is_some_and(|verb| verb != Verb::Copy) {
         return None;
@@ -311,15 +321,15 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
             let finding = reader.findings.add(
                 Code::Contradiction,
                 span,
-                "the share is on no server of a role",
+                "the share belongs to the deployment, not to the servers of a role",
             );
-            finding.help("remove the key, or let `to` be a directory below the server's `Files`");
+            finding.help("remove the key, or set `to` to a directory below the server's `Files`");
         }
-        return Some(To::Share);
+        return Some(CopyDestination::Share);
     }
     if !on_servers {
         let message = format!(
-            "`{}` is a directory on servers, and the step does not say on which",
+            "`{}` is a directory on servers, but the step does not name their role",
             to.value
         );
         let finding = reader
@@ -331,7 +341,7 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
             .help("add `on = \"ROLE\"`, or copy to the share with `to = \"share\"`");
     }
     if to.value == "." {
-        return Some(To::Files);
+        return Some(CopyDestination::Files);
     }
     let span = to.span.clone();
     let directory = reader.parsed(to, Code::BadName, RelPath::parse)?;
@@ -345,10 +355,10 @@ fn to(reader: &mut Reader<'_>, table: &Table<'_>, draft: &StepDraft) -> Option<T
             FileName::parse,
         )?;
     }
-    Some(To::Directory(directory.value))
+    Some(CopyDestination::Directory(directory.value))
 }
 
-fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {
+fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> ProcedureAnswers {
     let Some(procedures) = reader.table(table, "parameters") else {
         return Vec::new();
     };
@@ -356,10 +366,10 @@ fn parameters(reader: &mut Reader<'_>, table: &Table<'_>) -> Answers {
     let mut seen = BTreeSet::new();
     for key in procedures.keys() {
         if !seen.insert(CaseFolded::of(key.value)) {
-            duplicate(
+            report_duplicate(
                 reader,
                 key.span.clone(),
-                format!("`parameters` has `{}` twice", key.value),
+                format!("`parameters` lists `{}` twice", key.value),
             );
         }
         let Some(given) = reader.table(&procedures, key.value) else {

@@ -17,7 +17,7 @@ pub(super) fn payload(reader: &mut Reader<'_>, top: &Table<'_>) -> TableDraft {
     for table in reader.tables(&payload, "files") {
         match row(reader, &table) {
             Some(row) => draft.rows.push(row),
-            None => draft.nameless = true,
+            None => draft.has_nameless_row = true,
         }
     }
     if let Some(pins) = reader.table(&payload, "sha256") {
@@ -46,11 +46,11 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
     let size = reader.number(table, "size");
     let modified = reader
         .datetime(table, "modified")
-        .and_then(|time| moment(reader, &time));
+        .and_then(|time| utc_minute(reader, &time));
     let platform = reader.text(table, "platform");
     let version = reader.text(table, "version").map(|version| version.value);
     let unused = reader.text(table, "unused");
-    let torn = reader.findings.errors() > before;
+    let unreadable = reader.findings.errors() > before;
     Some(RowDraft {
         name: name?,
         size,
@@ -58,12 +58,12 @@ fn row(reader: &mut Reader<'_>, table: &Table<'_>) -> Option<RowDraft> {
         platform,
         version,
         unused,
-        torn,
+        unreadable,
     })
 }
 
-/// Reads a moment in UTC, to the minute, in seconds since 1970.
-fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
+/// Reads a time in UTC, to the minute, as seconds since 1970.
+fn utc_minute(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64>> {
     // Quote the source, not the parsed value written again: `-00:00` is not `+00:00`.
     let raw = reader
         .source
@@ -73,7 +73,7 @@ fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64
     let wrong = match (time.value.date, time.value.time, time.value.offset) {
         (Some(date), Some(clock), Some(Offset::Z)) => {
             if clock.second.unwrap_or(0) != 0 || clock.nanosecond.unwrap_or(0) != 0 {
-                "articles document times to the minute, so the seconds are 00"
+                "write the seconds as 00: articles document times to the minute"
             } else {
                 let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
                 let civil =
@@ -85,23 +85,22 @@ fn moment(reader: &mut Reader<'_>, time: &Placed<Datetime>) -> Option<Placed<i64
                             span: time.span.clone(),
                         });
                     }
-                    // TOML has checked the day; the only other error is a time that is too far
-                    // away.
+                    // TOML has checked the day; the only other error is a time that is too late.
                     Err(_) => {
                         let message =
-                            format!("`modified` is {raw}, later than any time that is taken");
+                            format!("`modified` is {raw}, which is too late");
                         let finding =
                             reader
                                 .findings
                                 .add(Code::BadTime, time.span.clone(), message);
-                        finding.help("the last one is 9999-12-30T22:00:00Z");
+                        finding.help("the latest time is 9999-12-30T22:00:00Z");
                         return None;
                     }
                 }
             }
         }
-        (Some(_), Some(_), _) => "a `Z` at the end says that it is UTC",
-        _ => "a date and a time are wanted, such as 2008-03-31T18:32:00Z",
+        (Some(_), Some(_), _) => "add a `Z` at the end, for UTC",
+        _ => "write a date and a time, such as 2008-03-31T18:32:00Z",
     };
     let message = format!("`modified` is {raw}, which is not UTC to the minute");
     reader

@@ -1,4 +1,4 @@
-//! Tests of what a manifest means, and of the findings about one.
+//! Tests of the meaning of a manifest, and of the findings about one.
 
 use super::*;
 use crate::deployment::description;
@@ -17,7 +17,7 @@ fn deployment() -> Description {
     .expect("no errors")
 }
 
-fn shown(source: &Source, findings: &Findings) -> Vec<String> {
+fn finding_lines(source: &Source, findings: &Findings) -> Vec<String> {
     let line = |finding: &&crate::document::Finding| {
         let (line, _) = source.place(finding.span.start);
         format!(
@@ -36,9 +36,9 @@ fn found(text: &str, checks: &Checks<'_>) -> Vec<String> {
         parsed.is_some(),
         findings.errors() == 0,
         "{:?}",
-        shown(&source, &findings)
+        finding_lines(&source, &findings)
     );
-    shown(&source, &findings)
+    finding_lines(&source, &findings)
 }
 
 fn codes(found: &[String], without: &str) -> Vec<String> {
@@ -84,7 +84,7 @@ fn kb952076_has_exactly_its_known_oddities() {
 }
 
 #[test]
-fn kb952076_on_the_sample_site_adds_what_the_article_does_not_see() {
+fn kb952076_on_the_sample_deployment_has_more_findings() {
     let deployment = deployment();
     let found = found(
         &pinned(),
@@ -168,10 +168,10 @@ fn every_action_is_read() {
     let source = Source::new("m.toml", text);
     let manifest = parse(&source, &mut findings);
     assert_eq!(
-        codes(&shown(&source, &findings), "RU0207"),
+        codes(&finding_lines(&source, &findings), "RU0207"),
         [""; 0],
         "{:#?}",
-        shown(&source, &findings)
+        finding_lines(&source, &findings)
     );
     let steps = manifest.expect("no errors").steps;
     assert!(
@@ -183,18 +183,18 @@ fn every_action_is_read() {
 }
 
 #[test]
-fn a_file_that_is_used_but_not_listed_is_told_once() {
+fn a_file_that_is_used_but_not_listed_is_reported_once() {
     let step = "[[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"share\"\nfiles = [\"a.msi\", \"Providers.msi\"]\n";
     let found = with(&format!("{step}{PAYLOAD}").replace("\"b.msi\"", "\"Provider.msi\""));
     assert_eq!(codes(&found, "RU0207"), ["RU0201"], "{found:#?}");
 }
 
 #[test]
-fn what_goes_should_come_back() {
+fn removed_items_should_be_reinstalled() {
     let remove = "[[steps]]\nid = \"u\"\naction = \"uninstall\"\nitems.\"G/H\" = [\"A\", \"B\"]\n";
-    let install = |what: &str| {
+    let install = |targets: &str| {
         with(&format!(
-            "{remove}[[steps]]\nid = \"i\"\naction = \"install\"\n{what}\n"
+            "{remove}[[steps]]\nid = \"i\"\naction = \"install\"\n{targets}\n"
         ))
     };
     assert_eq!(codes(&with(remove), ""), ["RU0303"]);
@@ -217,7 +217,7 @@ fn what_goes_should_come_back() {
 }
 
 #[test]
-fn keys_that_do_not_fit_are_told() {
+fn keys_that_do_not_fit_are_reported() {
     let found = with(&format!(
         "[[prerequisites]]\nproduct = \"X\"\nitem = \"Y\"\n[[prerequisites]]\nitem = \"Y\"\nservice_pack = 1\n\
          [[steps]]\nid = \"a b\"\naction = \"copi\"\n[[steps]]\nid = \"c\"\naction = \"copy\"\nto = \"Share\"\n\
@@ -234,7 +234,7 @@ fn keys_that_do_not_fit_are_told() {
 }
 
 #[test]
-fn a_row_says_what_is_wrong_with_it() {
+fn faults_of_a_row_are_reported() {
     let rows = "{ name = \"a.msi\", size = 500, unused = \"x\" }, { name = \"A.msi\", unused = \"x\" }, { name = \"c\", size = -1, unused = \"x\" }, \
                 { name = \"d/e\" }, { name = \"f\", modified = 2008-03-31T18:32:00, unused = \"x\", size = 1 }, \
                 { name = \"g\", modified = 2008-03-31T18:32:01Z, unused = \"x\", size = 1 }, { name = \"h\", unused = \"x\", size = 1 }";

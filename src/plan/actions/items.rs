@@ -233,7 +233,7 @@ impl Planner<'_> {
     ) {
         let found = &contents.identity.product;
         let message =
-            format!("`{installer}` should hold `{product}` for `{shown}`, and holds `{found}`");
+            format!("`{installer}` should hold `{product}` for `{shown}`, but holds `{found}`");
         let owner = self
             .snapshot
             .description
